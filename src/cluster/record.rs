@@ -1,0 +1,167 @@
+//! The value of a slot in etcd: `{"ipv4":"10.0.0.5","ipv6":"fd00::5","port":"53"}`.
+//!
+//! The format is that of the CoreDNS plugin, so that both kinds of node can share a cluster. Fields
+//! that are absent or empty are none, unknown fields are ignored, the port is a string.
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use serde_json::{Map, Value};
+
+/// Where a node is reached; it has one address at least.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Its IPv4 address.
+    pub ipv4: Option<Ipv4Addr>,
+    /// Its IPv6 address.
+    pub ipv6: Option<Ipv6Addr>,
+    /// The port of its DNS server.
+    pub port: Option<u16>,
+}
+
+/// Why a value is not a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordError {
+    /// It is not JSON.
+    NotJson,
+    /// It is JSON, but not an object.
+    NotAnObject,
+    /// This field is not a string.
+    NotAString(&'static str),
+    /// This field does not hold what its name says.
+    Unreadable(&'static str),
+    /// It has neither an IPv4 nor an IPv6 address.
+    NoAddress,
+}
+
+impl fmt::Display for RecordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RecordError::NotJson => f.write_str("the value is not JSON"),
+            RecordError::NotAnObject => f.write_str("the value is not a JSON object"),
+            RecordError::NotAString(field) => write!(f, "{field} is not a string"),
+            RecordError::Unreadable("port") => f.write_str("port is not a number below 65536"),
+            RecordError::Unreadable(field) => write!(f, "{field} is not such an address"),
+            RecordError::NoAddress => f.write_str("the value has neither ipv4 nor ipv6"),
+        }
+    }
+}
+
+impl std::error::Error for RecordError {}
+
+impl Record {
+    /// Reads a value of etcd.
+    ///
+    /// # Errors
+    /// See [`RecordError`].
+    pub fn parse(value: &[u8]) -> Result<Record, RecordError> {
+        let value: Value = serde_json::from_slice(value).map_err(|_| RecordError::NotJson)?;
+        let object = value.as_object().ok_or(RecordError::NotAnObject)?;
+        let record = Record {
+            ipv4: field(object, "ipv4")?,
+            ipv6: field(object, "ipv6")?,
+            port: field(object, "port")?,
+        };
+        if record.ipv4.is_none() && record.ipv6.is_none() {
+            return Err(RecordError::NoAddress);
+        }
+        Ok(record)
+    }
+
+    /// The value for etcd.
+    pub fn to_json(&self) -> String {
+        let mut object = Map::new();
+        let fields = [
+            ("ipv4", self.ipv4.map(|address| address.to_string())),
+            ("ipv6", self.ipv6.map(|address| address.to_string())),
+            ("port", self.port.map(|port| port.to_string())),
+        ];
+        for (name, text) in fields {
+            if let Some(text) = text {
+                object.insert(name.to_owned(), Value::String(text));
+            }
+        }
+        Value::Object(object).to_string()
+    }
+
+    /// What tells this node from others in the queue: addresses and port, `10.0.0.5,fd00::5,53`.
+    pub fn ticket(&self) -> String {
+        self.parts().join(",")
+    }
+
+    fn parts(&self) -> Vec<String> {
+        let addresses = self.ipv4.map(|a| a.to_string()).into_iter();
+        let addresses = addresses.chain(self.ipv6.map(|a| a.to_string()));
+        addresses.chain(self.port.map(|port| port.to_string())).collect()
+    }
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let addresses = Record { port: None, ..*self };
+        f.write_str(&addresses.parts().join(" "))?;
+        match self.port {
+            Some(port) => write!(f, " port {port}"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn field<T: std::str::FromStr>(
+    object: &Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<T>, RecordError> {
+    match object.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.is_empty() => Ok(None),
+        Some(Value::String(text)) => {
+            text.parse().map(Some).map_err(|_| RecordError::Unreadable(name))
+        }
+        Some(_) => Err(RecordError::NotAString(name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_read_and_written_as_the_plugin_does() {
+        let table = [
+            (r#"{"ipv4":"10.0.0.5","ipv6":"fd00::5","port":"53"}"#, "10.0.0.5,fd00::5,53"),
+            (r#"{"ipv4":"10.0.0.5"}"#, "10.0.0.5"),
+            (r#"{"ipv6":"fd00::5"}"#, "fd00::5"),
+        ];
+        for (json, ticket) in table {
+            let record = Record::parse(json.as_bytes()).expect(json);
+            assert_eq!(record.ticket(), ticket);
+            assert_eq!(record.to_json(), json);
+        }
+        let lenient = r#" {"ipv4":"10.0.0.5","ipv6":"","port":null,"weight":3} "#;
+        assert_eq!(Record::parse(lenient.as_bytes()).expect(lenient).ticket(), "10.0.0.5");
+    }
+
+    #[test]
+    fn other_values_are_not_records() {
+        let garbage = "x".repeat(1 << 20);
+        let deep = "[".repeat(100_000);
+        let table: [(&str, RecordError); 12] = [
+            ("", RecordError::NotJson),
+            ("x", RecordError::NotJson),
+            (&garbage, RecordError::NotJson),
+            (&deep, RecordError::NotJson),
+            ("[]", RecordError::NotAnObject),
+            ("{}", RecordError::NoAddress),
+            (r#"{"port":"53"}"#, RecordError::NoAddress),
+            (r#"{"ipv4":5}"#, RecordError::NotAString("ipv4")),
+            (r#"{"ipv4":"10.0.0.1","port":53}"#, RecordError::NotAString("port")),
+            (r#"{"ipv4":"10.0.0"}"#, RecordError::Unreadable("ipv4")),
+            (r#"{"ipv4":"fd00::1"}"#, RecordError::Unreadable("ipv4")),
+            (r#"{"ipv4":"10.0.0.1","port":"65536"}"#, RecordError::Unreadable("port")),
+        ];
+        for (value, wanted) in table {
+            let shown = &value[..value.len().min(40)];
+            assert_eq!(Record::parse(value.as_bytes()), Err(wanted), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! A query in, a reply out: pure, without sockets and clocks.
+//!
+//! A DNS message (RFC 1035 §4) is a header of 12 octets, a question, and three sections of records:
+//! answer, authority, additional. An authoritative server answers for one zone. What exists there
+//! but not with the type that was asked for is *NODATA*, what does not exist is *NXDOMAIN*; both
+//! carry the zone's SOA, whose last field says how long to remember that (RFC 2308).
+//!
+//! Header, question and OPT are read by [`query`] and not by a library: a good server answers
+//! queries with unknown types and classes or odd bits (RFC 8906), which a decoder refuses, and
+//! reading them in place allocates nothing.
+
+pub mod answer;
+pub mod query;
+pub mod soa;
+pub mod wire;
+
+pub use answer::{Responder, Transport};
+pub use wire::Rcode;

@@ -1,0 +1,213 @@
+//! Reading a query, in place: header, question, and the OPT record.
+
+use super::wire::{HEADER, LONGEST_LABEL, LONGEST_NAME, flag, rrtype};
+
+/// The header of a message that wants a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The message's ID.
+    pub id: u16,
+    /// The flags as they came.
+    pub flags: u16,
+}
+
+impl Header {
+    /// `None` for what must not be answered: fewer than 12 octets, or a response.
+    pub fn read(message: &[u8]) -> Option<Header> {
+        message.get(..HEADER)?;
+        let header = Header { id: u16_at(message, 0)?, flags: u16_at(message, 2)? };
+        (header.flags & flag::QR == 0).then_some(header)
+    }
+
+    /// Whether the opcode is QUERY.
+    pub fn is_query(&self) -> bool {
+        self.flags & flag::OPCODE == 0
+    }
+}
+
+/// The name that was asked for, lower-cased, as text with the final dot. An octet that does not
+/// stand for itself in such text is replaced, so that no name looks like another.
+#[derive(Debug)]
+pub struct Name {
+    text: [u8; LONGEST_NAME + 1],
+    length: usize,
+}
+
+impl Name {
+    /// The text; `.` for the root.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.text.get(..self.length).unwrap_or_default()
+    }
+
+    fn push(&mut self, octet: u8) {
+        if let Some(place) = self.text.get_mut(self.length) {
+            *place = octet;
+            self.length += 1;
+        }
+    }
+}
+
+/// The one question of a query.
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// Name, type and class as they came, to be echoed.
+    pub wire: &'a [u8],
+    /// The name.
+    pub name: Name,
+    /// The type.
+    pub qtype: u16,
+    /// The class.
+    pub qclass: u16,
+}
+
+impl<'a> Question<'a> {
+    /// The first question of a message; `None` if it is malformed. A compression pointer is: there
+    /// is nothing before the question that it could point to.
+    pub fn read(message: &'a [u8]) -> Option<Question<'a>> {
+        let mut name = Name { text: [0; LONGEST_NAME + 1], length: 0 };
+        let mut at = HEADER;
+        loop {
+            let length = usize::from(*message.get(at)?);
+            at += 1;
+            if length == 0 {
+                break;
+            }
+            if length > LONGEST_LABEL || at + length + 1 - HEADER > LONGEST_NAME {
+                return None;
+            }
+            for octet in message.get(at..at + length)? {
+                let folded = octet.to_ascii_lowercase();
+                // A dot within a label must not read as the end of one.
+                name.push(if folded == b'.' { 0xff } else { folded });
+            }
+            name.push(b'.');
+            at += length;
+        }
+        if name.length == 0 {
+            name.push(b'.');
+        }
+        Some(Question {
+            wire: message.get(HEADER..at + 4)?,
+            name,
+            qtype: u16_at(message, at)?,
+            qclass: u16_at(message, at + 2)?,
+        })
+    }
+}
+
+/// What the OPT record of a query says (RFC 6891 §6.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edns {
+    /// The longest message that the client takes over UDP.
+    pub payload: u16,
+    /// The version of EDNS.
+    pub version: u8,
+    /// The flags; only DO has a meaning.
+    pub flags: u16,
+}
+
+/// The message is not as its counts say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed;
+
+/// Whether the header says that there is exactly one question.
+pub fn has_one_question(message: &[u8]) -> bool {
+    u16_at(message, 4) == Some(1)
+}
+
+/// Reads the records that follow the question for the OPT record among them.
+///
+/// # Errors
+/// When a record is cut off or malformed, OPT stands twice or elsewhere than among the additional
+/// records, or octets are left over.
+pub fn read_edns(message: &[u8], question: &Question<'_>) -> Result<Option<Edns>, Malformed> {
+    let mut at = HEADER + question.wire.len();
+    let count = |offset| u16_at(message, offset).ok_or(Malformed);
+    let other = u32::from(count(6)?) + u32::from(count(8)?);
+    let additional = u32::from(count(10)?);
+    let mut edns = None;
+    for number in 0..other + additional {
+        let record = Record::read(message, at).ok_or(Malformed)?;
+        at = record.end;
+        if record.rrtype != rrtype::OPT {
+            continue;
+        }
+        if number < other || !record.owner_is_root || edns.is_some() || !record.options_fit(message)
+        {
+            return Err(Malformed);
+        }
+        edns = Some(record.edns);
+    }
+    if at != message.len() {
+        return Err(Malformed);
+    }
+    Ok(edns)
+}
+
+/// One record, as far as it matters here.
+struct Record {
+    owner_is_root: bool,
+    rrtype: u16,
+    edns: Edns,
+    data: usize,
+    end: usize,
+}
+
+impl Record {
+    fn read(message: &[u8], start: usize) -> Option<Record> {
+        let name_end = skip_name(message, start)?;
+        let [extended_rcode, version, flags_high, flags_low] = array_at(message, name_end + 4)?;
+        let _ = extended_rcode;
+        let data = name_end + 10;
+        let end = data + usize::from(u16_at(message, name_end + 8)?);
+        message.get(data..end)?;
+        Some(Record {
+            owner_is_root: name_end == start + 1,
+            rrtype: u16_at(message, name_end)?,
+            edns: Edns {
+                payload: u16_at(message, name_end + 2)?,
+                version,
+                flags: u16::from_be_bytes([flags_high, flags_low]),
+            },
+            data,
+            end,
+        })
+    }
+
+    /// Whether the options of OPT fill it exactly.
+    fn options_fit(&self, message: &[u8]) -> bool {
+        let mut at = self.data;
+        while at < self.end {
+            let Some(length) = u16_at(message, at + 2) else { return false };
+            at += 4 + usize::from(length);
+        }
+        at == self.end
+    }
+}
+
+fn skip_name(message: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    loop {
+        let length = *message.get(at)?;
+        match length >> 6 {
+            0b00 if length == 0 => return Some(at + 1),
+            0b00 => at += 1 + usize::from(length),
+            0b11 => {
+                message.get(at + 1)?;
+                return Some(at + 2);
+            }
+            _ => return None,
+        }
+        if at - start >= LONGEST_NAME {
+            return None;
+        }
+    }
+}
+
+fn array_at<const N: usize>(message: &[u8], at: usize) -> Option<[u8; N]> {
+    message.get(at..at + N)?.try_into().ok()
+}
+
+fn u16_at(message: &[u8], at: usize) -> Option<u16> {
+    array_at(message, at).map(u16::from_be_bytes)
+}

@@ -1,0 +1,113 @@
+//! The numbers on the wire, under their names at IANA ("Domain Name System Parameters").
+
+use std::fmt;
+
+/// The length of the header (RFC 1035 §4.1.1).
+pub const HEADER: usize = 12;
+
+/// The longest label (RFC 1035 §2.3.4).
+pub const LONGEST_LABEL: usize = 63;
+
+/// The longest name in wire form (RFC 1035 §2.3.4).
+pub const LONGEST_NAME: usize = 255;
+
+/// A pointer to the question's name, which follows the header (RFC 1035 §4.1.4).
+pub const POINTER_TO_QUESTION: u16 = POINTER | HEADER as u16;
+
+/// The two bits of a compression pointer.
+pub const POINTER: u16 = 0xc000;
+
+/// The longest message over UDP without EDNS (RFC 1035 §4.2.1).
+pub const UDP_WITHOUT_EDNS: usize = 512;
+
+/// The longest message over UDP that we send and accept with EDNS: what passes everywhere without
+/// fragments (DNS flag day 2020).
+pub const UDP_WITH_EDNS: u16 = 1232;
+
+/// The third and fourth octet of the header.
+pub mod flag {
+    /// A response.
+    pub const QR: u16 = 0x8000;
+    /// The opcode's bits.
+    pub const OPCODE: u16 = 0x7800;
+    /// Authoritative answer.
+    pub const AA: u16 = 0x0400;
+    /// Truncated.
+    pub const TC: u16 = 0x0200;
+    /// Recursion desired.
+    pub const RD: u16 = 0x0100;
+    /// Checking disabled (RFC 4035 §3.2.2).
+    pub const CD: u16 = 0x0010;
+    /// In the TTL of OPT: DNSSEC records are welcome (RFC 3225).
+    pub const DO: u16 = 0x8000;
+}
+
+/// Types of records (RR TYPEs and QTYPEs).
+pub mod rrtype {
+    /// An IPv4 address.
+    pub const A: u16 = 1;
+    /// The start of a zone.
+    pub const SOA: u16 = 6;
+    /// Host information; stands in for ANY (RFC 8482).
+    pub const HINFO: u16 = 13;
+    /// An IPv6 address (RFC 3596).
+    pub const AAAA: u16 = 28;
+    /// EDNS (RFC 6891).
+    pub const OPT: u16 = 41;
+    /// Incremental zone transfer (RFC 1995).
+    pub const IXFR: u16 = 251;
+    /// Zone transfer (RFC 5936).
+    pub const AXFR: u16 = 252;
+    /// All records, or some (RFC 8482).
+    pub const ANY: u16 = 255;
+}
+
+/// The Internet class.
+pub const CLASS_IN: u16 = 1;
+
+/// A response code (RFC 1035 §4.1.1, RFC 6891 §6.1.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rcode(u8);
+
+impl Rcode {
+    /// No error.
+    pub const NOERROR: Rcode = Rcode(0);
+    /// The query is malformed.
+    pub const FORMERR: Rcode = Rcode(1);
+    /// The server cannot answer now.
+    pub const SERVFAIL: Rcode = Rcode(2);
+    /// The name does not exist.
+    pub const NXDOMAIN: Rcode = Rcode(3);
+    /// Not that kind of query.
+    pub const NOTIMP: Rcode = Rcode(4);
+    /// Not here.
+    pub const REFUSED: Rcode = Rcode(5);
+    /// Not that version of EDNS.
+    pub const BADVERS: Rcode = Rcode(16);
+
+    /// A response code by its number.
+    pub const fn new(value: u8) -> Rcode {
+        Rcode(value)
+    }
+
+    /// Its number.
+    pub const fn value(self) -> u8 {
+        self.0
+    }
+}
+
+impl fmt::Display for Rcode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match *self {
+            Rcode::NOERROR => "NOERROR",
+            Rcode::FORMERR => "FORMERR",
+            Rcode::SERVFAIL => "SERVFAIL",
+            Rcode::NXDOMAIN => "NXDOMAIN",
+            Rcode::NOTIMP => "NOTIMP",
+            Rcode::REFUSED => "REFUSED",
+            Rcode::BADVERS => "BADVERS",
+            Rcode(value) => return write!(f, "RCODE{value}"),
+        };
+        f.write_str(name)
+    }
+}

@@ -1,0 +1,221 @@
+//! The endpoints, and one call to them.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::error::one_line;
+use super::{Error, json};
+
+/// The largest reply read, in octets.
+const MAX_BODY: u64 = 64 * 1024 * 1024;
+
+/// Until when a read on the watch stream may wait. It is shared with the transport of the agent,
+/// which returns [`io::ErrorKind::WouldBlock`] at that time. `None`: no such time.
+#[derive(Clone, Default, Debug)]
+pub struct ReadDeadline(Arc<Mutex<Option<Instant>>>);
+
+impl ReadDeadline {
+    /// The time set last.
+    #[must_use]
+    pub fn get(&self) -> Option<Instant> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets the time, for all clones.
+    pub fn set(&self, deadline: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
+    }
+
+    /// Sets the time while `read` runs.
+    pub(super) fn during<T>(&self, deadline: Option<Instant>, read: impl FnOnce() -> T) -> T {
+        self.set(deadline);
+        let result = read();
+        self.set(None);
+        result
+    }
+}
+
+/// A client of one etcd cluster: its endpoints, and which of them is in use.
+#[derive(Debug)]
+pub struct Client {
+    pub(super) agent: ureq::Agent,
+    endpoints: Vec<String>,
+    in_use: usize,
+    pub(super) timeout: Duration,
+    pub(super) read_deadline: ReadDeadline,
+}
+
+impl Client {
+    /// A client that has not called anybody yet. The agent is to have `http_status_as_error(false)`.
+    /// Endpoints are URLs such as `http://10.0.0.1:2379`, tried in this order. The timeout is for
+    /// one request to one endpoint: a call takes at most that much for each endpoint.
+    #[must_use]
+    pub fn new(
+        agent: ureq::Agent,
+        endpoints: Vec<String>,
+        timeout: Duration,
+        read_deadline: ReadDeadline,
+    ) -> Client {
+        let endpoints =
+            endpoints.iter().map(|endpoint| endpoint.trim_end_matches('/').to_owned()).collect();
+        Client { agent, endpoints, in_use: 0, timeout, read_deadline }
+    }
+
+    /// The endpoint in use: the one that the next call tries first. Empty if there are none.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        self.endpoints.get(self.in_use).map_or("", String::as_str)
+    }
+
+    /// How many endpoints there are.
+    #[must_use]
+    pub fn endpoint_count(&self) -> u32 {
+        u32::try_from(self.endpoints.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Changes the time that one request to one endpoint may take.
+    pub fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+    }
+
+    /// Lets the next call try the next endpoint first.
+    pub(super) fn use_next(&mut self) {
+        self.in_use = (self.in_use + 1) % self.endpoints.len().max(1);
+    }
+
+    /// Posts the body to the endpoint in use and, while that is unavailable, to each other one,
+    /// and stays with the one that answers. If none does, the error is that of the last.
+    pub(super) fn call(&mut self, path: &str, body: &Value) -> Result<Value, Error> {
+        let body = body.to_string();
+        let mut result = Err(Error::unreachable("", "no endpoint is given"));
+        for _ in 0..self.endpoints.len() {
+            result = self.post(self.endpoint(), path, body.as_bytes());
+            match &result {
+                Err(error) if error.is_unavailable() => self.use_next(),
+                _ => break,
+            }
+        }
+        result
+    }
+
+    fn post(&self, endpoint: &str, path: &str, body: &[u8]) -> Result<Value, Error> {
+        let failed = |error| transport_error(endpoint, &error);
+        let mut response = self
+            .agent
+            .post(format!("{endpoint}{path}"))
+            .content_type("application/json")
+            .config()
+            .timeout_global(Some(self.timeout))
+            .build()
+            .send(body)
+            .map_err(failed)?;
+        let status = response.status().as_u16();
+        let body =
+            response.body_mut().with_config().limit(MAX_BODY).read_to_vec().map_err(failed)?;
+        reply(endpoint, status, &body)
+    }
+}
+
+/// The reply in an HTTP response: the first JSON value of the body, unless it tells an error.
+pub(super) fn reply(endpoint: &str, status: u16, body: &[u8]) -> Result<Value, Error> {
+    let succeeded = (200..300).contains(&status);
+    let value = match serde_json::Deserializer::from_slice(body).into_iter::<Value>().next() {
+        Some(Ok(value)) if value.is_object() => value,
+        // A proxy in front of etcd, or etcd on its way out.
+        _ if status >= 500 => {
+            return Err(Error::unreachable(endpoint, &format!("HTTP status {status}")));
+        }
+        _ => return Err(Error::malformed(endpoint, &format!("no JSON (HTTP status {status})"))),
+    };
+    if succeeded && json::field(&value, "error").is_none() {
+        return Ok(value);
+    }
+    match json::error(&value) {
+        Some((code, message)) => Err(rejected(endpoint, code, &message)),
+        None if succeeded => Ok(value),
+        None if status >= 500 => {
+            Err(Error::unreachable(endpoint, &format!("HTTP status {status}")))
+        }
+        None => {
+            Err(Error::malformed(endpoint, &format!("an unknown error (HTTP status {status})")))
+        }
+    }
+}
+
+pub(super) fn rejected(endpoint: &str, code: i64, message: &str) -> Error {
+    Error::Rejected { endpoint: endpoint.to_owned(), code, message: one_line(message) }
+}
+
+pub(super) fn transport_error(endpoint: &str, error: &ureq::Error) -> Error {
+    match error {
+        ureq::Error::Timeout(_) => Error::TimedOut { endpoint: endpoint.to_owned() },
+        ureq::Error::Io(error) if is_time_up(error) => {
+            Error::TimedOut { endpoint: endpoint.to_owned() }
+        }
+        ureq::Error::BodyExceedsLimit(_) => {
+            Error::malformed(endpoint, &format!("larger than {MAX_BODY} octets"))
+        }
+        error => Error::unreachable(endpoint, &error.to_string()),
+    }
+}
+
+/// Whether a read or a write only waited too long, however ureq wraps that.
+pub(super) fn is_time_up(error: &io::Error) -> bool {
+    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
+        return true;
+    }
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>()) {
+        Some(ureq::Error::Io(inner)) => is_time_up(inner),
+        Some(ureq::Error::Timeout(_)) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies() {
+        let rejected = |code| Err(super::rejected("e", code, "gone"));
+        let lost = Err(Error::unreachable("e", "HTTP status 503"));
+        let cases: [(u16, &str, Result<(), Error>); 10] = [
+            (200, r#"{"header":{}}"#, Ok(())),
+            (200, "{}\n{}\n", Ok(())),
+            (200, r#"{"error":{"grpc_code":5,"message":"gone"}}"#, rejected(5)),
+            (404, r#"{"error":"gone","message":"gone","code":5}"#, rejected(5)),
+            (404, r#"{"code":5,"message":"gone","details":[]}"#, rejected(5)),
+            (503, r#"{"code":14,"message":"gone"}"#, rejected(14)),
+            (503, "<html>", lost.clone()),
+            (503, "{}", lost),
+            (404, "Not Found", Err(Error::malformed("e", "no JSON (HTTP status 404)"))),
+            (200, "", Err(Error::malformed("e", "no JSON (HTTP status 200)"))),
+        ];
+        for (status, body, expected) in cases {
+            assert_eq!(reply("e", status, body.as_bytes()).map(|_| ()), expected, "{body}");
+        }
+        for body in ["{", "[", "\"x", "7", "\u{0}", &"[".repeat(100_000)] {
+            assert!(reply("e", 200, body.as_bytes()).is_err());
+        }
+    }
+
+    #[test]
+    fn time_is_up_however_wrapped() {
+        let would_block = || io::Error::from(io::ErrorKind::WouldBlock);
+        assert!(is_time_up(&would_block()));
+        assert!(is_time_up(&io::Error::other(ureq::Error::Io(would_block()))));
+        assert!(!is_time_up(&io::Error::other("x")));
+    }
+
+    #[test]
+    fn without_endpoints() {
+        let agent = ureq::Agent::new_with_defaults();
+        let mut client = Client::new(agent, Vec::new(), Duration::ZERO, ReadDeadline::default());
+        assert_eq!(client.endpoint(), "");
+        assert!(client.call("/v3/kv/range", &Value::Null).is_err());
+        client.use_next();
+    }
+}

@@ -1,0 +1,161 @@
+//! What can go wrong in a call to etcd.
+
+use std::fmt;
+
+/// gRPC's `NOT_FOUND`: no such lease.
+const NOT_FOUND: i64 = 5;
+/// gRPC's `PERMISSION_DENIED`.
+const PERMISSION_DENIED: i64 = 7;
+/// gRPC's `UNAVAILABLE`: no leader, overloaded, starting, stopping.
+const UNAVAILABLE: i64 = 14;
+/// gRPC's `UNAUTHENTICATED`: the token is missing, wrong or expired.
+const UNAUTHENTICATED: i64 = 16;
+
+/// The longest text taken from a peer into an error, in characters.
+const MAX_TEXT: usize = 300;
+
+/// Why a call to etcd failed. It prints as one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// No HTTP reply came: refused, reset, no route, host name unknown, TLS failed, not HTTP, or
+    /// a proxy answered for etcd. Whether etcd carried the call out is unknown.
+    Unreachable {
+        /// The endpoint tried last.
+        endpoint: String,
+        /// What the transport said.
+        cause: String,
+    },
+    /// No complete reply came in time. Whether etcd carried the call out is unknown.
+    TimedOut {
+        /// The endpoint tried last.
+        endpoint: String,
+    },
+    /// etcd answered that it does not do this: see its code and message.
+    Rejected {
+        /// The endpoint that answered.
+        endpoint: String,
+        /// The code of gRPC, such as 5 (not found), 7 (permission denied), 11 (out of range:
+        /// the revision is compacted or in the future), 14 (unavailable), 16 (unauthenticated);
+        /// 2 (unknown) where etcd gives none.
+        code: i64,
+        /// What etcd says.
+        message: String,
+    },
+    /// The reply is not what etcd's API says, or larger than this client reads. Most likely
+    /// something other than etcd listens there.
+    Malformed {
+        /// The endpoint that answered.
+        endpoint: String,
+        /// What is wrong with the reply.
+        what: String,
+    },
+    /// The changes to be watched are not in etcd's history any more: read the keys anew and watch
+    /// from there.
+    Compacted {
+        /// The oldest revision to watch from.
+        compact_revision: i64,
+    },
+    /// The stream of a watch is over. Watch again from the last revision seen.
+    WatchEnded {
+        /// The endpoint that was watched.
+        endpoint: String,
+        /// What etcd or the transport said.
+        cause: String,
+    },
+}
+
+impl Error {
+    /// Whether another endpoint, or the same one later, may well do the same call.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        matches!(
+            self,
+            Error::Unreachable { .. }
+                | Error::TimedOut { .. }
+                | Error::Rejected { code: UNAVAILABLE, .. }
+        )
+    }
+
+    /// Whether etcd knows no such lease (code 5).
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Error::Rejected { code: NOT_FOUND, .. })
+    }
+
+    /// Whether etcd refuses this user (codes 7 and 16).
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        matches!(self, Error::Rejected { code: PERMISSION_DENIED | UNAUTHENTICATED, .. })
+    }
+
+    /// Whether a watch asked for changes that etcd has forgotten.
+    #[must_use]
+    pub fn is_compacted(&self) -> bool {
+        matches!(self, Error::Compacted { .. })
+    }
+
+    pub(super) fn malformed(endpoint: &str, what: &str) -> Self {
+        Error::Malformed { endpoint: endpoint.to_owned(), what: one_line(what) }
+    }
+
+    pub(super) fn unreachable(endpoint: &str, cause: &str) -> Self {
+        Error::Unreachable { endpoint: endpoint.to_owned(), cause: one_line(cause) }
+    }
+
+    pub(super) fn watch_ended(endpoint: &str, cause: &str) -> Self {
+        Error::WatchEnded { endpoint: endpoint.to_owned(), cause: one_line(cause) }
+    }
+}
+
+/// A peer's text as it may stand in a log: one line of bounded length.
+pub(super) fn one_line(text: &str) -> String {
+    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    text.trim().chars().take(MAX_TEXT).map(printable).collect()
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Unreachable { endpoint, cause } => {
+                write!(f, "etcd at {endpoint} is out of reach: {cause}")
+            }
+            Error::TimedOut { endpoint } => write!(f, "etcd at {endpoint} did not reply in time"),
+            Error::Rejected { endpoint, code, message } => {
+                write!(f, "etcd at {endpoint} refused: {message} (code {code})")
+            }
+            Error::Malformed { endpoint, what } => {
+                write!(f, "the reply of {endpoint} is not etcd's: {what}")
+            }
+            Error::Compacted { compact_revision } => {
+                write!(f, "etcd forgot the changes before revision {compact_revision}")
+            }
+            Error::WatchEnded { endpoint, cause } => {
+                write!(f, "the watch of etcd at {endpoint} ended: {cause}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_cannot_forge_log_lines() {
+        let error = Error::malformed("http://e", &format!(" a\nb\x1b[1m{}", "x".repeat(9999)));
+        let text = error.to_string();
+        assert!(!text.contains(char::is_control) && text.len() < 400, "{text}");
+    }
+
+    #[test]
+    fn kinds() {
+        let rejected =
+            |code| Error::Rejected { endpoint: String::new(), code, message: String::new() };
+        assert!(rejected(14).is_unavailable() && !rejected(5).is_unavailable());
+        assert!(rejected(5).is_not_found() && !rejected(7).is_not_found());
+        assert!(rejected(7).is_denied() && rejected(16).is_denied());
+        assert!(Error::Compacted { compact_revision: 3 }.is_compacted());
+    }
+}

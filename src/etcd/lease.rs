@@ -1,0 +1,132 @@
+//! Leases: keys that hang on one vanish with it, unless it is kept alive.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Client, Error, json};
+
+/// The longest time to live that etcd grants, in seconds.
+const MAX_TTL: i64 = 9_000_000_000;
+
+/// The number of a lease; 0 stands for none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LeaseId(pub i64);
+
+impl fmt::Display for LeaseId {
+    /// In hexadecimal, as `etcdctl` shows it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl Client {
+    /// `Lease.LeaseGrant`: a new lease with this time to live, rounded up to whole seconds, at
+    /// least one. etcd may give a longer one.
+    ///
+    /// # Errors
+    /// See [`Error`]. If the reply was lost, a lease may stay behind for its time to live.
+    pub fn lease_grant(&mut self, ttl: Duration) -> Result<LeaseId, Error> {
+        let reply = self.call("/v3/lease/grant", &json!({"TTL": json::integer(seconds(ttl))}))?;
+        match json::int64(&reply, "ID") {
+            Ok(0) => Err(Error::malformed(self.endpoint(), "a lease without ID")),
+            Ok(id) => Ok(LeaseId(id)),
+            Err(what) => Err(Error::malformed(self.endpoint(), &what)),
+        }
+    }
+
+    /// `Lease.LeaseKeepAlive`, one request: starts the time to live anew and returns it. `None`:
+    /// the lease is gone. Count from before the call.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn lease_keep_alive(&mut self, id: LeaseId) -> Result<Option<Duration>, Error> {
+        match self.call("/v3/lease/keepalive", &request(id)) {
+            Ok(reply) => match json::field(&reply, "result") {
+                Some(result) => self.time_to_live(result),
+                None => Err(Error::malformed(self.endpoint(), "a keep-alive without result")),
+            },
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `Lease.LeaseRevoke`: ends the lease and deletes its keys. That it is gone already is fine.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn lease_revoke(&mut self, id: LeaseId) -> Result<(), Error> {
+        match self.call("/v3/lease/revoke", &request(id)) {
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// `Lease.LeaseTimeToLive`: what is left of the lease, in whole seconds. `None`: the lease is
+    /// gone, or in its last second.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn lease_time_to_live(&mut self, id: LeaseId) -> Result<Option<Duration>, Error> {
+        match self.call("/v3/lease/timetolive", &request(id)) {
+            Ok(reply) => self.time_to_live(&reply),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn time_to_live(&self, reply: &Value) -> Result<Option<Duration>, Error> {
+        ttl(reply).map_err(|what| Error::malformed(self.endpoint(), &what))
+    }
+}
+
+fn request(id: LeaseId) -> Value {
+    json!({"ID": json::integer(id.0)})
+}
+
+fn seconds(ttl: Duration) -> i64 {
+    let whole = i64::try_from(ttl.as_secs()).unwrap_or(MAX_TTL).min(MAX_TTL);
+    (whole + i64::from(ttl.subsec_nanos() > 0)).clamp(1, MAX_TTL)
+}
+
+fn ttl(reply: &Value) -> Result<Option<Duration>, json::Wrong> {
+    let seconds = json::int64(reply, "TTL")?.min(MAX_TTL);
+    Ok(u64::try_from(seconds).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_seconds_rounded_up() {
+        let cases = [(0, 1), (1, 1), (1000, 1), (1001, 2), (20_000, 20), (u64::MAX, MAX_TTL)];
+        for (millis, expected) in cases {
+            let ttl =
+                if millis == u64::MAX { Duration::MAX } else { Duration::from_millis(millis) };
+            assert_eq!(seconds(ttl), expected, "{millis}");
+        }
+    }
+
+    #[test]
+    fn times_to_live() {
+        let cases = [
+            (json!({}), Ok(None)),
+            (json!({"TTL": "0"}), Ok(None)),
+            (json!({"TTL": "-1"}), Ok(None)),
+            (json!({"TTL": "20"}), Ok(Some(20))),
+            (json!({"TTL": 20}), Ok(Some(20))),
+            (json!({"TTL": i64::MAX}), Ok(Some(9_000_000_000))),
+        ];
+        for (reply, expected) in cases {
+            assert_eq!(ttl(&reply), expected.map(|ttl| ttl.map(Duration::from_secs)), "{reply}");
+        }
+        assert!(ttl(&json!({"TTL": "soon"})).is_err());
+    }
+
+    #[test]
+    fn shown_like_etcdctl() {
+        assert_eq!(LeaseId(0x09ce_8f1d_0000_0a07).to_string(), "09ce8f1d00000a07");
+    }
+}

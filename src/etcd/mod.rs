@@ -1,0 +1,32 @@
+//! A synchronous client of etcd v3, by way of its JSON gateway (`/v3/…`). It knows nothing of DNS.
+//!
+//! # The concept
+//!
+//! * A [`Client`] sends each call as one short POST over a ready [`ureq::Agent`], and the agent
+//!   decides what a wait is: this module has no sockets, threads or sleeps of its own.
+//! * It sticks to one endpoint for as long as that works, and tries each other one once when it
+//!   does not. A call may thus be carried out twice, or be carried out and yet fail: after
+//!   [`Error::TimedOut`] and [`Error::Unreachable`], look before you conclude.
+//! * A [`Watch`] is one long reply, read line by line until a deadline. Past it, the transport
+//!   returns [`std::io::ErrorKind::WouldBlock`], see [`ReadDeadline`], and the same watch is read
+//!   on later. So one thread can keep a lease alive and follow changes.
+//! * The gateway writes 64-bit integers as strings, octets in base64, and leaves out zero values.
+//!   Every field is therefore optional, and nothing that etcd sends makes this module panic.
+//!
+//! Revisions are etcd's: one number for the whole store, which grows with every change. The names
+//! of the calls are those of etcd's API (`KV.Range`, `Lease.LeaseGrant`, `Watch.Watch` …).
+
+mod client;
+mod error;
+mod json;
+mod kv;
+mod lease;
+mod watch;
+
+pub use client::{Client, ReadDeadline};
+pub use error::Error;
+pub use kv::{
+    Compare, Header, KeyValue, Op, OpReply, Order, Range, RangeReply, Revision, Txn, TxnReply,
+};
+pub use lease::LeaseId;
+pub use watch::{Event, EventKind, Watch, WatchReply};

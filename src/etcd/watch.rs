@@ -1,0 +1,258 @@
+//! Watching ranges of keys: one long reply, a JSON object a line.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read};
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::client::{is_time_up, rejected, reply, transport_error};
+use super::json::{self, Wrong};
+use super::kv::{header, key_value};
+use super::{Client, Error, Header, KeyValue, ReadDeadline};
+
+/// The longest line read, in octets: etcd's messages are far smaller, as they come in fragments.
+const MAX_LINE: usize = 64 * 1024 * 1024;
+/// Octets read at a time.
+const BUFFER: usize = 8 * 1024;
+/// The largest line whose memory is kept for the next one.
+const MAX_KEPT: usize = 1024 * 1024;
+/// The largest error body read, in octets.
+const MAX_ERROR: u64 = 64 * 1024;
+
+/// What happened to a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// It was written.
+    Put,
+    /// It was deleted, or its lease ended.
+    Delete,
+}
+
+/// One change of one key (`mvccpb.Event`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// The key as it is now; `mod_revision` is the revision of this change.
+    pub kv: KeyValue,
+}
+
+/// Some changes in one of the ranges (`WatchResponse`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchReply {
+    /// The header. Its revision may be past that of the events, and events of other ranges may
+    /// still be to come: what was seen is told by the events' `mod_revision` only.
+    pub header: Header,
+    /// The changes, in order. May be empty.
+    pub events: Vec<Event>,
+    /// False: a fragment. More changes of the last revision here follow in the next replies, so it
+    /// is not seen in full yet.
+    pub complete: bool,
+}
+
+/// A watch of some ranges, each of which progresses on its own.
+pub struct Watch {
+    endpoint: String,
+    stream: BufReader<ureq::BodyReader<'static>>,
+    read_deadline: ReadDeadline,
+    /// The line that is being read.
+    line: Vec<u8>,
+    /// What came before all ranges were acknowledged.
+    early: VecDeque<WatchReply>,
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+/// What a line of the stream says.
+#[derive(Debug, PartialEq)]
+enum Line {
+    Created,
+    Changes(WatchReply),
+}
+
+impl Client {
+    /// `Watch.Watch`: all changes of the ranges (from a key up to, and without, another) from
+    /// `start_revision` on; 0: from now on. It asks the endpoint in use only, and returns once etcd
+    /// has acknowledged every range, within the timeout of a request. If that fails, the next call
+    /// tries another endpoint, unless it is [`Error::Compacted`].
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn watch(
+        &mut self,
+        ranges: &[(Vec<u8>, Vec<u8>)],
+        start_revision: i64,
+    ) -> Result<Watch, Error> {
+        let deadline = Instant::now().checked_add(self.timeout);
+        let opened =
+            self.read_deadline.during(deadline, || self.open(ranges, start_revision, deadline));
+        if opened.as_ref().is_err_and(|error| !error.is_compacted()) {
+            self.use_next();
+        }
+        opened
+    }
+
+    fn open(
+        &self,
+        ranges: &[(Vec<u8>, Vec<u8>)],
+        start_revision: i64,
+        deadline: Option<Instant>,
+    ) -> Result<Watch, Error> {
+        let endpoint = self.endpoint().to_owned();
+        let timed_out = || Error::TimedOut { endpoint: endpoint.clone() };
+        // No time-out of ureq's may cover the reply: it would end the watch.
+        let mut response = self
+            .agent
+            .post(format!("{endpoint}/v3/watch"))
+            .content_type("application/json")
+            .config()
+            .timeout_global(None)
+            .timeout_connect(Some(self.timeout))
+            .build()
+            .send(requests(ranges, start_revision).as_bytes())
+            .map_err(|error| transport_error(&endpoint, &error))?;
+        let status = response.status().as_u16();
+        if !response.status().is_success() {
+            let body = response.body_mut().with_config().limit(MAX_ERROR).read_to_vec();
+            let body = body.map_err(|error| transport_error(&endpoint, &error))?;
+            reply(&endpoint, status, &body)?;
+            return Err(Error::malformed(&endpoint, &format!("HTTP status {status}")));
+        }
+        let mut watch = Watch {
+            stream: BufReader::with_capacity(BUFFER, response.into_body().into_reader()),
+            endpoint: endpoint.clone(),
+            read_deadline: self.read_deadline.clone(),
+            line: Vec::new(),
+            early: VecDeque::new(),
+        };
+        let mut awaited = ranges.len();
+        while awaited > 0 {
+            match watch.read_line()?.ok_or_else(timed_out)? {
+                Line::Created => awaited -= 1,
+                Line::Changes(changes) => watch.early.push_back(changes),
+            }
+            if awaited > 0 && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Err(timed_out());
+            }
+        }
+        Ok(watch)
+    }
+}
+
+impl Watch {
+    /// The endpoint that is watched.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The next changes, waiting for them until the deadline; what has arrived is returned even
+    /// when that has passed. `None`: the deadline passed; call again, nothing is lost.
+    ///
+    /// # Errors
+    /// [`Error::Compacted`], [`Error::WatchEnded`] or [`Error::Malformed`]: the watch is over.
+    pub fn next(&mut self, deadline: Instant) -> Result<Option<WatchReply>, Error> {
+        if let Some(changes) = self.early.pop_front() {
+            return Ok(Some(changes));
+        }
+        let read_deadline = self.read_deadline.clone();
+        read_deadline.during(Some(deadline), || {
+            loop {
+                match self.read_line()? {
+                    Some(Line::Changes(changes)) => return Ok(Some(changes)),
+                    Some(Line::Created) if Instant::now() < deadline => {}
+                    _ => return Ok(None),
+                }
+            }
+        })
+    }
+
+    /// One line. `None`: it did not end in time; the part that came is kept.
+    fn read_line(&mut self) -> Result<Option<Line>, Error> {
+        let room = (MAX_LINE + 1).saturating_sub(self.line.len());
+        let mut stream = (&mut self.stream).take(u64::try_from(room).unwrap_or(u64::MAX));
+        match stream.read_until(b'\n', &mut self.line) {
+            Ok(_) => {}
+            Err(error) if is_time_up(&error) => return Ok(None),
+            Err(error) => return Err(Error::watch_ended(&self.endpoint, &error.to_string())),
+        }
+        if self.line.len() > MAX_LINE {
+            return Err(Error::malformed(
+                &self.endpoint,
+                &format!("a line over {MAX_LINE} octets"),
+            ));
+        }
+        if self.line.last() != Some(&b'\n') {
+            return Err(Error::watch_ended(&self.endpoint, "etcd closed the stream"));
+        }
+        let line = parse(&self.endpoint, &self.line);
+        self.line.clear();
+        self.line.shrink_to(MAX_KEPT);
+        line.map(Some)
+    }
+}
+
+/// One request a range, one after the other in one body.
+fn requests(ranges: &[(Vec<u8>, Vec<u8>)], start_revision: i64) -> String {
+    let request = |(key, range_end): &(Vec<u8>, Vec<u8>)| {
+        json!({"create_request": {"key": json::encode(key), "range_end": json::encode(range_end),
+            "start_revision": json::integer(start_revision), "fragment": true}})
+        .to_string()
+    };
+    ranges.iter().map(request).collect()
+}
+
+fn parse(endpoint: &str, line: &[u8]) -> Result<Line, Error> {
+    let value: Value = serde_json::from_slice(line)
+        .map_err(|error| Error::malformed(endpoint, &format!("a line of the watch: {error}")))?;
+    let Some(result) = json::field(&value, "result") else {
+        return Err(match json::error(&value) {
+            Some((code, message)) => {
+                Error::watch_ended(endpoint, &rejected(endpoint, code, &message).to_string())
+            }
+            None => Error::malformed(endpoint, "a line of the watch without result"),
+        });
+    };
+    decode(endpoint, result).map_err(|what| Error::malformed(endpoint, &what))?
+}
+
+/// The outer result is about the shape, the inner one is what etcd says.
+fn decode(endpoint: &str, result: &Value) -> Result<Result<Line, Error>, Wrong> {
+    if json::boolean(result, "canceled")? {
+        let compact_revision = json::int64(result, "compact_revision")?;
+        return Ok(Err(if compact_revision > 0 {
+            Error::Compacted { compact_revision }
+        } else {
+            let reason = json::text(result, "cancel_reason");
+            Error::watch_ended(
+                endpoint,
+                if reason.is_empty() { "etcd canceled it" } else { reason },
+            )
+        }));
+    }
+    if json::boolean(result, "created")? {
+        return Ok(Ok(Line::Created));
+    }
+    let events = json::list(result, "events")?.iter().map(event).collect::<Result<_, _>>()?;
+    let complete = !json::boolean(result, "fragment")?;
+    Ok(Ok(Line::Changes(WatchReply { header: header(result)?, events, complete })))
+}
+
+fn event(event: &Value) -> Result<Event, Wrong> {
+    let kind = match json::field(event, "type") {
+        None => EventKind::Put,
+        Some(kind) if kind == "PUT" || kind == 0 => EventKind::Put,
+        Some(kind) if kind == "DELETE" || kind == 1 => EventKind::Delete,
+        Some(_) => return Err("an event of unknown type".to_owned()),
+    };
+    Ok(Event { kind, kv: key_value(json::field(event, "kv").ok_or("an event without kv")?)? })
+}
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

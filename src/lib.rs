@@ -1,0 +1,35 @@
+//! A small DNS server that gives every node of a cluster a name, by way of etcd.
+//!
+//! All nodes get the same configuration. Each takes the lowest free name of a pattern by a
+//! compare-and-swap transaction, publishes its addresses there under a lease, and answers for
+//! every node of the cluster from memory.
+//!
+//! | room | what lives there | may use |
+//! | --- | --- | --- |
+//! | [`options`] | the command line | [`cluster`] |
+//! | [`logging`] | lines on standard error | |
+//! | [`cluster`] | pure: names, records, the directory of all slots | |
+//! | [`dns`] | pure: query in, reply out | [`cluster`] |
+//! | [`etcd`] | synchronous client of etcd's JSON gateway | |
+//! | [`node`] | this node's life: claim, follow, keep alive, release | [`etcd`], [`cluster`] |
+//! | [`server`] | sockets, signals, and the one sleep | [`dns`], [`cluster`] |
+//! | [`run`] | puts the rooms together | all of them |
+//!
+//! # One thread, one sleep
+//!
+//! The process has one thread and sleeps in exactly one place, [`server::Server::wait`], which
+//! answers DNS for as long as it waits. The sockets of the etcd client are non-blocking and wait
+//! there too ([`server::transport`]), so everything that talks to etcd is plain blocking code.
+//!
+//! The life of a query: [`server::udp`] → [`dns::Responder::answer`] → [`cluster::directory`] →
+//! the same socket. The life of a name: [`options`] → [`node::claim`] → [`etcd::Client::txn`] → watch →
+//! [`cluster::directory`] on every node.
+
+pub mod cluster;
+pub mod dns;
+pub mod etcd;
+pub mod logging;
+pub mod node;
+pub mod options;
+pub mod run;
+pub mod server;

@@ -1,0 +1,38 @@
+//! Arguments in, exit status out.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use idetcd::options::{self, Command};
+use idetcd::{logging, run};
+
+/// A wrong command line.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> =
+        std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let options = match options::parse(&arguments) {
+        Ok(Command::Run(options)) => *options,
+        Ok(Command::Print(text)) => return print(&text),
+        Err(error) => return fail(&error, USAGE),
+    };
+    logging::start(options.verbosity);
+    match run::run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => fail(&failure, failure.exit_status()),
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match writeln!(io::stdout(), "{}", text.trim_end()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn fail(error: &dyn std::fmt::Display, status: u8) -> ExitCode {
+    // Nothing can be told when standard error is closed; the exit status still says it.
+    let _ = writeln!(io::stderr(), "idetcd: {error}");
+    ExitCode::from(status)
+}

@@ -1,0 +1,246 @@
+//! Which addresses to publish: those given by hand, else those found on this host.
+//!
+//! Found are the source address towards etcd and its sibling of the other family on the same
+//! interface; where etcd is on loopback, those of the first interface that is up and not loopback.
+//! Link-local and loopback addresses are never found, only given: they are of no use to others.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use if_addrs::{IfOperStatus, Interface};
+
+use super::Settings;
+use crate::cluster::{AddressChoice, Record};
+
+/// Why there is nothing to publish.
+#[derive(Debug)]
+pub enum AddressError {
+    /// The system did not list its interfaces.
+    Listing(io::Error),
+    /// There is no interface of this name; the others are told.
+    NoSuchInterface(String, Vec<String>),
+    /// No address of a wanted family was found.
+    NotFound,
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AddressError::Listing(error) => write!(f, "cannot list the interfaces: {error}"),
+            AddressError::NoSuchInterface(name, others) => write!(
+                f,
+                "--interface: no interface {name} with an address here, only {}",
+                others.join(", ")
+            ),
+            AddressError::NotFound => f.write_str(
+                "no address to publish on any interface that is up; give one by --ipv4 or --ipv6",
+            ),
+        }
+    }
+}
+
+/// The record to publish, found anew: addresses may come and go until the claim.
+///
+/// # Errors
+/// See [`AddressError`]. All of them can pass: an interface may come up later.
+pub fn discover(settings: &Settings, source: Option<IpAddr>) -> Result<Record, AddressError> {
+    let needs_search =
+        settings.ipv4 == AddressChoice::Discover || settings.ipv6 == AddressChoice::Discover;
+    let interfaces = if needs_search { list()? } else { Vec::new() };
+    select(settings, source, &interfaces)
+}
+
+/// Fails when `--interface` names nothing that exists here.
+///
+/// # Errors
+/// See [`AddressError`].
+pub fn check_interface(name: &str) -> Result<(), AddressError> {
+    let interfaces = list()?;
+    if interfaces.iter().any(|interface| interface.name == name) {
+        return Ok(());
+    }
+    Err(no_such_interface(name, &interfaces))
+}
+
+fn list() -> Result<Vec<Interface>, AddressError> {
+    let mut interfaces = if_addrs::get_if_addrs().map_err(AddressError::Listing)?;
+    interfaces.sort_by_key(|interface| interface.index);
+    Ok(interfaces)
+}
+
+fn no_such_interface(name: &str, interfaces: &[Interface]) -> AddressError {
+    let mut others: Vec<String> = interfaces.iter().map(|i| i.name.clone()).collect();
+    others.dedup();
+    AddressError::NoSuchInterface(name.to_owned(), others)
+}
+
+fn select(
+    settings: &Settings,
+    source: Option<IpAddr>,
+    interfaces: &[Interface],
+) -> Result<Record, AddressError> {
+    let name = match &settings.interface {
+        Some(name)
+            if settings.ipv4 == AddressChoice::Discover
+                || settings.ipv6 == AddressChoice::Discover =>
+        {
+            if !interfaces.iter().any(|interface| interface.name == *name) {
+                return Err(no_such_interface(name, interfaces));
+            }
+            Some(name.as_str())
+        }
+        _ => interface_of(source, interfaces),
+    };
+    let on_interface: Vec<IpAddr> = interfaces
+        .iter()
+        .filter(|interface| Some(interface.name.as_str()) == name)
+        .map(Interface::ip)
+        .filter(|ip| is_publishable(*ip))
+        .collect();
+    // The source address comes first: an interface may have several.
+    let preferred = source.filter(|ip| settings.interface.is_none() && is_publishable(*ip));
+    let candidates: Vec<IpAddr> = preferred.into_iter().chain(on_interface).collect();
+    let record = Record {
+        ipv4: choose(settings.ipv4, candidates.iter().find_map(as_ipv4)),
+        ipv6: choose(settings.ipv6, candidates.iter().find_map(as_ipv6)),
+        port: Some(settings.port),
+    };
+    if record.ipv4.is_none() && record.ipv6.is_none() {
+        return Err(AddressError::NotFound);
+    }
+    Ok(record)
+}
+
+/// The interface that holds the source address, else the first usable one.
+fn interface_of(source: Option<IpAddr>, interfaces: &[Interface]) -> Option<&str> {
+    let holder = interfaces.iter().find(|i| Some(i.ip()) == source && is_publishable(i.ip()));
+    let first = || {
+        interfaces.iter().find(|interface| {
+            is_publishable(interface.ip())
+                && matches!(interface.oper_status, IfOperStatus::Up | IfOperStatus::Unknown)
+        })
+    };
+    holder.or_else(first).map(|interface| interface.name.as_str())
+}
+
+fn choose<A>(choice: AddressChoice<A>, found: Option<A>) -> Option<A> {
+    match choice {
+        AddressChoice::Discover => found,
+        AddressChoice::Fixed(address) => Some(address),
+        AddressChoice::Omit => None,
+    }
+}
+
+fn is_publishable(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => !ip.is_loopback() && !ip.is_link_local() && !ip.is_unspecified(),
+        IpAddr::V6(ip) => !ip.is_loopback() && !ip.is_unicast_link_local() && !ip.is_unspecified(),
+    }
+}
+
+fn as_ipv4(ip: &IpAddr) -> Option<Ipv4Addr> {
+    match ip {
+        IpAddr::V4(ip) => Some(*ip),
+        IpAddr::V6(_) => None,
+    }
+}
+
+fn as_ipv6(ip: &IpAddr) -> Option<Ipv6Addr> {
+    match ip {
+        IpAddr::V6(ip) => Some(*ip),
+        IpAddr::V4(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::Pattern;
+    use if_addrs::{IfAddr, Ifv4Addr, Ifv6Addr};
+
+    fn interface(name: &str, index: u32, ip: &str) -> Interface {
+        let addr = match ip.parse().expect("an address") {
+            IpAddr::V4(ip) => IfAddr::V4(Ifv4Addr {
+                ip,
+                netmask: Ipv4Addr::UNSPECIFIED,
+                prefixlen: 24,
+                broadcast: None,
+            }),
+            IpAddr::V6(ip) => IfAddr::V6(Ifv6Addr {
+                ip,
+                netmask: Ipv6Addr::UNSPECIFIED,
+                prefixlen: 64,
+                broadcast: None,
+            }),
+        };
+        Interface {
+            name: name.to_owned(),
+            addr,
+            index: Some(index),
+            oper_status: IfOperStatus::Up,
+            is_p2p: false,
+        }
+    }
+
+    fn host() -> Vec<Interface> {
+        vec![
+            interface("lo", 1, "127.0.0.1"),
+            interface("lo", 1, "::1"),
+            interface("eth0", 2, "192.0.2.2"),
+            interface("eth0", 2, "fe80::1"),
+            interface("eth0", 2, "2001:db8::2"),
+            interface("eth1", 3, "198.51.100.3"),
+            interface("eth1", 3, "198.51.100.4"),
+        ]
+    }
+
+    fn settings() -> Settings {
+        Settings {
+            pattern: Pattern::parse("w{{.ID}}.tf.local.", 3).expect("a good pattern"),
+            limit: 3,
+            lease_ttl: std::time::Duration::from_secs(20),
+            ipv4: AddressChoice::Discover,
+            ipv6: AddressChoice::Discover,
+            interface: None,
+            port: 53,
+        }
+    }
+
+    fn selected(settings: &Settings, source: Option<&str>) -> String {
+        let source = source.map(|text| text.parse().expect("an address"));
+        match select(settings, source, &host()) {
+            Ok(record) => record.ticket(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn the_source_address_and_its_sibling_are_found() {
+        let table = [
+            (Some("192.0.2.2"), "192.0.2.2,2001:db8::2,53"),
+            (Some("2001:db8::2"), "192.0.2.2,2001:db8::2,53"),
+            (Some("198.51.100.4"), "198.51.100.4,53"),
+            (Some("127.0.0.1"), "192.0.2.2,2001:db8::2,53"),
+            (Some("::1"), "192.0.2.2,2001:db8::2,53"),
+            (None, "192.0.2.2,2001:db8::2,53"),
+        ];
+        for (source, wanted) in table {
+            assert_eq!(selected(&settings(), source), wanted, "{source:?}");
+        }
+    }
+
+    #[test]
+    fn options_win_over_what_is_found() {
+        let mut wanted = settings();
+        wanted.interface = Some("eth1".to_owned());
+        assert_eq!(selected(&wanted, Some("192.0.2.2")), "198.51.100.3,53");
+        wanted.interface = Some("wlan0".to_owned());
+        assert!(selected(&wanted, None).contains("wlan0"));
+        wanted.interface = None;
+        wanted.ipv4 = AddressChoice::Omit;
+        assert_eq!(selected(&wanted, Some("192.0.2.2")), "2001:db8::2,53");
+        wanted.ipv6 = AddressChoice::Fixed(Ipv6Addr::LOCALHOST);
+        assert_eq!(selected(&wanted, None), "::1,53");
+    }
+}

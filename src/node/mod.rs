@@ -1,0 +1,88 @@
+//! The life of this node: find its addresses, claim a slot, follow the others, stay a member,
+//! release.
+//!
+//! Written as plain blocking code from top to bottom; whatever waits, waits in [`Host`], which
+//! answers DNS meanwhile. Knows etcd and the cluster, and nothing of sockets or DNS messages.
+
+pub mod address;
+pub mod claim;
+mod follow;
+mod membership;
+mod naming;
+pub mod pause;
+pub mod session;
+pub mod sync;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::{Duration, Instant};
+
+use crate::cluster::{AddressChoice, Directory, Pattern};
+use crate::etcd;
+
+/// What a node's life needs of the process it lives in.
+pub trait Host {
+    /// Waits, answering DNS meanwhile. Returns early when the process is asked to stop.
+    fn sleep_until(&self, deadline: Instant);
+
+    /// Whether the process was asked to stop.
+    fn is_stopping(&self) -> bool;
+
+    /// Lets waits wait again after a request to stop, for the release.
+    fn begin_release(&self);
+
+    /// This host's address on the latest connection to etcd.
+    fn source_address(&self) -> Option<IpAddr>;
+
+    /// Reads or changes what DNS is answered from.
+    fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T;
+}
+
+/// What the operator wants of this node.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The names to claim from.
+    pub pattern: Pattern,
+    /// The highest slot to claim.
+    pub limit: u32,
+    /// How long the name outlives a node that died; whole seconds.
+    pub lease_ttl: Duration,
+    /// The IPv4 address to publish.
+    pub ipv4: AddressChoice<Ipv4Addr>,
+    /// The IPv6 address to publish.
+    pub ipv6: AddressChoice<Ipv6Addr>,
+    /// The interface whose addresses are published; `None`: the one towards etcd.
+    pub interface: Option<String>,
+    /// The port to publish.
+    pub port: u16,
+}
+
+/// What ended a stretch of contact with etcd.
+#[derive(Debug)]
+pub enum Trouble {
+    /// A call to etcd failed, or the watch ended.
+    Etcd(etcd::Error),
+    /// Every slot is taken.
+    NoFreeSlot,
+    /// This host has no address to publish yet.
+    NoAddress(address::AddressError),
+    /// The lease is gone: it ran out, or somebody revoked it.
+    LeaseGone,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Etcd(error) => error.fmt(f),
+            Trouble::NoFreeSlot => f.write_str("no free slot"),
+            Trouble::NoAddress(error) => error.fmt(f),
+            Trouble::LeaseGone => f.write_str("the lease is gone"),
+        }
+    }
+}
+
+impl From<etcd::Error> for Trouble {
+    fn from(error: etcd::Error) -> Self {
+        Trouble::Etcd(error)
+    }
+}

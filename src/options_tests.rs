@@ -1,0 +1,134 @@
+//! The command line, right and wrong.
+
+use super::*;
+
+const PATTERN: [&str; 2] = ["--pattern", "worker{{.ID}}.tf.local."];
+
+fn parsed(arguments: &[&str]) -> Result<Command, UsageError> {
+    let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
+    parse(&arguments)
+}
+
+fn options(arguments: &[&str]) -> Options {
+    match parsed(&[&PATTERN, arguments].concat()) {
+        Ok(Command::Run(options)) => *options,
+        other => panic!("{arguments:?}: {other:?}"),
+    }
+}
+
+#[test]
+fn defaults_are_those_of_the_help() {
+    let options = options(&[]);
+    assert_eq!(options.endpoints, [Endpoint("http://localhost:2379".to_owned())]);
+    assert_eq!((options.limit, options.ttl, options.port), (10, 5, None));
+    assert_eq!((options.lease_ttl.as_secs(), options.etcd_timeout.as_secs()), (20, 2));
+    let listens: Vec<_> =
+        options.listen.iter().map(|l| (l.address.to_string(), l.required)).collect();
+    assert_eq!(listens, [("0.0.0.0:53".to_owned(), true), ("[::]:53".to_owned(), false)]);
+    assert_eq!(options.verbosity, LevelFilter::Info);
+}
+
+#[test]
+fn endpoints_and_addresses_are_normalised() {
+    let table = [
+        ("http://10.0.0.1", "http://10.0.0.1:2379"),
+        ("http://10.0.0.1:4001/", "http://10.0.0.1:4001"),
+        ("http://[FD00::1]", "http://[fd00::1]:2379"),
+        ("http://etcd-1.example:80", "http://etcd-1.example:80"),
+    ];
+    for (text, wanted) in table {
+        assert_eq!(options(&["--endpoints", text]).endpoints[0].as_str(), wanted);
+    }
+    let several = options(&["--endpoints", "http://a,http://b", "--endpoints", "http://a"]);
+    assert_eq!(several.endpoints.len(), 2);
+    for (text, wanted) in [
+        ("127.0.0.1", "127.0.0.1:53"),
+        ("127.0.0.1:1053", "127.0.0.1:1053"),
+        ("::1", "[::1]:53"),
+        ("[::1]", "[::1]:53"),
+        ("[::1]:1053", "[::1]:1053"),
+    ] {
+        assert_eq!(options(&["--listen", text]).listen[0].address.to_string(), wanted);
+    }
+    assert_eq!(options(&["--etcd-timeout", "0.25"]).etcd_timeout, Duration::from_millis(250));
+    assert_eq!(options(&["--ipv6", "none"]).ipv6, AddressChoice::Omit);
+    assert_eq!(options(&["-vv"]).verbosity, LevelFilter::Trace);
+}
+
+#[test]
+fn what_is_wrong_is_told_in_one_line_that_names_the_option() {
+    let table: [(&[&str], &str); 46] = [
+        (&["--limit", "0"], "--limit: \"0\" is not a whole number from 1"),
+        (&["--limit", "1000001"], "--limit:"),
+        (&["--limit", "ten"], "--limit:"),
+        (&["--limit", "-3"], "--limit:"),
+        (&["--limit", "+3"], "--limit:"),
+        (&["--limit", ""], "--limit:"),
+        (&["--limit"], "--limit: an argument is missing"),
+        (&["--limit", "1", "--limit", "2"], "--limit: given twice"),
+        (&["--frobnicate"], "--frobnicate: no such option"),
+        (&["-x"], "-x: no such option"),
+        (&["--quiet=yes"], "--quiet: takes no argument"),
+        (&["extra"], "\"extra\" is no option"),
+        (&["--ttl", "-1"], "--ttl:"),
+        (&["--ttl", "86401"], "--ttl:"),
+        (&["--lease-ttl", "1"], "--lease-ttl:"),
+        (&["--lease-ttl", "1.5"], "--lease-ttl:"),
+        (&["--etcd-timeout", "0"], "--etcd-timeout:"),
+        (&["--etcd-timeout", "61"], "--etcd-timeout:"),
+        (&["--etcd-timeout", "1e1"], "--etcd-timeout:"),
+        (&["--etcd-timeout", "4294968"], "--etcd-timeout:"),
+        (&["--port", "0"], "--port:"),
+        (&["--port", "65536"], "--port:"),
+        (&["--ipv4", "fd00::1"], "--ipv4:"),
+        (&["--ipv4", "10.0.0"], "--ipv4:"),
+        (&["--ipv4", "0.0.0.0"], "--ipv4:"),
+        (&["--ipv6", "10.0.0.1"], "--ipv6:"),
+        (&["--ipv6", "ff02::1"], "--ipv6:"),
+        (&["--ipv4", "none", "--ipv6", "none"], "--ipv6: none, and --ipv4"),
+        (&["--interface", ""], "--interface:"),
+        (&["--listen", "localhost"], "--listen:"),
+        (&["--listen", "127.0.0.1:"], "--listen:"),
+        (&["--listen", "127.0.0.1:70000"], "--listen:"),
+        (&["--listen", "::1", "--listen", "[::1]:53"], "--listen: [::1]:53 is given twice"),
+        (&["--endpoints", ""], "--endpoints:"),
+        (&["--endpoints", "10.0.0.1:2379"], "--endpoints:"),
+        (&["--endpoints", "https://10.0.0.1"], "--endpoints:"),
+        (&["--endpoints", "http://"], "--endpoints:"),
+        (&["--endpoints", "http://a b"], "--endpoints:"),
+        (&["--endpoints", "http://a:0"], "--endpoints:"),
+        (&["--endpoints", "http://a:port"], "--endpoints:"),
+        (&["--endpoints", "http://fd00::1"], "--endpoints:"),
+        (&["--endpoints", "http://[fd00::1"], "--endpoints:"),
+        (&["--endpoints", "http://10.0.0.256"], "--endpoints:"),
+        (&["--endpoints", "http://me:secret@a"], "--endpoints:"),
+        (&["--endpoints", "http://a/v3"], "--endpoints:"),
+        (&["-q", "-v"], "--quiet: contradicts --verbose"),
+    ];
+    for (arguments, wanted) in table {
+        match parsed(&[&PATTERN, arguments].concat()) {
+            Ok(command) => panic!("{arguments:?} was taken for {command:?}"),
+            Err(error) => {
+                let text = error.to_string();
+                assert!(text.starts_with(wanted), "{arguments:?}: {text}");
+                assert!(!text.contains('\n'), "{text}");
+            }
+        }
+    }
+    for (pattern, wanted) in
+        [(&[][..], "--pattern: must be given"), (&["--pattern", "w."][..], "--pattern: column 3")]
+    {
+        let error = parsed(pattern).expect_err("no pattern");
+        assert!(error.to_string().starts_with(wanted), "{error}");
+    }
+}
+
+#[test]
+fn the_help_fits_a_screen() {
+    let Ok(Command::Print(help)) = parsed(&["--help"]) else { panic!("no help") };
+    assert!(help.lines().count() <= 24, "{}", help.lines().count());
+    for line in help.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    assert!(matches!(parsed(&["-V"]), Ok(Command::Print(text)) if text.starts_with("idetcd ")));
+}

@@ -1,0 +1,170 @@
+//! DNS over UDP (RFC 1035 §4.2.1): one datagram in, at most one out, by the same socket.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
+
+use crate::cluster::Directory;
+use crate::dns::{Rcode, Responder, Transport};
+
+/// Datagrams answered on one socket before the others, and etcd, get their turn again.
+const BATCH: usize = 64;
+
+/// The longest query that is read; a longer datagram is cut off there and is malformed then.
+/// Queries of real clients stay below 512 octets (RFC 1035 §2.3.4), with EDNS options below 1232.
+const LONGEST_QUERY: usize = 4096;
+
+/// Room for the longest reply over UDP, so that the buffer never grows.
+const REPLY_CAPACITY: usize = 4096;
+
+/// The kernel's receive buffer that is asked for, so that a burst outlasts a full sync.
+const RECEIVE_BUFFER: usize = 4 << 20;
+
+/// How long a reply may wait for room in the kernel's send buffer before it is given up.
+const SEND_PATIENCE: Duration = Duration::from_millis(5);
+
+/// What was answered since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counters {
+    queries: u64,
+    dropped: u64,
+    by_rcode: [u64; 17],
+}
+
+impl Counters {
+    fn count(&mut self, rcode: Option<Rcode>) {
+        self.queries += 1;
+        match rcode {
+            Some(rcode) => {
+                if let Some(count) = self.by_rcode.get_mut(usize::from(rcode.value())) {
+                    *count += 1;
+                }
+            }
+            None => self.dropped += 1,
+        }
+    }
+}
+
+impl fmt::Display for Counters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} queries, {} dropped", self.queries, self.dropped)?;
+        for (value, count) in (0u8..).zip(self.by_rcode) {
+            if count > 0 {
+                write!(f, ", {count} {}", Rcode::new(value))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One bound socket with its buffers.
+#[derive(Debug)]
+pub struct UdpListener {
+    socket: UdpSocket,
+    address: SocketAddr,
+    query: Box<[u8; LONGEST_QUERY]>,
+    reply: Vec<u8>,
+}
+
+impl UdpListener {
+    /// Binds a socket. An IPv6 socket takes no IPv4 traffic, so that `0.0.0.0` and `[::]` can be
+    /// listened on side by side.
+    ///
+    /// # Errors
+    /// Those of `socket(2)` and `bind(2)`: the address is in use, is not of this host, or the
+    /// port needs a right.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let family = match address {
+            SocketAddr::V4(_) => AddressFamily::INET,
+            SocketAddr::V6(_) => AddressFamily::INET6,
+        };
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = socket_with(family, SocketType::DGRAM, flags, None)?;
+        if address.is_ipv6() {
+            sockopt::set_ipv6_v6only(&socket, true)?;
+        }
+        // A wish: root may exceed the system's maximum, others get what it allows.
+        if sockopt::set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER).is_err() {
+            let _ = sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER);
+        }
+        bind(&socket, &address)?;
+        let socket = UdpSocket::from(socket);
+        let address = socket.local_addr()?;
+        Ok(UdpListener {
+            socket,
+            address,
+            query: Box::new([0; LONGEST_QUERY]),
+            reply: Vec::with_capacity(REPLY_CAPACITY),
+        })
+    }
+
+    /// The address that is listened on, with the port that the system chose if 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers what is there, up to a batch.
+    pub(super) fn answer_batch(
+        &mut self,
+        responder: &Responder,
+        directory: &Directory,
+        counters: &mut Counters,
+    ) {
+        for _ in 0..BATCH {
+            let (length, client) = match self.socket.recv_from(&mut self.query[..]) {
+                Ok(received) => received,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    log::debug!("{}: receiving a query: {error}", self.address);
+                    return;
+                }
+            };
+            let query = &self.query[..length];
+            let rcode = responder.answer(query, directory, Transport::Udp, &mut self.reply);
+            counters.count(rcode);
+            log::trace!("query from {client}: {length} octets, {}", Outcome(rcode));
+            if rcode.is_some() {
+                self.send(client);
+            }
+        }
+    }
+
+    fn send(&self, client: SocketAddr) {
+        match self.socket.send_to(&self.reply, client) {
+            Ok(_) => return,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => {
+                log::debug!("{}: reply to {client}: {error}", self.address);
+                return;
+            }
+        }
+        let mut fds = [PollFd::new(&self.socket, PollFlags::OUT)];
+        let patience = Timespec::try_from(SEND_PATIENCE).ok();
+        let _ = poll(&mut fds, patience.as_ref());
+        if let Err(error) = self.socket.send_to(&self.reply, client) {
+            log::debug!("{}: reply to {client}: {error}", self.address);
+        }
+    }
+}
+
+impl AsFd for UdpListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+struct Outcome(Option<Rcode>);
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(rcode) => rcode.fmt(f),
+            None => f.write_str("dropped"),
+        }
+    }
+}

@@ -15,6 +15,8 @@ pub struct Claimed {
     /// The revision that created the key: grows with every new owner, so it serves as a fencing
     /// token.
     pub create_revision: i64,
+    /// The revision that put our record there.
+    pub mod_revision: i64,
 }
 
 /// A slot that holds our record, as it was looked at.
@@ -22,8 +24,6 @@ pub struct Claimed {
 pub struct Own {
     /// The slot.
     pub claimed: Claimed,
-    /// The revision that put the record.
-    pub mod_revision: i64,
     /// What the record hangs on: our lease, or that of an earlier life.
     pub lease: LeaseId,
 }
@@ -89,8 +89,11 @@ impl Claimant<'_> {
         let own =
             reply.kvs.first().filter(|kv| Record::parse(&kv.value).as_ref() == Ok(self.record));
         Ok(own.map(|kv| Own {
-            claimed: Claimed { slot, create_revision: kv.create_revision },
-            mod_revision: kv.mod_revision,
+            claimed: Claimed {
+                slot,
+                create_revision: kv.create_revision,
+                mod_revision: kv.mod_revision,
+            },
             lease: kv.lease,
         }))
     }
@@ -99,14 +102,16 @@ impl Claimant<'_> {
     ///
     /// # Errors
     /// Those of the call to etcd.
-    pub fn take_over(&self, client: &mut Client, own: Own) -> Result<bool, Error> {
+    pub fn take_over(&self, client: &mut Client, own: Own) -> Result<Option<Claimed>, Error> {
         let key = self.pattern.name(own.claimed.slot).into_bytes();
         let txn = Txn {
-            compare: vec![Compare::ModRevision { key, revision: own.mod_revision }],
+            compare: vec![Compare::ModRevision { key, revision: own.claimed.mod_revision }],
             success: vec![self.put(own.claimed.slot)],
             failure: Vec::new(),
         };
-        Ok(client.txn(&txn)?.succeeded)
+        let reply = client.txn(&txn)?;
+        let claimed = Claimed { mod_revision: reply.header.revision, ..own.claimed };
+        Ok(reply.succeeded.then_some(claimed))
     }
 
     /// Puts this node into the queue and finds its place there, in one transaction.
@@ -170,7 +175,8 @@ impl Claimant<'_> {
             failure: Vec::new(),
         };
         let reply = client.txn(&txn)?;
-        let claimed = Claimed { slot, create_revision: reply.header.revision };
+        let revision = reply.header.revision;
+        let claimed = Claimed { slot, create_revision: revision, mod_revision: revision };
         Ok(reply.succeeded.then_some(claimed))
     }
 }

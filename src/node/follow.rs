@@ -9,7 +9,16 @@ use super::sync::apply_event;
 use super::{Host, Trouble};
 use crate::etcd::{Error, Event, EventKind, LeaseId, Watch};
 
-/// What to follow the events for.
+/// What to watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// The slots.
+    Slots,
+    /// The slots and the tickets of those who want one.
+    SlotsAndQueue,
+}
+
+/// What to follow the changes for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Until {
     /// The own name is lost.
@@ -19,18 +28,24 @@ pub(super) enum Until {
 }
 
 impl<H: Host> Session<H> {
-    /// Follows the changes from where the directory stands, and keeps the lease alive.
-    pub(super) fn follow(&mut self, until: Until) -> Result<(), Trouble> {
-        let mut ranges = vec![slot_keys(&self.settings.pattern)];
-        if until == Until::Departure {
-            ranges.push(queue_keys(&self.settings.pattern));
+    /// Watches from where the directory stands.
+    pub(super) fn open_watch(&mut self, scope: Scope) -> Result<Watch, Trouble> {
+        let pattern = &self.settings.pattern;
+        let mut ranges = vec![slot_keys(pattern)];
+        if scope == Scope::SlotsAndQueue {
+            ranges.push(queue_keys(pattern));
         }
         let start = self.host.directory(|directory| directory.revision()) + 1;
         let result = self.client.watch(&ranges, start).map_err(Trouble::from);
-        let mut watch = self.heard(result)?;
+        self.note_compaction(&result);
+        self.heard(result)
+    }
+
+    /// Applies the changes as they come, and keeps the lease alive.
+    pub(super) fn follow(&mut self, watch: &mut Watch, until: Until) -> Result<(), Trouble> {
         loop {
             let Some(lease) = self.lease else { return Err(Trouble::LeaseGone) };
-            let departed = self.follow_once(&mut watch, lease)?;
+            let departed = self.follow_once(watch, lease)?;
             if until == Until::Departure && departed {
                 return Ok(());
             }
@@ -39,11 +54,8 @@ impl<H: Host> Session<H> {
             }
             if Instant::now() >= lease.renew_at {
                 self.keep_alive(lease)?;
-                if watch.endpoint() != self.client.endpoint() {
-                    // Its endpoint failed the call, so it does not deserve its watch either.
-                    return Ok(());
-                }
-                if until == Until::Departure {
+                let moved = watch.endpoint() != self.client.endpoint();
+                if moved || until == Until::Departure {
                     return Ok(());
                 }
             }
@@ -52,17 +64,9 @@ impl<H: Host> Session<H> {
 
     /// Applies what comes until the lease is to be renewed; says whether a key was deleted.
     fn follow_once(&mut self, watch: &mut Watch, lease: Lease) -> Result<bool, Trouble> {
-        let reply = match watch.next(lease.renew_at) {
-            Ok(Some(reply)) => reply,
-            Ok(None) => return Ok(false),
-            Err(error) => {
-                if matches!(error, Error::Compacted { .. }) {
-                    log::info!("{error}: reading everything anew");
-                    self.history = None;
-                }
-                return Err(error.into());
-            }
-        };
+        let result = watch.next(lease.renew_at).map_err(Trouble::from);
+        self.note_compaction(&result);
+        let Some(reply) = result? else { return Ok(false) };
         let mut last = 0;
         let mut departed = false;
         for event in &reply.events {
@@ -82,10 +86,18 @@ impl<H: Host> Session<H> {
         Ok(departed)
     }
 
+    /// What was compacted away cannot be followed up: everything is read anew.
+    fn note_compaction<T>(&mut self, result: &Result<T, Trouble>) {
+        if let Err(Trouble::Etcd(error @ Error::Compacted { .. })) = result {
+            log::info!("{error}: reading everything anew");
+            self.history = None;
+        }
+    }
+
     fn watch_own_key(&mut self, event: &Event, lease: LeaseId) {
         let Membership::Owned(claimed) = self.membership else { return };
         if self.settings.pattern.slot_of(&event.kv.key) != Some(claimed.slot)
-            || event.kv.mod_revision < claimed.create_revision
+            || event.kv.mod_revision <= claimed.mod_revision
         {
             return;
         }

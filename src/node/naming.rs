@@ -1,11 +1,11 @@
 //! From a lease to a name: which slot to try, in which order, and what was lost.
 
 use super::claim::{Claimant, Claimed, Place};
-use super::follow::Until;
+use super::follow::{Scope, Until};
 use super::membership::Membership;
 use super::session::Session;
 use super::{Host, Trouble, address};
-use crate::cluster::Record;
+use crate::cluster::{Entry, Record};
 
 impl<H: Host> Session<H> {
     /// Claims a slot unless one is owned.
@@ -40,7 +40,8 @@ impl<H: Host> Session<H> {
                 Place::Slot(slot) => slot,
                 Place::Full => return Err(Trouble::NoFreeSlot),
                 Place::Behind => {
-                    self.follow(Until::Departure)?;
+                    let mut watch = self.open_watch(Scope::SlotsAndQueue)?;
+                    self.follow(&mut watch, Until::Departure)?;
                     continue;
                 }
             };
@@ -72,8 +73,11 @@ impl<H: Host> Session<H> {
             }
             // Only a newcomer takes over: we crashed and came back. Later it is somebody else who
             // publishes the same addresses, and may be alive.
-            if previous.is_none() && claimant.take_over(&mut self.client, own)? {
-                return Ok(Some(own.claimed));
+            if previous.is_some() {
+                continue;
+            }
+            if let Some(claimed) = claimant.take_over(&mut self.client, own)? {
+                return Ok(Some(claimed));
             }
         }
         match previous {
@@ -94,7 +98,16 @@ impl<H: Host> Session<H> {
         let name = self.settings.pattern.name(claimed.slot);
         let limit = self.settings.limit;
         let verb = if previous.is_some() { "re-claimed" } else { "claimed" };
-        log::info!("{verb} {name} (slot {} of {limit}): {record}", claimed.slot);
         self.membership = Membership::Owned(claimed);
+        // The watch will tell it too, but whoever reads the log may ask for the name at once.
+        let value = record.to_json();
+        self.host.directory(|directory| {
+            directory.apply(Entry {
+                key: name.as_bytes(),
+                value: Some(value.as_bytes()),
+                mod_revision: claimed.mod_revision,
+            })
+        });
+        log::info!("{verb} {name} (slot {} of {limit}): {record}", claimed.slot);
     }
 }

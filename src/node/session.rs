@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::claim::Claimed;
-use super::follow::Until;
+use super::follow::{Scope, Until};
 use super::membership::{Lease, Membership};
 use super::pause::Pause;
 use super::sync::{History, full_sync};
@@ -89,11 +89,18 @@ impl<H: Host> Session<H> {
     /// One stretch of contact with etcd, until trouble.
     fn attend(&mut self, pause: &mut Pause) -> Result<std::convert::Infallible, Trouble> {
         self.sync()?;
+        // Before the claim: etcd tells a watch that begins in the present at once, but looks after
+        // those that begin in the past ten times a second only.
+        let mut watch = self.open_watch(Scope::Slots)?;
         loop {
             self.ensure_lease()?;
             self.ensure_name()?;
             pause.reset();
-            self.follow(Until::NameLost)?;
+            if watch.endpoint() != self.client.endpoint() {
+                // Its endpoint failed a call, so it does not deserve its watch either.
+                watch = self.open_watch(Scope::Slots)?;
+            }
+            self.follow(&mut watch, Until::NameLost)?;
         }
     }
 

@@ -1,0 +1,127 @@
+//! Bad input: one line that says what to do, and the exit status that goes with it.
+
+mod common;
+
+use std::net::UdpSocket;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{Directory, PATTERN};
+
+fn run(command: &mut Command) -> Output {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("idetcd");
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while child.try_wait().expect("its state").is_none() {
+        if Instant::now() > deadline {
+            child.kill().expect("killed");
+            panic!("{command:?} runs on");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.wait_with_output().expect("its output")
+}
+
+fn idetcd(arguments: &[&str]) -> Output {
+    run(Command::new(env!("CARGO_BIN_EXE_idetcd")).args(arguments))
+}
+
+/// The one line on standard error.
+fn complaint(output: &Output, status: i32) -> String {
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(status), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(text.starts_with("idetcd: "), "{text}");
+    text
+}
+
+#[test]
+fn a_wrong_command_line_is_told_in_one_line_with_status_2() {
+    let long = format!("{}{{{{.ID}}}}.tf.local.", "a".repeat(62));
+    let table: [(&[&str], &str); 22] = [
+        (&[], "--pattern: must be given"),
+        (&["--pattern"], "--pattern: an argument is missing"),
+        (&["--pattern", "worker.tf.local."], "--pattern: column 17: there is no {{.ID}}"),
+        (&["--pattern", "a{{.ID}}.b{{.ID}}."], "--pattern: column 11: a second"),
+        (&["--pattern", "worker{{.Id}}.tf.local."], "--pattern: column 7: only {{.ID}}"),
+        (&["--pattern", "my worker{{.ID}}.tf."], "--pattern: column 3: a space"),
+        (&["--pattern", &long, "--limit", "10"], "--pattern: column 1: a label of 64 octets"),
+        (&["--pattern", PATTERN, "--limit", "none"], "--limit:"),
+        (&["--pattern", PATTERN, "--endpoints", "ftp://a"], "--endpoints:"),
+        (&["--pattern", PATTERN, "--endpoints", "https://a"], "--endpoints:"),
+        (&["--pattern", PATTERN, "--listen", "here"], "--listen:"),
+        (&["--pattern", PATTERN, "--ipv4", "10.0.0.0.1"], "--ipv4:"),
+        (&["--pattern", PATTERN, "--ipv6", "10.0.0.1"], "--ipv6:"),
+        (&["--pattern", PATTERN, "--interface", ""], "--interface:"),
+        (&["--pattern", PATTERN, "--port", "x"], "--port:"),
+        (&["--pattern", PATTERN, "--lease-ttl", "1"], "--lease-ttl:"),
+        (&["--pattern", PATTERN, "--ttl", "x"], "--ttl:"),
+        (&["--pattern", PATTERN, "--etcd-timeout", "0"], "--etcd-timeout:"),
+        (&["--pattern", PATTERN, "-q", "-v"], "--quiet:"),
+        (&["--pattern", PATTERN, "--unknown"], "--unknown: no such option"),
+        (&["--pattern", PATTERN, "stray"], "\"stray\""),
+        (&["--pattern", PATTERN, "--pattern", PATTERN], "--pattern: given twice"),
+    ];
+    for (arguments, wanted) in table {
+        let text = complaint(&idetcd(arguments), 2);
+        assert!(text.starts_with(&format!("idetcd: {wanted}")), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    for (argument, wanted) in [("--help", "--pattern"), ("--version", env!("CARGO_PKG_VERSION"))] {
+        let output = idetcd(&[argument]);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(String::from_utf8_lossy(&output.stdout).contains(wanted));
+        assert!(output.stderr.is_empty());
+    }
+}
+
+#[test]
+fn an_occupied_port_is_told_with_status_1() {
+    let holder = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let address = holder.local_addr().expect("an address").to_string();
+    let text = complaint(&idetcd(&["--pattern", PATTERN, "--listen", &address]), 1);
+    assert!(text.contains(&address) && text.contains("another server has it"), "{text}");
+}
+
+#[test]
+fn an_address_or_interface_of_elsewhere_is_told_with_status_1() {
+    let text = complaint(&idetcd(&["--pattern", PATTERN, "--listen", "192.0.2.77:5353"]), 1);
+    assert!(text.contains("192.0.2.77:5353") && text.contains("address of this host"), "{text}");
+    let text = complaint(&idetcd(&["--pattern", PATTERN, "--interface", "nowhere0"]), 1);
+    assert!(text.contains("nowhere0") && text.contains("lo"), "{text}");
+}
+
+#[test]
+fn port_53_without_the_right_is_told_with_status_1() {
+    let lowest = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    if lowest.is_ok_and(|lowest| lowest.trim().parse::<u32>().is_ok_and(|port| port <= 53)) {
+        println!("skipped: port 53 needs no right on this system");
+        return;
+    }
+    if !rustix::process::geteuid().is_root() {
+        let text = complaint(&idetcd(&["--pattern", PATTERN, "--listen", "127.0.0.1:53"]), 1);
+        assert!(text.contains("CAP_NET_BIND_SERVICE"), "{text}");
+        return;
+    }
+    // The build directory may be closed to other users.
+    let directory = Directory::new();
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(directory.path(), open.clone()).expect("permissions");
+    let copy = directory.path().join("idetcd");
+    std::fs::copy(env!("CARGO_BIN_EXE_idetcd"), &copy).expect("a copy");
+    std::fs::set_permissions(&copy, open).expect("permissions");
+    let nobody = 65_534;
+    let mut command = Command::new(&copy);
+    command.args(["--pattern", PATTERN, "--listen", "127.0.0.1:53"]).gid(nobody).uid(nobody);
+    let text = complaint(&run(&mut command), 1);
+    assert!(text.contains("127.0.0.1:53") && text.contains("CAP_NET_BIND_SERVICE"), "{text}");
+}

@@ -22,6 +22,8 @@ pub enum Failure {
     Listen(SocketAddr, io::Error),
     /// Nothing could be listened on.
     NoSocket,
+    /// The zone's own records could not be made.
+    Zone(simple_dns::SimpleDnsError),
     /// The named interface is not there.
     Interface(AddressError),
     /// The system refused the signal handlers.
@@ -52,6 +54,7 @@ impl fmt::Display for Failure {
                 write!(f, "--listen: {address}: {error}; {}", remedy(error))
             }
             Failure::NoSocket => f.write_str("--listen: there is no address to listen on"),
+            Failure::Zone(error) => write!(f, "--pattern: its zone has no SOA: {error}"),
             Failure::Interface(error) => error.fmt(f),
             Failure::Signals(error) => write!(f, "cannot handle signals: {error}"),
             Failure::NoFreeSlot { pattern, limit } => write!(
@@ -86,7 +89,7 @@ pub fn run(options: Options) -> Result<(), Failure> {
     }
     let listeners = listen(&options.listen)?;
     let first = listeners.first().ok_or(Failure::NoSocket)?.address();
-    let responder = Responder::new(&options.pattern, options.ttl);
+    let responder = Responder::new(&options.pattern, options.ttl).map_err(Failure::Zone)?;
     let directory = Directory::new(options.pattern.clone(), options.limit);
     let server = Server::new(listeners, responder, directory).map_err(Failure::Signals)?;
     for address in server.addresses() {

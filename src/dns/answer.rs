@@ -1,5 +1,7 @@
 //! What to answer to a query.
 
+use simple_dns::SimpleDnsError;
+
 use super::query::{Edns, Header, Question, has_one_question, read_edns};
 use super::soa::Soa;
 use super::wire::{
@@ -58,10 +60,13 @@ enum Address {
 
 impl Responder {
     /// `ttl` is that of all records, in seconds.
-    pub fn new(pattern: &Pattern, ttl: u32) -> Responder {
+    ///
+    /// # Errors
+    /// When the pattern's names cannot be written as domain names.
+    pub fn new(pattern: &Pattern, ttl: u32) -> Result<Responder, SimpleDnsError> {
         let zone = pattern.zone().to_owned();
-        let soa = Soa::new(&zone, &pattern.group(), ttl);
-        Responder { zone, soa, ttl }
+        let soa = Soa::new(&zone, &pattern.group(), ttl)?;
+        Ok(Responder { zone, soa, ttl })
     }
 
     /// Clears `reply` and writes the reply into it; `None`: there is none to send.

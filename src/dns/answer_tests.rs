@@ -27,7 +27,7 @@ fn filled(pattern: &str, keys: &[&str]) -> Directory {
 }
 
 fn reply_to(query: &[u8], directory: &Directory) -> Option<Vec<u8>> {
-    let responder = Responder::new(directory.pattern(), TTL);
+    let responder = Responder::new(directory.pattern(), TTL).expect("a zone");
     let mut reply = Vec::new();
     responder.answer(query, directory, Transport::Udp, &mut reply)?;
     Some(reply)

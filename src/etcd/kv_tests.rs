@@ -1,40 +1,13 @@
 use super::*;
 
-fn ops() -> Vec<Op> {
-    vec![
-        Op::Range(Range::new("a", None)),
-        Op::Put { key: b"a".to_vec(), value: Vec::new(), lease: Some(LeaseId(7)) },
-        Op::DeleteRange { key: b"a".to_vec(), range_end: Some(b"b".to_vec()) },
-    ]
-}
-
 #[test]
-fn requests() {
+fn range_requests() {
     let range = Range { order: Order::CreateRevision, limit: 1, ..Range::new("a", None) };
     assert_eq!(
         range.encode(),
         json!({"key": "YQ==", "revision": "0", "limit": "1", "keys_only": false,
             "count_only": false, "sort_target": "CREATE", "sort_order": "ASCEND"})
     );
-    let key = || b"a".to_vec();
-    let compare = vec![
-        Compare::CreateRevision { key: key(), revision: 0 },
-        Compare::ModRevision { key: key(), revision: 5 },
-        Compare::Lease { key: key(), lease: LeaseId(i64::MAX) },
-    ];
-    let txn = encode_txn(&Txn { compare, success: ops(), failure: Vec::new() });
-    assert_eq!(
-        txn["compare"],
-        json!([
-            {"key": "YQ==", "target": "CREATE", "result": "EQUAL", "create_revision": "0"},
-            {"key": "YQ==", "target": "MOD", "result": "EQUAL", "mod_revision": "5"},
-            {"key": "YQ==", "target": "LEASE", "result": "EQUAL", "lease": "9223372036854775807"},
-        ])
-    );
-    let request = json!({"key": "YQ==", "value": "", "lease": "7"});
-    assert_eq!(txn["success"][1]["request_put"], request);
-    let request = json!({"key": "YQ==", "range_end": "Yg=="});
-    assert_eq!(txn["success"][2]["request_delete_range"], request);
 }
 
 #[test]
@@ -63,30 +36,5 @@ fn ranges() {
         json!([]),
     ] {
         assert!(range_reply(&garbage).is_err(), "{garbage}");
-    }
-}
-
-#[test]
-fn transactions() {
-    let txn = Txn { success: ops(), ..Txn::default() };
-    let reply = json!({"header": {"revision": "3"}, "succeeded": true, "responses": [
-        {"response_range": {"header": {"revision": "3"}}},
-        {"response_put": {"header": {"revision": "3"}}},
-        {"response_delete_range": {}}]});
-    let range =
-        RangeReply { header: Header { revision: 3, ..Header::default() }, ..RangeReply::default() };
-    let responses = [OpReply::Range(range), OpReply::Put, OpReply::DeleteRange];
-    let reply = txn_reply(&reply, &txn).unwrap();
-    assert!(reply.succeeded);
-    assert_eq!(reply.responses, responses);
-    let failed = txn_reply(&json!({"header": {}}), &txn).unwrap();
-    assert!(!failed.succeeded && failed.responses.is_empty());
-    for garbage in [
-        json!({"header": {}, "succeeded": true}),
-        json!({"header": {}, "succeeded": 1}),
-        json!({"header": {}, "responses": [{}]}),
-        json!({"header": {}, "succeeded": true, "responses": [1, 2, 3]}),
-    ] {
-        assert!(txn_reply(&garbage, &txn).is_err(), "{garbage}");
     }
 }

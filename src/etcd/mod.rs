@@ -21,12 +21,12 @@ mod error;
 mod json;
 mod kv;
 mod lease;
+mod txn;
 mod watch;
 
 pub use client::{Client, ReadDeadline};
 pub use error::Error;
-pub use kv::{
-    Compare, Header, KeyValue, Op, OpReply, Order, Range, RangeReply, Revision, Txn, TxnReply,
-};
+pub use kv::{Header, KeyValue, Order, Range, RangeReply, Revision};
 pub use lease::LeaseId;
+pub use txn::{Compare, Op, OpReply, Txn, TxnReply};
 pub use watch::{Event, EventKind, Watch, WatchReply};

@@ -1,17 +1,21 @@
 //! Puts the rooms together: the only place that knows both the server and the node.
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cluster::Directory;
 use crate::dns::Responder;
-use crate::etcd::{Client, ReadDeadline};
+use crate::etcd::{Client, Credentials, ReadDeadline};
 use crate::node::address::{AddressError, check_interface};
 use crate::node::session::{End, Session};
-use crate::node::{Host, Settings};
-use crate::options::{Listen, Options};
+use crate::node::{Host, Settings, WhenFull};
+use crate::options::{Access, Endpoint, Listen, Options, Password, User};
+use crate::server::tls::{self, TlsError};
 use crate::server::udp::UdpListener;
 use crate::server::{Server, Shared, transport};
 
@@ -26,6 +30,10 @@ pub enum Failure {
     Zone(simple_dns::SimpleDnsError),
     /// The named interface is not there.
     Interface(AddressError),
+    /// A certificate or key cannot be used.
+    Tls(TlsError),
+    /// The password cannot be read from its file; why.
+    Password(PathBuf, String),
     /// The system refused the signal handlers.
     Signals(io::Error),
     /// Every slot is taken.
@@ -56,6 +64,10 @@ impl fmt::Display for Failure {
             Failure::NoSocket => f.write_str("--listen: there is no address to listen on"),
             Failure::Zone(error) => write!(f, "--pattern: its zone has no SOA: {error}"),
             Failure::Interface(error) => error.fmt(f),
+            Failure::Tls(error) => error.fmt(f),
+            Failure::Password(path, why) => {
+                write!(f, "--password-file: {}: {why}", path.display())
+            }
             Failure::Signals(error) => write!(f, "cannot handle signals: {error}"),
             Failure::NoFreeSlot { pattern, limit } => write!(
                 f,
@@ -87,37 +99,79 @@ pub fn run(options: Options) -> Result<(), Failure> {
     if let Some(name) = &options.interface {
         check_interface(name).map_err(Failure::Interface)?;
     }
+    let credentials = options.access.user.as_ref().map(credentials).transpose()?;
+    let tls = tls_config(&options.access, &options.endpoints)?;
     let listeners = listen(&options.listen)?;
     let first = listeners.first().ok_or(Failure::NoSocket)?.address();
-    let responder = Responder::new(&options.pattern, options.ttl).map_err(Failure::Zone)?;
-    let directory = Directory::new(options.pattern.clone(), options.limit);
+    let keyspace = Arc::new(options.keyspace);
+    let responder = Responder::new(&keyspace, options.ttl).map_err(Failure::Zone)?;
+    let directory = Directory::new(keyspace.clone());
     let server = Server::new(listeners, responder, directory).map_err(Failure::Signals)?;
     for address in server.addresses() {
         log::info!("listening on {address}");
     }
     let server = Shared::new(server);
     let read_deadline = ReadDeadline::default();
-    let agent = transport::agent(&server, {
+    let agent = transport::agent(&server, tls, {
         let read_deadline = read_deadline.clone();
         move || read_deadline.get()
     });
-    let endpoints = options.endpoints.iter().map(|endpoint| endpoint.as_str().to_owned());
-    let client = Client::new(agent, endpoints.collect(), options.etcd_timeout, read_deadline);
+    let endpoints = shuffled(&options.endpoints);
+    let client = Client::new(agent, endpoints, options.etcd_timeout, read_deadline)
+        .with_credentials(credentials);
     let settings = Settings {
-        pattern: options.pattern,
-        limit: options.limit,
+        keyspace: keyspace.clone(),
+        when_full: if options.wait { WhenFull::Wait } else { WhenFull::Exit },
+        max_stale: options.max_stale,
         lease_ttl: options.lease_ttl,
         ipv4: options.ipv4,
         ipv6: options.ipv6,
         interface: options.interface,
         port: options.port.unwrap_or(first.port()),
     };
-    let pattern = settings.pattern.to_string();
-    let limit = settings.limit;
     match Session::new(server, client, settings).run() {
         End::Stopped => Ok(()),
-        End::NoFreeSlot => Err(Failure::NoFreeSlot { pattern, limit }),
+        End::NoFreeSlot => Err(Failure::NoFreeSlot {
+            pattern: keyspace.pattern.to_string(),
+            limit: keyspace.limit,
+        }),
     }
+}
+
+/// In an order of this node's own: every node is given the same endpoints, and all of them at the
+/// same member, or fleeing to the same one, would be a burden that the others could share.
+fn shuffled(endpoints: &[Endpoint]) -> Vec<String> {
+    let random = RandomState::new();
+    let mut endpoints: Vec<String> = endpoints.iter().map(|e| e.as_str().to_owned()).collect();
+    endpoints.sort_by_cached_key(|endpoint| random.hash_one(endpoint));
+    endpoints
+}
+
+fn credentials(user: &User) -> Result<Credentials, Failure> {
+    let password = match &user.password {
+        Password::Given(password) => password.clone(),
+        Password::File(path) => {
+            let failed = |why: String| Failure::Password(path.clone(), why);
+            let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+            match text.lines().next() {
+                Some(line) if !line.is_empty() => line.to_owned(),
+                _ => return Err(failed("its first line is empty".to_owned())),
+            }
+        }
+    };
+    Ok(Credentials { user: user.name.clone(), password })
+}
+
+fn tls_config(
+    access: &Access,
+    endpoints: &[Endpoint],
+) -> Result<Option<ureq::tls::TlsConfig>, Failure> {
+    if !endpoints.iter().any(Endpoint::is_https) {
+        return Ok(None);
+    }
+    let certificate =
+        access.certificate.as_ref().map(|(cert, key)| (cert.as_path(), key.as_path()));
+    tls::config(access.cacert.as_deref(), certificate).map(Some).map_err(Failure::Tls)
 }
 
 fn listen(wanted: &[Listen]) -> Result<Vec<UdpListener>, Failure> {

@@ -1,15 +1,15 @@
-//! All slots that are known now, changed by a snapshot of etcd and by the events that follow it.
-//!
-//! A slot is found by its number, so the cost of a lookup does not grow with the cluster.
+//! All names that are known now, changed by a snapshot of etcd and by the events that follow it.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::{Pattern, Record, RecordError, SlotId};
+use super::names::Names;
+use super::slots::{Content, Occupant, Slots};
+use super::{Keyspace, Pattern, Record, RecordError, SlotId};
 
 /// One key of etcd, as a snapshot or an event tells it.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
-    /// The key: a domain name in lower case with the final dot.
+    /// The key.
     pub key: &'a [u8],
     /// The value; `None` says that the key was deleted.
     pub value: Option<&'a [u8]>,
@@ -24,146 +24,154 @@ pub enum Applied {
     Changed,
     /// The value is not a record, and this is the first time that this value is seen: tell it.
     Unusable(RecordError),
-    /// Nothing changed: not a slot of the pattern, or known already.
+    /// Nothing changed: none of our names, or known already.
     Ignored,
 }
 
-/// Whether the directory can be answered from.
+/// How far the directory can be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
     /// Nothing was read from etcd yet: what is not here may exist all the same.
     Empty,
-    /// As etcd was at [`Directory::revision`], changes included as they come.
+    /// As etcd is, changes included as they come.
     Synced,
+    /// As etcd was when it was heard last (RFC 8767).
+    Stale,
+    /// As etcd was too long ago to be told to anybody.
+    Expired,
 }
 
-/// What occupies a slot. A value that is not a record holds the slot as well: nobody can claim it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Occupant {
-    Record(Record),
-    Unusable,
+/// What is known of one range of [`Keyspace::ranges`]; two of the same history are equal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// How many keys there are.
+    pub keys: usize,
+    /// The revision of the latest change of those that are there; 0 without any.
+    pub newest: i64,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    occupant: Occupant,
-    mod_revision: i64,
+/// The slots of a pattern, or one name.
+#[derive(Clone, Debug)]
+enum Known {
+    Numbered(Slots),
+    Single(String, Option<Occupant>),
 }
 
-/// The slots of one pattern.
+/// Everything that is answered for.
 #[derive(Clone, Debug)]
 pub struct Directory {
-    pattern: Pattern,
-    limit: u32,
-    /// Slots 1..=limit, by index; grows as far as the highest one in use.
-    dense: Vec<Option<Slot>>,
-    /// Slots above the limit, which other nodes may use; kept apart so that one stray key with a
-    /// huge number costs no memory.
-    sparse: BTreeMap<SlotId, Slot>,
-    occupied: usize,
+    keyspace: Arc<Keyspace>,
+    /// In the order of [`Keyspace::names`].
+    known: Vec<Known>,
     revision: i64,
     freshness: Freshness,
 }
 
 impl Directory {
-    /// An empty directory; `limit` is the highest slot that this node may claim.
-    pub fn new(pattern: Pattern, limit: u32) -> Self {
-        Directory {
-            pattern,
-            limit,
-            dense: Vec::new(),
-            sparse: BTreeMap::new(),
-            occupied: 0,
-            revision: 0,
-            freshness: Freshness::Empty,
-        }
+    /// An empty directory.
+    pub fn new(keyspace: Arc<Keyspace>) -> Self {
+        let known = keyspace.names().map(|names| match names {
+            Names::Numbered(pattern) => Known::Numbered(Slots::new(pattern, keyspace.limit)),
+            Names::Single(name) => Known::Single(name, None),
+        });
+        Directory { known: known.collect(), keyspace, revision: 0, freshness: Freshness::Empty }
     }
 
-    /// The pattern that the names follow.
+    /// Where the names lie in etcd.
+    pub fn keyspace(&self) -> &Arc<Keyspace> {
+        &self.keyspace
+    }
+
+    /// The pattern of which this node takes a name.
     pub fn pattern(&self) -> &Pattern {
-        &self.pattern
+        &self.keyspace.pattern
     }
 
-    /// The highest slot that this node may claim.
-    pub fn limit(&self) -> u32 {
-        self.limit
-    }
-
-    /// The revision of etcd that the directory stands at; 0 before the first snapshot.
+    /// The latest revision of etcd that is known here; 0 before the first snapshot.
     pub fn revision(&self) -> i64 {
         self.revision
     }
 
-    /// Whether the directory can be answered from.
+    /// How far it can be believed.
     pub fn freshness(&self) -> Freshness {
         self.freshness
     }
 
-    /// How many slots are occupied.
+    /// How many of the names exist.
     pub fn len(&self) -> usize {
-        self.occupied
+        let count = |known: &Known| match known {
+            Known::Numbered(slots) => slots.occupied(),
+            Known::Single(_, occupant) => usize::from(occupant.is_some()),
+        };
+        self.known.iter().map(count).sum()
     }
 
-    /// Whether no slot is occupied.
+    /// Whether none of the names exists.
     pub fn is_empty(&self) -> bool {
-        self.occupied == 0
+        self.len() == 0
     }
 
-    /// The record in a slot, if it holds one.
-    pub fn record(&self, slot: SlotId) -> Option<&Record> {
-        match self.slot(slot) {
-            Some(Slot { occupant: Occupant::Record(record), .. }) => Some(record),
-            _ => None,
-        }
+    /// The record of a name, which must be in lower case with the final dot.
+    pub fn record(&self, name: &[u8]) -> Option<&Record> {
+        self.known.iter().find_map(|known| known.get(name)).and_then(Occupant::record)
     }
 
-    /// Whether the slot's key exists, whatever its value.
-    pub fn is_occupied(&self, slot: SlotId) -> bool {
-        self.slot(slot).is_some()
-    }
-
-    /// All records, lowest slot first.
-    pub fn records(&self) -> impl Iterator<Item = (SlotId, &Record)> {
-        let dense = self.dense.iter().enumerate().filter_map(|(index, slot)| {
-            let number = u32::try_from(index).ok()?.checked_add(1)?;
-            Some((SlotId::new(number)?, slot.as_ref()?))
-        });
-        let sparse = self.sparse.iter().map(|(id, slot)| (*id, slot));
-        dense.chain(sparse).filter_map(|(id, slot)| match &slot.occupant {
-            Occupant::Record(record) => Some((id, record)),
-            Occupant::Unusable => None,
+    /// Whether a name without a record has one below it: an empty non-terminal (RFC 8020).
+    pub fn has_below(&self, name: &[u8]) -> bool {
+        self.known.iter().any(|known| match known {
+            Known::Numbered(slots) => slots
+                .pattern
+                .slot_below(name)
+                .and_then(|id| slots.get(id))
+                .is_some_and(|occupant| occupant.record().is_some()),
+            Known::Single(single, occupant) => {
+                let above = single.as_bytes().strip_suffix(name);
+                above.is_some_and(|above| above.ends_with(b".")) && occupant.is_some()
+            }
         })
+    }
+
+    /// All names with their records: those to claim from first, by number.
+    pub fn records(&self) -> impl Iterator<Item = (String, &Record)> {
+        self.known.iter().flat_map(Known::records)
+    }
+
+    /// The occupied slots of the pattern to claim from, lowest first, with the record of each.
+    pub fn slots(&self) -> impl Iterator<Item = (SlotId, Option<&Record>)> {
+        let own = self.known.iter().take(1).filter_map(|known| match known {
+            Known::Numbered(slots) => Some(slots),
+            Known::Single(..) => None,
+        });
+        own.flat_map(|slots| slots.iter().map(|(id, occupant)| (id, occupant.record())))
+    }
+
+    /// What is known of each of [`Keyspace::ranges`].
+    pub fn standings(&self) -> Vec<Standing> {
+        self.known.iter().map(Known::standing).collect()
     }
 
     /// Applies one key. An event that is older than what is known changes nothing, so that a
     /// stream may be read again from an earlier revision.
     pub fn apply(&mut self, entry: Entry<'_>) -> Applied {
-        let Some(id) = self.pattern.slot_of(entry.key) else {
-            return Applied::Ignored;
-        };
-        let known = self.slot(id).copied();
-        if known.is_some_and(|slot| slot.mod_revision >= entry.mod_revision) {
-            return Applied::Ignored;
+        let Some(name) = self.keyspace.name_of(entry.key) else { return Applied::Ignored };
+        let mut result = Applied::Ignored;
+        for known in &mut self.known {
+            let applied = known.apply(name, entry);
+            if applied != Applied::Ignored {
+                result = applied;
+            }
         }
-        let Some(value) = entry.value else {
-            return self.remove(id);
-        };
-        let (occupant, applied) = match Record::parse(value) {
-            Ok(record) => (Occupant::Record(record), Applied::Changed),
-            Err(error) => (Occupant::Unusable, Applied::Unusable(error)),
-        };
-        self.insert(id, Slot { occupant, mod_revision: entry.mod_revision });
-        applied
+        result
     }
 
-    /// Moves on to a revision whose events were all applied.
+    /// Moves on to a revision that etcd has reached.
     pub fn advance(&mut self, revision: i64) {
         self.revision = self.revision.max(revision);
     }
 
-    /// An empty directory with the same pattern and limit, to be filled from a snapshot.
+    /// An empty directory for the same names, to be filled from a snapshot.
     pub fn emptied(&self) -> Directory {
-        Directory::new(self.pattern.clone(), self.limit)
+        Directory::new(self.keyspace.clone())
     }
 
     /// Takes over a complete snapshot, read at `revision`. The old one answered until now.
@@ -173,127 +181,92 @@ impl Directory {
         self.freshness = Freshness::Synced;
     }
 
+    /// Says how far it can be believed from now on. Before the first snapshot that is not at all.
+    pub fn mark(&mut self, freshness: Freshness) {
+        if self.freshness != Freshness::Empty {
+            self.freshness = freshness;
+        }
+    }
+
     /// Whether this very version of a key is known as unusable, and was told before.
     pub fn knows_unusable(&self, key: &[u8], mod_revision: i64) -> bool {
-        self.pattern.slot_of(key).and_then(|id| self.slot(id)).is_some_and(|slot| {
-            slot.occupant == Occupant::Unusable && slot.mod_revision == mod_revision
+        let Some(name) = self.keyspace.name_of(key) else { return false };
+        self.known.iter().filter_map(|known| known.get(name)).any(|occupant| {
+            occupant.content == Content::Unusable && occupant.mod_revision == mod_revision
         })
     }
+}
 
-    fn slot(&self, id: SlotId) -> Option<&Slot> {
-        if id.get() <= self.limit {
-            self.dense.get(id.index())?.as_ref()
-        } else {
-            self.sparse.get(&id)
+impl Known {
+    fn get(&self, name: &[u8]) -> Option<&Occupant> {
+        match self {
+            Known::Numbered(slots) => slots.get(slots.pattern.slot_of(name)?),
+            Known::Single(single, occupant) if single.as_bytes() == name => occupant.as_ref(),
+            Known::Single(..) => None,
         }
     }
 
-    fn insert(&mut self, id: SlotId, slot: Slot) {
-        let previous = if id.get() <= self.limit {
-            if self.dense.len() <= id.index() {
-                self.dense.resize(id.index() + 1, None);
+    fn records(&self) -> Vec<(String, &Record)> {
+        match self {
+            Known::Numbered(slots) => slots
+                .iter()
+                .filter_map(|(id, occupant)| Some((slots.pattern.name(id), occupant.record()?)))
+                .collect(),
+            Known::Single(name, occupant) => {
+                let record = occupant.as_ref().and_then(Occupant::record);
+                record.map(|record| (name.clone(), record)).into_iter().collect()
             }
-            self.dense[id.index()].replace(slot)
-        } else {
-            self.sparse.insert(id, slot)
-        };
-        self.occupied += usize::from(previous.is_none());
+        }
     }
 
-    fn remove(&mut self, id: SlotId) -> Applied {
-        let previous = if id.get() <= self.limit {
-            self.dense.get_mut(id.index()).and_then(Option::take)
-        } else {
-            self.sparse.remove(&id)
+    fn standing(&self) -> Standing {
+        match self {
+            Known::Numbered(slots) => Standing { keys: slots.keys(), newest: slots.newest() },
+            Known::Single(_, occupant) => Standing {
+                keys: usize::from(occupant.is_some()),
+                newest: occupant.map_or(0, |occupant| occupant.mod_revision),
+            },
+        }
+    }
+
+    fn apply(&mut self, name: &[u8], entry: Entry<'_>) -> Applied {
+        let id = match self {
+            Known::Numbered(slots) => match slots.pattern.slot_of(name) {
+                Some(id) => id,
+                None => {
+                    slots.note_stray(name, entry.value.map(|_| entry.mod_revision));
+                    return Applied::Ignored;
+                }
+            },
+            Known::Single(single, _) if single.as_bytes() == name => SlotId::FIRST,
+            Known::Single(..) => return Applied::Ignored,
         };
-        if previous.is_none() {
+        let known = self.get(name).copied();
+        if known.is_some_and(|occupant| occupant.mod_revision >= entry.mod_revision) {
             return Applied::Ignored;
         }
-        self.occupied -= 1;
-        Applied::Changed
+        let Some(value) = entry.value else {
+            match self {
+                Known::Numbered(slots) => {
+                    slots.remove(id);
+                }
+                Known::Single(_, occupant) => *occupant = None,
+            }
+            return if known.is_some() { Applied::Changed } else { Applied::Ignored };
+        };
+        let (content, applied) = match Record::parse(value) {
+            Ok(record) => (Content::Record(record), Applied::Changed),
+            Err(error) => (Content::Unusable, Applied::Unusable(error)),
+        };
+        let new = Occupant { content, mod_revision: entry.mod_revision };
+        match self {
+            Known::Numbered(slots) => slots.insert(id, new),
+            Known::Single(_, occupant) => *occupant = Some(new),
+        }
+        applied
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn directory() -> Directory {
-        let pattern = Pattern::parse("worker{{.ID}}.tf.local.", 5).expect("a good pattern");
-        Directory::new(pattern, 5)
-    }
-
-    fn put<'a>(key: &'a str, value: &'a str, mod_revision: i64) -> Entry<'a> {
-        Entry { key: key.as_bytes(), value: Some(value.as_bytes()), mod_revision }
-    }
-
-    fn delete(key: &str, mod_revision: i64) -> Entry<'_> {
-        Entry { key: key.as_bytes(), value: None, mod_revision }
-    }
-
-    fn slot(number: u32) -> SlotId {
-        SlotId::new(number).expect("not zero")
-    }
-
-    const VALUE: &str = r#"{"ipv4":"10.0.0.1"}"#;
-
-    #[test]
-    fn events_change_slots_within_and_above_the_limit() {
-        let mut directory = directory();
-        for number in [3, 4_000_000_000] {
-            let key = format!("worker{number}.tf.local.");
-            assert_eq!(directory.apply(put(&key, VALUE, 7)), Applied::Changed);
-            assert!(directory.record(slot(number)).is_some());
-            assert_eq!(directory.len(), 1);
-            assert_eq!(directory.apply(delete(&key, 8)), Applied::Changed);
-            assert!(!directory.is_occupied(slot(number)));
-            assert!(directory.is_empty());
-        }
-    }
-
-    #[test]
-    fn an_event_seen_before_changes_nothing() {
-        let mut directory = directory();
-        directory.apply(put("worker1.tf.local.", VALUE, 9));
-        assert_eq!(directory.apply(put("worker1.tf.local.", "x", 9)), Applied::Ignored);
-        assert_eq!(directory.apply(delete("worker1.tf.local.", 8)), Applied::Ignored);
-        assert!(directory.record(slot(1)).is_some());
-    }
-
-    #[test]
-    fn a_value_that_is_not_a_record_holds_its_slot_and_is_told_once() {
-        let mut directory = directory();
-        let bad = put("worker2.tf.local.", "x", 4);
-        assert!(matches!(directory.apply(bad), Applied::Unusable(_)));
-        assert_eq!(directory.apply(bad), Applied::Ignored);
-        assert!(directory.is_occupied(slot(2)));
-        assert!(directory.record(slot(2)).is_none());
-        assert!(directory.knows_unusable(b"worker2.tf.local.", 4));
-        assert_eq!(directory.apply(put("worker2.tf.local.", VALUE, 5)), Applied::Changed);
-        assert!(directory.record(slot(2)).is_some());
-    }
-
-    #[test]
-    fn keys_beside_the_pattern_are_ignored() {
-        let mut directory = directory();
-        for key in ["worker0.tf.local.", "worker1.tf.other.", "worker01.tf.local.", "w", ""] {
-            assert_eq!(directory.apply(put(key, VALUE, 2)), Applied::Ignored, "{key}");
-        }
-    }
-
-    #[test]
-    fn a_snapshot_replaces_everything() {
-        let mut directory = directory();
-        directory.apply(put("worker1.tf.local.", VALUE, 2));
-        let mut snapshot = directory.emptied();
-        snapshot.apply(put("worker2.tf.local.", VALUE, 3));
-        snapshot.apply(put("worker9.tf.local.", VALUE, 3));
-        assert_eq!(directory.freshness(), Freshness::Empty);
-        directory.replace(snapshot, 3);
-        let slots: Vec<u32> = directory.records().map(|(id, _)| id.get()).collect();
-        assert_eq!(slots, [2, 9]);
-        assert_eq!((directory.revision(), directory.freshness()), (3, Freshness::Synced));
-        directory.advance(2);
-        assert_eq!(directory.revision(), 3);
-    }
-}
+#[path = "directory_tests.rs"]
+mod tests;

@@ -116,7 +116,6 @@ impl Pattern {
     }
 
     fn check_labels(&self, text: &str, close: usize, limit: u32) -> Result<(), PatternError> {
-        let end = column(text, text.len());
         let after = self.suffix.find('.').map_or(0, |dot| dot + 1);
         if after == self.suffix.len() {
             return error(
@@ -124,29 +123,7 @@ impl Pattern {
                 "no label follows the one with the ID; add the zone, as in worker{{.ID}}.tf.local.",
             );
         }
-        let name = self.name(SlotId(limit.max(1)));
-        if name.len() + 1 > LONGEST_NAME {
-            return error(
-                end,
-                format!("the name of slot {limit} has {} octets, at most 255 fit", name.len() + 1),
-            );
-        }
-        for label in name[..name.len() - 1].split('.') {
-            if label.is_empty() {
-                return error(
-                    text.find("..").map_or(1, |at| column(text, at + 1)),
-                    "an empty label; remove the extra dot",
-                );
-            }
-            if label.len() > LONGEST_LABEL {
-                let length = label.len();
-                return error(
-                    label_column(text, &name, label),
-                    format!("a label of {length} octets at slot {limit}, at most 63 fit"),
-                );
-            }
-        }
-        Ok(())
+        check_lengths(text, &self.name(SlotId(limit.max(1))), &format!(" at slot {limit}"))
     }
 
     /// The domain name of a slot, which is its key in etcd as well: `worker1.tf.local.`
@@ -199,21 +176,15 @@ impl Pattern {
         name
     }
 
-    /// The first key that a slot may have.
-    pub fn first_key(&self) -> String {
+    /// The first name that a slot may have, in the order of octets.
+    pub fn first_name(&self) -> String {
         let digit = if self.width > 1 { '0' } else { '1' };
         format!("{}{digit}", self.prefix)
     }
 
-    /// The end of the keys of slots, exclusive: `:` follows `9`.
-    pub fn end_key(&self) -> String {
+    /// What is past the names of all slots: `:` follows `9`.
+    pub fn end_name(&self) -> String {
         format!("{}:", self.prefix)
-    }
-
-    /// What the keys of the queue begin with: under the same prefix as the slots, but outside of
-    /// their range.
-    pub fn queue_prefix(&self) -> String {
-        format!("{self}#")
     }
 }
 
@@ -274,6 +245,48 @@ fn check_characters(text: &str, part: std::ops::Range<usize>) -> Result<(), Patt
         ),
         None => Ok(()),
     }
+}
+
+/// Checks a name with its final dot. `context` says which of the names that `text` stands for.
+fn check_lengths(text: &str, name: &str, context: &str) -> Result<(), PatternError> {
+    if name.len() + 1 > LONGEST_NAME {
+        return error(
+            column(text, text.len()),
+            format!("a name of {} octets{context}, at most 255 fit", name.len() + 1),
+        );
+    }
+    for label in name[..name.len() - 1].split('.') {
+        if label.is_empty() {
+            return error(
+                text.find("..").map_or(1, |at| column(text, at + 1)),
+                "an empty label; remove the extra dot",
+            );
+        }
+        if label.len() > LONGEST_LABEL {
+            return error(
+                label_column(text, name, label),
+                format!("a label of {} octets{context}, at most 63 fit", label.len()),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Checks a name without a number; lower-cases it, and adds a missing final dot.
+pub(super) fn check_plain_name(text: &str) -> Result<String, PatternError> {
+    if text.is_empty() {
+        return error(1, "the name is empty; write one such as registry.tf.local.");
+    }
+    check_characters(text, 0..text.len())?;
+    let mut name = text.to_ascii_lowercase();
+    if !name.ends_with('.') {
+        name.push('.');
+    }
+    check_lengths(text, &name, "")?;
+    if name.find('.') == Some(name.len() - 1) {
+        return error(1, "no label follows; add the zone, as in registry.tf.local.");
+    }
+    Ok(name)
 }
 
 /// The column where a label of the rendered name begins in the pattern's text.
@@ -402,8 +415,8 @@ mod tests {
             let pattern = pattern(text);
             assert_eq!(pattern.zone(), zone);
             assert_eq!(pattern.group(), group);
-            assert_eq!(pattern.first_key(), first);
-            assert_eq!(pattern.end_key(), end);
+            assert_eq!(pattern.first_name(), first);
+            assert_eq!(pattern.end_name(), end);
         }
     }
 

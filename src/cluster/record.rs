@@ -84,8 +84,8 @@ impl Record {
         Value::Object(object).to_string()
     }
 
-    /// What tells this node from others in the queue: addresses and port, `10.0.0.5,fd00::5,53`.
-    pub fn ticket(&self) -> String {
+    /// What tells this node from others: addresses and port, `10.0.0.5,fd00::5,53`.
+    pub fn identity(&self) -> String {
         self.parts().join(",")
     }
 
@@ -132,13 +132,13 @@ mod tests {
             (r#"{"ipv4":"10.0.0.5"}"#, "10.0.0.5"),
             (r#"{"ipv6":"fd00::5"}"#, "fd00::5"),
         ];
-        for (json, ticket) in table {
+        for (json, identity) in table {
             let record = Record::parse(json.as_bytes()).expect(json);
-            assert_eq!(record.ticket(), ticket);
+            assert_eq!(record.identity(), identity);
             assert_eq!(record.to_json(), json);
         }
         let lenient = r#" {"ipv4":"10.0.0.5","ipv6":"","port":null,"weight":3} "#;
-        assert_eq!(Record::parse(lenient.as_bytes()).expect(lenient).ticket(), "10.0.0.5");
+        assert_eq!(Record::parse(lenient.as_bytes()).expect(lenient).identity(), "10.0.0.5");
     }
 
     #[test]

@@ -3,12 +3,11 @@
 use simple_dns::SimpleDnsError;
 
 use super::query::{Edns, Header, Question, has_one_question, read_edns};
-use super::soa::Soa;
 use super::wire::{
     CLASS_IN, HEADER, POINTER_TO_QUESTION, Rcode, UDP_WITH_EDNS, UDP_WITHOUT_EDNS, flag, rrtype,
 };
-use crate::cluster::directory::Freshness;
-use crate::cluster::{Directory, Pattern, Record};
+use super::zone::{Zone, Zones};
+use crate::cluster::{Directory, Freshness, Keyspace, Record};
 
 /// The data of the HINFO record that answers ANY: CPU `RFC8482`, OS empty (RFC 8482 §4.2).
 const HINFO_RFC8482: &[u8] = b"\x07RFC8482\x00";
@@ -20,22 +19,19 @@ pub enum Transport {
     Udp,
 }
 
-/// Answers queries for the zone of one pattern.
+/// Answers queries for the zones of a cluster's names.
 #[derive(Clone, Debug)]
 pub struct Responder {
-    zone: String,
-    soa: Soa,
+    zones: Zones,
     ttl: u32,
 }
 
 /// What the name stands for.
 enum Found<'a> {
-    /// Outside of the zone.
-    Elsewhere,
-    /// The zone's own name.
-    Apex,
     /// A node.
     Node(&'a Record),
+    /// The zone's own name.
+    Apex,
     /// A name without records, with names below it (RFC 8020).
     EmptyNonTerminal,
     /// Nothing.
@@ -43,14 +39,14 @@ enum Found<'a> {
 }
 
 /// What goes into the answer and authority sections.
-enum Content {
+enum Content<'a> {
     Empty,
     Address(u16, Address),
     Hinfo,
-    /// In the answer section.
-    Soa,
-    /// In the authority section: there is no such name, or no such type.
-    NegativeSoa,
+    /// The zone's SOA in the answer section.
+    Soa(&'a Zone),
+    /// The zone's SOA in the authority section: there is no such name, or no such type.
+    Negative(&'a Zone),
 }
 
 enum Address {
@@ -62,11 +58,9 @@ impl Responder {
     /// `ttl` is that of all records, in seconds.
     ///
     /// # Errors
-    /// When the pattern's names cannot be written as domain names.
-    pub fn new(pattern: &Pattern, ttl: u32) -> Result<Responder, SimpleDnsError> {
-        let zone = pattern.zone().to_owned();
-        let soa = Soa::new(&zone, &pattern.group(), ttl)?;
-        Ok(Responder { zone, soa, ttl })
+    /// When the names cannot be written as domain names.
+    pub fn new(keyspace: &Keyspace, ttl: u32) -> Result<Responder, SimpleDnsError> {
+        Ok(Responder { zones: Zones::new(keyspace, ttl)?, ttl })
     }
 
     /// Clears `reply` and writes the reply into it; `None`: there is none to send.
@@ -104,12 +98,12 @@ impl Responder {
         Some(rcode)
     }
 
-    fn decide(
-        &self,
+    fn decide<'a>(
+        &'a self,
         question: &Question<'_>,
         edns: Option<Edns>,
         directory: &Directory,
-    ) -> (Rcode, u16, Content) {
+    ) -> (Rcode, u16, Content<'a>) {
         if edns.is_some_and(|edns| edns.version > 0) {
             return (Rcode::BADVERS, 0, Content::Empty);
         }
@@ -117,61 +111,45 @@ impl Responder {
         if question.qclass != CLASS_IN || is_transfer {
             return (Rcode::REFUSED, 0, Content::Empty);
         }
-        let found = self.find(question.name.as_bytes(), directory);
-        if matches!(found, Found::Elsewhere) {
+        let name = question.name.as_bytes();
+        let Some(zone) = self.zones.of(name) else {
             return (Rcode::REFUSED, 0, Content::Empty);
-        }
-        if directory.freshness() == Freshness::Empty {
+        };
+        if matches!(directory.freshness(), Freshness::Empty | Freshness::Expired) {
             return (Rcode::SERVFAIL, 0, Content::Empty);
         }
-        let (rcode, content) = match found {
-            Found::Node(record) => (Rcode::NOERROR, node_content(record, question.qtype)),
-            Found::Apex if question.qtype == rrtype::SOA => (Rcode::NOERROR, Content::Soa),
+        if question.qtype == rrtype::SOA && name == zone.name.as_bytes() {
+            return (Rcode::NOERROR, flag::AA, Content::Soa(zone));
+        }
+        let (rcode, content) = match find(name, zone, directory) {
+            Found::Node(record) => (Rcode::NOERROR, node_content(record, question.qtype, zone)),
             Found::Apex if question.qtype == rrtype::ANY => (Rcode::NOERROR, Content::Hinfo),
-            Found::Apex | Found::EmptyNonTerminal => (Rcode::NOERROR, Content::NegativeSoa),
-            Found::Nothing | Found::Elsewhere => (Rcode::NXDOMAIN, Content::NegativeSoa),
+            Found::Apex | Found::EmptyNonTerminal => (Rcode::NOERROR, Content::Negative(zone)),
+            Found::Nothing => (Rcode::NXDOMAIN, Content::Negative(zone)),
         };
         (rcode, flag::AA, content)
     }
 
-    fn find<'a>(&self, name: &[u8], directory: &'a Directory) -> Found<'a> {
-        let pattern = directory.pattern();
-        if let Some(slot) = pattern.slot_of(name) {
-            return directory.record(slot).map_or(Found::Nothing, Found::Node);
-        }
-        match name.strip_suffix(self.zone.as_bytes()) {
-            None => Found::Elsewhere,
-            Some(b"") => Found::Apex,
-            Some(above) if above.last() != Some(&b'.') => Found::Elsewhere,
-            Some(_) => match pattern.slot_below(name).and_then(|slot| directory.record(slot)) {
-                Some(_) => Found::EmptyNonTerminal,
-                None => Found::Nothing,
-            },
-        }
-    }
-
     fn write(
         &self,
-        content: &Content,
+        content: &Content<'_>,
         question: &Question<'_>,
         revision: i64,
         reply: &mut Vec<u8>,
     ) {
-        // The zone's name is the end of the question's name, and as long in text as on the wire
-        // but for the root; type and class follow it.
-        let owner = (HEADER + question.wire.len()).saturating_sub(self.zone.len() + 5);
+        let question_end = HEADER + question.wire.len();
         match content {
             Content::Empty => {}
             Content::Address(rrtype, Address::V4(octets)) => self.push(*rrtype, octets, reply),
             Content::Address(rrtype, Address::V6(octets)) => self.push(*rrtype, octets, reply),
             Content::Hinfo => self.push(rrtype::HINFO, HINFO_RFC8482, reply),
-            Content::Soa => {
+            Content::Soa(zone) => {
                 count(Section::Answer, reply);
-                self.soa.write(owner, revision, reply);
+                zone.write_soa(question_end, revision, reply);
             }
-            Content::NegativeSoa => {
+            Content::Negative(zone) => {
                 count(Section::Authority, reply);
-                self.soa.write(owner, revision, reply);
+                zone.write_soa(question_end, revision, reply);
             }
         }
     }
@@ -189,14 +167,23 @@ impl Responder {
     }
 }
 
-fn node_content(record: &Record, qtype: u16) -> Content {
+fn find<'a>(name: &[u8], zone: &Zone, directory: &'a Directory) -> Found<'a> {
+    match directory.record(name) {
+        Some(record) => Found::Node(record),
+        None if name == zone.name.as_bytes() => Found::Apex,
+        None if directory.has_below(name) => Found::EmptyNonTerminal,
+        None => Found::Nothing,
+    }
+}
+
+fn node_content<'a>(record: &Record, qtype: u16, zone: &'a Zone) -> Content<'a> {
     let address = match qtype {
         rrtype::A => record.ipv4.map(|address| Address::V4(address.octets())),
         rrtype::AAAA => record.ipv6.map(|address| Address::V6(address.octets())),
         rrtype::ANY => return Content::Hinfo,
         _ => None,
     };
-    address.map_or(Content::NegativeSoa, |address| Content::Address(qtype, address))
+    address.map_or(Content::Negative(zone), |address| Content::Address(qtype, address))
 }
 
 /// The low octet of a section's count in the header. No section here has 256 records.

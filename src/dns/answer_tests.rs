@@ -4,7 +4,9 @@ use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, TYPE};
 
 use super::*;
-use crate::cluster::Entry;
+use std::sync::Arc;
+
+use crate::cluster::{Entry, Names, Pattern};
 
 const TTL: u32 = 5;
 
@@ -14,7 +16,9 @@ fn directory() -> Directory {
 
 fn filled(pattern: &str, keys: &[&str]) -> Directory {
     let pattern = Pattern::parse(pattern, 5).expect("a good pattern");
-    let mut directory = Directory::new(pattern, 5);
+    let resolve = vec![Names::parse("db.example.com.", 5).expect("a name")];
+    let keyspace = Keyspace { resolve, ..Keyspace::new(pattern, 5) };
+    let mut directory = Directory::new(Arc::new(keyspace));
     let mut snapshot = directory.emptied();
     for key in keys {
         let value = br#"{"ipv4":"10.0.0.3","ipv6":"fd00::3"}"#;
@@ -27,7 +31,7 @@ fn filled(pattern: &str, keys: &[&str]) -> Directory {
 }
 
 fn reply_to(query: &[u8], directory: &Directory) -> Option<Vec<u8>> {
-    let responder = Responder::new(directory.pattern(), TTL).expect("a zone");
+    let responder = Responder::new(directory.keyspace(), TTL).expect("a zone");
     let mut reply = Vec::new();
     responder.answer(query, directory, Transport::Udp, &mut reply)?;
     Some(reply)
@@ -135,14 +139,45 @@ fn empty_non_terminals_exist() {
 
 #[test]
 fn before_the_first_sync_nothing_is_denied() {
-    let pattern = Pattern::parse("worker{{.ID}}.tf.local.", 5).expect("a good pattern");
-    let directory = Directory::new(pattern, 5);
+    let directory = directory().emptied();
     for (name, rcode) in
         [("worker3.tf.local.", 2), ("nobody.tf.local.", 2), ("tf.local.", 2), ("example.com.", 5)]
     {
         let reply = reply_to(&ask(name, rrtype::A), &directory).expect("a reply");
         assert_eq!(reply[3] & 0x0f, rcode, "{name}");
         assert_eq!(reply[2] & 0x04, 0, "{name}: not authoritative");
+    }
+}
+
+#[test]
+fn an_answer_may_be_stale_but_not_expired() {
+    let mut directory = directory();
+    for (freshness, rcode) in
+        [(Freshness::Stale, 0), (Freshness::Expired, 2), (Freshness::Synced, 0)]
+    {
+        directory.mark(freshness);
+        let reply = reply_to(&ask("worker3.tf.local.", rrtype::A), &directory).expect("a reply");
+        assert_eq!(reply[3] & 0x0f, rcode, "{freshness:?}");
+    }
+}
+
+#[test]
+fn a_plain_name_is_a_zone_of_its_own() {
+    let directory = filled("worker{{.ID}}.tf.local.", &["db.example.com."]);
+    let bytes = reply_to(&ask("DB.example.com.", rrtype::A), &directory).expect("a reply");
+    let reply = Packet::parse(&bytes).expect("well formed");
+    assert!(matches!(reply.answers[0].rdata, RData::A(_)));
+    for (name, qtype, rcode, section) in [
+        ("db.example.com.", rrtype::SOA, 0, 7),
+        ("db.example.com.", 16, 0, 9),
+        ("x.db.example.com.", rrtype::A, 3, 9),
+        ("web.example.com.", rrtype::A, 5, 5),
+    ] {
+        let bytes = reply_to(&ask(name, qtype), &directory).expect("a reply");
+        assert_eq!((bytes[3] & 0x0f, bytes[section]), (rcode, 1), "{name} {qtype}");
+        let reply = Packet::parse(&bytes).expect("well formed");
+        let records = [reply.answers.as_slice(), reply.name_servers.as_slice()].concat();
+        assert!(records.iter().all(|soa| soa.name.to_string() == "db.example.com"), "{reply:?}");
     }
 }
 

@@ -13,6 +13,7 @@ pub mod answer;
 pub mod query;
 pub mod soa;
 pub mod wire;
+pub mod zone;
 
 pub use answer::{Responder, Transport};
 pub use wire::Rcode;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::auth::{Credentials, Token};
 use super::error::one_line;
 use super::{Error, json};
 
@@ -44,8 +45,12 @@ pub struct Client {
     pub(super) agent: ureq::Agent,
     endpoints: Vec<String>,
     in_use: usize,
-    pub(super) timeout: Duration,
+    timeout: Duration,
+    /// No call waits longer than this.
+    not_after: Option<Instant>,
     pub(super) read_deadline: ReadDeadline,
+    pub(super) credentials: Option<Credentials>,
+    pub(super) token: Token,
 }
 
 impl Client {
@@ -61,7 +66,22 @@ impl Client {
     ) -> Client {
         let endpoints =
             endpoints.iter().map(|endpoint| endpoint.trim_end_matches('/').to_owned()).collect();
-        Client { agent, endpoints, in_use: 0, timeout, read_deadline }
+        Client {
+            agent,
+            endpoints,
+            in_use: 0,
+            timeout,
+            not_after: None,
+            read_deadline,
+            credentials: None,
+            token: Token::Unknown,
+        }
+    }
+
+    /// Lets calls be made as this user.
+    #[must_use]
+    pub fn with_credentials(self, credentials: Option<Credentials>) -> Client {
+        Client { credentials, ..self }
     }
 
     /// The endpoint in use: the one that the next call tries first. Empty if there are none.
@@ -81,18 +101,30 @@ impl Client {
         self.timeout = timeout;
     }
 
+    /// Lets no call wait for a reply any longer at this time; `None`: the timeout alone counts.
+    pub fn set_not_after(&mut self, not_after: Option<Instant>) {
+        self.not_after = not_after;
+    }
+
+    /// How long one request may take from now on.
+    pub(super) fn patience(&self) -> Duration {
+        let left = self.not_after.map(|at| at.saturating_duration_since(Instant::now()));
+        left.map_or(self.timeout, |left| left.min(self.timeout))
+    }
+
     /// Lets the next call try the next endpoint first.
     pub(super) fn use_next(&mut self) {
         self.in_use = (self.in_use + 1) % self.endpoints.len().max(1);
     }
 
     /// Posts the body to the endpoint in use and, while that is unavailable, to each other one,
-    /// and stays with the one that answers. If none does, the error is that of the last.
+    /// and stays with the one that answers. If none does, the error is that of the last. An
+    /// endpoint that did not reply may have carried it out all the same.
     pub(super) fn call(&mut self, path: &str, body: &Value) -> Result<Value, Error> {
         let body = body.to_string();
         let mut result = Err(Error::unreachable("", "no endpoint is given"));
         for _ in 0..self.endpoints.len() {
-            result = self.post(self.endpoint(), path, body.as_bytes());
+            result = self.call_endpoint(path, &body);
             match &result {
                 Err(error) if error.is_unavailable() => self.use_next(),
                 _ => break,
@@ -101,14 +133,40 @@ impl Client {
         result
     }
 
-    fn post(&self, endpoint: &str, path: &str, body: &[u8]) -> Result<Value, Error> {
+    fn call_endpoint(&mut self, path: &str, body: &str) -> Result<Value, Error> {
+        self.ensure_token()?;
+        match self.post(path, body) {
+            // The token ran out, or etcd was started anew and has forgotten it.
+            Err(error) if self.may_renew_token(&error) => {
+                self.token = Token::Unknown;
+                self.ensure_token()?;
+                self.post(path, body)
+            }
+            result => result,
+        }
+    }
+
+    /// A request to the endpoint in use, with the token.
+    pub(super) fn request(&self, path: &str) -> ureq::RequestBuilder<ureq::typestate::WithBody> {
+        let request = self.agent.post(format!("{}{path}", self.endpoint()));
+        let request = request.content_type("application/json");
+        match &self.token {
+            Token::Held(token) => request.header("Authorization", token),
+            Token::Unknown | Token::NotNeeded => request,
+        }
+    }
+
+    pub(super) fn post(&self, path: &str, body: &str) -> Result<Value, Error> {
+        let endpoint = self.endpoint();
         let failed = |error| transport_error(endpoint, &error);
+        let patience = self.patience();
+        if patience.is_zero() {
+            return Err(Error::TimedOut { endpoint: endpoint.to_owned() });
+        }
         let mut response = self
-            .agent
-            .post(format!("{endpoint}{path}"))
-            .content_type("application/json")
+            .request(path)
             .config()
-            .timeout_global(Some(self.timeout))
+            .timeout_global(Some(patience))
             .build()
             .send(body)
             .map_err(failed)?;
@@ -158,7 +216,23 @@ pub(super) fn transport_error(endpoint: &str, error: &ureq::Error) -> Error {
         ureq::Error::BodyExceedsLimit(_) => {
             Error::malformed(endpoint, &format!("larger than {MAX_BODY} octets"))
         }
-        error => Error::unreachable(endpoint, &error.to_string()),
+        error => match tls_error(error) {
+            Some(cause) => Error::untrusted(endpoint, &cause.to_string()),
+            None => Error::unreachable(endpoint, &error.to_string()),
+        },
+    }
+}
+
+/// What TLS complained of, however ureq and the standard library wrap that.
+fn tls_error(error: &ureq::Error) -> Option<&rustls::Error> {
+    match error {
+        ureq::Error::Rustls(error) => Some(error),
+        ureq::Error::Io(error) => {
+            let inner = error.get_ref()?;
+            let wrapped = || inner.downcast_ref::<ureq::Error>().and_then(tls_error);
+            inner.downcast_ref::<rustls::Error>().or_else(wrapped)
+        }
+        _ => None,
     }
 }
 

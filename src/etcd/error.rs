@@ -11,18 +11,35 @@ const UNAVAILABLE: i64 = 14;
 /// gRPC's `UNAUTHENTICATED`: the token is missing, wrong or expired.
 const UNAUTHENTICATED: i64 = 16;
 
+/// gRPC's `OUT_OF_RANGE`: the revision is compacted or in the future.
+const OUT_OF_RANGE: i64 = 11;
+
+/// What etcd says, with various codes, when it does not know who calls.
+const TOKEN_MESSAGES: [&str; 3] =
+    ["user name is empty", "invalid auth token", "revision in header is old"];
+/// What etcd says, with code 3, to a wrong name as well.
+const WRONG_PASSWORD: &str = "invalid user ID or password";
+
 /// The longest text taken from a peer into an error, in characters.
 const MAX_TEXT: usize = 300;
 
 /// Why a call to etcd failed. It prints as one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// No HTTP reply came: refused, reset, no route, host name unknown, TLS failed, not HTTP, or
-    /// a proxy answered for etcd. Whether etcd carried the call out is unknown.
+    /// No HTTP reply came: refused, reset, no route, host name unknown, not HTTP, or a proxy
+    /// answered for etcd. Whether etcd carried the call out is unknown.
     Unreachable {
         /// The endpoint tried last.
         endpoint: String,
         /// What the transport said.
+        cause: String,
+    },
+    /// TLS failed: one side does not trust the other's certificate, or speaks no TLS at all.
+    /// etcd did not carry the call out.
+    Untrusted {
+        /// The endpoint tried last.
+        endpoint: String,
+        /// What TLS said.
         cause: String,
     },
     /// No complete reply came in time. Whether etcd carried the call out is unknown.
@@ -71,6 +88,7 @@ impl Error {
         matches!(
             self,
             Error::Unreachable { .. }
+                | Error::Untrusted { .. }
                 | Error::TimedOut { .. }
                 | Error::Rejected { code: UNAVAILABLE, .. }
         )
@@ -82,10 +100,45 @@ impl Error {
         matches!(self, Error::Rejected { code: NOT_FOUND, .. })
     }
 
-    /// Whether etcd refuses this user (codes 7 and 16).
+    /// Whether etcd refuses this user: the right is missing (code 7), or the name or password.
     #[must_use]
     pub fn is_denied(&self) -> bool {
-        matches!(self, Error::Rejected { code: PERMISSION_DENIED | UNAUTHENTICATED, .. })
+        match self {
+            Error::Rejected { code: PERMISSION_DENIED, .. } => true,
+            Error::Rejected { message, .. } => message.contains(WRONG_PASSWORD),
+            _ => false,
+        }
+    }
+
+    /// Whether etcd does not know who calls: the token is missing, wrong or expired (code 16, and
+    /// some messages with other codes).
+    #[must_use]
+    pub fn is_unauthenticated(&self) -> bool {
+        match self {
+            Error::Rejected { code: UNAUTHENTICATED, .. } => true,
+            Error::Rejected { message, .. } => {
+                TOKEN_MESSAGES.iter().any(|text| message.contains(text))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether it asked for a revision that etcd has forgotten or not reached (code 11).
+    #[must_use]
+    pub fn is_out_of_range(&self) -> bool {
+        matches!(self, Error::Rejected { code: OUT_OF_RANGE, .. })
+    }
+
+    /// Whether the other error is of the same kind, so that telling both would say nothing new.
+    #[must_use]
+    pub fn is_like(&self, other: &Error) -> bool {
+        match (self, other) {
+            (Error::Rejected { message: one, .. }, Error::Rejected { message: two, .. })
+            | (Error::Untrusted { cause: one, .. }, Error::Untrusted { cause: two, .. }) => {
+                one == two
+            }
+            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
+        }
     }
 
     /// Whether a watch asked for changes that etcd has forgotten.
@@ -100,6 +153,10 @@ impl Error {
 
     pub(super) fn unreachable(endpoint: &str, cause: &str) -> Self {
         Error::Unreachable { endpoint: endpoint.to_owned(), cause: one_line(cause) }
+    }
+
+    pub(super) fn untrusted(endpoint: &str, cause: &str) -> Self {
+        Error::Untrusted { endpoint: endpoint.to_owned(), cause: one_line(cause) }
     }
 
     pub(super) fn watch_ended(endpoint: &str, cause: &str) -> Self {
@@ -118,6 +175,9 @@ impl fmt::Display for Error {
         match self {
             Error::Unreachable { endpoint, cause } => {
                 write!(f, "etcd at {endpoint} is out of reach: {cause}")
+            }
+            Error::Untrusted { endpoint, cause } => {
+                write!(f, "etcd at {endpoint} and this node do not trust each other: {cause}")
             }
             Error::TimedOut { endpoint } => write!(f, "etcd at {endpoint} did not reply in time"),
             Error::Rejected { endpoint, code, message } => {
@@ -155,7 +215,20 @@ mod tests {
             |code| Error::Rejected { endpoint: String::new(), code, message: String::new() };
         assert!(rejected(14).is_unavailable() && !rejected(5).is_unavailable());
         assert!(rejected(5).is_not_found() && !rejected(7).is_not_found());
-        assert!(rejected(7).is_denied() && rejected(16).is_denied());
+        assert!(rejected(7).is_denied() && !rejected(16).is_denied());
+        assert!(rejected(16).is_unauthenticated() && !rejected(7).is_unauthenticated());
+        assert!(rejected(11).is_out_of_range() && rejected(11).is_like(&rejected(11)));
+        let says = |message: &str| Error::Rejected {
+            endpoint: String::new(),
+            code: 3,
+            message: message.to_owned(),
+        };
+        assert!(says("etcdserver: user name is empty").is_unauthenticated());
+        assert!(says("authentication failed, invalid user ID or password").is_denied());
+        assert!(!says("x").is_like(&says("y")));
+        let lost = |endpoint| Error::unreachable(endpoint, "refused");
+        assert!(lost("a").is_like(&lost("b")) && !lost("a").is_like(&rejected(14)));
+        assert!(Error::untrusted("a", "x").is_unavailable());
         assert!(Error::Compacted { compact_revision: 3 }.is_compacted());
     }
 }

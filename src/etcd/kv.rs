@@ -42,6 +42,8 @@ pub enum Order {
     Key,
     /// By the revision at which they came to be, the oldest first.
     CreateRevision,
+    /// By the revision of their last change, the latest first.
+    NewestFirst,
 }
 
 /// Which keys to read, and what of them (`RangeRequest`).
@@ -90,9 +92,14 @@ impl Range {
             if let Some(end) = &self.range_end {
                 request.insert("range_end".to_owned(), json::encode(end));
             }
-            if self.order == Order::CreateRevision {
-                request.insert("sort_target".to_owned(), "CREATE".into());
-                request.insert("sort_order".to_owned(), "ASCEND".into());
+            let sorted = match self.order {
+                Order::Key => None,
+                Order::CreateRevision => Some(("CREATE", "ASCEND")),
+                Order::NewestFirst => Some(("MOD", "DESCEND")),
+            };
+            if let Some((target, order)) = sorted {
+                request.insert("sort_target".to_owned(), target.into());
+                request.insert("sort_order".to_owned(), order.into());
             }
         }
         request

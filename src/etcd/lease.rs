@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Client, Error, json};
+use super::json::{self, Wrong};
+use super::kv::header;
+use super::{Client, Error, Header};
 
 /// The longest time to live that etcd grants, in seconds.
 const MAX_TTL: i64 = 9_000_000_000;
@@ -19,6 +21,15 @@ impl fmt::Display for LeaseId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
     }
+}
+
+/// What etcd says to a keep-alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// The header.
+    pub header: Header,
+    /// The time to live, started anew; count it from before the call. `None`: the lease is gone.
+    pub ttl: Option<Duration>,
 }
 
 impl Client {
@@ -36,20 +47,22 @@ impl Client {
         }
     }
 
-    /// `Lease.LeaseKeepAlive`, one request: starts the time to live anew and returns it. `None`:
-    /// the lease is gone. Count from before the call.
+    /// `Lease.LeaseKeepAlive`, one request.
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn lease_keep_alive(&mut self, id: LeaseId) -> Result<Option<Duration>, Error> {
-        match self.call("/v3/lease/keepalive", &request(id)) {
-            Ok(reply) => match json::field(&reply, "result") {
-                Some(result) => self.time_to_live(result),
-                None => Err(Error::malformed(self.endpoint(), "a keep-alive without result")),
-            },
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
+    pub fn lease_keep_alive(&mut self, id: LeaseId) -> Result<KeepAlive, Error> {
+        let reply = match self.call("/v3/lease/keepalive", &request(id)) {
+            Err(error) if error.is_not_found() => {
+                return Ok(KeepAlive { header: Header::default(), ttl: None });
+            }
+            reply => reply?,
+        };
+        let decode = || {
+            let result = json::field(&reply, "result").ok_or("a keep-alive without result")?;
+            Ok(KeepAlive { header: header(result)?, ttl: ttl(result)? })
+        };
+        decode().map_err(|what: Wrong| Error::malformed(self.endpoint(), &what))
     }
 
     /// `Lease.LeaseRevoke`: ends the lease and deletes its keys. That it is gone already is fine.
@@ -62,23 +75,6 @@ impl Client {
             _ => Ok(()),
         }
     }
-
-    /// `Lease.LeaseTimeToLive`: what is left of the lease, in whole seconds. `None`: the lease is
-    /// gone, or in its last second.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn lease_time_to_live(&mut self, id: LeaseId) -> Result<Option<Duration>, Error> {
-        match self.call("/v3/lease/timetolive", &request(id)) {
-            Ok(reply) => self.time_to_live(&reply),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn time_to_live(&self, reply: &Value) -> Result<Option<Duration>, Error> {
-        ttl(reply).map_err(|what| Error::malformed(self.endpoint(), &what))
-    }
 }
 
 fn request(id: LeaseId) -> Value {
@@ -90,7 +86,7 @@ fn seconds(ttl: Duration) -> i64 {
     (whole + i64::from(ttl.subsec_nanos() > 0)).clamp(1, MAX_TTL)
 }
 
-fn ttl(reply: &Value) -> Result<Option<Duration>, json::Wrong> {
+fn ttl(reply: &Value) -> Result<Option<Duration>, Wrong> {
     let seconds = json::int64(reply, "TTL")?.min(MAX_TTL);
     Ok(u64::try_from(seconds).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs))
 }

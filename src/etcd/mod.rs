@@ -16,6 +16,7 @@
 //! Revisions are etcd's: one number for the whole store, which grows with every change. The names
 //! of the calls are those of etcd's API (`KV.Range`, `Lease.LeaseGrant`, `Watch.Watch` …).
 
+mod auth;
 mod client;
 mod error;
 mod json;
@@ -24,9 +25,10 @@ mod lease;
 mod txn;
 mod watch;
 
+pub use auth::Credentials;
 pub use client::{Client, ReadDeadline};
 pub use error::Error;
 pub use kv::{Header, KeyValue, Order, Range, RangeReply, Revision};
-pub use lease::LeaseId;
+pub use lease::{KeepAlive, LeaseId};
 pub use txn::{Compare, Op, OpReply, Txn, TxnReply};
-pub use watch::{Event, EventKind, Watch, WatchReply};
+pub use watch::{Event, EventKind, Filter, Watch, WatchRange, WatchReply};

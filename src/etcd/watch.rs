@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use super::auth::Token;
 use super::client::{is_time_up, rejected, reply, transport_error};
 use super::json::{self, Wrong};
 use super::kv::{header, key_value};
@@ -38,12 +39,37 @@ pub struct Event {
     pub kv: KeyValue,
 }
 
+/// What to watch (`WatchCreateRequest`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchRange {
+    /// The first key.
+    pub key: Vec<u8>,
+    /// The first key that is past the range.
+    pub range_end: Vec<u8>,
+    /// The first revision whose changes are told; 0: from now on.
+    pub start_revision: i64,
+    /// What is told.
+    pub filter: Filter,
+}
+
+/// Which changes are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Filter {
+    /// All.
+    #[default]
+    None,
+    /// Deletions only (`NOPUT`).
+    NoPut,
+}
+
 /// Some changes in one of the ranges (`WatchResponse`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchReply {
     /// The header. Its revision may be past that of the events, and events of other ranges may
     /// still be to come: what was seen is told by the events' `mod_revision` only.
     pub header: Header,
+    /// Which of the ranges it is about, by index. Each progresses on its own.
+    pub range: usize,
     /// The changes, in order. May be empty.
     pub events: Vec<Event>,
     /// False: a fragment. More changes of the last revision here follow in the next replies, so it
@@ -76,45 +102,36 @@ enum Line {
 }
 
 impl Client {
-    /// `Watch.Watch`: all changes of the ranges (from a key up to, and without, another) from
-    /// `start_revision` on; 0: from now on. It asks the endpoint in use only, and returns once etcd
-    /// has acknowledged every range, within the timeout of a request. If that fails, the next call
-    /// tries another endpoint, unless it is [`Error::Compacted`].
+    /// `Watch.Watch`: the changes of the ranges. It asks the endpoint in use only, and returns once
+    /// etcd has acknowledged every range, within the timeout of a request. If that fails, the next
+    /// call tries another endpoint and, if there are credentials, with a new token, for etcd does
+    /// not say that an expired one is why it cancels a watch; unless it is [`Error::Compacted`].
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn watch(
-        &mut self,
-        ranges: &[(Vec<u8>, Vec<u8>)],
-        start_revision: i64,
-    ) -> Result<Watch, Error> {
-        let deadline = Instant::now().checked_add(self.timeout);
-        let opened =
-            self.read_deadline.during(deadline, || self.open(ranges, start_revision, deadline));
+    pub fn watch(&mut self, ranges: &[WatchRange]) -> Result<Watch, Error> {
+        self.ensure_token()?;
+        let deadline = Instant::now().checked_add(self.patience());
+        let read_deadline = self.read_deadline.clone();
+        let opened = read_deadline.during(deadline, || self.open(ranges, deadline));
         if opened.as_ref().is_err_and(|error| !error.is_compacted()) {
+            self.token = Token::Unknown;
             self.use_next();
         }
         opened
     }
 
-    fn open(
-        &self,
-        ranges: &[(Vec<u8>, Vec<u8>)],
-        start_revision: i64,
-        deadline: Option<Instant>,
-    ) -> Result<Watch, Error> {
+    fn open(&self, ranges: &[WatchRange], deadline: Option<Instant>) -> Result<Watch, Error> {
         let endpoint = self.endpoint().to_owned();
         let timed_out = || Error::TimedOut { endpoint: endpoint.clone() };
         // No time-out of ureq's may cover the reply: it would end the watch.
         let mut response = self
-            .agent
-            .post(format!("{endpoint}/v3/watch"))
-            .content_type("application/json")
+            .request("/v3/watch")
             .config()
             .timeout_global(None)
-            .timeout_connect(Some(self.timeout))
+            .timeout_connect(Some(self.patience()))
             .build()
-            .send(requests(ranges, start_revision).as_bytes())
+            .send(requests(ranges).as_bytes())
             .map_err(|error| transport_error(&endpoint, &error))?;
         let status = response.status().as_u16();
         if !response.status().is_success() {
@@ -197,14 +214,25 @@ impl Watch {
     }
 }
 
-/// One request a range, one after the other in one body.
-fn requests(ranges: &[(Vec<u8>, Vec<u8>)], start_revision: i64) -> String {
-    let request = |(key, range_end): &(Vec<u8>, Vec<u8>)| {
-        json!({"create_request": {"key": json::encode(key), "range_end": json::encode(range_end),
-            "start_revision": json::integer(start_revision), "fragment": true}})
+/// One request a range, one after the other in one body. The ID of each is its place, from 1,
+/// for 0 would let etcd choose.
+fn requests(ranges: &[WatchRange]) -> String {
+    let request = |(id, range): (i64, &WatchRange)| {
+        let filters: &[&str] = match range.filter {
+            Filter::None => &[],
+            Filter::NoPut => &["NOPUT"],
+        };
+        json!({"create_request": {
+            "watch_id": json::integer(id),
+            "key": json::encode(&range.key),
+            "range_end": json::encode(&range.range_end),
+            "start_revision": json::integer(range.start_revision),
+            "filters": filters,
+            "fragment": true,
+        }})
         .to_string()
     };
-    ranges.iter().map(request).collect()
+    (1..).zip(ranges).map(request).collect()
 }
 
 fn parse(endpoint: &str, line: &[u8]) -> Result<Line, Error> {
@@ -240,7 +268,10 @@ fn decode(endpoint: &str, result: &Value) -> Result<Result<Line, Error>, Wrong> 
     }
     let events = json::list(result, "events")?.iter().map(event).collect::<Result<_, _>>()?;
     let complete = !json::boolean(result, "fragment")?;
-    Ok(Ok(Line::Changes(WatchReply { header: header(result)?, events, complete })))
+    let id = json::int64(result, "watch_id")?;
+    let range = usize::try_from(id).ok().and_then(|id| id.checked_sub(1));
+    let range = range.ok_or("changes of an unknown watch")?;
+    Ok(Ok(Line::Changes(WatchReply { header: header(result)?, range, events, complete })))
 }
 
 fn event(event: &Value) -> Result<Event, Wrong> {

@@ -2,15 +2,22 @@ use super::*;
 
 #[test]
 fn one_request_a_range() {
-    let ranges = [(b"a".to_vec(), b"b".to_vec()), (b"c".to_vec(), b"d".to_vec())];
-    let body = requests(&ranges, 7);
+    let range = |key: &str, end: &str, filter| WatchRange {
+        key: key.into(),
+        range_end: end.into(),
+        start_revision: 7,
+        filter,
+    };
+    let body = requests(&[range("a", "b", Filter::None), range("c", "d", Filter::NoPut)]);
     let values: Vec<Value> =
         serde_json::Deserializer::from_str(&body).into_iter().collect::<Result<_, _>>().unwrap();
-    let request = |key, end| {
-        json!({"create_request": {"key": key, "range_end": end, "start_revision": "7",
-            "fragment": true}})
+    let request = |id, key, end, filters: Value| {
+        json!({"create_request": {"watch_id": id, "key": key, "range_end": end,
+            "start_revision": "7", "filters": filters, "fragment": true}})
     };
-    assert_eq!(values, [request("YQ==", "Yg=="), request("Yw==", "ZA==")]);
+    let wanted =
+        [request("1", "YQ==", "Yg==", json!([])), request("2", "Yw==", "ZA==", json!(["NOPUT"]))];
+    assert_eq!(values, wanted);
 }
 
 #[test]
@@ -50,6 +57,8 @@ fn garbage() {
         r#"{"result":{"header":{},"events":[{"type":"MOVE","kv":{}}]}}"#,
         r#"{"result":{"header":{},"events":[{"kv":{"key":"*"}}]}}"#,
         r#"{"result":{"header":{},"events":7}}"#,
+        r#"{"result":{"header":{},"watch_id":"-1","events":[]}}"#,
+        r#"{"result":{"header":{},"events":[]}}"#,
     ] {
         let parsed = parse("e", line.as_bytes());
         assert!(matches!(parsed, Err(Error::Malformed { .. })), "{line}: {parsed:?}");
@@ -59,11 +68,11 @@ fn garbage() {
 #[test]
 fn changes() {
     assert_eq!(parse("e", br#"{"result":{"header":{},"created":true}}"#), Ok(Line::Created));
-    let line = r#"{"result":{"header":{"revision":"9"},"fragment":true,"events":[
+    let line = r#"{"result":{"header":{"revision":"9"},"watch_id":"2","fragment":true,"events":[
         {"kv":{"key":"YQ==","value":"Yg==","mod_revision":"4"}},
         {"type":"DELETE","kv":{"key":"YQ==","mod_revision":"5"}}]}}"#;
     let Ok(Line::Changes(reply)) = parse("e", line.as_bytes()) else { panic!("no changes") };
-    assert!(!reply.complete);
+    assert!(!reply.complete && reply.range == 1);
     assert_eq!(reply.header.revision, 9);
     let seen: Vec<_> = reply.events.iter().map(|e| (e.kind, e.kv.mod_revision)).collect();
     assert_eq!(seen, [(EventKind::Put, 4), (EventKind::Delete, 5)]);

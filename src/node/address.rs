@@ -156,7 +156,8 @@ fn as_ipv6(ip: &IpAddr) -> Option<Ipv6Addr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::Pattern;
+    use crate::cluster::{Keyspace, Pattern};
+    use crate::node::WhenFull;
     use if_addrs::{IfAddr, Ifv4Addr, Ifv6Addr};
 
     fn interface(name: &str, index: u32, ip: &str) -> Interface {
@@ -196,9 +197,11 @@ mod tests {
     }
 
     fn settings() -> Settings {
+        let pattern = Pattern::parse("w{{.ID}}.tf.local.", 3).expect("a good pattern");
         Settings {
-            pattern: Pattern::parse("w{{.ID}}.tf.local.", 3).expect("a good pattern"),
-            limit: 3,
+            keyspace: std::sync::Arc::new(Keyspace::new(pattern, 3)),
+            when_full: WhenFull::Exit,
+            max_stale: std::time::Duration::ZERO,
             lease_ttl: std::time::Duration::from_secs(20),
             ipv4: AddressChoice::Discover,
             ipv6: AddressChoice::Discover,
@@ -210,7 +213,7 @@ mod tests {
     fn selected(settings: &Settings, source: Option<&str>) -> String {
         let source = source.map(|text| text.parse().expect("an address"));
         match select(settings, source, &host()) {
-            Ok(record) => record.ticket(),
+            Ok(record) => record.identity(),
             Err(error) => error.to_string(),
         }
     }

@@ -4,8 +4,10 @@
 //! different slots and the names come out dense. Safety never rests on the ranks: the claim
 //! itself compares, and fails if the slot was taken meanwhile.
 
-use crate::cluster::{Pattern, Record, SlotId};
-use crate::etcd::{Client, Compare, Error, LeaseId, Op, OpReply, Order, Range, Txn, TxnReply};
+use crate::cluster::{Keyspace, Record, SlotId};
+use crate::etcd::{
+    Client, Compare, Error, KeyValue, LeaseId, Op, OpReply, Order, Range, Txn, TxnReply,
+};
 
 /// A slot that is ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,42 +44,34 @@ pub enum Place {
 /// What a claim needs to know of this node.
 #[derive(Clone, Copy, Debug)]
 pub struct Claimant<'a> {
-    /// The names to claim from.
-    pub pattern: &'a Pattern,
-    /// The highest slot to claim.
-    pub limit: u32,
+    /// Where the names lie in etcd, and how many there are.
+    pub keyspace: &'a Keyspace,
     /// What to publish.
     pub record: &'a Record,
     /// What the ticket and the record hang on.
     pub lease: LeaseId,
 }
 
-/// The keys of all slots of a pattern: the first, and the one after the last.
-pub fn slot_keys(pattern: &Pattern) -> (Vec<u8>, Vec<u8>) {
-    (pattern.first_key().into_bytes(), pattern.end_key().into_bytes())
-}
-
-/// The keys of all tickets: from the prefix to the octet that follows its `#`.
-pub fn queue_keys(pattern: &Pattern) -> (Vec<u8>, Vec<u8>) {
-    let prefix = pattern.queue_prefix().into_bytes();
-    let mut end = prefix.clone();
-    if let Some(last) = end.last_mut() {
-        *last += 1;
-    }
-    (prefix, end)
+/// Where this node stands in the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// The tickets of those ahead; `None`: our own ticket is gone.
+    pub ahead: Option<Vec<Vec<u8>>>,
+    /// The revision at which that was so.
+    pub revision: i64,
 }
 
 impl Claimant<'_> {
-    fn ticket(&self) -> Vec<u8> {
-        format!("{}{}", self.pattern.queue_prefix(), self.record.ticket()).into_bytes()
-    }
-
     fn put(&self, slot: SlotId) -> Op {
         Op::Put {
-            key: self.pattern.name(slot).into_bytes(),
+            key: self.keyspace.key(slot),
             value: self.record.to_json().into_bytes(),
             lease: Some(self.lease),
         }
+    }
+
+    fn is_own(&self, kv: &KeyValue) -> bool {
+        Record::parse(&kv.value).as_ref() == Ok(self.record)
     }
 
     /// Looks whether `slot` holds this very record now, and on which lease.
@@ -85,17 +79,9 @@ impl Claimant<'_> {
     /// # Errors
     /// Those of the call to etcd.
     pub fn find_own(&self, client: &mut Client, slot: SlotId) -> Result<Option<Own>, Error> {
-        let reply = client.range(&Range::new(self.pattern.name(slot), None))?;
-        let own =
-            reply.kvs.first().filter(|kv| Record::parse(&kv.value).as_ref() == Ok(self.record));
-        Ok(own.map(|kv| Own {
-            claimed: Claimed {
-                slot,
-                create_revision: kv.create_revision,
-                mod_revision: kv.mod_revision,
-            },
-            lease: kv.lease,
-        }))
+        let reply = client.range(&Range::new(self.keyspace.key(slot), None))?;
+        let own = reply.kvs.first().filter(|kv| self.is_own(kv));
+        Ok(own.map(|kv| Own { claimed: claimed(slot, kv), lease: kv.lease }))
     }
 
     /// Puts the record of a slot on our lease, if nobody changed it since it was looked at.
@@ -103,15 +89,48 @@ impl Claimant<'_> {
     /// # Errors
     /// Those of the call to etcd.
     pub fn take_over(&self, client: &mut Client, own: Own) -> Result<Option<Claimed>, Error> {
-        let key = self.pattern.name(own.claimed.slot).into_bytes();
+        let slot = own.claimed.slot;
+        let unchanged = Compare::ModRevision {
+            key: self.keyspace.key(slot),
+            revision: own.claimed.mod_revision,
+        };
+        let reply = client.txn(&self.put_if(slot, unchanged))?;
+        let mod_revision = reply.header.revision;
+        Ok(self.outcome(slot, &reply, Claimed { mod_revision, ..own.claimed }))
+    }
+
+    /// Gives back a slot that a claim of ours took whose reply never came, if it is still ours.
+    ///
+    /// # Errors
+    /// Those of the call to etcd.
+    pub fn give_back(&self, client: &mut Client, slot: SlotId) -> Result<bool, Error> {
+        let key = self.keyspace.key(slot);
         let txn = Txn {
-            compare: vec![Compare::ModRevision { key, revision: own.claimed.mod_revision }],
-            success: vec![self.put(own.claimed.slot)],
+            compare: vec![Compare::Lease { key: key.clone(), lease: self.lease }],
+            success: vec![Op::DeleteRange { key, range_end: None }],
             failure: Vec::new(),
         };
-        let reply = client.txn(&txn)?;
-        let claimed = Claimed { mod_revision: reply.header.revision, ..own.claimed };
-        Ok(reply.succeeded.then_some(claimed))
+        Ok(client.txn(&txn)?.succeeded)
+    }
+
+    /// The put and the end of the ticket, under a condition. A call that was carried out twice,
+    /// because its first reply was lost, fails the second time: so look what stands there then.
+    fn put_if(&self, slot: SlotId, condition: Compare) -> Txn {
+        let ticket = self.keyspace.ticket(self.record);
+        Txn {
+            compare: vec![condition],
+            success: vec![self.put(slot), Op::DeleteRange { key: ticket, range_end: None }],
+            failure: vec![Op::Range(Range::new(self.keyspace.key(slot), None))],
+        }
+    }
+
+    fn outcome(&self, slot: SlotId, reply: &TxnReply, success: Claimed) -> Option<Claimed> {
+        if reply.succeeded {
+            return Some(success);
+        }
+        let [OpReply::Range(range)] = reply.responses.as_slice() else { return None };
+        let kv = range.kvs.first().filter(|kv| kv.lease == self.lease && self.is_own(kv))?;
+        Some(claimed(slot, kv))
     }
 
     /// Puts this node into the queue and finds its place there, in one transaction.
@@ -119,10 +138,9 @@ impl Claimant<'_> {
     /// # Errors
     /// Those of the call to etcd.
     pub fn take_ticket(&self, client: &mut Client) -> Result<Place, Error> {
-        let ticket = self.ticket();
-        let (first, end) = queue_keys(self.pattern);
-        let (first_slot, end_slot) = slot_keys(self.pattern);
-        let queue = Range::new(first, Some(end));
+        let ticket = self.keyspace.ticket(self.record);
+        let (first_slot, end_slot) = self.keyspace.slots();
+        let queue = self.queue();
         let slots = Range { keys_only: true, ..Range::new(first_slot, Some(end_slot)) };
         let put = Op::Put { key: ticket.clone(), value: Vec::new(), lease: Some(self.lease) };
         let txn = Txn {
@@ -143,6 +161,24 @@ impl Claimant<'_> {
         Ok(self.place(&reply, &ticket))
     }
 
+    /// Who is ahead in the queue now.
+    ///
+    /// # Errors
+    /// Those of the call to etcd.
+    pub fn look_at_queue(&self, client: &mut Client) -> Result<Queue, Error> {
+        let ticket = self.keyspace.ticket(self.record);
+        let order = Order::CreateRevision;
+        let reply = client.range(&Range { keys_only: true, order, ..self.queue() })?;
+        let place = reply.kvs.iter().position(|kv| kv.key == ticket);
+        let ahead = place.map(|place| reply.kvs.into_iter().take(place).map(|kv| kv.key).collect());
+        Ok(Queue { ahead, revision: reply.header.revision })
+    }
+
+    fn queue(&self) -> Range {
+        let (first, end) = self.keyspace.queue();
+        Range::new(first, Some(end))
+    }
+
     fn place(&self, reply: &TxnReply, ticket: &[u8]) -> Place {
         let ranges: Vec<_> = reply
             .responses
@@ -159,30 +195,30 @@ impl Claimant<'_> {
             let ahead = queue.kvs.iter().position(|kv| kv.key == ticket);
             ahead.unwrap_or(queue.kvs.len())
         };
-        let taken = slots.kvs.iter().filter_map(|kv| self.pattern.slot_of(&kv.key));
-        place(rank, taken, self.limit)
+        let taken = slots.kvs.iter().filter_map(|kv| self.keyspace.slot_of(&kv.key));
+        place(rank, taken, self.keyspace.limit)
     }
 
     /// Claims a slot if its key does not exist, and gives the ticket back in the same transaction.
     ///
     /// # Errors
-    /// Those of the call to etcd. If its reply was lost, [`Claimant::find_own`] tells.
+    /// Those of the call to etcd. It may have been carried out, or may be later: by etcd or the
+    /// network it may be held up as long as they like.
     pub fn claim(&self, client: &mut Client, slot: SlotId) -> Result<Option<Claimed>, Error> {
-        let key = self.pattern.name(slot).into_bytes();
-        let txn = Txn {
-            compare: vec![Compare::CreateRevision { key, revision: 0 }],
-            success: vec![self.put(slot), Op::DeleteRange { key: self.ticket(), range_end: None }],
-            failure: Vec::new(),
-        };
-        let reply = client.txn(&txn)?;
+        let absent = Compare::CreateRevision { key: self.keyspace.key(slot), revision: 0 };
+        let reply = client.txn(&self.put_if(slot, absent))?;
         let revision = reply.header.revision;
-        let claimed = Claimed { slot, create_revision: revision, mod_revision: revision };
-        Ok(reply.succeeded.then_some(claimed))
+        let success = Claimed { slot, create_revision: revision, mod_revision: revision };
+        Ok(self.outcome(slot, &reply, success))
     }
 }
 
+fn claimed(slot: SlotId, kv: &KeyValue) -> Claimed {
+    Claimed { slot, create_revision: kv.create_revision, mod_revision: kv.mod_revision }
+}
+
 /// The free slot number `rank` (0 = the lowest), given the taken ones in any order.
-fn place(rank: usize, taken: impl Iterator<Item = SlotId>, limit: u32) -> Place {
+pub(super) fn place(rank: usize, taken: impl Iterator<Item = SlotId>, limit: u32) -> Place {
     let mut taken: Vec<u32> = taken.map(SlotId::get).filter(|number| *number <= limit).collect();
     taken.sort_unstable();
     taken.dedup();

@@ -2,88 +2,76 @@
 
 use std::time::Instant;
 
-use super::claim::{queue_keys, slot_keys};
+use super::claim::Claimant;
 use super::membership::{Lease, Membership};
 use super::session::Session;
 use super::sync::apply_event;
 use super::{Host, Trouble};
-use crate::etcd::{Error, Event, EventKind, LeaseId, Watch};
-
-/// What to watch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scope {
-    /// The slots.
-    Slots,
-    /// The slots and the tickets of those who want one.
-    SlotsAndQueue,
-}
-
-/// What to follow the changes for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Until {
-    /// The own name is lost.
-    NameLost,
-    /// A slot or a place in the queue becomes free, or it is time to look again.
-    Departure,
-}
+use crate::cluster::Record;
+use crate::etcd::{Error, Event, EventKind, Filter, LeaseId, Watch, WatchRange, WatchReply};
 
 impl<H: Host> Session<H> {
-    /// Watches from where the directory stands.
-    pub(super) fn open_watch(&mut self, scope: Scope) -> Result<Watch, Trouble> {
-        let pattern = &self.settings.pattern;
-        let mut ranges = vec![slot_keys(pattern)];
-        if scope == Scope::SlotsAndQueue {
-            ranges.push(queue_keys(pattern));
+    /// Watches all names from where the directory stands, and in addition, if a revision is given,
+    /// who leaves the queue after it.
+    pub(super) fn open_watch(&mut self, queue: Option<i64>) -> Result<Watch, Trouble> {
+        let Some(history) = &self.history else { return Err(Trouble::HistoryChanged) };
+        let keyspace = &self.settings.keyspace;
+        let range = |((key, range_end), revision): (_, &i64), filter| WatchRange {
+            key,
+            range_end,
+            start_revision: revision + 1,
+            filter,
+        };
+        let names = keyspace.ranges().into_iter().zip(&history.revisions);
+        let mut ranges: Vec<_> = names.map(|names| range(names, Filter::None)).collect();
+        if let Some(revision) = &queue {
+            ranges.push(range((keyspace.queue(), revision), Filter::NoPut));
         }
-        let start = self.host.directory(|directory| directory.revision()) + 1;
-        let result = self.client.watch(&ranges, start).map_err(Trouble::from);
+        let result = self.client.watch(&ranges).map_err(Trouble::from);
         self.note_compaction(&result);
         self.heard(result)
     }
 
-    /// Applies the changes as they come, and keeps the lease alive.
-    pub(super) fn follow(&mut self, watch: &mut Watch, until: Until) -> Result<(), Trouble> {
-        loop {
-            let Some(lease) = self.lease else { return Err(Trouble::LeaseGone) };
-            let departed = self.follow_once(watch, lease)?;
-            if until == Until::Departure && departed {
-                return Ok(());
-            }
-            if until == Until::NameLost && matches!(self.membership, Membership::Lost(_)) {
-                return Ok(());
-            }
-            if Instant::now() >= lease.renew_at {
-                self.keep_alive(lease)?;
-                let moved = watch.endpoint() != self.client.endpoint();
-                if moved || until == Until::Departure {
-                    return Ok(());
-                }
-            }
+    /// Applies the changes as they come, and keeps the lease alive, until the name is lost or in
+    /// doubt, or the watch's endpoint is no longer the one in use.
+    pub(super) fn follow(&mut self, watch: &mut Watch) -> Result<(), Trouble> {
+        while matches!(self.membership, Membership::Owned(_))
+            && watch.endpoint() == self.client.endpoint()
+        {
+            self.follow_once(watch)?;
         }
+        Ok(())
     }
 
-    /// Applies what comes until the lease is to be renewed; says whether a key was deleted.
-    fn follow_once(&mut self, watch: &mut Watch, lease: Lease) -> Result<bool, Trouble> {
+    /// Keeps the lease alive if it is time to, else waits for changes until it is, and applies them.
+    pub(super) fn follow_once(&mut self, watch: &mut Watch) -> Result<Option<WatchReply>, Trouble> {
+        self.doubt();
+        let Some(lease) = self.lease else { return Err(Trouble::LeaseGone) };
+        if Instant::now() >= lease.renew_at {
+            self.keep_alive(lease)?;
+            return Ok(None);
+        }
         let result = watch.next(lease.renew_at).map_err(Trouble::from);
         self.note_compaction(&result);
-        let Some(reply) = result? else { return Ok(false) };
-        let mut last = 0;
-        let mut departed = false;
+        let reply = result?;
+        if let Some(reply) = &reply {
+            self.apply(reply, lease)?;
+        }
+        Ok(reply)
+    }
+
+    fn apply(&mut self, reply: &WatchReply, lease: Lease) -> Result<(), Trouble> {
         for event in &reply.events {
             apply_event(&self.host, event);
-            self.watch_own_key(event, lease.id);
-            departed |= event.kind == EventKind::Delete;
-            if self.settings.pattern.slot_of(&event.kv.key).is_some() {
-                last = last.max(event.kv.mod_revision);
-            }
+            self.watch_own_key(event, lease.id)?;
         }
-        if reply.complete && last > 0 {
-            self.host.directory(|directory| directory.advance(last));
-            if let Some(history) = &mut self.history {
-                history.revision = history.revision.max(last);
-            }
+        let seen = self.history.as_mut().and_then(|history| history.revisions.get_mut(reply.range));
+        if let (Some(seen), Some(last), true) = (seen, reply.events.last(), reply.complete) {
+            *seen = last.kv.mod_revision.max(*seen);
+            let revision = *seen;
+            self.host.directory(|directory| directory.advance(revision));
         }
-        Ok(departed)
+        Ok(())
     }
 
     /// What was compacted away cannot be followed up: everything is read anew.
@@ -94,19 +82,51 @@ impl<H: Host> Session<H> {
         }
     }
 
-    fn watch_own_key(&mut self, event: &Event, lease: LeaseId) {
-        let Membership::Owned(claimed) = self.membership else { return };
-        if self.settings.pattern.slot_of(&event.kv.key) != Some(claimed.slot)
-            || event.kv.mod_revision <= claimed.mod_revision
-        {
-            return;
+    fn watch_own_key(&mut self, event: &Event, lease: LeaseId) -> Result<(), Trouble> {
+        let Some(slot) = self.settings.keyspace.slot_of(&event.kv.key) else { return Ok(()) };
+        let Some(claimed) = self.membership.held() else { return Ok(()) };
+        let is_ours = event.kind == EventKind::Put && event.kv.lease == lease;
+        if slot != claimed.slot {
+            return if is_ours { self.give_back(slot.get(), event) } else { Ok(()) };
+        }
+        if event.kv.mod_revision <= claimed.mod_revision || is_ours {
+            return Ok(());
         }
         match event.kind {
             EventKind::Delete => self.lose(claimed, "its key was deleted"),
-            EventKind::Put if event.kv.lease != lease => {
-                self.lose(claimed, "somebody else put a record there");
+            EventKind::Put => {
+                let cause = self.displaced_by(&event.kv.value);
+                self.lose(claimed, &cause);
             }
-            EventKind::Put => {}
+        }
+        Ok(())
+    }
+
+    /// A claim whose reply never came was carried out after all, long after another one.
+    fn give_back(&mut self, number: u32, event: &Event) -> Result<(), Trouble> {
+        let (Some(record), Some(lease), Some(slot)) =
+            (self.record, self.lease, self.settings.keyspace.slot_of(&event.kv.key))
+        else {
+            return Ok(());
+        };
+        let keyspace = self.settings.keyspace.clone();
+        let claimant = Claimant { keyspace: &keyspace, record: &record, lease: lease.id };
+        let result = claimant.give_back(&mut self.client, slot).map_err(Trouble::from);
+        if self.heard(result)? {
+            log::info!("gave slot {number} back: its claim was carried out late");
+        }
+        Ok(())
+    }
+
+    /// Why a key that was ours holds another's record.
+    pub(super) fn displaced_by(&self, value: &[u8]) -> String {
+        match (Record::parse(value), self.record) {
+            (Ok(theirs), Some(ours)) if theirs == ours => format!(
+                "another node publishes the same addresses, {ours}, and took it for its own; give \
+                 each node its own --ipv4, --ipv6 or --port"
+            ),
+            (Ok(theirs), _) => format!("somebody else put a record there: {theirs}"),
+            (Err(_), _) => "somebody else put something there that is not a record".to_owned(),
         }
     }
 }

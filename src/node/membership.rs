@@ -1,8 +1,13 @@
 //! What this node knows of its lease and of its name.
+//!
+//! The name is *owned* while the lease is valid by this node's clock, *doubtful* from then on until
+//! etcd is heard, and *lost* when etcd says so. Each change is logged.
 
 use std::time::{Duration, Instant};
 
+use super::Host;
 use super::claim::Claimed;
+use super::session::Session;
 use crate::etcd::LeaseId;
 
 /// The lease is renewed after this part of its TTL, so that two renewals may fail.
@@ -35,6 +40,49 @@ pub(super) enum Membership {
     Doubtful(Claimed),
     /// Somebody or something took it; the old slot is tried first.
     Lost(Claimed),
+}
+
+impl Membership {
+    /// The slot that is ours, or may be.
+    pub(super) fn held(&self) -> Option<Claimed> {
+        match self {
+            Membership::Owned(claimed) | Membership::Doubtful(claimed) => Some(*claimed),
+            Membership::Newcomer | Membership::Lost(_) => None,
+        }
+    }
+}
+
+impl<H: Host> Session<H> {
+    /// Changes the state, and lets no call to etcd outlast the ownership, so that its end is
+    /// noticed in time.
+    pub(super) fn turn(&mut self, membership: Membership) {
+        self.membership = membership;
+        let owned = matches!(membership, Membership::Owned(_));
+        let end = self.lease.filter(|_| owned).map(|lease| lease.valid_until);
+        self.client.set_not_after(end);
+    }
+
+    pub(super) fn lose(&mut self, claimed: Claimed, why: &str) {
+        log::warn!("lost {}: {why}", self.settings.keyspace.pattern.name(claimed.slot));
+        self.turn(Membership::Lost(claimed));
+    }
+
+    /// Once the lease ran out by our clock, the name may be another's.
+    pub(super) fn doubt(&mut self) {
+        let (Membership::Owned(claimed), Some(lease)) = (self.membership, self.lease) else {
+            return;
+        };
+        let now = Instant::now();
+        if now >= lease.valid_until {
+            let name = self.settings.keyspace.pattern.name(claimed.slot);
+            let ago = now.saturating_duration_since(lease.valid_until);
+            log::warn!(
+                "{name} is in doubt: its lease ran out {:.3} s ago by this clock",
+                ago.as_secs_f64()
+            );
+            self.turn(Membership::Doubtful(claimed));
+        }
+    }
 }
 
 #[cfg(test)]

@@ -6,18 +6,22 @@
 
 pub mod address;
 pub mod claim;
+mod contact;
 mod follow;
+mod lease;
 mod membership;
 mod naming;
 pub mod pause;
+mod queue;
 pub mod session;
-pub mod sync;
+mod sync;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::cluster::{AddressChoice, Directory, Pattern};
+use crate::cluster::{AddressChoice, Directory, Keyspace};
 use crate::etcd;
 
 /// What a node's life needs of the process it lives in.
@@ -41,10 +45,12 @@ pub trait Host {
 /// What the operator wants of this node.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The names to claim from.
-    pub pattern: Pattern,
-    /// The highest slot to claim.
-    pub limit: u32,
+    /// The names to claim from, and where they lie in etcd.
+    pub keyspace: Arc<Keyspace>,
+    /// What to do without a free slot.
+    pub when_full: WhenFull,
+    /// How long to answer from memory while etcd is out of reach.
+    pub max_stale: Duration,
     /// How long the name outlives a node that died; whole seconds.
     pub lease_ttl: Duration,
     /// The IPv4 address to publish.
@@ -55,6 +61,15 @@ pub struct Settings {
     pub interface: Option<String>,
     /// The port to publish.
     pub port: u16,
+}
+
+/// What to do when every slot up to the limit is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// End.
+    Exit,
+    /// Stay in the queue, and answer DNS meanwhile.
+    Wait,
 }
 
 /// What ended a stretch of contact with etcd.
@@ -68,6 +83,8 @@ pub enum Trouble {
     NoAddress(address::AddressError),
     /// The lease is gone: it ran out, or somebody revoked it.
     LeaseGone,
+    /// Another cluster answers, or an older state of this one.
+    HistoryChanged,
 }
 
 impl fmt::Display for Trouble {
@@ -77,6 +94,7 @@ impl fmt::Display for Trouble {
             Trouble::NoFreeSlot => f.write_str("no free slot"),
             Trouble::NoAddress(error) => error.fmt(f),
             Trouble::LeaseGone => f.write_str("the lease is gone"),
+            Trouble::HistoryChanged => f.write_str("etcd's history is another one"),
         }
     }
 }

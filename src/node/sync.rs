@@ -1,63 +1,169 @@
-//! The full sync: read all slots, page by page, and put them in place of the directory.
+//! The full sync: read all names, page by page, and put them in place of the directory; and how to
+//! tell that this is not needed.
 
+use super::session::Session;
 use super::{Host, Trouble};
-use crate::cluster::{Applied, Directory, Entry};
-use crate::etcd::{Client, Event, EventKind, KeyValue, Range};
+use crate::cluster::directory::Standing;
+use crate::cluster::{Applied, Directory, Entry, KeyRange};
+use crate::etcd::{Client, Event, EventKind, KeyValue, Order, Range};
 
 /// Keys read at a time. Between two pages DNS is answered, so a page bounds how long it waits.
 const PAGE: i64 = 500;
 
-/// Where a snapshot stands in etcd's history.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Where the directory stands in etcd's history.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
     /// The cluster that was read from.
     pub cluster_id: u64,
-    /// The revision that was read.
-    pub revision: i64,
+    /// The revision up to which each range's changes were seen.
+    pub revisions: Vec<i64>,
 }
 
-/// Reads all slots at one revision and replaces the directory.
+impl History {
+    /// The latest revision that was seen of any range.
+    pub fn latest(&self) -> i64 {
+        self.revisions.iter().copied().max().unwrap_or(0)
+    }
+}
+
+/// Whether etcd's history goes on from where we stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Continuity {
+    /// The changes since can be followed up.
+    Continued,
+    /// It is not known what changed; why.
+    Broken(String),
+}
+
+impl<H: Host> Session<H> {
+    /// Reads everything, unless what is known can be followed up from where it stands.
+    pub(super) fn sync(&mut self) -> Result<(), Trouble> {
+        if let Some(known) = self.history.take() {
+            match self.compare(&known) {
+                Ok(Continuity::Continued) => {
+                    self.history = Some(known);
+                    return Ok(());
+                }
+                Ok(Continuity::Broken(why)) => log::warn!("{why}: reading everything anew"),
+                Err(trouble) => {
+                    self.history = Some(known);
+                    return Err(trouble);
+                }
+            }
+        }
+        let result = full_sync(&mut self.client, &self.host);
+        self.history = Some(self.heard(result)?);
+        self.look_after_own_key()
+    }
+
+    /// Looks at each range as it was when we saw it last. In an older backup that was restored, or
+    /// in another cluster, there is no such revision, or something else stood there.
+    fn compare(&mut self, known: &History) -> Result<Continuity, Trouble> {
+        let (ranges, standings) =
+            self.host.directory(|directory| (directory.keyspace().ranges(), directory.standings()));
+        for ((range, revision), standing) in ranges.iter().zip(&known.revisions).zip(standings) {
+            let request = Range {
+                revision: *revision,
+                limit: 1,
+                keys_only: true,
+                order: Order::NewestFirst,
+                ..range_of(range)
+            };
+            let reply = match self.client.range(&request) {
+                Err(error) if error.is_out_of_range() => {
+                    let why = format!("etcd cannot tell what changed since revision {revision}");
+                    return Ok(Continuity::Broken(why));
+                }
+                result => {
+                    let result = result.map_err(Trouble::from);
+                    self.heard(result)?
+                }
+            };
+            if reply.header.cluster_id != known.cluster_id {
+                let (now, then) = (reply.header.cluster_id, known.cluster_id);
+                return Ok(Continuity::Broken(format!(
+                    "cluster {now:x} answers, no more {then:x}"
+                )));
+            }
+            let there = Standing {
+                keys: usize::try_from(reply.count).unwrap_or(usize::MAX),
+                newest: reply.kvs.first().map_or(0, |kv| kv.mod_revision),
+            };
+            if there != standing {
+                let why = format!("etcd's history up to revision {revision} is another one");
+                return Ok(Continuity::Broken(why));
+            }
+        }
+        Ok(Continuity::Continued)
+    }
+
+    /// After a full sync no event tells what became of the own key meanwhile.
+    fn look_after_own_key(&mut self) -> Result<(), Trouble> {
+        let (Some(claimed), Some(lease)) = (self.membership.held(), self.lease) else {
+            return Ok(());
+        };
+        let key = self.settings.keyspace.key(claimed.slot);
+        let result = self.client.range(&Range::new(key, None)).map_err(Trouble::from);
+        let reply = self.heard(result)?;
+        match reply.kvs.first() {
+            Some(kv) if kv.lease == lease.id => {}
+            Some(kv) => {
+                let cause = self.displaced_by(&kv.value);
+                self.lose(claimed, &cause);
+            }
+            None => self.lose(claimed, "its key is gone"),
+        }
+        Ok(())
+    }
+}
+
+fn range_of((key, range_end): &KeyRange) -> Range {
+    Range::new(key.clone(), Some(range_end.clone()))
+}
+
+/// Reads all names at one revision and replaces the directory.
 ///
 /// # Errors
 /// Those of the calls to etcd. The old directory stays then.
-pub fn full_sync(client: &mut Client, host: &impl Host) -> Result<History, Trouble> {
-    let (mut snapshot, mut range) = host.directory(|directory| {
-        let pattern = directory.pattern();
-        let range = Range::new(pattern.first_key(), Some(pattern.end_key().into_bytes()));
-        (directory.emptied(), Range { limit: PAGE, ..range })
-    });
+fn full_sync(client: &mut Client, host: &impl Host) -> Result<History, Trouble> {
+    let (mut snapshot, ranges) =
+        host.directory(|directory| (directory.emptied(), directory.keyspace().ranges()));
     let mut history = History::default();
-    loop {
-        let reply = client.range(&range)?;
-        if range.revision == 0 {
-            // All further pages are read at the revision of the first.
-            range.revision = reply.header.revision;
-            history.cluster_id = reply.header.cluster_id;
-            history.revision = reply.header.revision;
-        }
-        for kv in &reply.kvs {
-            let applied = snapshot.apply(entry(kv, EventKind::Put));
-            let told = |d: &mut Directory| d.knows_unusable(&kv.key, kv.mod_revision);
-            if !host.directory(told) {
-                tell(kv, &applied);
+    for range in &ranges {
+        // All pages are read at the revision of the first.
+        let revision = history.latest();
+        let mut request = Range { limit: PAGE, revision, ..range_of(range) };
+        loop {
+            let reply = client.range(&request)?;
+            if request.revision == 0 {
+                request.revision = reply.header.revision;
+                history.cluster_id = reply.header.cluster_id;
+            }
+            for kv in &reply.kvs {
+                let applied = snapshot.apply(entry(kv, EventKind::Put));
+                let told = |d: &mut Directory| d.knows_unusable(&kv.key, kv.mod_revision);
+                if !host.directory(told) {
+                    tell(kv, &applied);
+                }
+            }
+            match reply.kvs.last() {
+                Some(last) if reply.more => {
+                    request.key.clone_from(&last.key);
+                    request.key.push(0);
+                }
+                _ => break,
             }
         }
-        match reply.kvs.last() {
-            Some(last) if reply.more => {
-                range.key.clone_from(&last.key);
-                range.key.push(0);
-            }
-            _ => break,
-        }
+        history.revisions.push(request.revision);
     }
-    let names = snapshot.len();
-    host.directory(|directory| directory.replace(snapshot, history.revision));
-    log::info!("full sync: {names} names at revision {}", history.revision);
+    let (names, revision) = (snapshot.len(), history.latest());
+    host.directory(|directory| directory.replace(snapshot, revision));
+    log::info!("full sync: {names} names at revision {revision}");
     Ok(history)
 }
 
 /// Applies one event of the watch.
-pub fn apply_event(host: &impl Host, event: &Event) {
+pub(super) fn apply_event(host: &impl Host, event: &Event) {
     let applied = host.directory(|directory| directory.apply(entry(&event.kv, event.kind)));
     tell(&event.kv, &applied);
 }

@@ -6,6 +6,7 @@
 
 pub mod resolver;
 pub mod signals;
+pub mod tls;
 pub mod transport;
 pub mod udp;
 
@@ -201,8 +202,8 @@ impl Server {
             directory.revision(),
             self.counters
         );
-        for (slot, record) in directory.records() {
-            log::info!("state: {} {record}", directory.pattern().name(slot));
+        for (name, record) in directory.records() {
+            log::info!("state: {name} {record}");
         }
     }
 }

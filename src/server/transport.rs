@@ -9,8 +9,9 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with, sockopt};
+use ureq::tls::TlsConfig;
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
+    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, RustlsConnector, Transport,
 };
 
 use super::resolver::Endpoints;
@@ -28,13 +29,19 @@ const KEEP_ALIVE_PROBES: u32 = 3;
 /// Idle connections older than this are not used again: longer than any interval of keep-alives.
 const LONGEST_IDLE: Duration = Duration::from_secs(3600);
 
-/// An agent whose every wait answers DNS. `read_deadline` says until when a read may wait, beside
+/// An agent whose every wait answers DNS. `tls` is needed for `https://`. `read_deadline` says until when a read may wait, beside
 /// ureq's own time-outs; past it the read returns [`ErrorKind::WouldBlock`] and can be repeated.
 pub fn agent(
     server: &Shared,
+    tls: Option<TlsConfig>,
     read_deadline: impl Fn() -> Option<Instant> + Send + Sync + 'static,
 ) -> ureq::Agent {
-    let config = ureq::Agent::config_builder()
+    let builder = ureq::Agent::config_builder();
+    let builder = match tls {
+        Some(tls) => builder.tls_config(tls),
+        None => builder,
+    };
+    let config = builder
         .proxy(None)
         .http_status_as_error(false)
         .max_redirects(0)
@@ -50,7 +57,7 @@ pub fn agent(
         endpoints: endpoints.clone(),
         read_deadline: ReadDeadline(std::sync::Arc::new(read_deadline)),
     };
-    ureq::Agent::with_parts(config, connector, endpoints)
+    ureq::Agent::with_parts(config, connector.chain(RustlsConnector::default()), endpoints)
 }
 
 #[derive(Clone)]

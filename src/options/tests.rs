@@ -19,8 +19,12 @@ fn options(arguments: &[&str]) -> Options {
 #[test]
 fn defaults_are_those_of_the_help() {
     let options = options(&[]);
-    assert_eq!(options.endpoints, [Endpoint("http://localhost:2379".to_owned())]);
-    assert_eq!((options.limit, options.ttl, options.port), (10, 5, None));
+    let endpoints: Vec<&str> = options.endpoints.iter().map(Endpoint::as_str).collect();
+    assert_eq!(endpoints, ["http://localhost:2379"]);
+    assert_eq!((options.keyspace.limit, options.ttl, options.port), (10, 5, None));
+    assert_eq!((options.keyspace.prefix.as_str(), options.keyspace.resolve.len()), ("", 0));
+    assert_eq!((options.wait, options.max_stale.as_secs()), (false, 86_400));
+    assert_eq!(options.access, Access::default());
     assert_eq!((options.lease_ttl.as_secs(), options.etcd_timeout.as_secs()), (20, 2));
     let listens: Vec<_> =
         options.listen.iter().map(|l| (l.address.to_string(), l.required)).collect();
@@ -56,8 +60,36 @@ fn endpoints_and_addresses_are_normalised() {
 }
 
 #[test]
+fn names_keys_and_trust_are_read() {
+    let options = options(&[
+        "--wait",
+        "--max-stale=0",
+        "--prefix=/site/a/",
+        "--resolve=ps{{.ID}}.tf.local",
+        "--resolve=DB.example.com",
+        "--endpoints=https://10.0.0.1,https://[FD00::1]:4001",
+        "--cacert=ca.pem",
+        "--cert=node.pem",
+        "--key=node.key",
+        "--user=root:se:cret",
+    ]);
+    assert_eq!((options.wait, options.max_stale.as_secs()), (true, 0));
+    assert_eq!(options.keyspace.prefix, "/site/a/");
+    let resolve: Vec<String> = options.keyspace.resolve.iter().map(Names::to_string).collect();
+    assert_eq!(resolve, ["ps{{.ID}}.tf.local.", "db.example.com."]);
+    let endpoints: Vec<&str> = options.endpoints.iter().map(Endpoint::as_str).collect();
+    assert_eq!(endpoints, ["https://10.0.0.1:2379", "https://[fd00::1]:4001"]);
+    let access = options.access;
+    assert_eq!(access.cacert, Some("ca.pem".into()));
+    assert_eq!(access.certificate, Some(("node.pem".into(), "node.key".into())));
+    let user = access.user.expect("a user");
+    assert_eq!((user.name.as_str(), &user.password), ("root", &Password::Given("se:cret".into())));
+    assert!(!format!("{user:?}").contains("cret"), "{user:?}");
+}
+
+#[test]
 fn what_is_wrong_is_told_in_one_line_that_names_the_option() {
-    let table: [(&[&str], &str); 46] = [
+    let table: [(&[&str], &str); 72] = [
         (&["--limit", "0"], "--limit: \"0\" is not a whole number from 1"),
         (&["--limit", "1000001"], "--limit:"),
         (&["--limit", "ten"], "--limit:"),
@@ -93,7 +125,7 @@ fn what_is_wrong_is_told_in_one_line_that_names_the_option() {
         (&["--listen", "::1", "--listen", "[::1]:53"], "--listen: [::1]:53 is given twice"),
         (&["--endpoints", ""], "--endpoints:"),
         (&["--endpoints", "10.0.0.1:2379"], "--endpoints:"),
-        (&["--endpoints", "https://10.0.0.1"], "--endpoints:"),
+        (&["--endpoints", "HTTPS://10.0.0.1"], "--endpoints:"),
         (&["--endpoints", "http://"], "--endpoints:"),
         (&["--endpoints", "http://a b"], "--endpoints:"),
         (&["--endpoints", "http://a:0"], "--endpoints:"),
@@ -104,6 +136,32 @@ fn what_is_wrong_is_told_in_one_line_that_names_the_option() {
         (&["--endpoints", "http://me:secret@a"], "--endpoints:"),
         (&["--endpoints", "http://a/v3"], "--endpoints:"),
         (&["-q", "-v"], "--quiet: contradicts --verbose"),
+        (&["--wait=yes"], "--wait: takes no argument"),
+        (&["--wait", "--wait"], "--wait: given twice"),
+        (&["--max-stale", "-1"], "--max-stale:"),
+        (&["--max-stale", "31536001"], "--max-stale:"),
+        (&["--prefix", "a\nb"], "--prefix: '\\n' cannot stand in it"),
+        (&["--prefix", &"x".repeat(1025)], "--prefix: 1025 octets, at most 1024"),
+        (&["--resolve", ""], "--resolve: \"\": column 1: the name is empty"),
+        (&["--resolve", "ps{{.Id}}.tf.local."], "--resolve: \"ps{{.Id}}.tf.local.\": column 3"),
+        (&["--resolve", "a..b"], "--resolve: \"a..b\": column 3"),
+        (&["--resolve", "worker{{ .ID }}.tf.LOCAL"], "--resolve: worker{{.ID}}.tf.local. is the"),
+        (&["--resolve", "db.a.", "--resolve", "DB.a"], "--resolve: db.a. is given twice"),
+        (&["--cacert", "x"], "--cacert: no endpoint is https://"),
+        (&["--endpoints", "https://a", "--cacert", ""], "--cacert: the name of the file"),
+        (&["--cert", "x", "--key", "y"], "--cert: no endpoint is https://"),
+        (&["--endpoints", "https://a", "--cert", "x"], "--cert: needs the private key"),
+        (&["--endpoints", "https://a", "--key", "x"], "--key: needs the certificate"),
+        (&["--user", "me"], "--user: the password is missing"),
+        (&["--user", "me:"], "--user: the password after the colon is empty"),
+        (&["--user", ":secret"], "--user: the name is empty"),
+        (&["--user", ""], "--user: the name is empty"),
+        (&["--user", "me:secret", "--password-file", "x"], "--password-file: --user holds"),
+        (&["--password-file", "x"], "--password-file: whose password?"),
+        (&["--user", "me", "--password-file", ""], "--password-file: the name of the file"),
+        (&["--endpoints", "https://"], "--endpoints:"),
+        (&["--endpoints", "https://a:0"], "--endpoints:"),
+        (&["--endpoints", "https://[fd00::1"], "--endpoints:"),
     ];
     for (arguments, wanted) in table {
         match parsed(&[&PATTERN, arguments].concat()) {
@@ -126,7 +184,7 @@ fn what_is_wrong_is_told_in_one_line_that_names_the_option() {
 #[test]
 fn the_help_fits_a_screen() {
     let Ok(Command::Print(help)) = parsed(&["--help"]) else { panic!("no help") };
-    assert!(help.lines().count() <= 24, "{}", help.lines().count());
+    assert!(help.lines().count() <= 32, "{}", help.lines().count());
     for line in help.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }

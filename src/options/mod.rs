@@ -3,19 +3,20 @@
 //! Everything is checked here, so that whoever gets [`Options`] need not doubt them. Touches
 //! neither files nor sockets.
 
+mod access;
+mod addresses;
+
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::str::FromStr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use getopts::{HasArg, Matches, Occur};
 use log::LevelFilter;
 
 use crate::cluster::pattern::MAX_LIMIT;
-use crate::cluster::{AddressChoice, Pattern};
-
-const DNS_PORT: u16 = 53;
-const ETCD_PORT: u16 = 2379;
+use crate::cluster::{AddressChoice, Keyspace, Names, Pattern};
+pub use access::{Access, Password, User};
+pub use addresses::{Endpoint, Listen};
 
 /// Shorter leases would end between two renewals of a busy etcd; longer ones than a day are none.
 const LEASE_TTL: std::ops::RangeInclusive<u32> = 2..=86_400;
@@ -23,29 +24,35 @@ const TTL: std::ops::RangeInclusive<u32> = 0..=86_400;
 /// In milliseconds.
 const ETCD_TIMEOUT: std::ops::RangeInclusive<u32> = 100..=60_000;
 
+/// In seconds; a year is as good as for ever.
+const MAX_STALE: std::ops::RangeInclusive<u32> = 0..=31_536_000;
+/// The longest `--prefix`, in octets: a bound, not a rule of etcd's.
+const LONGEST_PREFIX: usize = 1024;
+
 const HELP: &str = "\
 Usage: idetcd --pattern NAME [OPTION]...
 Takes the lowest free name of a pattern in etcd, and answers DNS for all nodes.
 
   --pattern NAME        required, such as 'worker{{.ID}}.tf.local.'
   --limit N             highest ID to take                        [10]
-  --endpoints URL[,URL] etcd, repeatable         [http://localhost:2379]
+  --wait                no free name: wait for one, and serve meanwhile
+  --resolve NAME        answer for these names as well, repeatable
   --listen ADDR[:PORT]  where to answer, repeatable    [0.0.0.0:53 and [::]:53]
   --ttl SECONDS         TTL of the answers                        [5]
-
+  --max-stale SECONDS   answer this long without etcd         [86400]
 What is published; found out where not given:
-  --ipv4 ADDR|none      IPv4 address     [source address towards etcd]
-  --ipv6 ADDR|none      IPv6 address     [that of the same interface]
-  --interface NAME      take the addresses of this interface
-  --port N              port of the DNS server        [that of --listen]
-
+  --ipv4 ADDR|none, --ipv6 ADDR|none, --interface NAME, --port N
+etcd, and how to be let in:
+  --endpoints URL[,URL] repeatable               [http://localhost:2379]
+  --prefix KEY          what all keys begin with               [none]
+  --cacert FILE         whom to trust for https://      [the system's]
+  --cert FILE --key FILE  client certificate
+  --user NAME[:PASSWORD], --password-file FILE
   --lease-ttl SECONDS   how long the name outlives a dead node    [20]
   --etcd-timeout SECONDS  patience with each call to etcd         [2]
-  -v, --verbose         log more; twice: each query
-  -q, --quiet           log warnings and errors only
-  -h, --help            show this and exit
-  -V, --version         show the version and exit
 
+  -v, --verbose  log more; twice: each query   -q, --quiet  warnings and errors
+  -h, --help     show this and exit            -V, --version
 Exit status: 0 stopped by a signal, 1 failure, 2 usage, 3 no free name.";
 
 /// The checked command line.
@@ -53,10 +60,12 @@ Exit status: 0 stopped by a signal, 1 failure, 2 usage, 3 no free name.";
 pub struct Options {
     /// etcd's endpoints; one at least.
     pub endpoints: Vec<Endpoint>,
-    /// The highest slot to claim, from 1.
-    pub limit: u32,
-    /// The names.
-    pub pattern: Pattern,
+    /// The names, how many of them to claim from, and where they lie in etcd.
+    pub keyspace: Keyspace,
+    /// Whether to wait for a slot where all are taken.
+    pub wait: bool,
+    /// How etcd is to be convinced to let us in, and we of it.
+    pub access: Access,
     /// Where to listen; one at least.
     pub listen: Vec<Listen>,
     /// The IPv4 address to publish.
@@ -71,30 +80,12 @@ pub struct Options {
     pub lease_ttl: Duration,
     /// The TTL of answers, in seconds.
     pub ttl: u32,
+    /// How long to answer from memory while etcd is out of reach; whole seconds.
+    pub max_stale: Duration,
     /// The time-out of a call to etcd.
     pub etcd_timeout: Duration,
     /// What to log.
     pub verbosity: LevelFilter,
-}
-
-/// The base URL of an etcd endpoint, with its port and without a final slash.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint(String);
-
-impl Endpoint {
-    /// The URL.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// An address to listen on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listen {
-    /// The address.
-    pub address: SocketAddr,
-    /// Whether it must work: a host without IPv6 may skip the default `[::]:53`.
-    pub required: bool,
 }
 
 /// What the command line asks for.
@@ -124,7 +115,7 @@ fn wrong<T>(option: &str, text: impl fmt::Display) -> Result<T, UsageError> {
 
 fn declared() -> getopts::Options {
     let mut options = getopts::Options::new();
-    for name in ["endpoints", "listen"] {
+    for name in ["endpoints", "listen", "resolve"] {
         options.opt("", name, "", "", HasArg::Yes, Occur::Multi);
     }
     for name in [
@@ -137,9 +128,17 @@ fn declared() -> getopts::Options {
         "port",
         "lease-ttl",
         "etcd-timeout",
+        "max-stale",
+        "prefix",
+        "cacert",
+        "cert",
+        "key",
+        "user",
+        "password-file",
     ] {
         options.opt("", name, "", "", HasArg::Yes, Occur::Optional);
     }
+    options.opt("", "wait", "", "", HasArg::No, Occur::Optional);
     for (short, long) in [("v", "verbose"), ("q", "quiet"), ("h", "help"), ("V", "version")] {
         options.opt(short, long, "", "", HasArg::No, Occur::Multi);
     }
@@ -191,8 +190,12 @@ fn read(matches: &Matches) -> Result<Options, UsageError> {
         Ok(pattern) => pattern,
         Err(error) => return wrong("pattern", error),
     };
-    let ipv4 = address(matches, "ipv4")?;
-    let ipv6 = address(matches, "ipv6")?;
+    let resolve = resolve(matches, &pattern, limit)?;
+    let keyspace = Keyspace { prefix: prefix(matches)?, pattern, limit, resolve };
+    let endpoints = addresses::endpoints(&matches.opt_strs("endpoints"))?;
+    let access = access::read(matches, &endpoints)?;
+    let ipv4 = addresses::address(matches, "ipv4")?;
+    let ipv6 = addresses::address(matches, "ipv6")?;
     if ipv4 == AddressChoice::Omit && ipv6 == AddressChoice::Omit {
         return wrong("ipv6", "none, and --ipv4 none as well: publish one address at least");
     }
@@ -205,16 +208,18 @@ fn read(matches: &Matches) -> Result<Options, UsageError> {
         false => None,
     };
     Ok(Options {
-        endpoints: endpoints(&matches.opt_strs("endpoints"))?,
-        limit,
-        pattern,
-        listen: listen(&matches.opt_strs("listen"))?,
+        endpoints,
+        keyspace,
+        wait: matches.opt_present("wait"),
+        access,
+        listen: addresses::listen(&matches.opt_strs("listen"))?,
         ipv4,
         ipv6,
         interface,
         port: port.and_then(|port| u16::try_from(port).ok()),
         lease_ttl: Duration::from_secs(number(matches, "lease-ttl", LEASE_TTL, 20)?.into()),
         ttl: number(matches, "ttl", TTL, 5)?,
+        max_stale: Duration::from_secs(number(matches, "max-stale", MAX_STALE, 86_400)?.into()),
         etcd_timeout: etcd_timeout(matches)?,
         verbosity: verbosity(matches)?,
     })
@@ -234,6 +239,35 @@ fn number(
             wrong(option, format!("{text:?} is not a whole number from {least} to {most}"))
         }
     }
+}
+
+fn prefix(matches: &Matches) -> Result<String, UsageError> {
+    let prefix = matches.opt_str("prefix").unwrap_or_default();
+    if prefix.len() > LONGEST_PREFIX {
+        return wrong("prefix", format!("{} octets, at most {LONGEST_PREFIX} fit", prefix.len()));
+    }
+    if let Some(bad) = prefix.chars().find(|character| character.is_control()) {
+        return wrong("prefix", format!("{bad:?} cannot stand in it; give text such as /site/a/"));
+    }
+    Ok(prefix)
+}
+
+fn resolve(matches: &Matches, own: &Pattern, limit: u32) -> Result<Vec<Names>, UsageError> {
+    let mut resolve: Vec<Names> = Vec::new();
+    for text in matches.opt_strs("resolve") {
+        let names = match Names::parse(&text, limit) {
+            Ok(names) => names,
+            Err(error) => return wrong("resolve", format!("{text:?}: {error}")),
+        };
+        if names == Names::Numbered(own.clone()) {
+            return wrong("resolve", format!("{names} is the --pattern, and is answered anyway"));
+        }
+        if resolve.contains(&names) {
+            return wrong("resolve", format!("{names} is given twice; once is enough"));
+        }
+        resolve.push(names);
+    }
+    Ok(resolve)
 }
 
 /// The text if it is made of digits: `+5` reads as a number, but nobody means it.
@@ -267,126 +301,5 @@ fn verbosity(matches: &Matches) -> Result<LevelFilter, UsageError> {
     }
 }
 
-fn address<A>(matches: &Matches, option: &str) -> Result<AddressChoice<A>, UsageError>
-where
-    A: FromStr + Copy + Into<IpAddr>,
-{
-    let Some(text) = matches.opt_str(option) else { return Ok(AddressChoice::Discover) };
-    if text == "none" {
-        return Ok(AddressChoice::Omit);
-    }
-    let family = if option == "ipv4" { "an IPv4 address" } else { "an IPv6 address" };
-    let Ok(address) = text.parse::<A>() else {
-        return wrong(option, format!("{text:?} is not {family}, nor none"));
-    };
-    let ip: IpAddr = address.into();
-    if ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
-        return wrong(option, format!("{text} is not the address of a node; give {family} of it"));
-    }
-    Ok(AddressChoice::Fixed(address))
-}
-
-fn listen(texts: &[String]) -> Result<Vec<Listen>, UsageError> {
-    if texts.is_empty() {
-        let any =
-            |ip: IpAddr, required| Listen { address: SocketAddr::new(ip, DNS_PORT), required };
-        return Ok(vec![
-            any(Ipv4Addr::UNSPECIFIED.into(), true),
-            any(Ipv6Addr::UNSPECIFIED.into(), false),
-        ]);
-    }
-    let mut listens: Vec<Listen> = Vec::new();
-    for text in texts {
-        let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-        let address = match (text.parse::<SocketAddr>(), bare.parse::<IpAddr>()) {
-            (Ok(address), _) => address,
-            (_, Ok(ip)) => SocketAddr::new(ip, DNS_PORT),
-            _ => {
-                return wrong(
-                    "listen",
-                    format!(
-                        "{text:?} is not an address; write 127.0.0.1, 127.0.0.1:1053 or [::1]:1053"
-                    ),
-                );
-            }
-        };
-        if address.port() != 0 && listens.iter().any(|listen| listen.address == address) {
-            return wrong("listen", format!("{address} is given twice; once is enough"));
-        }
-        listens.push(Listen { address, required: true });
-    }
-    Ok(listens)
-}
-
-fn endpoints(texts: &[String]) -> Result<Vec<Endpoint>, UsageError> {
-    let mut endpoints: Vec<Endpoint> = Vec::new();
-    for text in texts.iter().flat_map(|text| text.split(',')) {
-        let endpoint = match endpoint(text.trim()) {
-            Ok(endpoint) => endpoint,
-            Err(reason) => return wrong("endpoints", format!("{text:?}: {reason}")),
-        };
-        if !endpoints.contains(&endpoint) {
-            endpoints.push(endpoint);
-        }
-    }
-    if endpoints.is_empty() {
-        endpoints.push(Endpoint(format!("http://localhost:{ETCD_PORT}")));
-    }
-    Ok(endpoints)
-}
-
-fn endpoint(text: &str) -> Result<Endpoint, &'static str> {
-    if text.starts_with("https://") {
-        return Err("TLS is not supported yet; give an http:// endpoint");
-    }
-    let Some(rest) = text.strip_prefix("http://") else {
-        return Err("must be a URL such as http://10.0.0.1:2379");
-    };
-    let authority = rest.strip_suffix('/').unwrap_or(rest);
-    if authority.contains(['/', '?', '#', '@']) {
-        return Err("only host and port may follow http://");
-    }
-    if let Some(inner) = authority.strip_prefix('[') {
-        let Some((ip, port)) = inner.split_once(']') else {
-            return Err("the ] of the IPv6 address is missing");
-        };
-        let Ok(ip) = ip.parse::<Ipv6Addr>() else {
-            return Err("what stands in [] is not an IPv6 address");
-        };
-        let port = match port.strip_prefix(':') {
-            None if port.is_empty() => ETCD_PORT,
-            Some(port) => port_number(port)?,
-            None => return Err("only :PORT may follow the IPv6 address"),
-        };
-        return Ok(Endpoint(format!("http://[{ip}]:{port}")));
-    }
-    let (host, port) = match authority.split_once(':') {
-        None => (authority, ETCD_PORT),
-        Some((_, rest)) if rest.contains(':') => {
-            return Err("an IPv6 address stands in brackets: http://[fd00::1]:2379");
-        }
-        Some((host, port)) => (host, port_number(port)?),
-    };
-    if host.is_empty() {
-        return Err("the host is missing");
-    }
-    let is_named = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
-    if !host.bytes().all(is_named) {
-        return Err("the host has characters that no host name has");
-    }
-    // Only an address is made of digits and dots, so one that does not parse is a slip of the pen.
-    let is_numeric = host.bytes().all(|octet| octet.is_ascii_digit() || octet == b'.');
-    if is_numeric && host.parse::<Ipv4Addr>().is_err() {
-        return Err("the host is not an IPv4 address");
-    }
-    Ok(Endpoint(format!("http://{host}:{port}")))
-}
-
-fn port_number(text: &str) -> Result<u16, &'static str> {
-    let port = digits(text).and_then(|digits| digits.parse().ok()).filter(|port| *port > 0);
-    port.ok_or("the port is not a number from 1 to 65535")
-}
-
 #[cfg(test)]
-#[path = "options_tests.rs"]
 mod tests;

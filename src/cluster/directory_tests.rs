@@ -1,0 +1,123 @@
+use super::*;
+
+const VALUE: &str = r#"{"ipv4":"10.0.0.1"}"#;
+
+fn directory() -> Directory {
+    let pattern = Pattern::parse("worker{{.ID}}.tf.local.", 5).expect("a good pattern");
+    let resolve = ["ps{{.ID}}.tf.local.", "db.tf.local.", "worker1{{.ID}}.tf.local."];
+    let resolve = resolve.map(|text| Names::parse(text, 5).expect("good names")).to_vec();
+    Directory::new(Arc::new(Keyspace { resolve, ..Keyspace::new(pattern, 5) }))
+}
+
+fn put<'a>(key: &'a str, value: &'a str, mod_revision: i64) -> Entry<'a> {
+    Entry { key: key.as_bytes(), value: Some(value.as_bytes()), mod_revision }
+}
+
+fn delete(key: &str, mod_revision: i64) -> Entry<'_> {
+    Entry { key: key.as_bytes(), value: None, mod_revision }
+}
+
+#[test]
+fn events_change_what_is_answered() {
+    let mut directory = directory();
+    for key in ["worker3.tf.local.", "worker4000000000.tf.local.", "ps9.tf.local.", "db.tf.local."]
+    {
+        assert_eq!(directory.apply(put(key, VALUE, 7)), Applied::Changed, "{key}");
+        assert!(directory.record(key.as_bytes()).is_some());
+        assert_eq!(directory.len(), 1);
+        assert!(directory.records().map(|(name, _)| name).eq([key]));
+        assert_eq!(directory.apply(delete(key, 8)), Applied::Changed);
+        assert!(directory.record(key.as_bytes()).is_none());
+        assert!(directory.is_empty());
+    }
+}
+
+#[test]
+fn a_key_may_belong_to_two_patterns() {
+    let mut directory = directory();
+    directory.apply(put("worker12.tf.local.", VALUE, 7));
+    assert_eq!(directory.len(), 2);
+    assert!(directory.slots().map(|(id, _)| id.get()).eq([12]));
+    directory.apply(delete("worker12.tf.local.", 8));
+    assert!(directory.is_empty());
+}
+
+#[test]
+fn an_event_seen_before_changes_nothing() {
+    let mut directory = directory();
+    for key in ["worker1.tf.local.", "db.tf.local."] {
+        directory.apply(put(key, VALUE, 9));
+        assert_eq!(directory.apply(put(key, "x", 9)), Applied::Ignored);
+        assert_eq!(directory.apply(delete(key, 8)), Applied::Ignored);
+        assert!(directory.record(key.as_bytes()).is_some());
+    }
+}
+
+#[test]
+fn a_value_that_is_not_a_record_holds_its_slot_and_is_told_once() {
+    let mut directory = directory();
+    for key in ["worker2.tf.local.", "db.tf.local."] {
+        let bad = put(key, "x", 4);
+        assert!(matches!(directory.apply(bad), Applied::Unusable(_)));
+        assert_eq!(directory.apply(bad), Applied::Ignored);
+        assert!(directory.record(key.as_bytes()).is_none());
+        assert!(directory.knows_unusable(key.as_bytes(), 4));
+    }
+    assert!(directory.slots().map(|(id, record)| (id.get(), record)).eq([(2, None)]));
+    assert_eq!(directory.apply(put("worker2.tf.local.", VALUE, 5)), Applied::Changed);
+    assert!(directory.record(b"worker2.tf.local.").is_some());
+}
+
+#[test]
+fn keys_beside_the_names_are_ignored() {
+    let mut directory = directory();
+    for key in ["worker0.tf.local.", "worker1.tf.other.", "worker01.tf.local.", "w", "", "db."] {
+        assert_eq!(directory.apply(put(key, VALUE, 2)), Applied::Ignored, "{key}");
+    }
+}
+
+#[test]
+fn standings_tell_the_ranges_apart() {
+    let mut directory = directory();
+    directory.apply(put("worker3.tf.local.", VALUE, 4));
+    directory.apply(put("worker4.tf.local.", "x", 6));
+    directory.apply(put("db.tf.local.", VALUE, 5));
+    directory.apply(put("worker5.tf.other.", "", 8));
+    directory.apply(put("worker6.tf.other.", "", 9));
+    directory.apply(delete("worker6.tf.other.", 10));
+    let (none, one) = (Standing::default(), Standing { keys: 1, newest: 5 });
+    assert_eq!(directory.standings(), [Standing { keys: 3, newest: 8 }, none, one, none]);
+}
+
+#[test]
+fn a_snapshot_replaces_everything() {
+    let mut directory = directory();
+    directory.apply(put("worker1.tf.local.", VALUE, 2));
+    let mut snapshot = directory.emptied();
+    snapshot.apply(put("worker2.tf.local.", VALUE, 3));
+    snapshot.apply(put("worker9.tf.local.", VALUE, 3));
+    directory.mark(Freshness::Stale);
+    assert_eq!(directory.freshness(), Freshness::Empty, "nothing was read yet");
+    directory.replace(snapshot, 3);
+    assert!(directory.slots().map(|(id, _)| id.get()).eq([2, 9]));
+    assert_eq!((directory.revision(), directory.freshness()), (3, Freshness::Synced));
+    directory.advance(2);
+    assert_eq!(directory.revision(), 3);
+    directory.mark(Freshness::Expired);
+    assert_eq!(directory.freshness(), Freshness::Expired);
+}
+
+#[test]
+fn names_above_an_existing_one_are_known() {
+    let pattern = Pattern::parse("a.w{{.ID}}.tf.", 5).expect("a good pattern");
+    let resolve = vec![Names::parse("x.y.z.", 5).expect("a name")];
+    let keyspace = Keyspace { resolve, ..Keyspace::new(pattern, 5) };
+    let mut directory = Directory::new(Arc::new(keyspace));
+    directory.apply(put("a.w3.tf.", VALUE, 2));
+    directory.apply(put("x.y.z.", VALUE, 2));
+    let table =
+        [("w3.tf.", true), ("w4.tf.", false), ("y.z.", true), ("z.", true), ("x.y.z.", false)];
+    for (name, wanted) in table {
+        assert_eq!(directory.has_below(name.as_bytes()), wanted, "{name}");
+    }
+}

@@ -1,0 +1,151 @@
+//! The slots of one pattern that are occupied now.
+//!
+//! A slot is found by its number, so the cost of a lookup does not grow with the cluster.
+
+use std::collections::BTreeMap;
+
+use super::{Pattern, Record, SlotId};
+
+/// What occupies a key. A value that is not a record holds it as well: nobody can claim it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    Record(Record),
+    Unusable,
+}
+
+/// A key that exists.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Occupant {
+    pub(super) content: Content,
+    pub(super) mod_revision: i64,
+}
+
+impl Occupant {
+    pub(super) fn record(&self) -> Option<&Record> {
+        match &self.content {
+            Content::Record(record) => Some(record),
+            Content::Unusable => None,
+        }
+    }
+}
+
+/// The slots of one pattern.
+#[derive(Clone, Debug)]
+pub(super) struct Slots {
+    pub(super) pattern: Pattern,
+    limit: u32,
+    /// Slots 1..=limit, by index; grows as far as the highest one in use.
+    dense: Vec<Option<Occupant>>,
+    /// Slots above the limit, which other nodes may use; kept apart so that one stray key with a
+    /// huge number costs no memory.
+    sparse: BTreeMap<SlotId, Occupant>,
+    occupied: usize,
+    /// Other keys between those of the slots, with the revision of their last change: names of
+    /// another pattern that begins alike. Known only to tell one history of etcd from another.
+    strays: BTreeMap<Vec<u8>, i64>,
+}
+
+impl Slots {
+    /// None occupied; `limit` is the highest slot that is expected.
+    pub(super) fn new(pattern: Pattern, limit: u32) -> Self {
+        Slots {
+            pattern,
+            limit,
+            dense: Vec::new(),
+            sparse: BTreeMap::new(),
+            occupied: 0,
+            strays: BTreeMap::new(),
+        }
+    }
+
+    /// How many keys there are in the range of the slots' keys.
+    pub(super) fn keys(&self) -> usize {
+        self.occupied + self.strays.len()
+    }
+
+    /// The revision of the latest change of one of those keys; 0 without any.
+    pub(super) fn newest(&self) -> i64 {
+        let occupied = self.iter().map(|(_, occupant)| occupant.mod_revision);
+        occupied.chain(self.strays.values().copied()).max().unwrap_or(0)
+    }
+
+    /// How many slots are occupied.
+    pub(super) fn occupied(&self) -> usize {
+        self.occupied
+    }
+
+    /// Notes a key that is no slot; `None`: it was deleted.
+    pub(super) fn note_stray(&mut self, name: &[u8], mod_revision: Option<i64>) {
+        let (first, end) = (self.pattern.first_name(), self.pattern.end_name());
+        if !(first.as_bytes() <= name && name < end.as_bytes()) {
+            return;
+        }
+        match mod_revision {
+            Some(revision) => self.strays.insert(name.to_vec(), revision),
+            None => self.strays.remove(name),
+        };
+    }
+
+    pub(super) fn get(&self, id: SlotId) -> Option<&Occupant> {
+        if id.get() <= self.limit {
+            self.dense.get(id.index())?.as_ref()
+        } else {
+            self.sparse.get(&id)
+        }
+    }
+
+    /// All occupied slots, lowest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SlotId, &Occupant)> {
+        let dense = self.dense.iter().enumerate().filter_map(|(index, occupant)| {
+            let number = u32::try_from(index).ok()?.checked_add(1)?;
+            Some((SlotId::new(number)?, occupant.as_ref()?))
+        });
+        dense.chain(self.sparse.iter().map(|(id, occupant)| (*id, occupant)))
+    }
+
+    pub(super) fn insert(&mut self, id: SlotId, occupant: Occupant) {
+        let previous = if id.get() <= self.limit {
+            if self.dense.len() <= id.index() {
+                self.dense.resize(id.index() + 1, None);
+            }
+            self.dense[id.index()].replace(occupant)
+        } else {
+            self.sparse.insert(id, occupant)
+        };
+        self.occupied += usize::from(previous.is_none());
+    }
+
+    /// Whether it was occupied.
+    pub(super) fn remove(&mut self, id: SlotId) -> bool {
+        let previous = if id.get() <= self.limit {
+            self.dense.get_mut(id.index()).and_then(Option::take)
+        } else {
+            self.sparse.remove(&id)
+        };
+        self.occupied -= usize::from(previous.is_some());
+        previous.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_within_and_above_the_limit_come_and_go() {
+        let pattern = Pattern::parse("worker{{.ID}}.tf.local.", 5).expect("a good pattern");
+        let mut slots = Slots::new(pattern, 5);
+        let numbers = [3, 5, 6, 4_000_000_000].map(|number| SlotId::new(number).expect("not 0"));
+        for id in numbers {
+            slots.insert(id, Occupant { content: Content::Unusable, mod_revision: 7 });
+            slots.insert(id, Occupant { content: Content::Unusable, mod_revision: 8 });
+        }
+        assert!(slots.iter().map(|(id, _)| id).eq(numbers));
+        assert_eq!((slots.keys(), slots.dense.len()), (4, 5));
+        for id in numbers {
+            assert!(slots.get(id).is_some_and(|occupant| occupant.mod_revision == 8));
+            assert!(slots.remove(id) && !slots.remove(id));
+        }
+        assert_eq!(slots.keys(), 0);
+    }
+}

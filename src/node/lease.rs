@@ -1,0 +1,107 @@
+//! The lease: granted, kept alive, revoked. The name lives as long as it does.
+
+use std::time::{Duration, Instant};
+
+use super::membership::{Lease, Membership};
+use super::session::Session;
+use super::{Host, Trouble};
+use crate::etcd::{Header, Range};
+
+/// How long the release may take, all endpoints together: who stops a process does not wait long.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often the release is tried in that time: a reply may be lost.
+const RELEASE_ROUNDS: u32 = 2;
+
+impl<H: Host> Session<H> {
+    /// Grants a lease if there is none, and keeps it alive when it is time to.
+    pub(super) fn ensure_lease(&mut self) -> Result<(), Trouble> {
+        let asked = Instant::now();
+        match self.lease {
+            Some(lease) if asked < lease.renew_at => Ok(()),
+            Some(lease) => self.keep_alive(lease),
+            None => {
+                let ttl = self.settings.lease_ttl;
+                let result = self.client.lease_grant(ttl).map_err(Trouble::from);
+                let id = self.heard(result)?;
+                self.lease = Some(Lease::new(id, asked, ttl));
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn keep_alive(&mut self, lease: Lease) -> Result<(), Trouble> {
+        let asked = Instant::now();
+        let result = self.client.lease_keep_alive(lease.id).map_err(Trouble::from);
+        let reply = self.heard(result)?;
+        let Some(ttl) = reply.ttl else {
+            self.lease = None;
+            if let Some(claimed) = self.membership.held() {
+                self.lose(claimed, "its lease is gone");
+            }
+            return Err(Trouble::LeaseGone);
+        };
+        self.lease = Some(Lease::new(lease.id, asked, ttl));
+        self.turn(self.membership);
+        self.check_history(reply.header)
+    }
+
+    /// Ends the doubt about the name. A lease that lives is no proof: while this node was away, the
+    /// key may have been changed by hand.
+    pub(super) fn settle_doubt(&mut self) -> Result<(), Trouble> {
+        let (Membership::Doubtful(claimed), Some(lease)) = (self.membership, self.lease) else {
+            return Ok(());
+        };
+        let key = self.settings.keyspace.key(claimed.slot);
+        let result = self.client.range(&Range::new(key, None)).map_err(Trouble::from);
+        let reply = self.heard(result)?;
+        match reply.kvs.first() {
+            Some(kv) if kv.lease == lease.id && kv.create_revision == claimed.create_revision => {
+                let name = self.settings.keyspace.pattern.name(claimed.slot);
+                log::info!("kept {name}: its lease lives");
+                self.turn(Membership::Owned(claimed));
+            }
+            Some(kv) => {
+                let cause = self.displaced_by(&kv.value);
+                self.lose(claimed, &cause);
+            }
+            None => self.lose(claimed, "its key is gone"),
+        }
+        Ok(())
+    }
+
+    /// A keep-alive may be the first to tell that another cluster answers now, or an older state
+    /// of this one: a watch that was opened before may go on as if nothing had happened.
+    fn check_history(&mut self, header: Header) -> Result<(), Trouble> {
+        let Some(history) = &self.history else { return Ok(()) };
+        if header.cluster_id == history.cluster_id && header.revision >= history.latest() {
+            return Ok(());
+        }
+        Err(Trouble::HistoryChanged)
+    }
+
+    /// Gives the name back: with the lease go the record and the ticket. That is tried again, and
+    /// a lease that is gone then was revoked by a call whose reply was lost.
+    pub(super) fn release(&mut self) {
+        let Some(lease) = self.lease.take() else { return };
+        self.host.begin_release();
+        let requests = RELEASE_ROUNDS.saturating_mul(self.client.endpoint_count()).max(1);
+        self.client.set_timeout(RELEASE_PATIENCE / requests);
+        self.client.set_not_after(Some(Instant::now() + RELEASE_PATIENCE));
+        let name = match self.membership.held() {
+            Some(claimed) => self.settings.keyspace.pattern.name(claimed.slot),
+            None => "the place in the queue".to_owned(),
+        };
+        let mut result = Ok(());
+        for _ in 0..RELEASE_ROUNDS {
+            result = self.client.lease_revoke(lease.id);
+            if !result.as_ref().is_err_and(crate::etcd::Error::is_unavailable) {
+                break;
+            }
+        }
+        match result {
+            Ok(()) => log::info!("released {name}"),
+            Err(error) => log::warn!("{name} stays until its lease runs out: {error}"),
+        }
+    }
+}

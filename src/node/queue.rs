@@ -1,0 +1,65 @@
+//! Waiting in the queue for a slot, first come, first served.
+//!
+//! Whoever waits knows the tickets ahead of its own and strikes out those that leave, so a free slot
+//! costs etcd one claim, however many are waiting.
+
+use std::collections::HashSet;
+
+use super::claim::{Claimant, Place, place};
+use super::session::Session;
+use super::{Host, Trouble, WhenFull};
+use crate::cluster::SlotId;
+
+impl<H: Host> Session<H> {
+    /// Waits until a slot is ours to claim. `None`: our ticket is gone, and a new one is needed.
+    pub(super) fn wait_in_queue(
+        &mut self,
+        claimant: Claimant<'_>,
+    ) -> Result<Option<SlotId>, Trouble> {
+        let result = claimant.look_at_queue(&mut self.client).map_err(Trouble::from);
+        let queue = self.heard(result)?;
+        let Some(ahead) = queue.ahead else { return Ok(None) };
+        let mut ahead: HashSet<Vec<u8>> = ahead.into_iter().collect();
+        let ticket = claimant.keyspace.ticket(claimant.record);
+        let mut watch = self.open_watch(Some(queue.revision))?;
+        let names = claimant.keyspace.ranges().len();
+        let mut told = false;
+        let mut left = queue.revision;
+        loop {
+            match self.free_slot(claimant, ahead.len()) {
+                Place::Slot(slot) => return Ok(Some(slot)),
+                Place::Full if self.settings.when_full == WhenFull::Exit => {
+                    return Err(Trouble::NoFreeSlot);
+                }
+                _ if told => {}
+                _ => {
+                    let pattern = &claimant.keyspace.pattern;
+                    let count = ahead.len();
+                    log::info!("no free name of {pattern}: waiting for one, {count} nodes ahead");
+                    told = true;
+                }
+            }
+            if watch.endpoint() != self.client.endpoint() {
+                watch = self.open_watch(Some(left))?;
+            }
+            let Some(reply) = self.follow_once(&mut watch)? else { continue };
+            if reply.range != names {
+                continue;
+            }
+            for event in &reply.events {
+                left = left.max(event.kv.mod_revision);
+                ahead.remove(&event.kv.key);
+                if event.kv.key == ticket {
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// What a place in the queue is good for, as far as the directory knows.
+    fn free_slot(&self, claimant: Claimant<'_>, rank: usize) -> Place {
+        self.host.directory(|directory| {
+            place(rank, directory.slots().map(|(slot, _)| slot), claimant.keyspace.limit)
+        })
+    }
+}

@@ -1,0 +1,108 @@
+//! Options about trust: certificates, user and password.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use getopts::Matches;
+
+use super::{Endpoint, UsageError, wrong};
+
+/// How this node and etcd convince each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    /// PEM file with the certificates of the authorities to trust; `None`: the system's.
+    pub cacert: Option<PathBuf>,
+    /// PEM files with the client certificate and its private key.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// The user of etcd; `None`: etcd asks for none.
+    pub user: Option<User>,
+}
+
+/// A user of etcd.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The name.
+    pub name: String,
+    /// The password, or where it is.
+    pub password: Password,
+}
+
+/// A password, or where it is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Password {
+    /// The password itself.
+    Given(String),
+    /// The first line of this file.
+    File(PathBuf),
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Password::Given(_) => f.write_str("Given(…)"),
+            Password::File(path) => f.debug_tuple("File").field(path).finish(),
+        }
+    }
+}
+
+pub(super) fn read(matches: &Matches, endpoints: &[Endpoint]) -> Result<Access, UsageError> {
+    let access = Access {
+        cacert: path(matches, "cacert")?,
+        certificate: certificate(matches)?,
+        user: user(matches)?,
+    };
+    let uses_tls = endpoints.iter().any(Endpoint::is_https);
+    if !uses_tls && access.cacert.is_some() {
+        return wrong("cacert", "no endpoint is https://; change --endpoints, or leave it out");
+    }
+    if !uses_tls && access.certificate.is_some() {
+        return wrong("cert", "no endpoint is https://; change --endpoints, or leave it out");
+    }
+    Ok(access)
+}
+
+fn path(matches: &Matches, option: &str) -> Result<Option<PathBuf>, UsageError> {
+    match matches.opt_str(option) {
+        Some(text) if text.is_empty() => wrong(option, "the name of the file is empty"),
+        text => Ok(text.map(PathBuf::from)),
+    }
+}
+
+fn certificate(matches: &Matches) -> Result<Option<(PathBuf, PathBuf)>, UsageError> {
+    match (path(matches, "cert")?, path(matches, "key")?) {
+        (Some(cert), Some(key)) => Ok(Some((cert, key))),
+        (None, None) => Ok(None),
+        (Some(_), None) => wrong("cert", "needs the private key as well; give it by --key FILE"),
+        (None, Some(_)) => wrong("key", "needs the certificate as well; give it by --cert FILE"),
+    }
+}
+
+fn user(matches: &Matches) -> Result<Option<User>, UsageError> {
+    let file = path(matches, "password-file")?;
+    let Some(text) = matches.opt_str("user") else {
+        return match file {
+            None => Ok(None),
+            Some(_) => wrong("password-file", "whose password? give --user NAME as well"),
+        };
+    };
+    // A password may hold colons, a name of etcd's may not be told apart from one that does.
+    let (name, password) = match text.split_once(':') {
+        Some((name, password)) => (name, Some(password)),
+        None => (text.as_str(), None),
+    };
+    if name.is_empty() {
+        return wrong("user", "the name is empty; give NAME:PASSWORD, or NAME and --password-file");
+    }
+    let password = match (password, file) {
+        (Some(_), Some(_)) => {
+            return wrong("password-file", "--user holds a password already; give one of them");
+        }
+        (None, None) => {
+            return wrong("user", "the password is missing; give it by --password-file FILE");
+        }
+        (Some(""), None) => return wrong("user", "the password after the colon is empty"),
+        (Some(password), None) => Password::Given(password.to_owned()),
+        (None, Some(file)) => Password::File(file),
+    };
+    Ok(Some(User { name: name.to_owned(), password }))
+}

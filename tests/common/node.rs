@@ -1,0 +1,163 @@
+//! A running idetcd, and what its log says.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{Directory, Etcd, PATIENCE, PATTERN, Signal, send};
+
+/// A running idetcd.
+pub struct Node {
+    directory: Directory,
+    pub child: Child,
+    arguments: Vec<String>,
+}
+
+impl Node {
+    /// Starts the program with just these arguments.
+    pub fn start<S: AsRef<str>>(arguments: &[S]) -> Node {
+        let arguments: Vec<String> = arguments.iter().map(|a| a.as_ref().to_owned()).collect();
+        let directory = Directory::new();
+        let child = spawn_node(&arguments, directory.path());
+        Node { directory, child, arguments }
+    }
+
+    /// Node `number` of a cluster, on a loopback address and a port that the system chooses.
+    pub fn in_cluster(etcd: &Etcd, number: u32, limit: u32, more: &[&str]) -> Node {
+        Node::at(&etcd.endpoint(), number, limit, more)
+    }
+
+    /// The same with these endpoints.
+    pub fn at(endpoints: &str, number: u32, limit: u32, more: &[&str]) -> Node {
+        let (high, low) = (number / 250, number % 250 + 1);
+        let mut arguments: Vec<String> = [
+            "--pattern",
+            PATTERN,
+            "--limit",
+            &limit.to_string(),
+            "--endpoints",
+            endpoints,
+            "--listen",
+            "127.0.0.1:0",
+            "--listen",
+            "[::1]:0",
+            "--ipv4",
+            &format!("10.0.{high}.{low}"),
+            "--ipv6",
+            &format!("fd00::{high:x}:{low:x}"),
+            "--port",
+            "53",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        arguments.extend(more.iter().map(|word| (*word).to_owned()));
+        Node::start(&arguments)
+    }
+
+    /// Starts it again after it ended, with the same arguments.
+    pub fn restart(&mut self) {
+        self.child = spawn_node(&self.arguments, self.directory.path());
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+
+    /// Waits for a line that contains `text`, and returns it.
+    pub fn wait_for_log(&self, text: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let log = self.log();
+            if let Some(line) = log.lines().find(|line| line.contains(text)) {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < deadline, "no {text:?} in the log:\n{log}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until `text` stands in the log so many times.
+    pub fn wait_for_logs(&self, text: &str, times: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.log().matches(text).count() < times {
+            assert!(Instant::now() < deadline, "{text:?} not {times} times:\n{}", self.log());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The slot that the log says is claimed.
+    pub fn slot(&self) -> u32 {
+        slot_in(&self.wait_for_log("claimed worker"))
+    }
+
+    /// The addresses that it listens on: IPv4, then IPv6.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.wait_for_log("etcd");
+        let log = self.log();
+        let lines = log.lines().filter_map(|line| line.split_once("listening on "));
+        lines.map(|(_, address)| address.parse().expect("an address")).collect()
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.addresses()[0]
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        send(&self.child, signal);
+    }
+
+    /// Whether it runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("its state").is_none()
+    }
+
+    pub fn wait(&mut self, patience: Duration) -> ExitStatus {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("its state") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "still running:\n{}", self.log());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub fn kill(&mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("reaped");
+    }
+
+    /// A line of `/proc/PID/status`.
+    pub fn status(&self, field: &str) -> String {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("a running process");
+        let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        line.expect("the field").trim().to_owned()
+    }
+}
+
+pub fn slot_in(line: &str) -> u32 {
+    let digits = line.split("(slot ").nth(1).and_then(|rest| rest.split(' ').next());
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or_else(|| panic!("no slot in {line:?}"))
+}
+
+fn spawn_node(arguments: &[String], directory: &Path) -> Child {
+    let log = File::create(directory.join("log")).expect("a log");
+    Command::new(env!("CARGO_BIN_EXE_idetcd"))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .expect("idetcd")
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

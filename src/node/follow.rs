@@ -54,6 +54,8 @@ impl<H: Host> Session<H> {
         let result = watch.next(lease.renew_at).map_err(Trouble::from);
         self.note_compaction(&result);
         let reply = result?;
+        // This process may have been frozen while it waited.
+        self.doubt();
         if let Some(reply) = &reply {
             self.apply(reply, lease)?;
         }
@@ -93,6 +95,9 @@ impl<H: Host> Session<H> {
             return Ok(());
         }
         match event.kind {
+            EventKind::Delete if matches!(self.membership, Membership::Doubtful(_)) => {
+                self.lose(claimed, "its lease ended");
+            }
             EventKind::Delete => self.lose(claimed, "its key was deleted"),
             EventKind::Put => {
                 let cause = self.displaced_by(&event.kv.value);

@@ -29,15 +29,15 @@ impl Scene {
         Scene { cluster, nodes, probers }
     }
 
-    /// A change is answered by all nodes; returns after how long.
+    /// A change is answered by all nodes; returns how long after etcd took it.
     fn converges(&self, number: u32) -> Duration {
         let value = format!(r#"{{"ipv4":"10.9.9.{number}"}}"#);
-        let began = Instant::now();
         until(PATIENCE, "a change is taken", || {
             let put = serde_json::json!({
                 "key": encode("worker9.tf.local."), "value": encode(&value)});
             self.cluster.members.iter().find_map(|member| member.try_call("/v3/kv/put", &put))
         });
+        let began = Instant::now();
         for node in &self.nodes {
             let server = node.address();
             until(PATIENCE, &format!("the change is answered: {}", node.log()), || {

@@ -6,8 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::json::{self, Wrong};
-use super::kv::header;
-use super::{Client, Error, Header};
+use super::{Client, Error};
 
 /// The longest time to live that etcd grants, in seconds.
 const MAX_TTL: i64 = 9_000_000_000;
@@ -21,15 +20,6 @@ impl fmt::Display for LeaseId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
     }
-}
-
-/// What etcd says to a keep-alive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeepAlive {
-    /// The header.
-    pub header: Header,
-    /// The time to live, started anew; count it from before the call. `None`: the lease is gone.
-    pub ttl: Option<Duration>,
 }
 
 impl Client {
@@ -47,22 +37,18 @@ impl Client {
         }
     }
 
-    /// `Lease.LeaseKeepAlive`, one request.
+    /// `Lease.LeaseKeepAlive`, one request: starts the time to live anew and returns it; count it
+    /// from before the call. `None`: the lease is gone.
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn lease_keep_alive(&mut self, id: LeaseId) -> Result<KeepAlive, Error> {
+    pub fn lease_keep_alive(&mut self, id: LeaseId) -> Result<Option<Duration>, Error> {
         let reply = match self.call("/v3/lease/keepalive", &request(id)) {
-            Err(error) if error.is_not_found() => {
-                return Ok(KeepAlive { header: Header::default(), ttl: None });
-            }
+            Err(error) if error.is_not_found() => return Ok(None),
             reply => reply?,
         };
-        let decode = || {
-            let result = json::field(&reply, "result").ok_or("a keep-alive without result")?;
-            Ok(KeepAlive { header: header(result)?, ttl: ttl(result)? })
-        };
-        decode().map_err(|what: Wrong| Error::malformed(self.endpoint(), &what))
+        let result = json::field(&reply, "result").ok_or("a keep-alive without result".to_owned());
+        result.and_then(ttl).map_err(|what| Error::malformed(self.endpoint(), &what))
     }
 
     /// `Lease.LeaseRevoke`: ends the lease and deletes its keys. That it is gone already is fine.

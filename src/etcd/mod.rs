@@ -29,6 +29,6 @@ pub use auth::Credentials;
 pub use client::{Client, ReadDeadline};
 pub use error::Error;
 pub use kv::{Header, KeyValue, Order, Range, RangeReply, Revision};
-pub use lease::{KeepAlive, LeaseId};
+pub use lease::LeaseId;
 pub use txn::{Compare, Op, OpReply, Txn, TxnReply};
 pub use watch::{Event, EventKind, Filter, Watch, WatchRange, WatchReply};

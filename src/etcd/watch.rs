@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::auth::Token;
 use super::client::{is_time_up, rejected, reply, transport_error};
 use super::json::{self, Wrong};
 use super::kv::{header, key_value};
@@ -104,8 +103,8 @@ enum Line {
 impl Client {
     /// `Watch.Watch`: the changes of the ranges. It asks the endpoint in use only, and returns once
     /// etcd has acknowledged every range, within the timeout of a request. If that fails, the next
-    /// call tries another endpoint and, if there are credentials, with a new token, for etcd does
-    /// not say that an expired one is why it cancels a watch; unless it is [`Error::Compacted`].
+    /// call tries another endpoint, unless it is [`Error::Compacted`]. An expired token looks like
+    /// a missing right here; any other call renews it.
     ///
     /// # Errors
     /// See [`Error`].
@@ -115,7 +114,6 @@ impl Client {
         let read_deadline = self.read_deadline.clone();
         let opened = read_deadline.during(deadline, || self.open(ranges, deadline));
         if opened.as_ref().is_err_and(|error| !error.is_compacted()) {
-            self.token = Token::Unknown;
             self.use_next();
         }
         opened

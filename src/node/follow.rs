@@ -14,7 +14,7 @@ impl<H: Host> Session<H> {
     /// Watches all names from where the directory stands, and in addition, if a revision is given,
     /// who leaves the queue after it.
     pub(super) fn open_watch(&mut self, queue: Option<i64>) -> Result<Watch, Trouble> {
-        let Some(history) = &self.history else { return Err(Trouble::HistoryChanged) };
+        let Some(history) = &self.history else { return Err(Trouble::NoHistory) };
         let keyspace = &self.settings.keyspace;
         let range = |((key, range_end), revision): (_, &i64), filter| WatchRange {
             key,

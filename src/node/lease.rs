@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::membership::{Lease, Membership};
 use super::session::Session;
 use super::{Host, Trouble};
-use crate::etcd::{Header, Range};
+use crate::etcd::Range;
 
 /// How long the release may take, all endpoints together: who stops a process does not wait long.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(1);
@@ -33,8 +33,7 @@ impl<H: Host> Session<H> {
     pub(super) fn keep_alive(&mut self, lease: Lease) -> Result<(), Trouble> {
         let asked = Instant::now();
         let result = self.client.lease_keep_alive(lease.id).map_err(Trouble::from);
-        let reply = self.heard(result)?;
-        let Some(ttl) = reply.ttl else {
+        let Some(ttl) = self.heard(result)? else {
             self.lease = None;
             if let Some(claimed) = self.membership.held() {
                 self.lose(claimed, "its lease is gone");
@@ -43,7 +42,7 @@ impl<H: Host> Session<H> {
         };
         self.lease = Some(Lease::new(lease.id, asked, ttl));
         self.turn(self.membership);
-        self.check_history(reply.header)
+        Ok(())
     }
 
     /// Ends the doubt about the name. A lease that lives is no proof: while this node was away, the
@@ -70,16 +69,6 @@ impl<H: Host> Session<H> {
         Ok(())
     }
 
-    /// A keep-alive may be the first to tell that another cluster answers now, or an older state
-    /// of this one: a watch that was opened before may go on as if nothing had happened.
-    fn check_history(&mut self, header: Header) -> Result<(), Trouble> {
-        let Some(history) = &self.history else { return Ok(()) };
-        if header.cluster_id == history.cluster_id && header.revision >= history.latest() {
-            return Ok(());
-        }
-        Err(Trouble::HistoryChanged)
-    }
-
     /// Gives the name back: with the lease go the record and the ticket. That is tried again, and
     /// a lease that is gone then was revoked by a call whose reply was lost.
     pub(super) fn release(&mut self) {
@@ -92,6 +81,7 @@ impl<H: Host> Session<H> {
             Some(claimed) => self.settings.keyspace.pattern.name(claimed.slot),
             None => "the place in the queue".to_owned(),
         };
+        log::info!("releasing {name}");
         let mut result = Ok(());
         for _ in 0..RELEASE_ROUNDS {
             result = self.client.lease_revoke(lease.id);

@@ -83,8 +83,8 @@ pub enum Trouble {
     NoAddress(address::AddressError),
     /// The lease is gone: it ran out, or somebody revoked it.
     LeaseGone,
-    /// Another cluster answers, or an older state of this one.
-    HistoryChanged,
+    /// Nothing is known that changes could be followed up from: read everything.
+    NoHistory,
 }
 
 impl fmt::Display for Trouble {
@@ -94,7 +94,7 @@ impl fmt::Display for Trouble {
             Trouble::NoFreeSlot => f.write_str("no free slot"),
             Trouble::NoAddress(error) => error.fmt(f),
             Trouble::LeaseGone => f.write_str("the lease is gone"),
-            Trouble::HistoryChanged => f.write_str("etcd's history is another one"),
+            Trouble::NoHistory => f.write_str("nothing was read from etcd yet"),
         }
     }
 }

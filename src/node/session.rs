@@ -63,7 +63,7 @@ impl<H: Host> Session<H> {
                     self.release();
                     return End::NoFreeSlot;
                 }
-                Trouble::LeaseGone | Trouble::HistoryChanged => {}
+                Trouble::LeaseGone | Trouble::NoHistory => {}
                 Trouble::NoAddress(error) => self.tell_address(error.to_string()),
                 Trouble::Etcd(error) if error.is_out_of_range() => {
                     log::info!("{error}: reading everything anew");

@@ -15,10 +15,14 @@ pub struct Reply {
     pub octets: Vec<u8>,
 }
 
+pub fn socket_towards(server: SocketAddr) -> UdpSocket {
+    let local = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    UdpSocket::bind(local).expect("a socket")
+}
+
 /// Sends octets over UDP; `None`: no reply within the patience.
 pub fn exchange(server: SocketAddr, message: &[u8], patience: Duration) -> Option<Vec<u8>> {
-    let local = if server.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
-    let socket = UdpSocket::bind(local).expect("a socket");
+    let socket = socket_towards(server);
     socket.connect(server).expect("connected");
     socket.set_read_timeout(Some(patience)).expect("a time-out");
     socket.send(message).expect("sent");
@@ -98,7 +102,7 @@ impl Prober {
 }
 
 fn probe(server: SocketAddr, mut query: Vec<u8>, ended: &std::sync::atomic::AtomicBool) -> Probed {
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let socket = socket_towards(server);
     socket.connect(server).expect("connected");
     socket.set_read_timeout(Some(Duration::from_secs(2))).expect("a time-out");
     let mut probed = Probed::default();

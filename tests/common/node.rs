@@ -1,12 +1,14 @@
 //! A running idetcd, and what its log says.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::network::Host;
 use super::{Directory, Etcd, PATIENCE, PATTERN, Signal, send};
 
 /// A running idetcd.
@@ -14,15 +16,39 @@ pub struct Node {
     directory: Directory,
     pub child: Child,
     arguments: Vec<String>,
+    /// What the program is started with.
+    wrapper: Vec<String>,
 }
 
 impl Node {
     /// Starts the program with just these arguments.
     pub fn start<S: AsRef<str>>(arguments: &[S]) -> Node {
+        Node::start_by(&[], arguments)
+    }
+
+    /// The same by way of another program.
+    pub fn start_by<S: AsRef<str>>(wrapper: &[String], arguments: &[S]) -> Node {
         let arguments: Vec<String> = arguments.iter().map(|a| a.as_ref().to_owned()).collect();
         let directory = Directory::new();
-        let child = spawn_node(&arguments, directory.path());
-        Node { directory, child, arguments }
+        let child = spawn_node(wrapper, &arguments, directory.path());
+        Node { directory, child, arguments, wrapper: wrapper.to_vec() }
+    }
+
+    /// On a host of its own, whose address it finds out.
+    pub fn on(host: Host, endpoints: &str, limit: u32, more: &[&str]) -> Node {
+        let listen = format!("{}:53", host.address());
+        let limit = limit.to_string();
+        let arguments = [
+            "--pattern",
+            PATTERN,
+            "--limit",
+            &limit,
+            "--endpoints",
+            endpoints,
+            "--listen",
+            &listen,
+        ];
+        Node::start_by(&host.wrapper(), &[&arguments[..], more].concat())
     }
 
     /// Node `number` of a cluster, on a loopback address and a port that the system chooses.
@@ -59,11 +85,17 @@ impl Node {
 
     /// Starts it again after it ended, with the same arguments.
     pub fn restart(&mut self) {
-        self.child = spawn_node(&self.arguments, self.directory.path());
+        self.child = spawn_node(&self.wrapper, &self.arguments, self.directory.path());
     }
 
     pub fn log(&self) -> String {
         fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+
+    /// The logs of all its lives.
+    pub fn whole_log(&self) -> String {
+        let previous = fs::read_to_string(self.directory.path().join("log.previous"));
+        previous.unwrap_or_default() + &self.log()
     }
 
     /// Waits for a line that contains `text`, and returns it.
@@ -144,10 +176,19 @@ pub fn slot_in(line: &str) -> u32 {
     digits.and_then(|digits| digits.parse().ok()).unwrap_or_else(|| panic!("no slot in {line:?}"))
 }
 
-fn spawn_node(arguments: &[String], directory: &Path) -> Child {
-    let log = File::create(directory.join("log")).expect("a log");
-    Command::new(env!("CARGO_BIN_EXE_idetcd"))
-        .args(arguments)
+fn spawn_node(wrapper: &[String], arguments: &[String], directory: &Path) -> Child {
+    let log = directory.join("log");
+    let previous = directory.join("log.previous");
+    // What an earlier life logged is kept aside.
+    if let Ok(old) = fs::read(&log) {
+        let file = File::options().create(true).append(true).open(&previous);
+        file.expect("a log").write_all(&old).expect("written");
+    }
+    let log = File::create(log).expect("a log");
+    let program = [env!("CARGO_BIN_EXE_idetcd").to_owned()];
+    let words: Vec<&String> = wrapper.iter().chain(&program).chain(arguments).collect();
+    Command::new(words[0])
+        .args(&words[1..])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)

@@ -222,16 +222,14 @@ impl Run {
     fn tamper(&mut self, key: &str, fault: NodeFault) -> bool {
         let etcd = self.cluster.any();
         let at = now();
-        match fault {
-            NodeFault::RevokeLease => match etcd.lease_of(key) {
-                Some(lease) => etcd.revoke(&lease),
-                None => return false,
-            },
-            NodeFault::DeleteKey => etcd.delete(key),
-            _ => etcd.put_leased(key, br#"{"ipv4":"10.9.9.9","port":"1053"}"#, 3),
-        }
+        let done = match fault {
+            NodeFault::RevokeLease => etcd.lease_of(key).and_then(|lease| etcd.try_revoke(&lease)),
+            NodeFault::DeleteKey => etcd.try_delete(key),
+            _ => etcd.try_put_leased(key, br#"{"ipv4":"10.9.9.9","port":"1053"}"#, 3),
+        };
+        // A change whose reply is missing may have been made.
         self.tampered.push((key.to_owned(), at));
-        true
+        done.is_some()
     }
 
     fn break_etcd(&mut self, fault: EtcdFault, length: Duration) {
@@ -244,8 +242,9 @@ impl Run {
             EtcdFault::KillMember => self.cluster.members[member].kill(),
             EtcdFault::KillAll => self.cluster.members.iter_mut().for_each(common::Etcd::kill),
             EtcdFault::Compact => {
-                self.cluster.any().compact();
-                self.note(format!("{fault:?}"));
+                if self.cluster.any().compact() {
+                    self.note(format!("{fault:?}"));
+                }
                 return;
             }
         }

@@ -36,7 +36,7 @@ fn changes_that_were_compacted_away_while_disconnected_are_read_anew() {
     etcd.put("worker7.tf.local.", &record(2));
     etcd.delete("worker8.tf.local.");
     etcd.put("worker9.tf.local.", &record(3));
-    etcd.compact();
+    assert!(etcd.compact());
     proxy.freeze(false);
     followed(&node, 9, 3);
     followed(&node, 7, 2);

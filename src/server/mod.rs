@@ -6,6 +6,7 @@
 
 pub mod resolver;
 pub mod signals;
+mod stub;
 pub mod tls;
 pub mod transport;
 pub mod udp;

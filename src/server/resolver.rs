@@ -1,11 +1,10 @@
 //! Addresses of etcd's endpoints, for ureq, without the thread that its own resolver starts.
 //!
-//! A literal address is itself. `localhost` is loopback (RFC 6761 §6.3). Any other name goes
-//! through the system's resolver once, and again only after none of its addresses could be
-//! connected to: that look-up blocks, and may even ask this very server.
+//! A literal address is itself. `localhost` is loopback (RFC 6761 §6.3). Any other name is looked up
+//! once, and again only after none of its addresses could be connected to.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,8 +12,11 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-/// The least time between two look-ups of one name, for each may block.
-const LOOKUP_INTERVAL: Duration = Duration::from_secs(10);
+use super::transport::instant_after;
+use super::{Shared, stub};
+
+/// The least time between two look-ups of one name that was found, for each takes time.
+const LOOKUP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// etcd's client port, as registered with IANA.
 const ETCD_PORT: u16 = 2379;
@@ -22,43 +24,61 @@ const ETCD_PORT: u16 = 2379;
 /// More addresses than ureq has room for are left out.
 const MOST_ADDRESSES: usize = 16;
 
-/// What the system's resolver said, and when.
-#[derive(Debug)]
+/// What a look-up said, and when.
+#[derive(Clone, Debug)]
 struct Lookup {
     at: Instant,
-    addresses: Vec<SocketAddr>,
+    /// The one that worked last comes first.
+    addresses: Vec<IpAddr>,
     failed: bool,
 }
 
 /// The look-ups, shared between the resolver and the connector, which tells what failed.
-#[derive(Clone, Debug, Default)]
-pub struct Endpoints(Arc<Mutex<HashMap<String, Lookup>>>);
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    server: Shared,
+    lookups: Arc<Mutex<HashMap<String, Lookup>>>,
+}
 
 impl Endpoints {
+    /// Nothing was looked up yet.
+    pub(super) fn new(server: &Shared) -> Self {
+        Endpoints { server: server.clone(), lookups: Arc::default() }
+    }
+
     fn lookups(&self) -> MutexGuard<'_, HashMap<String, Lookup>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lookups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// None of the addresses of this endpoint could be connected to: look the name up again.
     pub(super) fn mark_failed(&self, uri: &Uri) {
-        if let Some(lookup) = uri.host().and_then(|host| self.lookups().remove(host)) {
-            let host = uri.host().unwrap_or_default().to_owned();
-            self.lookups().insert(host, Lookup { failed: true, ..lookup });
+        let host = uri.host().unwrap_or_default();
+        if let Some(lookup) = self.lookups().get_mut(host) {
+            lookup.failed = true;
         }
     }
 
-    fn addresses(&self, host: &str, port: u16, now: Instant) -> std::io::Result<Vec<SocketAddr>> {
-        if let Some(addresses) = literal(host) {
-            return Ok(addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect());
+    /// This address could be connected to: try it first from now on.
+    pub(super) fn mark_good(&self, uri: &Uri, address: IpAddr) {
+        let host = uri.host().unwrap_or_default();
+        if let Some(lookup) = self.lookups().get_mut(host) {
+            lookup.failed = false;
+            lookup.addresses.sort_by_key(|other| *other != address);
         }
-        let known = self.lookups().get(host).and_then(|lookup| {
-            let fresh = !lookup.failed || now.duration_since(lookup.at) < LOOKUP_INTERVAL;
-            (fresh && !lookup.addresses.is_empty()).then(|| lookup.addresses.clone())
-        });
-        if let Some(addresses) = known {
-            return Ok(addresses);
+    }
+
+    fn addresses(&self, host: &str, deadline: Option<Instant>) -> std::io::Result<Vec<IpAddr>> {
+        let now = Instant::now();
+        let known = self.lookups().get(host).cloned();
+        let is_current =
+            |known: &Lookup| !known.failed || now.duration_since(known.at) < LOOKUP_INTERVAL;
+        if let Some(known) = known.filter(is_current) {
+            return Ok(known.addresses);
         }
-        let addresses: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
+        let addresses = match literal(host) {
+            Some(addresses) => addresses,
+            None => stub::look_up(&self.server, host, deadline)?,
+        };
         let lookup = Lookup { at: now, addresses: addresses.clone(), failed: false };
         self.lookups().insert(host.to_owned(), lookup);
         Ok(addresses)
@@ -70,14 +90,15 @@ impl Resolver for Endpoints {
         &self,
         uri: &Uri,
         _config: &ureq::config::Config,
-        _timeout: NextTimeout,
+        timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let host = uri.host().ok_or(ureq::Error::HostNotFound)?;
+        // The port is always given: an option without one is completed.
         let port = uri.port_u16().unwrap_or(ETCD_PORT);
-        let found = self.addresses(host, port, Instant::now())?;
+        let found = self.addresses(host, instant_after(timeout))?;
         let mut addresses = self.empty();
         for address in found.into_iter().take(MOST_ADDRESSES) {
-            addresses.push(address);
+            addresses.push(SocketAddr::new(address, port));
         }
         if addresses.is_empty() {
             return Err(ureq::Error::HostNotFound);
@@ -101,16 +122,16 @@ mod tests {
     #[test]
     fn literal_addresses_and_localhost_need_no_lookup() {
         let table: [(&str, &[&str]); 4] = [
-            ("10.0.0.1", &["10.0.0.1:2379"]),
-            ("[fd00::1]", &["[fd00::1]:2379"]),
-            ("localhost", &["127.0.0.1:2379", "[::1]:2379"]),
-            ("LocalHost", &["127.0.0.1:2379", "[::1]:2379"]),
+            ("10.0.0.1", &["10.0.0.1"]),
+            ("[fd00::1]", &["fd00::1"]),
+            ("localhost", &["127.0.0.1", "::1"]),
+            ("LocalHost", &["127.0.0.1", "::1"]),
         ];
         for (host, wanted) in table {
-            let endpoints = Endpoints::default();
-            let found = endpoints.addresses(host, ETCD_PORT, Instant::now()).expect(host);
-            let found: Vec<String> = found.iter().map(SocketAddr::to_string).collect();
+            let found: Vec<String> =
+                literal(host).expect(host).iter().map(IpAddr::to_string).collect();
             assert_eq!(found, wanted, "{host}");
         }
+        assert_eq!(literal("etcd-1.example"), None);
     }
 }

@@ -51,7 +51,7 @@ pub fn agent(
         .max_idle_age(LONGEST_IDLE)
         .user_agent(concat!("idetcd/", env!("CARGO_PKG_VERSION")))
         .build();
-    let endpoints = Endpoints::default();
+    let endpoints = Endpoints::new(server);
     let connector = WaitingConnector {
         server: server.clone(),
         endpoints: endpoints.clone(),
@@ -95,6 +95,7 @@ impl Connector<()> for WaitingConnector {
             });
             match connect_waiting(&self.server, *address, share) {
                 Ok(stream) => {
+                    self.endpoints.mark_good(details.uri, address.ip());
                     if let Ok(local) = stream.local_addr() {
                         self.server.lock().source_address = Some(local.ip());
                     }
@@ -119,7 +120,8 @@ impl WaitingConnector {
     }
 }
 
-fn instant_after(timeout: NextTimeout) -> Option<Instant> {
+/// When a time-out of ureq's is over; `None`: never.
+pub(super) fn instant_after(timeout: NextTimeout) -> Option<Instant> {
     if timeout.after.is_not_happening() {
         return None;
     }

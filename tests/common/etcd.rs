@@ -164,10 +164,11 @@ impl Etcd {
         self.restart();
     }
 
-    /// Forgets the history before now.
-    pub fn compact(&self) {
+    /// Forgets the history before now. Fails where that was done already.
+    pub fn compact(&self) -> bool {
         let revision = self.revision();
-        self.call("/v3/kv/compaction", &json!({"revision": revision, "physical": true}));
+        let body = json!({"revision": revision, "physical": true});
+        self.try_call("/v3/kv/compaction", &body).is_some()
     }
 
     pub fn revision(&self) -> String {
@@ -239,14 +240,22 @@ impl Etcd {
 
     /// As a node of the plugin claims: without looking, under a lease of its own.
     pub fn put_leased(&self, key: &str, value: &[u8], ttl: u32) {
-        let lease = self.call("/v3/lease/grant", &json!({"TTL": ttl.to_string()}));
+        assert!(self.try_put_leased(key, value, ttl).is_some(), "etcd refuses {key}");
+    }
+
+    pub fn try_put_leased(&self, key: &str, value: &[u8], ttl: u32) -> Option<Value> {
+        let lease = self.try_call("/v3/lease/grant", &json!({"TTL": ttl.to_string()}))?;
         let body = json!({"key": STANDARD.encode(key), "value": STANDARD.encode(value),
             "lease": lease["ID"]});
-        self.call("/v3/kv/put", &body);
+        self.try_call("/v3/kv/put", &body)
     }
 
     pub fn delete(&self, key: &str) {
-        self.call("/v3/kv/deleterange", &json!({"key": STANDARD.encode(key)}));
+        assert!(self.try_delete(key).is_some(), "etcd refuses to delete {key}");
+    }
+
+    pub fn try_delete(&self, key: &str) -> Option<Value> {
+        self.try_call("/v3/kv/deleterange", &json!({"key": STANDARD.encode(key)}))
     }
 
     /// All keys with their values, by key.
@@ -271,12 +280,12 @@ impl Etcd {
 
     /// The lease that a key hangs on.
     pub fn lease_of(&self, key: &str) -> Option<String> {
-        let reply = self.call("/v3/kv/range", &json!({"key": STANDARD.encode(key)}));
+        let reply = self.try_call("/v3/kv/range", &json!({"key": STANDARD.encode(key)}))?;
         reply["kvs"][0]["lease"].as_str().map(str::to_owned)
     }
 
-    pub fn revoke(&self, lease: &str) {
-        self.call("/v3/lease/revoke", &json!({"ID": lease}));
+    pub fn try_revoke(&self, lease: &str) -> Option<Value> {
+        self.try_call("/v3/lease/revoke", &json!({"ID": lease}))
     }
 
     /// How many calls of a gRPC method etcd has handled; of all, where it is empty.

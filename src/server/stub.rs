@@ -1,0 +1,315 @@
+//! A stub resolver (RFC 9499 §6) for the host names of etcd's endpoints, which waits where everything
+//! waits: the system's own would block, and may well ask this very server.
+//!
+//! It reads `/etc/hosts` and `/etc/resolv.conf` anew each time, asks over UDP for A and AAAA at once,
+//! and takes the answer of the first server that has one. Other sources that `nsswitch.conf` may
+//! name are not asked.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use simple_dns::rdata::RData;
+use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, TYPE};
+
+use super::{Interest, Shared, Wake};
+
+const HOSTS: &str = "/etc/hosts";
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+
+const DNS_PORT: u16 = 53;
+
+/// As many name servers as other stub resolvers ask (`resolv.conf(5)`, `MAXNS`).
+const MOST_NAME_SERVERS: usize = 3;
+
+/// How often the servers are asked in turn, and how long each is given at most.
+const ROUNDS: u32 = 2;
+const LONGEST_TRY: Duration = Duration::from_secs(1);
+
+/// The longest reply over UDP to a query without EDNS (RFC 1035 §4.2.1), and some more.
+const LONGEST_REPLY: usize = 1500;
+
+/// The header of a message, and the shortest question and record, in octets.
+const HEADER: usize = 12;
+const SHORTEST_QUESTION: usize = 5;
+const SHORTEST_RECORD: usize = 11;
+
+/// What `resolv.conf(5)` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Configuration {
+    servers: Vec<SocketAddr>,
+    search: Vec<String>,
+    /// Names with fewer dots are tried with the search list first.
+    ndots: usize,
+}
+
+/// The addresses of a host, IPv4 first. Queries are answered meanwhile.
+///
+/// # Errors
+/// When no server knows it, or none replies in time.
+pub(super) fn look_up(
+    server: &Shared,
+    host: &str,
+    deadline: Option<Instant>,
+) -> io::Result<Vec<IpAddr>> {
+    let known = in_hosts(&read(HOSTS), host);
+    if !known.is_empty() {
+        return Ok(known);
+    }
+    let configuration = Configuration::parse(&read(RESOLV_CONF));
+    let tries = u32::try_from(configuration.servers.len()).unwrap_or(1) * ROUNDS;
+    let share = deadline
+        .map_or(LONGEST_TRY, |at| at.saturating_duration_since(Instant::now()) / tries.max(1));
+    let share = share.min(LONGEST_TRY);
+    let mut failure = io::Error::other(format!("{host}: no server in {RESOLV_CONF} knows it"));
+    for name in configuration.candidates(host) {
+        match ask_servers(server, &configuration.servers, &name, share) {
+            Ok(addresses) if addresses.is_empty() => {}
+            Ok(addresses) => return Ok(addresses),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+fn read(path: &str) -> String {
+    std::fs::read(path)
+        .map(|octets| String::from_utf8_lossy(&octets).into_owned())
+        .unwrap_or_default()
+}
+
+/// The words of each line, without comments.
+fn lines(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    text.lines().map(|line| {
+        let line = line.split(['#', ';']).next().unwrap_or_default();
+        line.split_ascii_whitespace().collect()
+    })
+}
+
+/// The addresses that `hosts(5)` gives a name.
+fn in_hosts(text: &str, host: &str) -> Vec<IpAddr> {
+    let host = host.trim_end_matches('.');
+    let mut addresses: Vec<IpAddr> = lines(text)
+        .filter(|words| words.iter().skip(1).any(|name| name.eq_ignore_ascii_case(host)))
+        .filter_map(|words| words.first()?.parse().ok())
+        .collect();
+    addresses.sort_by_key(IpAddr::is_ipv6);
+    addresses
+}
+
+impl Configuration {
+    fn parse(text: &str) -> Configuration {
+        let mut found = Configuration { servers: Vec::new(), search: Vec::new(), ndots: 1 };
+        for words in lines(text) {
+            match words.as_slice() {
+                ["nameserver", address, ..] if found.servers.len() < MOST_NAME_SERVERS => {
+                    let address = address.parse().ok();
+                    found.servers.extend(address.map(|ip: IpAddr| SocketAddr::new(ip, DNS_PORT)));
+                }
+                ["search" | "domain", domains @ ..] => {
+                    found.search = domains.iter().map(|domain| (*domain).to_owned()).collect();
+                }
+                ["options", options @ ..] => {
+                    let ndots = options.iter().filter_map(|option| option.strip_prefix("ndots:"));
+                    let given = ndots.filter_map(|number| number.parse().ok()).next_back();
+                    found.ndots = given.unwrap_or(found.ndots);
+                }
+                _ => {}
+            }
+        }
+        if found.servers.is_empty() {
+            found.servers.push(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), DNS_PORT));
+        }
+        found
+    }
+
+    /// The names to ask for, in order.
+    fn candidates(&self, host: &str) -> Vec<String> {
+        if host.ends_with('.') {
+            return vec![host.trim_end_matches('.').to_owned()];
+        }
+        let mut names: Vec<String> = self
+            .search
+            .iter()
+            .map(|domain| format!("{host}.{}", domain.trim_matches('.')))
+            .collect();
+        let dots = host.bytes().filter(|octet| *octet == b'.').count();
+        names.insert(if dots >= self.ndots { 0 } else { names.len() }, host.to_owned());
+        names
+    }
+}
+
+/// Asks one server after the other until one has an answer; empty: there are no such addresses.
+fn ask_servers(
+    server: &Shared,
+    servers: &[SocketAddr],
+    name: &str,
+    share: Duration,
+) -> io::Result<Vec<IpAddr>> {
+    let mut failure = io::Error::from(ErrorKind::TimedOut);
+    for address in servers.iter().cycle().take(servers.len() * ROUNDS as usize) {
+        match ask(server, *address, name, Instant::now() + share) {
+            Ok(addresses) => return Ok(addresses),
+            Err(error) if server.lock().is_stopping() => return Err(error),
+            Err(error) => {
+                failure = io::Error::other(format!("looking up {name} at {address}: {error}"));
+            }
+        }
+    }
+    Err(failure)
+}
+
+fn ask(
+    server: &Shared,
+    address: SocketAddr,
+    name: &str,
+    deadline: Instant,
+) -> io::Result<Vec<IpAddr>> {
+    let local: IpAddr = match address {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((local, 0))?;
+    socket.set_nonblocking(true)?;
+    socket.connect(address)?;
+    let seed = RandomState::new().hash_one(name);
+    let [high, low, ..] = seed.to_be_bytes();
+    let first = u16::from_be_bytes([high, low]);
+    // Each address family is asked for by a query with an ID of its own.
+    let mut open: HashSet<u16> = HashSet::new();
+    for (id, rrtype) in [(first, TYPE::A), (first.wrapping_add(1), TYPE::AAAA)] {
+        socket.send(&query(id, name, rrtype)?)?;
+        open.insert(id);
+    }
+    let mut addresses = Vec::new();
+    let mut buffer = [0; LONGEST_REPLY];
+    while !open.is_empty() {
+        match socket.recv(&mut buffer) {
+            Ok(length) => {
+                let reply = buffer.get(..length).unwrap_or_default();
+                if let Some((id, found)) = read_reply(reply, name)
+                    && open.remove(&id)
+                {
+                    addresses.extend(found?);
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                let wanted = Some((socket.as_fd(), Interest::Readable));
+                match server.lock().wait(wanted, Some(deadline))? {
+                    Wake::Ready => {}
+                    // One family is better than none.
+                    Wake::TimedOut if !addresses.is_empty() => break,
+                    Wake::TimedOut => return Err(ErrorKind::TimedOut.into()),
+                    Wake::Stopping => return Err(io::Error::other("asked to stop")),
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    addresses.sort_by_key(IpAddr::is_ipv6);
+    Ok(addresses)
+}
+
+fn query(id: u16, name: &str, rrtype: TYPE) -> io::Result<Vec<u8>> {
+    let built = Name::new(name).and_then(|name| {
+        let mut query = Packet::new_query(id);
+        query.set_flags(PacketFlag::RECURSION_DESIRED);
+        let (qtype, qclass) = (QTYPE::TYPE(rrtype), QCLASS::CLASS(CLASS::IN));
+        query.questions.push(Question::new(name, qtype, qclass, false));
+        query.build_bytes_vec()
+    });
+    built.map_err(|error| io::Error::new(ErrorKind::InvalidInput, error))
+}
+
+/// The ID of a reply to a question for this name, and its addresses. `None`: it is no such reply.
+fn read_reply(reply: &[u8], name: &str) -> Option<(u16, io::Result<Vec<IpAddr>>)> {
+    // The decoder makes room for as many records as the header claims.
+    let count =
+        |at: usize| Some(usize::from(u16::from_be_bytes([*reply.get(at)?, *reply.get(at + 1)?])));
+    let (questions, records) = (count(4)?, count(6)? + count(8)? + count(10)?);
+    if HEADER + questions * SHORTEST_QUESTION + records * SHORTEST_RECORD > reply.len() {
+        return None;
+    }
+    let packet = Packet::parse(reply).ok()?;
+    let [question] = packet.questions.as_slice() else { return None };
+    let is_ours = packet.has_flags(PacketFlag::RESPONSE)
+        && question.qname.to_string().eq_ignore_ascii_case(name);
+    if !is_ours {
+        return None;
+    }
+    let found = match packet.rcode() {
+        RCODE::NoError | RCODE::NameError => Ok(packet
+            .answers
+            .iter()
+            .filter_map(|record| match &record.rdata {
+                RData::A(a) => Some(Ipv4Addr::from(a.address).into()),
+                RData::AAAA(a) => Some(Ipv6Addr::from(a.address).into()),
+                _ => None,
+            })
+            .collect()),
+        rcode => Err(io::Error::other(format!("the server says {rcode:?}"))),
+    };
+    Some((packet.id(), found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_found_by_any_of_their_names() {
+        let text = "127.0.0.1 localhost\n::5 ETCD.example etcd # etcd2\n10.0.0.5\tetcd\nx etcd\n";
+        for (host, wanted) in [
+            ("etcd", "[10.0.0.5, ::5]"),
+            ("etcd.EXAMPLE.", "[::5]"),
+            ("etcd2", "[]"),
+            ("10.0.0.5", "[]"),
+        ] {
+            assert_eq!(format!("{:?}", in_hosts(text, host)), wanted, "{host}");
+        }
+    }
+
+    #[test]
+    fn the_search_list_is_used_as_resolv_conf_says() {
+        let text = "# x\nsearch a.example b.example.\nnameserver 10.0.0.1\nnameserver fd00::1 ; y\n\
+                    nameserver nonsense\nnameserver 10.0.0.3\nnameserver 10.0.0.4\noptions ndots:2 x\n";
+        let found = Configuration::parse(text);
+        let servers: Vec<String> = found.servers.iter().map(SocketAddr::to_string).collect();
+        assert_eq!(servers, ["10.0.0.1:53", "[fd00::1]:53", "10.0.0.3:53"]);
+        assert_eq!(found.candidates("etcd"), ["etcd.a.example", "etcd.b.example", "etcd"]);
+        assert_eq!(found.candidates("a.b.c"), ["a.b.c", "a.b.c.a.example", "a.b.c.b.example"]);
+        assert_eq!(found.candidates("etcd."), ["etcd"]);
+        let empty = Configuration::parse("");
+        assert_eq!(empty.servers, [SocketAddr::from(([127, 0, 0, 1], 53))]);
+        assert_eq!(empty.candidates("etcd"), ["etcd"]);
+    }
+
+    #[test]
+    fn only_a_reply_to_the_question_is_read() {
+        let query = query(7, "etcd.example", TYPE::A).expect("a query");
+        assert!(read_reply(&query, "etcd.example").is_none(), "a query is no reply");
+        let mut reply = query;
+        reply[2] |= 0x80;
+        let found =
+            |reply: &[u8], name| read_reply(reply, name).map(|(id, found)| (id, found.ok()));
+        assert_eq!(found(&reply, "ETCD.example"), Some((7, Some(Vec::new()))));
+        assert_eq!(found(&reply, "other.example"), None);
+        reply[3] |= 2;
+        assert_eq!(found(&reply, "etcd.example"), Some((7, None)), "SERVFAIL is no answer");
+        reply[3] &= 0xf0;
+        let mut answered = reply.clone();
+        answered[7] = 1;
+        answered.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 5, 0, 4, 10, 0, 0, 5]);
+        let address = IpAddr::from([10, 0, 0, 5]);
+        assert_eq!(found(&answered, "etcd.example"), Some((7, Some(vec![address]))));
+        reply[6..12].fill(0xff);
+        assert_eq!(found(&reply, "etcd.example"), None, "more records than octets");
+        for length in 0..answered.len() {
+            let _ = read_reply(&answered[..length], "etcd.example");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Host names in `--endpoints`: looked up without keeping a query waiting, even where the system's
+//! name server is this very node, or dead.
+
+mod common;
+
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use common::network::{HUB, Network, is_private};
+use common::{Cluster, Directory, Node, PATIENCE, Prober, lookup, run, until};
+use simple_dns::rdata::{A, RData};
+use simple_dns::{CLASS, Packet, PacketFlag, QTYPE, ResourceRecord, TYPE};
+
+/// Puts a file of the test's own in place of one of the system's, in its mount namespace.
+fn replace(directory: &Directory, path: &str, text: &str) {
+    let file = directory.file(&path.replace('/', "_"));
+    std::fs::write(&file, text).expect("written");
+    run("mount", &["--bind", &file, path]);
+}
+
+/// A name server that says that every name has this address; it counts queries.
+fn name_server(address: &str, answer: [u8; 4]) -> Arc<AtomicU32> {
+    let socket = UdpSocket::bind((address, 53)).expect("port 53 of its own network");
+    let count = Arc::new(AtomicU32::new(0));
+    let counter = count.clone();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 512];
+        while let Ok((length, client)) = socket.recv_from(&mut buffer) {
+            counter.fetch_add(1, Ordering::SeqCst);
+            let query = Packet::parse(&buffer[..length]).expect("a query");
+            let mut reply = Packet::new_reply(query.id());
+            reply.set_flags(PacketFlag::RECURSION_AVAILABLE);
+            if query.questions[0].qtype == QTYPE::TYPE(TYPE::A) {
+                let data = RData::A(A { address: u32::from_be_bytes(answer) });
+                let name = query.questions[0].qname.clone();
+                reply.answers.push(ResourceRecord::new(name, CLASS::IN, 60, data));
+            }
+            reply.questions = query.questions.clone();
+            let octets = reply.build_bytes_vec().expect("a reply");
+            let _ = socket.send_to(&octets, client);
+        }
+    });
+    count
+}
+
+fn endpoints_named(cluster: &Cluster, host: &str) -> String {
+    cluster.endpoints().replace(HUB, host)
+}
+
+fn node(endpoints: &str, number: u32) -> Node {
+    Node::at(endpoints, number, 9, &["--lease-ttl", "4", "--etcd-timeout", "2"])
+}
+
+#[test]
+fn names_come_from_the_hosts_file() {
+    if !is_private("names_come_from_the_hosts_file") {
+        return;
+    }
+    let _network = Network::set_up();
+    let directory = Directory::new();
+    replace(&directory, "/etc/hosts", &format!("fd00::bad etcd.test\n{HUB} etcd.test\n"));
+    let cluster = Cluster::start_at(HUB, 1);
+    assert_eq!(node(&endpoints_named(&cluster, "etcd.test"), 1).slot(), 1);
+}
+
+#[test]
+fn a_dead_name_server_keeps_no_query_waiting_and_the_next_one_is_asked() {
+    if !is_private("a_dead_name_server_keeps_no_query_waiting_and_the_next_one_is_asked") {
+        return;
+    }
+    let _network = Network::set_up();
+    let directory = Directory::new();
+    // The first one is deaf, the second one answers.
+    let _deaf = UdpSocket::bind("127.0.0.8:53").expect("a socket");
+    let servers = "search test\nnameserver 127.0.0.8\nnameserver 127.0.0.9\n";
+    replace(&directory, "/etc/resolv.conf", servers);
+    let count = name_server("127.0.0.9", [10, 98, 0, 1]);
+    let cluster = Cluster::start_at(HUB, 1);
+    let node = node(&endpoints_named(&cluster, "etcd"), 1);
+    let line = node.wait_for_log("listening on 127.0.0.1");
+    let server = line.rsplit(' ').next().expect("an address").parse().expect("an address");
+    let prober = Prober::start(server, "worker1.tf.local.");
+    assert_eq!(node.slot(), 1);
+    let probed = prober.stop();
+    println!("first name server deaf: {probed:?}");
+    assert!(probed.asked > 20, "{probed:?}");
+    assert!(probed.lost == 0 && probed.worst < Duration::from_millis(50), "{probed:?}");
+    assert_eq!(node.status("Threads"), "1");
+    let asked = count.load(Ordering::SeqCst);
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(count.load(Ordering::SeqCst), asked, "looked up once");
+}
+
+#[test]
+fn a_node_that_is_its_own_name_server_does_not_wait_for_itself() {
+    if !is_private("a_node_that_is_its_own_name_server_does_not_wait_for_itself") {
+        return;
+    }
+    let network = Network::set_up();
+    let directory = Directory::new();
+    let servers = "nameserver 127.0.0.1\nnameserver 127.0.0.9\n";
+    replace(&directory, "/etc/resolv.conf", servers);
+    name_server("127.0.0.9", [10, 98, 0, 1]);
+    let cluster = Cluster::start_at(HUB, 1);
+    let _ = network.host(1);
+    let endpoints = endpoints_named(&cluster, "etcd.example");
+    let node = Node::start(&[
+        "--pattern",
+        common::PATTERN,
+        "--endpoints",
+        &endpoints,
+        "--listen",
+        "127.0.0.1:53",
+        "--ipv4",
+        "10.0.0.1",
+    ]);
+    assert_eq!(node.slot(), 1);
+    let server = "127.0.0.1:53".parse().expect("an address");
+    until(PATIENCE, "answered", || lookup(server, "worker1.tf.local."));
+}
+
+#[test]
+fn a_name_that_moves_to_another_address_is_looked_up_again_when_the_old_one_fails() {
+    if !is_private("a_name_that_moves_to_another_address_is_looked_up_again_when_the_old_one_fails")
+    {
+        return;
+    }
+    let _network = Network::set_up();
+    let directory = Directory::new();
+    replace(&directory, "/etc/hosts", "127.0.0.5 etcd.test\n");
+    let cluster = Cluster::start_at(HUB, 1);
+    let node = node(&endpoints_named(&cluster, "etcd.test"), 1);
+    node.wait_for_log("etcd is out of reach");
+    replace(&directory, "/etc/hosts", &format!("{HUB} etcd.test\n"));
+    assert_eq!(node.slot(), 1);
+}

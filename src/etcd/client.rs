@@ -90,6 +90,12 @@ impl Client {
         self.endpoints.get(self.in_use).map_or("", String::as_str)
     }
 
+    /// The error for a reply of the endpoint in use that is not what was asked for.
+    #[must_use]
+    pub fn malformed(&self, what: &str) -> Error {
+        Error::malformed(self.endpoint(), what)
+    }
+
     /// How many endpoints there are.
     #[must_use]
     pub fn endpoint_count(&self) -> u32 {

@@ -4,9 +4,10 @@
 //! different slots and the names come out dense. Safety never rests on the ranks: the claim
 //! itself compares, and fails if the slot was taken meanwhile.
 
+use crate::cluster::directory::Standing;
 use crate::cluster::{Keyspace, Record, SlotId};
 use crate::etcd::{
-    Client, Compare, Error, KeyValue, LeaseId, Op, OpReply, Order, Range, Txn, TxnReply,
+    Client, Compare, Error, KeyValue, LeaseId, Op, OpReply, Order, Range, RangeReply, Txn, TxnReply,
 };
 
 /// A slot that is ours.
@@ -30,7 +31,27 @@ pub struct Own {
     pub lease: LeaseId,
 }
 
-/// The outcome of taking a ticket.
+/// A slot that was just taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// The slot.
+    pub claimed: Claimed,
+    /// How many others were in the queue then.
+    pub queue_length: usize,
+}
+
+/// A ticket, and what there was to see when it was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// What it is good for.
+    pub place: Place,
+    /// The revision at which it was put.
+    pub revision: i64,
+    /// The keys of the slots then.
+    pub slots: Standing,
+}
+
+/// What a ticket is good for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// The free slot that is ours to claim.
@@ -88,7 +109,7 @@ impl Claimant<'_> {
     ///
     /// # Errors
     /// Those of the call to etcd.
-    pub fn take_over(&self, client: &mut Client, own: Own) -> Result<Option<Claimed>, Error> {
+    pub fn take_over(&self, client: &mut Client, own: Own) -> Result<Option<Taken>, Error> {
         let slot = own.claimed.slot;
         let unchanged = Compare::ModRevision {
             key: self.keyspace.key(slot),
@@ -119,25 +140,30 @@ impl Claimant<'_> {
         let ticket = self.keyspace.ticket(self.record);
         Txn {
             compare: vec![condition],
-            success: vec![self.put(slot), Op::DeleteRange { key: ticket, range_end: None }],
+            success: vec![
+                self.put(slot),
+                Op::DeleteRange { key: ticket, range_end: None },
+                Op::Range(Range { count_only: true, ..self.queue() }),
+            ],
             failure: vec![Op::Range(Range::new(self.keyspace.key(slot), None))],
         }
     }
 
-    fn outcome(&self, slot: SlotId, reply: &TxnReply, success: Claimed) -> Option<Claimed> {
+    fn outcome(&self, slot: SlotId, reply: &TxnReply, success: Claimed) -> Option<Taken> {
+        let range = ranges(reply).next()?;
         if reply.succeeded {
-            return Some(success);
+            let queue_length = usize::try_from(range.count).unwrap_or(0);
+            return Some(Taken { claimed: success, queue_length });
         }
-        let [OpReply::Range(range)] = reply.responses.as_slice() else { return None };
         let kv = range.kvs.first().filter(|kv| kv.lease == self.lease && self.is_own(kv))?;
-        Some(claimed(slot, kv))
+        Some(Taken { claimed: claimed(slot, kv), queue_length: 0 })
     }
 
     /// Puts this node into the queue and finds its place there, in one transaction.
     ///
     /// # Errors
     /// Those of the call to etcd.
-    pub fn take_ticket(&self, client: &mut Client) -> Result<Place, Error> {
+    pub fn take_ticket(&self, client: &mut Client) -> Result<Ticket, Error> {
         let ticket = self.keyspace.ticket(self.record);
         let (first_slot, end_slot) = self.keyspace.slots();
         let queue = self.queue();
@@ -158,7 +184,24 @@ impl Claimant<'_> {
             ],
         };
         let reply = client.txn(&txn)?;
-        Ok(self.place(&reply, &ticket))
+        let [queue, slots] = ranges(&reply).collect::<Vec<_>>()[..] else {
+            return Err(client.malformed("a transaction without its two ranges"));
+        };
+        let rank = if reply.succeeded {
+            usize::try_from(queue.count).unwrap_or(usize::MAX)
+        } else {
+            let ahead = queue.kvs.iter().position(|kv| kv.key == ticket);
+            ahead.unwrap_or(queue.kvs.len())
+        };
+        let taken = slots.kvs.iter().filter_map(|kv| self.keyspace.slot_of(&kv.key));
+        Ok(Ticket {
+            place: place(rank, taken, self.keyspace.limit),
+            revision: reply.header.revision,
+            slots: Standing {
+                keys: slots.kvs.len(),
+                newest: slots.kvs.iter().map(|kv| kv.mod_revision).max().unwrap_or(0),
+            },
+        })
     }
 
     /// Who is ahead in the queue now.
@@ -174,29 +217,18 @@ impl Claimant<'_> {
         Ok(Queue { ahead, revision: reply.header.revision })
     }
 
+    /// How many are in the queue now.
+    ///
+    /// # Errors
+    /// Those of the call to etcd.
+    pub fn queue_length(&self, client: &mut Client) -> Result<usize, Error> {
+        let reply = client.range(&Range { count_only: true, ..self.queue() })?;
+        Ok(usize::try_from(reply.count).unwrap_or(0))
+    }
+
     fn queue(&self) -> Range {
         let (first, end) = self.keyspace.queue();
         Range::new(first, Some(end))
-    }
-
-    fn place(&self, reply: &TxnReply, ticket: &[u8]) -> Place {
-        let ranges: Vec<_> = reply
-            .responses
-            .iter()
-            .filter_map(|response| match response {
-                OpReply::Range(range) => Some(range),
-                _ => None,
-            })
-            .collect();
-        let [queue, slots] = ranges.as_slice() else { return Place::Behind };
-        let rank = if reply.succeeded {
-            usize::try_from(queue.count).unwrap_or(usize::MAX)
-        } else {
-            let ahead = queue.kvs.iter().position(|kv| kv.key == ticket);
-            ahead.unwrap_or(queue.kvs.len())
-        };
-        let taken = slots.kvs.iter().filter_map(|kv| self.keyspace.slot_of(&kv.key));
-        place(rank, taken, self.keyspace.limit)
     }
 
     /// Claims a slot if its key does not exist, and gives the ticket back in the same transaction.
@@ -204,13 +236,20 @@ impl Claimant<'_> {
     /// # Errors
     /// Those of the call to etcd. It may have been carried out, or may be later: by etcd or the
     /// network it may be held up as long as they like.
-    pub fn claim(&self, client: &mut Client, slot: SlotId) -> Result<Option<Claimed>, Error> {
+    pub fn claim(&self, client: &mut Client, slot: SlotId) -> Result<Option<Taken>, Error> {
         let absent = Compare::CreateRevision { key: self.keyspace.key(slot), revision: 0 };
         let reply = client.txn(&self.put_if(slot, absent))?;
         let revision = reply.header.revision;
         let success = Claimed { slot, create_revision: revision, mod_revision: revision };
         Ok(self.outcome(slot, &reply, success))
     }
+}
+
+fn ranges(reply: &TxnReply) -> impl Iterator<Item = &RangeReply> {
+    reply.responses.iter().filter_map(|response| match response {
+        OpReply::Range(range) => Some(range),
+        _ => None,
+    })
 }
 
 fn claimed(slot: SlotId, kv: &KeyValue) -> Claimed {

@@ -1,10 +1,20 @@
 //! From a lease to a name: which slot to try, in which order.
 
-use super::claim::{Claimant, Claimed, Place};
+use std::time::{Duration, Instant};
+
+use super::claim::{Claimant, Claimed, Place, Taken, Ticket};
 use super::membership::Membership;
 use super::session::Session;
 use super::{Host, Trouble, WhenFull, address};
 use crate::cluster::{Entry, Record, SlotId};
+
+/// What etcd needs for a claim when many nodes start together, roughly.
+const CLAIM_TIME: Duration = Duration::from_millis(3);
+/// So many that it matters.
+const HERD: usize = 30;
+/// How often a node looks whether they are done at most, and the longest that it makes room for them.
+const SHORTEST_COURTESY: Duration = Duration::from_millis(300);
+const LONGEST_COURTESY: Duration = Duration::from_secs(4);
 
 impl<H: Host> Session<H> {
     /// Claims a slot unless one is owned.
@@ -23,16 +33,34 @@ impl<H: Host> Session<H> {
             Ok(Some(claimed)) => Ok(claimed),
             Err(trouble) => Err(trouble),
         };
-        let claimed = match result {
-            Ok(claimed) => claimed,
+        let taken = match result {
+            Ok(taken) => taken,
             Err(trouble) => {
                 // A call that failed may have been carried out: read everything, and look for it.
                 self.history = None;
                 return Err(trouble);
             }
         };
-        self.own(claimed, record, previous);
-        self.give_back_others(claimant, claimed.slot)
+        self.own(taken.claimed, record, previous);
+        self.give_back_others(claimant, taken.claimed.slot)?;
+        match previous {
+            None => self.make_room(claimant, taken.queue_length),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Where many nodes start together, each change is told to each of them. Those that are named
+    /// already hear it in one piece when the others are, rather than one by one meanwhile.
+    fn make_room(&mut self, claimant: Claimant<'_>, queue_length: usize) -> Result<(), Trouble> {
+        let end = Instant::now() + LONGEST_COURTESY.min(self.settings.lease_ttl / 4);
+        let mut others = queue_length;
+        while others >= HERD && Instant::now() < end && !self.host.is_stopping() {
+            let claims = CLAIM_TIME.saturating_mul(u32::try_from(others).unwrap_or(u32::MAX));
+            self.host.sleep_until((Instant::now() + claims.max(SHORTEST_COURTESY)).min(end));
+            let result = claimant.queue_length(&mut self.client).map_err(Trouble::from);
+            others = self.heard(result)?;
+        }
+        Ok(())
     }
 
     /// Addresses may come and go until there is a name.
@@ -62,13 +90,13 @@ impl<H: Host> Session<H> {
         &mut self,
         claimant: Claimant<'_>,
         previous: Option<Claimed>,
-    ) -> Result<Option<Claimed>, Trouble> {
+    ) -> Result<Option<Taken>, Trouble> {
         for slot in self.own_slots(claimant) {
             let result = claimant.find_own(&mut self.client, slot).map_err(Trouble::from);
             let Some(own) = self.heard(result)? else { continue };
             if own.lease == claimant.lease {
                 // A claim of ours succeeded, and its reply was lost.
-                return Ok(Some(own.claimed));
+                return Ok(Some(Taken { claimed: own.claimed, queue_length: 0 }));
             }
             // Only a newcomer takes over: it crashed and came back. Later it is somebody else who
             // publishes the same addresses, and may be alive.
@@ -76,10 +104,10 @@ impl<H: Host> Session<H> {
                 continue;
             }
             let result = claimant.take_over(&mut self.client, own).map_err(Trouble::from);
-            if let Some(claimed) = self.heard(result)? {
+            if let Some(taken) = self.heard(result)? {
                 let name = claimant.keyspace.pattern.name(slot);
                 log::info!("{name} holds this node's record from an earlier life: taking it over");
-                return Ok(Some(claimed));
+                return Ok(Some(taken));
             }
         }
         let Some(claimed) = previous else { return Ok(None) };
@@ -88,10 +116,12 @@ impl<H: Host> Session<H> {
     }
 
     /// Takes tickets until one leads to a slot.
-    fn queue_and_claim(&mut self, claimant: Claimant<'_>) -> Result<Claimed, Trouble> {
+    fn queue_and_claim(&mut self, claimant: Claimant<'_>) -> Result<Taken, Trouble> {
         loop {
             let result = claimant.take_ticket(&mut self.client).map_err(Trouble::from);
-            let slot = match self.heard(result)? {
+            let ticket = self.heard(result)?;
+            self.catch_up_with(&ticket);
+            let slot = match ticket.place {
                 Place::Slot(slot) => Some(slot),
                 Place::Full if self.settings.when_full == WhenFull::Exit => {
                     return Err(Trouble::NoFreeSlot);
@@ -100,9 +130,20 @@ impl<H: Host> Session<H> {
             };
             let Some(slot) = slot else { continue };
             let result = claimant.claim(&mut self.client, slot).map_err(Trouble::from);
-            if let Some(claimed) = self.heard(result)? {
-                return Ok(claimed);
+            if let Some(taken) = self.heard(result)? {
+                return Ok(taken);
             }
+        }
+    }
+
+    /// If no slot changed between the full sync and the ticket, the directory stands where the
+    /// ticket does: etcd tells a watch that begins in the present at once, but looks after those
+    /// that begin in the past ten times a second only.
+    fn catch_up_with(&mut self, ticket: &Ticket) {
+        let standings = self.host.directory(|directory| directory.standings());
+        let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
+        if let (Some(seen), true) = (seen, standings.first() == Some(&ticket.slots)) {
+            *seen = ticket.revision.max(*seen);
         }
     }
 
@@ -121,6 +162,10 @@ impl<H: Host> Session<H> {
                 mod_revision: claimed.mod_revision,
             })
         });
+        let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
+        if let Some(seen) = seen.filter(|seen| **seen + 1 == claimed.mod_revision) {
+            *seen = claimed.mod_revision;
+        }
         log::info!("{verb} {name} (slot {} of {limit}): {record}", claimed.slot);
     }
 

@@ -8,7 +8,7 @@ use super::pause::Pause;
 use super::sync::History;
 use super::{Host, Settings, Trouble};
 use crate::cluster::{Freshness, Record};
-use crate::etcd::Client;
+use crate::etcd::{Client, Watch};
 
 /// How [`Session::run`] ends.
 #[derive(Debug, PartialEq, Eq)]
@@ -78,19 +78,19 @@ impl<H: Host> Session<H> {
     /// One stretch of contact with etcd, until trouble.
     fn attend(&mut self) -> Result<std::convert::Infallible, Trouble> {
         self.sync()?;
-        // Before the claim: etcd tells a watch that begins in the present at once, but looks after
-        // those that begin in the past ten times a second only.
-        let mut watch = self.open_watch(None)?;
         self.host.directory(|directory| directory.mark(Freshness::Synced));
+        let mut watch: Option<Watch> = None;
         loop {
             self.ensure_lease()?;
             self.settle_doubt()?;
             self.ensure_name()?;
-            if watch.endpoint() != self.client.endpoint() {
-                // Its endpoint failed a call, so it does not deserve its watch either.
-                watch = self.open_watch(None)?;
-            }
-            self.follow(&mut watch)?;
+            // An endpoint that failed a call does not deserve its watch either.
+            let mut current = match watch.take() {
+                Some(watch) if watch.endpoint() == self.client.endpoint() => watch,
+                _ => self.open_watch(None)?,
+            };
+            self.follow(&mut current)?;
+            watch = Some(current);
         }
     }
 

@@ -20,11 +20,13 @@ impl Scene {
         let cluster = Cluster::start(3);
         let nodes: Vec<Node> =
             (1..=3).map(|number| Node::at(&cluster.endpoints(), number, 9, &OPTIONS)).collect();
-        let probers = nodes.iter().map(|node| {
-            let name = format!("worker{}.tf.local.", node.slot());
-            until(PATIENCE, "known", || lookup(node.address(), &name));
-            Prober::start(node.address(), &name)
-        });
+        for node in &nodes {
+            for slot in 1..=3 {
+                let name = format!("worker{slot}.tf.local.");
+                until(PATIENCE, "all names are known to all", || lookup(node.address(), &name));
+            }
+        }
+        let probers = nodes.iter().map(|node| Prober::start(node.address(), "worker1.tf.local."));
         let probers = probers.collect();
         Scene { cluster, nodes, probers }
     }

@@ -71,7 +71,7 @@ fn an_older_backup_that_was_restored_is_noticed_even_if_it_has_grown_past_what_w
     let probed = prober.stop();
     println!("older backup restored: {probed:?}");
     assert!(probed.lost == 0 && probed.worst < Duration::from_millis(50), "{probed:?}");
-    node.wait_for_log("is another one: reading everything anew");
+    node.wait_for_log("reading everything anew");
 }
 
 #[test]

@@ -133,10 +133,13 @@ impl Error {
     #[must_use]
     pub fn is_like(&self, other: &Error) -> bool {
         match (self, other) {
-            (Error::Rejected { message: one, .. }, Error::Rejected { message: two, .. })
-            | (Error::Untrusted { cause: one, .. }, Error::Untrusted { cause: two, .. }) => {
+            (Error::Untrusted { cause: one, .. }, Error::Untrusted { cause: two, .. }) => {
                 one == two
             }
+            (
+                Error::Rejected { code, message: one, .. },
+                Error::Rejected { code: other, message: two, .. },
+            ) => code == other && (*code == UNAVAILABLE || one == two),
             _ => std::mem::discriminant(self) == std::mem::discriminant(other),
         }
     }

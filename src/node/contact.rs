@@ -55,7 +55,7 @@ impl<H: Host> Session<H> {
         match lost {
             Some(endpoint) => log::warn!("etcd endpoint {endpoint} lost: {error}{advice}"),
             None if !is_news => log::debug!("still without etcd: {error}"),
-            None if matches!(error, Error::Rejected { .. }) => {
+            None if matches!(error, Error::Rejected { .. }) && !error.is_unavailable() => {
                 log::warn!("etcd refuses, trying on: {error}{advice}");
             }
             None => log::warn!("etcd is out of reach, waiting for it: {error}{advice}"),

@@ -21,8 +21,10 @@ mod ownership;
 #[path = "checker/watcher.rs"]
 mod watcher;
 
-const NODES: u8 = 8;
-const LIMIT: u32 = 12;
+/// Nodes, as many names, and some more that take every name that becomes free, until the faults end.
+const NODES: usize = 8;
+const LIMIT: u32 = 8;
+const CONTENDERS: usize = 2;
 const LEASE: u64 = 4;
 const OPTIONS: [&str; 5] = ["--lease-ttl", "4", "--etcd-timeout", "0.5", "--wait"];
 
@@ -115,7 +117,10 @@ fn the_checker_finds_nothing_after_a_randomised_fault_run() {
     }
     let seed = setting("IDETCD_CHECK_SEED", 1);
     let seconds = setting("IDETCD_CHECK_SECONDS", 60);
-    println!("seed {seed}, {seconds} s of faults, {NODES} nodes, lease of {LEASE} s");
+    println!(
+        "seed {seed}, {seconds} s of faults, {NODES} nodes and names, {CONTENDERS} contenders, \
+         lease of {LEASE} s"
+    );
     let mut run = Run::set_up(seed);
     let end = Instant::now() + Duration::from_secs(seconds);
     while Instant::now() < end {
@@ -127,6 +132,7 @@ fn the_checker_finds_nothing_after_a_randomised_fault_run() {
         }
     }
     run.undo_everything();
+    run.stop_contenders();
     let last_fault = Instant::now();
     run.check_names(last_fault);
     run.check_changes();
@@ -137,12 +143,17 @@ impl Run {
     fn set_up(seed: u64) -> Run {
         let network = Network::set_up();
         let cluster = Cluster::start_at(HUB, 3);
-        let hosts: Vec<Host> = (1..=NODES).map(|number| network.host(number)).collect();
+        let count = u8::try_from(NODES + CONTENDERS).expect("few");
+        let hosts: Vec<Host> = (1..=count).map(|number| network.host(number)).collect();
         let endpoints = cluster.endpoints();
-        let nodes: Vec<Node> =
-            hosts.iter().map(|host| Node::on(*host, &endpoints, LIMIT, &OPTIONS)).collect();
+        let start = |host: &Host| Node::on(*host, &endpoints, LIMIT, &OPTIONS);
+        let mut nodes: Vec<Node> = hosts[..NODES].iter().map(start).collect();
         for node in &nodes {
             node.slot();
+        }
+        nodes.extend(hosts[NODES..].iter().map(start));
+        for node in &nodes[NODES..] {
+            node.wait_for_log("waiting for one");
         }
         let watcher = Watcher::start(nodes.iter().map(Node::address).collect());
         Run {
@@ -173,7 +184,7 @@ impl Run {
             }
             return;
         }
-        let node = self.random.below(u64::from(NODES)) as usize;
+        let node = self.random.below(self.nodes.len() as u64) as usize;
         // Three at a time, so that most of the nodes have somebody to answer for.
         if self.node_faults.len() < 3 && !self.node_faults.iter().any(|(_, n, _)| *n == node) {
             let fault = self.choose(&NODE_FAULTS);
@@ -296,6 +307,15 @@ impl Run {
         self.undo_what_is_due();
     }
 
+    fn stop_contenders(&mut self) {
+        for index in NODES..self.nodes.len() {
+            self.watcher.ignore(index, true);
+            self.nodes[index].signal(Signal::TERM);
+            self.nodes[index].wait(Duration::from_secs(5));
+            self.deaths[index].push(now());
+        }
+    }
+
     /// The name that a node says it owns.
     fn name_of(&self, index: usize) -> Option<String> {
         ownership::last_owned(&self.nodes[index].log())
@@ -303,17 +323,17 @@ impl Run {
 
     fn check_names(&self, last_fault: Instant) {
         until(OWNED_WITHIN, "every node owns a name", || {
-            let named = (0..self.nodes.len()).filter_map(|index| self.name_of(index));
+            let named = (0..NODES).filter_map(|index| self.name_of(index));
             let mut names: Vec<String> = named.collect();
             names.sort_unstable();
             names.dedup();
-            (names.len() == self.nodes.len()).then_some(())
+            (names.len() == NODES).then_some(())
         });
         println!("every node owns a name {:.2?} after the last fault", last_fault.elapsed());
         until(OWNED_WITHIN, "every node answers as etcd says", || {
             let keys = self.cluster.any().try_keys()?;
             let keys: BTreeMap<String, String> = keys.into_iter().collect();
-            let alike = self.nodes.iter().all(|node| {
+            let alike = self.nodes[..NODES].iter().all(|node| {
                 (1..=LIMIT).all(|slot| {
                     let name = format!("worker{slot}.tf.local.");
                     let wanted = keys.get(&name).map(|value| {
@@ -334,7 +354,7 @@ impl Run {
             let value = format!(r#"{{"ipv4":"10.9.9.{number}"}}"#);
             self.cluster.any().put("worker99.tf.local.", value.as_bytes());
             let began = Instant::now();
-            for node in &self.nodes {
+            for node in &self.nodes[..NODES] {
                 until(CHANGED_WITHIN, "the change is answered", || {
                     let found = lookup(node.address(), "worker99.tf.local.");
                     (found == Some(format!("10.9.9.{number}"))).then_some(())
@@ -372,7 +392,7 @@ impl Run {
             }
         }
         assert!(found.overlaps.is_empty(), "two nodes owned one name");
-        assert!(found.ownerships > usize::from(NODES), "nothing was disturbed");
+        assert!(found.ownerships > NODES, "nothing was disturbed");
         assert_eq!(seen.lost, 0);
         // What the machine does to a bare server as well is not ours.
         let limit = ANSWERED_WITHIN.max(seen.control_worst * 2);

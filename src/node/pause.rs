@@ -1,4 +1,4 @@
-//! How long to wait before etcd is tried again: doubling, bounded, and different on every node,
+//! How long to wait before etcd is tried again: growing by half, bounded, and different on every node,
 //! so that a cluster does not come back as a stampede.
 
 use std::hash::{BuildHasher, RandomState};
@@ -32,7 +32,7 @@ impl Pause {
             self.next = SHORTEST;
         }
         let bound = self.next;
-        self.next = (bound * 2).min(LONGEST);
+        self.next = (bound * 3 / 2).min(LONGEST);
         self.drawn += 1;
         // The standard library's hash keys are random for each process; that is random enough.
         let share = self.random.hash_one(self.drawn) % 1024;
@@ -62,7 +62,7 @@ mod tests {
             assert!(drawn >= bound / 2 && drawn <= bound, "{drawn:?} of {bound:?}");
             // Success for a moment only does not count.
             now += drawn + drawn;
-            bound = (bound * 2).min(LONGEST);
+            bound = (bound * 3 / 2).min(LONGEST);
         }
         now += LONGEST * 3;
         assert!(pause.draw(now) <= SHORTEST);

@@ -1,5 +1,7 @@
 //! All names that are known now, changed by a snapshot of etcd and by the events that follow it.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::names::Names;
@@ -63,6 +65,12 @@ pub struct Directory {
     keyspace: Arc<Keyspace>,
     /// In the order of [`Keyspace::names`].
     known: Vec<Known>,
+    /// The name of each group, and whose it is.
+    groups: Vec<(String, usize)>,
+    /// Who publishes an address: which of the known, and which slot of it.
+    by_address: BTreeSet<(IpAddr, usize, SlotId)>,
+    /// The slot that this node owns.
+    own: Option<SlotId>,
     revision: i64,
     freshness: Freshness,
 }
@@ -74,7 +82,19 @@ impl Directory {
             Names::Numbered(pattern) => Known::Numbered(Slots::new(pattern, keyspace.limit)),
             Names::Single(name) => Known::Single(name, None),
         });
-        Directory { known: known.collect(), keyspace, revision: 0, freshness: Freshness::Empty }
+        let groups = keyspace.names().enumerate().filter_map(|(index, names)| match names {
+            Names::Numbered(pattern) => Some((pattern.group(), index)),
+            Names::Single(_) => None,
+        });
+        Directory {
+            known: known.collect(),
+            groups: groups.collect(),
+            by_address: BTreeSet::new(),
+            own: None,
+            keyspace,
+            revision: 0,
+            freshness: Freshness::Empty,
+        }
     }
 
     /// Where the names lie in etcd.
@@ -116,18 +136,65 @@ impl Directory {
         self.known.iter().find_map(|known| known.get(name)).and_then(Occupant::record)
     }
 
+    /// The nodes of a group, beginning somewhere else for each `rotation`; `None`: the name is not
+    /// that of a group.
+    pub fn group(
+        &self,
+        name: &[u8],
+        rotation: usize,
+    ) -> Option<impl Iterator<Item = (SlotId, &Record)>> {
+        self.group_slots(name).map(|slots| slots.rotated(rotation))
+    }
+
+    /// The pattern of a group.
+    pub fn group_pattern(&self, name: &[u8]) -> Option<&Pattern> {
+        self.group_slots(name).map(|slots| &slots.pattern)
+    }
+
+    fn group_slots(&self, name: &[u8]) -> Option<&Slots> {
+        let (_, index) = self.groups.iter().find(|(group, _)| group.as_bytes() == name)?;
+        match self.known.get(*index)? {
+            Known::Numbered(slots) => Some(slots),
+            Known::Single(..) => None,
+        }
+    }
+
+    /// The names that publish an address, lowest number first.
+    pub fn names_of(&self, address: IpAddr) -> impl Iterator<Item = String> {
+        let from = (address, 0, SlotId::FIRST);
+        let same = self.by_address.range(from..).take_while(move |(other, ..)| *other == address);
+        same.filter_map(|(_, index, id)| match self.known.get(*index)? {
+            Known::Numbered(slots) => Some(slots.pattern.name(*id)),
+            Known::Single(name, _) => Some(name.clone()),
+        })
+    }
+
+    /// Notes which slot this node owns; `None`: none.
+    pub fn set_own(&mut self, own: Option<SlotId>) {
+        self.own = own;
+    }
+
+    /// The name that this node owns.
+    pub fn own_name(&self) -> Option<String> {
+        self.own.map(|slot| self.keyspace.pattern.name(slot))
+    }
+
     /// Whether a name without a record has one below it: an empty non-terminal (RFC 8020).
     pub fn has_below(&self, name: &[u8]) -> bool {
+        let is_above = |other: &str| {
+            let above = other.as_bytes().strip_suffix(name);
+            above.is_some_and(|above| above.ends_with(b"."))
+        };
+        if self.groups.iter().any(|(group, _)| is_above(group)) {
+            return true;
+        }
         self.known.iter().any(|known| match known {
             Known::Numbered(slots) => slots
                 .pattern
                 .slot_below(name)
                 .and_then(|id| slots.get(id))
                 .is_some_and(|occupant| occupant.record().is_some()),
-            Known::Single(single, occupant) => {
-                let above = single.as_bytes().strip_suffix(name);
-                above.is_some_and(|above| above.ends_with(b".")) && occupant.is_some()
-            }
+            Known::Single(single, occupant) => is_above(single) && occupant.is_some(),
         })
     }
 
@@ -155,10 +222,20 @@ impl Directory {
     pub fn apply(&mut self, entry: Entry<'_>) -> Applied {
         let Some(name) = self.keyspace.name_of(entry.key) else { return Applied::Ignored };
         let mut result = Applied::Ignored;
-        for known in &mut self.known {
+        for (index, known) in self.known.iter_mut().enumerate() {
+            let before = known.addresses(name);
             let applied = known.apply(name, entry);
-            if applied != Applied::Ignored {
-                result = applied;
+            if applied == Applied::Ignored {
+                continue;
+            }
+            result = applied;
+            if let Some(id) = known.id_of(name) {
+                for address in before.into_iter().flatten() {
+                    self.by_address.remove(&(address, index, id));
+                }
+                for address in known.addresses(name).into_iter().flatten() {
+                    self.by_address.insert((address, index, id));
+                }
             }
         }
         result
@@ -176,7 +253,9 @@ impl Directory {
 
     /// Takes over a complete snapshot, read at `revision`. The old one answered until now.
     pub fn replace(&mut self, snapshot: Directory, revision: i64) {
+        let own = self.own;
         *self = snapshot;
+        self.own = own;
         self.revision = revision;
         self.freshness = Freshness::Synced;
     }
@@ -198,6 +277,21 @@ impl Directory {
 }
 
 impl Known {
+    /// The slot of a name; a single name counts as the first.
+    fn id_of(&self, name: &[u8]) -> Option<SlotId> {
+        match self {
+            Known::Numbered(slots) => slots.pattern.slot_of(name),
+            Known::Single(single, _) => (single.as_bytes() == name).then_some(SlotId::FIRST),
+        }
+    }
+
+    fn addresses(&self, name: &[u8]) -> [Option<IpAddr>; 2] {
+        let record = self.get(name).and_then(Occupant::record);
+        record.map_or([None, None], |record| {
+            [record.ipv4.map(IpAddr::from), record.ipv6.map(IpAddr::from)]
+        })
+    }
+
     fn get(&self, name: &[u8]) -> Option<&Occupant> {
         match self {
             Known::Numbered(slots) => slots.get(slots.pattern.slot_of(name)?),

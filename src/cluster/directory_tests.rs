@@ -115,9 +115,43 @@ fn names_above_an_existing_one_are_known() {
     let mut directory = Directory::new(Arc::new(keyspace));
     directory.apply(put("a.w3.tf.", VALUE, 2));
     directory.apply(put("x.y.z.", VALUE, 2));
-    let table =
-        [("w3.tf.", true), ("w4.tf.", false), ("y.z.", true), ("z.", true), ("x.y.z.", false)];
+    let table = [
+        ("w3.tf.", true),
+        ("w4.tf.", false),
+        ("w.tf.", true),
+        ("y.z.", true),
+        ("z.", true),
+        ("x.y.z.", false),
+    ];
     for (name, wanted) in table {
         assert_eq!(directory.has_below(name.as_bytes()), wanted, "{name}");
     }
+}
+
+#[test]
+fn groups_and_addresses_follow_the_changes() {
+    let mut directory = directory();
+    let both = r#"{"ipv4":"10.0.0.1","ipv6":"fd00::1"}"#;
+    directory.apply(put("worker3.tf.local.", VALUE, 4));
+    directory.apply(put("worker2.tf.local.", both, 5));
+    directory.apply(put("db.tf.local.", VALUE, 6));
+    let names = |directory: &Directory, address: &str| -> Vec<String> {
+        directory.names_of(address.parse().expect("an address")).collect()
+    };
+    let all = ["worker2.tf.local.", "worker3.tf.local.", "db.tf.local."];
+    assert_eq!(names(&directory, "10.0.0.1"), all);
+    assert_eq!(names(&directory, "fd00::1"), all[..1]);
+    let group = directory.group(b"worker.tf.local.", 0).expect("a group");
+    assert_eq!(group.map(|(id, _)| id.get()).collect::<Vec<_>>(), [2, 3]);
+    assert!(directory.group(b"ps.tf.local.", 0).expect("a group").next().is_none());
+    assert!(directory.group(b"db.tf.local.", 0).is_none());
+    directory.apply(put("worker2.tf.local.", r#"{"ipv4":"10.0.0.9"}"#, 7));
+    directory.apply(delete("worker3.tf.local.", 8));
+    assert_eq!(names(&directory, "10.0.0.1"), all[2..]);
+    assert_eq!(names(&directory, "10.0.0.9"), all[..1]);
+    assert!(names(&directory, "fd00::1").is_empty());
+    directory.set_own(SlotId::new(2));
+    directory.replace(directory.emptied(), 9);
+    assert_eq!(directory.own_name().as_deref(), Some("worker2.tf.local."));
+    assert!(names(&directory, "10.0.0.9").is_empty());
 }

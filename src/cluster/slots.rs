@@ -58,6 +58,19 @@ impl Slots {
         }
     }
 
+    /// All records, beginning somewhere else for each `rotation`, so that nobody is always first.
+    pub(super) fn rotated(&self, rotation: usize) -> impl Iterator<Item = (SlotId, &Record)> {
+        let start = rotation.checked_rem(self.dense.len()).unwrap_or(0);
+        let (before, after) = self.dense.split_at(start);
+        let numbered = (start + 1..).zip(after).chain((1..).zip(before));
+        let dense = numbered.filter_map(|(number, occupant)| {
+            Some((SlotId::new(u32::try_from(number).ok()?)?, occupant.as_ref()?))
+        });
+        dense
+            .chain(self.sparse.iter().map(|(id, occupant)| (*id, occupant)))
+            .filter_map(|(id, occupant)| Some((id, occupant.record()?)))
+    }
+
     /// How many keys there are in the range of the slots' keys.
     pub(super) fn keys(&self) -> usize {
         self.occupied + self.strays.len()
@@ -130,6 +143,24 @@ impl Slots {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rotation_begins_elsewhere_and_misses_nobody() {
+        let pattern = Pattern::parse("worker{{.ID}}.tf.local.", 5).expect("a good pattern");
+        let mut slots = Slots::new(pattern, 5);
+        assert_eq!(slots.rotated(3).count(), 0);
+        let record = Record { ipv4: Some([10, 0, 0, 1].into()), ..Record::default() };
+        for number in [1, 2, 4, 9] {
+            let id = SlotId::new(number).expect("not 0");
+            slots.insert(id, Occupant { content: Content::Record(record), mod_revision: 7 });
+        }
+        let order =
+            |rotation| -> Vec<u32> { slots.rotated(rotation).map(|(id, _)| id.get()).collect() };
+        assert_eq!(order(0), [1, 2, 4, 9]);
+        assert_eq!(order(1), [2, 4, 1, 9]);
+        assert_eq!(order(3), [4, 1, 2, 9]);
+        assert_eq!(order(4), order(0));
+    }
 
     #[test]
     fn slots_within_and_above_the_limit_come_and_go() {

@@ -1,22 +1,52 @@
 //! What to answer to a query.
 
+use std::net::IpAddr;
+
 use simple_dns::SimpleDnsError;
 
+use super::chaos;
+use super::content::{self, Content, Frame};
+use super::cookie::{self, Baker, Shown};
+use super::counters::Counters;
 use super::query::{Edns, Header, Question, has_one_question, read_edns};
+use super::reply::{Full, Reply};
+use super::reverse;
 use super::wire::{
-    CLASS_IN, HEADER, POINTER_TO_QUESTION, Rcode, UDP_WITH_EDNS, UDP_WITHOUT_EDNS, flag, rrtype,
+    CLASS_CH, CLASS_IN, ExtendedError, Rcode, UDP_WITH_EDNS, UDP_WITHOUT_EDNS, flag, option, rrtype,
 };
-use super::zone::{Zone, Zones};
-use crate::cluster::{Directory, Freshness, Keyspace, Record};
+use super::zone::Zones;
+use crate::cluster::{Directory, Freshness, Keyspace};
 
-/// The data of the HINFO record that answers ANY: CPU `RFC8482`, OS empty (RFC 8482 §4.2).
-const HINFO_RFC8482: &[u8] = b"\x07RFC8482\x00";
+/// The head of an option: code and length.
+const OPTION: usize = 4;
 
 /// How a query came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
     /// In a datagram: the reply must fit into what the client takes.
     Udp,
+    /// Over a connection: the reply has up to 65,535 octets (RFC 7766 §8).
+    Tcp,
+}
+
+/// Who asks, how, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker {
+    /// The client's address.
+    pub address: IpAddr,
+    /// How the query came.
+    pub transport: Transport,
+    /// The time, in seconds since 1970 modulo 2^32.
+    pub now: u32,
+}
+
+/// What is to be done with a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing: it is not a query, or less than a header.
+    Silent,
+    /// The reply is to be sent.
+    Reply(Rcode),
 }
 
 /// Answers queries for the zones of a cluster's names.
@@ -24,34 +54,21 @@ pub enum Transport {
 pub struct Responder {
     zones: Zones,
     ttl: u32,
+    baker: Baker,
 }
 
-/// What the name stands for.
-enum Found<'a> {
-    /// A node.
-    Node(&'a Record),
-    /// The zone's own name.
-    Apex,
-    /// A name without records, with names below it (RFC 8020).
-    EmptyNonTerminal,
-    /// Nothing.
-    Nothing,
+/// What there is to say.
+struct Decision<'a> {
+    rcode: Rcode,
+    flags: u16,
+    content: Content<'a>,
+    error: Option<ExtendedError>,
 }
 
-/// What goes into the answer and authority sections.
-enum Content<'a> {
-    Empty,
-    Address(u16, Address),
-    Hinfo,
-    /// The zone's SOA in the answer section.
-    Soa(&'a Zone),
-    /// The zone's SOA in the authority section: there is no such name, or no such type.
-    Negative(&'a Zone),
-}
-
-enum Address {
-    V4([u8; 4]),
-    V6([u8; 16]),
+impl Decision<'_> {
+    fn failure(rcode: Rcode, error: Option<ExtendedError>) -> Self {
+        Decision { rcode, flags: 0, content: Content::Empty, error }
+    }
 }
 
 impl Responder {
@@ -60,193 +77,183 @@ impl Responder {
     /// # Errors
     /// When the names cannot be written as domain names.
     pub fn new(keyspace: &Keyspace, ttl: u32) -> Result<Responder, SimpleDnsError> {
-        Ok(Responder { zones: Zones::new(keyspace, ttl)?, ttl })
+        Ok(Responder { zones: Zones::new(keyspace, ttl)?, ttl, baker: Baker::default() })
     }
 
-    /// Clears `reply` and writes the reply into it; `None`: there is none to send.
+    /// Clears `reply` and writes the reply into it, if there is one to send.
     pub fn answer(
         &self,
         query: &[u8],
+        asker: Asker,
         directory: &Directory,
-        transport: Transport,
+        counters: &Counters,
         reply: &mut Vec<u8>,
-    ) -> Option<Rcode> {
-        reply.clear();
-        let header = Header::read(query)?;
+    ) -> Verdict {
+        let Some(header) = Header::read(query) else { return Verdict::Silent };
+        let mut refuse = |rcode| {
+            Reply::start(reply, UDP_WITHOUT_EDNS, header, 0, rcode, None);
+            Verdict::Reply(rcode)
+        };
         if !header.is_query() {
-            return Some(refuse(header, Rcode::NOTIMP, reply));
+            return refuse(Rcode::NOTIMP);
         }
         if !has_one_question(query) {
-            return Some(refuse(header, Rcode::FORMERR, reply));
+            return refuse(Rcode::FORMERR);
         }
-        let Some(question) = Question::read(query) else {
-            return Some(refuse(header, Rcode::FORMERR, reply));
+        let Some(question) = Question::read(query) else { return refuse(Rcode::FORMERR) };
+        let Ok(edns) = read_edns(query, &question) else { return refuse(Rcode::FORMERR) };
+        let decision = self.decide(&question, edns, directory, counters);
+        let opt = edns.map(|edns| self.opt(edns, &decision, asker, directory));
+        let room = opt.as_ref().map_or(0, Opt::len);
+        let limit = longest_reply(asker.transport, edns).saturating_sub(room);
+        let (rcode, flags) = (decision.rcode, decision.flags);
+        let mut written = Reply::start(reply, limit, header, flags, rcode, Some(question.wire));
+        let frame = Frame {
+            question: &question,
+            directory,
+            ttl: self.ttl,
+            rotation: usize::try_from(counters.queries()).unwrap_or_default(),
         };
-        let Ok(edns) = read_edns(query, &question) else {
-            return Some(refuse(header, Rcode::FORMERR, reply));
-        };
-        let (rcode, flags, content) = self.decide(&question, edns, directory);
-        start(header, flags, rcode, Some(question.wire), reply);
-        self.write(&content, &question, directory.revision(), reply);
-        if let Some(edns) = edns {
-            push_opt(rcode, edns, reply);
+        if decision.content.write(frame, &mut written) == Err(Full) {
+            written.truncate(question.wire.len());
         }
-        let limit = longest_reply(transport, edns);
-        if reply.len() > limit {
-            truncate(header, rcode, &question, edns, reply);
+        if let Some(opt) = opt {
+            written.append_opt(|octets| opt.write(octets));
         }
-        Some(rcode)
+        Verdict::Reply(rcode)
     }
 
     fn decide<'a>(
         &'a self,
-        question: &Question<'_>,
+        question: &'a Question<'_>,
         edns: Option<Edns>,
-        directory: &Directory,
-    ) -> (Rcode, u16, Content<'a>) {
+        directory: &'a Directory,
+        counters: &Counters,
+    ) -> Decision<'a> {
         if edns.is_some_and(|edns| edns.version > 0) {
-            return (Rcode::BADVERS, 0, Content::Empty);
+            return Decision::failure(Rcode::BADVERS, None);
+        }
+        let name = question.name.as_bytes();
+        if question.qclass == CLASS_CH {
+            return match chaos::content(name, question.qtype, directory, counters) {
+                Some(content) => {
+                    Decision { rcode: Rcode::NOERROR, flags: flag::AA, content, error: None }
+                }
+                None => Decision::failure(Rcode::REFUSED, None),
+            };
         }
         let is_transfer = matches!(question.qtype, rrtype::AXFR | rrtype::IXFR);
         if question.qclass != CLASS_IN || is_transfer {
-            return (Rcode::REFUSED, 0, Content::Empty);
+            return Decision::failure(Rcode::REFUSED, None);
         }
-        let name = question.name.as_bytes();
+        if let Some(address) = reverse::address(name)
+            && directory.names_of(address).next().is_some()
+        {
+            let content = content::of_address(address, question.qtype);
+            return Decision {
+                rcode: Rcode::NOERROR,
+                flags: flag::AA,
+                content,
+                error: stale(directory),
+            };
+        }
         let Some(zone) = self.zones.of(name) else {
-            return (Rcode::REFUSED, 0, Content::Empty);
+            return Decision::failure(Rcode::REFUSED, Some(ExtendedError::NotAuthoritative));
         };
-        if matches!(directory.freshness(), Freshness::Empty | Freshness::Expired) {
-            return (Rcode::SERVFAIL, 0, Content::Empty);
+        match directory.freshness() {
+            Freshness::Empty => {
+                return Decision::failure(Rcode::SERVFAIL, Some(ExtendedError::NotReady));
+            }
+            Freshness::Expired => {
+                return Decision::failure(
+                    Rcode::SERVFAIL,
+                    Some(ExtendedError::NoReachableAuthority),
+                );
+            }
+            Freshness::Synced | Freshness::Stale => {}
         }
-        if question.qtype == rrtype::SOA && name == zone.name.as_bytes() {
-            return (Rcode::NOERROR, flag::AA, Content::Soa(zone));
-        }
-        let (rcode, content) = match find(name, zone, directory) {
-            Found::Node(record) => (Rcode::NOERROR, node_content(record, question.qtype, zone)),
-            Found::Apex if question.qtype == rrtype::ANY => (Rcode::NOERROR, Content::Hinfo),
-            Found::Apex | Found::EmptyNonTerminal => (Rcode::NOERROR, Content::Negative(zone)),
-            Found::Nothing => (Rcode::NXDOMAIN, Content::Negative(zone)),
+        let (rcode, content) = content::of_name(name, question.qtype, zone, directory);
+        let error = match stale(directory) {
+            Some(_) if rcode == Rcode::NXDOMAIN => Some(ExtendedError::StaleNxdomainAnswer),
+            error => error,
         };
-        (rcode, flag::AA, content)
+        Decision { rcode, flags: flag::AA, content, error }
     }
 
-    fn write(
-        &self,
-        content: &Content<'_>,
-        question: &Question<'_>,
-        revision: i64,
-        reply: &mut Vec<u8>,
-    ) {
-        let question_end = HEADER + question.wire.len();
-        match content {
-            Content::Empty => {}
-            Content::Address(rrtype, Address::V4(octets)) => self.push(*rrtype, octets, reply),
-            Content::Address(rrtype, Address::V6(octets)) => self.push(*rrtype, octets, reply),
-            Content::Hinfo => self.push(rrtype::HINFO, HINFO_RFC8482, reply),
-            Content::Soa(zone) => {
-                count(Section::Answer, reply);
-                zone.write_soa(question_end, revision, reply);
-            }
-            Content::Negative(zone) => {
-                count(Section::Authority, reply);
-                zone.write_soa(question_end, revision, reply);
-            }
+    fn opt(&self, edns: Edns, decision: &Decision<'_>, asker: Asker, directory: &Directory) -> Opt {
+        let bake = |shown: Shown| (shown.client, self.baker.bake(&shown, asker.address, asker.now));
+        Opt {
+            rcode: decision.rcode,
+            flags: edns.flags & flag::DO,
+            name: if edns.wants_nsid { directory.own_name() } else { None },
+            cookie: edns.cookie.map(bake),
+            error: decision.error,
         }
     }
+}
 
-    /// Appends an answer that belongs to the question's name.
-    fn push(&self, rrtype: u16, data: &[u8], reply: &mut Vec<u8>) {
-        count(Section::Answer, reply);
-        let length = u16::try_from(data.len()).unwrap_or(u16::MAX);
-        reply.extend_from_slice(&POINTER_TO_QUESTION.to_be_bytes());
-        reply.extend_from_slice(&rrtype.to_be_bytes());
-        reply.extend_from_slice(&CLASS_IN.to_be_bytes());
-        reply.extend_from_slice(&self.ttl.to_be_bytes());
-        reply.extend_from_slice(&length.to_be_bytes());
-        reply.extend_from_slice(data);
+/// Our OPT record (RFC 6891 §6.1.2).
+struct Opt {
+    rcode: Rcode,
+    flags: u16,
+    /// This node's name, if it is asked for (RFC 5001).
+    name: Option<String>,
+    cookie: Option<([u8; cookie::CLIENT], [u8; cookie::SERVER])>,
+    error: Option<ExtendedError>,
+}
+
+impl Opt {
+    fn options_len(&self) -> usize {
+        let name = self.name.as_ref().map_or(0, |name| OPTION + name.len());
+        let cookie = self.cookie.map_or(0, |_| OPTION + cookie::CLIENT + cookie::SERVER);
+        name + cookie + self.error.map_or(0, |_| OPTION + 2)
+    }
+
+    /// Its length: owner, type, payload, extended code, version, flags, length, options.
+    fn len(&self) -> usize {
+        11 + self.options_len()
+    }
+
+    fn write(&self, octets: &mut Vec<u8>) {
+        octets.push(0);
+        octets.extend_from_slice(&rrtype::OPT.to_be_bytes());
+        octets.extend_from_slice(&UDP_WITH_EDNS.to_be_bytes());
+        octets.extend_from_slice(&[self.rcode.value() >> 4, 0]);
+        octets.extend_from_slice(&self.flags.to_be_bytes());
+        let length = u16::try_from(self.options_len()).unwrap_or(u16::MAX);
+        octets.extend_from_slice(&length.to_be_bytes());
+        if let Some(name) = &self.name {
+            push_option(option::NSID, [name.as_bytes(), &[]], octets);
+        }
+        if let Some((client, server)) = &self.cookie {
+            push_option(option::COOKIE, [client, server], octets);
+        }
+        if let Some(error) = self.error {
+            push_option(option::EDE, [&(error as u16).to_be_bytes(), &[]], octets);
+        }
     }
 }
 
-fn find<'a>(name: &[u8], zone: &Zone, directory: &'a Directory) -> Found<'a> {
-    match directory.record(name) {
-        Some(record) => Found::Node(record),
-        None if name == zone.name.as_bytes() => Found::Apex,
-        None if directory.has_below(name) => Found::EmptyNonTerminal,
-        None => Found::Nothing,
+fn push_option(code: u16, data: [&[u8]; 2], octets: &mut Vec<u8>) {
+    let length: usize = data.iter().map(|part| part.len()).sum();
+    octets.extend_from_slice(&code.to_be_bytes());
+    octets.extend_from_slice(&u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes());
+    for part in data {
+        octets.extend_from_slice(part);
     }
 }
 
-fn node_content<'a>(record: &Record, qtype: u16, zone: &'a Zone) -> Content<'a> {
-    let address = match qtype {
-        rrtype::A => record.ipv4.map(|address| Address::V4(address.octets())),
-        rrtype::AAAA => record.ipv6.map(|address| Address::V6(address.octets())),
-        rrtype::ANY => return Content::Hinfo,
-        _ => None,
-    };
-    address.map_or(Content::Negative(zone), |address| Content::Address(qtype, address))
-}
-
-/// The low octet of a section's count in the header. No section here has 256 records.
-enum Section {
-    Answer = 7,
-    Authority = 9,
-    Additional = 11,
-}
-
-fn count(section: Section, reply: &mut [u8]) {
-    if let Some(count) = reply.get_mut(section as usize) {
-        *count = count.wrapping_add(1);
-    }
-}
-
-/// Writes the header, and the question if it is known.
-fn start(header: Header, flags: u16, rcode: Rcode, question: Option<&[u8]>, reply: &mut Vec<u8>) {
-    let echoed = header.flags & (flag::OPCODE | flag::RD | flag::CD);
-    let flags = flag::QR | echoed | flags | u16::from(rcode.value() & 0x0f);
-    reply.extend_from_slice(&header.id.to_be_bytes());
-    reply.extend_from_slice(&flags.to_be_bytes());
-    reply.extend_from_slice(&[0, u8::from(question.is_some()), 0, 0, 0, 0, 0, 0]);
-    reply.extend_from_slice(question.unwrap_or_default());
-}
-
-/// A reply of a header alone.
-fn refuse(header: Header, rcode: Rcode, reply: &mut Vec<u8>) -> Rcode {
-    start(header, 0, rcode, None, reply);
-    rcode
-}
-
-/// Appends our OPT: owner root, type, payload, extended code, version 0, flags, no options.
-fn push_opt(rcode: Rcode, edns: Edns, reply: &mut Vec<u8>) {
-    count(Section::Additional, reply);
-    reply.push(0);
-    reply.extend_from_slice(&rrtype::OPT.to_be_bytes());
-    reply.extend_from_slice(&UDP_WITH_EDNS.to_be_bytes());
-    reply.extend_from_slice(&[rcode.value() >> 4, 0]);
-    reply.extend_from_slice(&(edns.flags & flag::DO).to_be_bytes());
-    reply.extend_from_slice(&[0, 0]);
+fn stale(directory: &Directory) -> Option<ExtendedError> {
+    (directory.freshness() == Freshness::Stale).then_some(ExtendedError::StaleAnswer)
 }
 
 fn longest_reply(transport: Transport, edns: Option<Edns>) -> usize {
     match (transport, edns) {
+        (Transport::Tcp, _) => usize::from(u16::MAX),
         (Transport::Udp, None) => UDP_WITHOUT_EDNS,
         (Transport::Udp, Some(edns)) => {
             usize::from(edns.payload.min(UDP_WITH_EDNS)).max(UDP_WITHOUT_EDNS)
         }
-    }
-}
-
-/// Begins anew without records: the client is to ask over TCP (RFC 2181 §9).
-fn truncate(
-    header: Header,
-    rcode: Rcode,
-    question: &Question<'_>,
-    edns: Option<Edns>,
-    reply: &mut Vec<u8>,
-) {
-    reply.clear();
-    start(header, flag::AA | flag::TC, rcode, Some(question.wire), reply);
-    if let Some(edns) = edns {
-        push_opt(rcode, edns, reply);
     }
 }
 

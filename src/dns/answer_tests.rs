@@ -31,10 +31,17 @@ fn filled(pattern: &str, keys: &[&str]) -> Directory {
 }
 
 fn reply_to(query: &[u8], directory: &Directory) -> Option<Vec<u8>> {
+    reply_over(Transport::Udp, query, directory)
+}
+
+fn reply_over(transport: Transport, query: &[u8], directory: &Directory) -> Option<Vec<u8>> {
     let responder = Responder::new(directory.keyspace(), TTL).expect("a zone");
     let mut reply = Vec::new();
-    responder.answer(query, directory, Transport::Udp, &mut reply)?;
-    Some(reply)
+    let asker = Asker { address: IpAddr::from([192, 0, 2, 1]), transport, now: 1_795_539_600 };
+    match responder.answer(query, asker, directory, &Counters::default(), &mut reply) {
+        Verdict::Silent => None,
+        Verdict::Reply(_) => Some(reply),
+    }
 }
 
 /// A query as octets: header with these flags, one question, and what follows.

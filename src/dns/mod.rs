@@ -10,10 +10,17 @@
 //! reading them in place allocates nothing. What is prepared ahead is built with `simple_dns`.
 
 pub mod answer;
+mod chaos;
+mod content;
+pub mod cookie;
+pub mod counters;
 pub mod query;
+pub mod reply;
+pub mod reverse;
 pub mod soa;
 pub mod wire;
 pub mod zone;
 
-pub use answer::{Responder, Transport};
+pub use answer::{Asker, Responder, Transport, Verdict};
+pub use counters::Counters;
 pub use wire::Rcode;

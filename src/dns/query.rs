@@ -1,6 +1,7 @@
 //! Reading a query, in place: header, question, and the OPT record.
 
-use super::wire::{HEADER, LONGEST_LABEL, LONGEST_NAME, flag, rrtype};
+use super::cookie::Shown;
+use super::wire::{HEADER, LONGEST_LABEL, LONGEST_NAME, flag, option, rrtype};
 
 /// The header of a message that wants a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,11 @@ pub struct Question<'a> {
 }
 
 impl<'a> Question<'a> {
+    /// The name as it came, uncompressed.
+    pub fn wire_name(&self) -> &'a [u8] {
+        self.wire.get(..self.wire.len().saturating_sub(4)).unwrap_or_default()
+    }
+
     /// The first question of a message; `None` if it is malformed. A compression pointer is: there
     /// is nothing before the question that it could point to.
     pub fn read(message: &'a [u8]) -> Option<Question<'a>> {
@@ -104,6 +110,10 @@ pub struct Edns {
     pub version: u8,
     /// The flags; only DO has a meaning.
     pub flags: u16,
+    /// Whether the server's identifier is asked for (RFC 5001).
+    pub wants_nsid: bool,
+    /// The cookie (RFC 7873).
+    pub cookie: Option<Shown>,
 }
 
 /// The message is not as its counts say.
@@ -132,11 +142,10 @@ pub fn read_edns(message: &[u8], question: &Question<'_>) -> Result<Option<Edns>
         if record.rrtype != rrtype::OPT {
             continue;
         }
-        if number < other || !record.owner_is_root || edns.is_some() || !record.options_fit(message)
-        {
+        if number < other || !record.owner_is_root || edns.is_some() {
             return Err(Malformed);
         }
-        edns = Some(record.edns);
+        edns = Some(record.with_options(message).ok_or(Malformed)?);
     }
     if at != message.len() {
         return Err(Malformed);
@@ -168,20 +177,30 @@ impl Record {
                 payload: u16_at(message, name_end + 2)?,
                 version,
                 flags: u16::from_be_bytes([flags_high, flags_low]),
+                wants_nsid: false,
+                cookie: None,
             },
             data,
             end,
         })
     }
 
-    /// Whether the options of OPT fill it exactly.
-    fn options_fit(&self, message: &[u8]) -> bool {
+    /// Reads the options of OPT, which fill it exactly; unknown ones are ignored.
+    fn with_options(&self, message: &[u8]) -> Option<Edns> {
+        let mut edns = self.edns;
         let mut at = self.data;
         while at < self.end {
-            let Some(length) = u16_at(message, at + 2) else { return false };
+            let (code, length) = (u16_at(message, at)?, u16_at(message, at + 2)?);
+            let data = message.get(at + 4..at + 4 + usize::from(length))?;
             at += 4 + usize::from(length);
+            match code {
+                option::NSID => edns.wants_nsid = true,
+                // The first one counts (RFC 7873 §5.2).
+                option::COOKIE if edns.cookie.is_none() => edns.cookie = Some(Shown::read(data)?),
+                _ => {}
+            }
         }
-        at == self.end
+        (at == self.end).then_some(edns)
     }
 }
 

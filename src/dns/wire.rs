@@ -46,12 +46,20 @@ pub mod flag {
 pub mod rrtype {
     /// An IPv4 address.
     pub const A: u16 = 1;
+    /// A name server of the zone.
+    pub const NS: u16 = 2;
     /// The start of a zone.
     pub const SOA: u16 = 6;
+    /// The name of an address.
+    pub const PTR: u16 = 12;
     /// Host information; stands in for ANY (RFC 8482).
     pub const HINFO: u16 = 13;
+    /// Text.
+    pub const TXT: u16 = 16;
     /// An IPv6 address (RFC 3596).
     pub const AAAA: u16 = 28;
+    /// Where a service is (RFC 2782).
+    pub const SRV: u16 = 33;
     /// EDNS (RFC 6891).
     pub const OPT: u16 = 41;
     /// Incremental zone transfer (RFC 1995).
@@ -64,6 +72,34 @@ pub mod rrtype {
 
 /// The Internet class.
 pub const CLASS_IN: u16 = 1;
+
+/// The class CHAOS, by which servers are asked about themselves.
+pub const CLASS_CH: u16 = 3;
+
+/// Options of OPT (EDNS0 Option Codes).
+pub mod option {
+    /// Which server this is (RFC 5001).
+    pub const NSID: u16 = 3;
+    /// A cookie (RFC 7873).
+    pub const COOKIE: u16 = 10;
+    /// An extended error (RFC 8914).
+    pub const EDE: u16 = 15;
+}
+
+/// Extended DNS errors (RFC 8914 §4): their codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExtendedError {
+    /// Answered from memory, since etcd is out of reach.
+    StaleAnswer = 3,
+    /// Nothing was read from etcd yet.
+    NotReady = 14,
+    /// A name is denied from memory, since etcd is out of reach.
+    StaleNxdomainAnswer = 19,
+    /// Outside of all zones here.
+    NotAuthoritative = 20,
+    /// Etcd has been out of reach for too long.
+    NoReachableAuthority = 22,
+}
 
 /// A response code (RFC 1035 §4.1.1, RFC 6891 §6.1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

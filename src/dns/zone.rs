@@ -13,6 +13,8 @@ const AFTER_NAME: usize = 5;
 pub struct Zone {
     /// Its name, in lower case with the final dot.
     pub name: String,
+    /// Its name server: the group of its nodes.
+    pub server: String,
     soa: Soa,
 }
 
@@ -45,7 +47,7 @@ impl Zones {
                 names.zone() == names.group() && zones.of(names.zone().as_bytes()).is_some();
             if !is_known && !is_inside {
                 let soa = Soa::new(names.zone(), &names.group(), ttl)?;
-                zones.0.push(Zone { name: names.zone().to_owned(), soa });
+                zones.0.push(Zone { name: names.zone().to_owned(), server: names.group(), soa });
             }
         }
         // The longest first, so that the first match is the closest.

@@ -60,6 +60,11 @@ impl<H: Host> Session<H> {
         let owned = matches!(membership, Membership::Owned(_));
         let end = self.lease.filter(|_| owned).map(|lease| lease.valid_until);
         self.client.set_not_after(end);
+        let own = match membership {
+            Membership::Owned(claimed) => Some(claimed.slot),
+            _ => None,
+        };
+        self.host.directory(|directory| directory.set_own(own));
     }
 
     pub(super) fn lose(&mut self, claimed: Claimed, why: &str) {

@@ -15,14 +15,14 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::cluster::Directory;
-use crate::dns::Responder;
+use crate::dns::{Counters, Responder};
 use signals::Signals;
-use udp::{Counters, UdpListener};
+use udp::UdpListener;
 
 /// The longest single poll. A wait without a deadline is cut into such pieces.
 const LONGEST_POLL: Duration = Duration::from_secs(3600);
@@ -76,6 +76,12 @@ impl Shared {
     pub fn lock(&self) -> MutexGuard<'_, Server> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The time as DNS counts it: seconds since 1970, modulo 2^32 (RFC 1982).
+fn unix_time() -> u32 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_secs() as u32
 }
 
 impl Server {
@@ -150,7 +156,8 @@ impl Server {
                 None => (false, [].as_slice()),
             };
             for (listener, _) in self.listeners.iter_mut().zip(sockets).filter(|(_, r)| **r) {
-                listener.answer_batch(&self.responder, &self.directory, &mut self.counters);
+                let counters = &mut self.counters;
+                listener.answer_batch(&self.responder, &self.directory, counters, unix_time());
             }
             if signalled && self.signals.take_report_request() {
                 self.log_state();

@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
 
 use crate::cluster::Directory;
-use crate::dns::{Rcode, Responder, Transport};
+use crate::dns::{Asker, Counters, Rcode, Responder, Transport, Verdict};
 
 /// Datagrams answered on one socket before the others, and etcd, get their turn again.
 const BATCH: usize = 64;
@@ -27,40 +27,6 @@ const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// How long a reply may wait for room in the kernel's send buffer before it is given up.
 const SEND_PATIENCE: Duration = Duration::from_millis(5);
-
-/// What was answered since the start.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Counters {
-    queries: u64,
-    dropped: u64,
-    by_rcode: [u64; 17],
-}
-
-impl Counters {
-    fn count(&mut self, rcode: Option<Rcode>) {
-        self.queries += 1;
-        match rcode {
-            Some(rcode) => {
-                if let Some(count) = self.by_rcode.get_mut(usize::from(rcode.value())) {
-                    *count += 1;
-                }
-            }
-            None => self.dropped += 1,
-        }
-    }
-}
-
-impl fmt::Display for Counters {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} queries, {} dropped", self.queries, self.dropped)?;
-        for (value, count) in (0u8..).zip(self.by_rcode) {
-            if count > 0 {
-                write!(f, ", {count} {}", Rcode::new(value))?;
-            }
-        }
-        Ok(())
-    }
-}
 
 /// One bound socket with its buffers.
 #[derive(Debug)]
@@ -114,6 +80,7 @@ impl UdpListener {
         responder: &Responder,
         directory: &Directory,
         counters: &mut Counters,
+        now: u32,
     ) {
         for _ in 0..BATCH {
             let (length, client) = match self.socket.recv_from(&mut self.query[..]) {
@@ -125,7 +92,12 @@ impl UdpListener {
                 }
             };
             let query = &self.query[..length];
-            let rcode = responder.answer(query, directory, Transport::Udp, &mut self.reply);
+            let asker = Asker { address: client.ip(), transport: Transport::Udp, now };
+            let verdict = responder.answer(query, asker, directory, counters, &mut self.reply);
+            let rcode = match verdict {
+                Verdict::Silent => None,
+                Verdict::Reply(rcode) => Some(rcode),
+            };
             counters.count(rcode);
             log::trace!("query from {client}: {length} octets, {}", Outcome(rcode));
             if rcode.is_some() {

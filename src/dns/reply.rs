@@ -1,0 +1,155 @@
+//! Writing a reply, record by record, within the length that the client takes.
+
+use super::query::Header;
+use super::wire::{CLASS_IN, HEADER, LONGEST_LABEL, POINTER, POINTER_TO_QUESTION, Rcode, flag};
+
+/// The section of a record, by the offset of its count in the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// What was asked for.
+    Answer = 6,
+    /// Where the zone begins.
+    Authority = 8,
+    /// What may be of use.
+    Additional = 10,
+}
+
+/// The owner of a record.
+#[derive(Clone, Copy, Debug)]
+pub enum Owner {
+    /// The question's name.
+    Question,
+    /// The name that stands at this offset of the message.
+    At(usize),
+}
+
+/// A record did not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// A reply that is being written.
+#[derive(Debug)]
+pub struct Reply<'a> {
+    octets: &'a mut Vec<u8>,
+    /// What may not be exceeded.
+    limit: usize,
+}
+
+impl<'a> Reply<'a> {
+    /// Clears the octets and writes the header, and the question if it is known.
+    pub fn start(
+        octets: &'a mut Vec<u8>,
+        limit: usize,
+        header: Header,
+        flags: u16,
+        rcode: Rcode,
+        question: Option<&[u8]>,
+    ) -> Self {
+        octets.clear();
+        let echoed = header.flags & (flag::OPCODE | flag::RD | flag::CD);
+        let flags = flag::QR | echoed | flags | u16::from(rcode.value() & 0x0f);
+        octets.extend_from_slice(&header.id.to_be_bytes());
+        octets.extend_from_slice(&flags.to_be_bytes());
+        octets.extend_from_slice(&[0, u8::from(question.is_some()), 0, 0, 0, 0, 0, 0]);
+        octets.extend_from_slice(question.unwrap_or_default());
+        Reply { octets, limit }
+    }
+
+    /// How long it is now.
+    fn length(&self) -> usize {
+        self.octets.len()
+    }
+
+    /// Appends a record whose data `write` appends; leaves everything as it was if it does not fit.
+    pub fn record(
+        &mut self,
+        section: Section,
+        owner: Owner,
+        rrtype: u16,
+        ttl: u32,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), Full> {
+        let start = self.length();
+        let pointer = match owner {
+            Owner::Question => POINTER_TO_QUESTION,
+            Owner::At(offset) => match u16::try_from(offset) {
+                Ok(offset) if offset < POINTER => POINTER | offset,
+                _ => return Err(Full),
+            },
+        };
+        self.octets.extend_from_slice(&pointer.to_be_bytes());
+        self.octets.extend_from_slice(&rrtype.to_be_bytes());
+        self.octets.extend_from_slice(&CLASS_IN.to_be_bytes());
+        self.octets.extend_from_slice(&ttl.to_be_bytes());
+        self.octets.extend_from_slice(&[0, 0]);
+        let data = self.length();
+        write(self.octets);
+        let length = u16::try_from(self.length() - data).unwrap_or(u16::MAX);
+        if self.length() > self.limit {
+            self.octets.truncate(start);
+            return Err(Full);
+        }
+        if let Some(place) = self.octets.get_mut(data - 2..data) {
+            place.copy_from_slice(&length.to_be_bytes());
+        }
+        self.count(section);
+        Ok(())
+    }
+
+    /// Appends a record that is written in full by `write`.
+    pub fn ready_record(
+        &mut self,
+        section: Section,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), Full> {
+        let start = self.length();
+        write(self.octets);
+        if self.length() > self.limit {
+            self.octets.truncate(start);
+            return Err(Full);
+        }
+        self.count(section);
+        Ok(())
+    }
+
+    fn count(&mut self, section: Section) {
+        let at = section as usize;
+        if let Some([high, low]) = self.octets.get(at..at + 2) {
+            let count = u16::from_be_bytes([*high, *low]).wrapping_add(1);
+            self.octets[at..at + 2].copy_from_slice(&count.to_be_bytes());
+        }
+    }
+
+    /// Appends an OPT record for which room was left.
+    pub fn append_opt(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(self.octets);
+        self.count(Section::Additional);
+    }
+
+    /// Takes all records back and says that there are more than fit (RFC 2181 §9).
+    pub fn truncate(&mut self, question: usize) {
+        self.octets.truncate(HEADER + question);
+        if let Some(header) = self.octets.get_mut(..HEADER) {
+            header[2] |= flag::TC.to_be_bytes()[0];
+            header[6..].fill(0);
+        }
+    }
+}
+
+/// Appends a name, uncompressed; it must have its final dot.
+pub fn push_name(name: &str, octets: &mut Vec<u8>) {
+    for label in name.split('.').filter(|label| !label.is_empty()) {
+        let length = label.len().min(LONGEST_LABEL);
+        octets.push(u8::try_from(length).unwrap_or_default());
+        octets.extend_from_slice(label.as_bytes().get(..length).unwrap_or_default());
+    }
+    octets.push(0);
+}
+
+/// Appends a text as character strings of at most 255 octets (RFC 1035 §3.3.14).
+pub fn push_text(text: &str, octets: &mut Vec<u8>) {
+    for part in text.as_bytes().chunks(255) {
+        octets.push(u8::try_from(part.len()).unwrap_or_default());
+        octets.extend_from_slice(part);
+    }
+}

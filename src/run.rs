@@ -112,13 +112,14 @@ pub fn run(options: Options) -> Result<(), Failure> {
     }
     let server = Shared::new(server);
     let read_deadline = ReadDeadline::default();
-    let agent = transport::agent(&server, tls, {
+    let (agent, addresses) = transport::agent(&server, tls, {
         let read_deadline = read_deadline.clone();
         move || read_deadline.get()
     });
     let endpoints = shuffled(&options.endpoints);
     let client = Client::new(agent, endpoints, options.etcd_timeout, read_deadline)
-        .with_credentials(credentials);
+        .with_credentials(credentials)
+        .with_on_leave(move |endpoint| addresses.demote(endpoint));
     let settings = Settings {
         keyspace: keyspace.clone(),
         when_full: if options.wait { WhenFull::Wait } else { WhenFull::Exit },

@@ -111,3 +111,20 @@ fn a_second_endpoint_stands_in_for_a_dead_first() {
     assert_eq!(node.slot(), 1);
     node.wait_for_log(&format!("etcd endpoint {} found", etcd.endpoint()));
 }
+
+#[test]
+fn an_endpoint_that_is_not_etcd_is_left_for_one_that_is() {
+    let etcd = Etcd::start();
+    let web = common::Proxy::new(&etcd.address());
+    web.police(|_| {
+        let page = "HTTP/1.1 404 Not Found\r\ncontent-length: 6\r\n\r\n<html>";
+        common::Action::Answer(page.as_bytes().to_vec())
+    });
+    let both = format!("{},{}", web.endpoint(), etcd.endpoint());
+    // Each begins with either of them.
+    let nodes: Vec<Node> = (1..=8).map(|number| Node::at(&both, number, 8, &[])).collect();
+    for node in &nodes {
+        node.slot();
+    }
+    assert!(web.count() > 0, "one of them at least began there");
+}

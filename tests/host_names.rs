@@ -136,3 +136,45 @@ fn a_name_that_moves_to_another_address_is_looked_up_again_when_the_old_one_fail
     replace(&directory, "/etc/hosts", &format!("{HUB} etcd.test\n"));
     assert_eq!(node.slot(), 1);
 }
+
+#[test]
+fn a_host_with_several_addresses_is_left_at_the_one_that_does_not_answer() {
+    if !is_private("a_host_with_several_addresses_is_left_at_the_one_that_does_not_answer") {
+        return;
+    }
+    let _network = Network::set_up();
+    let directory = Directory::new();
+    replace(&directory, "/etc/hosts", &format!("127.0.0.7 etcd.test\n{HUB} etcd.test\n"));
+    let cluster = Cluster::start_at(HUB, 1);
+    let port = cluster.members[0].address().rsplit(':').next().expect("a port").to_owned();
+    // It takes connections as a frozen process does.
+    let _mute = std::net::TcpListener::bind(format!("127.0.0.7:{port}")).expect("a port");
+    let node = node(&endpoints_named(&cluster, "etcd.test"), 1);
+    assert_eq!(node.slot(), 1);
+}
+
+#[test]
+fn without_an_address_to_publish_the_names_of_others_are_still_followed() {
+    if !is_private("without_an_address_to_publish_the_names_of_others_are_still_followed") {
+        return;
+    }
+    run("ip", &["link", "set", "lo", "up"]);
+    let etcd = common::Etcd::start();
+    let node = Node::start(&[
+        "--pattern",
+        common::PATTERN,
+        "--endpoints",
+        &etcd.endpoint(),
+        "--listen",
+        "127.0.0.1:53",
+    ]);
+    node.wait_for_log("no address to publish");
+    let server = "127.0.0.1:53".parse().expect("an address");
+    etcd.put("worker7.tf.local.", br#"{"ipv4":"10.7.7.7"}"#);
+    until(PATIENCE, "followed", || lookup(server, "worker7.tf.local."));
+    run("ip", &["link", "add", "br0", "type", "bridge"]);
+    run("ip", &["addr", "add", "10.98.0.1/24", "dev", "br0"]);
+    run("ip", &["link", "set", "br0", "up"]);
+    let line = node.wait_for_log("claimed worker1");
+    assert!(line.ends_with("10.98.0.1 port 53"), "{line}");
+}

@@ -129,11 +129,12 @@ fn a_frozen_node_loses_its_name_and_takes_another_without_a_fight() {
     frozen.signal(Signal::CONT);
     frozen.wait_for_log(&format!("{name} is in doubt: its lease ran out"));
     frozen.wait_for_log(&format!("lost {name}: its lease"));
-    // Its limit is 2 and both are taken: a node that held a name and finds none is told so as well.
-    let mut frozen = frozen;
-    assert_eq!(frozen.wait(PATIENCE).code(), Some(3), "{}", frozen.log());
-    assert!(etcd.has(&name));
+    // Its limit is 2 and both are taken: who once had a name serves on, and waits for one.
+    frozen.wait_for_log("waiting for one");
+    assert!(lookup(frozen.address(), &name).is_some());
     assert!(!heir.log().contains("lost worker"), "{}", heir.log());
+    heir.signal(Signal::TERM);
+    assert_eq!(slot_in(&frozen.wait_for_log("re-claimed")), slot);
 }
 
 #[test]
@@ -147,4 +148,18 @@ fn a_frozen_node_that_finds_its_name_free_takes_it_again() {
     node.wait_for_log("worker1.tf.local. is in doubt");
     node.wait_for_log("lost worker1.tf.local.: its lease");
     assert_eq!(slot_in(&node.wait_for_log("re-claimed")), 1);
+}
+
+#[test]
+fn a_lease_that_is_revoked_by_hand_is_replaced_at_once_however_long_it_was() {
+    let etcd = Etcd::start();
+    let node = Node::in_cluster(&etcd, 1, 9, &["--lease-ttl", "3600"]);
+    assert_eq!(node.slot(), 1);
+    let lease = etcd.lease_of("worker1.tf.local.").expect("a lease");
+    etcd.try_revoke(&lease).expect("revoked");
+    let began = std::time::Instant::now();
+    assert_eq!(slot_in(&node.wait_for_log("re-claimed")), 1);
+    println!("named again {:?} after its lease was revoked", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert_ne!(etcd.lease_of("worker1.tf.local."), Some(lease));
 }

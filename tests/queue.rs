@@ -111,3 +111,43 @@ fn a_node_that_crashes_in_a_loop_takes_one_place_and_one_name() {
     assert_eq!(slots, [1, 2, 3, 4]);
     assert_eq!(etcd.keys().len(), 4);
 }
+
+#[test]
+fn more_nodes_than_slots_that_start_together_and_wait_do_not_keep_etcd_busy() {
+    let etcd = Etcd::start();
+    let options = ["--wait", "--lease-ttl", "60"];
+    let nodes: Vec<Node> =
+        (1..=25).map(|number| Node::in_cluster(&etcd, number, 5, &options)).collect();
+    until(PATIENCE, "five named, twenty waiting", || {
+        let waiting = nodes.iter().filter(|node| node.log().contains("waiting for one")).count();
+        let named = nodes.iter().filter(|node| is_named(node)).count();
+        (named == 5 && waiting >= 20 && tickets(&etcd) == 20).then_some(())
+    });
+    let transactions = etcd.handled("Txn");
+    println!("25 nodes for 5 slots: {transactions} transactions");
+    assert!(transactions <= 25 * 4, "{transactions}");
+    let before = etcd.handled("");
+    std::thread::sleep(Duration::from_secs(2));
+    let after = etcd.handled("");
+    assert!(after - before <= 5, "who waits asks nothing: {}", after - before);
+}
+
+#[test]
+fn a_claim_that_is_carried_out_late_is_recognised_while_waiting() {
+    let etcd = Etcd::start();
+    let holder = Node::in_cluster(&etcd, 1, 1, &["--lease-ttl", "60"]);
+    holder.slot();
+    let waiting = Node::in_cluster(&etcd, 2, 1, &["--wait", "--lease-ttl", "60"]);
+    waiting.wait_for_log("waiting for one");
+    let ticket = etcd.keys().into_iter().map(|(key, _)| key).find(|key| key.contains('#'));
+    let lease = etcd.lease_of(&ticket.expect("a ticket")).expect("a lease");
+    // What the network held back: its record, on its lease.
+    let encode =
+        |text: &str| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text);
+    let record = r#"{"ipv4":"10.0.0.3","ipv6":"fd00::3","port":"53"}"#;
+    let put = serde_json::json!({
+        "key": encode("worker1.tf.local."), "value": encode(record), "lease": lease});
+    etcd.call("/v3/kv/put", &put);
+    assert_eq!(waiting.slot(), 1);
+    holder.wait_for_log("somebody else put a record there");
+}

@@ -217,28 +217,23 @@ impl Directory {
         self.known.iter().map(Known::standing).collect()
     }
 
-    /// Applies one key. An event that is older than what is known changes nothing, so that a
-    /// stream may be read again from an earlier revision.
-    pub fn apply(&mut self, entry: Entry<'_>) -> Applied {
+    /// Applies one key of a range, by its index in [`Keyspace::ranges`]. A key may lie in several,
+    /// whose streams of events are not in step, so each is told by its own. An event that is older
+    /// than what is known changes nothing: a stream may be read again from an earlier revision.
+    pub fn apply(&mut self, range: usize, entry: Entry<'_>) -> Applied {
         let Some(name) = self.keyspace.name_of(entry.key) else { return Applied::Ignored };
-        let mut result = Applied::Ignored;
-        for (index, known) in self.known.iter_mut().enumerate() {
-            let before = known.addresses(name);
-            let applied = known.apply(name, entry);
-            if applied == Applied::Ignored {
-                continue;
+        let Some(known) = self.known.get_mut(range) else { return Applied::Ignored };
+        let before = known.addresses(name);
+        let applied = known.apply(name, entry);
+        if let (true, Some(id)) = (applied != Applied::Ignored, known.id_of(name)) {
+            for address in before.into_iter().flatten() {
+                self.by_address.remove(&(address, range, id));
             }
-            result = applied;
-            if let Some(id) = known.id_of(name) {
-                for address in before.into_iter().flatten() {
-                    self.by_address.remove(&(address, index, id));
-                }
-                for address in known.addresses(name).into_iter().flatten() {
-                    self.by_address.insert((address, index, id));
-                }
+            for address in known.addresses(name).into_iter().flatten() {
+                self.by_address.insert((address, range, id));
             }
         }
-        result
+        applied
     }
 
     /// Moves on to a revision that etcd has reached.

@@ -17,16 +17,24 @@ fn delete(key: &str, mod_revision: i64) -> Entry<'_> {
     Entry { key: key.as_bytes(), value: None, mod_revision }
 }
 
+/// Tells a key to every range that it lies in, as etcd does.
+fn apply(directory: &mut Directory, entry: Entry<'_>) -> Applied {
+    let ranges = directory.keyspace().ranges().len();
+    let all = (0..ranges).map(|range| directory.apply(range, entry));
+    let mut all: Vec<Applied> = all.filter(|applied| *applied != Applied::Ignored).collect();
+    all.pop().unwrap_or(Applied::Ignored)
+}
+
 #[test]
 fn events_change_what_is_answered() {
     let mut directory = directory();
     for key in ["worker3.tf.local.", "worker4000000000.tf.local.", "ps9.tf.local.", "db.tf.local."]
     {
-        assert_eq!(directory.apply(put(key, VALUE, 7)), Applied::Changed, "{key}");
+        assert_eq!(apply(&mut directory, put(key, VALUE, 7)), Applied::Changed, "{key}");
         assert!(directory.record(key.as_bytes()).is_some());
         assert_eq!(directory.len(), 1);
         assert!(directory.records().map(|(name, _)| name).eq([key]));
-        assert_eq!(directory.apply(delete(key, 8)), Applied::Changed);
+        assert_eq!(apply(&mut directory, delete(key, 8)), Applied::Changed);
         assert!(directory.record(key.as_bytes()).is_none());
         assert!(directory.is_empty());
     }
@@ -35,10 +43,22 @@ fn events_change_what_is_answered() {
 #[test]
 fn a_key_may_belong_to_two_patterns() {
     let mut directory = directory();
-    directory.apply(put("worker12.tf.local.", VALUE, 7));
+    apply(&mut directory, put("worker12.tf.local.", VALUE, 7));
     assert_eq!(directory.len(), 2);
     assert!(directory.slots().map(|(id, _)| id.get()).eq([12]));
-    directory.apply(delete("worker12.tf.local.", 8));
+    apply(&mut directory, delete("worker12.tf.local.", 8));
+    assert!(directory.is_empty());
+}
+
+#[test]
+fn ranges_that_overlap_need_not_be_in_step() {
+    let mut directory = directory();
+    let (one, other) = (0, 3);
+    directory.apply(one, put("worker12.tf.local.", VALUE, 7));
+    directory.apply(one, delete("worker12.tf.local.", 8));
+    directory.apply(other, put("worker12.tf.local.", VALUE, 7));
+    assert!(directory.slots().next().is_none(), "the late one revives nothing");
+    directory.apply(other, delete("worker12.tf.local.", 8));
     assert!(directory.is_empty());
 }
 
@@ -46,9 +66,9 @@ fn a_key_may_belong_to_two_patterns() {
 fn an_event_seen_before_changes_nothing() {
     let mut directory = directory();
     for key in ["worker1.tf.local.", "db.tf.local."] {
-        directory.apply(put(key, VALUE, 9));
-        assert_eq!(directory.apply(put(key, "x", 9)), Applied::Ignored);
-        assert_eq!(directory.apply(delete(key, 8)), Applied::Ignored);
+        apply(&mut directory, put(key, VALUE, 9));
+        assert_eq!(apply(&mut directory, put(key, "x", 9)), Applied::Ignored);
+        assert_eq!(apply(&mut directory, delete(key, 8)), Applied::Ignored);
         assert!(directory.record(key.as_bytes()).is_some());
     }
 }
@@ -58,13 +78,13 @@ fn a_value_that_is_not_a_record_holds_its_slot_and_is_told_once() {
     let mut directory = directory();
     for key in ["worker2.tf.local.", "db.tf.local."] {
         let bad = put(key, "x", 4);
-        assert!(matches!(directory.apply(bad), Applied::Unusable(_)));
-        assert_eq!(directory.apply(bad), Applied::Ignored);
+        assert!(matches!(apply(&mut directory, bad), Applied::Unusable(_)));
+        assert_eq!(apply(&mut directory, bad), Applied::Ignored);
         assert!(directory.record(key.as_bytes()).is_none());
         assert!(directory.knows_unusable(key.as_bytes(), 4));
     }
     assert!(directory.slots().map(|(id, record)| (id.get(), record)).eq([(2, None)]));
-    assert_eq!(directory.apply(put("worker2.tf.local.", VALUE, 5)), Applied::Changed);
+    assert_eq!(apply(&mut directory, put("worker2.tf.local.", VALUE, 5)), Applied::Changed);
     assert!(directory.record(b"worker2.tf.local.").is_some());
 }
 
@@ -72,19 +92,19 @@ fn a_value_that_is_not_a_record_holds_its_slot_and_is_told_once() {
 fn keys_beside_the_names_are_ignored() {
     let mut directory = directory();
     for key in ["worker0.tf.local.", "worker1.tf.other.", "worker01.tf.local.", "w", "", "db."] {
-        assert_eq!(directory.apply(put(key, VALUE, 2)), Applied::Ignored, "{key}");
+        assert_eq!(apply(&mut directory, put(key, VALUE, 2)), Applied::Ignored, "{key}");
     }
 }
 
 #[test]
 fn standings_tell_the_ranges_apart() {
     let mut directory = directory();
-    directory.apply(put("worker3.tf.local.", VALUE, 4));
-    directory.apply(put("worker4.tf.local.", "x", 6));
-    directory.apply(put("db.tf.local.", VALUE, 5));
-    directory.apply(put("worker5.tf.other.", "", 8));
-    directory.apply(put("worker6.tf.other.", "", 9));
-    directory.apply(delete("worker6.tf.other.", 10));
+    apply(&mut directory, put("worker3.tf.local.", VALUE, 4));
+    apply(&mut directory, put("worker4.tf.local.", "x", 6));
+    apply(&mut directory, put("db.tf.local.", VALUE, 5));
+    apply(&mut directory, put("worker5.tf.other.", "", 8));
+    apply(&mut directory, put("worker6.tf.other.", "", 9));
+    apply(&mut directory, delete("worker6.tf.other.", 10));
     let (none, one) = (Standing::default(), Standing { keys: 1, newest: 5 });
     assert_eq!(directory.standings(), [Standing { keys: 3, newest: 8 }, none, one, none]);
 }
@@ -92,10 +112,10 @@ fn standings_tell_the_ranges_apart() {
 #[test]
 fn a_snapshot_replaces_everything() {
     let mut directory = directory();
-    directory.apply(put("worker1.tf.local.", VALUE, 2));
+    apply(&mut directory, put("worker1.tf.local.", VALUE, 2));
     let mut snapshot = directory.emptied();
-    snapshot.apply(put("worker2.tf.local.", VALUE, 3));
-    snapshot.apply(put("worker9.tf.local.", VALUE, 3));
+    apply(&mut snapshot, put("worker2.tf.local.", VALUE, 3));
+    apply(&mut snapshot, put("worker9.tf.local.", VALUE, 3));
     directory.mark(Freshness::Stale);
     assert_eq!(directory.freshness(), Freshness::Empty, "nothing was read yet");
     directory.replace(snapshot, 3);
@@ -113,8 +133,8 @@ fn names_above_an_existing_one_are_known() {
     let resolve = vec![Names::parse("x.y.z.", 5).expect("a name")];
     let keyspace = Keyspace { resolve, ..Keyspace::new(pattern, 5) };
     let mut directory = Directory::new(Arc::new(keyspace));
-    directory.apply(put("a.w3.tf.", VALUE, 2));
-    directory.apply(put("x.y.z.", VALUE, 2));
+    apply(&mut directory, put("a.w3.tf.", VALUE, 2));
+    apply(&mut directory, put("x.y.z.", VALUE, 2));
     let table = [
         ("w3.tf.", true),
         ("w4.tf.", false),
@@ -132,9 +152,9 @@ fn names_above_an_existing_one_are_known() {
 fn groups_and_addresses_follow_the_changes() {
     let mut directory = directory();
     let both = r#"{"ipv4":"10.0.0.1","ipv6":"fd00::1"}"#;
-    directory.apply(put("worker3.tf.local.", VALUE, 4));
-    directory.apply(put("worker2.tf.local.", both, 5));
-    directory.apply(put("db.tf.local.", VALUE, 6));
+    apply(&mut directory, put("worker3.tf.local.", VALUE, 4));
+    apply(&mut directory, put("worker2.tf.local.", both, 5));
+    apply(&mut directory, put("db.tf.local.", VALUE, 6));
     let names = |directory: &Directory, address: &str| -> Vec<String> {
         directory.names_of(address.parse().expect("an address")).collect()
     };
@@ -145,8 +165,8 @@ fn groups_and_addresses_follow_the_changes() {
     assert_eq!(group.map(|(id, _)| id.get()).collect::<Vec<_>>(), [2, 3]);
     assert!(directory.group(b"ps.tf.local.", 0).expect("a group").next().is_none());
     assert!(directory.group(b"db.tf.local.", 0).is_none());
-    directory.apply(put("worker2.tf.local.", r#"{"ipv4":"10.0.0.9"}"#, 7));
-    directory.apply(delete("worker3.tf.local.", 8));
+    apply(&mut directory, put("worker2.tf.local.", r#"{"ipv4":"10.0.0.9"}"#, 7));
+    apply(&mut directory, delete("worker3.tf.local.", 8));
     assert_eq!(names(&directory, "10.0.0.1"), all[2..]);
     assert_eq!(names(&directory, "10.0.0.9"), all[..1]);
     assert!(names(&directory, "fd00::1").is_empty());

@@ -20,12 +20,16 @@ fn filled(pattern: &str, keys: &[&str]) -> Directory {
     let keyspace = Keyspace { resolve, ..Keyspace::new(pattern, 5) };
     let mut directory = Directory::new(Arc::new(keyspace));
     let mut snapshot = directory.emptied();
-    for key in keys {
-        let value = br#"{"ipv4":"10.0.0.3","ipv6":"fd00::3"}"#;
-        snapshot.apply(Entry { key: key.as_bytes(), value: Some(value), mod_revision: 7 });
+    for range in 0..2 {
+        for key in keys {
+            let value = br#"{"ipv4":"10.0.0.3","ipv6":"fd00::3"}"#;
+            let entry = Entry { key: key.as_bytes(), value: Some(value), mod_revision: 7 };
+            snapshot.apply(range, entry);
+        }
+        let four = br#"{"ipv4":"10.0.0.4"}"#;
+        let entry = Entry { key: b"worker4.tf.local.", value: Some(four), mod_revision: 7 };
+        snapshot.apply(range, entry);
     }
-    let four = br#"{"ipv4":"10.0.0.4"}"#;
-    snapshot.apply(Entry { key: b"worker4.tf.local.", value: Some(four), mod_revision: 7 });
     directory.replace(snapshot, (1 << 32) + 42);
     directory
 }

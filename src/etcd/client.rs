@@ -1,5 +1,6 @@
 //! The endpoints, and one call to them.
 
+use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -39,6 +40,16 @@ impl ReadDeadline {
     }
 }
 
+/// Is told of an endpoint that is left because it failed.
+#[derive(Clone)]
+struct OnLeave(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl fmt::Debug for OnLeave {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnLeave(…)")
+    }
+}
+
 /// A client of one etcd cluster: its endpoints, and which of them is in use.
 #[derive(Debug)]
 pub struct Client {
@@ -51,6 +62,7 @@ pub struct Client {
     pub(super) read_deadline: ReadDeadline,
     pub(super) credentials: Option<Credentials>,
     pub(super) token: Token,
+    on_leave: Option<OnLeave>,
 }
 
 impl Client {
@@ -75,7 +87,15 @@ impl Client {
             read_deadline,
             credentials: None,
             token: Token::Unknown,
+            on_leave: None,
         }
+    }
+
+    /// Tells of each endpoint that is left because it failed, so that one that stands for several
+    /// members by its host name can stand for another of them next time.
+    #[must_use]
+    pub fn with_on_leave(self, on_leave: impl Fn(&str) + Send + Sync + 'static) -> Client {
+        Client { on_leave: Some(OnLeave(Arc::new(on_leave))), ..self }
     }
 
     /// Lets calls be made as this user.
@@ -120,6 +140,9 @@ impl Client {
 
     /// Lets the next call try the next endpoint first.
     pub(super) fn use_next(&mut self) {
+        if let Some(OnLeave(on_leave)) = &self.on_leave {
+            on_leave(self.endpoint());
+        }
         self.in_use = (self.in_use + 1) % self.endpoints.len().max(1);
     }
 

@@ -89,6 +89,7 @@ impl Error {
             self,
             Error::Unreachable { .. }
                 | Error::Untrusted { .. }
+                | Error::Malformed { .. }
                 | Error::TimedOut { .. }
                 | Error::Rejected { code: UNAVAILABLE, .. }
         )

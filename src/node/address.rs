@@ -51,6 +51,18 @@ pub fn discover(settings: &Settings, source: Option<IpAddr>) -> Result<Record, A
     select(settings, source, &interfaces)
 }
 
+/// Whether this host still has the addresses of a record, or they were given by hand. Where the
+/// system does not tell, they are taken to be here.
+pub fn is_here(record: &Record, settings: &Settings) -> bool {
+    let Ok(interfaces) = list() else { return true };
+    let has = |ip: IpAddr| interfaces.iter().any(|interface| interface.ip() == ip);
+    let ipv4 =
+        record.ipv4.is_none_or(|ip| settings.ipv4 == AddressChoice::Fixed(ip) || has(ip.into()));
+    let ipv6 =
+        record.ipv6.is_none_or(|ip| settings.ipv6 == AddressChoice::Fixed(ip) || has(ip.into()));
+    ipv4 && ipv6
+}
+
 /// Fails when `--interface` names nothing that exists here.
 ///
 /// # Errors

@@ -20,6 +20,16 @@ pub(super) struct Contact {
 }
 
 impl Contact {
+    /// Notes that something came from etcd.
+    pub(super) fn hear(&mut self) {
+        self.heard_at = Some(Instant::now());
+    }
+
+    /// Lets an error be told again that was told before.
+    pub(super) fn forget(&mut self) {
+        self.told = None;
+    }
+
     /// When the directory is too old to answer from.
     pub(super) fn expires_at(&self, max_stale: Duration) -> Option<Instant> {
         let lost = self.endpoint.is_none();
@@ -31,7 +41,7 @@ impl<H: Host> Session<H> {
     /// Notes that etcd answered, and by which endpoint.
     pub(super) fn heard<T>(&mut self, result: Result<T, Trouble>) -> Result<T, Trouble> {
         if result.is_ok() {
-            self.contact.heard_at = Some(Instant::now());
+            self.contact.hear();
             let endpoint = self.client.endpoint();
             if self.contact.endpoint.as_deref() != Some(endpoint) {
                 log::info!("etcd endpoint {endpoint} found");
@@ -42,22 +52,25 @@ impl<H: Host> Session<H> {
         result
     }
 
-    /// Notes that etcd does not answer; answers are as of now from here on.
+    /// Notes that etcd does not answer, or refuses; answers are as of now from here on.
     pub(super) fn lose_contact(&mut self, error: Error) {
+        if matches!(error, Error::WatchEnded { .. }) {
+            // It was there until now.
+            self.contact.hear();
+        }
         self.host.directory(|directory| {
             if directory.freshness() == Freshness::Synced {
                 directory.mark(Freshness::Stale);
             }
         });
-        let lost = self.contact.endpoint.take();
+        let refuses = matches!(error, Error::Rejected { .. }) && !error.is_unavailable();
+        let lost = if refuses { None } else { self.contact.endpoint.take() };
         let is_news = !self.contact.told.as_ref().is_some_and(|told| told.is_like(&error));
         let advice = advice(&error);
         match lost {
             Some(endpoint) => log::warn!("etcd endpoint {endpoint} lost: {error}{advice}"),
             None if !is_news => log::debug!("still without etcd: {error}"),
-            None if matches!(error, Error::Rejected { .. }) && !error.is_unavailable() => {
-                log::warn!("etcd refuses, trying on: {error}{advice}");
-            }
+            None if refuses => log::warn!("etcd refuses, trying on: {error}{advice}"),
             None => log::warn!("etcd is out of reach, waiting for it: {error}{advice}"),
         }
         self.contact.told = Some(error);

@@ -8,7 +8,7 @@ use super::session::Session;
 use super::sync::apply_event;
 use super::{Host, Trouble};
 use crate::cluster::Record;
-use crate::etcd::{Error, Event, EventKind, Filter, LeaseId, Watch, WatchRange, WatchReply};
+use crate::etcd::{Event, EventKind, Filter, LeaseId, Watch, WatchRange, WatchReply};
 
 impl<H: Host> Session<H> {
     /// Watches all names from where the directory stands, and in addition, if a revision is given,
@@ -28,7 +28,6 @@ impl<H: Host> Session<H> {
             ranges.push(range((keyspace.queue(), revision), Filter::NoPut));
         }
         let result = self.client.watch(&ranges).map_err(Trouble::from);
-        self.note_compaction(&result);
         self.heard(result)
     }
 
@@ -51,12 +50,11 @@ impl<H: Host> Session<H> {
             self.keep_alive(lease)?;
             return Ok(None);
         }
-        let result = watch.next(lease.renew_at).map_err(Trouble::from);
-        self.note_compaction(&result);
-        let reply = result?;
+        let reply = watch.next(lease.renew_at)?;
         // This process may have been frozen while it waited.
         self.doubt();
         if let Some(reply) = &reply {
+            self.contact.hear();
             self.apply(reply, lease)?;
         }
         Ok(reply)
@@ -64,7 +62,7 @@ impl<H: Host> Session<H> {
 
     fn apply(&mut self, reply: &WatchReply, lease: Lease) -> Result<(), Trouble> {
         for event in &reply.events {
-            apply_event(&self.host, event);
+            apply_event(&self.host, reply.range, event);
             self.watch_own_key(event, lease.id)?;
         }
         let seen = self.history.as_mut().and_then(|history| history.revisions.get_mut(reply.range));
@@ -76,18 +74,13 @@ impl<H: Host> Session<H> {
         Ok(())
     }
 
-    /// What was compacted away cannot be followed up: everything is read anew.
-    fn note_compaction<T>(&mut self, result: &Result<T, Trouble>) {
-        if let Err(Trouble::Etcd(error @ Error::Compacted { .. })) = result {
-            log::info!("{error}: reading everything anew");
-            self.history = None;
-        }
-    }
-
     fn watch_own_key(&mut self, event: &Event, lease: LeaseId) -> Result<(), Trouble> {
         let Some(slot) = self.settings.keyspace.slot_of(&event.kv.key) else { return Ok(()) };
-        let Some(claimed) = self.membership.held() else { return Ok(()) };
         let is_ours = event.kind == EventKind::Put && event.kv.lease == lease;
+        let Some(claimed) = self.membership.held() else {
+            // A claim whose reply never came was carried out after all: it is found by reading.
+            return if is_ours { Err(Trouble::NoHistory) } else { Ok(()) };
+        };
         if slot != claimed.slot {
             return if is_ours { self.give_back(slot.get(), event) } else { Ok(()) };
         }

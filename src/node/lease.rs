@@ -54,6 +54,9 @@ impl<H: Host> Session<H> {
         let key = self.settings.keyspace.key(claimed.slot);
         let result = self.client.range(&Range::new(key, None)).map_err(Trouble::from);
         let reply = self.heard(result)?;
+        if Instant::now() >= lease.valid_until {
+            return Ok(());
+        }
         match reply.kvs.first() {
             Some(kv) if kv.lease == lease.id && kv.create_revision == claimed.create_revision => {
                 let name = self.settings.keyspace.pattern.name(claimed.slot);

@@ -26,10 +26,15 @@ impl<H: Host> Session<H> {
         };
         let Some(lease) = self.lease else { return Err(Trouble::LeaseGone) };
         let record = self.find_record()?;
+        // Who once had a name serves on without one; ending would be a fault of its own.
+        let when_full = match previous {
+            Some(_) => WhenFull::Wait,
+            None => self.settings.when_full,
+        };
         let keyspace = self.settings.keyspace.clone();
         let claimant = Claimant { keyspace: &keyspace, record: &record, lease: lease.id };
         let result = match self.reclaim(claimant, previous) {
-            Ok(None) => self.queue_and_claim(claimant),
+            Ok(None) => self.queue_and_claim(claimant, when_full),
             Ok(Some(claimed)) => Ok(claimed),
             Err(trouble) => Err(trouble),
         };
@@ -38,7 +43,11 @@ impl<H: Host> Session<H> {
             Err(trouble) => {
                 // A call that failed may have been carried out: read everything, and look for it.
                 self.history = None;
-                return Err(trouble);
+                let lease_is_gone = matches!(&trouble, Trouble::Etcd(e) if e.is_not_found());
+                if lease_is_gone {
+                    self.lease = None;
+                }
+                return Err(if lease_is_gone { Trouble::LeaseGone } else { trouble });
             }
         };
         self.own(taken.claimed, record, previous);
@@ -58,21 +67,39 @@ impl<H: Host> Session<H> {
             let claims = CLAIM_TIME.saturating_mul(u32::try_from(others).unwrap_or(u32::MAX));
             self.host.sleep_until((Instant::now() + claims.max(SHORTEST_COURTESY)).min(end));
             let result = claimant.queue_length(&mut self.client).map_err(Trouble::from);
-            others = self.heard(result)?;
+            let before = std::mem::replace(&mut others, self.heard(result)?);
+            if others >= before {
+                // They wait for names, of which there are not enough.
+                break;
+            }
         }
         Ok(())
     }
 
-    /// Addresses may come and go until there is a name.
+    /// What to publish. It stays the same for as long as this host has those addresses: a claim or a
+    /// ticket that was made with it has to be known again.
     fn find_record(&mut self) -> Result<Record, Trouble> {
+        if let Some(record) = self.record.filter(|record| address::is_here(record, &self.settings))
+        {
+            return Ok(record);
+        }
         let found = address::discover(&self.settings, self.host.source_address());
         let record = match (found, self.record) {
             (Ok(record), _) => record,
             (Err(_), Some(record)) => record,
             (Err(error), None) => return Err(Trouble::NoAddress(error)),
         };
-        self.record = Some(record);
-        Ok(record)
+        let previous = self.record.replace(record);
+        match (previous, self.lease) {
+            (Some(previous), Some(lease)) if previous != record => {
+                // With the lease go the ticket and the claims of what is not this node any more.
+                let result = self.client.lease_revoke(lease.id).map_err(Trouble::from);
+                self.heard(result)?;
+                self.lease = None;
+                Err(Trouble::LeaseGone)
+            }
+            _ => Ok(record),
+        }
     }
 
     /// The slots that hold our record, as far as the directory knows.
@@ -116,24 +143,45 @@ impl<H: Host> Session<H> {
     }
 
     /// Takes tickets until one leads to a slot.
-    fn queue_and_claim(&mut self, claimant: Claimant<'_>) -> Result<Taken, Trouble> {
+    fn queue_and_claim(
+        &mut self,
+        claimant: Claimant<'_>,
+        when_full: WhenFull,
+    ) -> Result<Taken, Trouble> {
+        let mut waited = false;
         loop {
+            self.ensure_lease()?;
             let result = claimant.take_ticket(&mut self.client).map_err(Trouble::from);
             let ticket = self.heard(result)?;
             self.catch_up_with(&ticket);
             let slot = match ticket.place {
                 Place::Slot(slot) => Some(slot),
-                Place::Full if self.settings.when_full == WhenFull::Exit => {
-                    return Err(Trouble::NoFreeSlot);
+                Place::Full if when_full == WhenFull::Exit => {
+                    return Err(match self.is_current(&ticket) {
+                        true => Trouble::NoFreeSlot,
+                        // One of those that came since may be a claim of ours.
+                        false => Trouble::NoHistory,
+                    });
                 }
-                Place::Full | Place::Behind => self.wait_in_queue(claimant)?,
+                Place::Full | Place::Behind => {
+                    waited = true;
+                    self.wait_in_queue(claimant, &ticket, when_full)?
+                }
             };
             let Some(slot) = slot else { continue };
             let result = claimant.claim(&mut self.client, slot).map_err(Trouble::from);
             if let Some(taken) = self.heard(result)? {
-                return Ok(taken);
+                // Who waited knows that the others wait as well, rather than start.
+                let queue_length = if waited { 0 } else { taken.queue_length };
+                return Ok(Taken { queue_length, ..taken });
             }
         }
+    }
+
+    /// Whether the directory knows every slot that was taken when the ticket was.
+    pub(super) fn is_current(&self, ticket: &Ticket) -> bool {
+        let seen = self.history.as_ref().and_then(|history| history.revisions.first());
+        seen.is_some_and(|seen| *seen >= ticket.slots.newest)
     }
 
     /// If no slot changed between the full sync and the ticket, the directory stands where the
@@ -151,20 +199,32 @@ impl<H: Host> Session<H> {
         let name = self.settings.keyspace.pattern.name(claimed.slot);
         let limit = self.settings.keyspace.limit;
         let verb = if previous.is_some() { "re-claimed" } else { "claimed" };
-        self.turn(Membership::Owned(claimed));
+        self.contact.forget();
+        let is_late = self.lease.is_none_or(|lease| Instant::now() >= lease.valid_until);
+        self.turn(match is_late {
+            true => Membership::Doubtful(claimed),
+            false => Membership::Owned(claimed),
+        });
         // The watch will tell it too, but whoever reads the log may ask for the name at once.
         let key = self.settings.keyspace.key(claimed.slot);
         let value = record.to_json();
         self.host.directory(|directory| {
-            directory.apply(Entry {
-                key: &key,
-                value: Some(value.as_bytes()),
-                mod_revision: claimed.mod_revision,
-            })
+            directory.apply(
+                0,
+                Entry {
+                    key: &key,
+                    value: Some(value.as_bytes()),
+                    mod_revision: claimed.mod_revision,
+                },
+            )
         });
         let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
         if let Some(seen) = seen.filter(|seen| **seen + 1 == claimed.mod_revision) {
             *seen = claimed.mod_revision;
+        }
+        if is_late {
+            log::warn!("{name} is in doubt: the reply to its claim came after its lease ran out");
+            return;
         }
         log::info!("{verb} {name} (slot {} of {limit}): {record}", claimed.slot);
     }

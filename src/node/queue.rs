@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::claim::{Claimant, Place, place};
+use super::claim::{Claimant, Place, Ticket, place};
 use super::session::Session;
 use super::{Host, Trouble, WhenFull};
 use crate::cluster::SlotId;
@@ -15,23 +15,35 @@ impl<H: Host> Session<H> {
     pub(super) fn wait_in_queue(
         &mut self,
         claimant: Claimant<'_>,
+        place_taken: &Ticket,
+        when_full: WhenFull,
     ) -> Result<Option<SlotId>, Trouble> {
         let result = claimant.look_at_queue(&mut self.client).map_err(Trouble::from);
         let queue = self.heard(result)?;
         let Some(ahead) = queue.ahead else { return Ok(None) };
         let mut ahead: HashSet<Vec<u8>> = ahead.into_iter().collect();
+        // A ticket that was put late, by a node that has a name already, is nobody's.
+        self.host.directory(|directory| {
+            for record in directory.slots().filter_map(|(_, record)| record) {
+                ahead.remove(&claimant.keyspace.ticket(record));
+            }
+        });
         let ticket = claimant.keyspace.ticket(claimant.record);
         let mut watch = self.open_watch(Some(queue.revision))?;
         let names = claimant.keyspace.ranges().len();
         let mut told = false;
         let mut left = queue.revision;
         loop {
-            match self.free_slot(claimant, ahead.len()) {
+            let place = match self.is_current(place_taken) {
+                true => self.free_slot(claimant, ahead.len()),
+                false => Place::Behind,
+            };
+            match place {
                 Place::Slot(slot) => return Ok(Some(slot)),
-                Place::Full if self.settings.when_full == WhenFull::Exit => {
+                Place::Full if when_full == WhenFull::Exit => {
                     return Err(Trouble::NoFreeSlot);
                 }
-                _ if told => {}
+                _ if told || !self.is_current(place_taken) => {}
                 _ => {
                     let pattern = &claimant.keyspace.pattern;
                     let count = ahead.len();
@@ -40,6 +52,7 @@ impl<H: Host> Session<H> {
                 }
             }
             if watch.endpoint() != self.client.endpoint() {
+                self.sync()?;
                 watch = self.open_watch(Some(left))?;
             }
             let Some(reply) = self.follow_once(&mut watch)? else { continue };

@@ -63,9 +63,14 @@ impl<H: Host> Session<H> {
                     self.release();
                     return End::NoFreeSlot;
                 }
-                Trouble::LeaseGone | Trouble::NoHistory => {}
-                Trouble::NoAddress(error) => self.tell_address(error.to_string()),
-                Trouble::Etcd(error) if error.is_out_of_range() => {
+                Trouble::LeaseGone => {}
+                Trouble::NoHistory => self.history = None,
+                Trouble::NoAddress(error) => {
+                    // Nothing was followed meanwhile.
+                    self.history = None;
+                    self.tell_address(error.to_string());
+                }
+                Trouble::Etcd(error) if error.is_out_of_range() || error.is_compacted() => {
                     log::info!("{error}: reading everything anew");
                     self.history = None;
                 }
@@ -87,7 +92,11 @@ impl<H: Host> Session<H> {
             // An endpoint that failed a call does not deserve its watch either.
             let mut current = match watch.take() {
                 Some(watch) if watch.endpoint() == self.client.endpoint() => watch,
-                _ => self.open_watch(None)?,
+                Some(_) => {
+                    self.sync()?;
+                    self.open_watch(None)?
+                }
+                None => self.open_watch(None)?,
             };
             self.follow(&mut current)?;
             watch = Some(current);

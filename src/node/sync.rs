@@ -44,7 +44,7 @@ impl<H: Host> Session<H> {
                     self.history = Some(known);
                     return Ok(());
                 }
-                Ok(Continuity::Broken(why)) => log::warn!("{why}: reading everything anew"),
+                Ok(Continuity::Broken(why)) => log::info!("{why}: reading everything anew"),
                 Err(trouble) => {
                     self.history = Some(known);
                     return Err(trouble);
@@ -90,7 +90,7 @@ impl<H: Host> Session<H> {
                 newest: reply.kvs.first().map_or(0, |kv| kv.mod_revision),
             };
             if there != standing {
-                let why = format!("etcd's history up to revision {revision} is another one");
+                let why = format!("etcd's history up to revision {revision} is not what was seen");
                 return Ok(Continuity::Broken(why));
             }
         }
@@ -129,7 +129,7 @@ fn full_sync(client: &mut Client, host: &impl Host) -> Result<History, Trouble> 
     let (mut snapshot, ranges) =
         host.directory(|directory| (directory.emptied(), directory.keyspace().ranges()));
     let mut history = History::default();
-    for range in &ranges {
+    for (index, range) in ranges.iter().enumerate() {
         // All pages are read at the revision of the first.
         let revision = history.latest();
         let mut request = Range { limit: PAGE, revision, ..range_of(range) };
@@ -140,7 +140,7 @@ fn full_sync(client: &mut Client, host: &impl Host) -> Result<History, Trouble> 
                 history.cluster_id = reply.header.cluster_id;
             }
             for kv in &reply.kvs {
-                let applied = snapshot.apply(entry(kv, EventKind::Put));
+                let applied = snapshot.apply(index, entry(kv, EventKind::Put));
                 let told = |d: &mut Directory| d.knows_unusable(&kv.key, kv.mod_revision);
                 if !host.directory(told) {
                     tell(kv, &applied);
@@ -162,9 +162,10 @@ fn full_sync(client: &mut Client, host: &impl Host) -> Result<History, Trouble> 
     Ok(history)
 }
 
-/// Applies one event of the watch.
-pub(super) fn apply_event(host: &impl Host, event: &Event) {
-    let applied = host.directory(|directory| directory.apply(entry(&event.kv, event.kind)));
+/// Applies one event of a range.
+pub(super) fn apply_event(host: &impl Host, range: usize, event: &Event) {
+    let entry = entry(&event.kv, event.kind);
+    let applied = host.directory(|directory| directory.apply(range, entry));
     tell(&event.kv, &applied);
 }
 

@@ -50,6 +50,22 @@ impl Endpoints {
         self.lookups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The endpoint of this URL failed: if its host has several addresses, another one is next, and
+    /// connections to this one are not used again.
+    pub fn demote(&self, url: &str) {
+        let Ok(uri) = url.parse::<Uri>() else { return };
+        if let Some(lookup) = self.lookups().get_mut(uri.host().unwrap_or_default())
+            && lookup.addresses.len() > 1
+        {
+            lookup.addresses.rotate_left(1);
+        }
+    }
+
+    /// Whether a connection to this address of a host may be used again.
+    pub(super) fn prefers(&self, host: &str, address: IpAddr) -> bool {
+        self.lookups().get(host).is_none_or(|lookup| lookup.addresses.first() == Some(&address))
+    }
+
     /// None of the addresses of this endpoint could be connected to: look the name up again.
     pub(super) fn mark_failed(&self, uri: &Uri) {
         let host = uri.host().unwrap_or_default();
@@ -71,13 +87,19 @@ impl Endpoints {
         let now = Instant::now();
         let known = self.lookups().get(host).cloned();
         let is_current =
-            |known: &Lookup| !known.failed || now.duration_since(known.at) < LOOKUP_INTERVAL;
-        if let Some(known) = known.filter(is_current) {
-            return Ok(known.addresses);
+            |known: &&Lookup| !known.failed || now.duration_since(known.at) < LOOKUP_INTERVAL;
+        if let Some(known) = known.as_ref().filter(is_current) {
+            return Ok(known.addresses.clone());
         }
-        let addresses = match literal(host) {
-            Some(addresses) => addresses,
-            None => stub::look_up(&self.server, host, deadline)?,
+        let found = match literal(host) {
+            Some(addresses) => Ok(addresses),
+            None => stub::look_up(&self.server, host, deadline),
+        };
+        let addresses = match (found, known) {
+            (Ok(addresses), _) => addresses,
+            // The name server may be gone as well, and etcd be back at the old address.
+            (Err(_), Some(known)) => known.addresses,
+            (Err(error), None) => return Err(error),
         };
         let lookup = Lookup { at: now, addresses: addresses.clone(), failed: false };
         self.lookups().insert(host.to_owned(), lookup);

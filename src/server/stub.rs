@@ -29,6 +29,9 @@ const MOST_NAME_SERVERS: usize = 3;
 const ROUNDS: u32 = 2;
 const LONGEST_TRY: Duration = Duration::from_secs(1);
 
+/// The longest look-up where nobody says how long it may take.
+const LONGEST_LOOKUP: Duration = Duration::from_secs(4);
+
 /// The longest reply over UDP to a query without EDNS (RFC 1035 §4.2.1), and some more.
 const LONGEST_REPLY: usize = 1500;
 
@@ -64,9 +67,10 @@ pub(super) fn look_up(
     let share = deadline
         .map_or(LONGEST_TRY, |at| at.saturating_duration_since(Instant::now()) / tries.max(1));
     let share = share.min(LONGEST_TRY);
+    let end = deadline.unwrap_or_else(|| Instant::now() + LONGEST_LOOKUP);
     let mut failure = io::Error::other(format!("{host}: no server in {RESOLV_CONF} knows it"));
     for name in configuration.candidates(host) {
-        match ask_servers(server, &configuration.servers, &name, share) {
+        match ask_servers(server, &configuration.servers, &name, share, end) {
             Ok(addresses) if addresses.is_empty() => {}
             Ok(addresses) => return Ok(addresses),
             Err(error) => failure = error,
@@ -148,10 +152,15 @@ fn ask_servers(
     servers: &[SocketAddr],
     name: &str,
     share: Duration,
+    end: Instant,
 ) -> io::Result<Vec<IpAddr>> {
     let mut failure = io::Error::from(ErrorKind::TimedOut);
     for address in servers.iter().cycle().take(servers.len() * ROUNDS as usize) {
-        match ask(server, *address, name, Instant::now() + share) {
+        let now = Instant::now();
+        if now >= end {
+            break;
+        }
+        match ask(server, *address, name, (now + share).min(end)) {
             Ok(addresses) => return Ok(addresses),
             Err(error) if server.lock().is_stopping() => return Err(error),
             Err(error) => {
@@ -185,6 +194,7 @@ fn ask(
         open.insert(id);
     }
     let mut addresses = Vec::new();
+    let mut failure = None;
     let mut buffer = [0; LONGEST_REPLY];
     while !open.is_empty() {
         match socket.recv(&mut buffer) {
@@ -193,7 +203,10 @@ fn ask(
                 if let Some((id, found)) = read_reply(reply, name)
                     && open.remove(&id)
                 {
-                    addresses.extend(found?);
+                    match found {
+                        Ok(found) => addresses.extend(found),
+                        Err(error) => failure = Some(error),
+                    }
                 }
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -211,7 +224,11 @@ fn ask(
         }
     }
     addresses.sort_by_key(IpAddr::is_ipv6);
-    Ok(addresses)
+    match failure {
+        // One family is better than none here as well.
+        Some(error) if addresses.is_empty() => Err(error),
+        _ => Ok(addresses),
+    }
 }
 
 fn query(id: u16, name: &str, rrtype: TYPE) -> io::Result<Vec<u8>> {

@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -29,13 +29,13 @@ const KEEP_ALIVE_PROBES: u32 = 3;
 /// Idle connections older than this are not used again: longer than any interval of keep-alives.
 const LONGEST_IDLE: Duration = Duration::from_secs(3600);
 
-/// An agent whose every wait answers DNS. `tls` is needed for `https://`. `read_deadline` says until when a read may wait, beside
+/// An agent whose every wait answers DNS, and what it knows of the endpoints' addresses. `tls` is needed for `https://`. `read_deadline` says until when a read may wait, beside
 /// ureq's own time-outs; past it the read returns [`ErrorKind::WouldBlock`] and can be repeated.
 pub fn agent(
     server: &Shared,
     tls: Option<TlsConfig>,
     read_deadline: impl Fn() -> Option<Instant> + Send + Sync + 'static,
-) -> ureq::Agent {
+) -> (ureq::Agent, Endpoints) {
     let builder = ureq::Agent::config_builder();
     let builder = match tls {
         Some(tls) => builder.tls_config(tls),
@@ -57,7 +57,8 @@ pub fn agent(
         endpoints: endpoints.clone(),
         read_deadline: ReadDeadline(std::sync::Arc::new(read_deadline)),
     };
-    ureq::Agent::with_parts(config, connector.chain(RustlsConnector::default()), endpoints)
+    let connector = connector.chain(RustlsConnector::default());
+    (ureq::Agent::with_parts(config, connector, endpoints.clone()), endpoints)
 }
 
 #[derive(Clone)]
@@ -101,6 +102,9 @@ impl Connector<()> for WaitingConnector {
                     }
                     return Ok(Some(WaitingTransport {
                         stream,
+                        host: details.uri.host().unwrap_or_default().to_owned(),
+                        peer: address.ip(),
+                        endpoints: self.endpoints.clone(),
                         buffers: LazyBuffers::new(BUFFER, BUFFER),
                         server: self.server.clone(),
                         read_deadline: self.read_deadline.clone(),
@@ -173,6 +177,9 @@ fn wait(
 /// A connection to etcd.
 struct WaitingTransport {
     stream: TcpStream,
+    host: String,
+    peer: IpAddr,
+    endpoints: Endpoints,
     buffers: LazyBuffers,
     server: Shared,
     read_deadline: ReadDeadline,
@@ -242,6 +249,7 @@ impl Transport for WaitingTransport {
     /// A connection that has something to read between two requests is closed or out of step.
     fn is_open(&mut self) -> bool {
         let mut octet = [0];
-        matches!(self.stream.peek(&mut octet), Err(error) if error.kind() == ErrorKind::WouldBlock)
+        self.endpoints.prefers(&self.host, self.peer)
+            && matches!(self.stream.peek(&mut octet), Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 }

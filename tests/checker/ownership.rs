@@ -33,6 +33,9 @@ pub fn check(logs: &[String], deaths: &[Vec<i64>], tampered: &[(String, i64)], e
         all.extend(ownerships(node, log, deaths, end));
     }
     let mut found = Found { ownerships: all.len(), ..Found::default() };
+    for ownership in all.iter().filter(|ownership| ownership.to < ownership.from) {
+        found.overlaps.push(format!("{ownership:?} began after its lease had run out"));
+    }
     let mut by_name: BTreeMap<&str, Vec<&Ownership>> = BTreeMap::new();
     for ownership in &all {
         by_name.entry(&ownership.name).or_default().push(ownership);

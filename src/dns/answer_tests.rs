@@ -330,3 +330,253 @@ fn no_packet_is_answered_wrongly() {
     }
     assert!(answered > 10_000 && silent > 10_000, "{answered} {silent}");
 }
+
+/// Three nodes, the third without a port, and one more pattern.
+fn cluster() -> Directory {
+    let pattern = Pattern::parse("worker{{.ID}}.tf.local.", 5).expect("a good pattern");
+    let resolve = vec![Names::parse("{{.ID}}.n.", 5).expect("a pattern")];
+    let keyspace = Keyspace { resolve, ..Keyspace::new(pattern, 5) };
+    let mut directory = Directory::new(Arc::new(keyspace));
+    let mut snapshot = directory.emptied();
+    let nodes = [
+        (0, "worker1.tf.local.", r#"{"ipv4":"10.0.0.1","ipv6":"fd00::1","port":"53"}"#),
+        (0, "worker2.tf.local.", r#"{"ipv4":"10.0.0.2","port":"1053"}"#),
+        (0, "worker4.tf.local.", r#"{"ipv4":"10.0.0.2","ipv6":"fd00::4"}"#),
+        (1, "7.n.", r#"{"ipv6":"fd00::7","port":"53"}"#),
+    ];
+    for (range, key, value) in nodes {
+        let value = Some(value.as_bytes());
+        snapshot.apply(range, Entry { key: key.as_bytes(), value, mod_revision: 7 });
+    }
+    directory.replace(snapshot, 42);
+    directory.set_own(crate::cluster::SlotId::new(2));
+    directory
+}
+
+/// A record in short.
+fn shown(record: &simple_dns::ResourceRecord<'_>) -> String {
+    match &record.rdata {
+        RData::A(a) => std::net::Ipv4Addr::from(a.address).to_string(),
+        RData::AAAA(a) => std::net::Ipv6Addr::from(a.address).to_string(),
+        RData::SRV(srv) => format!("{} {}:{}", srv.priority + srv.weight, srv.target, srv.port),
+        RData::PTR(ptr) => format!("PTR {}", ptr.0),
+        RData::NS(ns) => format!("NS {}", ns.0),
+        RData::SOA(soa) => format!("SOA {}", soa.serial),
+        RData::HINFO(hinfo) => format!("HINFO {}", hinfo.cpu),
+        other => format!("{other:?}"),
+    }
+}
+
+/// Name, type; response code, answers, authority, additional.
+type Row<'a> = (&'a str, u16, u8, &'a [&'a str], &'a [&'a str], &'a [&'a str]);
+
+#[test]
+fn each_row_of_the_table_of_answers() {
+    let directory = cluster();
+    let six = format!("4.{}d.f.ip6.arpa.", "0.".repeat(29));
+    let six = six.as_str();
+    let table: [Row<'_>; 27] = [
+        ("worker1.tf.local.", rrtype::A, 0, &["10.0.0.1"], &[], &[]),
+        ("worker1.tf.local.", rrtype::AAAA, 0, &["fd00::1"], &[], &[]),
+        ("worker2.tf.local.", rrtype::AAAA, 0, &[], &["SOA 42"], &[]),
+        (
+            "worker1.tf.local.",
+            rrtype::SRV,
+            0,
+            &["0 worker1.tf.local:53"],
+            &[],
+            &["10.0.0.1", "fd00::1"],
+        ),
+        ("worker4.tf.local.", rrtype::SRV, 0, &[], &["SOA 42"], &[]),
+        ("worker3.tf.local.", rrtype::SRV, 3, &[], &["SOA 42"], &[]),
+        ("worker.tf.local.", rrtype::A, 0, &["10.0.0.1", "10.0.0.2", "10.0.0.2"], &[], &[]),
+        ("Worker.TF.local.", rrtype::AAAA, 0, &["fd00::1", "fd00::4"], &[], &[]),
+        (
+            "worker.tf.local.",
+            rrtype::SRV,
+            0,
+            &["0 worker1.tf.local:53", "0 worker2.tf.local:1053"],
+            &[],
+            &["10.0.0.1", "fd00::1", "10.0.0.2"],
+        ),
+        ("worker.tf.local.", 16, 0, &[], &["SOA 42"], &[]),
+        ("tf.local.", rrtype::SOA, 0, &["SOA 42"], &[], &[]),
+        ("tf.local.", rrtype::NS, 0, &["NS worker.tf.local"], &[], &[]),
+        ("tf.local.", rrtype::A, 0, &[], &["SOA 42"], &[]),
+        ("worker1.tf.local.", rrtype::NS, 0, &[], &["SOA 42"], &[]),
+        // A pattern that is all number: its group is the zone itself.
+        ("n.", rrtype::AAAA, 0, &["fd00::7"], &[], &[]),
+        ("n.", rrtype::A, 0, &[], &["SOA 42"], &[]),
+        ("n.", rrtype::NS, 0, &["NS n"], &[], &[]),
+        ("7.n.", rrtype::SRV, 0, &["0 7.n:53"], &[], &["fd00::7"]),
+        ("1.0.0.10.in-addr.arpa.", rrtype::PTR, 0, &["PTR worker1.tf.local"], &[], &[]),
+        (
+            "2.0.0.10.IN-ADDR.arpa.",
+            rrtype::PTR,
+            0,
+            &["PTR worker2.tf.local", "PTR worker4.tf.local"],
+            &[],
+            &[],
+        ),
+        (six, rrtype::PTR, 0, &["PTR worker4.tf.local"], &[], &[]),
+        ("1.0.0.10.in-addr.arpa.", rrtype::A, 0, &[], &[], &[]),
+        ("9.0.0.10.in-addr.arpa.", rrtype::PTR, 5, &[], &[], &[]),
+        ("0.0.10.in-addr.arpa.", rrtype::PTR, 5, &[], &[], &[]),
+        ("worker1.tf.local.", rrtype::ANY, 0, &["HINFO RFC8482"], &[], &[]),
+        ("worker.tf.local.", rrtype::ANY, 0, &["HINFO RFC8482"], &[], &[]),
+        ("1.0.0.10.in-addr.arpa.", rrtype::ANY, 0, &["HINFO RFC8482"], &[], &[]),
+    ];
+    for (name, qtype, rcode, answers, authority, additional) in table {
+        for transport in [Transport::Udp, Transport::Tcp] {
+            let bytes = reply_over(transport, &ask(name, qtype), &directory).expect("a reply");
+            assert_eq!(bytes[3] & 0x0f, rcode, "{name} {qtype}");
+            let reply = Packet::parse(&bytes).expect("well formed");
+            let texts = |section: &[simple_dns::ResourceRecord<'_>]| -> Vec<String> {
+                section.iter().map(shown).collect()
+            };
+            assert_eq!(texts(&reply.answers), answers, "{name} {qtype}");
+            assert_eq!(texts(&reply.name_servers), authority, "{name} {qtype}");
+            assert_eq!(texts(&reply.additional_records), additional, "{name} {qtype}");
+            let is_ours = rcode != 5;
+            assert_eq!(bytes[2] & 0x04 != 0, is_ours, "{name} {qtype}: authoritative");
+        }
+    }
+}
+
+#[test]
+fn a_group_begins_with_another_node_each_time() {
+    let directory = cluster();
+    let responder = Responder::new(directory.keyspace(), TTL).expect("a zone");
+    let mut counters = Counters::default();
+    let asker = Asker { address: [192, 0, 2, 1].into(), transport: Transport::Udp, now: 0 };
+    let mut firsts = Vec::new();
+    for _ in 0..8 {
+        let mut reply = Vec::new();
+        let query = ask("worker.tf.local.", rrtype::AAAA);
+        responder.answer(&query, asker, &directory, &counters, &mut reply);
+        counters.count(Some(Rcode::NOERROR));
+        let packet = Packet::parse(&reply).expect("well formed");
+        assert_eq!(packet.answers.len(), 2);
+        firsts.push(shown(&packet.answers[0]));
+    }
+    firsts.sort_unstable();
+    firsts.dedup();
+    assert_eq!(firsts, ["fd00::1", "fd00::4"]);
+}
+
+#[test]
+fn what_is_larger_than_the_client_takes_is_truncated_exactly_then() {
+    let pattern = Pattern::parse("w{{.ID}}.n.", 5000).expect("a good pattern");
+    let empty = Directory::new(Arc::new(Keyspace::new(pattern, 5000)));
+    let filled = |count: usize| {
+        let mut snapshot = empty.emptied();
+        for number in 1..=count {
+            let value = format!(r#"{{"ipv4":"10.0.{}.{}"}}"#, number / 250, number % 250);
+            let key = format!("w{number}.n.");
+            let value = Some(value.as_bytes());
+            snapshot.apply(0, Entry { key: key.as_bytes(), value, mod_revision: 7 });
+        }
+        let mut directory = empty.clone();
+        directory.replace(snapshot, 42);
+        directory
+    };
+    // Header and question of 20 octets, each answer 16.
+    let header = ask("w.n.", rrtype::A).len();
+    let edns = |payload: u16| {
+        let [high, low] = payload.to_be_bytes();
+        query(0, "w.n.", rrtype::A, CLASS_IN, &[&[0, 0, 41, high, low, 0, 0, 0, 0, 0, 0]])
+    };
+    let table = [
+        (Transport::Udp, ask("w.n.", rrtype::A), (512 - header) / 16),
+        (Transport::Udp, edns(100), (512 - 11 - header) / 16),
+        (Transport::Udp, edns(1000), (1000 - 11 - header) / 16),
+        (Transport::Udp, edns(4096), (1232 - 11 - header) / 16),
+        (Transport::Tcp, ask("w.n.", rrtype::A), (65_535 - header) / 16),
+    ];
+    for (transport, query, most) in table {
+        for (number, truncated) in [(most, false), (most + 1, true)] {
+            let bytes = reply_over(transport, &query, &filled(number)).expect("a reply");
+            assert_eq!(bytes[2] & 0x02 != 0, truncated, "{transport:?}, {number} nodes");
+            let answers = u16::from_be_bytes([bytes[6], bytes[7]]);
+            assert_eq!(usize::from(answers), if truncated { 0 } else { number });
+            assert!(Packet::parse(&bytes).is_ok());
+        }
+    }
+}
+
+#[test]
+fn the_server_tells_of_itself_in_the_class_chaos() {
+    let directory = cluster();
+    let texts = |name: &str, directory: &Directory| -> (u8, Vec<String>) {
+        let bytes = reply_to(&query(0, name, 16, CLASS_CH, &[]), directory).expect("a reply");
+        let reply = Packet::parse(&bytes).expect("well formed");
+        let texts = reply.answers.iter().map(|record| {
+            assert_eq!((record.class, record.ttl), (CLASS::CH, 0));
+            let RData::TXT(text) = &record.rdata else { panic!("{record:?}") };
+            text.clone().try_into().expect("text")
+        });
+        (bytes[3] & 0x0f, texts.collect())
+    };
+    let version = concat!("idetcd ", env!("CARGO_PKG_VERSION"));
+    let table: [(&str, &[&str]); 7] = [
+        ("version.bind.", &[version]),
+        ("VERSION.server.", &[version]),
+        ("hostname.bind.", &["worker2.tf.local."]),
+        ("id.server.", &["worker2.tf.local."]),
+        ("revision.bind.", &["revision 42"]),
+        ("etcd.bind.", &["etcd in sync"]),
+        ("slots.bind.", &["slots 3"]),
+    ];
+    for (name, wanted) in table {
+        assert_eq!(texts(name, &directory), (0, wanted.iter().map(|t| t.to_string()).collect()));
+    }
+    assert_eq!(texts("stats.bind.", &directory).1.len(), 4);
+    assert_eq!(texts("id.server.", &directory.emptied()), (0, Vec::new()));
+    assert_eq!(texts("authors.bind.", &directory).0, 5);
+    let other = query(0, "version.bind.", rrtype::A, CLASS_CH, &[]);
+    assert_eq!(reply_to(&other, &directory).expect("a reply")[7], 0);
+}
+
+/// The options of the reply's OPT, by code.
+fn options(reply: &[u8]) -> Vec<(u16, Vec<u8>)> {
+    let packet = Packet::parse(reply).expect("well formed");
+    let opt = packet.opt().expect("an OPT");
+    opt.opt_codes.iter().map(|option| (option.code, option.data.to_vec())).collect()
+}
+
+fn with_option(name: &str, code: u16, data: &[u8]) -> Vec<u8> {
+    let mut opt =
+        vec![0, 0, 41, 0x10, 0, 0, 0, 0, 0, 0, u8::try_from(data.len() + 4).expect("short")];
+    opt.extend(code.to_be_bytes());
+    opt.extend([0, u8::try_from(data.len()).expect("short")]);
+    opt.extend(data);
+    query(0, name, rrtype::A, CLASS_IN, &[&opt])
+}
+
+#[test]
+fn options_are_answered_where_they_are_asked_for() {
+    let mut directory = cluster();
+    let name = "worker1.tf.local.";
+    let reply = reply_to(&with_option(name, option::NSID, &[]), &directory).expect("a reply");
+    assert_eq!(options(&reply), [(option::NSID, b"worker2.tf.local.".to_vec())]);
+    let reply = reply_to(&with_option(name, option::COOKIE, &[7; 8]), &directory);
+    let found = options(&reply.expect("a reply"));
+    assert!(found.len() == 1 && found[0].0 == option::COOKIE && found[0].1.len() == 24);
+    assert_eq!(found[0].1[..8], [7; 8]);
+    for length in [0, 7, 9, 15, 41] {
+        let query = with_option(name, option::COOKIE, &vec![7; length]);
+        assert_eq!(reply_to(&query, &directory).expect("a reply")[3] & 0x0f, 1, "{length}");
+    }
+    let plain = |name: &str, directory: &Directory| {
+        options(&reply_to(&query(0, name, 1, 1, &[OPT]), directory).expect("a reply"))
+    };
+    let error = |error: ExtendedError| vec![(option::EDE, (error as u16).to_be_bytes().to_vec())];
+    assert_eq!(plain(name, &directory), []);
+    assert_eq!(plain("example.com.", &directory), error(ExtendedError::NotAuthoritative));
+    assert_eq!(plain(name, &directory.emptied()), error(ExtendedError::NotReady));
+    directory.mark(Freshness::Stale);
+    assert_eq!(plain(name, &directory), error(ExtendedError::StaleAnswer));
+    assert_eq!(plain("worker3.tf.local.", &directory), error(ExtendedError::StaleNxdomainAnswer));
+    directory.mark(Freshness::Expired);
+    assert_eq!(plain(name, &directory), error(ExtendedError::NoReachableAuthority));
+}

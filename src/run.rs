@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,7 +17,7 @@ use crate::node::{Host, Settings, WhenFull};
 use crate::options::{Access, Endpoint, Listen, Options, Password, User};
 use crate::server::tls::{self, TlsError};
 use crate::server::udp::UdpListener;
-use crate::server::{Server, Shared, transport};
+use crate::server::{Server, Shared, tcp, transport};
 
 /// Why the program ended other than by request.
 #[derive(Debug)]
@@ -101,12 +101,13 @@ pub fn run(options: Options) -> Result<(), Failure> {
     }
     let credentials = options.access.user.as_ref().map(credentials).transpose()?;
     let tls = tls_config(&options.access, &options.endpoints)?;
-    let listeners = listen(&options.listen)?;
+    let (listeners, acceptors) = listen(&options.listen)?;
     let first = listeners.first().ok_or(Failure::NoSocket)?.address();
     let keyspace = Arc::new(options.keyspace);
     let responder = Responder::new(&keyspace, options.ttl).map_err(Failure::Zone)?;
     let directory = Directory::new(keyspace.clone());
-    let server = Server::new(listeners, responder, directory).map_err(Failure::Signals)?;
+    let server =
+        Server::new(listeners, acceptors, responder, directory).map_err(Failure::Signals)?;
     for address in server.addresses() {
         log::info!("listening on {address}");
     }
@@ -175,18 +176,36 @@ fn tls_config(
     tls::config(access.cacert.as_deref(), certificate).map(Some).map_err(Failure::Tls)
 }
 
-fn listen(wanted: &[Listen]) -> Result<Vec<UdpListener>, Failure> {
-    let mut listeners = Vec::new();
+/// How often another port is tried, where the system chose one for UDP that is taken for TCP.
+const PORT_TRIES: usize = 16;
+
+fn listen(wanted: &[Listen]) -> Result<(Vec<UdpListener>, Vec<TcpListener>), Failure> {
+    let (mut listeners, mut acceptors) = (Vec::new(), Vec::new());
     for listen in wanted {
-        match UdpListener::bind(listen.address) {
-            Ok(listener) => listeners.push(listener),
+        match listen_on_both(listen.address) {
+            Ok((udp, tcp)) => {
+                listeners.push(udp);
+                acceptors.push(tcp);
+            }
             Err(error) if !listen.required && is_without_family(&error) => {
                 log::info!("not listening on {}: {error}", listen.address);
             }
             Err(error) => return Err(Failure::Listen(listen.address, error)),
         }
     }
-    Ok(listeners)
+    Ok((listeners, acceptors))
+}
+
+fn listen_on_both(address: SocketAddr) -> io::Result<(UdpListener, TcpListener)> {
+    let mut tries = PORT_TRIES;
+    loop {
+        let udp = UdpListener::bind(address)?;
+        match tcp::listen_on(udp.address()) {
+            Ok(tcp) => return Ok((udp, tcp)),
+            Err(error) if address.port() != 0 || tries == 0 => return Err(error),
+            Err(_) => tries -= 1,
+        }
+    }
 }
 
 /// Whether the host has no such address family, as where IPv6 is switched off.

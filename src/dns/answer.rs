@@ -1,5 +1,6 @@
 //! What to answer to a query.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use simple_dns::SimpleDnsError;
@@ -47,6 +48,25 @@ pub enum Verdict {
     Silent,
     /// The reply is to be sent.
     Reply(Rcode),
+}
+
+impl Verdict {
+    /// The response code of the reply, if there is one.
+    pub fn rcode(self) -> Option<Rcode> {
+        match self {
+            Verdict::Silent => None,
+            Verdict::Reply(rcode) => Some(rcode),
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Silent => f.write_str("dropped"),
+            Verdict::Reply(rcode) => rcode.fmt(f),
+        }
+    }
 }
 
 /// Answers queries for the zones of a cluster's names.

@@ -7,12 +7,13 @@
 pub mod resolver;
 pub mod signals;
 mod stub;
+pub mod tcp;
 pub mod tls;
 pub mod transport;
 pub mod udp;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -20,8 +21,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::cluster::Directory;
-use crate::dns::{Counters, Responder};
+use crate::dns::{Asker, Counters, Responder, Transport, Verdict};
 use signals::Signals;
+use tcp::Connections;
 use udp::UdpListener;
 
 /// The longest single poll. A wait without a deadline is cut into such pieces.
@@ -51,11 +53,14 @@ pub enum Wake {
 #[derive(Debug)]
 pub struct Server {
     listeners: Vec<UdpListener>,
+    acceptors: Vec<TcpListener>,
+    connections: Connections,
     responder: Responder,
     directory: Directory,
     signals: Signals,
     counters: Counters,
-    /// Which of the signals and the listeners, in this order, the last poll found ready.
+    /// Which of the signals, the listeners for UDP, those for TCP, and the connections, in this
+    /// order, the last poll found ready.
     ready: Vec<bool>,
     releasing: bool,
     source_address: Option<IpAddr>,
@@ -91,11 +96,14 @@ impl Server {
     /// When the signal handlers cannot be installed.
     pub fn new(
         listeners: Vec<UdpListener>,
+        acceptors: Vec<TcpListener>,
         responder: Responder,
         directory: Directory,
     ) -> io::Result<Self> {
         Ok(Server {
             listeners,
+            acceptors,
+            connections: Connections::default(),
             responder,
             directory,
             signals: Signals::install()?,
@@ -151,14 +159,7 @@ impl Server {
                 return Ok(Wake::Stopping);
             }
             let wake = self.poll_once(descriptor, deadline)?;
-            let (signalled, sockets) = match self.ready.split_first() {
-                Some((signalled, sockets)) => (*signalled, sockets),
-                None => (false, [].as_slice()),
-            };
-            for (listener, _) in self.listeners.iter_mut().zip(sockets).filter(|(_, r)| **r) {
-                let counters = &mut self.counters;
-                listener.answer_batch(&self.responder, &self.directory, counters, unix_time());
-            }
+            let signalled = self.answer_ready();
             if signalled && self.signals.take_report_request() {
                 self.log_state();
             }
@@ -168,15 +169,48 @@ impl Server {
         }
     }
 
+    /// Answers what the last poll found; says whether a signal came.
+    fn answer_ready(&mut self) -> bool {
+        let (signalled, sockets) = match self.ready.split_first() {
+            Some((signalled, sockets)) => (*signalled, sockets),
+            None => return false,
+        };
+        let (datagrams, streams) = sockets.split_at(self.listeners.len().min(sockets.len()));
+        let counters = &mut self.counters;
+        for (listener, _) in self.listeners.iter_mut().zip(datagrams).filter(|(_, r)| **r) {
+            listener.answer_batch(&self.responder, &self.directory, counters, unix_time());
+        }
+        if self.connections.len() == 0 && !streams.contains(&true) {
+            return signalled;
+        }
+        let now = Instant::now();
+        let (arrivals, open) = streams.split_at(self.acceptors.len().min(streams.len()));
+        self.connections.serve(open, now, |query, client, reply| {
+            let asker = Asker { address: client, transport: Transport::Tcp, now: unix_time() };
+            let verdict = self.responder.answer(query, asker, &self.directory, counters, reply);
+            counters.count(verdict.rcode());
+            log::trace!("query from {client} over TCP: {} octets, {verdict}", query.len());
+            verdict != Verdict::Silent
+        });
+        for (acceptor, _) in self.acceptors.iter().zip(arrivals).filter(|(_, ready)| **ready) {
+            self.connections.accept(acceptor, now);
+        }
+        signalled
+    }
+
     /// Sleeps once, and notes on each socket whether something came.
     fn poll_once(
         &mut self,
         descriptor: Option<(BorrowedFd<'_>, Interest)>,
         deadline: Option<Instant>,
     ) -> io::Result<Option<Wake>> {
-        let mut fds = Vec::with_capacity(self.listeners.len() + 2);
+        let sockets = self.listeners.len() + self.acceptors.len() + self.connections.len();
+        let mut fds = Vec::with_capacity(sockets + 2);
         fds.push(PollFd::new(&self.signals, PollFlags::IN));
         fds.extend(self.listeners.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
+        fds.extend(self.acceptors.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
+        let connections = self.connections.interests();
+        fds.extend(connections.map(|(fd, interest)| PollFd::from_borrowed_fd(fd, interest)));
         if let Some((fd, interest)) = descriptor {
             let flags = match interest {
                 Interest::Readable => PollFlags::IN,
@@ -185,7 +219,8 @@ impl Server {
             fds.push(PollFd::from_borrowed_fd(fd, flags));
         }
         let now = Instant::now();
-        let patience = deadline.map_or(LONGEST_POLL, |at| at.saturating_duration_since(now));
+        let first = [deadline, self.connections.next_deadline()].into_iter().flatten().min();
+        let patience = first.map_or(LONGEST_POLL, |at| at.saturating_duration_since(now));
         let timeout = Timespec::try_from(patience.min(LONGEST_POLL)).ok();
         self.ready.clear();
         match poll(&mut fds, timeout.as_ref()) {

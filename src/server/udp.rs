@@ -1,6 +1,5 @@
 //! DNS over UDP (RFC 1035 §4.2.1): one datagram in, at most one out, by the same socket.
 
-use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -10,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
 
 use crate::cluster::Directory;
-use crate::dns::{Asker, Counters, Rcode, Responder, Transport, Verdict};
+use crate::dns::{Asker, Counters, Responder, Transport, Verdict};
 
 /// Datagrams answered on one socket before the others, and etcd, get their turn again.
 const BATCH: usize = 64;
@@ -94,13 +93,9 @@ impl UdpListener {
             let query = &self.query[..length];
             let asker = Asker { address: client.ip(), transport: Transport::Udp, now };
             let verdict = responder.answer(query, asker, directory, counters, &mut self.reply);
-            let rcode = match verdict {
-                Verdict::Silent => None,
-                Verdict::Reply(rcode) => Some(rcode),
-            };
-            counters.count(rcode);
-            log::trace!("query from {client}: {length} octets, {}", Outcome(rcode));
-            if rcode.is_some() {
+            counters.count(verdict.rcode());
+            log::trace!("query from {client}: {length} octets, {verdict}");
+            if verdict != Verdict::Silent {
                 self.send(client);
             }
         }
@@ -127,16 +122,5 @@ impl UdpListener {
 impl AsFd for UdpListener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
-    }
-}
-
-struct Outcome(Option<Rcode>);
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(rcode) => rcode.fmt(f),
-            None => f.write_str("dropped"),
-        }
     }
 }

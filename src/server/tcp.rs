@@ -1,0 +1,242 @@
+//! DNS over TCP (RFC 7766): messages with their length before them, several on a connection.
+//!
+//! Nobody can hold up the others: connections are few and short, queries small, and a client that
+//! does not read its answers is not read from.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::PollFlags;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
+
+/// Connections at a time; the one that has been idle for longest gives way to a new one.
+const MOST_CONNECTIONS: usize = 128;
+
+/// How long a connection may go without a whole query (RFC 7766 §6.2.3).
+const IDLE: Duration = Duration::from_secs(10);
+
+/// The longest query that is read, as over UDP.
+const LONGEST_QUERY: usize = 4096;
+
+/// Octets read at a time, and how much may wait to be sent before no further query is answered.
+const CHUNK: usize = 4096;
+const MOST_UNSENT: usize = 16 * 1024;
+
+/// Connections taken in one turn, so that a flood of them does not keep queries waiting.
+const BATCH: usize = 16;
+
+/// Connections that the kernel keeps until they are taken.
+const BACKLOG: i32 = 128;
+
+/// The length before each message.
+const PREFIX: usize = 2;
+
+/// Binds a socket to listen on. An IPv6 socket takes no IPv4 connections.
+///
+/// # Errors
+/// As with UDP: the address is in use, is not of this host, or the port needs a right.
+pub fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let family = match address {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(family, SocketType::STREAM, flags, None)?;
+    if address.is_ipv6() {
+        sockopt::set_ipv6_v6only(&socket, true)?;
+    }
+    // Connections of an earlier life may still be closing.
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    bind(&socket, &address)?;
+    listen(&socket, BACKLOG)?;
+    Ok(TcpListener::from(socket))
+}
+
+/// All connections.
+#[derive(Debug, Default)]
+pub(super) struct Connections {
+    open: Vec<Connection>,
+}
+
+impl Connections {
+    /// What to poll for on each, in order.
+    pub(super) fn interests(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
+        self.open.iter().map(|connection| (connection.stream.as_fd(), connection.interest()))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// When the next one has been idle for too long.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.open.iter().map(|connection| connection.deadline).min()
+    }
+
+    /// Serves those that are ready, given in order, and drops those that are done or idle.
+    /// `answer` appends the reply to a query, if there is one.
+    pub(super) fn serve(
+        &mut self,
+        ready: &[bool],
+        now: Instant,
+        mut answer: impl FnMut(&[u8], IpAddr, &mut Vec<u8>) -> bool,
+    ) {
+        let mut ready = ready.iter();
+        self.open.retain_mut(|connection| {
+            let is_ready = ready.next().copied().unwrap_or(false);
+            let goes_on = !is_ready || connection.progress(now, &mut answer).is_ok();
+            goes_on && now < connection.deadline
+        });
+    }
+
+    /// Takes new connections.
+    pub(super) fn accept(&mut self, listener: &TcpListener, now: Instant) {
+        for _ in 0..BATCH {
+            let (stream, client) = match listener.accept() {
+                Ok(accepted) => accepted,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    // Without descriptors it would be tried again at once: make room for it.
+                    log::debug!("accepting a connection: {error}");
+                    self.drop_oldest();
+                    return;
+                }
+            };
+            if stream.set_nonblocking(true).is_err() {
+                continue;
+            }
+            let _ = stream.set_nodelay(true);
+            if self.open.len() >= MOST_CONNECTIONS {
+                self.drop_oldest();
+            }
+            self.open.push(Connection {
+                stream,
+                client: client.ip(),
+                input: Vec::new(),
+                output: Vec::new(),
+                sent: 0,
+                deadline: now + IDLE,
+                is_last: false,
+            });
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        let oldest = self.open.iter().enumerate().min_by_key(|(_, c)| c.deadline);
+        if let Some((index, _)) = oldest {
+            self.open.remove(index);
+        }
+    }
+}
+
+/// The connection is to be closed.
+struct Over;
+
+/// One connection.
+#[derive(Debug)]
+struct Connection {
+    stream: TcpStream,
+    client: IpAddr,
+    /// What came of queries that are not whole yet.
+    input: Vec<u8>,
+    /// What is to be sent, and how much of it was.
+    output: Vec<u8>,
+    sent: usize,
+    /// When it has been idle for too long: counted from the last whole query.
+    deadline: Instant,
+    /// The client sends no more.
+    is_last: bool,
+}
+
+impl Connection {
+    fn unsent(&self) -> usize {
+        self.output.len() - self.sent
+    }
+
+    fn interest(&self) -> PollFlags {
+        let mut interest = PollFlags::empty();
+        if self.unsent() < MOST_UNSENT && !self.is_last {
+            interest |= PollFlags::IN;
+        }
+        if self.unsent() > 0 {
+            interest |= PollFlags::OUT;
+        }
+        interest
+    }
+
+    fn progress(
+        &mut self,
+        now: Instant,
+        answer: &mut impl FnMut(&[u8], IpAddr, &mut Vec<u8>) -> bool,
+    ) -> Result<(), Over> {
+        self.send()?;
+        if self.unsent() < MOST_UNSENT && !self.is_last {
+            self.receive()?;
+        }
+        self.answer_whole_queries(now, answer)?;
+        self.send()?;
+        let is_done = self.is_last && self.unsent() == 0;
+        if is_done { Err(Over) } else { Ok(()) }
+    }
+
+    fn receive(&mut self) -> Result<(), Over> {
+        let start = self.input.len();
+        self.input.resize(start + CHUNK, 0);
+        let result = self.stream.read(self.input.get_mut(start..).unwrap_or_default());
+        self.input.truncate(start + result.as_ref().copied().unwrap_or(0));
+        match result {
+            Ok(0) => self.is_last = true,
+            Ok(_) => {}
+            Err(error) if is_momentary(&error) => {}
+            Err(_) => return Err(Over),
+        }
+        Ok(())
+    }
+
+    fn answer_whole_queries(
+        &mut self,
+        now: Instant,
+        answer: &mut impl FnMut(&[u8], IpAddr, &mut Vec<u8>) -> bool,
+    ) -> Result<(), Over> {
+        let mut at = 0;
+        while self.unsent() < MOST_UNSENT {
+            let Some([high, low]) = self.input.get(at..at + PREFIX) else { break };
+            let length = usize::from(u16::from_be_bytes([*high, *low]));
+            if length > LONGEST_QUERY {
+                return Err(Over);
+            }
+            let Some(query) = self.input.get(at + PREFIX..at + PREFIX + length) else { break };
+            let mut reply = Vec::new();
+            if answer(query, self.client, &mut reply) {
+                let length = u16::try_from(reply.len()).unwrap_or(u16::MAX);
+                self.output.extend_from_slice(&length.to_be_bytes());
+                self.output.extend_from_slice(&reply);
+            }
+            self.deadline = now + IDLE;
+            at += PREFIX + length;
+        }
+        self.input.drain(..at);
+        Ok(())
+    }
+
+    fn send(&mut self) -> Result<(), Over> {
+        while self.unsent() > 0 {
+            match self.stream.write(self.output.get(self.sent..).unwrap_or_default()) {
+                Ok(0) => return Err(Over),
+                Ok(length) => self.sent += length,
+                Err(error) if is_momentary(&error) => return Ok(()),
+                Err(_) => return Err(Over),
+            }
+        }
+        // An idle connection keeps no memory.
+        self.output = Vec::new();
+        self.sent = 0;
+        Ok(())
+    }
+}
+
+fn is_momentary(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}

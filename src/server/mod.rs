@@ -11,6 +11,7 @@ pub mod tcp;
 pub mod tls;
 pub mod transport;
 pub mod udp;
+mod wildcard;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -25,6 +26,7 @@ use crate::dns::{Asker, Counters, Responder, Transport, Verdict};
 use signals::Signals;
 use tcp::Connections;
 use udp::UdpListener;
+use wildcard::Wildcards;
 
 /// The longest single poll. A wait without a deadline is cut into such pieces.
 const LONGEST_POLL: Duration = Duration::from_secs(3600);
@@ -53,6 +55,7 @@ pub enum Wake {
 #[derive(Debug)]
 pub struct Server {
     listeners: Vec<UdpListener>,
+    wildcards: Wildcards,
     acceptors: Vec<TcpListener>,
     connections: Connections,
     responder: Responder,
@@ -101,6 +104,7 @@ impl Server {
         directory: Directory,
     ) -> io::Result<Self> {
         Ok(Server {
+            wildcards: Wildcards::of(&listeners),
             listeners,
             acceptors,
             connections: Connections::default(),
@@ -157,6 +161,10 @@ impl Server {
         loop {
             if self.signals.stop_requested() && !self.releasing {
                 return Ok(Wake::Stopping);
+            }
+            let now = Instant::now();
+            if self.wildcards.next_look().is_some_and(|at| at <= now) {
+                self.wildcards.look(&mut self.listeners, now);
             }
             let wake = self.poll_once(descriptor, deadline)?;
             let signalled = self.answer_ready();
@@ -219,7 +227,8 @@ impl Server {
             fds.push(PollFd::from_borrowed_fd(fd, flags));
         }
         let now = Instant::now();
-        let first = [deadline, self.connections.next_deadline()].into_iter().flatten().min();
+        let others = [self.connections.next_deadline(), self.wildcards.next_look()];
+        let first = others.into_iter().chain([deadline]).flatten().min();
         let patience = first.map_or(LONGEST_POLL, |at| at.saturating_duration_since(now));
         let timeout = Timespec::try_from(patience.min(LONGEST_POLL)).ok();
         self.ready.clear();

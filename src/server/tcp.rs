@@ -28,7 +28,7 @@ const MOST_UNSENT: usize = 16 * 1024;
 const BATCH: usize = 16;
 
 /// Connections that the kernel keeps until they are taken.
-const BACKLOG: i32 = 128;
+const BACKLOG: i32 = 1024;
 
 /// The length before each message.
 const PREFIX: usize = 2;

@@ -32,6 +32,8 @@ const SEND_PATIENCE: Duration = Duration::from_millis(5);
 pub struct UdpListener {
     socket: UdpSocket,
     address: SocketAddr,
+    /// Whether there is another socket for all addresses on the same port.
+    is_one_of_many: bool,
     query: Box<[u8; LONGEST_QUERY]>,
     reply: Vec<u8>,
 }
@@ -44,6 +46,23 @@ impl UdpListener {
     /// Those of `socket(2)` and `bind(2)`: the address is in use, is not of this host, or the
     /// port needs a right.
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let listener = Self::new(address, false)?;
+        if address.ip().is_unspecified() {
+            // Only now: another server on this port was to be noticed.
+            sockopt::set_socket_reuseaddr(&listener.socket, true)?;
+        }
+        Ok(listener)
+    }
+
+    /// Binds a socket to one address, whose port another one of this process has for all.
+    ///
+    /// # Errors
+    /// Those of `socket(2)` and `bind(2)`.
+    pub(super) fn bind_beside_wildcard(address: SocketAddr) -> io::Result<Self> {
+        Self::new(address, true)
+    }
+
+    fn new(address: SocketAddr, is_one_of_many: bool) -> io::Result<Self> {
         let family = match address {
             SocketAddr::V4(_) => AddressFamily::INET,
             SocketAddr::V6(_) => AddressFamily::INET6,
@@ -53,6 +72,7 @@ impl UdpListener {
         if address.is_ipv6() {
             sockopt::set_ipv6_v6only(&socket, true)?;
         }
+        sockopt::set_socket_reuseaddr(&socket, is_one_of_many)?;
         // A wish: root may exceed the system's maximum, others get what it allows.
         if sockopt::set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER).is_err() {
             let _ = sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER);
@@ -63,6 +83,7 @@ impl UdpListener {
         Ok(UdpListener {
             socket,
             address,
+            is_one_of_many,
             query: Box::new([0; LONGEST_QUERY]),
             reply: Vec::with_capacity(REPLY_CAPACITY),
         })
@@ -71,6 +92,11 @@ impl UdpListener {
     /// The address that is listened on, with the port that the system chose if 0 was asked for.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether there is another socket for all addresses on the same port.
+    pub(super) fn is_one_of_many(&self) -> bool {
+        self.is_one_of_many
     }
 
     /// Answers what is there, up to a batch.

@@ -105,9 +105,11 @@ pub fn run(options: Options) -> Result<(), Failure> {
     let first = listeners.first().ok_or(Failure::NoSocket)?.address();
     let keyspace = Arc::new(options.keyspace);
     let responder = Responder::new(&keyspace, options.ttl).map_err(Failure::Zone)?;
+    let responder = responder.with_allowed(options.allow);
     let directory = Directory::new(keyspace.clone());
-    let server =
-        Server::new(listeners, acceptors, responder, directory).map_err(Failure::Signals)?;
+    let server = Server::new(listeners, acceptors, responder, directory)
+        .map_err(Failure::Signals)?
+        .with_rate_limit(options.rrl);
     for address in server.addresses() {
         log::info!("listening on {address}");
     }

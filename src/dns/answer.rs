@@ -16,7 +16,7 @@ use super::wire::{
     CLASS_CH, CLASS_IN, ExtendedError, Rcode, UDP_WITH_EDNS, UDP_WITHOUT_EDNS, flag, option, rrtype,
 };
 use super::zone::Zones;
-use crate::cluster::{Directory, Freshness, Keyspace};
+use crate::cluster::{Directory, Freshness, Keyspace, Network};
 
 /// The head of an option: code and length.
 const OPTION: usize = 4;
@@ -74,6 +74,8 @@ impl fmt::Display for Verdict {
 pub struct Responder {
     zones: Zones,
     ttl: u32,
+    /// Who may ask; empty: everybody.
+    allowed: Vec<Network>,
     baker: Baker,
 }
 
@@ -97,7 +99,14 @@ impl Responder {
     /// # Errors
     /// When the names cannot be written as domain names.
     pub fn new(keyspace: &Keyspace, ttl: u32) -> Result<Responder, SimpleDnsError> {
-        Ok(Responder { zones: Zones::new(keyspace, ttl)?, ttl, baker: Baker::default() })
+        let zones = Zones::new(keyspace, ttl)?;
+        Ok(Responder { zones, ttl, allowed: Vec::new(), baker: Baker::default() })
+    }
+
+    /// Refuses everybody but these networks; with none of them, nobody.
+    #[must_use]
+    pub fn with_allowed(self, allowed: Vec<Network>) -> Responder {
+        Responder { allowed, ..self }
     }
 
     /// Clears `reply` and writes the reply into it, if there is one to send.
@@ -122,7 +131,12 @@ impl Responder {
         }
         let Some(question) = Question::read(query) else { return refuse(Rcode::FORMERR) };
         let Ok(edns) = read_edns(query, &question) else { return refuse(Rcode::FORMERR) };
-        let decision = self.decide(&question, edns, directory, counters);
+        let is_allowed = self.allowed.is_empty()
+            || self.allowed.iter().any(|network| network.contains(asker.address));
+        let decision = match is_allowed {
+            true => self.decide(&question, edns, directory, counters),
+            false => Decision::failure(Rcode::REFUSED, Some(ExtendedError::Prohibited)),
+        };
         let opt = edns.map(|edns| self.opt(edns, &decision, asker, directory));
         let room = opt.as_ref().map_or(0, Opt::len);
         let limit = longest_reply(asker.transport, edns).saturating_sub(room);

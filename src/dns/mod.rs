@@ -14,6 +14,7 @@ mod chaos;
 mod content;
 pub mod cookie;
 pub mod counters;
+pub mod limits;
 pub mod query;
 pub mod reply;
 pub mod reverse;
@@ -23,4 +24,5 @@ pub mod zone;
 
 pub use answer::{Asker, Responder, Transport, Verdict};
 pub use counters::Counters;
+pub use limits::{Limit, RateLimiter};
 pub use wire::Rcode;

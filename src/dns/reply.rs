@@ -136,6 +136,14 @@ impl<'a> Reply<'a> {
     }
 }
 
+/// Cuts a whole reply down to its question, and says that there is more.
+pub fn cut_short(octets: &mut Vec<u8>) {
+    let question = super::query::Question::read(octets).map_or(0, |question| question.wire.len());
+    let questions = octets.get(5).copied().unwrap_or(0);
+    let mut reply = Reply { octets, limit: usize::MAX };
+    reply.truncate(if questions == 0 { 0 } else { question });
+}
+
 /// Appends a name, uncompressed; it must have its final dot.
 pub fn push_name(name: &str, octets: &mut Vec<u8>) {
     for label in name.split('.').filter(|label| !label.is_empty()) {

@@ -93,6 +93,8 @@ pub enum ExtendedError {
     StaleAnswer = 3,
     /// Nothing was read from etcd yet.
     NotReady = 14,
+    /// The client may not ask.
+    Prohibited = 18,
     /// A name is denied from memory, since etcd is out of reach.
     StaleNxdomainAnswer = 19,
     /// Outside of all zones here.

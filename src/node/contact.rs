@@ -7,6 +7,9 @@ use super::{Host, Trouble};
 use crate::cluster::Freshness;
 use crate::etcd::Error;
 
+/// The kinds of errors that are kept in mind.
+const MOST_TOLD: usize = 16;
+
 /// What is known of etcd.
 #[derive(Debug, Default)]
 pub(super) struct Contact {
@@ -14,8 +17,8 @@ pub(super) struct Contact {
     endpoint: Option<String>,
     /// When it was heard last.
     heard_at: Option<Instant>,
-    /// Whether it was ever lost or told to be missing since it was heard last.
-    told: Option<Error>,
+    /// What was told since it was heard last, each kind once: kinds may alternate.
+    told: Vec<Error>,
     told_address: Option<String>,
 }
 
@@ -27,7 +30,7 @@ impl Contact {
 
     /// Lets an error be told again that was told before.
     pub(super) fn forget(&mut self) {
-        self.told = None;
+        self.told.clear();
     }
 
     /// When the directory is too old to answer from.
@@ -46,7 +49,7 @@ impl<H: Host> Session<H> {
             if self.contact.endpoint.as_deref() != Some(endpoint) {
                 log::info!("etcd endpoint {endpoint} found");
                 self.contact.endpoint = Some(endpoint.to_owned());
-                self.contact.told = None;
+                self.contact.told.clear();
             }
         }
         result
@@ -65,7 +68,7 @@ impl<H: Host> Session<H> {
         });
         let refuses = matches!(error, Error::Rejected { .. }) && !error.is_unavailable();
         let lost = if refuses { None } else { self.contact.endpoint.take() };
-        let is_news = !self.contact.told.as_ref().is_some_and(|told| told.is_like(&error));
+        let is_news = !self.contact.told.iter().any(|told| told.is_like(&error));
         let advice = advice(&error);
         match lost {
             Some(endpoint) => log::warn!("etcd endpoint {endpoint} lost: {error}{advice}"),
@@ -73,7 +76,9 @@ impl<H: Host> Session<H> {
             None if refuses => log::warn!("etcd refuses, trying on: {error}{advice}"),
             None => log::warn!("etcd is out of reach, waiting for it: {error}{advice}"),
         }
-        self.contact.told = Some(error);
+        if is_news && self.contact.told.len() < MOST_TOLD {
+            self.contact.told.push(error);
+        }
     }
 
     /// What is older than the operator wants is not answered from.

@@ -14,7 +14,7 @@ use getopts::{HasArg, Matches, Occur};
 use log::LevelFilter;
 
 use crate::cluster::pattern::MAX_LIMIT;
-use crate::cluster::{AddressChoice, Keyspace, Names, Pattern};
+use crate::cluster::{AddressChoice, Keyspace, Names, Network, Pattern};
 pub use access::{Access, Password, User};
 pub use addresses::{Endpoint, Listen};
 
@@ -26,6 +26,7 @@ const ETCD_TIMEOUT: std::ops::RangeInclusive<u32> = 100..=60_000;
 
 /// In seconds; a year is as good as for ever.
 const MAX_STALE: std::ops::RangeInclusive<u32> = 0..=31_536_000;
+const RRL: std::ops::RangeInclusive<u32> = 1..=1_000_000;
 /// The longest `--prefix`, in octets: a bound, not a rule of etcd's.
 const LONGEST_PREFIX: usize = 1024;
 
@@ -40,6 +41,8 @@ Takes the lowest free name of a pattern in etcd, and answers DNS for all nodes.
   --listen ADDR[:PORT]  where to answer, repeatable    [0.0.0.0:53 and [::]:53]
   --ttl SECONDS         TTL of the answers                        [5]
   --max-stale SECONDS   answer this long without etcd         [86400]
+  --allow NET[,NET]     answer these networks only, repeatable    [all]
+  --rrl N               replies a second to a network over UDP    [all]
 What is published; found out where not given:
   --ipv4 ADDR|none, --ipv6 ADDR|none, --interface NAME, --port N
 etcd, and how to be let in:
@@ -80,6 +83,10 @@ pub struct Options {
     pub lease_ttl: Duration,
     /// The TTL of answers, in seconds.
     pub ttl: u32,
+    /// Who may ask; empty: everybody.
+    pub allow: Vec<Network>,
+    /// How many replies a second a client's network gets over UDP; `None`: as many as it asks for.
+    pub rrl: Option<u32>,
     /// How long to answer from memory while etcd is out of reach; whole seconds.
     pub max_stale: Duration,
     /// The time-out of a call to etcd.
@@ -115,7 +122,7 @@ fn wrong<T>(option: &str, text: impl fmt::Display) -> Result<T, UsageError> {
 
 fn declared() -> getopts::Options {
     let mut options = getopts::Options::new();
-    for name in ["endpoints", "listen", "resolve"] {
+    for name in ["endpoints", "listen", "resolve", "allow"] {
         options.opt("", name, "", "", HasArg::Yes, Occur::Multi);
     }
     for name in [
@@ -129,6 +136,7 @@ fn declared() -> getopts::Options {
         "lease-ttl",
         "etcd-timeout",
         "max-stale",
+        "rrl",
         "prefix",
         "cacert",
         "cert",
@@ -219,6 +227,11 @@ fn read(matches: &Matches) -> Result<Options, UsageError> {
         port: port.and_then(|port| u16::try_from(port).ok()),
         lease_ttl: Duration::from_secs(number(matches, "lease-ttl", LEASE_TTL, 20)?.into()),
         ttl: number(matches, "ttl", TTL, 5)?,
+        allow: allow(&matches.opt_strs("allow"))?,
+        rrl: match matches.opt_present("rrl") {
+            true => Some(number(matches, "rrl", RRL, 0)?),
+            false => None,
+        },
         max_stale: Duration::from_secs(number(matches, "max-stale", MAX_STALE, 86_400)?.into()),
         etcd_timeout: etcd_timeout(matches)?,
         verbosity: verbosity(matches)?,
@@ -239,6 +252,15 @@ fn number(
             wrong(option, format!("{text:?} is not a whole number from {least} to {most}"))
         }
     }
+}
+
+fn allow(texts: &[String]) -> Result<Vec<Network>, UsageError> {
+    let networks = texts.iter().flat_map(|text| text.split(',')).map(str::trim);
+    let parsed = networks.map(|text| match text.parse() {
+        Ok(network) => Ok(network),
+        Err(error) => wrong("allow", format!("{text:?}: {error}")),
+    });
+    parsed.collect()
 }
 
 fn prefix(matches: &Matches) -> Result<String, UsageError> {

@@ -24,6 +24,7 @@ fn defaults_are_those_of_the_help() {
     assert_eq!((options.keyspace.limit, options.ttl, options.port), (10, 5, None));
     assert_eq!((options.keyspace.prefix.as_str(), options.keyspace.resolve.len()), ("", 0));
     assert_eq!((options.wait, options.max_stale.as_secs()), (false, 86_400));
+    assert_eq!((options.allow.len(), options.rrl), (0, None));
     assert_eq!(options.access, Access::default());
     assert_eq!((options.lease_ttl.as_secs(), options.etcd_timeout.as_secs()), (20, 2));
     let listens: Vec<_> =
@@ -64,6 +65,9 @@ fn names_keys_and_trust_are_read() {
     let options = options(&[
         "--wait",
         "--max-stale=0",
+        "--allow=10.0.0.0/8, fd00::/8",
+        "--allow=127.0.0.1",
+        "--rrl=50",
         "--prefix=/site/a/",
         "--resolve=ps{{.ID}}.tf.local",
         "--resolve=DB.example.com",
@@ -74,6 +78,7 @@ fn names_keys_and_trust_are_read() {
         "--user=root:se:cret",
     ]);
     assert_eq!((options.wait, options.max_stale.as_secs()), (true, 0));
+    assert_eq!((options.allow.len(), options.rrl), (3, Some(50)));
     assert_eq!(options.keyspace.prefix, "/site/a/");
     let resolve: Vec<String> = options.keyspace.resolve.iter().map(Names::to_string).collect();
     assert_eq!(resolve, ["ps{{.ID}}.tf.local.", "db.example.com."]);
@@ -89,7 +94,7 @@ fn names_keys_and_trust_are_read() {
 
 #[test]
 fn what_is_wrong_is_told_in_one_line_that_names_the_option() {
-    let table: [(&[&str], &str); 72] = [
+    let table: [(&[&str], &str); 77] = [
         (&["--limit", "0"], "--limit: \"0\" is not a whole number from 1"),
         (&["--limit", "1000001"], "--limit:"),
         (&["--limit", "ten"], "--limit:"),
@@ -136,6 +141,11 @@ fn what_is_wrong_is_told_in_one_line_that_names_the_option() {
         (&["--endpoints", "http://me:secret@a"], "--endpoints:"),
         (&["--endpoints", "http://a/v3"], "--endpoints:"),
         (&["-q", "-v"], "--quiet: contradicts --verbose"),
+        (&["--allow", "10.0.0.0/33"], "--allow: \"10.0.0.0/33\": what follows the /"),
+        (&["--allow", "10.0.0.0/8,here"], "--allow: \"here\": not an address"),
+        (&["--allow", "10.0.0.1/8"], "--allow: \"10.0.0.1/8\": the address goes on"),
+        (&["--rrl", "0"], "--rrl:"),
+        (&["--rrl", "1.5"], "--rrl:"),
         (&["--wait=yes"], "--wait: takes no argument"),
         (&["--wait", "--wait"], "--wait: given twice"),
         (&["--max-stale", "-1"], "--max-stale:"),

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::cluster::Directory;
-use crate::dns::{Asker, Counters, Responder, Transport, Verdict};
+use crate::dns::{Asker, Counters, RateLimiter, Responder, Transport, Verdict};
 use signals::Signals;
 use tcp::Connections;
 use udp::UdpListener;
@@ -62,6 +62,7 @@ pub struct Server {
     directory: Directory,
     signals: Signals,
     counters: Counters,
+    limiter: Option<RateLimiter>,
     /// Which of the signals, the listeners for UDP, those for TCP, and the connections, in this
     /// order, the last poll found ready.
     ready: Vec<bool>,
@@ -112,10 +113,17 @@ impl Server {
             directory,
             signals: Signals::install()?,
             counters: Counters::default(),
+            limiter: None,
             ready: Vec::new(),
             releasing: false,
             source_address: None,
         })
+    }
+
+    /// Lets each client's network have so many replies a second over UDP.
+    #[must_use]
+    pub fn with_rate_limit(self, rate: Option<u32>) -> Self {
+        Server { limiter: rate.map(RateLimiter::new), ..self }
     }
 
     /// What is answered from.
@@ -186,7 +194,9 @@ impl Server {
         let (datagrams, streams) = sockets.split_at(self.listeners.len().min(sockets.len()));
         let counters = &mut self.counters;
         for (listener, _) in self.listeners.iter_mut().zip(datagrams).filter(|(_, r)| **r) {
-            listener.answer_batch(&self.responder, &self.directory, counters, unix_time());
+            let limiter = &mut self.limiter;
+            let (responder, now) = (&self.responder, unix_time());
+            listener.answer_batch(responder, &self.directory, counters, limiter, now);
         }
         if self.connections.len() == 0 && !streams.contains(&true) {
             return signalled;

@@ -3,13 +3,14 @@
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
 
 use crate::cluster::Directory;
-use crate::dns::{Asker, Counters, Responder, Transport, Verdict};
+use crate::dns::reply::cut_short;
+use crate::dns::{Asker, Counters, Limit, RateLimiter, Responder, Transport, Verdict};
 
 /// Datagrams answered on one socket before the others, and etcd, get their turn again.
 const BATCH: usize = 64;
@@ -105,6 +106,7 @@ impl UdpListener {
         responder: &Responder,
         directory: &Directory,
         counters: &mut Counters,
+        limiter: &mut Option<RateLimiter>,
         now: u32,
     ) {
         for _ in 0..BATCH {
@@ -121,9 +123,22 @@ impl UdpListener {
             let verdict = responder.answer(query, asker, directory, counters, &mut self.reply);
             counters.count(verdict.rcode());
             log::trace!("query from {client}: {length} octets, {verdict}");
-            if verdict != Verdict::Silent {
+            if verdict != Verdict::Silent && self.is_within(limiter, client) {
                 self.send(client);
             }
+        }
+    }
+
+    /// Whether the reply is to be sent; it may be cut short first.
+    fn is_within(&mut self, limiter: &mut Option<RateLimiter>, client: SocketAddr) -> bool {
+        let Some(limiter) = limiter else { return true };
+        match limiter.check(client.ip(), Instant::now()) {
+            Limit::Pass => true,
+            Limit::Slip => {
+                cut_short(&mut self.reply);
+                true
+            }
+            Limit::Drop => false,
         }
     }
 

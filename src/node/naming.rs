@@ -68,8 +68,8 @@ impl<H: Host> Session<H> {
             self.host.sleep_until((Instant::now() + claims.max(SHORTEST_COURTESY)).min(end));
             let result = claimant.queue_length(&mut self.client).map_err(Trouble::from);
             let before = std::mem::replace(&mut others, self.heard(result)?);
-            if others >= before {
-                // They wait for names, of which there are not enough.
+            if others == before {
+                // Nobody comes and nobody goes: they wait for names, of which there are not enough.
                 break;
             }
         }

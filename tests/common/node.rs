@@ -9,7 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::network::Host;
-use super::{Directory, Etcd, PATIENCE, PATTERN, Signal, send};
+use super::{Directory, Etcd, PATIENCE, PATTERN, Signal, send, until};
+
+/// For as many nodes as have to share two processors here.
+pub const HERD_PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running idetcd.
 pub struct Node {
@@ -54,6 +57,24 @@ impl Node {
     /// Node `number` of a cluster, on a loopback address and a port that the system chooses.
     pub fn in_cluster(etcd: &Etcd, number: u32, limit: u32, more: &[&str]) -> Node {
         Node::at(&etcd.endpoint(), number, limit, more)
+    }
+
+    /// So many nodes at once, under leases that do not end meanwhile.
+    pub fn herd(etcd: &Etcd, count: u32, limit: u32) -> Vec<Node> {
+        let lease = ["--lease-ttl", "60"];
+        (1..=count).map(|number| Node::in_cluster(etcd, number, limit, &lease)).collect()
+    }
+
+    /// Waits until each node has claimed a slot, and returns the slots in order.
+    pub fn slots(nodes: &[Node]) -> Vec<u32> {
+        let slot = |node: &Node| {
+            let log = node.log();
+            log.lines().find(|line| line.contains("claimed worker")).map(slot_in)
+        };
+        let mut slots: Vec<u32> =
+            nodes.iter().map(|node| until(HERD_PATIENCE, "named", || slot(node))).collect();
+        slots.sort_unstable();
+        slots
     }
 
     /// The same with these endpoints.

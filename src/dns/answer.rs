@@ -180,19 +180,8 @@ impl Responder {
         if question.qclass != CLASS_IN || is_transfer {
             return Decision::failure(Rcode::REFUSED, None);
         }
-        if let Some(address) = reverse::address(name)
-            && directory.names_of(address).next().is_some()
-        {
-            let content = content::of_address(address, question.qtype);
-            return Decision {
-                rcode: Rcode::NOERROR,
-                flags: flag::AA,
-                content,
-                error: stale(directory),
-            };
-        }
         let Some(zone) = self.zones.of(name) else {
-            return Decision::failure(Rcode::REFUSED, Some(ExtendedError::NotAuthoritative));
+            return elsewhere(name, question.qtype, directory);
         };
         match directory.freshness() {
             Freshness::Empty => {
@@ -274,6 +263,19 @@ fn push_option(code: u16, data: [&[u8]; 2], octets: &mut Vec<u8>) {
     octets.extend_from_slice(&u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes());
     for part in data {
         octets.extend_from_slice(part);
+    }
+}
+
+/// What is outside of all zones: the reverse name of an address that is known here, or not ours.
+fn elsewhere<'a>(name: &[u8], qtype: u16, directory: &Directory) -> Decision<'a> {
+    match reverse::address(name).filter(|ip| directory.names_of(*ip).next().is_some()) {
+        Some(address) => Decision {
+            rcode: Rcode::NOERROR,
+            flags: flag::AA,
+            content: content::of_address(address, qtype),
+            error: stale(directory),
+        },
+        None => Decision::failure(Rcode::REFUSED, Some(ExtendedError::NotAuthoritative)),
     }
 }
 

@@ -53,14 +53,17 @@ pub(super) fn of_name<'a>(
     zone: &'a Zone,
     directory: &'a Directory,
 ) -> (Rcode, Content<'a>) {
+    let record = directory.record(name);
+    if let Some(record) = record.filter(|record| has(record, qtype)) {
+        return (Rcode::NOERROR, Content::Node(record, qtype));
+    }
     let is_apex = name == zone.name.as_bytes();
-    let content = match (qtype, directory.record(name), directory.group_pattern(name)) {
+    let content = match (qtype, record, directory.group_pattern(name)) {
         (rrtype::SOA, ..) if is_apex => Content::Soa(zone),
         (rrtype::NS, ..) if is_apex => Content::NameServer(zone),
         (rrtype::ANY, record, group) if is_apex || record.is_some() || group.is_some() => {
             Content::Hinfo
         }
-        (_, Some(record), _) if has(record, qtype) => Content::Node(record, qtype),
         (_, None, Some(pattern)) if group_has(name, qtype, directory) => {
             Content::Group(name, pattern, qtype)
         }

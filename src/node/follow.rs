@@ -82,7 +82,9 @@ impl<H: Host> Session<H> {
             return if is_ours { Err(Trouble::NoHistory) } else { Ok(()) };
         };
         if slot != claimed.slot {
-            return if is_ours { self.give_back(slot.get(), event) } else { Ok(()) };
+            let (true, Some(record)) = (is_ours, self.record) else { return Ok(()) };
+            let keyspace = self.settings.keyspace.clone();
+            return self.give_back(Claimant { keyspace: &keyspace, record: &record, lease }, slot);
         }
         if event.kv.mod_revision <= claimed.mod_revision || is_ours {
             return Ok(());
@@ -96,22 +98,6 @@ impl<H: Host> Session<H> {
                 let cause = self.displaced_by(&event.kv.value);
                 self.lose(claimed, &cause);
             }
-        }
-        Ok(())
-    }
-
-    /// A claim whose reply never came was carried out after all, long after another one.
-    fn give_back(&mut self, number: u32, event: &Event) -> Result<(), Trouble> {
-        let (Some(record), Some(lease), Some(slot)) =
-            (self.record, self.lease, self.settings.keyspace.slot_of(&event.kv.key))
-        else {
-            return Ok(());
-        };
-        let keyspace = self.settings.keyspace.clone();
-        let claimant = Claimant { keyspace: &keyspace, record: &record, lease: lease.id };
-        let result = claimant.give_back(&mut self.client, slot).map_err(Trouble::from);
-        if self.heard(result)? {
-            log::info!("gave slot {number} back: its claim was carried out late");
         }
         Ok(())
     }

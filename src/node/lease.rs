@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::claim::Claimed;
 use super::membership::{Lease, Membership};
 use super::session::Session;
 use super::{Host, Trouble};
-use crate::etcd::Range;
+use crate::etcd::{KeyValue, Range};
 
 /// How long the release may take, all endpoints together: who stops a process does not wait long.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(1);
@@ -51,25 +52,37 @@ impl<H: Host> Session<H> {
         let (Membership::Doubtful(claimed), Some(lease)) = (self.membership, self.lease) else {
             return Ok(());
         };
-        let key = self.settings.keyspace.key(claimed.slot);
-        let result = self.client.range(&Range::new(key, None)).map_err(Trouble::from);
-        let reply = self.heard(result)?;
+        let own = self.read_own_key(claimed)?;
         if Instant::now() >= lease.valid_until {
             return Ok(());
         }
-        match reply.kvs.first() {
+        match own {
             Some(kv) if kv.lease == lease.id && kv.create_revision == claimed.create_revision => {
                 let name = self.settings.keyspace.pattern.name(claimed.slot);
                 log::info!("kept {name}: its lease lives");
                 self.turn(Membership::Owned(claimed));
             }
+            other => self.lose_to(claimed, other),
+        }
+        Ok(())
+    }
+
+    /// What stands at the key of our name now.
+    pub(super) fn read_own_key(&mut self, claimed: Claimed) -> Result<Option<KeyValue>, Trouble> {
+        let key = self.settings.keyspace.key(claimed.slot);
+        let result = self.client.range(&Range::new(key, None)).map_err(Trouble::from);
+        Ok(self.heard(result)?.kvs.into_iter().next())
+    }
+
+    /// The name is lost to what stands at its key, or to nothing.
+    pub(super) fn lose_to(&mut self, claimed: Claimed, other: Option<KeyValue>) {
+        match other {
             Some(kv) => {
                 let cause = self.displaced_by(&kv.value);
                 self.lose(claimed, &cause);
             }
             None => self.lose(claimed, "its key is gone"),
         }
-        Ok(())
     }
 
     /// Gives the name back: with the lease go the record and the ticket. That is tried again, and

@@ -232,10 +232,20 @@ impl<H: Host> Session<H> {
     /// A claim that was held up may have been carried out while another one succeeded.
     fn give_back_others(&mut self, claimant: Claimant<'_>, own: SlotId) -> Result<(), Trouble> {
         for slot in self.own_slots(claimant).into_iter().filter(|slot| *slot != own) {
-            let result = claimant.give_back(&mut self.client, slot).map_err(Trouble::from);
-            if self.heard(result)? {
-                log::info!("gave slot {slot} back: its claim was carried out late");
-            }
+            self.give_back(claimant, slot)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a slot back that a claim took long after it was made, if it hangs on our lease.
+    pub(super) fn give_back(
+        &mut self,
+        claimant: Claimant<'_>,
+        slot: SlotId,
+    ) -> Result<(), Trouble> {
+        let result = claimant.give_back(&mut self.client, slot).map_err(Trouble::from);
+        if self.heard(result)? {
+            log::info!("gave slot {slot} back: its claim was carried out late");
         }
         Ok(())
     }

@@ -102,16 +102,9 @@ impl<H: Host> Session<H> {
         let (Some(claimed), Some(lease)) = (self.membership.held(), self.lease) else {
             return Ok(());
         };
-        let key = self.settings.keyspace.key(claimed.slot);
-        let result = self.client.range(&Range::new(key, None)).map_err(Trouble::from);
-        let reply = self.heard(result)?;
-        match reply.kvs.first() {
+        match self.read_own_key(claimed)? {
             Some(kv) if kv.lease == lease.id => {}
-            Some(kv) => {
-                let cause = self.displaced_by(&kv.value);
-                self.lose(claimed, &cause);
-            }
-            None => self.lose(claimed, "its key is gone"),
+            other => self.lose_to(claimed, other),
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ mod chaos;
 mod content;
 pub mod cookie;
 pub mod counters;
+pub mod framing;
 pub mod limits;
 pub mod query;
 pub mod reply;

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use rustix::event::PollFlags;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
 
+use crate::dns::framing::{PREFIX, TooLong, first_message, push_message};
+
 /// Connections at a time; the one that has been idle for longest gives way to a new one.
 const MOST_CONNECTIONS: usize = 128;
 
@@ -29,9 +31,6 @@ const BATCH: usize = 16;
 
 /// Connections that the kernel keeps until they are taken.
 const BACKLOG: i32 = 1024;
-
-/// The length before each message.
-const PREFIX: usize = 2;
 
 /// Binds a socket to listen on. An IPv6 socket takes no IPv4 connections.
 ///
@@ -202,17 +201,13 @@ impl Connection {
     ) -> Result<(), Over> {
         let mut at = 0;
         while self.unsent() < MOST_UNSENT {
-            let Some([high, low]) = self.input.get(at..at + PREFIX) else { break };
-            let length = usize::from(u16::from_be_bytes([*high, *low]));
-            if length > LONGEST_QUERY {
-                return Err(Over);
-            }
-            let Some(query) = self.input.get(at + PREFIX..at + PREFIX + length) else { break };
+            let rest = self.input.get(at..).unwrap_or_default();
+            let first = first_message(rest, LONGEST_QUERY).map_err(|TooLong| Over)?;
+            let Some(query) = first else { break };
+            let length = query.len();
             let mut reply = Vec::new();
             if answer(query, self.client, &mut reply) {
-                let length = u16::try_from(reply.len()).unwrap_or(u16::MAX);
-                self.output.extend_from_slice(&length.to_be_bytes());
-                self.output.extend_from_slice(&reply);
+                push_message(&reply, &mut self.output);
             }
             self.deadline = now + IDLE;
             at += PREFIX + length;

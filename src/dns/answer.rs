@@ -7,19 +7,17 @@ use simple_dns::SimpleDnsError;
 
 use super::chaos;
 use super::content::{self, Content, Frame};
-use super::cookie::{self, Baker, Shown};
+use super::cookie::{Baker, Shown};
 use super::counters::Counters;
-use super::query::{Edns, Header, Question, has_one_question, read_edns};
+use super::opt::Opt;
+use super::query::{Edns, Header, Query, longest_datagram};
 use super::reply::{Full, Reply};
 use super::reverse;
 use super::wire::{
-    CLASS_CH, CLASS_IN, ExtendedError, Rcode, UDP_WITH_EDNS, UDP_WITHOUT_EDNS, flag, option, rrtype,
+    CLASS_CH, CLASS_IN, ExtendedError, Rcode, UDP_WITH_EDNS, UDP_WITHOUT_EDNS, flag, rrtype,
 };
 use super::zone::Zones;
 use crate::cluster::{Directory, Freshness, Keyspace, Network};
-
-/// The head of an option: code and length.
-const OPTION: usize = 4;
 
 /// How a query came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +44,8 @@ pub struct Asker {
 pub enum Verdict {
     /// Nothing: it is not a query, or less than a header.
     Silent,
+    /// It is for other servers: nothing was written, and the query is to be forwarded.
+    Forward,
     /// The reply is to be sent.
     Reply(Rcode),
 }
@@ -54,7 +54,7 @@ impl Verdict {
     /// The response code of the reply, if there is one.
     pub fn rcode(self) -> Option<Rcode> {
         match self {
-            Verdict::Silent => None,
+            Verdict::Silent | Verdict::Forward => None,
             Verdict::Reply(rcode) => Some(rcode),
         }
     }
@@ -64,9 +64,20 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Verdict::Silent => f.write_str("dropped"),
+            Verdict::Forward => f.write_str("forwarded"),
             Verdict::Reply(rcode) => rcode.fmt(f),
         }
     }
+}
+
+/// What becomes of queries for names outside of all zones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// They are refused.
+    #[default]
+    Refuse,
+    /// They are left to other servers.
+    Forward,
 }
 
 /// Answers queries for the zones of a cluster's names.
@@ -76,6 +87,7 @@ pub struct Responder {
     ttl: u32,
     /// Who may ask; empty: everybody.
     allowed: Vec<Network>,
+    elsewhere: Elsewhere,
     baker: Baker,
 }
 
@@ -87,7 +99,11 @@ struct Decision<'a> {
     error: Option<ExtendedError>,
 }
 
-impl Decision<'_> {
+impl<'a> Decision<'a> {
+    fn authoritative(rcode: Rcode, content: Content<'a>, error: Option<ExtendedError>) -> Self {
+        Decision { rcode, flags: flag::AA, content, error }
+    }
+
     fn failure(rcode: Rcode, error: Option<ExtendedError>) -> Self {
         Decision { rcode, flags: 0, content: Content::Empty, error }
     }
@@ -100,13 +116,25 @@ impl Responder {
     /// When the names cannot be written as domain names.
     pub fn new(keyspace: &Keyspace, ttl: u32) -> Result<Responder, SimpleDnsError> {
         let zones = Zones::new(keyspace, ttl)?;
-        Ok(Responder { zones, ttl, allowed: Vec::new(), baker: Baker::default() })
+        Ok(Responder {
+            zones,
+            ttl,
+            allowed: Vec::new(),
+            elsewhere: Elsewhere::Refuse,
+            baker: Baker::default(),
+        })
     }
 
     /// Refuses everybody but these networks; with none of them, nobody.
     #[must_use]
     pub fn with_allowed(self, allowed: Vec<Network>) -> Responder {
         Responder { allowed, ..self }
+    }
+
+    /// Says what becomes of queries for names outside of all zones.
+    #[must_use]
+    pub fn with_elsewhere(self, elsewhere: Elsewhere) -> Responder {
+        Responder { elsewhere, ..self }
     }
 
     /// Clears `reply` and writes the reply into it, if there is one to send.
@@ -119,88 +147,131 @@ impl Responder {
         reply: &mut Vec<u8>,
     ) -> Verdict {
         let Some(header) = Header::read(query) else { return Verdict::Silent };
-        let mut refuse = |rcode| {
-            Reply::start(reply, UDP_WITHOUT_EDNS, header, 0, rcode, None);
-            Verdict::Reply(rcode)
+        let query = match Query::read(query, header) {
+            Ok(query) => query,
+            Err(rcode) => {
+                Reply::start(reply, UDP_WITHOUT_EDNS, header, 0, rcode, None);
+                return Verdict::Reply(rcode);
+            }
         };
-        if !header.is_query() {
-            return refuse(Rcode::NOTIMP);
-        }
-        if !has_one_question(query) {
-            return refuse(Rcode::FORMERR);
-        }
-        let Some(question) = Question::read(query) else { return refuse(Rcode::FORMERR) };
-        let Ok(edns) = read_edns(query, &question) else { return refuse(Rcode::FORMERR) };
-        let is_allowed = self.allowed.is_empty()
-            || self.allowed.iter().any(|network| network.contains(asker.address));
-        let decision = match is_allowed {
-            true => self.decide(&question, edns, directory, counters),
-            false => Decision::failure(Rcode::REFUSED, Some(ExtendedError::Prohibited)),
+        let decision = match self.allows(asker.address) {
+            true => self.decide(&query, directory, counters),
+            false => Some(Decision::failure(Rcode::REFUSED, Some(ExtendedError::Prohibited))),
         };
-        let opt = edns.map(|edns| self.opt(edns, &decision, asker, directory));
+        let Some(decision) = decision else { return Verdict::Forward };
+        let rotation = usize::try_from(counters.queries()).unwrap_or_default();
+        self.write(&query, &decision, asker, directory, rotation, reply);
+        Verdict::Reply(decision.rcode)
+    }
+
+    /// Clears `reply` and writes that a query that was to be forwarded cannot be answered.
+    pub fn fail(
+        &self,
+        query: &[u8],
+        error: ExtendedError,
+        asker: Asker,
+        directory: &Directory,
+        reply: &mut Vec<u8>,
+    ) -> Verdict {
+        let Some(header) = Header::read(query) else { return Verdict::Silent };
+        let Ok(query) = Query::read(query, header) else { return Verdict::Silent };
+        let decision = Decision::failure(Rcode::SERVFAIL, Some(error));
+        self.write(&query, &decision, asker, directory, 0, reply);
+        Verdict::Reply(decision.rcode)
+    }
+
+    fn allows(&self, client: IpAddr) -> bool {
+        self.allowed.is_empty() || self.allowed.iter().any(|network| network.contains(client))
+    }
+
+    fn write(
+        &self,
+        query: &Query<'_>,
+        decision: &Decision<'_>,
+        asker: Asker,
+        directory: &Directory,
+        rotation: usize,
+        reply: &mut Vec<u8>,
+    ) {
+        let Query { header, question, edns } = query;
+        let opt = edns.map(|edns| self.opt(edns, decision, asker, directory));
         let room = opt.as_ref().map_or(0, Opt::len);
-        let limit = longest_reply(asker.transport, edns).saturating_sub(room);
-        let (rcode, flags) = (decision.rcode, decision.flags);
-        let mut written = Reply::start(reply, limit, header, flags, rcode, Some(question.wire));
-        let frame = Frame {
-            question: &question,
-            directory,
-            ttl: self.ttl,
-            rotation: usize::try_from(counters.queries()).unwrap_or_default(),
+        let limit = longest_reply(asker.transport, *edns).saturating_sub(room);
+        let flags = match self.elsewhere {
+            Elsewhere::Refuse => decision.flags,
+            Elsewhere::Forward => decision.flags | flag::RA,
         };
+        let wire = Some(question.wire);
+        let mut written = Reply::start(reply, limit, *header, flags, decision.rcode, wire);
+        let frame = Frame { question, directory, ttl: self.ttl, rotation };
         if decision.content.write(frame, &mut written) == Err(Full) {
             written.truncate(question.wire.len());
         }
         if let Some(opt) = opt {
             written.append_opt(|octets| opt.write(octets));
         }
-        Verdict::Reply(rcode)
     }
 
+    /// `None`: it is for other servers.
     fn decide<'a>(
         &'a self,
-        question: &'a Question<'_>,
-        edns: Option<Edns>,
+        query: &'a Query<'_>,
         directory: &'a Directory,
         counters: &Counters,
-    ) -> Decision<'a> {
+    ) -> Option<Decision<'a>> {
+        let Query { question, edns, .. } = query;
         if edns.is_some_and(|edns| edns.version > 0) {
-            return Decision::failure(Rcode::BADVERS, None);
+            return Some(Decision::failure(Rcode::BADVERS, None));
         }
         let name = question.name.as_bytes();
         if question.qclass == CLASS_CH {
-            return match chaos::content(name, question.qtype, directory, counters) {
-                Some(content) => {
-                    Decision { rcode: Rcode::NOERROR, flags: flag::AA, content, error: None }
-                }
+            return Some(match chaos::content(name, question.qtype, directory, counters) {
+                Some(content) => Decision::authoritative(Rcode::NOERROR, content, None),
                 None => Decision::failure(Rcode::REFUSED, None),
-            };
+            });
         }
         let is_transfer = matches!(question.qtype, rrtype::AXFR | rrtype::IXFR);
         if question.qclass != CLASS_IN || is_transfer {
-            return Decision::failure(Rcode::REFUSED, None);
+            return Some(Decision::failure(Rcode::REFUSED, None));
         }
         let Some(zone) = self.zones.of(name) else {
-            return elsewhere(name, question.qtype, directory);
+            return self.decide_elsewhere(name, question.qtype, directory);
         };
-        match directory.freshness() {
-            Freshness::Empty => {
-                return Decision::failure(Rcode::SERVFAIL, Some(ExtendedError::NotReady));
-            }
-            Freshness::Expired => {
-                return Decision::failure(
-                    Rcode::SERVFAIL,
-                    Some(ExtendedError::NoReachableAuthority),
-                );
-            }
-            Freshness::Synced | Freshness::Stale => {}
+        let unknown = match directory.freshness() {
+            Freshness::Empty => Some(ExtendedError::NotReady),
+            Freshness::Expired => Some(ExtendedError::NoReachableAuthority),
+            Freshness::Synced | Freshness::Stale => None,
+        };
+        if unknown.is_some() {
+            return Some(Decision::failure(Rcode::SERVFAIL, unknown));
         }
         let (rcode, content) = content::of_name(name, question.qtype, zone, directory);
         let error = match stale(directory) {
             Some(_) if rcode == Rcode::NXDOMAIN => Some(ExtendedError::StaleNxdomainAnswer),
             error => error,
         };
-        Decision { rcode, flags: flag::AA, content, error }
+        Some(Decision::authoritative(rcode, content, error))
+    }
+
+    /// What is outside of all zones: the reverse name of an address that is known here, or not ours.
+    fn decide_elsewhere<'a>(
+        &self,
+        name: &[u8],
+        qtype: u16,
+        directory: &Directory,
+    ) -> Option<Decision<'a>> {
+        let address = reverse::address(name);
+        match (address.filter(|ip| directory.names_of(*ip).next().is_some()), self.elsewhere) {
+            (Some(address), _) => {
+                let content = content::of_address(address, qtype);
+                Some(Decision::authoritative(Rcode::NOERROR, content, stale(directory)))
+            }
+            (None, Elsewhere::Refuse) => {
+                let error = Some(ExtendedError::NotAuthoritative);
+                Some(Decision::failure(Rcode::REFUSED, error))
+            }
+            (None, Elsewhere::Forward) => None,
+        }
     }
 
     fn opt(&self, edns: Edns, decision: &Decision<'_>, asker: Asker, directory: &Directory) -> Opt {
@@ -215,81 +286,15 @@ impl Responder {
     }
 }
 
-/// Our OPT record (RFC 6891 §6.1.2).
-struct Opt {
-    rcode: Rcode,
-    flags: u16,
-    /// This node's name, if it is asked for (RFC 5001).
-    name: Option<String>,
-    cookie: Option<([u8; cookie::CLIENT], [u8; cookie::SERVER])>,
-    error: Option<ExtendedError>,
-}
-
-impl Opt {
-    fn options_len(&self) -> usize {
-        let name = self.name.as_ref().map_or(0, |name| OPTION + name.len());
-        let cookie = self.cookie.map_or(0, |_| OPTION + cookie::CLIENT + cookie::SERVER);
-        name + cookie + self.error.map_or(0, |_| OPTION + 2)
-    }
-
-    /// Its length: owner, type, payload, extended code, version, flags, length, options.
-    fn len(&self) -> usize {
-        11 + self.options_len()
-    }
-
-    fn write(&self, octets: &mut Vec<u8>) {
-        octets.push(0);
-        octets.extend_from_slice(&rrtype::OPT.to_be_bytes());
-        octets.extend_from_slice(&UDP_WITH_EDNS.to_be_bytes());
-        octets.extend_from_slice(&[self.rcode.value() >> 4, 0]);
-        octets.extend_from_slice(&self.flags.to_be_bytes());
-        let length = u16::try_from(self.options_len()).unwrap_or(u16::MAX);
-        octets.extend_from_slice(&length.to_be_bytes());
-        if let Some(name) = &self.name {
-            push_option(option::NSID, [name.as_bytes(), &[]], octets);
-        }
-        if let Some((client, server)) = &self.cookie {
-            push_option(option::COOKIE, [client, server], octets);
-        }
-        if let Some(error) = self.error {
-            push_option(option::EDE, [&(error as u16).to_be_bytes(), &[]], octets);
-        }
-    }
-}
-
-fn push_option(code: u16, data: [&[u8]; 2], octets: &mut Vec<u8>) {
-    let length: usize = data.iter().map(|part| part.len()).sum();
-    octets.extend_from_slice(&code.to_be_bytes());
-    octets.extend_from_slice(&u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes());
-    for part in data {
-        octets.extend_from_slice(part);
-    }
-}
-
-/// What is outside of all zones: the reverse name of an address that is known here, or not ours.
-fn elsewhere<'a>(name: &[u8], qtype: u16, directory: &Directory) -> Decision<'a> {
-    match reverse::address(name).filter(|ip| directory.names_of(*ip).next().is_some()) {
-        Some(address) => Decision {
-            rcode: Rcode::NOERROR,
-            flags: flag::AA,
-            content: content::of_address(address, qtype),
-            error: stale(directory),
-        },
-        None => Decision::failure(Rcode::REFUSED, Some(ExtendedError::NotAuthoritative)),
-    }
-}
-
 fn stale(directory: &Directory) -> Option<ExtendedError> {
     (directory.freshness() == Freshness::Stale).then_some(ExtendedError::StaleAnswer)
 }
 
+/// What may not be exceeded in a reply of ours.
 fn longest_reply(transport: Transport, edns: Option<Edns>) -> usize {
-    match (transport, edns) {
-        (Transport::Tcp, _) => usize::from(u16::MAX),
-        (Transport::Udp, None) => UDP_WITHOUT_EDNS,
-        (Transport::Udp, Some(edns)) => {
-            usize::from(edns.payload.min(UDP_WITH_EDNS)).max(UDP_WITHOUT_EDNS)
-        }
+    match transport {
+        Transport::Tcp => usize::from(u16::MAX),
+        Transport::Udp => longest_datagram(edns).min(usize::from(UDP_WITH_EDNS)),
     }
 }
 

@@ -6,6 +6,7 @@ use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE
 use super::*;
 use std::sync::Arc;
 
+use super::super::wire::option;
 use crate::cluster::{Entry, Names, Pattern};
 
 const TTL: u32 = 5;
@@ -43,7 +44,7 @@ fn reply_over(transport: Transport, query: &[u8], directory: &Directory) -> Opti
     let mut reply = Vec::new();
     let asker = Asker { address: IpAddr::from([192, 0, 2, 1]), transport, now: 1_795_539_600 };
     match responder.answer(query, asker, directory, &Counters::default(), &mut reply) {
-        Verdict::Silent => None,
+        Verdict::Silent | Verdict::Forward => None,
         Verdict::Reply(_) => Some(reply),
     }
 }

@@ -16,14 +16,16 @@ pub mod cookie;
 pub mod counters;
 pub mod framing;
 pub mod limits;
+mod opt;
 pub mod query;
+pub mod relay;
 pub mod reply;
 pub mod reverse;
 pub mod soa;
 pub mod wire;
 pub mod zone;
 
-pub use answer::{Asker, Responder, Transport, Verdict};
+pub use answer::{Asker, Elsewhere, Responder, Transport, Verdict};
 pub use counters::Counters;
 pub use limits::{Limit, RateLimiter};
 pub use wire::Rcode;

@@ -1,7 +1,9 @@
 //! Reading a query, in place: header, question, and the OPT record.
 
 use super::cookie::Shown;
-use super::wire::{HEADER, LONGEST_LABEL, LONGEST_NAME, flag, option, rrtype};
+use super::wire::{
+    HEADER, LONGEST_LABEL, LONGEST_NAME, Rcode, UDP_WITHOUT_EDNS, flag, option, rrtype,
+};
 
 /// The header of a message that wants a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +101,40 @@ impl<'a> Question<'a> {
             qclass: u16_at(message, at + 2)?,
         })
     }
+}
+
+/// A query that can be answered: header, question and OPT.
+#[derive(Debug)]
+pub struct Query<'a> {
+    /// The header.
+    pub header: Header,
+    /// The one question.
+    pub question: Question<'a>,
+    /// What its OPT record says; `None`: it has none.
+    pub edns: Option<Edns>,
+}
+
+impl<'a> Query<'a> {
+    /// Reads what follows the header.
+    ///
+    /// # Errors
+    /// The response code that says what is wrong: NOTIMP or FORMERR.
+    pub fn read(message: &'a [u8], header: Header) -> Result<Query<'a>, Rcode> {
+        if !header.is_query() {
+            return Err(Rcode::NOTIMP);
+        }
+        if !has_one_question(message) {
+            return Err(Rcode::FORMERR);
+        }
+        let question = Question::read(message).ok_or(Rcode::FORMERR)?;
+        let edns = read_edns(message, &question).map_err(|Malformed| Rcode::FORMERR)?;
+        Ok(Query { header, question, edns })
+    }
+}
+
+/// The longest message that a client takes over UDP (RFC 6891 §6.2.5).
+pub fn longest_datagram(edns: Option<Edns>) -> usize {
+    edns.map_or(0, |edns| usize::from(edns.payload)).max(UDP_WITHOUT_EDNS)
 }
 
 /// What the OPT record of a query says (RFC 6891 §6.1.2).

@@ -36,6 +36,8 @@ pub mod flag {
     pub const TC: u16 = 0x0200;
     /// Recursion desired.
     pub const RD: u16 = 0x0100;
+    /// Recursion available.
+    pub const RA: u16 = 0x0080;
     /// Checking disabled (RFC 4035 §3.2.2).
     pub const CD: u16 = 0x0010;
     /// In the TTL of OPT: DNSSEC records are welcome (RFC 3225).
@@ -101,6 +103,8 @@ pub enum ExtendedError {
     NotAuthoritative = 20,
     /// Etcd has been out of reach for too long.
     NoReachableAuthority = 22,
+    /// No other server answered, or too many queries wait for one.
+    NetworkError = 23,
 }
 
 /// A response code (RFC 1035 §4.1.1, RFC 6891 §6.1.3).

@@ -1,0 +1,101 @@
+//! Replies of other servers, honest and not.
+
+use super::super::Transport;
+use super::*;
+
+fn query(name: &str, additional: &[u8]) -> Vec<u8> {
+    let mut query = vec![0xab, 0xcd, 1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(!additional.is_empty())];
+    super::super::reply::push_name(name, &mut query);
+    query.extend([0, 1, 0, 1]);
+    query.extend(additional);
+    query
+}
+
+fn reply_to(query: &[u8], id: u16, rcode: u8) -> Vec<u8> {
+    let mut reply = with_id(query, id);
+    reply[2] |= 0x80;
+    reply[3] = rcode;
+    reply
+}
+
+#[test]
+fn only_a_reply_with_the_id_and_the_question_is_believed() {
+    let asked = query("www.Example.com.", &[]);
+    let good = reply_to(&asked, 7, 0);
+    let edited = |at: usize, octet: u8| {
+        let mut reply = good.clone();
+        reply[at] = octet;
+        reply
+    };
+    let bare = |rcode: u8| reply_to(&[0, 7, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0], 7, rcode);
+    let last = good.len() - 1;
+    let table = [
+        (good.clone(), Worth::Reply, "as it is"),
+        (reply_to(&query("WWW.example.com.", &[]), 7, 3), Worth::Reply, "NXDOMAIN, other case"),
+        (reply_to(&asked, 7, 1), Worth::Reply, "FORMERR"),
+        (reply_to(&asked, 7, 2), Worth::Refusal, "SERVFAIL"),
+        (reply_to(&asked, 7, 4), Worth::Refusal, "NOTIMP"),
+        (reply_to(&asked, 7, 5), Worth::Refusal, "REFUSED"),
+        (bare(1), Worth::Reply, "FORMERR without the question"),
+        (bare(5), Worth::Refusal, "REFUSED without the question"),
+        (bare(0), Worth::Stray, "NOERROR without the question"),
+        (reply_to(&asked, 8, 0), Worth::Stray, "another ID"),
+        (with_id(&asked, 7), Worth::Stray, "a query"),
+        (edited(2, 0xa0), Worth::Stray, "another opcode"),
+        (edited(5, 0), Worth::Stray, "no question counted"),
+        (edited(5, 2), Worth::Stray, "two questions counted"),
+        (edited(13, b'x'), Worth::Stray, "another name"),
+        (edited(last - 2, 28), Worth::Stray, "another type"),
+        (edited(last, 3), Worth::Stray, "another class"),
+        (good[..last].to_vec(), Worth::Stray, "cut off"),
+        (good[..11].to_vec(), Worth::Stray, "less than a header"),
+        (Vec::new(), Worth::Stray, "nothing"),
+    ];
+    for (message, worth, what) in table {
+        assert_eq!(judge(&message, &asked, 7), worth, "{what}");
+    }
+}
+
+#[test]
+fn the_client_gets_its_id_its_spelling_and_no_more_than_it_takes() {
+    let opt = |payload: u16| {
+        let [high, low] = payload.to_be_bytes();
+        [0, 0, 41, high, low, 0, 0, 0, 0, 0, 0]
+    };
+    let answered = |asked: &[u8], length: usize, transport| {
+        let mut reply = reply_to(&query("www.example.com.", &[]), 7, 0);
+        reply[7] = 1;
+        reply.resize(length, 0);
+        hand_on(&mut reply, asked, transport);
+        reply
+    };
+    let plain = query("wWw.example.com.", &[]);
+    let reply = answered(&plain, 512, Transport::Udp);
+    assert_eq!((&reply[..2], &reply[12..33]), (&plain[..2], &plain[12..33]));
+    assert_eq!((reply.len(), reply[2] & 0x02), (512, 0));
+    let table: [(Vec<u8>, usize, Transport, bool); 6] = [
+        (plain.clone(), 513, Transport::Udp, true),
+        (plain, 4000, Transport::Tcp, false),
+        (query("wWw.example.com.", &opt(100)), 512, Transport::Udp, false),
+        (query("wWw.example.com.", &opt(4096)), 4096, Transport::Udp, false),
+        (query("wWw.example.com.", &opt(4096)), 4097, Transport::Udp, true),
+        (query("wWw.example.com.", &opt(1000)), 1001, Transport::Udp, true),
+    ];
+    for (asked, length, transport, is_cut) in table {
+        let reply = answered(&asked, length, transport);
+        let wanted = if is_cut { 33 } else { length };
+        assert_eq!((reply.len(), reply[2] & 0x02 != 0), (wanted, is_cut), "{length} {transport:?}");
+        assert_eq!(reply[6..8] == [0, 0], is_cut);
+    }
+}
+
+#[test]
+fn a_probe_for_loops_is_known_again_whatever_its_case() {
+    let probe = loop_probe(5, 0xdead_beef);
+    assert_eq!(loop_token(&probe), Some(0xdead_beef));
+    assert_eq!(loop_token(&probe.to_ascii_uppercase()), Some(0xdead_beef));
+    for name in ["loop.idetcd.", "x.loop.idetcd.", "+0000000deadbeef.loop.idetcd.", "a.example."] {
+        assert_eq!(loop_token(&query(name, &[])), None, "{name}");
+    }
+    assert_eq!(loop_token(&probe[..20]), None);
+}

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cluster::Directory;
-use crate::dns::Responder;
+use crate::dns::{Elsewhere, Responder};
 use crate::etcd::{Client, Credentials, ReadDeadline};
 use crate::node::address::{AddressError, check_interface};
 use crate::node::session::{End, Session};
 use crate::node::{Host, Settings, WhenFull};
-use crate::options::{Access, Endpoint, Listen, Options, Password, User};
+use crate::options::{Access, Endpoint, Forward, Listen, Options, Password, User};
+use crate::server::forward::{Forwarder, Source};
 use crate::server::tls::{self, TlsError};
 use crate::server::udp::UdpListener;
 use crate::server::{Server, Shared, tcp, transport};
@@ -34,6 +35,8 @@ pub enum Failure {
     Tls(TlsError),
     /// The password cannot be read from its file; why.
     Password(PathBuf, String),
+    /// The system refused what forwarding needs.
+    Forward(io::Error),
     /// The system refused the signal handlers.
     Signals(io::Error),
     /// Every slot is taken.
@@ -68,6 +71,7 @@ impl fmt::Display for Failure {
             Failure::Password(path, why) => {
                 write!(f, "--password-file: {}: {why}", path.display())
             }
+            Failure::Forward(error) => write!(f, "--forward: {error}"),
             Failure::Signals(error) => write!(f, "cannot handle signals: {error}"),
             Failure::NoFreeSlot { pattern, limit } => write!(
                 f,
@@ -105,11 +109,17 @@ pub fn run(options: Options) -> Result<(), Failure> {
     let first = listeners.first().ok_or(Failure::NoSocket)?.address();
     let keyspace = Arc::new(options.keyspace);
     let responder = Responder::new(&keyspace, options.ttl).map_err(Failure::Zone)?;
-    let responder = responder.with_allowed(options.allow);
+    let forwarder = options.forward.map(forwarder).transpose()?;
+    let elsewhere = match forwarder {
+        Some(_) => Elsewhere::Forward,
+        None => Elsewhere::Refuse,
+    };
+    let responder = responder.with_allowed(options.allow).with_elsewhere(elsewhere);
     let directory = Directory::new(keyspace.clone());
     let server = Server::new(listeners, acceptors, responder, directory)
         .map_err(Failure::Signals)?
-        .with_rate_limit(options.rrl);
+        .with_rate_limit(options.rrl)
+        .with_forwarder(forwarder);
     for address in server.addresses() {
         log::info!("listening on {address}");
     }
@@ -149,6 +159,14 @@ fn shuffled(endpoints: &[Endpoint]) -> Vec<String> {
     let mut endpoints: Vec<String> = endpoints.iter().map(|e| e.as_str().to_owned()).collect();
     endpoints.sort_by_cached_key(|endpoint| random.hash_one(endpoint));
     endpoints
+}
+
+fn forwarder(forward: Forward) -> Result<Forwarder, Failure> {
+    let source = match forward {
+        Forward::Servers(servers) => Source::Given(servers),
+        Forward::ResolvConf(path) => Source::ResolvConf(path),
+    };
+    Forwarder::new(source).map_err(Failure::Forward)
 }
 
 fn credentials(user: &User) -> Result<Credentials, Failure> {

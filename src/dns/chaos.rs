@@ -19,13 +19,19 @@ pub(super) fn content<'a>(
         b"hostname.bind." | b"id.server." => directory.own_name().into_iter().collect(),
         b"queries.bind." => vec![queries(counters)],
         b"answers.bind." => answers(counters),
+        b"forwarded.bind." => vec![forwarded(counters)],
         b"etcd.bind." => vec![etcd(directory)],
         b"revision.bind." => vec![revision(directory)],
         b"slots.bind." => vec![slots(directory)],
         b"stats.bind." => {
             let mut all = vec![queries(counters)];
             all.extend(answers(counters));
-            all.extend([etcd(directory), revision(directory), slots(directory)]);
+            all.extend([
+                forwarded(counters),
+                etcd(directory),
+                revision(directory),
+                slots(directory),
+            ]);
             all
         }
         _ => return None,
@@ -42,6 +48,10 @@ fn queries(counters: &Counters) -> String {
 
 fn answers(counters: &Counters) -> Vec<String> {
     counters.answers().map(|(rcode, count)| format!("answers {rcode} {count}")).collect()
+}
+
+fn forwarded(counters: &Counters) -> String {
+    format!("forwarded {} unanswered {}", counters.forwarded(), counters.unanswered())
 }
 
 fn etcd(directory: &Directory) -> String {

@@ -13,6 +13,8 @@ pub struct Counters {
     queries: u64,
     dropped: u64,
     by_rcode: [u64; RCODES as usize],
+    forwarded: u64,
+    unanswered: u64,
 }
 
 impl Counters {
@@ -23,6 +25,26 @@ impl Counters {
             Some(count) => *count += 1,
             None => self.dropped += 1,
         }
+    }
+
+    /// Counts a query that another server answered.
+    pub fn count_forwarded(&mut self) {
+        self.forwarded += 1;
+    }
+
+    /// Counts a query that was to be forwarded, and that no other server answered.
+    pub fn count_unanswered(&mut self) {
+        self.unanswered += 1;
+    }
+
+    /// Queries that other servers answered.
+    pub fn forwarded(&self) -> u64 {
+        self.forwarded
+    }
+
+    /// Queries that other servers should have answered, and none did.
+    pub fn unanswered(&self) -> u64 {
+        self.unanswered
     }
 
     /// All queries.
@@ -47,6 +69,14 @@ impl fmt::Display for Counters {
         write!(f, "{} queries, {} dropped", self.queries, self.dropped)?;
         for (rcode, count) in self.answers() {
             write!(f, ", {count} {rcode}")?;
+        }
+        if self.forwarded + self.unanswered > 0 {
+            write!(
+                f,
+                ", {} forwarded, {} of them in vain",
+                self.forwarded + self.unanswered,
+                self.unanswered
+            )?;
         }
         Ok(())
     }

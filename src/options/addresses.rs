@@ -55,6 +55,13 @@ where
     Ok(AddressChoice::Fixed(address))
 }
 
+/// An address with or without a port; that of DNS where it is missing.
+pub(super) fn socket_address(text: &str) -> Option<SocketAddr> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let with_default = || Some(SocketAddr::new(bare.parse().ok()?, DNS_PORT));
+    text.parse().ok().or_else(with_default)
+}
+
 pub(super) fn listen(texts: &[String]) -> Result<Vec<Listen>, UsageError> {
     if texts.is_empty() {
         let any =
@@ -66,18 +73,13 @@ pub(super) fn listen(texts: &[String]) -> Result<Vec<Listen>, UsageError> {
     }
     let mut listens: Vec<Listen> = Vec::new();
     for text in texts {
-        let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-        let address = match (text.parse::<SocketAddr>(), bare.parse::<IpAddr>()) {
-            (Ok(address), _) => address,
-            (_, Ok(ip)) => SocketAddr::new(ip, DNS_PORT),
-            _ => {
-                return wrong(
-                    "listen",
-                    format!(
-                        "{text:?} is not an address; write 127.0.0.1, 127.0.0.1:1053 or [::1]:1053"
-                    ),
-                );
-            }
+        let Some(address) = socket_address(text) else {
+            return wrong(
+                "listen",
+                format!(
+                    "{text:?} is not an address; write 127.0.0.1, 127.0.0.1:1053 or [::1]:1053"
+                ),
+            );
         };
         if address.port() != 0 && listens.iter().any(|listen| listen.address == address) {
             return wrong("listen", format!("{address} is given twice; once is enough"));

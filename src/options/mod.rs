@@ -5,6 +5,7 @@
 
 mod access;
 mod addresses;
+mod forward;
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -17,6 +18,7 @@ use crate::cluster::pattern::MAX_LIMIT;
 use crate::cluster::{AddressChoice, Keyspace, Names, Network, Pattern};
 pub use access::{Access, Password, User};
 pub use addresses::{Endpoint, Listen};
+pub use forward::Forward;
 
 /// Shorter leases would end between two renewals of a busy etcd; longer ones than a day are none.
 const LEASE_TTL: std::ops::RangeInclusive<u32> = 2..=86_400;
@@ -39,6 +41,8 @@ Takes the lowest free name of a pattern in etcd, and answers DNS for all nodes.
   --wait                no free name: wait for one, and serve meanwhile
   --resolve NAME        answer for these names as well, repeatable
   --listen ADDR[:PORT]  where to answer, repeatable    [0.0.0.0:53 and [::]:53]
+  --forward ADDR[:PORT][,...]  where queries for other names go, or
+                        resolv.conf: the servers named there    [refused]
   --ttl SECONDS         TTL of the answers                        [5]
   --max-stale SECONDS   answer this long without etcd         [86400]
   --allow NET[,NET]     answer these networks only, repeatable    [all]
@@ -83,6 +87,8 @@ pub struct Options {
     pub lease_ttl: Duration,
     /// The TTL of answers, in seconds.
     pub ttl: u32,
+    /// Where queries for other names go; `None`: they are refused.
+    pub forward: Option<Forward>,
     /// Who may ask; empty: everybody.
     pub allow: Vec<Network>,
     /// How many replies a second a client's network gets over UDP; `None`: as many as it asks for.
@@ -122,7 +128,7 @@ fn wrong<T>(option: &str, text: impl fmt::Display) -> Result<T, UsageError> {
 
 fn declared() -> getopts::Options {
     let mut options = getopts::Options::new();
-    for name in ["endpoints", "listen", "resolve", "allow"] {
+    for name in ["endpoints", "listen", "resolve", "forward", "allow"] {
         options.opt("", name, "", "", HasArg::Yes, Occur::Multi);
     }
     for name in [
@@ -227,6 +233,7 @@ fn read(matches: &Matches) -> Result<Options, UsageError> {
         port: port.and_then(|port| u16::try_from(port).ok()),
         lease_ttl: Duration::from_secs(number(matches, "lease-ttl", LEASE_TTL, 20)?.into()),
         ttl: number(matches, "ttl", TTL, 5)?,
+        forward: forward::read(&matches.opt_strs("forward"))?,
         allow: allow(&matches.opt_strs("allow"))?,
         rrl: match matches.opt_present("rrl") {
             true => Some(number(matches, "rrl", RRL, 0)?),

@@ -24,7 +24,7 @@ fn defaults_are_those_of_the_help() {
     assert_eq!((options.keyspace.limit, options.ttl, options.port), (10, 5, None));
     assert_eq!((options.keyspace.prefix.as_str(), options.keyspace.resolve.len()), ("", 0));
     assert_eq!((options.wait, options.max_stale.as_secs()), (false, 86_400));
-    assert_eq!((options.allow.len(), options.rrl), (0, None));
+    assert_eq!((options.allow.len(), options.rrl, options.forward), (0, None, None));
     assert_eq!(options.access, Access::default());
     assert_eq!((options.lease_ttl.as_secs(), options.etcd_timeout.as_secs()), (20, 2));
     let listens: Vec<_> =
@@ -94,7 +94,12 @@ fn names_keys_and_trust_are_read() {
 
 #[test]
 fn what_is_wrong_is_told_in_one_line_that_names_the_option() {
-    let table: [(&[&str], &str); 77] = [
+    let table: [(&[&str], &str); 82] = [
+        (&["--forward", ""], "--forward: \"\" is not an address"),
+        (&["--forward", "dns.example"], "--forward: \"dns.example\" is not an address"),
+        (&["--forward", "10.0.0.1,resolv.conf"], "--forward: \"resolv.conf\" names servers itself"),
+        (&["--forward", "0.0.0.0"], "--forward: 0.0.0.0 is not the address of a server"),
+        (&["--forward", "10.0.0.1:0"], "--forward: 10.0.0.1:0 is not the address of a server"),
         (&["--limit", "0"], "--limit: \"0\" is not a whole number from 1"),
         (&["--limit", "1000001"], "--limit:"),
         (&["--limit", "ten"], "--limit:"),

@@ -4,9 +4,12 @@
 //! (etcd's reply, a moment to pass) waits there, and queries are answered meanwhile. Nothing in it
 //! talks to etcd.
 
+mod answering;
+pub mod forward;
 pub mod resolver;
 pub mod signals;
 mod stub;
+mod system;
 pub mod tcp;
 pub mod tls;
 pub mod transport;
@@ -17,12 +20,14 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::cluster::Directory;
-use crate::dns::{Asker, Counters, RateLimiter, Responder, Transport, Verdict};
+use crate::dns::{Counters, RateLimiter, Responder};
+use answering::{Answering, unix_time};
+use forward::{Client, Forwarder};
 use signals::Signals;
 use tcp::Connections;
 use udp::UdpListener;
@@ -58,11 +63,8 @@ pub struct Server {
     wildcards: Wildcards,
     acceptors: Vec<TcpListener>,
     connections: Connections,
-    responder: Responder,
-    directory: Directory,
+    answering: Answering,
     signals: Signals,
-    counters: Counters,
-    limiter: Option<RateLimiter>,
     /// Which of the signals, the listeners for UDP, those for TCP, and the connections, in this
     /// order, the last poll found ready.
     ready: Vec<bool>,
@@ -87,12 +89,6 @@ impl Shared {
     }
 }
 
-/// The time as DNS counts it: seconds since 1970, modulo 2^32 (RFC 1982).
-fn unix_time() -> u32 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_secs() as u32
-}
-
 impl Server {
     /// Takes over sockets that are bound already.
     ///
@@ -109,11 +105,14 @@ impl Server {
             listeners,
             acceptors,
             connections: Connections::default(),
-            responder,
-            directory,
+            answering: Answering {
+                responder,
+                directory,
+                counters: Counters::default(),
+                limiter: None,
+                forwarder: None,
+            },
             signals: Signals::install()?,
-            counters: Counters::default(),
-            limiter: None,
             ready: Vec::new(),
             releasing: false,
             source_address: None,
@@ -122,18 +121,34 @@ impl Server {
 
     /// Lets each client's network have so many replies a second over UDP.
     #[must_use]
-    pub fn with_rate_limit(self, rate: Option<u32>) -> Self {
-        Server { limiter: rate.map(RateLimiter::new), ..self }
+    pub fn with_rate_limit(mut self, rate: Option<u32>) -> Self {
+        self.answering.limiter = rate.map(RateLimiter::new);
+        self
+    }
+
+    /// Sends queries for names outside of all zones on.
+    #[must_use]
+    pub fn with_forwarder(mut self, forwarder: Option<Forwarder>) -> Self {
+        self.answering.forwarder = forwarder;
+        self.tell_own_addresses();
+        self
+    }
+
+    fn tell_own_addresses(&mut self) {
+        let own = self.addresses();
+        if let Some(forwarder) = &mut self.answering.forwarder {
+            forwarder.set_own(own, Instant::now());
+        }
     }
 
     /// What is answered from.
     pub fn directory(&self) -> &Directory {
-        &self.directory
+        &self.answering.directory
     }
 
     /// What is answered from, to be changed.
     pub fn directory_mut(&mut self) -> &mut Directory {
-        &mut self.directory
+        &mut self.answering.directory
     }
 
     /// The addresses that are listened on, in the order of the options.
@@ -173,9 +188,11 @@ impl Server {
             let now = Instant::now();
             if self.wildcards.next_look().is_some_and(|at| at <= now) {
                 self.wildcards.look(&mut self.listeners, now);
+                self.tell_own_addresses();
             }
             let wake = self.poll_once(descriptor, deadline)?;
             let signalled = self.answer_ready();
+            self.forward_back();
             if signalled && self.signals.take_report_request() {
                 self.log_state();
             }
@@ -192,11 +209,9 @@ impl Server {
             None => return false,
         };
         let (datagrams, streams) = sockets.split_at(self.listeners.len().min(sockets.len()));
-        let counters = &mut self.counters;
+        let answering = &mut self.answering;
         for (listener, _) in self.listeners.iter_mut().zip(datagrams).filter(|(_, r)| **r) {
-            let limiter = &mut self.limiter;
-            let (responder, now) = (&self.responder, unix_time());
-            listener.answer_batch(responder, &self.directory, counters, limiter, now);
+            listener.answer_batch(answering, unix_time());
         }
         if self.connections.len() == 0 && !streams.contains(&true) {
             return signalled;
@@ -204,16 +219,38 @@ impl Server {
         let now = Instant::now();
         let (arrivals, open) = streams.split_at(self.acceptors.len().min(streams.len()));
         self.connections.serve(open, now, |query, client, reply| {
-            let asker = Asker { address: client, transport: Transport::Tcp, now: unix_time() };
-            let verdict = self.responder.answer(query, asker, &self.directory, counters, reply);
-            counters.count(verdict.rcode());
-            log::trace!("query from {client} over TCP: {} octets, {verdict}", query.len());
-            verdict != Verdict::Silent
+            answering.answer(query, client, unix_time(), reply)
         });
         for (acceptor, _) in self.acceptors.iter().zip(arrivals).filter(|(_, ready)| **ready) {
             self.connections.accept(acceptor, now);
         }
         signalled
+    }
+
+    /// Gives clients what came of their queries that were sent on.
+    fn forward_back(&mut self) {
+        let Some(forwarder) = &mut self.answering.forwarder else { return };
+        let now = Instant::now();
+        // Its descriptor is the last one that was polled.
+        let is_ready = self.ready.last() == Some(&true);
+        if !is_ready && forwarder.next_deadline(now).is_none_or(|at| at > now) {
+            return;
+        }
+        for finished in forwarder.progress(now) {
+            let client = finished.client;
+            let Some(mut reply) = self.answering.conclude(finished) else { continue };
+            match client {
+                Client::Stream { connection, .. } => self.connections.deliver(connection, &reply),
+                Client::Datagram { listener, address } => {
+                    let from = self.listeners.iter().find(|l| l.address() == listener);
+                    if self.answering.is_within_limit(address.ip(), &mut reply)
+                        && let Some(from) = from
+                    {
+                        from.send(&reply, address);
+                    }
+                }
+            }
+        }
     }
 
     /// Sleeps once, and notes on each socket whether something came.
@@ -223,12 +260,13 @@ impl Server {
         deadline: Option<Instant>,
     ) -> io::Result<Option<Wake>> {
         let sockets = self.listeners.len() + self.acceptors.len() + self.connections.len();
-        let mut fds = Vec::with_capacity(sockets + 2);
+        let mut fds = Vec::with_capacity(sockets + 3);
         fds.push(PollFd::new(&self.signals, PollFlags::IN));
         fds.extend(self.listeners.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
         fds.extend(self.acceptors.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
         let connections = self.connections.interests();
         fds.extend(connections.map(|(fd, interest)| PollFd::from_borrowed_fd(fd, interest)));
+        fds.extend(self.answering.forwarder.iter().map(|f| PollFd::new(f, PollFlags::IN)));
         if let Some((fd, interest)) = descriptor {
             let flags = match interest {
                 Interest::Readable => PollFlags::IN,
@@ -237,7 +275,12 @@ impl Server {
             fds.push(PollFd::from_borrowed_fd(fd, flags));
         }
         let now = Instant::now();
-        let others = [self.connections.next_deadline(), self.wildcards.next_look()];
+        let forwarder = self.answering.forwarder.as_ref();
+        let others = [
+            self.connections.next_deadline(),
+            self.wildcards.next_look(),
+            forwarder.and_then(|forwarder| forwarder.next_deadline(now)),
+        ];
         let first = others.into_iter().chain([deadline]).flatten().min();
         let patience = first.map_or(LONGEST_POLL, |at| at.saturating_duration_since(now));
         let timeout = Timespec::try_from(patience.min(LONGEST_POLL)).ok();
@@ -257,12 +300,12 @@ impl Server {
     }
 
     fn log_state(&self) {
-        let directory = &self.directory;
+        let directory = &self.answering.directory;
         log::info!(
             "state: {} names at revision {}, {}",
             directory.len(),
             directory.revision(),
-            self.counters
+            self.answering.counters
         );
         for (name, record) in directory.records() {
             log::info!("state: {name} {record}");

@@ -10,20 +10,16 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, TYPE};
 
+use super::system::{self, RESOLV_CONF, ResolvConf};
 use super::{Interest, Shared, Wake};
 
-const HOSTS: &str = "/etc/hosts";
-const RESOLV_CONF: &str = "/etc/resolv.conf";
-
 const DNS_PORT: u16 = 53;
-
-/// As many name servers as other stub resolvers ask (`resolv.conf(5)`, `MAXNS`).
-const MOST_NAME_SERVERS: usize = 3;
 
 /// How often the servers are asked in turn, and how long each is given at most.
 const ROUNDS: u32 = 2;
@@ -40,15 +36,6 @@ const HEADER: usize = 12;
 const SHORTEST_QUESTION: usize = 5;
 const SHORTEST_RECORD: usize = 11;
 
-/// What `resolv.conf(5)` says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Configuration {
-    servers: Vec<SocketAddr>,
-    search: Vec<String>,
-    /// Names with fewer dots are tried with the search list first.
-    ndots: usize,
-}
-
 /// The addresses of a host, IPv4 first. Queries are answered meanwhile.
 ///
 /// # Errors
@@ -58,11 +45,14 @@ pub(super) fn look_up(
     host: &str,
     deadline: Option<Instant>,
 ) -> io::Result<Vec<IpAddr>> {
-    let known = in_hosts(&read(HOSTS), host);
+    let known = system::hosts(host);
     if !known.is_empty() {
         return Ok(known);
     }
-    let configuration = Configuration::parse(&read(RESOLV_CONF));
+    let mut configuration = ResolvConf::read(Path::new(RESOLV_CONF));
+    if configuration.servers.is_empty() {
+        configuration.servers.push(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), DNS_PORT));
+    }
     let tries = u32::try_from(configuration.servers.len()).unwrap_or(1) * ROUNDS;
     let share = deadline
         .map_or(LONGEST_TRY, |at| at.saturating_duration_since(Instant::now()) / tries.max(1));
@@ -77,73 +67,6 @@ pub(super) fn look_up(
         }
     }
     Err(failure)
-}
-
-fn read(path: &str) -> String {
-    std::fs::read(path)
-        .map(|octets| String::from_utf8_lossy(&octets).into_owned())
-        .unwrap_or_default()
-}
-
-/// The words of each line, without comments.
-fn lines(text: &str) -> impl Iterator<Item = Vec<&str>> {
-    text.lines().map(|line| {
-        let line = line.split(['#', ';']).next().unwrap_or_default();
-        line.split_ascii_whitespace().collect()
-    })
-}
-
-/// The addresses that `hosts(5)` gives a name.
-fn in_hosts(text: &str, host: &str) -> Vec<IpAddr> {
-    let host = host.trim_end_matches('.');
-    let mut addresses: Vec<IpAddr> = lines(text)
-        .filter(|words| words.iter().skip(1).any(|name| name.eq_ignore_ascii_case(host)))
-        .filter_map(|words| words.first()?.parse().ok())
-        .collect();
-    addresses.sort_by_key(IpAddr::is_ipv6);
-    addresses
-}
-
-impl Configuration {
-    fn parse(text: &str) -> Configuration {
-        let mut found = Configuration { servers: Vec::new(), search: Vec::new(), ndots: 1 };
-        for words in lines(text) {
-            match words.as_slice() {
-                ["nameserver", address, ..] if found.servers.len() < MOST_NAME_SERVERS => {
-                    let address = address.parse().ok();
-                    found.servers.extend(address.map(|ip: IpAddr| SocketAddr::new(ip, DNS_PORT)));
-                }
-                ["search" | "domain", domains @ ..] => {
-                    found.search = domains.iter().map(|domain| (*domain).to_owned()).collect();
-                }
-                ["options", options @ ..] => {
-                    let ndots = options.iter().filter_map(|option| option.strip_prefix("ndots:"));
-                    let given = ndots.filter_map(|number| number.parse().ok()).next_back();
-                    found.ndots = given.unwrap_or(found.ndots);
-                }
-                _ => {}
-            }
-        }
-        if found.servers.is_empty() {
-            found.servers.push(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), DNS_PORT));
-        }
-        found
-    }
-
-    /// The names to ask for, in order.
-    fn candidates(&self, host: &str) -> Vec<String> {
-        if host.ends_with('.') {
-            return vec![host.trim_end_matches('.').to_owned()];
-        }
-        let mut names: Vec<String> = self
-            .search
-            .iter()
-            .map(|domain| format!("{host}.{}", domain.trim_matches('.')))
-            .collect();
-        let dots = host.bytes().filter(|octet| *octet == b'.').count();
-        names.insert(if dots >= self.ndots { 0 } else { names.len() }, host.to_owned());
-        names
-    }
 }
 
 /// Asks one server after the other until one has an answer; empty: there are no such addresses.
@@ -276,34 +199,6 @@ fn read_reply(reply: &[u8], name: &str) -> Option<(u16, io::Result<Vec<IpAddr>>)
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hosts_are_found_by_any_of_their_names() {
-        let text = "127.0.0.1 localhost\n::5 ETCD.example etcd # etcd2\n10.0.0.5\tetcd\nx etcd\n";
-        for (host, wanted) in [
-            ("etcd", "[10.0.0.5, ::5]"),
-            ("etcd.EXAMPLE.", "[::5]"),
-            ("etcd2", "[]"),
-            ("10.0.0.5", "[]"),
-        ] {
-            assert_eq!(format!("{:?}", in_hosts(text, host)), wanted, "{host}");
-        }
-    }
-
-    #[test]
-    fn the_search_list_is_used_as_resolv_conf_says() {
-        let text = "# x\nsearch a.example b.example.\nnameserver 10.0.0.1\nnameserver fd00::1 ; y\n\
-                    nameserver nonsense\nnameserver 10.0.0.3\nnameserver 10.0.0.4\noptions ndots:2 x\n";
-        let found = Configuration::parse(text);
-        let servers: Vec<String> = found.servers.iter().map(SocketAddr::to_string).collect();
-        assert_eq!(servers, ["10.0.0.1:53", "[fd00::1]:53", "10.0.0.3:53"]);
-        assert_eq!(found.candidates("etcd"), ["etcd.a.example", "etcd.b.example", "etcd"]);
-        assert_eq!(found.candidates("a.b.c"), ["a.b.c", "a.b.c.a.example", "a.b.c.b.example"]);
-        assert_eq!(found.candidates("etcd."), ["etcd"]);
-        let empty = Configuration::parse("");
-        assert_eq!(empty.servers, [SocketAddr::from(([127, 0, 0, 1], 53))]);
-        assert_eq!(empty.candidates("etcd"), ["etcd"]);
-    }
 
     #[test]
     fn only_a_reply_to_the_question_is_read() {

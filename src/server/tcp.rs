@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::event::PollFlags;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
 
+use super::forward::Client;
 use crate::dns::framing::{PREFIX, TooLong, first_message, push_message};
 
 /// Connections at a time; the one that has been idle for longest gives way to a new one.
@@ -25,6 +26,9 @@ const LONGEST_QUERY: usize = 4096;
 /// Octets read at a time, and how much may wait to be sent before no further query is answered.
 const CHUNK: usize = 4096;
 const MOST_UNSENT: usize = 16 * 1024;
+
+/// Queries of one connection that may be under way to other servers.
+const MOST_AWAITED: usize = 32;
 
 /// Connections taken in one turn, so that a flood of them does not keep queries waiting.
 const BATCH: usize = 16;
@@ -53,10 +57,26 @@ pub fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(TcpListener::from(socket))
 }
 
+/// What tells connections apart, for as long as the process lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionId(u64);
+
+/// What there is for a client when its query was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answered {
+    /// The reply.
+    Now,
+    /// The reply comes later, by [`Connections::deliver`].
+    Later,
+    /// No reply.
+    Never,
+}
+
 /// All connections.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     open: Vec<Connection>,
+    accepted: u64,
 }
 
 impl Connections {
@@ -75,12 +95,12 @@ impl Connections {
     }
 
     /// Serves those that are ready, given in order, and drops those that are done or idle.
-    /// `answer` appends the reply to a query, if there is one.
+    /// `answer` writes the reply to a query, if there is one.
     pub(super) fn serve(
         &mut self,
         ready: &[bool],
         now: Instant,
-        mut answer: impl FnMut(&[u8], IpAddr, &mut Vec<u8>) -> bool,
+        mut answer: impl FnMut(&[u8], Client, &mut Vec<u8>) -> Answered,
     ) {
         let mut ready = ready.iter();
         self.open.retain_mut(|connection| {
@@ -110,15 +130,27 @@ impl Connections {
             if self.open.len() >= MOST_CONNECTIONS {
                 self.drop_oldest();
             }
+            self.accepted += 1;
             self.open.push(Connection {
+                id: ConnectionId(self.accepted),
                 stream,
                 client: client.ip(),
                 input: Vec::new(),
                 output: Vec::new(),
                 sent: 0,
+                awaited: 0,
                 deadline: now + IDLE,
                 is_last: false,
             });
+        }
+    }
+
+    /// Sends a reply that came later. Nobody gets it where the connection is closed.
+    pub(super) fn deliver(&mut self, to: ConnectionId, reply: &[u8]) {
+        if let Some(connection) = self.open.iter_mut().find(|connection| connection.id == to) {
+            connection.awaited = connection.awaited.saturating_sub(1);
+            // Sent when the connection is next found to take it, and what waited behind is read.
+            push_message(reply, &mut connection.output);
         }
     }
 
@@ -136,6 +168,7 @@ struct Over;
 /// One connection.
 #[derive(Debug)]
 struct Connection {
+    id: ConnectionId,
     stream: TcpStream,
     client: IpAddr,
     /// What came of queries that are not whole yet.
@@ -143,6 +176,8 @@ struct Connection {
     /// What is to be sent, and how much of it was.
     output: Vec<u8>,
     sent: usize,
+    /// Replies that come later.
+    awaited: usize,
     /// When it has been idle for too long: counted from the last whole query.
     deadline: Instant,
     /// The client sends no more.
@@ -154,9 +189,14 @@ impl Connection {
         self.output.len() - self.sent
     }
 
+    /// Whether another query may be answered before the client takes what there is for it.
+    fn has_room(&self) -> bool {
+        self.unsent() < MOST_UNSENT && self.awaited < MOST_AWAITED
+    }
+
     fn interest(&self) -> PollFlags {
         let mut interest = PollFlags::empty();
-        if self.unsent() < MOST_UNSENT && !self.is_last {
+        if self.has_room() && !self.is_last {
             interest |= PollFlags::IN;
         }
         if self.unsent() > 0 {
@@ -168,15 +208,15 @@ impl Connection {
     fn progress(
         &mut self,
         now: Instant,
-        answer: &mut impl FnMut(&[u8], IpAddr, &mut Vec<u8>) -> bool,
+        answer: &mut impl FnMut(&[u8], Client, &mut Vec<u8>) -> Answered,
     ) -> Result<(), Over> {
         self.send()?;
-        if self.unsent() < MOST_UNSENT && !self.is_last {
+        if self.has_room() && !self.is_last {
             self.receive()?;
         }
         self.answer_whole_queries(now, answer)?;
         self.send()?;
-        let is_done = self.is_last && self.unsent() == 0;
+        let is_done = self.is_last && self.unsent() == 0 && self.awaited == 0;
         if is_done { Err(Over) } else { Ok(()) }
     }
 
@@ -197,17 +237,20 @@ impl Connection {
     fn answer_whole_queries(
         &mut self,
         now: Instant,
-        answer: &mut impl FnMut(&[u8], IpAddr, &mut Vec<u8>) -> bool,
+        answer: &mut impl FnMut(&[u8], Client, &mut Vec<u8>) -> Answered,
     ) -> Result<(), Over> {
         let mut at = 0;
-        while self.unsent() < MOST_UNSENT {
+        let client = Client::Stream { connection: self.id, address: self.client };
+        while self.has_room() {
             let rest = self.input.get(at..).unwrap_or_default();
             let first = first_message(rest, LONGEST_QUERY).map_err(|TooLong| Over)?;
             let Some(query) = first else { break };
             let length = query.len();
             let mut reply = Vec::new();
-            if answer(query, self.client, &mut reply) {
-                push_message(&reply, &mut self.output);
+            match answer(query, client, &mut reply) {
+                Answered::Now => push_message(&reply, &mut self.output),
+                Answered::Later => self.awaited += 1,
+                Answered::Never => {}
             }
             self.deadline = now + IDLE;
             at += PREFIX + length;

@@ -3,14 +3,14 @@
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
 
-use crate::cluster::Directory;
-use crate::dns::reply::cut_short;
-use crate::dns::{Asker, Counters, Limit, RateLimiter, Responder, Transport, Verdict};
+use super::answering::Answering;
+use super::forward::Client;
+use super::tcp::Answered;
 
 /// Datagrams answered on one socket before the others, and etcd, get their turn again.
 const BATCH: usize = 64;
@@ -101,16 +101,9 @@ impl UdpListener {
     }
 
     /// Answers what is there, up to a batch.
-    pub(super) fn answer_batch(
-        &mut self,
-        responder: &Responder,
-        directory: &Directory,
-        counters: &mut Counters,
-        limiter: &mut Option<RateLimiter>,
-        now: u32,
-    ) {
+    pub(super) fn answer_batch(&mut self, answering: &mut Answering, now: u32) {
         for _ in 0..BATCH {
-            let (length, client) = match self.socket.recv_from(&mut self.query[..]) {
+            let (length, address) = match self.socket.recv_from(&mut self.query[..]) {
                 Ok(received) => received,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) => {
@@ -118,32 +111,19 @@ impl UdpListener {
                     return;
                 }
             };
+            let client = Client::Datagram { listener: self.address, address };
             let query = &self.query[..length];
-            let asker = Asker { address: client.ip(), transport: Transport::Udp, now };
-            let verdict = responder.answer(query, asker, directory, counters, &mut self.reply);
-            counters.count(verdict.rcode());
-            log::trace!("query from {client}: {length} octets, {verdict}");
-            if verdict != Verdict::Silent && self.is_within(limiter, client) {
-                self.send(client);
+            if answering.answer(query, client, now, &mut self.reply) == Answered::Now
+                && answering.is_within_limit(address.ip(), &mut self.reply)
+            {
+                self.send(&self.reply, address);
             }
         }
     }
 
-    /// Whether the reply is to be sent; it may be cut short first.
-    fn is_within(&mut self, limiter: &mut Option<RateLimiter>, client: SocketAddr) -> bool {
-        let Some(limiter) = limiter else { return true };
-        match limiter.check(client.ip(), Instant::now()) {
-            Limit::Pass => true,
-            Limit::Slip => {
-                cut_short(&mut self.reply);
-                true
-            }
-            Limit::Drop => false,
-        }
-    }
-
-    fn send(&self, client: SocketAddr) {
-        match self.socket.send_to(&self.reply, client) {
+    /// Sends a reply.
+    pub(super) fn send(&self, reply: &[u8], client: SocketAddr) {
+        match self.socket.send_to(reply, client) {
             Ok(_) => return,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => {
@@ -154,7 +134,7 @@ impl UdpListener {
         let mut fds = [PollFd::new(&self.socket, PollFlags::OUT)];
         let patience = Timespec::try_from(SEND_PATIENCE).ok();
         let _ = poll(&mut fds, patience.as_ref());
-        if let Err(error) = self.socket.send_to(&self.reply, client) {
+        if let Err(error) = self.socket.send_to(reply, client) {
             log::debug!("{}: reply to {client}: {error}", self.address);
         }
     }

@@ -11,6 +11,7 @@ pub mod network;
 pub mod node;
 pub mod pki;
 pub mod proxy;
+pub mod upstream;
 
 use std::fs;
 use std::path::{Path, PathBuf};

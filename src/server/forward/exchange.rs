@@ -1,0 +1,196 @@
+//! One query that was sent on: the attempts, one server after the other, until one answers or the
+//! client is told that none does.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use super::attempt::{Attempt, Progress};
+use crate::dns::Transport;
+use crate::server::tcp::ConnectionId;
+
+/// How long a client waits for an answer, all attempts together: less than the five seconds after
+/// which stub resolvers turn to another server (`resolv.conf(5)`, `timeout`).
+const PATIENCE: Duration = Duration::from_millis(4500);
+
+/// How often each server is tried, and the most attempts for one query.
+const ROUNDS: usize = 2;
+const MOST_ATTEMPTS: usize = 6;
+
+/// Who is to get the reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// Who sent a datagram to one of our sockets.
+    Datagram {
+        /// The address of that socket.
+        listener: SocketAddr,
+        /// The client's address.
+        address: SocketAddr,
+    },
+    /// Who is at the other end of a connection.
+    Stream {
+        /// The connection.
+        connection: ConnectionId,
+        /// The client's address.
+        address: IpAddr,
+    },
+}
+
+impl Client {
+    /// The client's address.
+    pub fn address(&self) -> IpAddr {
+        match self {
+            Client::Datagram { address, .. } => address.ip(),
+            Client::Stream { address, .. } => *address,
+        }
+    }
+
+    /// How it asks, and is answered.
+    pub fn transport(&self) -> Transport {
+        match self {
+            Client::Datagram { .. } => Transport::Udp,
+            Client::Stream { .. } => Transport::Tcp,
+        }
+    }
+}
+
+/// Who waits for what comes of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A client.
+    Answer(Client),
+    /// Nobody: it is to be seen whether the query comes back to us.
+    Probe,
+}
+
+/// What an exchange did since it was looked at.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It goes on.
+    Goes,
+    /// It is over, with this reply.
+    Done(Vec<u8>),
+    /// It is over, without one.
+    Failed,
+}
+
+/// A query that was sent on.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) purpose: Purpose,
+    /// As it came.
+    pub(super) query: Vec<u8>,
+    /// What tells equal questions.
+    pub(super) likeness: u64,
+    /// In the order in which they are asked.
+    servers: Vec<SocketAddr>,
+    attempts: Vec<Attempt>,
+    /// How many attempts were made.
+    tried: usize,
+    next_try: Option<Instant>,
+    give_up: Instant,
+    /// What a server said that cannot answer; better than nothing.
+    refusal: Option<Vec<u8>>,
+    /// The server that could not be reached.
+    unreached: Option<SocketAddr>,
+}
+
+impl Exchange {
+    pub(super) fn new(
+        purpose: Purpose,
+        query: Vec<u8>,
+        likeness: u64,
+        servers: Vec<SocketAddr>,
+        now: Instant,
+    ) -> Self {
+        Exchange {
+            purpose,
+            query,
+            likeness,
+            servers,
+            attempts: Vec::new(),
+            tried: 0,
+            next_try: Some(now),
+            give_up: now + PATIENCE,
+            refusal: None,
+            unreached: None,
+        }
+    }
+
+    fn most_attempts(&self) -> usize {
+        match self.purpose {
+            Purpose::Answer(_) => (self.servers.len() * ROUNDS).min(MOST_ATTEMPTS),
+            Purpose::Probe => 1,
+        }
+    }
+
+    /// How long each attempt is waited for before the next one is made beside it.
+    fn interval(&self) -> Duration {
+        PATIENCE / u32::try_from(self.most_attempts() + 1).unwrap_or(u32::MAX)
+    }
+
+    /// When [`Exchange::due_server`] or [`Exchange::step`] has something to do next.
+    pub(super) fn next_deadline(&self) -> Instant {
+        self.next_try.map_or(self.give_up, |at| at.min(self.give_up))
+    }
+
+    /// The server of the attempt that is to be made now.
+    pub(super) fn due_server(&self, now: Instant) -> Option<SocketAddr> {
+        let is_due = self.next_try.is_some_and(|at| at <= now) && now < self.give_up;
+        let index = self.tried.checked_rem(self.servers.len())?;
+        self.servers.get(index).filter(|_| is_due).copied()
+    }
+
+    /// The server that could not be reached, or was asked last and let the time for it pass.
+    pub(super) fn blamed_server(&mut self) -> Option<SocketAddr> {
+        let slow = self.attempts.last().map(|attempt| attempt.server);
+        self.unreached.take().or(slow)
+    }
+
+    /// Notes the attempt that was due: `None` if it could not even be made.
+    pub(super) fn note(&mut self, attempt: Option<Attempt>, now: Instant) {
+        self.tried += 1;
+        let is_last = self.tried >= self.most_attempts();
+        let wait = if attempt.is_some() { self.interval() } else { Duration::ZERO };
+        self.next_try = (!is_last).then_some(now + wait);
+        self.attempts.extend(attempt);
+    }
+
+    /// Reads what came, and says what comes of it. Attempts that failed make the next one due.
+    pub(super) fn step(&mut self, now: Instant, buffer: &mut [u8]) -> Step {
+        let mut failed = 0;
+        let mut reply = None;
+        let (query, refusal, unreached) = (&self.query, &mut self.refusal, &mut self.unreached);
+        self.attempts.retain_mut(|attempt| match attempt.progress(query, buffer) {
+            Progress::Waiting => true,
+            Progress::Reply(message) => {
+                reply = Some(message);
+                false
+            }
+            Progress::Refusal(message) => {
+                *refusal = Some(message);
+                failed += 1;
+                false
+            }
+            Progress::Dead => {
+                *unreached = Some(attempt.server);
+                failed += 1;
+                false
+            }
+        });
+        if let Some(reply) = reply {
+            return Step::Done(reply);
+        }
+        if failed > 0 && self.attempts.is_empty() {
+            self.next_try = self.next_try.map(|_| now);
+            // Who refused once refuses again.
+            if self.refusal.is_some() && self.tried >= self.servers.len() {
+                self.next_try = None;
+            }
+        }
+        let is_over = self.attempts.is_empty() && self.next_try.is_none();
+        if !is_over && now < self.give_up {
+            return Step::Goes;
+        }
+        self.refusal.take().map_or(Step::Failed, Step::Done)
+    }
+}

@@ -1,0 +1,276 @@
+//! Forwarding: queries for names outside of our zones go on to other servers, and their replies
+//! back to the clients. Nothing here waits: the sockets are looked at when the one sleep finds
+//! something on them, and the number of queries under way is bounded.
+//!
+//! ```text
+//!  client ── query ──▶ Forwarder ──▶ Exchange ──▶ Attempt ── socket ──▶ server
+//!  client ◀── reply ── Finished ◀──── Step ◀──── Progress ◀─ socket ─── server
+//! ```
+//!
+//! A query may come back to us, by way of a server that forwards to us in turn. Each server is
+//! therefore sent a name that nobody else knows, before it is asked for the first time and whenever
+//! many equal questions are under way: if that comes back, the server is left alone for a while.
+
+mod attempt;
+mod exchange;
+mod servers;
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{Timespec, epoll};
+
+use crate::dns::query::Question;
+use crate::dns::relay::{loop_probe, loop_token};
+use attempt::{Attempt, LONGEST_REPLY};
+pub use exchange::Client;
+use exchange::{Exchange, Purpose, Step};
+use servers::Servers;
+pub use servers::Source;
+
+/// Queries under way at a time. The oldest gives way to a new one: it is the least likely to be
+/// answered.
+const MOST_EXCHANGES: usize = 512;
+
+/// So many equal questions at a time look like a loop, and how often that is looked into.
+const ALIKE: usize = 32;
+const ALIKE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Sockets that are looked at in one turn.
+const BATCH: usize = 64;
+
+/// An exchange by its number, which grows.
+type Number = u64;
+
+/// A query that is done with.
+#[derive(Debug)]
+pub struct Finished {
+    /// Who waits for the reply.
+    pub client: Client,
+    /// The query as it came.
+    pub query: Vec<u8>,
+    /// The reply as the server sent it; `None`: no server answered.
+    pub reply: Option<Vec<u8>>,
+}
+
+/// There is no server to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoServer;
+
+/// Queries on their way to other servers and back.
+#[derive(Debug)]
+pub struct Forwarder {
+    servers: Servers,
+    /// Becomes readable when one of the sockets has something.
+    epoll: OwnedFd,
+    exchanges: BTreeMap<Number, Exchange>,
+    next_number: Number,
+    finished: Vec<Finished>,
+    /// What was sent to see whether it comes back, and to whom.
+    probes: Vec<(u64, SocketAddr)>,
+    doubted_at: Option<Instant>,
+    random: RandomState,
+    drawn: u64,
+    buffer: Vec<u8>,
+}
+
+impl Forwarder {
+    /// Forwards nothing yet.
+    ///
+    /// # Errors
+    /// When the system has no descriptor left.
+    pub fn new(source: Source) -> io::Result<Self> {
+        Ok(Forwarder {
+            servers: Servers::new(source),
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            exchanges: BTreeMap::new(),
+            next_number: 0,
+            finished: Vec::new(),
+            probes: Vec::new(),
+            doubted_at: None,
+            random: RandomState::new(),
+            drawn: 0,
+            buffer: vec![0; LONGEST_REPLY],
+        })
+    }
+
+    /// Says what this process listens on, and so must not forward to.
+    pub fn set_own(&mut self, own: Vec<SocketAddr>, now: Instant) {
+        self.servers.set_own(own);
+        self.servers.look(now);
+    }
+
+    /// When there is something to do even if nothing comes.
+    pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        if !self.finished.is_empty() {
+            return Some(now);
+        }
+        self.exchanges.values().map(Exchange::next_deadline).min()
+    }
+
+    /// Sends a query on.
+    ///
+    /// # Errors
+    /// When there is no server that could be asked, or the query has been forwarded by us before.
+    pub fn accept(&mut self, query: &[u8], client: Client, now: Instant) -> Result<(), NoServer> {
+        if loop_token(query).is_some_and(|token| self.closes_loop(token, now)) {
+            return Err(NoServer);
+        }
+        self.servers.look(now);
+        let likeness = self.likeness(query);
+        self.doubt_if_alike(likeness, now);
+        self.probe(now);
+        let servers = self.servers.in_order(now);
+        if servers.is_empty() {
+            return Err(NoServer);
+        }
+        self.make_room();
+        let purpose = Purpose::Answer(client);
+        self.open(Exchange::new(purpose, query.to_vec(), likeness, servers, now), now);
+        Ok(())
+    }
+
+    /// Goes on with everything that something came for or whose time has come, and returns what is
+    /// done with.
+    pub fn progress(&mut self, now: Instant) -> Vec<Finished> {
+        for number in self.ready() {
+            self.step(number, now);
+        }
+        let due = self.exchanges.iter().filter(|(_, exchange)| exchange.next_deadline() <= now);
+        for number in due.map(|(number, _)| *number).collect::<Vec<_>>() {
+            self.step(number, now);
+        }
+        std::mem::take(&mut self.finished)
+    }
+
+    fn ready(&self) -> Vec<Number> {
+        let mut events = Vec::with_capacity(BATCH);
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let room = rustix::buffer::spare_capacity(&mut events);
+        if let Err(error) = epoll::wait(&self.epoll, room, Some(&at_once)) {
+            log::debug!("epoll: {error}");
+        }
+        let mut numbers: Vec<Number> = events.iter().map(|event| event.data.u64()).collect();
+        numbers.dedup();
+        numbers
+    }
+
+    fn open(&mut self, exchange: Exchange, now: Instant) {
+        let number = self.next_number;
+        self.next_number += 1;
+        self.exchanges.insert(number, exchange);
+        self.step(number, now);
+    }
+
+    /// Reads what came for an exchange, and makes the attempts that are due.
+    fn step(&mut self, number: Number, now: Instant) {
+        let Some(mut exchange) = self.exchanges.remove(&number) else { return };
+        loop {
+            match exchange.step(now, &mut self.buffer) {
+                Step::Goes => {}
+                Step::Done(reply) => return self.finish(exchange, Some(reply)),
+                Step::Failed => return self.finish(exchange, None),
+            }
+            let Some(server) = exchange.due_server(now) else { break };
+            if let Some(blamed) = exchange.blamed_server() {
+                self.servers.demote(blamed);
+            }
+            let attempt = self.attempt(number, &exchange, server);
+            if attempt.is_none() {
+                self.servers.demote(server);
+            }
+            exchange.note(attempt, now);
+        }
+        self.exchanges.insert(number, exchange);
+    }
+
+    fn attempt(
+        &mut self,
+        number: Number,
+        exchange: &Exchange,
+        server: SocketAddr,
+    ) -> Option<Attempt> {
+        let transport = match exchange.purpose {
+            Purpose::Answer(client) => client.transport(),
+            Purpose::Probe => crate::dns::Transport::Udp,
+        };
+        let [high, low, ..] = self.draw().to_be_bytes();
+        let id = u16::from_be_bytes([high, low]);
+        let started = Attempt::start(server, &exchange.query, transport, id);
+        let watched = started.and_then(|attempt| {
+            let number = epoll::EventData::new_u64(number);
+            epoll::add(&self.epoll, &attempt, number, attempt.events())?;
+            Ok(attempt)
+        });
+        match watched {
+            Ok(attempt) => Some(attempt),
+            Err(error) => {
+                log::debug!("forwarding to {server}: {error}");
+                None
+            }
+        }
+    }
+
+    fn finish(&mut self, exchange: Exchange, reply: Option<Vec<u8>>) {
+        if let Purpose::Answer(client) = exchange.purpose {
+            self.finished.push(Finished { client, query: exchange.query, reply });
+        }
+    }
+
+    fn make_room(&mut self) {
+        while self.exchanges.len() >= MOST_EXCHANGES {
+            let Some((_, oldest)) = self.exchanges.pop_first() else { return };
+            self.finish(oldest, None);
+        }
+    }
+
+    fn likeness(&self, query: &[u8]) -> u64 {
+        let question = Question::read(query);
+        let likeness = |q: Question<'_>| self.random.hash_one((q.name.as_bytes(), q.qtype));
+        question.map_or(0, likeness)
+    }
+
+    fn doubt_if_alike(&mut self, likeness: u64, now: Instant) {
+        let is_alike = |exchange: &&Exchange| exchange.likeness == likeness;
+        let is_recent = self.doubted_at.is_some_and(|at| now < at + ALIKE_INTERVAL);
+        if !is_recent && self.exchanges.values().filter(is_alike).count() >= ALIKE {
+            self.doubted_at = Some(now);
+            self.servers.doubt_all();
+        }
+    }
+
+    /// Sends servers that were not seen yet what should not come back.
+    fn probe(&mut self, now: Instant) {
+        for server in self.servers.take_unprobed() {
+            let token = self.draw();
+            self.probes.retain(|(_, probed)| *probed != server);
+            self.probes.push((token, server));
+            let query = loop_probe(0, token);
+            self.open(Exchange::new(Purpose::Probe, query, token, vec![server], now), now);
+        }
+    }
+
+    /// Whether this node sent that out; the server that it was sent to leads back here then.
+    fn closes_loop(&mut self, token: u64, now: Instant) -> bool {
+        let probe = self.probes.iter().find(|(sent, _)| *sent == token);
+        let Some((_, server)) = probe else { return false };
+        self.servers.mark_loop(*server, now);
+        true
+    }
+
+    /// A number that nobody can guess: a keyed hash of a counter.
+    fn draw(&mut self) -> u64 {
+        self.drawn = self.drawn.wrapping_add(1);
+        self.random.hash_one(self.drawn)
+    }
+}
+
+impl AsFd for Forwarder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
+    }
+}

@@ -1,0 +1,225 @@
+//! The servers that queries are forwarded to: which ones there are, in which order they are asked,
+//! and which are left alone.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::server::system;
+
+/// More servers than these are of no use within the time that a client waits.
+const MOST_SERVERS: usize = 8;
+
+/// How often the file that names the servers is looked at, while there is something to forward.
+const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How long a server that leads back to us is left alone.
+const LOOP_PAUSE: Duration = Duration::from_secs(60);
+
+/// Where the servers are named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// By the operator, in the order of preference.
+    Given(Vec<SocketAddr>),
+    /// In a file, as `resolv.conf(5)` says, which may change.
+    ResolvConf(PathBuf),
+}
+
+/// One server.
+#[derive(Clone, Debug)]
+struct Server {
+    address: SocketAddr,
+    /// Whether it was looked whether this server sends queries back to us.
+    is_probed: bool,
+    /// It sent one back, so it is not asked until then.
+    loops_until: Option<Instant>,
+}
+
+/// The servers, the preferred one first.
+#[derive(Debug)]
+pub(super) struct Servers {
+    source: Source,
+    /// What this process listens on, and so must not forward to.
+    own: Vec<SocketAddr>,
+    servers: Vec<Server>,
+    /// What was named last, less our own addresses.
+    named: Option<Vec<SocketAddr>>,
+    look_at: Option<Instant>,
+    /// Of the file that was read last.
+    modified: Option<SystemTime>,
+}
+
+impl Servers {
+    pub(super) fn new(source: Source) -> Self {
+        Servers {
+            source,
+            own: Vec::new(),
+            servers: Vec::new(),
+            named: None,
+            look_at: None,
+            modified: None,
+        }
+    }
+
+    /// Says what this process listens on now.
+    pub(super) fn set_own(&mut self, own: Vec<SocketAddr>) {
+        if self.own != own {
+            self.own = own;
+            self.modified = None;
+            self.look_at = None;
+        }
+    }
+
+    /// Reads the servers anew if it is time to.
+    pub(super) fn look(&mut self, now: Instant) {
+        if self.look_at.is_some_and(|at| now < at) {
+            return;
+        }
+        let named = match &self.source {
+            Source::Given(addresses) if self.look_at.is_none() => addresses.clone(),
+            Source::Given(_) => return,
+            Source::ResolvConf(path) => {
+                let modified = std::fs::metadata(path).and_then(|about| about.modified()).ok();
+                self.look_at = Some(now + LOOK_INTERVAL);
+                if modified.is_some() && modified == self.modified {
+                    return;
+                }
+                self.modified = modified;
+                system::ResolvConf::read(path).servers
+            }
+        };
+        self.look_at = Some(now + LOOK_INTERVAL);
+        self.replace(named);
+    }
+
+    fn replace(&mut self, mut named: Vec<SocketAddr>) {
+        named.retain(|address| !self.own.contains(address));
+        named.truncate(MOST_SERVERS);
+        if self.named.as_ref() == Some(&named) {
+            return;
+        }
+        self.named = Some(named.clone());
+        let text: Vec<String> = named.iter().map(SocketAddr::to_string).collect();
+        match text.as_slice() {
+            [] => {
+                log::warn!("there is no server to forward to, other than this one: see --forward")
+            }
+            text => log::info!("forwarding to {}", text.join(", ")),
+        }
+        let fresh = |address| Server { address, is_probed: false, loops_until: None };
+        self.servers = named.into_iter().map(fresh).collect();
+    }
+
+    /// Whom to ask, in this order.
+    pub(super) fn in_order(&mut self, now: Instant) -> Vec<SocketAddr> {
+        for server in &mut self.servers {
+            if server.loops_until.is_some_and(|until| until <= now) {
+                server.loops_until = None;
+                server.is_probed = false;
+            }
+        }
+        let usable = self.servers.iter().filter(|server| server.loops_until.is_none());
+        usable.map(|server| server.address).collect()
+    }
+
+    /// Those that are to be probed now, each once.
+    pub(super) fn take_unprobed(&mut self) -> Vec<SocketAddr> {
+        let usable = self.servers.iter_mut().filter(|server| server.loops_until.is_none());
+        let unprobed = usable.filter(|server| !server.is_probed);
+        unprobed
+            .map(|server| {
+                server.is_probed = true;
+                server.address
+            })
+            .collect()
+    }
+
+    /// Lets all be probed again.
+    pub(super) fn doubt_all(&mut self) {
+        for server in &mut self.servers {
+            server.is_probed = false;
+        }
+    }
+
+    /// This server did not answer in time: it comes last from now on.
+    pub(super) fn demote(&mut self, address: SocketAddr) {
+        if self.servers.first().is_some_and(|first| first.address == address) {
+            self.servers.rotate_left(1);
+        }
+    }
+
+    /// This server sent a query back to us.
+    pub(super) fn mark_loop(&mut self, address: SocketAddr, now: Instant) {
+        if let Some(server) = self.servers.iter_mut().find(|s| s.address == address)
+            && server.loops_until.is_none()
+        {
+            server.loops_until = Some(now + LOOP_PAUSE);
+            log::warn!(
+                "{address}, to which queries are forwarded, sends them back to this node: not asked \
+                 for {} s; give another server by --forward",
+                LOOP_PAUSE.as_secs()
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn own_addresses_are_left_out_and_silent_servers_come_last() {
+        let all = ["10.0.0.1:53", "10.0.0.2:53", "10.0.0.3:53"].map(address);
+        let mut servers = Servers::new(Source::Given(all.to_vec()));
+        let now = Instant::now();
+        servers.set_own(vec![all[1], address("10.0.0.1:5353")]);
+        servers.look(now);
+        assert_eq!(servers.in_order(now), [all[0], all[2]]);
+        servers.demote(all[2]);
+        assert_eq!(servers.in_order(now), [all[0], all[2]], "it is last already");
+        servers.demote(all[0]);
+        servers.look(now + LOOK_INTERVAL);
+        assert_eq!(servers.in_order(now), [all[2], all[0]], "the order is kept");
+        servers.set_own(all.to_vec());
+        servers.look(now);
+        assert_eq!(servers.in_order(now), []);
+    }
+
+    #[test]
+    fn a_server_that_leads_back_is_left_alone_for_a_while_and_probed_again() {
+        let all = ["10.0.0.1:53", "10.0.0.2:53"].map(address);
+        let mut servers = Servers::new(Source::Given(all.to_vec()));
+        let now = Instant::now();
+        servers.look(now);
+        assert_eq!(servers.take_unprobed(), all);
+        assert_eq!(servers.take_unprobed(), []);
+        servers.mark_loop(all[0], now);
+        assert_eq!(servers.in_order(now), [all[1]]);
+        servers.doubt_all();
+        assert_eq!(servers.take_unprobed(), [all[1]]);
+        let later = now + LOOP_PAUSE;
+        assert_eq!(servers.in_order(later), all);
+        assert_eq!(servers.take_unprobed(), [all[0]]);
+    }
+
+    #[test]
+    fn the_file_is_read_again_when_it_changes() {
+        let path = std::env::temp_dir().join(format!("idetcd-resolv-{}", std::process::id()));
+        let now = Instant::now();
+        let mut servers = Servers::new(Source::ResolvConf(path.clone()));
+        servers.look(now);
+        assert_eq!(servers.in_order(now), [], "a file that is not there names no servers");
+        std::fs::write(&path, "nameserver 10.0.0.1\nnameserver ::1\n").expect("written");
+        servers.look(now);
+        assert_eq!(servers.in_order(now), [], "not looked at again yet");
+        servers.look(now + LOOK_INTERVAL);
+        assert_eq!(servers.in_order(now), ["10.0.0.1:53", "[::1]:53"].map(address));
+        std::fs::remove_file(&path).expect("removed");
+        servers.look(now + 2 * LOOK_INTERVAL);
+        assert_eq!(servers.in_order(now), []);
+    }
+}

@@ -1,0 +1,131 @@
+//! What the system's files say of names: `hosts(5)` and `resolv.conf(5)`.
+//!
+//! They are read in one go and anew each time: they are small, local, and change.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+const HOSTS: &str = "/etc/hosts";
+
+/// Where the system's name servers are written down.
+pub(super) const RESOLV_CONF: &str = "/etc/resolv.conf";
+
+const DNS_PORT: u16 = 53;
+
+/// As many name servers as stub resolvers ask (`resolv.conf(5)`, `MAXNS`).
+const MOST_NAME_SERVERS: usize = 3;
+
+/// What `resolv.conf(5)` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ResolvConf {
+    /// The name servers, in order; none where none is named.
+    pub(super) servers: Vec<SocketAddr>,
+    search: Vec<String>,
+    /// Names with fewer dots are tried with the search list first.
+    ndots: usize,
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read(path)
+        .map(|octets| String::from_utf8_lossy(&octets).into_owned())
+        .unwrap_or_default()
+}
+
+/// The words of each line, without comments.
+fn lines(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    text.lines().map(|line| {
+        let line = line.split(['#', ';']).next().unwrap_or_default();
+        line.split_ascii_whitespace().collect()
+    })
+}
+
+/// The addresses that `/etc/hosts` gives a name, IPv4 first.
+pub(super) fn hosts(host: &str) -> Vec<IpAddr> {
+    in_hosts(&read(Path::new(HOSTS)), host)
+}
+
+fn in_hosts(text: &str, host: &str) -> Vec<IpAddr> {
+    let host = host.trim_end_matches('.');
+    let mut addresses: Vec<IpAddr> = lines(text)
+        .filter(|words| words.iter().skip(1).any(|name| name.eq_ignore_ascii_case(host)))
+        .filter_map(|words| words.first()?.parse().ok())
+        .collect();
+    addresses.sort_by_key(IpAddr::is_ipv6);
+    addresses
+}
+
+impl ResolvConf {
+    /// Reads a file; one that cannot be read says nothing.
+    pub(super) fn read(path: &Path) -> ResolvConf {
+        ResolvConf::parse(&read(path))
+    }
+
+    fn parse(text: &str) -> ResolvConf {
+        let mut found = ResolvConf { servers: Vec::new(), search: Vec::new(), ndots: 1 };
+        for words in lines(text) {
+            match words.as_slice() {
+                ["nameserver", address, ..] if found.servers.len() < MOST_NAME_SERVERS => {
+                    let address = address.parse().ok();
+                    found.servers.extend(address.map(|ip: IpAddr| SocketAddr::new(ip, DNS_PORT)));
+                }
+                ["search" | "domain", domains @ ..] => {
+                    found.search = domains.iter().map(|domain| (*domain).to_owned()).collect();
+                }
+                ["options", options @ ..] => {
+                    let ndots = options.iter().filter_map(|option| option.strip_prefix("ndots:"));
+                    let given = ndots.filter_map(|number| number.parse().ok()).next_back();
+                    found.ndots = given.unwrap_or(found.ndots);
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// The names to ask for when a host is meant, in order.
+    pub(super) fn candidates(&self, host: &str) -> Vec<String> {
+        if host.ends_with('.') {
+            return vec![host.trim_end_matches('.').to_owned()];
+        }
+        let mut names: Vec<String> = self
+            .search
+            .iter()
+            .map(|domain| format!("{host}.{}", domain.trim_matches('.')))
+            .collect();
+        let dots = host.bytes().filter(|octet| *octet == b'.').count();
+        names.insert(if dots >= self.ndots { 0 } else { names.len() }, host.to_owned());
+        names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_found_by_any_of_their_names() {
+        let text = "127.0.0.1 localhost\n::5 ETCD.example etcd # etcd2\n10.0.0.5\tetcd\nx etcd\n";
+        for (host, wanted) in [
+            ("etcd", "[10.0.0.5, ::5]"),
+            ("etcd.EXAMPLE.", "[::5]"),
+            ("etcd2", "[]"),
+            ("10.0.0.5", "[]"),
+        ] {
+            assert_eq!(format!("{:?}", in_hosts(text, host)), wanted, "{host}");
+        }
+    }
+
+    #[test]
+    fn the_search_list_is_used_as_resolv_conf_says() {
+        let text = "# x\nsearch a.example b.example.\nnameserver 10.0.0.1\nnameserver fd00::1 ; y\n\
+                    nameserver nonsense\nnameserver 10.0.0.3\nnameserver 10.0.0.4\noptions ndots:2 x\n";
+        let found = ResolvConf::parse(text);
+        let servers: Vec<String> = found.servers.iter().map(SocketAddr::to_string).collect();
+        assert_eq!(servers, ["10.0.0.1:53", "[fd00::1]:53", "10.0.0.3:53"]);
+        assert_eq!(found.candidates("etcd"), ["etcd.a.example", "etcd.b.example", "etcd"]);
+        assert_eq!(found.candidates("a.b.c"), ["a.b.c", "a.b.c.a.example", "a.b.c.b.example"]);
+        assert_eq!(found.candidates("etcd."), ["etcd"]);
+        let empty = ResolvConf::parse("");
+        assert_eq!((empty.servers.len(), empty.candidates("etcd")), (0, vec!["etcd".to_owned()]));
+    }
+}

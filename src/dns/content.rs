@@ -169,12 +169,8 @@ fn write_address(
     reply: &mut Reply<'_>,
 ) -> Result<(), Full> {
     match (rrtype, record.ipv4, record.ipv6) {
-        (rrtype::A, Some(ipv4), _) => {
-            reply.record(section, owner, rrtype, ttl, |o| o.extend_from_slice(&ipv4.octets()))
-        }
-        (rrtype::AAAA, _, Some(ipv6)) => {
-            reply.record(section, owner, rrtype, ttl, |o| o.extend_from_slice(&ipv6.octets()))
-        }
+        (rrtype::A, Some(ipv4), _) => reply.address(section, owner, rrtype, ttl, ipv4.octets()),
+        (rrtype::AAAA, _, Some(ipv6)) => reply.address(section, owner, rrtype, ttl, ipv6.octets()),
         _ => Ok(()),
     }
 }

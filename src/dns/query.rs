@@ -42,11 +42,39 @@ impl Name {
         self.text.get(..self.length).unwrap_or_default()
     }
 
-    fn push(&mut self, octet: u8) {
-        if let Some(place) = self.text.get_mut(self.length) {
-            *place = octet;
-            self.length += 1;
+    /// Reads the labels of an uncompressed name, and says how long it is on the wire. On the wire
+    /// each label has its length before it, so that in the text a dot stands where the next length
+    /// does, and all octets but those can be folded at once.
+    fn read(message: &[u8]) -> Option<(Name, usize)> {
+        let mut name = Name { text: [0; LONGEST_NAME + 1], length: 0 };
+        let mut at = 0;
+        loop {
+            let length = usize::from(*message.get(at)?);
+            if length == 0 {
+                break;
+            }
+            if length > LONGEST_LABEL || at + length + 2 > LONGEST_NAME {
+                return None;
+            }
+            at += 1 + length;
         }
+        name.length = at.max(1);
+        let (wire, text) = (message.get(1..=at)?, name.text.get_mut(..at)?);
+        for (place, octet) in text.iter_mut().zip(wire) {
+            // A dot within a label must not read as the end of one.
+            *place = if *octet == b'.' { 0xff } else { octet.to_ascii_lowercase() };
+        }
+        let mut end = 0;
+        while end < at {
+            end += 1 + usize::from(*message.get(end)?);
+            if let Some(place) = name.text.get_mut(end - 1) {
+                *place = b'.';
+            }
+        }
+        if at == 0 {
+            name.text[0] = b'.';
+        }
+        Some((name, at + 1))
     }
 }
 
@@ -72,28 +100,8 @@ impl<'a> Question<'a> {
     /// The first question of a message; `None` if it is malformed. A compression pointer is: there
     /// is nothing before the question that it could point to.
     pub fn read(message: &'a [u8]) -> Option<Question<'a>> {
-        let mut name = Name { text: [0; LONGEST_NAME + 1], length: 0 };
-        let mut at = HEADER;
-        loop {
-            let length = usize::from(*message.get(at)?);
-            at += 1;
-            if length == 0 {
-                break;
-            }
-            if length > LONGEST_LABEL || at + length + 1 - HEADER > LONGEST_NAME {
-                return None;
-            }
-            for octet in message.get(at..at + length)? {
-                let folded = octet.to_ascii_lowercase();
-                // A dot within a label must not read as the end of one.
-                name.push(if folded == b'.' { 0xff } else { folded });
-            }
-            name.push(b'.');
-            at += length;
-        }
-        if name.length == 0 {
-            name.push(b'.');
-        }
+        let (name, length) = Name::read(message.get(HEADER..)?)?;
+        let at = HEADER + length;
         Some(Question {
             wire: message.get(HEADER..at + 4)?,
             name,

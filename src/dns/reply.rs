@@ -48,9 +48,9 @@ impl<'a> Reply<'a> {
         octets.clear();
         let echoed = header.flags & (flag::OPCODE | flag::RD | flag::CD);
         let flags = flag::QR | echoed | flags | u16::from(rcode.value() & 0x0f);
-        octets.extend_from_slice(&header.id.to_be_bytes());
-        octets.extend_from_slice(&flags.to_be_bytes());
-        octets.extend_from_slice(&[0, u8::from(question.is_some()), 0, 0, 0, 0, 0, 0]);
+        let ([id_high, id_low], [high, low]) = (header.id.to_be_bytes(), flags.to_be_bytes());
+        let questions = u8::from(question.is_some());
+        octets.extend_from_slice(&[id_high, id_low, high, low, 0, questions, 0, 0, 0, 0, 0, 0]);
         octets.extend_from_slice(question.unwrap_or_default());
         Reply { octets, limit }
     }
@@ -70,18 +70,8 @@ impl<'a> Reply<'a> {
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), Full> {
         let start = self.length();
-        let pointer = match owner {
-            Owner::Question => POINTER_TO_QUESTION,
-            Owner::At(offset) => match u16::try_from(offset) {
-                Ok(offset) if offset < POINTER => POINTER | offset,
-                _ => return Err(Full),
-            },
-        };
-        self.octets.extend_from_slice(&pointer.to_be_bytes());
-        self.octets.extend_from_slice(&rrtype.to_be_bytes());
-        self.octets.extend_from_slice(&CLASS_IN.to_be_bytes());
-        self.octets.extend_from_slice(&ttl.to_be_bytes());
-        self.octets.extend_from_slice(&[0, 0]);
+        let head = head(owner, rrtype, ttl, 0)?;
+        self.octets.extend_from_slice(&head);
         let data = self.length();
         write(self.octets);
         let length = u16::try_from(self.length() - data).unwrap_or(u16::MAX);
@@ -92,6 +82,26 @@ impl<'a> Reply<'a> {
         if let Some(place) = self.octets.get_mut(data - 2..data) {
             place.copy_from_slice(&length.to_be_bytes());
         }
+        self.count(section);
+        Ok(())
+    }
+
+    /// Appends a record with an address, the same at once.
+    pub fn address<const N: usize>(
+        &mut self,
+        section: Section,
+        owner: Owner,
+        rrtype: u16,
+        ttl: u32,
+        address: [u8; N],
+    ) -> Result<(), Full> {
+        let length = u16::try_from(N).map_err(|_| Full)?;
+        let head = head(owner, rrtype, ttl, length)?;
+        if self.length() + head.len() + N > self.limit {
+            return Err(Full);
+        }
+        self.octets.extend_from_slice(&head);
+        self.octets.extend_from_slice(&address);
         self.count(section);
         Ok(())
     }
@@ -134,6 +144,24 @@ impl<'a> Reply<'a> {
             header[6..].fill(0);
         }
     }
+}
+
+/// Owner, type, class, TTL and length of a record.
+fn head(owner: Owner, rrtype: u16, ttl: u32, length: u16) -> Result<[u8; 12], Full> {
+    let pointer = match owner {
+        Owner::Question => POINTER_TO_QUESTION,
+        Owner::At(offset) => match u16::try_from(offset) {
+            Ok(offset) if offset < POINTER => POINTER | offset,
+            _ => return Err(Full),
+        },
+    };
+    let mut head = [0; 12];
+    head[..2].copy_from_slice(&pointer.to_be_bytes());
+    head[2..4].copy_from_slice(&rrtype.to_be_bytes());
+    head[4..6].copy_from_slice(&CLASS_IN.to_be_bytes());
+    head[6..10].copy_from_slice(&ttl.to_be_bytes());
+    head[10..].copy_from_slice(&length.to_be_bytes());
+    Ok(head)
 }
 
 /// Cuts a whole reply down to its question, and says that there is more.

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use getopts::Matches;
 
-use super::{UsageError, digits, wrong};
+use super::numbers::digits;
+use super::{UsageError, wrong};
 use crate::cluster::AddressChoice;
 
 const DNS_PORT: u16 = 53;

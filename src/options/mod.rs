@@ -5,62 +5,25 @@
 
 mod access;
 mod addresses;
+mod declared;
 mod forward;
+mod help;
+mod names;
+mod numbers;
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use getopts::{HasArg, Matches, Occur};
+use getopts::Matches;
 use log::LevelFilter;
 
 use crate::cluster::pattern::MAX_LIMIT;
-use crate::cluster::{AddressChoice, Keyspace, Names, Network, Pattern};
+use crate::cluster::{AddressChoice, Keyspace, Network, Pattern};
 pub use access::{Access, Password, User};
 pub use addresses::{Endpoint, Listen};
 pub use forward::Forward;
-
-/// Shorter leases would end between two renewals of a busy etcd; longer ones than a day are none.
-const LEASE_TTL: std::ops::RangeInclusive<u32> = 2..=86_400;
-const TTL: std::ops::RangeInclusive<u32> = 0..=86_400;
-/// In milliseconds.
-const ETCD_TIMEOUT: std::ops::RangeInclusive<u32> = 100..=60_000;
-
-/// In seconds; a year is as good as for ever.
-const MAX_STALE: std::ops::RangeInclusive<u32> = 0..=31_536_000;
-const RRL: std::ops::RangeInclusive<u32> = 1..=1_000_000;
-/// The longest `--prefix`, in octets: a bound, not a rule of etcd's.
-const LONGEST_PREFIX: usize = 1024;
-
-const HELP: &str = "\
-Usage: idetcd --pattern NAME [OPTION]...
-Takes the lowest free name of a pattern in etcd, and answers DNS for all nodes.
-
-  --pattern NAME        required, such as 'worker{{.ID}}.tf.local.'
-  --limit N             highest ID to take                        [10]
-  --wait                no free name: wait for one, and serve meanwhile
-  --resolve NAME        answer for these names as well, repeatable
-  --listen ADDR[:PORT]  where to answer, repeatable    [0.0.0.0:53 and [::]:53]
-  --forward ADDR[:PORT][,...]  where queries for other names go, or
-                        resolv.conf: the servers named there    [refused]
-  --ttl SECONDS         TTL of the answers                        [5]
-  --max-stale SECONDS   answer this long without etcd         [86400]
-  --allow NET[,NET]     answer these networks only, repeatable    [all]
-  --rrl N               replies a second to a network over UDP    [all]
-What is published; found out where not given:
-  --ipv4 ADDR|none, --ipv6 ADDR|none, --interface NAME, --port N
-etcd, and how to be let in:
-  --endpoints URL[,URL] repeatable               [http://localhost:2379]
-  --prefix KEY          what all keys begin with               [none]
-  --cacert FILE         whom to trust for https://      [the system's]
-  --cert FILE --key FILE  client certificate
-  --user NAME[:PASSWORD], --password-file FILE
-  --lease-ttl SECONDS   how long the name outlives a dead node    [20]
-  --etcd-timeout SECONDS  patience with each call to etcd         [2]
-
-  -v, --verbose  log more; twice: each query   -q, --quiet  warnings and errors
-  -h, --help     show this and exit            -V, --version
-Exit status: 0 stopped by a signal, 1 failure, 2 usage, 3 no free name.";
+use numbers::{LEASE_TTL, MAX_STALE, RRL, TTL, number};
 
 /// The checked command line.
 #[derive(Clone, Debug)]
@@ -126,47 +89,16 @@ fn wrong<T>(option: &str, text: impl fmt::Display) -> Result<T, UsageError> {
     Err(UsageError(format!("--{option}: {text}")))
 }
 
-fn declared() -> getopts::Options {
-    let mut options = getopts::Options::new();
-    for name in ["endpoints", "listen", "resolve", "forward", "allow"] {
-        options.opt("", name, "", "", HasArg::Yes, Occur::Multi);
-    }
-    for name in [
-        "pattern",
-        "limit",
-        "ttl",
-        "ipv4",
-        "ipv6",
-        "interface",
-        "port",
-        "lease-ttl",
-        "etcd-timeout",
-        "max-stale",
-        "rrl",
-        "prefix",
-        "cacert",
-        "cert",
-        "key",
-        "user",
-        "password-file",
-    ] {
-        options.opt("", name, "", "", HasArg::Yes, Occur::Optional);
-    }
-    options.opt("", "wait", "", "", HasArg::No, Occur::Optional);
-    for (short, long) in [("v", "verbose"), ("q", "quiet"), ("h", "help"), ("V", "version")] {
-        options.opt(short, long, "", "", HasArg::No, Occur::Multi);
-    }
-    options
-}
-
 /// Reads the arguments, the program's name left out.
 ///
 /// # Errors
 /// When they cannot be followed; see [`UsageError`].
 pub fn parse(arguments: &[String]) -> Result<Command, UsageError> {
-    let matches = declared().parse(arguments).map_err(|fail| UsageError(explain(&fail)))?;
+    let matches = declared::declared()
+        .parse(arguments)
+        .map_err(|fail| UsageError(declared::explain(&fail)))?;
     if matches.opt_present("help") {
-        return Ok(Command::Print(HELP.to_owned()));
+        return Ok(Command::Print(help::HELP.to_owned()));
     }
     if matches.opt_present("version") {
         return Ok(Command::Print(concat!("idetcd ", env!("CARGO_PKG_VERSION")).to_owned()));
@@ -175,24 +107,6 @@ pub fn parse(arguments: &[String]) -> Result<Command, UsageError> {
         return Err(UsageError(format!("{word:?} is no option; see --help")));
     }
     read(&matches).map(|options| Command::Run(Box::new(options)))
-}
-
-fn explain(fail: &getopts::Fail) -> String {
-    let dashed = |name: &str| match name.len() {
-        1 => format!("-{name}"),
-        _ => format!("--{}", name.escape_debug()),
-    };
-    match fail {
-        getopts::Fail::ArgumentMissing(name) => format!("{}: an argument is missing", dashed(name)),
-        getopts::Fail::UnrecognizedOption(name) => {
-            format!("{}: no such option; see --help", dashed(name))
-        }
-        getopts::Fail::OptionMissing(name) => format!("{}: must be given", dashed(name)),
-        getopts::Fail::OptionDuplicated(name) => {
-            format!("{}: given twice; once is enough", dashed(name))
-        }
-        getopts::Fail::UnexpectedArgument(name) => format!("{}: takes no argument", dashed(name)),
-    }
 }
 
 fn read(matches: &Matches) -> Result<Options, UsageError> {
@@ -204,8 +118,8 @@ fn read(matches: &Matches) -> Result<Options, UsageError> {
         Ok(pattern) => pattern,
         Err(error) => return wrong("pattern", error),
     };
-    let resolve = resolve(matches, &pattern, limit)?;
-    let keyspace = Keyspace { prefix: prefix(matches)?, pattern, limit, resolve };
+    let resolve = names::resolve(matches, &pattern, limit)?;
+    let keyspace = Keyspace { prefix: names::prefix(matches)?, pattern, limit, resolve };
     let endpoints = addresses::endpoints(&matches.opt_strs("endpoints"))?;
     let access = access::read(matches, &endpoints)?;
     let ipv4 = addresses::address(matches, "ipv4")?;
@@ -240,25 +154,9 @@ fn read(matches: &Matches) -> Result<Options, UsageError> {
             false => None,
         },
         max_stale: Duration::from_secs(number(matches, "max-stale", MAX_STALE, 86_400)?.into()),
-        etcd_timeout: etcd_timeout(matches)?,
+        etcd_timeout: numbers::etcd_timeout(matches)?,
         verbosity: verbosity(matches)?,
     })
-}
-
-fn number(
-    matches: &Matches,
-    option: &str,
-    allowed: std::ops::RangeInclusive<u32>,
-    default: u32,
-) -> Result<u32, UsageError> {
-    let Some(text) = matches.opt_str(option) else { return Ok(default) };
-    match digits(&text).and_then(|digits| digits.parse().ok()) {
-        Some(number) if allowed.contains(&number) => Ok(number),
-        _ => {
-            let (least, most) = (allowed.start(), allowed.end());
-            wrong(option, format!("{text:?} is not a whole number from {least} to {most}"))
-        }
-    }
 }
 
 fn allow(texts: &[String]) -> Result<Vec<Network>, UsageError> {
@@ -268,56 +166,6 @@ fn allow(texts: &[String]) -> Result<Vec<Network>, UsageError> {
         Err(error) => wrong("allow", format!("{text:?}: {error}")),
     });
     parsed.collect()
-}
-
-fn prefix(matches: &Matches) -> Result<String, UsageError> {
-    let prefix = matches.opt_str("prefix").unwrap_or_default();
-    if prefix.len() > LONGEST_PREFIX {
-        return wrong("prefix", format!("{} octets, at most {LONGEST_PREFIX} fit", prefix.len()));
-    }
-    if let Some(bad) = prefix.chars().find(|character| character.is_control()) {
-        return wrong("prefix", format!("{bad:?} cannot stand in it; give text such as /site/a/"));
-    }
-    Ok(prefix)
-}
-
-fn resolve(matches: &Matches, own: &Pattern, limit: u32) -> Result<Vec<Names>, UsageError> {
-    let mut resolve: Vec<Names> = Vec::new();
-    for text in matches.opt_strs("resolve") {
-        let names = match Names::parse(&text, limit) {
-            Ok(names) => names,
-            Err(error) => return wrong("resolve", format!("{text:?}: {error}")),
-        };
-        if names == Names::Numbered(own.clone()) {
-            return wrong("resolve", format!("{names} is the --pattern, and is answered anyway"));
-        }
-        if resolve.contains(&names) {
-            return wrong("resolve", format!("{names} is given twice; once is enough"));
-        }
-        resolve.push(names);
-    }
-    Ok(resolve)
-}
-
-/// The text if it is made of digits: `+5` reads as a number, but nobody means it.
-fn digits(text: &str) -> Option<&str> {
-    text.bytes().all(|octet| octet.is_ascii_digit()).then_some(text)
-}
-
-fn etcd_timeout(matches: &Matches) -> Result<Duration, UsageError> {
-    let text = matches.opt_str("etcd-timeout").unwrap_or_else(|| "2".to_owned());
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, "0"));
-    let milliseconds = (|| {
-        let whole: u32 = digits(whole)?.parse().ok()?;
-        let fraction: u32 = format!("{:0<3.3}", digits(fraction)?).parse().ok()?;
-        whole.checked_mul(1000)?.checked_add(fraction)
-    })();
-    match milliseconds {
-        Some(milliseconds) if ETCD_TIMEOUT.contains(&milliseconds) => {
-            Ok(Duration::from_millis(milliseconds.into()))
-        }
-        _ => wrong("etcd-timeout", format!("{text:?} is not a number of seconds from 0.1 to 60")),
-    }
 }
 
 fn verbosity(matches: &Matches) -> Result<LevelFilter, UsageError> {

@@ -1,6 +1,7 @@
 //! The command line, right and wrong.
 
 use super::*;
+use crate::cluster::Names;
 
 const PATTERN: [&str; 2] = ["--pattern", "worker{{.ID}}.tf.local."];
 

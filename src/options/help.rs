@@ -1,0 +1,31 @@
+//! What `--help` shows: one screen.
+
+pub(super) const HELP: &str = "\
+Usage: idetcd --pattern NAME [OPTION]...
+Takes the lowest free name of a pattern in etcd, and answers DNS for all nodes.
+
+  --pattern NAME        required, such as 'worker{{.ID}}.tf.local.'
+  --limit N             highest ID to take                        [10]
+  --wait                no free name: wait for one, and serve meanwhile
+  --resolve NAME        answer for these names as well, repeatable
+  --listen ADDR[:PORT]  where to answer, repeatable    [0.0.0.0:53 and [::]:53]
+  --forward ADDR[:PORT][,...]  where queries for other names go, or
+                        resolv.conf: the servers named there    [refused]
+  --ttl SECONDS         TTL of the answers                        [5]
+  --max-stale SECONDS   answer this long without etcd         [86400]
+  --allow NET[,NET]     answer these networks only, repeatable    [all]
+  --rrl N               replies a second to a network over UDP    [all]
+What is published; found out where not given:
+  --ipv4 ADDR|none, --ipv6 ADDR|none, --interface NAME, --port N
+etcd, and how to be let in:
+  --endpoints URL[,URL] repeatable               [http://localhost:2379]
+  --prefix KEY          what all keys begin with               [none]
+  --cacert FILE         whom to trust for https://      [the system's]
+  --cert FILE --key FILE  client certificate
+  --user NAME[:PASSWORD], --password-file FILE
+  --lease-ttl SECONDS   how long the name outlives a dead node    [20]
+  --etcd-timeout SECONDS  patience with each call to etcd         [2]
+
+  -v, --verbose  log more; twice: each query   -q, --quiet  warnings and errors
+  -h, --help     show this and exit            -V, --version
+Exit status: 0 stopped by a signal, 1 failure, 2 usage, 3 no free name.";

@@ -6,7 +6,9 @@
 //!
 //! | room | what lives there | may use |
 //! | --- | --- | --- |
-//! | [`options`] | the command line | [`cluster`] |
+//! | [`options`] | the command line, and what a Corefile adds | [`corefile`], [`cluster`] |
+//! | [`corefile`] | pure: the CoreDNS plugin's configuration | [`cluster`] |
+//! | [`conf`] | Corefiles on disk | [`corefile`], [`options`] |
 //! | [`logging`] | lines on standard error | |
 //! | [`cluster`] | pure: names, records, the directory of all slots | |
 //! | [`dns`] | pure: query in, reply out | [`cluster`] |
@@ -26,6 +28,8 @@
 //! [`cluster::directory`] on every node.
 
 pub mod cluster;
+pub mod conf;
+pub mod corefile;
 pub mod dns;
 pub mod etcd;
 pub mod logging;

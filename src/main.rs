@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use idetcd::options::{self, Command};
-use idetcd::{logging, run};
+use idetcd::{conf, logging, run};
 
 /// A wrong command line.
 const USAGE: u8 = 2;
@@ -12,7 +12,7 @@ const USAGE: u8 = 2;
 fn main() -> ExitCode {
     let arguments: Vec<String> =
         std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    let options = match options::parse(&arguments) {
+    let options = match options::parse(&arguments, &conf::read) {
         Ok(Command::Run(options)) => *options,
         Ok(Command::Print(text)) => return print(&text),
         Err(error) => return fail(&error, USAGE),

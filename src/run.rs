@@ -100,6 +100,9 @@ fn remedy(error: &io::Error) -> &'static str {
 /// # Errors
 /// See [`Failure`]. etcd being out of reach is none: the node waits for it.
 pub fn run(options: Options) -> Result<(), Failure> {
+    if let Some(origin) = &options.origin {
+        origin.log();
+    }
     if let Some(name) = &options.interface {
         check_interface(name).map_err(Failure::Interface)?;
     }

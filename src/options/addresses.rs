@@ -9,7 +9,7 @@ use super::numbers::digits;
 use super::{UsageError, wrong};
 use crate::cluster::AddressChoice;
 
-const DNS_PORT: u16 = 53;
+pub(super) const DNS_PORT: u16 = 53;
 const ETCD_PORT: u16 = 2379;
 
 /// The base URL of an etcd endpoint, with its port and without a final slash.
@@ -35,6 +35,14 @@ pub struct Listen {
     pub address: SocketAddr,
     /// Whether it must work: a host without IPv6 may skip the default `[::]:53`.
     pub required: bool,
+}
+
+impl Listen {
+    /// All addresses of the host, whether it has IPv6 or not.
+    pub(super) fn everywhere(port: u16) -> [Listen; 2] {
+        let any = |ip: IpAddr, required| Listen { address: SocketAddr::new(ip, port), required };
+        [any(Ipv4Addr::UNSPECIFIED.into(), true), any(Ipv6Addr::UNSPECIFIED.into(), false)]
+    }
 }
 
 pub(super) fn address<A>(matches: &Matches, option: &str) -> Result<AddressChoice<A>, UsageError>
@@ -65,12 +73,7 @@ pub(super) fn socket_address(text: &str) -> Option<SocketAddr> {
 
 pub(super) fn listen(texts: &[String]) -> Result<Vec<Listen>, UsageError> {
     if texts.is_empty() {
-        let any =
-            |ip: IpAddr, required| Listen { address: SocketAddr::new(ip, DNS_PORT), required };
-        return Ok(vec![
-            any(Ipv4Addr::UNSPECIFIED.into(), true),
-            any(Ipv6Addr::UNSPECIFIED.into(), false),
-        ]);
+        return Ok(Listen::everywhere(DNS_PORT).to_vec());
     }
     let mut listens: Vec<Listen> = Vec::new();
     for text in texts {
@@ -107,7 +110,7 @@ pub(super) fn endpoints(texts: &[String]) -> Result<Vec<Endpoint>, UsageError> {
     Ok(endpoints)
 }
 
-fn endpoint(text: &str) -> Result<Endpoint, &'static str> {
+pub(super) fn endpoint(text: &str) -> Result<Endpoint, &'static str> {
     let (scheme, rest) = match text.split_once("://") {
         Some((scheme @ ("http" | "https"), rest)) => (scheme, rest),
         _ => return Err("must be a URL such as http://10.0.0.1:2379"),

@@ -1,4 +1,6 @@
-//! Which options there are, and how one is told that is not.
+//! Which options there are, how they may be spelt, and how one is told that is none.
+
+use std::borrow::Cow;
 
 use getopts::{HasArg, Occur};
 
@@ -25,6 +27,8 @@ pub(super) fn declared() -> getopts::Options {
         "key",
         "user",
         "password-file",
+        "conf",
+        "dns.port",
     ] {
         options.opt("", name, "", "", HasArg::Yes, Occur::Optional);
     }
@@ -50,5 +54,17 @@ pub(super) fn explain(fail: &getopts::Fail) -> String {
             format!("{}: given twice; once is enough", dashed(name))
         }
         getopts::Fail::UnexpectedArgument(name) => format!("{}: takes no argument", dashed(name)),
+    }
+}
+
+/// Options that launch scripts of CoreDNS spell with one dash.
+const COREDNS: [&str; 4] = ["conf", "dns.port", "quiet", "version"];
+
+/// A word of the command line, with two dashes where CoreDNS has one: `-conf FILE`, `-conf=FILE`.
+pub(super) fn with_two_dashes(word: &str) -> Cow<'_, str> {
+    let name = word.strip_prefix('-').map(|rest| rest.split('=').next().unwrap_or(rest));
+    match name {
+        Some(name) if COREDNS.contains(&name) => format!("-{word}").into(),
+        _ => word.into(),
     }
 }

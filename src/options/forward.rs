@@ -19,35 +19,47 @@ pub enum Forward {
     ResolvConf(PathBuf),
 }
 
-pub(super) fn read(texts: &[String]) -> Result<Option<Forward>, UsageError> {
-    let words: Vec<&str> = texts.iter().flat_map(|text| text.split(',')).map(str::trim).collect();
-    if let [only] = words.as_slice()
-        && let Some(path) = file(only)
-    {
-        return Ok(Some(Forward::ResolvConf(path)));
-    }
-    let mut servers: Vec<SocketAddr> = Vec::new();
-    for word in words {
-        if file(word).is_some() {
-            return wrong("forward", format!("{word:?} names servers itself; give it alone"));
-        }
+impl Forward {
+    /// What one more word adds to what was said so far.
+    ///
+    /// # Errors
+    /// When it is no server, or a file that names servers is not alone; why.
+    pub(super) fn with(forward: Option<Forward>, word: &str) -> Result<Forward, String> {
+        let alone = "a file that names servers must be given alone";
+        let mut servers = match (forward, file(word)) {
+            (None, Some(path)) => return Ok(Forward::ResolvConf(path)),
+            (Some(_), Some(_)) => return Err(format!("{word:?}: {alone}")),
+            (Some(Forward::ResolvConf(path)), None) => {
+                return Err(format!("{:?}: {alone}", path.display().to_string()));
+            }
+            (Some(Forward::Servers(servers)), None) => servers,
+            (None, None) => Vec::new(),
+        };
         let Some(server) = socket_address(word) else {
-            return wrong(
-                "forward",
-                format!(
-                    "{word:?} is not an address; write 10.0.0.1, 10.0.0.1:53, [fd00::1]:53 or \
-                     {RESOLV_CONF}"
-                ),
-            );
+            return Err(format!(
+                "{word:?} is not an address; write 10.0.0.1, 10.0.0.1:53, [fd00::1]:53 or \
+                 {RESOLV_CONF}"
+            ));
         };
         if server.ip().is_unspecified() || server.ip().is_multicast() || server.port() == 0 {
-            return wrong("forward", format!("{word} is not the address of a server"));
+            return Err(format!("{word} is not the address of a server"));
         }
         if !servers.contains(&server) {
             servers.push(server);
         }
+        Ok(Forward::Servers(servers))
     }
-    Ok((!servers.is_empty()).then_some(Forward::Servers(servers)))
+}
+
+pub(super) fn read(texts: &[String]) -> Result<Option<Forward>, UsageError> {
+    let mut forward = None;
+    for word in texts.iter().flat_map(|text| text.split(',')).map(str::trim) {
+        match Forward::with(forward, word) {
+            Ok(more) => forward = Some(more),
+            Err(why) => return wrong("forward", why),
+        }
+    }
+    Ok(forward)
 }
 
 /// The file that is meant: a path has a slash, and an address none.

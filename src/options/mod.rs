@@ -1,10 +1,11 @@
-//! The command line.
+//! The command line, and what a Corefile adds to it.
 //!
 //! Everything is checked here, so that whoever gets [`Options`] need not doubt them. Touches
-//! neither files nor sockets.
+//! neither files nor sockets: who calls says how a Corefile is read.
 
 mod access;
 mod addresses;
+mod configuration;
 mod declared;
 mod forward;
 mod help;
@@ -19,11 +20,16 @@ use getopts::Matches;
 use log::LevelFilter;
 
 use crate::cluster::pattern::MAX_LIMIT;
-use crate::cluster::{AddressChoice, Keyspace, Network, Pattern};
+use crate::cluster::{AddressChoice, Keyspace, Network};
+use crate::corefile::{self, Settings};
 pub use access::{Access, Password, User};
 pub use addresses::{Endpoint, Listen};
+pub use configuration::{Corefile, Origin};
 pub use forward::Forward;
 use numbers::{LEASE_TTL, MAX_STALE, RRL, TTL, number};
+
+/// The highest ID to take, where nothing else is said.
+const LIMIT: u32 = 10;
 
 /// The checked command line.
 #[derive(Clone, Debug)]
@@ -62,6 +68,8 @@ pub struct Options {
     pub etcd_timeout: Duration,
     /// What to log.
     pub verbosity: LevelFilter,
+    /// The file that says what the command line does not.
+    pub origin: Option<Origin>,
 }
 
 /// What the command line asks for.
@@ -85,18 +93,28 @@ impl fmt::Display for UsageError {
 
 impl std::error::Error for UsageError {}
 
+impl From<corefile::Error> for UsageError {
+    fn from(error: corefile::Error) -> UsageError {
+        UsageError(error.to_string())
+    }
+}
+
 fn wrong<T>(option: &str, text: impl fmt::Display) -> Result<T, UsageError> {
     Err(UsageError(format!("--{option}: {text}")))
 }
 
-/// Reads the arguments, the program's name left out.
+/// How a Corefile is read: which one, and the port of keys that have none. `None`: there is none.
+pub type ReadCorefile<'a> =
+    &'a dyn Fn(Corefile<'_>, u16) -> Result<Option<Settings>, corefile::Error>;
+
+/// Reads the arguments, the program's name left out, and the Corefile that they ask for.
 ///
 /// # Errors
 /// When they cannot be followed; see [`UsageError`].
-pub fn parse(arguments: &[String]) -> Result<Command, UsageError> {
-    let matches = declared::declared()
-        .parse(arguments)
-        .map_err(|fail| UsageError(declared::explain(&fail)))?;
+pub fn parse(arguments: &[String], read_corefile: ReadCorefile<'_>) -> Result<Command, UsageError> {
+    let arguments = arguments.iter().map(|word| declared::with_two_dashes(word).into_owned());
+    let matches = declared::declared().parse(arguments);
+    let matches = matches.map_err(|fail| UsageError(declared::explain(&fail)))?;
     if matches.opt_present("help") {
         return Ok(Command::Print(help::HELP.to_owned()));
     }
@@ -106,21 +124,18 @@ pub fn parse(arguments: &[String]) -> Result<Command, UsageError> {
     if let Some(word) = matches.free.first() {
         return Err(UsageError(format!("{word:?} is no option; see --help")));
     }
-    read(&matches).map(|options| Command::Run(Box::new(options)))
+    let file = configuration::settings(&matches, read_corefile)?;
+    read(&matches, file).map(|options| Command::Run(Box::new(options)))
 }
 
-fn read(matches: &Matches) -> Result<Options, UsageError> {
-    let limit = number(matches, "limit", 1..=MAX_LIMIT, 10)?;
-    let Some(text) = matches.opt_str("pattern") else {
-        return wrong("pattern", "must be given, as in --pattern 'worker{{.ID}}.tf.local.'");
-    };
-    let pattern = match Pattern::parse(&text, limit) {
-        Ok(pattern) => pattern,
-        Err(error) => return wrong("pattern", error),
-    };
+/// Each option wins over the file.
+fn read(matches: &Matches, mut file: Option<Settings>) -> Result<Options, UsageError> {
+    let limit = file.as_ref().map_or(LIMIT, |file| file.plugin.limit);
+    let limit = number(matches, "limit", 1..=MAX_LIMIT, limit)?;
+    let pattern = configuration::pattern(matches, file.as_mut(), limit)?;
     let resolve = names::resolve(matches, &pattern, limit)?;
     let keyspace = Keyspace { prefix: names::prefix(matches)?, pattern, limit, resolve };
-    let endpoints = addresses::endpoints(&matches.opt_strs("endpoints"))?;
+    let endpoints = configuration::endpoints(matches, file.as_ref())?;
     let access = access::read(matches, &endpoints)?;
     let ipv4 = addresses::address(matches, "ipv4")?;
     let ipv6 = addresses::address(matches, "ipv6")?;
@@ -140,14 +155,14 @@ fn read(matches: &Matches) -> Result<Options, UsageError> {
         keyspace,
         wait: matches.opt_present("wait"),
         access,
-        listen: addresses::listen(&matches.opt_strs("listen"))?,
+        listen: configuration::listen(matches, file.as_ref())?,
         ipv4,
         ipv6,
         interface,
         port: port.and_then(|port| u16::try_from(port).ok()),
         lease_ttl: Duration::from_secs(number(matches, "lease-ttl", LEASE_TTL, 20)?.into()),
         ttl: number(matches, "ttl", TTL, 5)?,
-        forward: forward::read(&matches.opt_strs("forward"))?,
+        forward: configuration::forward(matches, file.as_ref())?,
         allow: allow(&matches.opt_strs("allow"))?,
         rrl: match matches.opt_present("rrl") {
             true => Some(number(matches, "rrl", RRL, 0)?),
@@ -156,6 +171,7 @@ fn read(matches: &Matches) -> Result<Options, UsageError> {
         max_stale: Duration::from_secs(number(matches, "max-stale", MAX_STALE, 86_400)?.into()),
         etcd_timeout: numbers::etcd_timeout(matches)?,
         verbosity: verbosity(matches)?,
+        origin: file.map(Origin::from),
     })
 }
 

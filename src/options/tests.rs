@@ -7,7 +7,7 @@ const PATTERN: [&str; 2] = ["--pattern", "worker{{.ID}}.tf.local."];
 
 fn parsed(arguments: &[&str]) -> Result<Command, UsageError> {
     let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
-    parse(&arguments)
+    parse(&arguments, &|_, _| Ok(None))
 }
 
 fn options(arguments: &[&str]) -> Options {
@@ -95,10 +95,11 @@ fn names_keys_and_trust_are_read() {
 
 #[test]
 fn what_is_wrong_is_told_in_one_line_that_names_the_option() {
-    let table: [(&[&str], &str); 82] = [
+    let table: [(&[&str], &str); 83] = [
         (&["--forward", ""], "--forward: \"\" is not an address"),
         (&["--forward", "dns.example"], "--forward: \"dns.example\" is not an address"),
-        (&["--forward", "10.0.0.1,resolv.conf"], "--forward: \"resolv.conf\" names servers itself"),
+        (&["--forward", "10.0.0.1,resolv.conf"], "--forward: \"resolv.conf\": a file that"),
+        (&["--forward", "/x,10.0.0.1"], "--forward: \"/x\": a file that names servers must be"),
         (&["--forward", "0.0.0.0"], "--forward: 0.0.0.0 is not the address of a server"),
         (&["--forward", "10.0.0.1:0"], "--forward: 10.0.0.1:0 is not the address of a server"),
         (&["--limit", "0"], "--limit: \"0\" is not a whole number from 1"),

@@ -1,0 +1,60 @@
+//! Directives of CoreDNS, and what they come to here.
+//!
+//! Nothing that clients would notice is dropped in silence: a directive is followed, or does what
+//! happens here anyway, or the log says what is missing, or the file is refused.
+
+use log::Level;
+
+/// What becomes of a directive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Treatment {
+    /// What it asks for is done here always.
+    Always,
+    /// Clients do not notice that it is missing; the log says so.
+    Noticed(Level, &'static str),
+    /// It would change what clients see; what to do instead.
+    Refused(&'static str),
+}
+
+/// What becomes of a directive that is not followed; `None`: there is none of this name.
+pub(super) fn treatment(name: &str) -> Option<Treatment> {
+    use Level::{Info, Warn};
+    use Treatment::{Always, Noticed, Refused};
+    Some(match name {
+        "errors" | "any" => Always,
+        "log" => Noticed(Info, "has no effect; -vv logs each query"),
+        "debug" => Noticed(Info, "has no effect; -v logs more"),
+        "cache" => Noticed(Info, "has no effect: names are answered from memory anyway"),
+        "loadbalance" => Noticed(Info, "has no effect: groups are rotated anyway"),
+        "minimal" => Noticed(Info, "has no effect: replies have little beside the answer anyway"),
+        "bufsize" => Noticed(Info, "has no effect: replies over UDP have 1232 octets at most"),
+        "nsid" => Noticed(Info, "has no effect: the NSID is this node's name"),
+        "chaos" => Noticed(Info, "has no effect: version.bind tells this program's version"),
+        "loop" => Noticed(Info, "has no effect: servers that lead back here are left out anyway"),
+        "reload" => Noticed(Info, "has no effect: the file is read at the start alone"),
+        "metadata" | "root" | "pprof" | "trace" | "dnstap" => Noticed(Info, "has no effect here"),
+        "health" | "ready" => {
+            Noticed(Warn, "has no effect: nothing listens for HTTP; ask by dig CH TXT stats.bind")
+        }
+        "prometheus" => {
+            Noticed(Warn, "has no effect: nothing listens for HTTP; see --metrics-file")
+        }
+        "acl" => Refused("give --allow in its place"),
+        "hosts" | "file" | "auto" | "secondary" | "etcd" | "template" | "route53" | "clouddns"
+        | "azure" | "kubernetes" | "k8s_external" | "federation" | "autopath" => Refused(
+            "only idetcd's names are served; put further ones into etcd and give --resolve, or \
+             leave these to another server",
+        ),
+        "rewrite" | "dns64" | "header" | "view" | "geoip" | "cancel" | "erratic" | "whoami" => {
+            Refused("it changes answers, which is not done here; remove it")
+        }
+        "dnssec" | "sign" => Refused("nothing is signed here; remove it"),
+        "transfer" => Refused("zones are not transferred; remove it"),
+        "tls" | "grpc" | "quic" | "https" | "tsig" => {
+            Refused("only plain DNS is served; remove it, or put a proxy before it")
+        }
+        "local" => Refused("local names are not special here; remove it"),
+        "on" | "startup" | "shutdown" => Refused("commands are not run; give them to the init"),
+        _ => return None,
+    })
+}

@@ -1,0 +1,116 @@
+//! `forward FROM TO… { … }` and the older `proxy`, which says the same.
+
+use log::Level;
+
+use super::blocks::Directive;
+use super::key::{self, Zone};
+use super::place::{Error, Notice, Place, Placed, wrong};
+use super::word::Word;
+
+/// Which servers are asked for names that are not ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// Where the directive stands.
+    pub place: Place,
+    /// Its name.
+    pub name: String,
+    /// The servers; one at least.
+    pub to: Vec<Placed<Upstream>>,
+    /// Zones that are not to be forwarded.
+    pub except: Vec<Placed<Zone>>,
+}
+
+/// A server to ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Upstream {
+    /// The one at `ADDR` or `ADDR:PORT`, still to be checked.
+    Server(String),
+    /// Those that a file like `/etc/resolv.conf` names.
+    File(String),
+}
+
+impl Upstream {
+    /// The address or the path.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Upstream::Server(text) | Upstream::File(text) => text,
+        }
+    }
+}
+
+pub(super) fn read(directive: &Directive, notices: &mut Vec<Notice>) -> Result<Forward, Error> {
+    let name = &directive.name.text;
+    let (from, to) = match directive.arguments.as_slice() {
+        [from, to @ ..] if !to.is_empty() => (from, to),
+        _ => {
+            let text = format!("{name}: from where to where? write {name} . 192.0.2.53");
+            return wrong(&directive.name.place, text);
+        }
+    };
+    if !key::zone(from, &from.text).value.is_root() {
+        let text = format!(
+            "{name}: {:?}: only all names outside of the pattern's zone can be forwarded; write .",
+            from.text
+        );
+        return wrong(&from.place, text);
+    }
+    let to = to.iter().map(|word| upstream(name, word)).collect::<Result<_, _>>()?;
+    let place = directive.name.place.clone();
+    let mut forward = Forward { place, name: name.clone(), to, except: Vec::new() };
+    for property in &directive.body {
+        follow(property, &mut forward, notices)?;
+    }
+    Ok(forward)
+}
+
+fn upstream(name: &str, word: &Word) -> Result<Placed<Upstream>, Error> {
+    let text = word.text.as_str();
+    let here = |problem: &str| wrong(&word.place, format!("{name}: {text:?}: {problem}"));
+    let value = match text.split_once("://") {
+        // An address has no slash, and a path has one.
+        None if text.contains('/') => Upstream::File(text.to_owned()),
+        None if text.ends_with(".conf") => Upstream::File(format!("./{text}")),
+        None => Upstream::Server(text.to_owned()),
+        Some(("dns", rest)) => Upstream::Server(rest.to_owned()),
+        Some((scheme, _)) => {
+            return here(&format!("{scheme}:// is not spoken; give a server for plain DNS"));
+        }
+    };
+    Ok(Placed { value, place: word.place.clone() })
+}
+
+/// Follows a property; unlike those of idetcd, CoreDNS refuses one that it does not know.
+fn follow(
+    property: &Directive,
+    forward: &mut Forward,
+    notices: &mut Vec<Notice>,
+) -> Result<(), Error> {
+    let (name, place) = (property.name.text.as_str(), &property.name.place);
+    let is_plain = property.arguments.first().is_some_and(|word| word.text == "dns");
+    let has_no_effect = match name {
+        "except" => {
+            let zones = property.arguments.iter().map(|word| key::zone(word, &word.text));
+            forward.except.extend(zones);
+            return Ok(());
+        }
+        "protocol" if !is_plain => {
+            return wrong(place, "protocol: only dns is spoken; remove it");
+        }
+        "tls" | "tls_servername" => {
+            return wrong(place, format!("{name}: only plain DNS is spoken; remove it"));
+        }
+        "protocol" if property.arguments.len() == 1 => return Ok(()),
+        "protocol" | "force_tcp" => "has no effect: servers are asked in the way that clients ask",
+        "prefer_udp" | "expire" | "max_fails" | "fail_timeout" | "health_check" | "policy"
+        | "max_concurrent" | "spray" | "report_health" => {
+            "has no effect: servers are chosen and given up in our own way"
+        }
+        _ => {
+            let text = format!("{:?}: no property of {}; remove it", name, forward.name);
+            return wrong(place, text);
+        }
+    };
+    let text = format!("{name}: {has_no_effect}");
+    notices.push(Notice { level: Level::Info, place: place.clone(), text });
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! The keys of a server block: `.`, `.:1053`, `tf.local:53`, `dns://.:1053`.
+
+use super::place::{Error, Placed, wrong};
+use super::word::Word;
+
+/// The longest name, in characters without the final dot (RFC 1035 §2.3.4).
+const LONGEST_ZONE: usize = 253;
+
+/// A zone that is served, in lower case with the final dot; `.` is all there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Zone(String);
+
+impl Zone {
+    /// A zone of this name, in any case, with its final dot or without.
+    pub fn new(text: &str) -> Zone {
+        let name = text.strip_suffix('.').unwrap_or(text);
+        Zone(format!("{}.", name.to_ascii_lowercase()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is everything.
+    pub fn is_root(&self) -> bool {
+        self.0 == "."
+    }
+
+    /// Whether a name, in lower case with its final dot, lies in it.
+    pub fn contains(&self, name: &str) -> bool {
+        let is_inside = |rest: &str| rest.is_empty() || rest.ends_with('.');
+        self.is_root() || name.strip_suffix(self.as_str()).is_some_and(is_inside)
+    }
+}
+
+/// A key of a server block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) zone: Placed<Zone>,
+    pub(super) port: u16,
+}
+
+/// Reads a key; without a port it is for `default_port`.
+pub(super) fn read(word: &Word, default_port: u16) -> Result<Key, Error> {
+    let text = word.text.as_str();
+    let here = |problem: &str| wrong(&word.place, format!("{text:?}: {problem}"));
+    let rest = match text.split_once("://") {
+        None => text,
+        Some(("dns", rest)) => rest,
+        Some((scheme, _)) => {
+            return here(&format!(
+                "{scheme}:// is not served; write dns:// or nothing, or put a proxy before it"
+            ));
+        }
+    };
+    let (name, port) = match rest.rsplit_once(':') {
+        None => (rest, default_port),
+        Some((name, digits)) => match port(digits) {
+            Some(port) => (name, port),
+            None => return here("what follows the last : is not a port from 0 to 65535"),
+        },
+    };
+    if !is_name(name) {
+        return here("not the name of a zone; write one such as tf.local, or .");
+    }
+    Ok(Key { zone: zone(word, name), port })
+}
+
+fn is_name(text: &str) -> bool {
+    let is_part_of_none = |character: char| character.is_control() || character.is_whitespace();
+    let has_empty_label = text.contains("..") || (text.len() > 1 && text.starts_with('.'));
+    text.len() <= LONGEST_ZONE && !has_empty_label && !text.contains(is_part_of_none)
+}
+
+/// The zone of a word that is nothing else.
+pub(super) fn zone(word: &Word, name: &str) -> Placed<Zone> {
+    Placed { value: Zone::new(name), place: word.place.clone() }
+}
+
+fn port(digits: &str) -> Option<u16> {
+    digits.bytes().all(|octet| octet.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+}

@@ -1,0 +1,77 @@
+//! The configuration of the CoreDNS plugin *idetcd*, a `Corefile`: text in, [`Settings`] out.
+//!
+//! The syntax is that of CoreDNS 1.2. Everything that clients would notice is followed, or is an
+//! error with its line and column. Pure: the environment and imported files come in as functions,
+//! and what an address or a pattern may be is for [`crate::options`] to check.
+//!
+//! | part | what it does |
+//! | --- | --- |
+//! | `lexer`, `word` | text → words |
+//! | `environment` | `{$NAME}` in a word |
+//! | `source` | the words of a file and of what it imports, in one stream |
+//! | `blocks` | words → server blocks, their keys and directives |
+//! | `key`, `directive`, `plugin`, `forward` | what each of them means |
+//! | `settings` | server blocks → [`Settings`] |
+
+mod blocks;
+mod directive;
+mod environment;
+mod forward;
+mod key;
+mod lexer;
+mod place;
+mod plugin;
+mod settings;
+mod source;
+mod word;
+
+pub use forward::{Forward, Upstream};
+pub use key::Zone;
+pub use place::{Error, Notice, Place, Placed};
+pub use plugin::{Pattern, Plugin};
+pub use settings::Settings;
+
+use source::Source;
+
+/// What a file may refer to.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The value of a variable of the environment.
+    pub environment: &'a dyn Fn(&str) -> Option<String>,
+    /// The files that an `import` names, given that name and the file that it stands in.
+    pub import: &'a dyn Fn(&str, &str) -> Imported,
+}
+
+/// What was imported, or why nothing could be.
+pub type Imported = Result<Vec<ImportedFile>, String>;
+
+/// A file that was imported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportedFile {
+    /// What it is called in messages, and what imports in it are relative to.
+    pub name: String,
+    /// What is in it.
+    pub text: String,
+}
+
+/// Reads a Corefile called `name`. Keys without a port are for `default_port`.
+///
+/// # Errors
+/// When it cannot be followed; see [`Error`].
+pub fn parse(
+    name: &str,
+    text: &str,
+    default_port: u16,
+    surroundings: &Surroundings<'_>,
+) -> Result<Settings, Error> {
+    let mut source = Source::new(name, text, surroundings)?;
+    let blocks = blocks::read(&mut source)?;
+    settings::read(name, &blocks, default_port, source.notices)
+}
+
+#[cfg(test)]
+mod error_tests;
+#[cfg(test)]
+mod mutation_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! The properties of `idetcd { … }`.
+
+use log::Level;
+
+use super::blocks::Directive;
+use super::place::{Error, Notice, Place, Placed, wrong};
+use super::word::Word;
+use crate::cluster::pattern::MAX_LIMIT;
+
+/// The plugin's default.
+const LIMIT: u32 = 10;
+
+/// What the plugin is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plugin {
+    /// Where `idetcd` stands.
+    pub place: Place,
+    /// The endpoints as they are written; empty: `http://localhost:2379`.
+    pub endpoints: Vec<Placed<String>>,
+    /// The highest ID, from 1 to [`MAX_LIMIT`].
+    pub limit: u32,
+    /// The pattern as it is written.
+    pub pattern: Option<Pattern>,
+}
+
+/// A pattern that is still to be checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    word: Word,
+}
+
+impl Pattern {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.word.text
+    }
+
+    /// What is wrong with it from a column on, from 1.
+    pub fn error(&self, column: usize, reason: &str) -> Error {
+        Error::at(&self.word.place_of(column), format!("pattern: {reason}"))
+    }
+
+    /// Something to say about it.
+    pub fn notice(&self, text: &str) -> Notice {
+        notice(&self.word, text)
+    }
+}
+
+pub(super) fn read(directive: &Directive, notices: &mut Vec<Notice>) -> Result<Plugin, Error> {
+    let mut plugin = Plugin {
+        place: directive.name.place.clone(),
+        endpoints: Vec::new(),
+        limit: LIMIT,
+        pattern: None,
+    };
+    for word in &directive.arguments {
+        notices.push(notice(word, "has no effect: idetcd takes properties between { and } alone"));
+    }
+    let mut seen: Vec<&str> = Vec::new();
+    for property in &directive.body {
+        let (name, arguments) = (&property.name, property.arguments.as_slice());
+        match name.text.as_str() {
+            "endpoint" => plugin.endpoints = endpoints(name, arguments)?,
+            "limit" => plugin.limit = limit(name, arguments)?,
+            "pattern" => plugin.pattern = Some(pattern(name, arguments)?),
+            // The plugin says nothing; a slip of the pen should not pass unseen.
+            _ => notices.push(notice(name, "no property of idetcd; it has no effect")),
+        }
+        if seen.contains(&name.text.as_str()) {
+            notices.push(notice(name, "stands there before; this one counts"));
+        }
+        seen.push(&name.text);
+    }
+    Ok(plugin)
+}
+
+fn notice(word: &Word, text: &str) -> Notice {
+    let text = format!("{:?}: {text}", word.text);
+    Notice { level: Level::Warn, place: word.place.clone(), text }
+}
+
+fn endpoints(name: &Word, arguments: &[Word]) -> Result<Vec<Placed<String>>, Error> {
+    if arguments.is_empty() {
+        return wrong(
+            &name.place,
+            "endpoint: which one? give URLs such as http://10.0.0.1:2379, with blanks between",
+        );
+    }
+    let placed = |word: &Word| Placed { value: word.text.clone(), place: word.place.clone() };
+    Ok(arguments.iter().map(placed).collect())
+}
+
+fn limit(name: &Word, arguments: &[Word]) -> Result<u32, Error> {
+    let word = only(name, arguments, "a number such as 10")?;
+    let is_number = word.text.bytes().all(|octet| octet.is_ascii_digit());
+    match word.text.parse() {
+        Ok(limit) if is_number && (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
+        _ => {
+            let text = &word.text;
+            let text = format!("limit: {text:?} is not a whole number from 1 to {MAX_LIMIT}");
+            wrong(&word.place, text)
+        }
+    }
+}
+
+fn pattern(name: &Word, arguments: &[Word]) -> Result<Pattern, Error> {
+    let word = only(
+        name,
+        arguments,
+        "one such as worker{{.ID}}.tf.local., in quotes if there are blanks in it",
+    )?;
+    Ok(Pattern { word: word.clone() })
+}
+
+fn only<'a>(name: &Word, arguments: &'a [Word], wanted: &str) -> Result<&'a Word, Error> {
+    match arguments {
+        [word] => Ok(word),
+        [] => wrong(&name.place, format!("{}: its argument is missing; give {wanted}", name.text)),
+        [_, second, ..] => wrong(
+            &second.place,
+            format!("{}: {:?} is one argument too many; give {wanted}", name.text, second.text),
+        ),
+    }
+}

@@ -1,0 +1,209 @@
+//! The words of a file and of everything that it imports, in one stream.
+//!
+//! What is imported, a snippet or files, is laid on top of a stack and read before the rest. So
+//! nothing is read that is not needed, and nothing calls itself.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use log::Level;
+
+use super::environment;
+use super::lexer;
+use super::place::{Error, Notice, Place, wrong};
+use super::word::{Position, Spelling, Word};
+use super::{ImportedFile, Surroundings};
+
+/// The deepest import within imports: nobody nests configuration so deeply on purpose.
+const MOST_IMPORTS: usize = 16;
+/// The longest word, in octets; no name, address or URL comes near.
+const LONGEST_WORD: usize = 1024;
+/// The most words, imported ones counted each time: snippets within snippets double them.
+const MOST_WORDS: usize = 100_000;
+/// The most octets of all words that are read from files.
+const MOST_OCTETS: usize = 1 << 20;
+
+/// What is being read.
+struct Frame {
+    words: Arc<[Word]>,
+    next: usize,
+    /// What it was imported by, and last its own name.
+    chain: Vec<Arc<str>>,
+}
+
+impl Frame {
+    fn peek(&self) -> Option<&Word> {
+        self.words.get(self.next)
+    }
+}
+
+/// The stream.
+pub(super) struct Source<'a> {
+    surroundings: &'a Surroundings<'a>,
+    frames: Vec<Frame>,
+    snippets: HashMap<String, Arc<[Word]>>,
+    words_left: usize,
+    octets_left: usize,
+    /// What there is to say so far.
+    pub(super) notices: Vec<Notice>,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn new(
+        name: &str,
+        text: &str,
+        surroundings: &'a Surroundings<'a>,
+    ) -> Result<Source<'a>, Error> {
+        let mut source = Source {
+            surroundings,
+            frames: Vec::new(),
+            snippets: HashMap::new(),
+            words_left: MOST_WORDS,
+            octets_left: MOST_OCTETS,
+            notices: Vec::new(),
+        };
+        let name: Arc<str> = name.into();
+        let words = source.lex(&name, text)?;
+        source.frames.push(Frame { words, next: 0, chain: vec![name] });
+        Ok(source)
+    }
+
+    /// The next word, which stays.
+    pub(super) fn peek(&mut self) -> Option<&Word> {
+        while self.frames.last().is_some_and(|frame| frame.peek().is_none()) {
+            self.frames.pop();
+        }
+        self.frames.last()?.peek()
+    }
+
+    /// Takes the next word.
+    pub(super) fn next(&mut self) -> Result<Option<Word>, Error> {
+        self.peek();
+        self.next_here()
+    }
+
+    /// Takes the next word of what is being read, if that goes on.
+    fn next_here(&mut self) -> Result<Option<Word>, Error> {
+        let Some(frame) = self.frames.last_mut() else { return Ok(None) };
+        let Some(word) = frame.peek().cloned() else { return Ok(None) };
+        frame.next += 1;
+        let Some(left) = self.words_left.checked_sub(1) else {
+            return wrong(
+                &word.place,
+                format!("more than {MOST_WORDS} words with all imports; import less"),
+            );
+        };
+        self.words_left = left;
+        Ok(Some(word))
+    }
+
+    /// Keeps the words up to the brace that closes the block as a snippet.
+    pub(super) fn define_snippet(&mut self, name: &str, open: &Place) -> Result<(), Error> {
+        let mut words = Vec::new();
+        let mut depth = 1;
+        loop {
+            let Some(mut word) = self.next()? else {
+                return wrong(open, "the { is never closed; add a }");
+            };
+            depth += usize::from(word.is_open());
+            depth -= usize::from(word.is_close());
+            if depth == 0 {
+                break;
+            }
+            if words.is_empty() {
+                word.position = Position::Leading;
+            }
+            words.push(word);
+        }
+        self.snippets.insert(name.to_owned(), words.into());
+        Ok(())
+    }
+
+    /// Whether there is such a snippet already.
+    pub(super) fn has_snippet(&self, name: &str) -> bool {
+        self.snippets.contains_key(name)
+    }
+
+    /// Goes on with what the word after `import` names: a snippet, or files.
+    pub(super) fn import(&mut self, keyword: &Word) -> Result<(), Error> {
+        let name = match self.next_here()? {
+            Some(word) if !word.is_leading() && !word.is_open() && !word.is_close() => word,
+            _ => return wrong(&keyword.place, "import: of what? give a file or a snippet"),
+        };
+        let more = self.frames.last().and_then(Frame::peek);
+        if let Some(more) = more.filter(|word| !word.is_leading() && !word.is_close()) {
+            let text = format!("import: takes one name; put {:?} on a line of its own", more.text);
+            return wrong(&more.place, text);
+        }
+        if let Some(words) = self.snippets.get(&name.text).cloned() {
+            let frame = self.frame(&name, &format!("({})", name.text), words)?;
+            self.frames.push(frame);
+            return Ok(());
+        }
+        let files = (self.surroundings.import)(&name.text, &name.place.file);
+        let files = match files {
+            Ok(files) => files,
+            Err(why) => return wrong(&name.place, format!("import: {why}")),
+        };
+        if files.is_empty() {
+            let text = format!("import: no file matches {:?}", name.text);
+            self.notices.push(Notice { level: Level::Warn, place: name.place.clone(), text });
+        }
+        let mut frames = Vec::new();
+        for ImportedFile { name: file, text } in files {
+            let words = self.lex(&file.as_str().into(), &text)?;
+            frames.push(self.frame(&name, &file, words)?);
+        }
+        self.frames.extend(frames.into_iter().rev());
+        Ok(())
+    }
+
+    fn frame(&self, word: &Word, name: &str, words: Arc<[Word]>) -> Result<Frame, Error> {
+        let mut chain = self.frames.last().map(|frame| frame.chain.clone()).unwrap_or_default();
+        let is_cycle = chain.iter().any(|other| **other == *name);
+        chain.push(name.into());
+        if is_cycle {
+            let text = format!("import: a cycle: {}; remove one of them", chain.join(" → "));
+            return wrong(&word.place, text);
+        }
+        if chain.len() > MOST_IMPORTS {
+            let text = format!("import: more than {MOST_IMPORTS} within each other; nest less");
+            return wrong(&word.place, text);
+        }
+        Ok(Frame { words, next: 0, chain })
+    }
+
+    fn lex(&mut self, name: &Arc<str>, text: &str) -> Result<Arc<[Word]>, Error> {
+        let mut words = lexer::words(name, text)?;
+        for word in &mut words {
+            self.expand(word)?;
+            if word.text.len() > LONGEST_WORD {
+                let text = format!("a word of over {LONGEST_WORD} octets; is a quote missing?");
+                return wrong(&word.place, text);
+            }
+            let Some(left) = self.octets_left.checked_sub(word.text.len()) else {
+                return wrong(&word.place, "too much text with all imports; import less");
+            };
+            self.octets_left = left;
+        }
+        Ok(words.into())
+    }
+
+    fn expand(&mut self, word: &mut Word) -> Result<(), Error> {
+        if word.text.len() > LONGEST_WORD {
+            return Ok(());
+        }
+        let Some(expanded) = environment::expand(&word.text, self.surroundings.environment) else {
+            return Ok(());
+        };
+        let place = &word.place;
+        self.notices.extend(expanded.unset.into_iter().map(|name| Notice {
+            level: Level::Warn,
+            place: place.clone(),
+            text: format!("{name:?} is not set in the environment; it stands for nothing"),
+        }));
+        word.text = expanded.text;
+        word.spelling = Spelling::Expanded;
+        Ok(())
+    }
+}

@@ -1,0 +1,166 @@
+//! Which Corefile is read, and what its settings come to. Options win over it.
+
+use std::net::SocketAddr;
+
+use getopts::Matches;
+
+use super::addresses::{self, DNS_PORT};
+use super::numbers::number;
+use super::{Endpoint, Forward, Listen, ReadCorefile, UsageError, wrong};
+use crate::cluster::Pattern;
+use crate::corefile::{Error, Notice, Placed, Settings};
+
+/// A file with the configuration of the CoreDNS plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Corefile<'a> {
+    /// The one of this name.
+    Given(&'a str),
+    /// `Corefile` in the working directory, if it is there.
+    InWorkingDirectory,
+}
+
+/// Where options come from that are not on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The file.
+    pub file: String,
+    /// What there is to say about it.
+    pub notices: Vec<Notice>,
+}
+
+impl Origin {
+    /// Tells the log what was read.
+    pub fn log(&self) {
+        log::info!("read {}", self.file);
+        for notice in &self.notices {
+            log::log!(notice.level, "{notice}");
+        }
+    }
+}
+
+impl From<Settings> for Origin {
+    fn from(settings: Settings) -> Origin {
+        Origin { file: settings.file, notices: settings.notices }
+    }
+}
+
+/// The settings of the Corefile that is asked for: by name, or as CoreDNS does, by saying nothing.
+pub(super) fn settings(
+    matches: &Matches,
+    read: ReadCorefile<'_>,
+) -> Result<Option<Settings>, UsageError> {
+    let name = matches.opt_str("conf");
+    let corefile = match &name {
+        Some(name) if name.is_empty() => return wrong("conf", "the name of the file is empty"),
+        Some(name) => Corefile::Given(name),
+        None if !matches.opt_present("pattern") => Corefile::InWorkingDirectory,
+        None if matches.opt_present("dns.port") => {
+            return wrong("dns.port", "goes with a Corefile; give the port by --listen ADDR:PORT");
+        }
+        None => return Ok(None),
+    };
+    let port = number(matches, "dns.port", 0..=65_535, DNS_PORT.into())?;
+    Ok(read(corefile, u16::try_from(port).unwrap_or(DNS_PORT))?)
+}
+
+/// The pattern to claim from; the file's server block must serve its zone.
+pub(super) fn pattern(
+    matches: &Matches,
+    file: Option<&mut Settings>,
+    limit: u32,
+) -> Result<Pattern, UsageError> {
+    let given = matches.opt_str("pattern");
+    let pattern = match (&given, &file) {
+        (Some(text), _) => match Pattern::parse(text, limit) {
+            Ok(pattern) => pattern,
+            Err(error) => return wrong("pattern", error),
+        },
+        (None, Some(file)) => pattern_of(file, limit)?,
+        (None, None) => {
+            return wrong(
+                "pattern",
+                "must be given, as in --pattern 'worker{{.ID}}.tf.local.', or a Corefile by --conf",
+            );
+        }
+    };
+    if let Some(file) = file {
+        file.check_zone(pattern.zone())?;
+        if given.is_none() {
+            compare_spellings(file, &pattern);
+        }
+    }
+    Ok(pattern)
+}
+
+fn pattern_of(file: &Settings, limit: u32) -> Result<Pattern, Error> {
+    let Some(written) = &file.plugin.pattern else {
+        let text = "idetcd: there is no pattern; add one such as pattern worker{{.ID}}.tf.local.";
+        return Err(Error::at(&file.plugin.place, text));
+    };
+    Pattern::parse(written.as_str(), limit)
+        .map_err(|error| written.error(error.column, &error.reason))
+}
+
+/// The plugin's keys are what the pattern says, octet by octet.
+fn compare_spellings(file: &mut Settings, pattern: &Pattern) {
+    let Some(written) = &file.plugin.pattern else { return };
+    let text = written.as_str();
+    if text.ends_with('.') && !text.replace(".ID", "").contains(char::is_uppercase) {
+        return;
+    }
+    file.notices.push(written.notice(&format!(
+        "the keys in etcd are those of {pattern}; nodes of the plugin have others"
+    )));
+}
+
+pub(super) fn endpoints(
+    matches: &Matches,
+    file: Option<&Settings>,
+) -> Result<Vec<Endpoint>, UsageError> {
+    let given = matches.opt_strs("endpoints");
+    let Some(file) = file.filter(|_| given.is_empty()) else {
+        return addresses::endpoints(&given);
+    };
+    let mut endpoints: Vec<Endpoint> = Vec::new();
+    for written in &file.plugin.endpoints {
+        let endpoint = endpoint(written)?;
+        if !endpoints.contains(&endpoint) {
+            endpoints.push(endpoint);
+        }
+    }
+    match endpoints.is_empty() {
+        true => addresses::endpoints(&[]),
+        false => Ok(endpoints),
+    }
+}
+
+/// The plugin's client of etcd takes `HOST:PORT` as well.
+fn endpoint(Placed { value: text, place }: &Placed<String>) -> Result<Endpoint, Error> {
+    let endpoint = match text.contains("://") {
+        true => addresses::endpoint(text),
+        false => addresses::endpoint(&format!("http://{text}")),
+    };
+    endpoint.map_err(|reason| Error::at(place, format!("endpoint: {text:?}: {reason}")))
+}
+
+pub(super) fn listen(
+    matches: &Matches,
+    file: Option<&Settings>,
+) -> Result<Vec<Listen>, UsageError> {
+    let given = matches.opt_strs("listen");
+    let Some(file) = file.filter(|_| given.is_empty()) else {
+        return addresses::listen(&given);
+    };
+    let mut listens = Vec::new();
+    for port in &file.ports {
+        if file.addresses.is_empty() {
+            listens.extend(Listen::everywhere(*port));
+        }
+        listens.extend(
+            file.addresses
+                .iter()
+                .map(|ip| Listen { address: SocketAddr::new(*ip, *port), required: true }),
+        );
+    }
+    Ok(listens)
+}

@@ -164,3 +164,7 @@ pub(super) fn listen(
     }
     Ok(listens)
 }
+
+#[cfg(test)]
+#[path = "configuration_tests.rs"]
+mod tests;

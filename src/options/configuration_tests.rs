@@ -1,0 +1,138 @@
+//! A Corefile beside the command line.
+
+use super::*;
+use crate::corefile::{Surroundings, parse};
+use crate::options::{Command, Options};
+
+const FILE: &str = "\
+.:54 {
+    bind 127.0.0.1 ::1
+    idetcd {
+        endpoint http://10.0.0.1:2379 10.0.0.2 http://10.0.0.1
+        limit 5
+        pattern worker{{.ID}}.tf.local.
+    }
+}
+";
+
+fn parsed(text: &str, arguments: &[&str]) -> Result<Options, String> {
+    let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
+    let read = |corefile: Corefile<'_>, port: u16| {
+        let name = match corefile {
+            Corefile::Given(name) => name,
+            Corefile::InWorkingDirectory => "Corefile",
+        };
+        let surroundings =
+            Surroundings { environment: &|_| None, import: &|_, _| Err("none".to_owned()) };
+        parse(name, text, port, &surroundings).map(Some)
+    };
+    match crate::options::parse(&arguments, &read) {
+        Ok(Command::Run(options)) => Ok(*options),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn options(text: &str, arguments: &[&str]) -> Options {
+    parsed(text, arguments).unwrap_or_else(|error| panic!("{text} {arguments:?}: {error}"))
+}
+
+fn endpoints(options: &Options) -> Vec<&str> {
+    options.endpoints.iter().map(Endpoint::as_str).collect()
+}
+
+fn listens(options: &Options) -> Vec<String> {
+    options.listen.iter().map(|listen| listen.address.to_string()).collect()
+}
+
+#[test]
+fn the_file_says_what_the_command_line_does_not() {
+    let from_file = options(FILE, &[]);
+    assert_eq!(endpoints(&from_file), ["http://10.0.0.1:2379", "http://10.0.0.2:2379"]);
+    assert_eq!(from_file.keyspace.limit, 5);
+    assert_eq!(from_file.keyspace.pattern.to_string(), "worker{{.ID}}.tf.local.");
+    assert_eq!(listens(&from_file), ["127.0.0.1:54", "[::1]:54"]);
+    let origin = from_file.origin.expect("a file");
+    assert_eq!((origin.file.as_str(), origin.notices.len()), ("Corefile", 0));
+    let origin = options(FILE, &["-conf", "x"]).origin.expect("a file");
+    assert_eq!(origin.file, "x");
+    let bare = FILE.replace(":54", "").replace("    bind 127.0.0.1 ::1\n", "");
+    for (arguments, port) in [(&[][..], 53), (&["-dns.port", "1053"][..], 1053)] {
+        let options = options(&bare, arguments);
+        assert_eq!(listens(&options), [format!("0.0.0.0:{port}"), format!("[::]:{port}")]);
+        let required: Vec<bool> = options.listen.iter().map(|listen| listen.required).collect();
+        assert_eq!(required, [true, false], "a host without IPv6 serves as well");
+    }
+    let least = options(".\nidetcd {\npattern w{{.ID}}.a.\n}", &[]);
+    assert_eq!(endpoints(&least), ["http://localhost:2379"]);
+    assert_eq!(least.keyspace.limit, 10);
+}
+
+#[test]
+fn each_option_wins_over_the_file() {
+    let limit = options(FILE, &["--limit", "9"]);
+    assert_eq!((limit.keyspace.limit, limit.endpoints.len()), (9, 2));
+    let endpoint = options(FILE, &["--endpoints", "http://b"]);
+    assert_eq!(endpoints(&endpoint), ["http://b:2379"]);
+    assert_eq!(endpoint.keyspace.limit, 5);
+    let listen = options(FILE, &["--listen", "127.0.0.9:1"]);
+    assert_eq!(listens(&listen), ["127.0.0.9:1"]);
+    let pattern = options(FILE, &["--conf", "x", "--pattern", "w{{.ID}}.a."]);
+    assert_eq!(pattern.keyspace.pattern.to_string(), "w{{.ID}}.a.");
+    assert_eq!(listens(&pattern), ["127.0.0.1:54", "[::1]:54"]);
+    let alone = options(FILE, &["--pattern", "w{{.ID}}.a."]);
+    assert_eq!((alone.origin, alone.endpoints.len()), (None, 1), "no file is read");
+}
+
+#[test]
+fn other_spellings_of_the_pattern_are_told() {
+    for (pattern, count) in [
+        ("worker{{.ID}}.tf.local.", 0),
+        ("\"worker{{ .ID }}.tf.local.\"", 0),
+        ("worker{{.ID}}.tf.local", 1),
+        ("Worker{{.ID}}.tf.local.", 1),
+    ] {
+        let text = FILE.replace("worker{{.ID}}.tf.local.", pattern);
+        let origin = options(&text, &[]).origin.expect("a file");
+        assert_eq!(origin.notices.len(), count, "{pattern}");
+        for notice in origin.notices {
+            let wanted = "Corefile: line 6, column 17: ";
+            assert!(notice.to_string().starts_with(wanted), "{notice}");
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_place_or_its_option() {
+    let quoted = FILE.replace("worker{{.ID}}.tf.local.", "\"worker{{.Id}}.tf.local.\"");
+    let table: [(&str, &[&str], &str); 12] = [
+        (FILE, &["--limit", "x"], "--limit: \"x\" is not"),
+        (FILE, &["-dns.port", "x"], "--dns.port: \"x\" is not a whole number from 0 to 65535"),
+        (FILE, &["-dns.port"], "--dns.port: an argument is missing"),
+        (FILE, &["-conf", ""], "--conf: the name of the file is empty"),
+        (FILE, &["-conf", "x", "--conf", "y"], "--conf: given twice"),
+        (FILE, &["--pattern", "w{{.ID}}.a.", "-dns.port", "5"], "--dns.port: goes with a Corefile"),
+        (&FILE.replace(".ID", ".Id"), &[], "Corefile: line 6, column 23: pattern: only {{.ID}}"),
+        (&quoted, &["-conf", "x"], "x: line 6, column 17: pattern: only {{.ID}}"),
+        (
+            &FILE.replace("10.0.0.2", "a/b"),
+            &[],
+            "Corefile: line 4, column 39: endpoint: \"a/b\": only",
+        ),
+        (
+            &FILE.replace("pattern", "x"),
+            &[],
+            "Corefile: line 3, column 5: idetcd: there is no pattern",
+        ),
+        (&FILE.replacen(".:54", "a:54", 1), &[], "Corefile: line 1, column 1: a.: the pattern's"),
+        (
+            &FILE.replacen(".:54", "tf.local", 1),
+            &["--conf=Corefile", "--pattern=w{{.ID}}.a."],
+            "Corefile: line 1, column 1: tf.local.: the pattern's names are in a.,",
+        ),
+    ];
+    for (text, arguments, wanted) in table {
+        let error = parsed(text, arguments).expect_err(wanted);
+        assert!(error.starts_with(wanted), "{arguments:?}: {error}");
+    }
+}

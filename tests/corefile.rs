@@ -5,6 +5,7 @@ mod common;
 use std::path::Path;
 
 use common::network::{HUB, Host, Network, is_private};
+use common::upstream::{Habit, Upstream};
 use common::{Cluster, Directory, Etcd, Node, PATIENCE, lookup, run, until};
 
 /// Where a Corefile is looked for that nobody names.
@@ -126,6 +127,27 @@ fn the_port_of_a_key_wins_over_the_default_and_options_win_over_the_file() {
         common::PATTERN,
     ]);
     assert_eq!(fourth.slot(), 1);
+}
+
+#[test]
+fn names_of_other_zones_go_where_the_file_says() {
+    let etcd = Etcd::start();
+    let server = Upstream::start(Habit::Good);
+    let together = documented(&etcd.endpoint()).replacen(
+        ". {",
+        &format!(".:0 {{\nbind 127.0.0.1\nforward . {}", server.address),
+        1,
+    );
+    let apart = documented(&etcd.endpoint()).replacen(". {", "tf.local:0 {\nbind 127.0.0.1", 1)
+        + &format!(".:0 {{\nproxy . {}\nbind 127.0.0.1\n}}\n", server.address);
+    for (text, number) in [(together, 1), (apart, 2)] {
+        let directory = with_files(&[("Corefile", &text)]);
+        let address = format!("--ipv4=10.0.0.{number}");
+        let node = Node::start(&["--conf", &directory.file("Corefile"), &address]);
+        let own = format!("worker{}.tf.local.", node.slot());
+        assert_eq!(lookup(node.address(), "www.example.com."), Some("192.0.2.80".to_owned()));
+        assert_eq!(lookup(node.address(), &own), Some(format!("10.0.0.{number}")));
+    }
 }
 
 #[test]

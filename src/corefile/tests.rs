@@ -180,7 +180,7 @@ fn what_has_no_effect_is_told_with_its_place() {
             block("log\ncache 30 {\nsuccess 10\n}\nreload 10s"),
             &[
                 "Corefile: line 5, column 1: log: has no effect; -vv logs each query",
-                "Corefile: line 6, column 1: cache: has no effect: names are answered",
+                "Corefile: line 6, column 1: cache: has no effect: names are in memory",
                 "Corefile: line 9, column 1: reload: has no effect: the file is read at the start",
             ],
         ),

@@ -165,6 +165,22 @@ pub(super) fn listen(
     Ok(listens)
 }
 
+pub(super) fn forward(
+    matches: &Matches,
+    file: Option<&Settings>,
+) -> Result<Option<Forward>, UsageError> {
+    let given = matches.opt_strs("forward");
+    let written = file.and_then(|file| file.forward.as_ref()).filter(|_| given.is_empty());
+    let Some(written) = written else { return super::forward::read(&given) };
+    let mut forward = None;
+    for Placed { value: upstream, place } in &written.to {
+        let more = Forward::with(forward, upstream.as_str());
+        let more = more.map_err(|why| Error::at(place, format!("{}: {why}", written.name)))?;
+        forward = Some(more);
+    }
+    Ok(forward)
+}
+
 #[cfg(test)]
 #[path = "configuration_tests.rs"]
 mod tests;

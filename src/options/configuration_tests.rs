@@ -85,6 +85,38 @@ fn each_option_wins_over_the_file() {
 }
 
 #[test]
+fn servers_are_those_of_the_option() {
+    let with = |servers: &str| FILE.replacen("\n", &format!("\n    forward . {servers}\n"), 1);
+    let servers = |options: &Options| match &options.forward {
+        Some(Forward::Servers(servers)) => servers.iter().map(ToString::to_string).collect(),
+        Some(Forward::ResolvConf(path)) => vec![path.display().to_string()],
+        None => Vec::new(),
+    };
+    let table: [(&str, &[&str]); 4] = [
+        (
+            "10.0.0.53 dns://10.0.0.54:54 fd00::53",
+            &["10.0.0.53:53", "10.0.0.54:54", "[fd00::53]:53"],
+        ),
+        ("/etc/resolv.conf", &["/etc/resolv.conf"]),
+        ("/run/x", &["/run/x"]),
+        ("resolv.conf", &["./resolv.conf"]),
+    ];
+    for (text, wanted) in table {
+        assert_eq!(servers(&options(&with(text), &[])), wanted, "{text}");
+    }
+    let option = options(&with("10.0.0.53"), &["--forward", "10.0.0.9"]);
+    assert_eq!(servers(&option), ["10.0.0.9:53"]);
+    for (text, wanted) in [
+        ("here", "Corefile: line 2, column 15: forward: \"here\" is not an address"),
+        ("10.0.0.1 0.0.0.0", "Corefile: line 2, column 24: forward: 0.0.0.0 is not the address"),
+        ("10.0.0.1 /x", "Corefile: line 2, column 24: forward: \"/x\": a file that names servers"),
+    ] {
+        let error = parsed(&with(text), &[]).expect_err(wanted);
+        assert!(error.starts_with(wanted), "{error}");
+    }
+}
+
+#[test]
 fn other_spellings_of_the_pattern_are_told() {
     for (pattern, count) in [
         ("worker{{.ID}}.tf.local.", 0),

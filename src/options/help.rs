@@ -1,7 +1,7 @@
 //! What `--help` shows: one screen.
 
 pub(super) const HELP: &str = "\
-Usage: idetcd --pattern NAME [OPTION]...
+Usage: idetcd --pattern NAME [OPTION]..., or idetcd [--conf FILE] [OPTION]...
 Takes the lowest free name of a pattern in etcd, and answers DNS for all nodes.
 
   --pattern NAME        required, such as 'worker{{.ID}}.tf.local.'
@@ -25,6 +25,9 @@ etcd, and how to be let in:
   --user NAME[:PASSWORD], --password-file FILE
   --lease-ttl SECONDS   how long the name outlives a dead node    [20]
   --etcd-timeout SECONDS  patience with each call to etcd         [2]
+The CoreDNS plugin's configuration; each option wins over it:
+  --conf FILE           a Corefile       [./Corefile where no --pattern is given]
+  --dns.port N          port of its server blocks that name none  [53]
 
   -v, --verbose  log more; twice: each query   -q, --quiet  warnings and errors
   -h, --help     show this and exit            -V, --version

@@ -26,7 +26,7 @@ etcd, and how to be let in:
   --lease-ttl SECONDS   how long the name outlives a dead node    [20]
   --etcd-timeout SECONDS  patience with each call to etcd         [2]
 The CoreDNS plugin's configuration; each option wins over it:
-  --conf FILE           a Corefile       [./Corefile where no --pattern is given]
+  --conf FILE           a Corefile         [./Corefile where no --pattern is]
   --dns.port N          port of its server blocks that name none  [53]
 
   -v, --verbose  log more; twice: each query   -q, --quiet  warnings and errors

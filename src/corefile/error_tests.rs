@@ -85,6 +85,7 @@ fn imports_and_snippets() {
             "line 2, column 8: import: a cycle: Corefile → (a) → (a); remove one of them",
         ),
         ("(a) {\n}\n(a) {\n}".to_owned(), "line 3, column 1: (a): there is such a snippet"),
+        ("\"(a\nb)\"".to_owned(), "line 1, column 1: (a\\nb): a snippet needs a block"),
         ("(a)\nlog".to_owned(), "line 1, column 1: (a): a snippet needs a block"),
         ("(a) {\n{".to_owned(), "line 1, column 5: the { is never closed"),
         (

@@ -15,6 +15,7 @@
 //! | [`etcd`] | synchronous client of etcd's JSON gateway | |
 //! | [`node`] | this node's life: claim, follow, keep alive, release | [`etcd`], [`cluster`] |
 //! | [`server`] | sockets, signals, and the one sleep | [`dns`], [`cluster`] |
+//! | [`connect`] | the way to etcd: files read, a client that waits in the server | [`options`], [`etcd`], [`server`] |
 //! | [`run`] | puts the rooms together | all of them |
 //!
 //! # One thread, one sleep
@@ -30,6 +31,7 @@
 pub mod cluster;
 pub mod conf;
 pub mod corefile;
+pub mod connect;
 pub mod dns;
 pub mod etcd;
 pub mod logging;

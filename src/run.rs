@@ -1,24 +1,21 @@
 //! Puts the rooms together: the only place that knows both the server and the node.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::cluster::Directory;
+use crate::cluster::{Directory, Keyspace};
+use crate::connect::{Connect, ConnectError};
 use crate::dns::{Elsewhere, Responder};
-use crate::etcd::{Client, Credentials, ReadDeadline};
 use crate::node::address::{AddressError, check_interface};
 use crate::node::session::{End, Session};
 use crate::node::{Host, Settings, WhenFull};
-use crate::options::{Access, Endpoint, Forward, Listen, Options, Password, User};
+use crate::options::{Forward, Listen, Options};
 use crate::server::forward::{Forwarder, Source};
-use crate::server::tls::{self, TlsError};
 use crate::server::udp::UdpListener;
-use crate::server::{Server, Shared, tcp, transport};
+use crate::server::{Server, Shared, tcp};
 
 /// Why the program ended other than by request.
 #[derive(Debug)]
@@ -31,10 +28,8 @@ pub enum Failure {
     Zone(simple_dns::SimpleDnsError),
     /// The named interface is not there.
     Interface(AddressError),
-    /// A certificate or key cannot be used.
-    Tls(TlsError),
-    /// The password cannot be read from its file; why.
-    Password(PathBuf, String),
+    /// A certificate, a key or the password cannot be used.
+    Connect(ConnectError),
     /// The system refused what forwarding needs.
     Forward(io::Error),
     /// The system refused the signal handlers.
@@ -67,10 +62,7 @@ impl fmt::Display for Failure {
             Failure::NoSocket => f.write_str("--listen: there is no address to listen on"),
             Failure::Zone(error) => write!(f, "--pattern: its zone has no SOA: {error}"),
             Failure::Interface(error) => error.fmt(f),
-            Failure::Tls(error) => error.fmt(f),
-            Failure::Password(path, why) => {
-                write!(f, "--password-file: {}: {why}", path.display())
-            }
+            Failure::Connect(error) => error.fmt(f),
             Failure::Forward(error) => write!(f, "--forward: {error}"),
             Failure::Signals(error) => write!(f, "cannot handle signals: {error}"),
             Failure::NoFreeSlot { pattern, limit } => write!(
@@ -106,11 +98,11 @@ pub fn run(options: Options) -> Result<(), Failure> {
     if let Some(name) = &options.interface {
         check_interface(name).map_err(Failure::Interface)?;
     }
-    let credentials = options.access.user.as_ref().map(credentials).transpose()?;
-    let tls = tls_config(&options.access, &options.endpoints)?;
+    let connect = Connect::prepare(&options).map_err(Failure::Connect)?;
     let (listeners, acceptors) = listen(&options.listen)?;
     let first = listeners.first().ok_or(Failure::NoSocket)?.address();
-    let keyspace = Arc::new(options.keyspace);
+    let keyspace = Arc::new(options.keyspace.clone());
+    let settings = settings(&options, &keyspace, first.port());
     let responder = Responder::new(&keyspace, options.ttl).map_err(Failure::Zone)?;
     let forwarder = options.forward.map(forwarder).transpose()?;
     let elsewhere = match forwarder {
@@ -127,25 +119,7 @@ pub fn run(options: Options) -> Result<(), Failure> {
         log::info!("listening on {address}");
     }
     let server = Shared::new(server);
-    let read_deadline = ReadDeadline::default();
-    let (agent, addresses) = transport::agent(&server, tls, {
-        let read_deadline = read_deadline.clone();
-        move || read_deadline.get()
-    });
-    let endpoints = shuffled(&options.endpoints);
-    let client = Client::new(agent, endpoints, options.etcd_timeout, read_deadline)
-        .with_credentials(credentials)
-        .with_on_leave(move |endpoint| addresses.demote(endpoint));
-    let settings = Settings {
-        keyspace: keyspace.clone(),
-        when_full: if options.wait { WhenFull::Wait } else { WhenFull::Exit },
-        max_stale: options.max_stale,
-        lease_ttl: options.lease_ttl,
-        ipv4: options.ipv4,
-        ipv6: options.ipv6,
-        interface: options.interface,
-        port: options.port.unwrap_or(first.port()),
-    };
+    let client = connect.client(&server);
     match Session::new(server, client, settings).run() {
         End::Stopped => Ok(()),
         End::NoFreeSlot => Err(Failure::NoFreeSlot {
@@ -153,15 +127,6 @@ pub fn run(options: Options) -> Result<(), Failure> {
             limit: keyspace.limit,
         }),
     }
-}
-
-/// In an order of this node's own: every node is given the same endpoints, and all of them at the
-/// same member, or fleeing to the same one, would be a burden that the others could share.
-fn shuffled(endpoints: &[Endpoint]) -> Vec<String> {
-    let random = RandomState::new();
-    let mut endpoints: Vec<String> = endpoints.iter().map(|e| e.as_str().to_owned()).collect();
-    endpoints.sort_by_cached_key(|endpoint| random.hash_one(endpoint));
-    endpoints
 }
 
 fn forwarder(forward: Forward) -> Result<Forwarder, Failure> {
@@ -172,37 +137,28 @@ fn forwarder(forward: Forward) -> Result<Forwarder, Failure> {
     Forwarder::new(source).map_err(Failure::Forward)
 }
 
-fn credentials(user: &User) -> Result<Credentials, Failure> {
-    let password = match &user.password {
-        Password::Given(password) => password.clone(),
-        Password::File(path) => {
-            let failed = |why: String| Failure::Password(path.clone(), why);
-            let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-            match text.lines().next() {
-                Some(line) if !line.is_empty() => line.to_owned(),
-                _ => return Err(failed("its first line is empty".to_owned())),
-            }
-        }
-    };
-    Ok(Credentials { user: user.name.clone(), password })
-}
-
-fn tls_config(
-    access: &Access,
-    endpoints: &[Endpoint],
-) -> Result<Option<ureq::tls::TlsConfig>, Failure> {
-    if !endpoints.iter().any(Endpoint::is_https) {
-        return Ok(None);
+/// What the operator wants of a node whose first DNS socket has this port.
+pub fn settings(options: &Options, keyspace: &Arc<Keyspace>, first_port: u16) -> Settings {
+    Settings {
+        keyspace: keyspace.clone(),
+        when_full: if options.wait { WhenFull::Wait } else { WhenFull::Exit },
+        max_stale: options.max_stale,
+        lease_ttl: options.lease_ttl,
+        ipv4: options.ipv4,
+        ipv6: options.ipv6,
+        interface: options.interface.clone(),
+        port: options.port.unwrap_or(first_port),
     }
-    let certificate =
-        access.certificate.as_ref().map(|(cert, key)| (cert.as_path(), key.as_path()));
-    tls::config(access.cacert.as_deref(), certificate).map(Some).map_err(Failure::Tls)
 }
 
 /// How often another port is tried, where the system chose one for UDP that is taken for TCP.
 const PORT_TRIES: usize = 16;
 
-fn listen(wanted: &[Listen]) -> Result<(Vec<UdpListener>, Vec<TcpListener>), Failure> {
+/// Binds every address for UDP and for TCP. What may fail is left out.
+///
+/// # Errors
+/// [`Failure::Listen`], of the first that must work and does not.
+pub fn listen(wanted: &[Listen]) -> Result<(Vec<UdpListener>, Vec<TcpListener>), Failure> {
     let (mut listeners, mut acceptors) = (Vec::new(), Vec::new());
     for listen in wanted {
         match listen_on_both(listen.address) {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::pattern::{Pattern, PatternError, check_plain_name};
+use super::pattern::{Pattern, PatternError, SlotId, check_plain_name};
 
 /// Names that are answered for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,22 @@ impl Names {
         }
     }
 
+    /// Whether this is one of the names; it must be in lower case with the final dot.
+    pub fn has(&self, name: &[u8]) -> bool {
+        match self {
+            Names::Numbered(pattern) => pattern.slot_of(name).is_some(),
+            Names::Single(single) => single.as_bytes() == name,
+        }
+    }
+
+    /// The slot of a name; `None`: it has none.
+    pub fn slot_of(&self, name: &[u8]) -> Option<SlotId> {
+        match self {
+            Names::Numbered(pattern) => pattern.slot_of(name),
+            Names::Single(_) => None,
+        }
+    }
+
     /// The first of the names in the order of octets, and the first that is past all of them.
     pub fn range(&self) -> (String, String) {
         match self {
@@ -75,6 +91,10 @@ mod tests {
             let names = Names::parse(text, 10).expect(text);
             assert_eq!((names.to_string().as_str(), names.zone()), (canonical, zone));
             let range = names.range();
+            let one = canonical.replace("{{.ID}}", "1");
+            assert!(names.has(one.as_bytes()) && !names.has(b"other.tf.local."));
+            let is_numbered = matches!(names, Names::Numbered(_));
+            assert_eq!(names.slot_of(one.as_bytes()), is_numbered.then_some(SlotId::FIRST));
             match names {
                 Names::Numbered(_) => assert_eq!(range, (first.to_owned(), end.to_owned())),
                 Names::Single(_) => assert!(range.0 == canonical && range.1 > range.0),

@@ -48,7 +48,31 @@ impl fmt::Debug for Token {
     }
 }
 
+/// How etcd takes the client's user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// The client has no user to name.
+    NoUser,
+    /// etcd asks nobody for a user.
+    NotNeeded,
+    /// The user is logged in.
+    LoggedIn,
+}
+
 impl Client {
+    /// Logs in at the endpoint in use, unless that was done before.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::is_denied`]: the name or the password is wrong.
+    pub fn log_in(&mut self) -> Result<Login, Error> {
+        self.ensure_token()?;
+        Ok(match self.token {
+            Token::Unknown => Login::NoUser,
+            Token::NotNeeded => Login::NotNeeded,
+            Token::Held(_) => Login::LoggedIn,
+        })
+    }
+
     /// `Auth.Authenticate` at the endpoint in use, if there are credentials and no token yet.
     pub(super) fn ensure_token(&mut self) -> Result<(), Error> {
         let (Some(credentials), Token::Unknown) = (&self.credentials, &self.token) else {

@@ -22,6 +22,15 @@ impl fmt::Display for LeaseId {
     }
 }
 
+/// How long a lease has to live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeToLive {
+    /// From now on, in whole seconds, if nobody keeps it alive.
+    pub left: Duration,
+    /// From each time that it is kept alive.
+    pub granted: Duration,
+}
+
 impl Client {
     /// `Lease.LeaseGrant`: a new lease with this time to live, rounded up to whole seconds, at
     /// least one. etcd may give a longer one.
@@ -51,6 +60,18 @@ impl Client {
         result.and_then(ttl).map_err(|what| Error::malformed(self.endpoint(), &what))
     }
 
+    /// `Lease.LeaseTimeToLive`: how long the lease has to live. `None`: it is gone.
+    ///
+    /// # Errors
+    /// See [`Error`]. Later versions of etcd want the right to read the keys on it.
+    pub fn lease_time_to_live(&mut self, id: LeaseId) -> Result<Option<TimeToLive>, Error> {
+        let reply = match self.call("/v3/lease/timetolive", &request(id)) {
+            Err(error) if error.is_not_found() => return Ok(None),
+            reply => reply?,
+        };
+        time_to_live(&reply).map_err(|what| Error::malformed(self.endpoint(), &what))
+    }
+
     /// `Lease.LeaseRevoke`: ends the lease and deletes its keys. That it is gone already is fine.
     ///
     /// # Errors
@@ -75,6 +96,14 @@ fn seconds(ttl: Duration) -> i64 {
 fn ttl(reply: &Value) -> Result<Option<Duration>, Wrong> {
     let seconds = json::int64(reply, "TTL")?.min(MAX_TTL);
     Ok(u64::try_from(seconds).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs))
+}
+
+/// A lease that is gone has -1 second left; one that ends this very second has 0, which is left out.
+fn time_to_live(reply: &Value) -> Result<Option<TimeToLive>, Wrong> {
+    let left = json::int64(reply, "TTL")?.min(MAX_TTL);
+    let granted = json::int64(reply, "grantedTTL")?.clamp(0, MAX_TTL);
+    let duration = |seconds| u64::try_from(seconds).ok().map(Duration::from_secs);
+    Ok(duration(left).zip(duration(granted)).map(|(left, granted)| TimeToLive { left, granted }))
 }
 
 #[cfg(test)]
@@ -105,6 +134,26 @@ mod tests {
             assert_eq!(ttl(&reply), expected.map(|ttl| ttl.map(Duration::from_secs)), "{reply}");
         }
         assert!(ttl(&json!({"TTL": "soon"})).is_err());
+    }
+
+    #[test]
+    fn seconds_left() {
+        let cases = [
+            (json!({"TTL": "-1"}), Ok(None)),
+            (json!({"TTL": "19", "grantedTTL": "20"}), Ok(Some((19, 20)))),
+            (json!({"grantedTTL": 20}), Ok(Some((0, 20)))),
+            (json!({"TTL": i64::MAX, "grantedTTL": -7}), Ok(Some((9_000_000_000, 0)))),
+        ];
+        for (reply, expected) in cases {
+            let expected = expected.map(|both| {
+                both.map(|(left, granted)| TimeToLive {
+                    left: Duration::from_secs(left),
+                    granted: Duration::from_secs(granted),
+                })
+            });
+            assert_eq!(time_to_live(&reply), expected, "{reply}");
+        }
+        assert!(time_to_live(&json!({"TTL": "soon"})).is_err());
     }
 
     #[test]

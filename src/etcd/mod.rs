@@ -22,13 +22,15 @@ mod error;
 mod json;
 mod kv;
 mod lease;
+mod maintenance;
 mod txn;
 mod watch;
 
-pub use auth::Credentials;
+pub use auth::{Credentials, Login};
 pub use client::{Client, ReadDeadline};
 pub use error::Error;
 pub use kv::{Header, KeyValue, Order, Range, RangeReply, Revision};
-pub use lease::LeaseId;
+pub use lease::{LeaseId, TimeToLive};
+pub use maintenance::Status;
 pub use txn::{Compare, Op, OpReply, Txn, TxnReply};
 pub use watch::{Event, EventKind, Filter, Watch, WatchRange, WatchReply};

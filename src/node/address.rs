@@ -63,6 +63,15 @@ pub fn is_here(record: &Record, settings: &Settings) -> bool {
     ipv4 && ipv6
 }
 
+/// This host's addresses that tell it from others: not loopback, not link-local.
+///
+/// # Errors
+/// When the system does not list its interfaces.
+pub fn own_addresses() -> Result<Vec<IpAddr>, AddressError> {
+    let addresses = list()?.into_iter().map(|interface| interface.ip());
+    Ok(addresses.filter(|ip| is_publishable(*ip)).collect())
+}
+
 /// Fails when `--interface` names nothing that exists here.
 ///
 /// # Errors

@@ -257,7 +257,7 @@ fn claimed(slot: SlotId, kv: &KeyValue) -> Claimed {
 }
 
 /// The free slot number `rank` (0 = the lowest), given the taken ones in any order.
-pub(super) fn place(rank: usize, taken: impl Iterator<Item = SlotId>, limit: u32) -> Place {
+pub fn place(rank: usize, taken: impl Iterator<Item = SlotId>, limit: u32) -> Place {
     let mut taken: Vec<u32> = taken.map(SlotId::get).filter(|number| *number <= limit).collect();
     taken.sort_unstable();
     taken.dedup();

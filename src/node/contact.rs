@@ -109,8 +109,8 @@ impl<H: Host> Session<H> {
     }
 }
 
-/// What the operator can do about it.
-fn advice(error: &Error) -> &'static str {
+/// What the operator can do about it, to be put behind it; often nothing.
+pub fn advice(error: &Error) -> &'static str {
     match error {
         Error::Untrusted { .. } => "; see --cacert, --cert and --key",
         error if error.is_unauthenticated() => "; give --user and --password-file",

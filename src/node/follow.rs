@@ -5,10 +5,10 @@ use std::time::Instant;
 use super::claim::Claimant;
 use super::membership::{Lease, Membership};
 use super::session::Session;
-use super::sync::apply_event;
+use super::sync::{apply_event, watch_range};
 use super::{Host, Trouble};
 use crate::cluster::Record;
-use crate::etcd::{Event, EventKind, Filter, LeaseId, Watch, WatchRange, WatchReply};
+use crate::etcd::{Event, EventKind, Filter, LeaseId, Watch, WatchReply};
 
 impl<H: Host> Session<H> {
     /// Watches all names from where the directory stands, and in addition, if a revision is given,
@@ -16,16 +16,9 @@ impl<H: Host> Session<H> {
     pub(super) fn open_watch(&mut self, queue: Option<i64>) -> Result<Watch, Trouble> {
         let Some(history) = &self.history else { return Err(Trouble::NoHistory) };
         let keyspace = &self.settings.keyspace;
-        let range = |((key, range_end), revision): (_, &i64), filter| WatchRange {
-            key,
-            range_end,
-            start_revision: revision + 1,
-            filter,
-        };
-        let names = keyspace.ranges().into_iter().zip(&history.revisions);
-        let mut ranges: Vec<_> = names.map(|names| range(names, Filter::None)).collect();
-        if let Some(revision) = &queue {
-            ranges.push(range((keyspace.queue(), revision), Filter::NoPut));
+        let mut ranges = history.watch_ranges(keyspace);
+        if let Some(revision) = queue {
+            ranges.push(watch_range(keyspace.queue(), revision, Filter::NoPut));
         }
         let result = self.client.watch(&ranges).map_err(Trouble::from);
         self.heard(result)

@@ -6,7 +6,7 @@
 
 pub mod address;
 pub mod claim;
-mod contact;
+pub mod contact;
 mod follow;
 mod lease;
 mod membership;
@@ -14,7 +14,7 @@ mod naming;
 pub mod pause;
 mod queue;
 pub mod session;
-mod sync;
+pub mod sync;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

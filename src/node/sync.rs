@@ -4,8 +4,8 @@
 use super::session::Session;
 use super::{Host, Trouble};
 use crate::cluster::directory::Standing;
-use crate::cluster::{Applied, Directory, Entry, KeyRange};
-use crate::etcd::{Client, Event, EventKind, KeyValue, Order, Range};
+use crate::cluster::{Applied, Directory, Entry, KeyRange, Keyspace};
+use crate::etcd::{Client, Error, Event, EventKind, Filter, KeyValue, Order, Range, WatchRange};
 
 /// Keys read at a time. Between two pages DNS is answered, so a page bounds how long it waits.
 const PAGE: i64 = 500;
@@ -24,6 +24,17 @@ impl History {
     pub fn latest(&self) -> i64 {
         self.revisions.iter().copied().max().unwrap_or(0)
     }
+
+    /// What to watch of these names, each range from where it stands.
+    pub fn watch_ranges(&self, keyspace: &Keyspace) -> Vec<WatchRange> {
+        let ranges = keyspace.ranges().into_iter().zip(&self.revisions);
+        ranges.map(|(range, revision)| watch_range(range, *revision, Filter::None)).collect()
+    }
+}
+
+/// The changes of a range after a revision.
+pub(super) fn watch_range((key, range_end): KeyRange, seen: i64, filter: Filter) -> WatchRange {
+    WatchRange { key, range_end, start_revision: seen + 1, filter }
 }
 
 /// Whether etcd's history goes on from where we stand.
@@ -51,7 +62,7 @@ impl<H: Host> Session<H> {
                 }
             }
         }
-        let result = full_sync(&mut self.client, &self.host);
+        let result = full_sync(&mut self.client, &self.host).map_err(Trouble::from);
         self.history = Some(self.heard(result)?);
         self.look_after_own_key()
     }
@@ -118,36 +129,26 @@ fn range_of((key, range_end): &KeyRange) -> Range {
 ///
 /// # Errors
 /// Those of the calls to etcd. The old directory stays then.
-fn full_sync(client: &mut Client, host: &impl Host) -> Result<History, Trouble> {
+pub fn full_sync(client: &mut Client, host: &impl Host) -> Result<History, Error> {
     let (mut snapshot, ranges) =
         host.directory(|directory| (directory.emptied(), directory.keyspace().ranges()));
     let mut history = History::default();
     for (index, range) in ranges.iter().enumerate() {
         // All pages are read at the revision of the first.
-        let revision = history.latest();
-        let mut request = Range { limit: PAGE, revision, ..range_of(range) };
-        loop {
-            let reply = client.range(&request)?;
-            if request.revision == 0 {
-                request.revision = reply.header.revision;
-                history.cluster_id = reply.header.cluster_id;
-            }
-            for kv in &reply.kvs {
+        let request = Range { limit: PAGE, revision: history.latest(), ..range_of(range) };
+        let header = client.range_pages(request, |kvs| {
+            for kv in &kvs {
                 let applied = snapshot.apply(index, entry(kv, EventKind::Put));
                 let told = |d: &mut Directory| d.knows_unusable(&kv.key, kv.mod_revision);
                 if !host.directory(told) {
                     tell(kv, &applied);
                 }
             }
-            match reply.kvs.last() {
-                Some(last) if reply.more => {
-                    request.key.clone_from(&last.key);
-                    request.key.push(0);
-                }
-                _ => break,
-            }
+        })?;
+        if index == 0 {
+            history.cluster_id = header.cluster_id;
         }
-        history.revisions.push(request.revision);
+        history.revisions.push(header.revision);
     }
     let (names, revision) = (snapshot.len(), history.latest());
     host.directory(|directory| directory.replace(snapshot, revision));
@@ -156,7 +157,7 @@ fn full_sync(client: &mut Client, host: &impl Host) -> Result<History, Trouble> 
 }
 
 /// Applies one event of a range.
-pub(super) fn apply_event(host: &impl Host, range: usize, event: &Event) {
+pub fn apply_event(host: &impl Host, range: usize, event: &Event) {
     let entry = entry(&event.kv, event.kind);
     let applied = host.directory(|directory| directory.apply(range, entry));
     tell(&event.kv, &applied);

@@ -16,7 +16,8 @@
 //! | [`node`] | this node's life: claim, follow, keep alive, release | [`etcd`], [`cluster`] |
 //! | [`server`] | sockets, signals, and the one sleep | [`dns`], [`cluster`] |
 //! | [`connect`] | the way to etcd: files read, a client that waits in the server | [`options`], [`etcd`], [`server`] |
-//! | [`run`] | puts the rooms together | all of them |
+//! | [`run`] | puts the rooms together for a node | all of them |
+//! | [`tools`] | the operator's tools around a name | [`connect`], [`etcd`], [`cluster`]; of [`node`] what it does alike, of [`run`] how it starts |
 //!
 //! # One thread, one sleep
 //!
@@ -30,8 +31,8 @@
 
 pub mod cluster;
 pub mod conf;
-pub mod corefile;
 pub mod connect;
+pub mod corefile;
 pub mod dns;
 pub mod etcd;
 pub mod logging;
@@ -39,3 +40,4 @@ pub mod node;
 pub mod options;
 pub mod run;
 pub mod server;
+pub mod tools;

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use idetcd::options::{self, Command};
-use idetcd::{conf, logging, run};
+use idetcd::options::{self, Command, Options, Tool};
+use idetcd::{conf, logging, run, tools};
 
 /// A wrong command line.
 const USAGE: u8 = 2;
@@ -14,11 +14,20 @@ fn main() -> ExitCode {
         std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let options = match options::parse(&arguments, &conf::read) {
         Ok(Command::Run(options)) => *options,
+        Ok(Command::Tool(tool, options)) => return use_tool(&tool, &options),
         Ok(Command::Print(text)) => return print(&text),
         Err(error) => return fail(&error, USAGE),
     };
     logging::start(options.verbosity);
     match run::run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => fail(&failure, failure.exit_status()),
+    }
+}
+
+fn use_tool(tool: &Tool, options: &Options) -> ExitCode {
+    logging::start(options.verbosity);
+    match tools::run(tool, options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => fail(&failure, failure.exit_status()),
     }

@@ -4,35 +4,44 @@ use std::borrow::Cow;
 
 use getopts::{HasArg, Occur};
 
+/// Options of the server that take an argument, and may be given several times.
+pub(super) const REPEATABLE: [&str; 5] = ["endpoints", "listen", "resolve", "forward", "allow"];
+/// Those that take an argument, and are given once.
+pub(super) const SINGLE: [&str; 19] = [
+    "pattern",
+    "limit",
+    "ttl",
+    "ipv4",
+    "ipv6",
+    "interface",
+    "port",
+    "lease-ttl",
+    "etcd-timeout",
+    "max-stale",
+    "rrl",
+    "prefix",
+    "cacert",
+    "cert",
+    "key",
+    "user",
+    "password-file",
+    "conf",
+    "dns.port",
+];
+/// Those that take none.
+pub(super) const FLAGS: [&str; 1] = ["wait"];
+
 pub(super) fn declared() -> getopts::Options {
     let mut options = getopts::Options::new();
-    for name in ["endpoints", "listen", "resolve", "forward", "allow"] {
+    for name in REPEATABLE {
         options.opt("", name, "", "", HasArg::Yes, Occur::Multi);
     }
-    for name in [
-        "pattern",
-        "limit",
-        "ttl",
-        "ipv4",
-        "ipv6",
-        "interface",
-        "port",
-        "lease-ttl",
-        "etcd-timeout",
-        "max-stale",
-        "rrl",
-        "prefix",
-        "cacert",
-        "cert",
-        "key",
-        "user",
-        "password-file",
-        "conf",
-        "dns.port",
-    ] {
+    for name in SINGLE {
         options.opt("", name, "", "", HasArg::Yes, Occur::Optional);
     }
-    options.opt("", "wait", "", "", HasArg::No, Occur::Optional);
+    for name in FLAGS {
+        options.opt("", name, "", "", HasArg::No, Occur::Optional);
+    }
     for (short, long) in [("v", "verbose"), ("q", "quiet"), ("h", "help"), ("V", "version")] {
         options.opt(short, long, "", "", HasArg::No, Occur::Multi);
     }
@@ -60,8 +69,13 @@ pub(super) fn explain(fail: &getopts::Fail) -> String {
 /// Options that launch scripts of CoreDNS spell with one dash.
 const COREDNS: [&str; 4] = ["conf", "dns.port", "quiet", "version"];
 
+/// The command line, with every option spelt as it is declared.
+pub(super) fn spelt_out(arguments: &[String]) -> Vec<String> {
+    arguments.iter().map(|word| with_two_dashes(word).into_owned()).collect()
+}
+
 /// A word of the command line, with two dashes where CoreDNS has one: `-conf FILE`, `-conf=FILE`.
-pub(super) fn with_two_dashes(word: &str) -> Cow<'_, str> {
+fn with_two_dashes(word: &str) -> Cow<'_, str> {
     let name = word.strip_prefix('-').map(|rest| rest.split('=').next().unwrap_or(rest));
     match name {
         Some(name) if COREDNS.contains(&name) => format!("-{word}").into(),

@@ -2,6 +2,7 @@
 
 pub(super) const HELP: &str = "\
 Usage: idetcd --pattern NAME [OPTION]..., or idetcd [--conf FILE] [OPTION]...
+       idetcd list|wait|check|release [OPTION]...
 Takes the lowest free name of a pattern in etcd, and answers DNS for all nodes.
 
   --pattern NAME        required, such as 'worker{{.ID}}.tf.local.'
@@ -28,6 +29,11 @@ etcd, and how to be let in:
 The CoreDNS plugin's configuration; each option wins over it:
   --conf FILE           a Corefile         [./Corefile where no --pattern is]
   --dns.port N          port of its server blocks that name none  [53]
+Tools for the operator, each with a --help of its own:
+  idetcd list           who has which name, and how to tell others
+  idetcd wait           wait until so many nodes are named
+  idetcd check          whether a node could start here, and what to do if not
+  idetcd release        take a name away by hand
 
   -v, --verbose  log more; twice: each query   -q, --quiet  warnings and errors
   -h, --help     show this and exit            -V, --version

@@ -5,6 +5,8 @@
 
 mod access;
 mod addresses;
+mod command;
+mod command_help;
 mod configuration;
 mod declared;
 mod forward;
@@ -24,6 +26,7 @@ use crate::cluster::{AddressChoice, Keyspace, Network};
 use crate::corefile::{self, Settings};
 pub use access::{Access, Password, User};
 pub use addresses::{Endpoint, Listen};
+pub use command::{Confirmation, Form, List, Release, Tool, Wait};
 pub use configuration::{Corefile, Origin};
 pub use forward::Forward;
 use numbers::{LEASE_TTL, MAX_STALE, RRL, TTL, number};
@@ -77,6 +80,8 @@ pub struct Options {
 pub enum Command {
     /// To serve.
     Run(Box<Options>),
+    /// To do something else with the names, and exit.
+    Tool(Tool, Box<Options>),
     /// To show this text and exit.
     Print(String),
 }
@@ -112,8 +117,10 @@ pub type ReadCorefile<'a> =
 /// # Errors
 /// When they cannot be followed; see [`UsageError`].
 pub fn parse(arguments: &[String], read_corefile: ReadCorefile<'_>) -> Result<Command, UsageError> {
-    let arguments = arguments.iter().map(|word| declared::with_two_dashes(word).into_owned());
-    let matches = declared::declared().parse(arguments);
+    if let Some((word, arguments)) = arguments.split_first().filter(|(word, _)| is_word(word)) {
+        return command::parse(word, arguments, read_corefile);
+    }
+    let matches = declared::declared().parse(declared::spelt_out(arguments));
     let matches = matches.map_err(|fail| UsageError(declared::explain(&fail)))?;
     if matches.opt_present("help") {
         return Ok(Command::Print(help::HELP.to_owned()));
@@ -122,10 +129,18 @@ pub fn parse(arguments: &[String], read_corefile: ReadCorefile<'_>) -> Result<Co
         return Ok(Command::Print(concat!("idetcd ", env!("CARGO_PKG_VERSION")).to_owned()));
     }
     if let Some(word) = matches.free.first() {
-        return Err(UsageError(format!("{word:?} is no option; see --help")));
+        return Err(match command::is_command(word) {
+            true => UsageError(format!("{word:?} is a command, and stands first: idetcd {word} …")),
+            false => UsageError(format!("{word:?} is no option; see --help")),
+        });
     }
     let file = configuration::settings(&matches, read_corefile)?;
     read(&matches, file).map(|options| Command::Run(Box::new(options)))
+}
+
+/// Whether it is a word of its own rather than an option.
+fn is_word(argument: &str) -> bool {
+    !argument.starts_with('-')
 }
 
 /// Each option wins over the file.

@@ -1,0 +1,267 @@
+//! `idetcd check`: whether a node could start here, and what to do if not.
+//!
+//! Looks at everything in the order in which a node needs it, and goes on after what is not well as
+//! far as that makes sense.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use log::Level;
+
+use super::endpoints;
+use super::holder::holders;
+use super::probe::rights;
+use super::report::{Finding, Report};
+use super::snapshot::{self, Content, Snapshot};
+use super::{Failure, output};
+use crate::cluster::{Keyspace, Record, SlotId};
+use crate::connect::Connect;
+use crate::etcd::{Client, Error, Login, Range};
+use crate::node::address::discover;
+use crate::node::claim::{Place, place as place_in};
+use crate::node::contact::advice;
+use crate::options::{Options, Password};
+use crate::run;
+use crate::server::Shared;
+
+/// Looks at everything, and tells what it finds.
+pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
+    let mut report = Report::new(output::style());
+    let reached = reach(options, place, &mut report)?;
+    let record = publication(options, place, &mut report)?;
+    if let Some(mut client) = reached {
+        for finding in inside(options, record.as_ref(), &mut client) {
+            report.tell(&finding)?;
+        }
+    }
+    for finding in dns(options) {
+        report.tell(&finding)?;
+    }
+    if place.lock().is_stopping() {
+        return Err(Failure::Stopped);
+    }
+    match report.is_good() {
+        true => Ok(()),
+        false => {
+            Err(Failure::Other("a node could not start here: see what fails above".to_owned()))
+        }
+    }
+}
+
+/// The way to etcd: files, endpoints, user. `None`: there is none.
+fn reach(
+    options: &Options,
+    place: &Shared,
+    report: &mut Report,
+) -> Result<Option<Client>, Failure> {
+    let connect = match Connect::prepare(options) {
+        Ok(connect) => connect,
+        Err(error) => {
+            report.tell(&Finding::bad("files", error.to_string()))?;
+            return Ok(None);
+        }
+    };
+    for finding in files(options) {
+        report.tell(&finding)?;
+    }
+    let endpoints = endpoints::look(&options.endpoints, &connect, place);
+    for finding in &endpoints.findings {
+        report.tell(finding)?;
+    }
+    if !endpoints.is_reachable {
+        return Ok(None);
+    }
+    let mut client = connect.client(place);
+    let (finding, is_let_in) = user(options, &mut client);
+    report.tell(&finding)?;
+    Ok(is_let_in.then_some(client))
+}
+
+/// The files that were read, if the options name some, and what there is to say about a Corefile.
+fn files(options: &Options) -> Vec<Finding> {
+    let access = &options.access;
+    let certificate = access.certificate.iter().flat_map(|(cert, key)| [cert, key]);
+    let password = access.user.iter().filter_map(|user| match &user.password {
+        Password::File(path) => Some(path),
+        Password::Given(_) => None,
+    });
+    let paths = access.cacert.iter().chain(certificate).chain(password);
+    let corefile = options.origin.iter().map(|origin| origin.file.clone());
+    let names: Vec<String> = corefile.chain(paths.map(|path| path.display().to_string())).collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let notices = options.origin.iter().flat_map(|origin| &origin.notices);
+    let told = notices.filter(|notice| notice.level <= Level::Warn);
+    let notes = told.map(|notice| Finding::note("files", notice.to_string()));
+    std::iter::once(Finding::good("files", names.join(", "))).chain(notes).collect()
+}
+
+/// Whether etcd lets us in as who we say we are.
+fn user(options: &Options, client: &mut Client) -> (Finding, bool) {
+    let name = options.access.user.as_ref().map(|user| user.name.as_str()).unwrap_or_default();
+    let login = client.log_in();
+    // Who names no user is found out by a call that needs one.
+    let login = match login {
+        Ok(Login::NoUser) => match client.range(&Range::new(options.keyspace.slots().0, None)) {
+            Err(error) if error.is_unauthenticated() => Err(error),
+            _ => Ok(Login::NoUser),
+        },
+        login => login,
+    };
+    match login {
+        Ok(Login::LoggedIn) => (Finding::good("user", format!("{name} is logged in")), true),
+        Ok(Login::NoUser) => (Finding::good("user", "none, and etcd asks for none"), true),
+        Ok(Login::NotNeeded) => {
+            let text = format!("etcd asks nobody for a user: {name} and the password are not used");
+            (Finding::note("user", text), true)
+        }
+        Err(error) => (Finding::bad("user", advised(&error)), false),
+    }
+}
+
+fn advised(error: &Error) -> String {
+    format!("{error}{}", advice(error))
+}
+
+/// What a node would publish.
+fn publication(
+    options: &Options,
+    place: &Shared,
+    report: &mut Report,
+) -> Result<Option<Record>, Failure> {
+    let first = options.listen.first().map_or(0, |listen| listen.address.port());
+    let settings = run::settings(options, &Arc::new(options.keyspace.clone()), first);
+    let source = place.lock().source_address();
+    match discover(&settings, source) {
+        Ok(record) => {
+            report.tell(&Finding::good("addresses", format!("a node would publish {record}")))?;
+            Ok(Some(record))
+        }
+        Err(error) => {
+            report.tell(&Finding::bad("addresses", error.to_string()))?;
+            Ok(None)
+        }
+    }
+}
+
+/// What is to be seen behind etcd's door: permissions and names.
+fn inside(options: &Options, record: Option<&Record>, client: &mut Client) -> Vec<Finding> {
+    let keyspace = &options.keyspace;
+    let mut findings = permissions(keyspace, record, client);
+    // Who may not read them cannot count them.
+    match snapshot::read(client, keyspace) {
+        Ok(snapshot) => {
+            findings.extend(unusable(&snapshot));
+            findings.push(match waiting(keyspace, client) {
+                Ok(waiting) => names(options, record, &snapshot, waiting),
+                Err(error) => Finding::bad("names", advised(&error)),
+            });
+        }
+        Err(error) if error.is_denied() => {}
+        Err(error) => findings.push(Finding::bad("names", advised(&error))),
+    }
+    findings
+}
+
+fn permissions(keyspace: &Keyspace, record: Option<&Record>, client: &mut Client) -> Vec<Finding> {
+    let ticket = keyspace.ticket(record.unwrap_or(&Record::default()));
+    let rights = rights(keyspace, ticket);
+    let missing = rights.iter().filter_map(|right| {
+        let error = right.probe(client).err()?;
+        let text = match error.is_denied() {
+            true => format!("may not {}: {}", right.purpose, right.remedy),
+            false => format!("cannot {}: {error}", right.purpose),
+        };
+        Some(Finding::bad("permission", text))
+    });
+    let missing: Vec<Finding> = missing.collect();
+    if !missing.is_empty() {
+        return missing;
+    }
+    let purposes: Vec<&str> = rights.iter().map(|right| right.purpose.as_str()).collect();
+    vec![Finding::good("permission", format!("may {}", purposes.join(", ")))]
+}
+
+fn waiting(keyspace: &Keyspace, client: &mut Client) -> Result<usize, Error> {
+    let (first, end) = keyspace.queue();
+    let reply = client.range(&Range { count_only: true, ..Range::new(first, Some(end)) })?;
+    Ok(usize::try_from(reply.count).unwrap_or(0))
+}
+
+/// Names that nobody can have.
+fn unusable(snapshot: &Snapshot) -> Vec<Finding> {
+    let told = snapshot.entries.iter().filter_map(|entry| match &entry.content {
+        Content::Unusable(error) => {
+            let name = &entry.name;
+            let text = format!("{name} is nobody's and yet taken: {error}; idetcd release {name}");
+            Some(Finding::note("names", text))
+        }
+        Content::Record(_) | Content::Stray => None,
+    });
+    told.collect()
+}
+
+/// Which name a node would get.
+fn names(
+    options: &Options,
+    record: Option<&Record>,
+    snapshot: &Snapshot,
+    waiting: usize,
+) -> Finding {
+    let (pattern, limit) = (&options.keyspace.pattern, options.keyspace.limit);
+    let own = snapshot.entries.iter().filter(|entry| entry.names == 0);
+    let slots: Vec<(SlotId, Option<&Record>)> =
+        own.filter_map(|entry| Some((entry.slot?, entry.record()))).collect();
+    let within = slots.iter().filter(|(slot, _)| slot.get() <= limit);
+    let previous = within.clone().find(|(_, other)| record.is_some() && *other == record);
+    if let Some((slot, _)) = previous {
+        return Finding::note(
+            "names",
+            format!(
+                "{} has this very record: a node with it runs, or ended within its lease; the next \
+                 one to start takes it over",
+                pattern.name(*slot)
+            ),
+        );
+    }
+    let taken = within.clone().count();
+    let state = format!("{taken} of {limit} names of {pattern} are taken, {waiting} waiting");
+    match place_in(waiting, slots.iter().map(|(slot, _)| *slot), limit) {
+        Place::Slot(slot) => {
+            Finding::good("names", format!("{state}; the next is {}", pattern.name(slot)))
+        }
+        _ if options.wait => Finding::note("names", format!("{state}; a node would wait as well")),
+        Place::Behind => Finding::note("names", format!("{state}, so soon none may be free")),
+        Place::Full => {
+            Finding::bad("names", format!("{state}; raise --limit, stop a node, or give --wait"))
+        }
+    }
+}
+
+/// Whether DNS could be answered at each address. They are bound for a moment.
+fn dns(options: &Options) -> Vec<Finding> {
+    let found = options.listen.iter().map(|listen| {
+        let address = listen.address;
+        match run::listen(std::slice::from_ref(listen)) {
+            Ok((listeners, _)) if listeners.is_empty() => {
+                Finding::note("dns", format!("{address} is left out: no such family here"))
+            }
+            Ok(_) => Finding::good("dns", format!("{address} is free, UDP and TCP")),
+            Err(failure) => Finding::bad("dns", format!("{failure}{}", who_has(address))),
+        }
+    });
+    found.collect()
+}
+
+/// Who has the port already, to be put behind it; often nothing.
+fn who_has(address: SocketAddr) -> String {
+    match holders(address.port()) {
+        holders if holders.is_empty() => String::new(),
+        holders => format!("; port {} is that of {}", address.port(), holders.join(", ")),
+    }
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

@@ -1,0 +1,124 @@
+//! Each endpoint of etcd in turn: reachable, trusted, which cluster, how far.
+
+use std::time::{Duration, Instant};
+
+use super::report::{Finding, Verdict};
+use crate::connect::Connect;
+use crate::etcd::{Error, Status};
+use crate::node::contact::advice;
+use crate::options::Endpoint;
+use crate::server::Shared;
+
+/// What was found.
+#[derive(Debug)]
+pub(super) struct Endpoints {
+    pub(super) findings: Vec<Finding>,
+    /// Whether one of them answers.
+    pub(super) is_reachable: bool,
+}
+
+/// What an endpoint said, and how long that took.
+type Answer = Result<(Status, Duration), Error>;
+
+/// Asks each endpoint for its state.
+pub(super) fn look(endpoints: &[Endpoint], connect: &Connect, place: &Shared) -> Endpoints {
+    let answers: Vec<(&str, Answer)> = endpoints
+        .iter()
+        .map(|endpoint| (endpoint.as_str(), ask(endpoint, connect, place)))
+        .collect();
+    let is_reachable = answers.iter().any(|(_, answer)| answer.is_ok());
+    // A node does with one endpoint; that another one is away is no more than worth knowing.
+    let verdict = if is_reachable { Verdict::Note } else { Verdict::Bad };
+    let mut findings: Vec<Finding> =
+        answers.iter().flat_map(|(endpoint, answer)| findings(endpoint, answer, verdict)).collect();
+    let clusters: Vec<u64> = answers
+        .iter()
+        .filter_map(|(_, answer)| answer.as_ref().ok().map(|(status, _)| status.header.cluster_id))
+        .collect();
+    if clusters.iter().any(|cluster| Some(cluster) != clusters.first()) {
+        let text = "the endpoints are of different clusters; --endpoints is for members of one";
+        findings.push(Finding::bad("etcd", text));
+    }
+    Endpoints { findings, is_reachable }
+}
+
+/// The second call goes over the connection that the first one made, so it tells the round trip.
+fn ask(endpoint: &Endpoint, connect: &Connect, place: &Shared) -> Answer {
+    let mut client = connect.stranger(place, endpoint);
+    client.status()?;
+    let began = Instant::now();
+    let status = client.status()?;
+    Ok((status, began.elapsed()))
+}
+
+fn findings(endpoint: &str, answer: &Answer, lost: Verdict) -> Vec<Finding> {
+    let (status, round_trip) = match answer {
+        Ok(answer) => answer,
+        Err(error) => {
+            let text = format!("{error}{}", remedy(error));
+            return vec![Finding { verdict: lost, subject: "etcd", text }];
+        }
+    };
+    let header = &status.header;
+    let mut findings = vec![Finding::good(
+        "etcd",
+        format!(
+            "{endpoint}: version {}, cluster {:x}, member {:x}, round trip {:.1} ms",
+            status.version,
+            header.cluster_id,
+            header.member_id,
+            round_trip.as_secs_f64() * 1000.0
+        ),
+    )];
+    if status.leader == 0 {
+        let text = format!("{endpoint}: no member leads; see that most members run and reach it");
+        findings.push(Finding::bad("etcd", text));
+    }
+    for error in &status.errors {
+        let text = format!("{endpoint}: {error}; see etcdctl alarm list");
+        findings.push(Finding::note("etcd", text));
+    }
+    findings
+}
+
+/// What to do about an endpoint that does not answer well.
+fn remedy(error: &Error) -> &'static str {
+    match error {
+        Error::Unreachable { .. } => "; start it there, or correct --endpoints",
+        Error::TimedOut { .. } => {
+            "; see whether it hangs or a firewall is between, or raise --etcd-timeout"
+        }
+        Error::Malformed { .. } => {
+            "; it must be etcd 3.4 or later with its JSON gateway (--enable-grpc-gateway)"
+        }
+        error => advice(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::etcd::Header;
+
+    #[test]
+    fn an_endpoint_is_described_and_its_troubles_are_told() {
+        let status = Status {
+            header: Header { cluster_id: 0xc1, member_id: 0xab, revision: 7 },
+            version: "3.4.23".to_owned(),
+            leader: 0,
+            errors: vec!["alarm:NOSPACE".to_owned()],
+        };
+        let found = findings("http://a", &Ok((status, Duration::from_micros(450))), Verdict::Note);
+        let shown: Vec<(Verdict, &str)> =
+            found.iter().map(|finding| (finding.verdict, finding.text.as_str())).collect();
+        let wanted = [
+            (Verdict::Good, "http://a: version 3.4.23, cluster c1, member ab, round trip 0.5 ms"),
+            (Verdict::Bad, "http://a: no member leads; see that most members run and reach it"),
+            (Verdict::Note, "http://a: alarm:NOSPACE; see etcdctl alarm list"),
+        ];
+        assert_eq!(shown, wanted);
+        let lost = Err(Error::TimedOut { endpoint: "http://a".to_owned() });
+        let found = findings("http://a", &lost, Verdict::Note);
+        assert!(found[0].text.contains("raise --etcd-timeout"), "{found:?}");
+    }
+}

@@ -1,0 +1,163 @@
+//! `idetcd list`: who has which name.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::snapshot::{self, Content, Entry, Snapshot, Whose};
+use super::table::{Cell, Style, Tone, table};
+use super::{Failure, heard, hosts, output, tf_config};
+use crate::cluster::{Keyspace, Names};
+use crate::connect::Connect;
+use crate::etcd::{Client, LeaseId};
+use crate::node::address::own_addresses;
+use crate::options::{Form, List, Options};
+use crate::server::Shared;
+
+const HEADING: [&str; 7] = ["SLOT", "NAME", "IPV4", "IPV6", "PORT", "SECONDS", "NOTE"];
+
+/// How long a key stays, if its node does nothing for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    /// Until it is deleted.
+    Endless,
+    /// As long as its lease has left.
+    Left(Duration),
+    /// etcd does not tell this user.
+    Unknown,
+}
+
+/// Shows the names in the form that is wanted.
+pub(super) fn run(list: &List, options: &Options, place: &Shared) -> Result<(), Failure> {
+    let keyspace = &options.keyspace;
+    let mut client = Connect::prepare(options)?.client(place);
+    let mut snapshot = heard(place, snapshot::read(&mut client, keyspace))?;
+    match own_addresses() {
+        Ok(own) => snapshot.find_mine(&own, list.port),
+        Err(error) => log::warn!("{error}: which name is this host's is not known"),
+    }
+    match list.form {
+        Form::Table => {
+            let lives = lives(&mut client, place, &snapshot)?;
+            output::write(&rendered(&snapshot, &lives, output::style()))
+        }
+        Form::Json => {
+            let lives = lives(&mut client, place, &snapshot)?;
+            output::write(&format!("{}\n", to_json(&snapshot, &lives, keyspace)))
+        }
+        Form::Hosts => output::write(&hosts::lines(&snapshot)),
+        Form::TfConfig { port } => {
+            let config = tf_config::config(&snapshot, keyspace, port).map_err(Failure::Other)?;
+            tell_about_task(&snapshot);
+            output::write(&format!("{config}\n"))
+        }
+    }
+}
+
+/// How long each entry stays. Of keys on one lease etcd is asked once.
+fn lives(client: &mut Client, place: &Shared, snapshot: &Snapshot) -> Result<Vec<Life>, Failure> {
+    let mut known: HashMap<i64, Life> = HashMap::from([(0, Life::Endless)]);
+    let mut lives = Vec::with_capacity(snapshot.entries.len());
+    for LeaseId(id) in snapshot.entries.iter().map(|entry| entry.lease) {
+        let life = match known.get(&id) {
+            Some(life) => *life,
+            None => match client.lease_time_to_live(LeaseId(id)) {
+                Ok(left) => Life::Left(left.map_or(Duration::ZERO, |ttl| ttl.left)),
+                Err(error) if error.is_denied() => Life::Unknown,
+                Err(error) => return heard(place, Err(error)),
+            },
+        };
+        known.insert(id, life);
+        lives.push(life);
+    }
+    Ok(lives)
+}
+
+/// What is left out of `TF_CONFIG`, and why.
+fn tell_about_task(snapshot: &Snapshot) {
+    for entry in &snapshot.entries {
+        if let Content::Unusable(error) = &entry.content {
+            log::warn!("{} is left out: {error}", entry.name);
+        }
+    }
+    let whose: Vec<Whose> = snapshot.entries.iter().map(|entry| entry.whose).collect();
+    if whose.contains(&Whose::Here) {
+        log::warn!("several nodes are on this host, so there is no task; --port N says which I am");
+    } else if !whose.contains(&Whose::Mine) {
+        log::warn!("none of the nodes is on this host, so there is no task");
+    }
+}
+
+fn rendered(snapshot: &Snapshot, lives: &[Life], style: Style) -> String {
+    let rows: Vec<[Cell; 7]> =
+        snapshot.entries.iter().zip(lives).map(|(entry, life)| row(entry, *life)).collect();
+    table(HEADING, &rows, style)
+}
+
+fn row(entry: &Entry, life: Life) -> [Cell; 7] {
+    let record = entry.record();
+    [
+        Cell::of(entry.slot),
+        Cell::new(&entry.name),
+        Cell::of(record.and_then(|record| record.ipv4)),
+        Cell::of(record.and_then(|record| record.ipv6)),
+        Cell::of(record.and_then(|record| record.port)),
+        match life {
+            Life::Endless => Cell::of(None::<u64>),
+            Life::Left(left) => Cell::of(Some(left.as_secs())),
+            Life::Unknown => Cell::new("?"),
+        },
+        note(entry),
+    ]
+}
+
+fn note(entry: &Entry) -> Cell {
+    match (&entry.content, entry.whose) {
+        (Content::Unusable(error), _) => Cell::new(&format!("no record: {error}")).with(Tone::Bad),
+        (Content::Stray, _) => Cell::new("none of these names").with(Tone::Odd),
+        (Content::Record(_), Whose::Mine) => Cell::new("me").with(Tone::Good),
+        (Content::Record(_), Whose::Here) => Cell::new("here").with(Tone::Odd),
+        (Content::Record(_), Whose::Others) => Cell::of(None::<&str>),
+    }
+}
+
+fn to_json(snapshot: &Snapshot, lives: &[Life], keyspace: &Keyspace) -> Value {
+    let all: Vec<String> = keyspace.names().map(|names| Names::to_string(&names)).collect();
+    let (mut nodes, mut unusable, mut strays) = (Vec::new(), Vec::new(), Vec::new());
+    for (entry, life) in snapshot.entries.iter().zip(lives) {
+        let pattern = all.get(entry.names);
+        let slot = entry.slot.map(crate::cluster::SlotId::get);
+        let seconds = match life {
+            Life::Left(left) => Some(left.as_secs()),
+            Life::Endless | Life::Unknown => None,
+        };
+        let common = json!({"name": entry.name, "pattern": pattern, "slot": slot,
+            "lease_seconds": seconds, "create_revision": entry.create_revision});
+        match &entry.content {
+            Content::Record(record) => nodes.push(with(
+                common,
+                json!({"ipv4": record.ipv4.map(|ip| ip.to_string()),
+                    "ipv6": record.ipv6.map(|ip| ip.to_string()), "port": record.port,
+                    "me": entry.whose == Whose::Mine, "here": entry.whose != Whose::Others}),
+            )),
+            Content::Unusable(error) => {
+                unusable.push(with(common, json!({"reason": error.to_string()})));
+            }
+            Content::Stray => strays.push(entry.name.clone()),
+        }
+    }
+    json!({"revision": snapshot.revision, "nodes": nodes, "unusable": unusable, "others": strays})
+}
+
+/// An object with the fields of another one as well.
+fn with(mut object: Value, mut more: Value) -> Value {
+    if let (Some(object), Some(more)) = (object.as_object_mut(), more.as_object_mut()) {
+        object.append(more);
+    }
+    object
+}
+
+#[cfg(test)]
+#[path = "list_tests.rs"]
+mod tests;

@@ -1,0 +1,72 @@
+use super::*;
+use crate::cluster::{Pattern, Record, RecordError, SlotId};
+
+/// A node here, a value that is none, and a key that begins alike.
+fn snapshot() -> Snapshot {
+    let entry = |slot, name: &str, content, whose| Entry {
+        names: 0,
+        slot: SlotId::new(slot),
+        name: name.to_owned(),
+        content,
+        lease: LeaseId(7),
+        create_revision: 5,
+        whose,
+    };
+    let record = Record { ipv4: Some([10, 0, 0, 1].into()), ipv6: None, port: Some(53) };
+    let both = Record { ipv6: Some("fd00::2".parse().expect("an address")), ..record };
+    Snapshot {
+        revision: 9,
+        entries: vec![
+            entry(1, "worker1.tf.local.", Content::Record(record), Whose::Mine),
+            entry(2, "worker2.tf.local.", Content::Record(both), Whose::Others),
+            entry(3, "worker3.tf.local.", Content::Unusable(RecordError::NotJson), Whose::Others),
+            entry(0, "worker1\n.tf.local.", Content::Stray, Whose::Others),
+        ],
+    }
+}
+
+fn lives() -> [Life; 4] {
+    [Life::Left(Duration::from_millis(17_900)), Life::Unknown, Life::Endless, Life::Endless]
+}
+
+#[test]
+fn programs_get_a_line_for_each_key() {
+    let wanted = "1\tworker1.tf.local.\t10.0.0.1\t-\t53\t17\tme\n\
+        2\tworker2.tf.local.\t10.0.0.1\tfd00::2\t53\t?\t-\n\
+        3\tworker3.tf.local.\t-\t-\t-\t-\tno record: the value is not JSON\n\
+        -\tworker1\\n.tf.local.\t-\t-\t-\t-\tnone of these names\n";
+    assert_eq!(rendered(&snapshot(), &lives(), Style::Tabs), wanted);
+}
+
+#[test]
+fn people_get_a_heading() {
+    let table = rendered(&snapshot(), &lives(), Style::Aligned);
+    let heading = "SLOT  NAME                 IPV4      IPV6     PORT  SECONDS  NOTE\n";
+    assert!(table.starts_with(heading), "{table}");
+    assert_eq!(table.lines().count(), 5);
+}
+
+#[test]
+fn json_has_everything() {
+    let pattern = Pattern::parse("worker{{.ID}}.tf.local.", 9).expect("a good pattern");
+    let json = to_json(&snapshot(), &lives(), &Keyspace::new(pattern, 9));
+    assert_eq!((&json["revision"], &json["nodes"][1]["ipv6"]), (&json!(9), &json!("fd00::2")));
+    assert_eq!(
+        json["nodes"][0],
+        json!({"slot": 1, "name": "worker1.tf.local.", "pattern": "worker{{.ID}}.tf.local.",
+            "ipv4": "10.0.0.1", "ipv6": null, "port": 53, "lease_seconds": 17,
+            "create_revision": 5, "me": true, "here": true})
+    );
+    assert_eq!(json["unusable"][0]["reason"], "the value is not JSON");
+    assert_eq!(json["others"], json!(["worker1\n.tf.local."]));
+}
+
+#[test]
+fn hosts_lines_have_names_as_resolvers_ask_for_them() {
+    let wanted = "10.0.0.1\tworker1.tf.local\n\
+        10.0.0.1\tworker2.tf.local\n\
+        fd00::2\tworker2.tf.local\n\
+        # worker3.tf.local.: no record: the value is not JSON\n\
+        # worker1\\n.tf.local.: none of these names\n";
+    assert_eq!(hosts::lines(&snapshot()), wanted);
+}

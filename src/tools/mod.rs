@@ -1,0 +1,61 @@
+//! The operator's tools around a name: list, wait, check, release.
+//!
+//! They talk to etcd as a node does, by a client that waits in a [`Server`]. Here that server has no
+//! sockets, so all that it does is to sleep, and to end the sleep when a signal comes.
+
+mod check;
+mod endpoints;
+mod failure;
+mod holder;
+mod hosts;
+mod list;
+mod output;
+mod probe;
+mod release;
+mod report;
+mod snapshot;
+mod table;
+mod tf_config;
+mod wait;
+
+use std::io;
+use std::sync::Arc;
+
+use crate::cluster::Directory;
+use crate::dns::Responder;
+use crate::etcd;
+use crate::options::{Options, Tool};
+use crate::server::{Server, Shared};
+pub use failure::Failure;
+
+/// Runs a tool to its end.
+///
+/// # Errors
+/// See [`Failure`].
+pub fn run(tool: &Tool, options: &Options) -> Result<(), Failure> {
+    let place = waiting_place(options)?;
+    match tool {
+        Tool::List(list) => list::run(list, options, &place),
+        Tool::Wait(wait) => wait::run(wait, options, &place),
+        Tool::Check => check::run(options, &place),
+        Tool::Release(release) => release::run(release, options, &place),
+    }
+}
+
+/// What etcd said, unless a signal came meanwhile: that ends every call.
+fn heard<T>(place: &Shared, result: Result<T, etcd::Error>) -> Result<T, Failure> {
+    match result {
+        Err(_) if place.lock().is_stopping() => Err(Failure::Stopped),
+        result => result.map_err(Failure::Etcd),
+    }
+}
+
+/// A server that nobody can ask.
+fn waiting_place(options: &Options) -> Result<Shared, Failure> {
+    let keyspace = Arc::new(options.keyspace.clone());
+    let responder = Responder::new(&keyspace, options.ttl).map_err(io::Error::other);
+    let server = responder.and_then(|responder| {
+        Server::new(Vec::new(), Vec::new(), responder, Directory::new(keyspace))
+    });
+    server.map(Shared::new).map_err(Failure::Start)
+}

@@ -1,0 +1,129 @@
+//! What this user may do in etcd, found out without doing it.
+//!
+//! etcd checks the permissions for both branches of a transaction before it compares anything. So
+//! the right to write is asked for by a transaction whose put is never carried out.
+
+use crate::cluster::{Keyspace, Names};
+use crate::etcd::{Client, Compare, Error, Op, Range, Txn};
+
+/// A revision that no key has, so that comparing with it is always false.
+const NEVER: i64 = -1;
+
+/// A right that a node needs, and how it is granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Right {
+    /// What it is for.
+    pub(super) purpose: String,
+    /// How it is granted.
+    pub(super) remedy: String,
+    access: Access,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Access {
+    Read { first: Vec<u8>, end: Vec<u8> },
+    Write { keys: Vec<Vec<u8>> },
+}
+
+/// Everything that a node does with keys, in the order in which it does it. `ticket` is a key of the
+/// queue.
+pub(super) fn rights(keyspace: &Keyspace, ticket: Vec<u8>) -> Vec<Right> {
+    let mut rights = Vec::new();
+    for (names, (first, end)) in keyspace.names().zip(keyspace.ranges()) {
+        let kind = if rights.is_empty() { "readwrite" } else { "read" };
+        rights.push(Right {
+            purpose: format!("read {names}"),
+            remedy: grant(kind, &names, &first),
+            access: Access::Read { first, end },
+        });
+    }
+    let own = Names::Numbered(keyspace.pattern.clone());
+    let remedy = grant("readwrite", &own, &keyspace.slots().0);
+    let (first, end) = keyspace.queue();
+    // The lowest and the highest name stand for all: a right is to a range of keys.
+    let names = [1, keyspace.limit].map(crate::cluster::SlotId::new);
+    let keys = names.into_iter().flatten().map(|slot| keyspace.key(slot)).collect();
+    for (purpose, access) in [
+        (format!("write {own}"), Access::Write { keys }),
+        ("read the queue".to_owned(), Access::Read { first, end }),
+        ("write to the queue".to_owned(), Access::Write { keys: vec![ticket] }),
+    ] {
+        rights.push(Right { purpose, remedy: remedy.clone(), access });
+    }
+    rights
+}
+
+/// The command that grants a right to all keys of these names; those of a pattern begin with the
+/// first one's without its digit, and the queue's do as well.
+fn grant(kind: &str, names: &Names, first: &[u8]) -> String {
+    let first = String::from_utf8_lossy(first);
+    let keys = match names {
+        Names::Numbered(_) => {
+            let digit = char::is_numeric;
+            format!("'{}' --prefix", first.strip_suffix(digit).unwrap_or(&first))
+        }
+        Names::Single(_) => format!("'{first}'"),
+    };
+    format!("etcdctl role grant-permission ROLE {kind} {keys}")
+}
+
+impl Right {
+    /// Whether the user has it.
+    ///
+    /// # Errors
+    /// [`Error::is_denied`]: it is missing. Any other: it is not known.
+    pub(super) fn probe(&self, client: &mut Client) -> Result<(), Error> {
+        match &self.access {
+            Access::Read { first, end } => {
+                let range = Range::new(first.clone(), Some(end.clone()));
+                client.range(&Range { count_only: true, ..range }).map(|_| ())
+            }
+            Access::Write { keys } => {
+                keys.iter().try_for_each(|key| client.txn(&put_never(key.clone())).map(|_| ()))
+            }
+        }
+    }
+}
+
+/// Puts a key under a condition that does not hold.
+fn put_never(key: Vec<u8>) -> Txn {
+    Txn {
+        compare: vec![Compare::ModRevision { key: key.clone(), revision: NEVER }],
+        success: vec![Op::Put { key, value: Vec::new(), lease: None }],
+        failure: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::Pattern;
+
+    #[test]
+    fn a_node_reads_and_writes_names_and_queue_and_reads_what_else_it_answers_for() {
+        let pattern = Pattern::parse("worker{{printf \"%03d\" .ID}}.tf.local.", 9).expect("good");
+        let mut keyspace = Keyspace::new(pattern, 9);
+        keyspace.prefix = "/a/".to_owned();
+        keyspace.resolve =
+            ["ps{{.ID}}.b.c.", "db.b.c."].map(|text| Names::parse(text, 9).expect(text)).to_vec();
+        let rights = rights(&keyspace, b"ticket".to_vec());
+        let shown: Vec<(&str, &str)> = rights
+            .iter()
+            .map(|right| {
+                (right.purpose.as_str(), right.remedy.rsplit("ROLE ").next().unwrap_or(""))
+            })
+            .collect();
+        let own = "readwrite '/a/worker' --prefix";
+        let name = "worker{{printf \"%03d\" .ID}}.tf.local.";
+        let (read, write) = (format!("read {name}"), format!("write {name}"));
+        let wanted = [
+            (read.as_str(), own),
+            ("read ps{{.ID}}.b.c.", "read '/a/ps' --prefix"),
+            ("read db.b.c.", "read '/a/db.b.c.'"),
+            (write.as_str(), own),
+            ("read the queue", own),
+            ("write to the queue", own),
+        ];
+        assert_eq!(shown, wanted);
+    }
+}

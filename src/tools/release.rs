@@ -1,0 +1,166 @@
+//! `idetcd release`: takes a name away by hand.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use super::table::printable;
+use super::{Failure, heard, output};
+use crate::cluster::Record;
+use crate::connect::Connect;
+use crate::etcd::{
+    Client, Compare, Error, EventKind, Filter, KeyValue, LeaseId, Op, OpReply, Range, Txn,
+    WatchRange,
+};
+use crate::options::{Confirmation, Options, Release};
+use crate::server::{Interest, Shared, Wake};
+
+/// How long to look whether the node takes its name again. It hears of the deletion at once.
+const AFTERMATH: Duration = Duration::from_secs(1);
+
+/// How much of a value that is not a record is shown, in characters.
+const LONGEST_VALUE: usize = 200;
+
+/// Shows what stands at the name, asks, deletes just that, and looks whether it comes back.
+pub(super) fn run(release: &Release, options: &Options, place: &Shared) -> Result<(), Failure> {
+    if release.confirmation == Confirmation::Ask && !io::stdin().is_terminal() {
+        return Err(Failure::Usage(
+            "release asks before it deletes, and there is no terminal; give --yes".to_owned(),
+        ));
+    }
+    let mut client = Connect::prepare(options)?.client(place);
+    let name = &release.name;
+    let key = format!("{}{name}", options.keyspace.prefix).into_bytes();
+    let reply = heard(place, client.range(&Range::new(key, None)))?;
+    let Some(found) = reply.kvs.first() else {
+        return Err(Failure::Other(format!("{name} is nobody's: there is nothing to release")));
+    };
+    output::write(&description(name, found, left(&mut client, place, found.lease)?))?;
+    if release.confirmation == Confirmation::Ask && !is_meant(name, place)? {
+        return Err(Failure::Other(format!("{name} was left as it is")));
+    }
+    let revision = delete(&mut client, place, name, found)?;
+    let next = successor(&mut client, found, revision).unwrap_or_else(|error| {
+        log::warn!("whether its node takes it again was not seen: {error}");
+        None
+    });
+    match next {
+        Some(next) if next.value == found.value => Err(Failure::Other(format!(
+            "{name} was deleted, and its node, which runs, took it again at once: stop the node"
+        ))),
+        Some(next) => {
+            output::write(&format!("released {name}; now it is that of {}\n", shown(&next.value)))
+        }
+        None => output::write(&format!("released {name}\n")),
+    }
+}
+
+/// How long the lease has left; `None`: it is gone, or etcd does not tell this user.
+fn left(client: &mut Client, place: &Shared, id: LeaseId) -> Result<Option<Duration>, Failure> {
+    if id == LeaseId(0) {
+        return Ok(None);
+    }
+    match client.lease_time_to_live(id) {
+        Err(error) if error.is_denied() => Ok(None),
+        reply => Ok(heard(place, reply)?.map(|ttl| ttl.left)),
+    }
+}
+
+/// What stands there, and what to think of before it is deleted.
+fn description(name: &str, found: &KeyValue, left: Option<Duration>) -> String {
+    let what = shown(&found.value);
+    if found.lease == LeaseId(0) {
+        return format!("{name}: {what}, put without a lease: it stays until it is deleted\n");
+    }
+    let lease = found.lease;
+    let lease = match left {
+        Some(left) => {
+            format!("lease {lease}, which ends in {} s if nobody renews it", left.as_secs())
+        }
+        None => format!("lease {lease}"),
+    };
+    format!(
+        "{name}: {what}, on {lease}\n\
+         A node that runs takes its name again at once: stop it there instead. A node that died \
+         loses it with its lease.\n"
+    )
+}
+
+fn shown(value: &[u8]) -> String {
+    match Record::parse(value) {
+        Ok(record) => record.to_string(),
+        Err(_) => {
+            let text: String = String::from_utf8_lossy(value).chars().take(LONGEST_VALUE).collect();
+            format!("no record but {:?}", printable(&text))
+        }
+    }
+}
+
+/// Asks on the terminal. A signal while it waits for the answer ends the tool.
+fn is_meant(name: &str, place: &Shared) -> Result<bool, Failure> {
+    let mut terminal = io::stderr();
+    let asked = write!(terminal, "release {name}? [y/N] ").and_then(|()| terminal.flush());
+    asked.map_err(Failure::Output)?;
+    let stdin = io::stdin();
+    let wake = place.lock().wait(Some((stdin.as_fd(), Interest::Readable)), None);
+    if wake.map_err(Failure::Output)? == Wake::Stopping {
+        return Err(Failure::Stopped);
+    }
+    let mut answer = String::new();
+    stdin.lock().read_line(&mut answer).map_err(Failure::Output)?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Deletes what was shown, and nothing that came since; returns the revision of that.
+fn delete(
+    client: &mut Client,
+    place: &Shared,
+    name: &str,
+    found: &KeyValue,
+) -> Result<i64, Failure> {
+    let key = found.key.clone();
+    let txn = Txn {
+        compare: vec![Compare::ModRevision { key: key.clone(), revision: found.mod_revision }],
+        success: vec![Op::DeleteRange { key: key.clone(), range_end: None }],
+        failure: vec![Op::Range(Range::new(key, None))],
+    };
+    let reply = heard(place, client.txn(&txn))?;
+    let stands = reply.responses.iter().find_map(|response| match response {
+        OpReply::Range(range) => range.kvs.first(),
+        _ => None,
+    });
+    match stands {
+        // A transaction that was carried out twice, as its first reply was lost, finds nothing.
+        None => Ok(reply.header.revision),
+        Some(other) => Err(Failure::Other(format!(
+            "{name} changed meanwhile, so nothing was deleted: now it is that of {}",
+            shown(&other.value)
+        ))),
+    }
+}
+
+/// Who takes the name within a moment, as far as that can be seen.
+fn successor(
+    client: &mut Client,
+    found: &KeyValue,
+    revision: i64,
+) -> Result<Option<KeyValue>, Error> {
+    let mut range_end = found.key.clone();
+    range_end.push(0);
+    let range = WatchRange {
+        key: found.key.clone(),
+        range_end,
+        start_revision: revision + 1,
+        filter: Filter::None,
+    };
+    let end = Instant::now() + AFTERMATH;
+    let mut watch = client.watch(&[range])?;
+    while Instant::now() < end {
+        let Some(reply) = watch.next(end)? else { continue };
+        let put = reply.events.into_iter().find(|event| event.kind == EventKind::Put);
+        if let Some(event) = put {
+            return Ok(Some(event.kv));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,105 @@
+//! What a check found, a line for each thing.
+
+use super::table::{Cell, Style, Tone, shown};
+use super::{Failure, output};
+
+/// How it is with something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Well.
+    Good,
+    /// Well enough for a node to start.
+    Note,
+    /// Not well: no node could start.
+    Bad,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) verdict: Verdict,
+    /// What was looked at, in a word.
+    pub(super) subject: &'static str,
+    /// What was seen, and what to do if that is not well.
+    pub(super) text: String,
+}
+
+impl Finding {
+    pub(super) fn good(subject: &'static str, text: impl Into<String>) -> Finding {
+        Finding { verdict: Verdict::Good, subject, text: text.into() }
+    }
+
+    pub(super) fn note(subject: &'static str, text: impl Into<String>) -> Finding {
+        Finding { verdict: Verdict::Note, subject, text: text.into() }
+    }
+
+    pub(super) fn bad(subject: &'static str, text: impl Into<String>) -> Finding {
+        Finding { verdict: Verdict::Bad, subject, text: text.into() }
+    }
+}
+
+/// Writes findings as they come, and keeps in mind whether all is well.
+#[derive(Debug)]
+pub(super) struct Report {
+    style: Style,
+    is_good: bool,
+}
+
+impl Report {
+    pub(super) fn new(style: Style) -> Report {
+        Report { style, is_good: true }
+    }
+
+    /// Writes a line.
+    pub(super) fn tell(&mut self, finding: &Finding) -> Result<(), Failure> {
+        self.is_good &= finding.verdict != Verdict::Bad;
+        output::write(&line(finding, self.style))
+    }
+
+    /// Whether a node could start, as far as was told.
+    pub(super) fn is_good(&self) -> bool {
+        self.is_good
+    }
+}
+
+fn line(finding: &Finding, style: Style) -> String {
+    let (word, tone) = match finding.verdict {
+        Verdict::Good => ("ok", Tone::Good),
+        Verdict::Note => ("note", Tone::Odd),
+        Verdict::Bad => ("FAIL", Tone::Bad),
+    };
+    let word = Cell::new(word).with(tone);
+    let text = Cell::new(&finding.text);
+    let (word, text) = (shown(&word, style), shown(&text, style));
+    let subject = finding.subject;
+    match style {
+        Style::Tabs => format!("{word}\t{subject}\t{text}\n"),
+        // Colours have no width, so the padding follows the word.
+        Style::Aligned | Style::Coloured => {
+            let gap = " ".repeat(match finding.verdict {
+                Verdict::Good => 4,
+                Verdict::Note | Verdict::Bad => 2,
+            });
+            format!("{word}{gap}{subject:<10}  {text}\n")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_are_lines() {
+        let bad = Finding::bad("etcd", "gone\nfor ever");
+        let table = [
+            (Style::Tabs, "FAIL\tetcd\tgone\\nfor ever\n"),
+            (Style::Aligned, "FAIL  etcd        gone\\nfor ever\n"),
+            (Style::Coloured, "\x1b[31mFAIL\x1b[0m  etcd        gone\\nfor ever\n"),
+        ];
+        for (style, wanted) in table {
+            assert_eq!(line(&bad, style), wanted);
+        }
+        assert_eq!(line(&Finding::good("dns", "x"), Style::Aligned), "ok    dns         x\n");
+    }
+}

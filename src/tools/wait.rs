@@ -1,0 +1,137 @@
+//! `idetcd wait`: until so many nodes are named.
+
+use std::time::{Duration, Instant};
+
+use super::Failure;
+use crate::cluster::Freshness;
+use crate::connect::Connect;
+use crate::etcd::{Client, Error, Range, Watch};
+use crate::node::Host;
+use crate::node::contact::advice;
+use crate::node::pause::Pause;
+use crate::node::sync::{apply_event, full_sync};
+use crate::options::{Options, Wait};
+use crate::server::Shared;
+
+/// A watch that tells nothing may be one of a member that is frozen: after so long it is asked
+/// whether it lives.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// Why following ended.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    /// So many nodes are named.
+    Named,
+    /// The time is up.
+    TimedOut,
+    /// Another endpoint answers now.
+    Moved,
+}
+
+/// Waits until so many nodes are named.
+pub(super) fn run(wait: &Wait, options: &Options, place: &Shared) -> Result<(), Failure> {
+    let deadline = wait.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let mut client = Connect::prepare(options)?.client(place);
+    client.set_not_after(deadline);
+    let mut follower = Follower { client, place, count: wait.count, deadline, told: false };
+    let mut pause = Pause::new();
+    loop {
+        let followed = follower.follow();
+        if place.is_stopping() {
+            return Err(Failure::Stopped);
+        }
+        match followed {
+            Ok(End::Named) => return Ok(()),
+            Ok(End::Moved) => continue,
+            Ok(End::TimedOut) => {}
+            Err(error) => follower.tell(&error),
+        }
+        if follower.is_late() {
+            return Err(Failure::Other(timed_out(wait, place)));
+        }
+        let end = Instant::now() + pause.draw(Instant::now());
+        place.sleep_until(deadline.map_or(end, |deadline| deadline.min(end)));
+    }
+}
+
+fn timed_out(wait: &Wait, place: &Shared) -> String {
+    let seconds = wait.timeout.unwrap_or_default().as_secs();
+    match place.directory(|directory| directory.freshness()) {
+        Freshness::Empty => format!("etcd was not heard for {seconds} s (--timeout)"),
+        _ => {
+            let (named, count) = (named(place), wait.count);
+            let pattern = place.directory(|directory| directory.pattern().to_string());
+            format!("{named} of {count} nodes of {pattern} are named after {seconds} s (--timeout)")
+        }
+    }
+}
+
+/// How many nodes have a name of the pattern, as far as the directory knows.
+fn named(place: &Shared) -> usize {
+    place.directory(|directory| directory.slots().filter_map(|(_, record)| record).count())
+}
+
+/// Who follows the names in etcd.
+struct Follower<'a> {
+    client: Client,
+    place: &'a Shared,
+    count: usize,
+    deadline: Option<Instant>,
+    /// Whether it was told that etcd is out of reach.
+    told: bool,
+}
+
+impl Follower<'_> {
+    /// Reads all names, and follows their changes.
+    fn follow(&mut self) -> Result<End, Error> {
+        let history = full_sync(&mut self.client, self.place)?;
+        if named(self.place) >= self.count {
+            return Ok(End::Named);
+        }
+        let keyspace = self.place.directory(|directory| directory.keyspace().clone());
+        let mut watch = self.client.watch(&history.watch_ranges(&keyspace))?;
+        self.told = false;
+        loop {
+            if self.is_late() {
+                return Ok(End::TimedOut);
+            }
+            if watch.endpoint() != self.client.endpoint() {
+                return Ok(End::Moved);
+            }
+            self.follow_once(&mut watch)?;
+            if named(self.place) >= self.count {
+                return Ok(End::Named);
+            }
+        }
+    }
+
+    /// Applies what the watch tells next; after a long silence, asks whether etcd lives.
+    fn follow_once(&mut self, watch: &mut Watch) -> Result<(), Error> {
+        let silent_at = Instant::now() + SILENCE;
+        let until = self.deadline.map_or(silent_at, |deadline| deadline.min(silent_at));
+        if let Some(reply) = watch.next(until)? {
+            for event in &reply.events {
+                apply_event(self.place, reply.range, event);
+            }
+        } else if Instant::now() >= silent_at {
+            let (first, end) = self.place.directory(|directory| directory.keyspace().slots());
+            self.client.range(&Range { count_only: true, ..Range::new(first, Some(end)) })?;
+        }
+        Ok(())
+    }
+
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// Tells once that etcd does not answer, or refuses, until it answers again.
+    fn tell(&mut self, error: &Error) {
+        let is_ours = error.is_compacted() || error.is_out_of_range() || self.is_late();
+        if self.told || is_ours {
+            log::debug!("{error}");
+            return;
+        }
+        log::warn!("waiting for etcd: {error}{}", advice(error));
+        self.told = true;
+    }
+}

@@ -17,7 +17,7 @@ use super::{Failure, output};
 use crate::cluster::{Keyspace, Record, SlotId};
 use crate::connect::Connect;
 use crate::etcd::{Client, Error, Login, Range};
-use crate::node::address::discover;
+use crate::node::address::{check_interface, discover};
 use crate::node::claim::{Place, place as place_in};
 use crate::node::contact::advice;
 use crate::options::{Options, Password};
@@ -133,7 +133,11 @@ fn publication(
     let first = options.listen.first().map_or(0, |listen| listen.address.port());
     let settings = run::settings(options, &Arc::new(options.keyspace.clone()), first);
     let source = place.lock().source_address();
-    match discover(&settings, source) {
+    let found = match &options.interface {
+        Some(name) => check_interface(name).and_then(|()| discover(&settings, source)),
+        None => discover(&settings, source),
+    };
+    match found {
         Ok(record) => {
             report.tell(&Finding::good("addresses", format!("a node would publish {record}")))?;
             Ok(Some(record))

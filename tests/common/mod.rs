@@ -11,6 +11,7 @@ pub mod network;
 pub mod node;
 pub mod pki;
 pub mod proxy;
+pub mod tool;
 pub mod upstream;
 
 use std::fs;
@@ -27,6 +28,7 @@ pub use dns::{Prober, ask, exchange, lookup, question, read};
 pub use etcd::{Cluster, Etcd};
 pub use node::{Node, slot_in};
 pub use proxy::{Action, Phase, Proxy};
+pub use tool::{Ended, Terminal, ended, tool};
 
 pub const PATTERN: &str = "worker{{.ID}}.tf.local.";
 

@@ -36,6 +36,8 @@ fn use_tool(tool: &Tool, options: &Options) -> ExitCode {
 fn print(text: &str) -> ExitCode {
     match writeln!(io::stdout(), "{}", text.trim_end()) {
         Ok(()) => ExitCode::SUCCESS,
+        // The reader has read enough, as `head` does.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }

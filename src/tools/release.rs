@@ -91,7 +91,7 @@ fn shown(value: &[u8]) -> String {
         Ok(record) => record.to_string(),
         Err(_) => {
             let text: String = String::from_utf8_lossy(value).chars().take(LONGEST_VALUE).collect();
-            format!("no record but {:?}", printable(&text))
+            format!("no record but {}", printable(&text))
         }
     }
 }

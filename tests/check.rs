@@ -165,3 +165,23 @@ fn an_interface_that_is_not_here_is_told() {
     let mut node = Node::in_cluster(&etcd, 1, 9, &["--interface", "nowhere0"]);
     assert_eq!(node.wait(PATIENCE).code(), Some(1), "nor does a node start");
 }
+
+#[test]
+fn a_corefile_says_what_the_command_line_does_not() {
+    let etcd = Etcd::start();
+    etcd.put("worker1.tf.local.", br#"{"ipv4":"10.0.0.1"}"#);
+    let directory = common::Directory::new();
+    let corefile = directory.file("Corefile");
+    let plugin = "idetcd {\n endpoint ENDPOINT\n limit 3\n pattern worker{{.ID}}.tf.local.\n}";
+    let text = format!(".:0 {{\n{plugin}\n}}\n").replace("ENDPOINT", &etcd.endpoint());
+    std::fs::write(&corefile, text).expect("written");
+    let tool = |words: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_idetcd")).args(words).output();
+        String::from_utf8_lossy(&output.expect("idetcd").stdout).into_owned()
+    };
+    let listed = tool(&["list", "-conf", &corefile]);
+    assert!(listed.starts_with("1\tworker1.tf.local.\t10.0.0.1\t"), "{listed}");
+    let out = tool(&["check", "--ipv4", "10.0.0.9", "--conf", &corefile]);
+    assert!(out.starts_with(&format!("ok\tfiles\t{corefile}\n")), "{out}");
+    assert!(out.contains("1 of 3 names"), "{out}");
+}

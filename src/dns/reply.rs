@@ -19,7 +19,8 @@ pub enum Section {
 pub enum Owner {
     /// The question's name.
     Question,
-    /// The name that stands at this offset of the message.
+    /// The name that stands at this offset of the message. Past 16,383 no pointer reaches it, and
+    /// the record counts as one that does not fit.
     At(usize),
 }
 
@@ -151,7 +152,7 @@ fn head(owner: Owner, rrtype: u16, ttl: u32, length: u16) -> Result<[u8; 12], Fu
     let pointer = match owner {
         Owner::Question => POINTER_TO_QUESTION,
         Owner::At(offset) => match u16::try_from(offset) {
-            Ok(offset) if offset < POINTER => POINTER | offset,
+            Ok(offset) if offset & POINTER == 0 => POINTER | offset,
             _ => return Err(Full),
         },
     };
@@ -187,5 +188,23 @@ pub fn push_text(text: &str, octets: &mut Vec<u8>) {
     for part in text.as_bytes().chunks(255) {
         octets.push(u8::try_from(part.len()).unwrap_or_default());
         octets.extend_from_slice(part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_whose_owner_no_pointer_reaches_is_left_out() {
+        let header = Header { id: 1, flags: 0 };
+        let mut octets = Vec::new();
+        let mut reply = Reply::start(&mut octets, 512, header, 0, Rcode::NOERROR, None);
+        let mut record = |at| reply.record(Section::Additional, Owner::At(at), 1, 0, |_| ());
+        for offset in [0x4000, 0x7fff, 0xbfff, 0xc000, 0xffff, 0x1_0000] {
+            assert_eq!(record(offset), Err(Full), "{offset:#x}");
+        }
+        assert_eq!(record(0x3fff), Ok(()));
+        assert_eq!((octets.len(), &octets[HEADER..HEADER + 2]), (24, &[0xff, 0xff][..]));
     }
 }

@@ -14,7 +14,7 @@ use super::query::{Edns, Header, Query, longest_datagram};
 use super::reply::{Full, Reply};
 use super::reverse;
 use super::wire::{
-    CLASS_CH, CLASS_IN, ExtendedError, Rcode, UDP_WITH_EDNS, UDP_WITHOUT_EDNS, flag, rrtype,
+    CLASS_CH, CLASS_IN, ExtendedError, HEADER, Rcode, UDP_WITH_EDNS, UDP_WITHOUT_EDNS, flag, rrtype,
 };
 use super::zone::Zones;
 use crate::cluster::{Directory, Freshness, Keyspace, Network};
@@ -194,9 +194,10 @@ impl Responder {
         reply: &mut Vec<u8>,
     ) {
         let Query { header, question, edns } = query;
-        let opt = edns.map(|edns| self.opt(edns, decision, asker, directory));
-        let room = opt.as_ref().map_or(0, Opt::len);
-        let limit = longest_reply(asker.transport, *edns).saturating_sub(room);
+        let longest = longest_reply(asker.transport, *edns);
+        let room = longest.saturating_sub(HEADER + question.wire.len());
+        let opt = edns.map(|edns| self.opt(edns, decision, asker, directory).within(room));
+        let limit = longest.saturating_sub(opt.as_ref().map_or(0, Opt::len));
         let flags = match self.elsewhere {
             Elsewhere::Refuse => decision.flags,
             Elsewhere::Forward => decision.flags | flag::RA,

@@ -581,3 +581,19 @@ fn options_are_answered_where_they_are_asked_for() {
     directory.mark(Freshness::Expired);
     assert_eq!(plain(name, &directory), error(ExtendedError::NoReachableAuthority));
 }
+
+#[test]
+fn the_name_of_the_server_is_left_out_where_it_does_not_fit() {
+    let zone = format!("{0}.{0}.{0}.z.", "l".repeat(63));
+    let mut directory = filled(&format!("{}{{{{.ID}}}}.{zone}", "w".repeat(57)), &[]);
+    directory.set_own(crate::cluster::SlotId::new(2));
+    let name = directory.own_name().expect("a name");
+    for (asked, is_told) in [(name.as_str(), false), (zone.as_str(), true), ("z.", true)] {
+        let mut query = with_option(asked, option::NSID, &[]);
+        let payload = query.len() - 12;
+        query[payload..payload + 2].copy_from_slice(&[0x02, 0x00]);
+        let reply = reply_to(&query, &directory).expect("a reply");
+        assert!(reply.len() <= UDP_WITHOUT_EDNS, "{} octets", reply.len());
+        assert_eq!(options(&reply).iter().any(|(code, _)| *code == option::NSID), is_told);
+    }
+}

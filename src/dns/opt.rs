@@ -23,6 +23,12 @@ impl Opt {
         name + cookie + self.error.map_or(0, |_| OPTION + 2)
     }
 
+    /// Leaves the name out where it does not fit: a question and a name as long as they can be
+    /// exceed 512 octets together.
+    pub(super) fn within(self, room: usize) -> Self {
+        if self.len() > room { Opt { name: None, ..self } } else { self }
+    }
+
     /// Its length: owner, type, payload, extended code, version, flags, length, options.
     pub(super) fn len(&self) -> usize {
         11 + self.options_len()

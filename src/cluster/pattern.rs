@@ -52,6 +52,8 @@ pub struct Pattern {
     /// The least number of digits; 0 for none.
     width: usize,
     suffix: String,
+    /// The most digits with which label and name are not too long.
+    room: usize,
 }
 
 /// Why a pattern cannot be used.
@@ -110,7 +112,9 @@ impl Pattern {
         if !suffix.ends_with('.') {
             suffix.push('.');
         }
-        let pattern = Pattern { prefix: text[..open].to_ascii_lowercase(), width, suffix };
+        let prefix = text[..open].to_ascii_lowercase();
+        let room = room_for_digits(&prefix, &suffix);
+        let pattern = Pattern { prefix, width, suffix, room };
         pattern.check_labels(text, close, limit)?;
         Ok(pattern)
     }
@@ -128,12 +132,12 @@ impl Pattern {
 
     /// The domain name of a slot, which is its key in etcd as well: `worker1.tf.local.`
     pub fn name(&self, slot: SlotId) -> String {
-        let Pattern { prefix, width, suffix } = self;
+        let Pattern { prefix, width, suffix, .. } = self;
         format!("{prefix}{:0width$}{suffix}", slot.0)
     }
 
     /// The slot of a name, which must be in lower case with the final dot, its number spelt as
-    /// [`Pattern::name`] spells it.
+    /// [`Pattern::name`] spells it. What is too long for a domain name is none.
     pub fn slot_of(&self, name: &[u8]) -> Option<SlotId> {
         self.number_between(self.prefix.as_bytes(), name)
     }
@@ -151,6 +155,9 @@ impl Pattern {
         let digits = name.strip_prefix(prefix)?.strip_suffix(self.suffix.as_bytes())?;
         let padded = digits.len() == self.width;
         if digits.len() < self.width || (!padded && digits.first() == Some(&b'0')) {
+            return None;
+        }
+        if digits.len() > self.room {
             return None;
         }
         let mut number: u32 = 0;
@@ -228,6 +235,13 @@ fn parse_action(action: &str) -> Result<usize, String> {
         },
         _ => Err(unknown()),
     }
+}
+
+fn room_for_digits(prefix: &str, suffix: &str) -> usize {
+    let before = prefix.len() - prefix.rfind('.').map_or(0, |dot| dot + 1);
+    let after = suffix.find('.').unwrap_or(suffix.len());
+    let in_label = LONGEST_LABEL.saturating_sub(before + after);
+    in_label.min((LONGEST_NAME - 1).saturating_sub(prefix.len() + suffix.len()))
 }
 
 fn check_characters(text: &str, part: std::ops::Range<usize>) -> Result<(), PatternError> {
@@ -399,6 +413,19 @@ mod tests {
         for (pattern, name, wanted) in table {
             let found = pattern.slot_of(name.as_bytes()).map(SlotId::get);
             assert_eq!(found, wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_makes_the_name_too_long_is_no_slot() {
+        let label = format!("{}{{{{.ID}}}}-x.{}a.", "l".repeat(58), "abcdefg.".repeat(20));
+        let name = format!("w{{{{.ID}}}}.{}abcdefgh.", "abcdefg.".repeat(30));
+        for pattern in [pattern(&label), pattern(&name)] {
+            for (number, fits) in [(1, true), (999, true), (1000, false), (u32::MAX, false)] {
+                let name = pattern.name(slot(number));
+                let found = pattern.slot_of(name.as_bytes());
+                assert_eq!(found, Some(slot(number)).filter(|_| fits), "{name}");
+            }
         }
     }
 

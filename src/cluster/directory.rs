@@ -179,7 +179,7 @@ impl Directory {
         self.own.map(|slot| self.keyspace.pattern.name(slot))
     }
 
-    /// Whether a name without a record has one below it: an empty non-terminal (RFC 8020).
+    /// Whether a name without a record has a group or a record below it: an empty non-terminal (RFC 8020).
     pub fn has_below(&self, name: &[u8]) -> bool {
         let is_above = |other: &str| {
             let above = other.as_bytes().strip_suffix(name);
@@ -194,7 +194,9 @@ impl Directory {
                 .slot_below(name)
                 .and_then(|id| slots.get(id))
                 .is_some_and(|occupant| occupant.record().is_some()),
-            Known::Single(single, occupant) => is_above(single) && occupant.is_some(),
+            Known::Single(single, occupant) => {
+                is_above(single) && occupant.is_some_and(|occupant| occupant.record().is_some())
+            }
         })
     }
 
@@ -323,7 +325,7 @@ impl Known {
             Known::Numbered(slots) => match slots.pattern.slot_of(name) {
                 Some(id) => id,
                 None => {
-                    slots.note_stray(name, entry.value.map(|_| entry.mod_revision));
+                    slots.note_stray(name, entry.value, entry.mod_revision);
                     return Applied::Ignored;
                 }
             },

@@ -149,6 +149,18 @@ fn names_above_an_existing_one_are_known() {
 }
 
 #[test]
+fn a_value_that_is_no_record_gives_no_name_above_it() {
+    let pattern = Pattern::parse("a.w{{.ID}}.tf.", 5).expect("a good pattern");
+    let resolve = vec![Names::parse("x.y.z.", 5).expect("a name")];
+    let keyspace = Keyspace { resolve, ..Keyspace::new(pattern, 5) };
+    let mut directory = Directory::new(Arc::new(keyspace));
+    for (key, above) in [("a.w3.tf.", "w3.tf."), ("x.y.z.", "y.z.")] {
+        assert!(matches!(apply(&mut directory, put(key, "x", 2)), Applied::Unusable(_)));
+        assert!(!directory.has_below(above.as_bytes()), "{above}");
+    }
+}
+
+#[test]
 fn groups_and_addresses_follow_the_changes() {
     let mut directory = directory();
     let both = r#"{"ipv4":"10.0.0.1","ipv6":"fd00::1"}"#;
@@ -174,4 +186,16 @@ fn groups_and_addresses_follow_the_changes() {
     directory.replace(directory.emptied(), 9);
     assert_eq!(directory.own_name().as_deref(), Some("worker2.tf.local."));
     assert!(names(&directory, "10.0.0.9").is_empty());
+}
+
+#[test]
+fn a_key_that_is_no_slot_keeps_its_latest_change() {
+    let mut directory = directory();
+    let stray = "worker1-old.tf.local.";
+    directory.apply(0, put(stray, VALUE, 7));
+    directory.apply(0, put(stray, VALUE, 6));
+    directory.apply(0, delete(stray, 6));
+    assert_eq!(directory.standings()[0], Standing { keys: 1, newest: 7 });
+    directory.apply(0, delete(stray, 8));
+    assert_eq!(directory.standings()[0], Standing::default());
 }

@@ -87,14 +87,18 @@ impl Slots {
         self.occupied
     }
 
-    /// Notes a key that is no slot; `None`: it was deleted.
-    pub(super) fn note_stray(&mut self, name: &[u8], mod_revision: Option<i64>) {
+    /// Notes a key that is no slot, unless a later change of it is known; without a value it was
+    /// deleted.
+    pub(super) fn note_stray(&mut self, name: &[u8], value: Option<&[u8]>, mod_revision: i64) {
         let (first, end) = (self.pattern.first_name(), self.pattern.end_name());
         if !(first.as_bytes() <= name && name < end.as_bytes()) {
             return;
         }
-        match mod_revision {
-            Some(revision) => self.strays.insert(name.to_vec(), revision),
+        if self.strays.get(name).is_some_and(|known| *known >= mod_revision) {
+            return;
+        }
+        match value {
+            Some(_) => self.strays.insert(name.to_vec(), mod_revision),
             None => self.strays.remove(name),
         };
     }

@@ -159,13 +159,20 @@ impl Directory {
         }
     }
 
-    /// The names that publish an address, lowest number first.
+    /// The names that publish an address, each once, lowest number first.
     pub fn names_of(&self, address: IpAddr) -> impl Iterator<Item = String> {
         let from = (address, 0, SlotId::FIRST);
         let same = self.by_address.range(from..).take_while(move |(other, ..)| *other == address);
-        same.filter_map(|(_, index, id)| match self.known.get(*index)? {
-            Known::Numbered(slots) => Some(slots.pattern.name(*id)),
-            Known::Single(name, _) => Some(name.clone()),
+        same.filter_map(move |(_, index, id)| {
+            let name = match self.known.get(*index)? {
+                Known::Numbered(slots) => slots.pattern.name(*id),
+                Known::Single(name, _) => name.clone(),
+            };
+            // A name may lie in several ranges; the first of them tells it.
+            let mut earlier = self.known.iter().take(*index);
+            let is_told =
+                earlier.any(|known| known.addresses(name.as_bytes()).contains(&Some(address)));
+            (!is_told).then_some(name)
         })
     }
 

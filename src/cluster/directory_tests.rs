@@ -51,6 +51,19 @@ fn a_key_may_belong_to_two_patterns() {
 }
 
 #[test]
+fn a_name_in_two_ranges_is_told_once_of_its_address() {
+    let mut directory = directory();
+    let names = |directory: &Directory| -> Vec<String> {
+        directory.names_of(IpAddr::from([10, 0, 0, 1])).collect()
+    };
+    apply(&mut directory, put("worker12.tf.local.", VALUE, 7));
+    apply(&mut directory, put("worker2.tf.local.", VALUE, 8));
+    assert_eq!(names(&directory), ["worker2.tf.local.", "worker12.tf.local."]);
+    directory.apply(0, delete("worker12.tf.local.", 9));
+    assert_eq!(names(&directory), ["worker2.tf.local.", "worker12.tf.local."]);
+}
+
+#[test]
 fn ranges_that_overlap_need_not_be_in_step() {
     let mut directory = directory();
     let (one, other) = (0, 3);

@@ -390,7 +390,7 @@ fn each_row_of_the_table_of_answers() {
         ),
         ("worker4.tf.local.", rrtype::SRV, 0, &[], &["SOA 42"], &[]),
         ("worker3.tf.local.", rrtype::SRV, 3, &[], &["SOA 42"], &[]),
-        ("worker.tf.local.", rrtype::A, 0, &["10.0.0.1", "10.0.0.2", "10.0.0.2"], &[], &[]),
+        ("worker.tf.local.", rrtype::A, 0, &["10.0.0.1", "10.0.0.2"], &[], &[]),
         ("Worker.TF.local.", rrtype::AAAA, 0, &["fd00::1", "fd00::4"], &[], &[]),
         (
             "worker.tf.local.",
@@ -595,5 +595,15 @@ fn the_name_of_the_server_is_left_out_where_it_does_not_fit() {
         let reply = reply_to(&query, &directory).expect("a reply");
         assert!(reply.len() <= UDP_WITHOUT_EDNS, "{} octets", reply.len());
         assert_eq!(options(&reply).iter().any(|(code, _)| *code == option::NSID), is_told);
+    }
+}
+
+#[test]
+fn several_nodes_at_one_address_make_one_record_of_their_group() {
+    let keys = ["worker1.tf.local.", "worker5.tf.local."];
+    let directory = filled("worker{{.ID}}.tf.local.", &keys);
+    for (qtype, count) in [(rrtype::A, 2), (rrtype::AAAA, 1)] {
+        let reply = reply_to(&ask("worker.tf.local.", qtype), &directory).expect("a reply");
+        assert_eq!(reply[6..8], [0, count], "type {qtype}");
     }
 }

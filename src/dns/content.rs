@@ -1,5 +1,6 @@
 //! What a name stands for, and the records that say so.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::query::Question;
@@ -126,8 +127,13 @@ impl Content<'_> {
             }
             Content::Group(name, _, rrtype) => {
                 let nodes = frame.directory.group(name, frame.rotation).into_iter().flatten();
+                let mut told = HashSet::new();
                 for (_, record) in nodes.filter(|(_, record)| has(record, *rrtype)) {
-                    write_address(record, *rrtype, Section::Answer, Owner::Question, ttl, reply)?;
+                    // Several nodes at one address make one record (RFC 2181 §5).
+                    if told.insert(address(record, *rrtype)) {
+                        let (section, owner) = (Section::Answer, Owner::Question);
+                        write_address(record, *rrtype, section, owner, ttl, reply)?;
+                    }
                 }
                 Ok(())
             }
@@ -157,6 +163,14 @@ impl Content<'_> {
                 reply.ready_record(Section::Authority, |octets| soa(zone, octets))
             }
         }
+    }
+}
+
+fn address(record: &Record, rrtype: u16) -> Option<IpAddr> {
+    match rrtype {
+        rrtype::A => record.ipv4.map(IpAddr::from),
+        rrtype::AAAA => record.ipv6.map(IpAddr::from),
+        _ => None,
     }
 }
 

@@ -1,0 +1,203 @@
+//! The directory: after any sequence of entries it tells the same as a map from keys to values.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use idetcd::cluster::{
+    Applied, Directory, Entry, Freshness, Keyspace, Names, Pattern, Record, SlotId,
+};
+
+use super::input::Input;
+use super::model::Model;
+
+/// Prefix, pattern, limit, and what else is followed. Names and ranges of keys overlap.
+const CLUSTERS: [(&str, &str, u32, &[&str]); 4] = [
+    (
+        "",
+        "worker{{.ID}}.tf.local.",
+        5,
+        &["worker1{{.ID}}.tf.local.", "db.tf.local.", "worker3.tf.local."],
+    ),
+    ("/site/", "n{{printf \"%03d\" .ID}}.a.b.", 200, &["n{{.ID}}.a.b.", "x.n007.a.b."]),
+    ("", "a.w{{.ID}}.tf.", 3, &["{{.ID}}.tf.", "w5.tf.", "w{{.ID}}-x.tf.", "b.w5.tf."]),
+    ("p", "{{.ID}}.z.", 1000, &["{{.ID}}.z.", "{{printf \"%02d\" .ID}}.z."]),
+];
+
+/// Values that are no records, or hardly.
+const ODD_VALUES: [&[u8]; 6] =
+    [b"", b"x", b"{}", br#"{"ipv4":5}"#, br#"{"port":"1"}"#, br#"{"ipv6":"::","port":""}"#];
+
+/// More entries than this show nothing new.
+const MOST: usize = 64;
+
+/// Octets: the cluster, and what happens to it, one thing after the other.
+pub fn run(data: &[u8]) {
+    let mut input = Input::new(data);
+    let keyspace = keyspace(*input.choose(&CLUSTERS));
+    let mut directory = Directory::new(keyspace.clone());
+    let mut model = Model::new(&keyspace);
+    let mut names: Vec<Vec<u8>> = keyspace.names().map(|names| names.group().into()).collect();
+    names.extend(keyspace.names().map(|names| names.zone().into()));
+    for _ in 0..MOST {
+        if input.is_empty() {
+            break;
+        }
+        match input.octet() {
+            0..240 => names.push(apply(&mut input, &keyspace, &mut directory, &mut model)),
+            240..244 => {
+                let revision = i64::from(input.octet());
+                directory.replace(directory.emptied(), revision);
+                model = Model::new(&keyspace);
+                assert_eq!(
+                    (directory.revision(), directory.freshness()),
+                    (revision, Freshness::Synced)
+                );
+            }
+            244..248 => {
+                let (before, revision) = (directory.revision(), i64::from(input.octet()));
+                directory.advance(revision);
+                assert_eq!(directory.revision(), before.max(revision));
+            }
+            248..252 => {
+                let own = SlotId::new(u32::from(input.octet()));
+                directory.set_own(own);
+                assert_eq!(directory.own_name(), own.map(|own| keyspace.pattern.name(own)));
+            }
+            _ => directory.mark(Freshness::Stale),
+        }
+    }
+    names.sort();
+    names.dedup();
+    compare(&directory, &model, &names, usize::from(input.octet()));
+}
+
+fn keyspace((prefix, pattern, limit, resolve): (&str, &str, u32, &[&str])) -> Arc<Keyspace> {
+    let names = |text: &&str| Names::parse(text, limit).expect("good names");
+    Arc::new(Keyspace {
+        prefix: prefix.to_owned(),
+        pattern: Pattern::parse(pattern, limit).expect("a good pattern"),
+        limit,
+        resolve: resolve.iter().map(names).collect(),
+    })
+}
+
+/// Applies one entry to both, and returns its name.
+fn apply(
+    input: &mut Input<'_>,
+    keyspace: &Keyspace,
+    directory: &mut Directory,
+    model: &mut Model,
+) -> Vec<u8> {
+    // One range more than there are.
+    let range = usize::from(input.octet()) % (keyspace.resolve.len() + 2);
+    let name = name(input, keyspace);
+    let key = match input.octet() {
+        0..250 => [keyspace.prefix.as_bytes(), &name].concat(),
+        _ => name.clone(),
+    };
+    let value = value(input);
+    let mod_revision = match input.octet() {
+        0 => i64::MIN,
+        255 => i64::MAX,
+        small => i64::from(small),
+    };
+    let before = directory.len();
+    let applied =
+        directory.apply(range, Entry { key: &key, value: value.as_deref(), mod_revision });
+    let expected = model.apply(range, &key, value.as_deref(), mod_revision);
+    assert_eq!(applied, expected, "{:?} of range {range}", String::from_utf8_lossy(&key));
+    assert!(applied != Applied::Ignored || directory.len() == before);
+    name
+}
+
+/// A name of one of the patterns or near it, a plain name, or anything.
+fn name(input: &mut Input<'_>, keyspace: &Keyspace) -> Vec<u8> {
+    let all: Vec<_> = keyspace.names().collect();
+    let of = |names: &Names, slot: u32| match (names, SlotId::new(slot)) {
+        (Names::Numbered(pattern), Some(slot)) => pattern.name(slot).into_bytes(),
+        _ => names.group().into_bytes(),
+    };
+    match input.octet() {
+        0..160 => {
+            let names = input.choose(&all);
+            of(names, u32::from(input.octet() % 32))
+        }
+        160..192 => {
+            let names = input.choose(&all);
+            of(names, input.u32())
+        }
+        192..224 => {
+            let names = input.choose(&all);
+            let mut name = of(names, u32::from(input.octet()));
+            let cut = usize::from(input.octet());
+            name.truncate(name.len().saturating_sub(cut % 8));
+            name.extend_from_slice(input.take(cut / 64));
+            name
+        }
+        _ => {
+            let length = usize::from(input.octet() % 32);
+            input.take(length).to_vec()
+        }
+    }
+}
+
+fn value(input: &mut Input<'_>) -> Option<Vec<u8>> {
+    match input.octet() {
+        0..64 => None,
+        64..96 => Some(input.choose(&ODD_VALUES).to_vec()),
+        _ => {
+            let octet = input.octet();
+            let port = Some(53).filter(|_| octet & 1 != 0);
+            let ipv4 = addresses(octet >> 1 & 3).0.filter(|_| octet & 8 == 0);
+            let ipv6 = addresses(octet >> 4 & 3).1.filter(|_| octet & 64 == 0);
+            Some(Record { ipv4, ipv6, port }.to_json().into_bytes())
+        }
+    }
+}
+
+/// Few enough that several names have the same.
+fn addresses(number: u8) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
+    let ipv6 = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, u16::from(number));
+    (Some([10, 0, 0, number].into()), Some(ipv6))
+}
+
+/// Asks both for everything that they know of these names.
+fn compare(directory: &Directory, model: &Model, names: &[Vec<u8>], rotation: usize) {
+    assert_eq!(directory.len(), model.len());
+    assert_eq!(directory.is_empty(), model.len() == 0);
+    let records: Vec<_> =
+        directory.records().map(|(name, record)| (name.into_bytes(), *record)).collect();
+    assert_eq!(records, model.records());
+    let slots: Vec<_> = directory.slots().map(|(id, record)| (id, record.copied())).collect();
+    assert_eq!(slots, model.slots());
+    let standings: Vec<_> =
+        directory.standings().iter().map(|standing| (standing.keys, standing.newest)).collect();
+    assert_eq!(standings, model.standings());
+    for name in names {
+        let shown = String::from_utf8_lossy(name);
+        assert_eq!(directory.record(name).copied(), model.record(name), "{shown}");
+        let group = directory.group(name, rotation).map(|nodes| {
+            let mut nodes: Vec<_> = nodes.map(|(id, record)| (id, *record)).collect();
+            nodes.sort_by_key(|(id, _)| *id);
+            nodes
+        });
+        assert_eq!(group, model.group(name), "{shown}");
+        if group.is_none() {
+            assert_eq!(directory.has_below(name), model.has_below(name), "below {shown}");
+        }
+        let unusable = model.unusable(name);
+        for (key, revision) in &unusable {
+            for revision in [*revision, revision.wrapping_sub(1)] {
+                let is_known = unusable.contains(&(key.clone(), revision));
+                assert_eq!(directory.knows_unusable(key, revision), is_known, "{shown}");
+            }
+        }
+    }
+    for number in 0..4 {
+        let (ipv4, ipv6) = addresses(number);
+        for address in [ipv4.map(IpAddr::from), ipv6.map(IpAddr::from)].into_iter().flatten() {
+            let names: Vec<_> = directory.names_of(address).map(String::into_bytes).collect();
+            assert_eq!(names, model.names_of(address), "{address}");
+        }
+    }
+}

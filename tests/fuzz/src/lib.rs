@@ -1,0 +1,25 @@
+//! What is fuzzed, and what must hold whatever comes in. Each target is a function of the fuzzer's
+//! octets that panics where something does not hold; it has no state and does no I/O.
+
+pub mod cluster;
+pub mod framing;
+pub mod gateway;
+mod input;
+mod memory;
+mod message;
+mod model;
+pub mod pattern;
+pub mod query;
+mod scene;
+
+/// What is run with the fuzzer's octets.
+pub type Target = fn(&[u8]);
+
+/// Every target under its name, which is that of its folder of seeds as well.
+pub const TARGETS: [(&str, Target); 5] = [
+    ("cluster", cluster::run),
+    ("framing", framing::run),
+    ("gateway", gateway::run),
+    ("pattern", pattern::run),
+    ("query", query::run),
+];

@@ -10,16 +10,18 @@ mod message;
 mod model;
 pub mod pattern;
 pub mod query;
+pub mod relay;
 mod scene;
 
 /// What is run with the fuzzer's octets.
 pub type Target = fn(&[u8]);
 
 /// Every target under its name, which is that of its folder of seeds as well.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("cluster", cluster::run),
     ("framing", framing::run),
     ("gateway", gateway::run),
     ("pattern", pattern::run),
     ("query", query::run),
+    ("relay", relay::run),
 ];

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use idetcd::dns::reply::cut_short;
-use idetcd::dns::{Asker, Transport, Verdict};
+use idetcd::dns::wire::ExtendedError;
+use idetcd::dns::{Asker, Elsewhere, Transport, Verdict};
 use simple_dns::Packet;
 
 use super::input::Input;
@@ -17,8 +18,10 @@ const QR: u16 = 0x8000;
 const OPCODE: u16 = 0x7800;
 const TC: u16 = 0x0200;
 const RD: u16 = 0x0100;
-/// RA, which we never set, and Z, which nobody may.
-const RA_AND_Z: u16 = 0x00c0;
+/// Set by who forwards.
+const RA: u16 = 0x0080;
+/// Reserved.
+const Z: u16 = 0x0040;
 const CD: u16 = 0x0010;
 
 /// Above this, simple-dns would take much memory for records that are not there.
@@ -47,14 +50,20 @@ fn answer(scene: &Scene, query: &[u8], asker: Asker, asked_before: u8) {
     let mut counters = scene.counters;
     (0..asked_before % 16).for_each(|_| counters.count(None));
     let mut reply = b"what was answered before".to_vec();
-    let verdict = scene.responder.answer(query, asker, &scene.directory, &counters, &mut reply);
+    let Scene { responder, directory, elsewhere, .. } = scene;
+    let mut verdict = responder.answer(query, asker, directory, &counters, &mut reply);
     let is_query = query.len() >= HEADER && u16_at(query, 2) & QR == 0;
-    let Verdict::Reply(rcode) = verdict else {
-        return assert!(!is_query, "a query without a reply");
-    };
-    assert!(is_query, "a reply to what wants none");
+    assert_eq!(verdict != Verdict::Silent, is_query, "what wants a reply, and nothing else");
+    if verdict == Verdict::Forward {
+        assert_eq!(*elsewhere, Elsewhere::Forward);
+        // As when no server answered.
+        let error = ExtendedError::NoReachableAuthority;
+        verdict = responder.fail(query, error, asker, directory, &mut reply);
+    }
+    let Verdict::Reply(rcode) = verdict else { return assert!(!is_query) };
     let message = check(query, &reply);
     assert!(reply.len() <= longest(query, asker.transport, &message), "{} octets", reply.len());
+    assert!(*elsewhere == Elsewhere::Forward || message.flags & RA == 0, "RA");
     assert!(asker.transport == Transport::Udp || message.flags & TC == 0, "cut short over TCP");
     assert_eq!(extended_rcode(&message), u16::from(rcode.value()), "the response code");
     check_sections(query, &message);
@@ -73,7 +82,7 @@ fn check(query: &[u8], reply: &[u8]) -> Message {
     assert_ne!(message.flags & QR, 0, "a query came back");
     let echoed = OPCODE | RD | CD;
     assert_eq!(message.flags & echoed, u16_at(query, 2) & echoed, "what is to be echoed");
-    assert_eq!(message.flags & RA_AND_Z, 0, "what we never set");
+    assert_eq!(message.flags & Z, 0, "what nobody sets");
     if let [question] = message.questions.as_slice() {
         assert!(query[HEADER..].starts_with(question), "the question as it came");
     }

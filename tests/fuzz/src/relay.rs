@@ -1,0 +1,84 @@
+//! Forwarding: of what comes from another server only what belongs to the query is believed, and
+//! the client gets that as the reply to its own query, no longer than it takes.
+
+use idetcd::dns::Transport;
+use idetcd::dns::query::{Header, Question, has_one_question, read_edns};
+use idetcd::dns::relay::{Worth, hand_on, judge, loop_token, with_id};
+
+use super::input::Input;
+use super::message;
+
+const HEADER: usize = 12;
+const TC: u8 = 0x02;
+
+/// The ID towards the other server.
+const ID: [u8; 2] = [0x12, 0x34];
+
+/// Octets: how the reply is made of the query, how much of the query it begins with, the length of
+/// the query, the query, and the rest of the reply.
+pub fn run(data: &[u8]) {
+    let mut input = Input::new(data);
+    let edits = input.octet();
+    let same = usize::from(input.octet());
+    let length = usize::from(input.octet());
+    let query = input.take(length);
+    let Some(question) = forwarded(query) else { return };
+    let _ = loop_token(query);
+    let id = u16::from_be_bytes(ID);
+    assert_eq!(judge(&with_id(query, id), query, id), Worth::Stray, "a query that came back");
+
+    let reply = [edited(query, same, edits).as_slice(), input.rest()].concat();
+    if judge(&reply, query, id) == Worth::Stray {
+        return;
+    }
+    assert!(reply.starts_with(&ID) && reply[2] & 0xf8 == 0x80, "no reply to this query");
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let mut handed = reply.clone();
+        hand_on(&mut handed, query, transport);
+        check(&handed, &reply, query, question.wire);
+        assert!(handed.len() <= longest(query, transport), "{} octets", handed.len());
+    }
+}
+
+/// The question of a query that is sent on.
+fn forwarded(query: &[u8]) -> Option<Question<'_>> {
+    Header::read(query).filter(|header| header.is_query() && has_one_question(query))?;
+    let question = Question::read(query)?;
+    read_edns(query, &question).is_ok().then_some(question)
+}
+
+/// The first octets of the query, as another server may send them back.
+fn edited(query: &[u8], same: usize, edits: u8) -> Vec<u8> {
+    let mut reply = query[..same.min(query.len())].to_vec();
+    if let Some([id_high, id_low, flags, ..]) = reply.get_mut(..3).filter(|_| edits & 1 == 0) {
+        (*id_high, *id_low) = (ID[0], ID[1]);
+        *flags |= 0x80;
+    }
+    let letters = reply.iter_mut().skip(HEADER).filter(|octet| octet.is_ascii_alphabetic());
+    letters.for_each(|letter| *letter ^= edits & 0x20);
+    reply
+}
+
+fn check(handed: &[u8], reply: &[u8], query: &[u8], question: &[u8]) {
+    assert_eq!(handed[..2], query[..2], "the ID");
+    assert_eq!(handed[2] & !TC, reply[2] & !TC);
+    assert_eq!(handed[3], reply[3]);
+    let has_question = handed[5] == 1;
+    assert!(!has_question || handed[HEADER..].starts_with(question), "the question as it came");
+    if handed.len() < reply.len() {
+        assert_eq!(handed.len(), HEADER + question.len(), "cut short");
+        assert!(handed[2] & TC != 0 && handed[6..HEADER] == [0; 6]);
+        message::read(handed).expect("well-formed");
+    } else {
+        let after = HEADER + if has_question { question.len() } else { 0 };
+        assert_eq!(handed[4..HEADER], reply[4..HEADER]);
+        assert_eq!(handed[after..], reply[after..], "nothing else is changed");
+    }
+}
+
+fn longest(query: &[u8], transport: Transport) -> usize {
+    match transport {
+        Transport::Tcp => usize::MAX,
+        Transport::Udp => usize::from(message::payload(query).unwrap_or(0)).max(512),
+    }
+}

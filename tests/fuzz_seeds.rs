@@ -12,7 +12,7 @@ const LARGEST: usize = 4 * 1024;
 const ALL: usize = 400 * 1024;
 
 /// How many places of a seed are cut and changed at most.
-const PLACES: usize = 200;
+const PLACES: usize = 50;
 
 fn folder(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/seeds").join(target)
@@ -36,7 +36,7 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Runs a target over its seeds and their neighbours. What fails is left in a file, to be looked at
-/// with `scripts/fuzz`.
+/// with `scripts/fuzz --run`.
 fn replay(target: &str) {
     let (_, run) = fuzz::TARGETS.into_iter().find(|(name, _)| *name == target).expect("a target");
     for (name, seed) in seeds(target) {

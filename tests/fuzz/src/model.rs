@@ -17,6 +17,8 @@ struct Followed {
 }
 
 struct Known {
+    /// `None`: the key is no name of these.
+    id: Option<SlotId>,
     /// `None`: the value is not a record.
     record: Option<Record>,
     mod_revision: i64,
@@ -48,17 +50,17 @@ impl Model {
         if followed.keys.get(key).is_some_and(|known| known.mod_revision >= mod_revision) {
             return Applied::Ignored;
         }
-        let is_name = followed.id_of(&key[followed.prefix.len()..]).is_some();
+        let id = followed.id_of(&key[followed.prefix.len()..]);
         let read = value.map(Record::parse);
         let before = match &read {
             None => followed.keys.remove(key),
             Some(read) => {
                 let record = read.as_ref().ok().copied();
-                followed.keys.insert(key.to_vec(), Known { record, mod_revision })
+                followed.keys.insert(key.to_vec(), Known { id, record, mod_revision })
             }
         };
         match read {
-            _ if !is_name => Applied::Ignored,
+            _ if id.is_none() => Applied::Ignored,
             None if before.is_none() => Applied::Ignored,
             Some(Err(error)) => Applied::Unusable(error),
             _ => Applied::Changed,
@@ -139,10 +141,10 @@ impl Model {
 impl Followed {
     /// Those keys that are names, by slot.
     fn named(&self) -> Vec<(SlotId, Vec<u8>, &Known)> {
-        let named = self.keys.iter().filter_map(|(key, known)| {
-            let name = &key[self.prefix.len()..];
-            Some((self.id_of(name)?, name.to_vec(), known))
-        });
+        let named = self
+            .keys
+            .iter()
+            .filter_map(|(key, known)| Some((known.id?, key[self.prefix.len()..].to_vec(), known)));
         let mut named: Vec<_> = named.collect();
         named.sort_by_key(|(id, ..)| *id);
         named

@@ -84,6 +84,7 @@ macro_rules! replays {
 
 replays! {
     a_directory_tells_what_a_map_would: "cluster",
+    a_corefile_is_followed_or_refused_in_one_line: "corefile",
     a_stream_is_cut_into_the_same_messages_however_it_arrives: "framing",
     no_reply_of_a_gateway_does_harm: "gateway",
     a_text_that_is_a_pattern_stands_for_names_that_lead_back: "pattern",

@@ -2,6 +2,7 @@
 //! octets that panics where something does not hold; it has no state and does no I/O.
 
 pub mod cluster;
+pub mod corefile;
 pub mod framing;
 pub mod gateway;
 mod input;
@@ -17,8 +18,9 @@ mod scene;
 pub type Target = fn(&[u8]);
 
 /// Every target under its name, which is that of its folder of seeds as well.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("cluster", cluster::run),
+    ("corefile", corefile::run),
     ("framing", framing::run),
     ("gateway", gateway::run),
     ("pattern", pattern::run),

@@ -73,20 +73,27 @@ impl Network {
 
     /// A host on the bridge. Its number is from 1 to 200.
     pub fn host(&self, number: u8) -> Host {
+        let host = self.bare_host(number);
+        let name = host.name();
+        ip(&format!("-n {name} link set lo up"));
+        host.configure();
+        let chain = "add chain inet fault in { type filter hook input priority 0; }";
+        nft(&name, &format!("add table inet fault\n{chain}"));
+        host
+    }
+
+    /// The same as it comes out of its box: cabled, but without addresses and with all interfaces
+    /// down.
+    pub fn bare_host(&self, number: u8) -> Host {
         let host = Host { number };
         let name = host.name();
         for arguments in [
             format!("netns add {name}"),
             format!("link add v{number} type veth peer name eth0 netns {name}"),
             format!("link set v{number} master br0 up"),
-            format!("-n {name} link set lo up"),
-            format!("-n {name} addr add {}/24 dev eth0", host.address()),
-            format!("-n {name} link set eth0 up"),
         ] {
             ip(&arguments);
         }
-        let chain = "add chain inet fault in { type filter hook input priority 0; }";
-        nft(&name, &format!("add table inet fault\n{chain}"));
         host
     }
 }
@@ -109,6 +116,13 @@ impl Host {
     /// What a program is started with to be on this host.
     pub fn wrapper(self) -> Vec<String> {
         ["ip", "netns", "exec", &self.name()].map(str::to_owned).to_vec()
+    }
+
+    /// Gives it its address, as a boot script or a DHCP client does.
+    pub fn configure(self) {
+        let name = self.name();
+        ip(&format!("-n {name} addr add {}/24 dev eth0", self.address()));
+        ip(&format!("-n {name} link set eth0 up"));
     }
 
     /// Drops all TCP packets of a direction.

@@ -6,7 +6,7 @@
 //!
 //! | room | what lives there | may use |
 //! | --- | --- | --- |
-//! | [`options`] | the command line, and what a Corefile adds | [`corefile`], [`cluster`] |
+//! | [`options`] | the command line, and what a Corefile adds | [`corefile`], [`cluster`], [`accounts`] |
 //! | [`corefile`] | pure: the CoreDNS plugin's configuration | [`cluster`] |
 //! | [`conf`] | Corefiles on disk | [`corefile`], [`options`] |
 //! | [`logging`] | lines on standard error | |
@@ -16,6 +16,8 @@
 //! | [`node`] | this node's life: claim, follow, keep alive, release | [`etcd`], [`cluster`] |
 //! | [`server`] | sockets, signals, and the one sleep | [`dns`], [`cluster`] |
 //! | [`connect`] | the way to etcd: files read, a client that waits in the server | [`options`], [`etcd`], [`server`] |
+//! | [`accounts`] | pure: users and groups by name | |
+//! | [`privileges`] | giving up root | [`accounts`] |
 //! | [`run`] | puts the rooms together for a node | all of them |
 //! | [`tools`] | the operator's tools around a name | [`connect`], [`etcd`], [`cluster`]; of [`node`] what it does alike, of [`run`] how it starts |
 //!
@@ -29,6 +31,7 @@
 //! the same socket. The life of a name: [`options`] → [`node::claim`] → [`etcd::Client::txn`] → watch →
 //! [`cluster::directory`] on every node.
 
+pub mod accounts;
 pub mod cluster;
 pub mod conf;
 pub mod connect;
@@ -38,6 +41,7 @@ pub mod etcd;
 pub mod logging;
 pub mod node;
 pub mod options;
+pub mod privileges;
 pub mod run;
 pub mod server;
 pub mod tools;

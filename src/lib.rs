@@ -17,7 +17,9 @@
 //! | [`server`] | sockets, signals, and the one sleep | [`dns`], [`cluster`] |
 //! | [`connect`] | the way to etcd: files read, a client that waits in the server | [`options`], [`etcd`], [`server`] |
 //! | [`accounts`] | pure: users and groups by name | |
+//! | [`announce`] | how other programs learn the name: file, hooks, program, metrics | [`options`], [`node`], [`dns`], [`cluster`]; of [`server`] chores and signals |
 //! | [`privileges`] | giving up root | [`accounts`] |
+//! | [`process`] | the process as a node's life needs it | [`announce`], [`node`], [`server`] |
 //! | [`run`] | puts the rooms together for a node | all of them |
 //! | [`tools`] | the operator's tools around a name | [`connect`], [`etcd`], [`cluster`]; of [`node`] what it does alike, of [`run`] how it starts |
 //!
@@ -32,6 +34,7 @@
 //! [`cluster::directory`] on every node.
 
 pub mod accounts;
+pub mod announce;
 pub mod cluster;
 pub mod conf;
 pub mod connect;
@@ -42,6 +45,7 @@ pub mod logging;
 pub mod node;
 pub mod options;
 pub mod privileges;
+pub mod process;
 pub mod run;
 pub mod server;
 pub mod tools;

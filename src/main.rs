@@ -1,8 +1,10 @@
 //! Arguments in, exit status out.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use idetcd::announce::leash;
 use idetcd::options::{self, Command, Options, Tool};
 use idetcd::{conf, logging, run, tools};
 
@@ -10,8 +12,13 @@ use idetcd::{conf, logging, run, tools};
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    if let Some(words) = leash::asked(&words) {
+        let (why, status) = leash::become_program(words);
+        return fail(&why, status);
+    }
     let arguments: Vec<String> =
-        std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+        words.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let options = match options::parse(&arguments, &conf::read) {
         Ok(Command::Run(options)) => *options,
         Ok(Command::Tool(tool, options)) => return use_tool(&tool, &options),
@@ -20,7 +27,7 @@ fn main() -> ExitCode {
     };
     logging::start(options.verbosity);
     match run::run(options) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => ExitCode::from(status),
         Err(failure) => fail(&failure, failure.exit_status()),
     }
 }

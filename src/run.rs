@@ -2,18 +2,21 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Instant;
 
+use crate::announce::{self, Ended, Outcome, SetupError};
 use crate::cluster::{Directory, Keyspace};
 use crate::connect::{Connect, ConnectError};
 use crate::dns::{Elsewhere, Responder};
 use crate::node::address::{AddressError, check_interface};
 use crate::node::session::{End, Session};
-use crate::node::{Host, Settings, WhenFull};
-use crate::options::{Forward, Listen, Options};
+use crate::node::{Settings, WhenFull};
+use crate::options::{Announce, Forward, Listen, Options};
+use crate::privileges::{self, Keep, PrivilegeError};
+use crate::process::Process;
 use crate::server::forward::{Forwarder, Source};
+use crate::server::signals::Signals;
 use crate::server::udp::UdpListener;
 use crate::server::{Server, Shared, tcp};
 
@@ -34,6 +37,14 @@ pub enum Failure {
     Forward(io::Error),
     /// The system refused the signal handlers.
     Signals(io::Error),
+    /// Root was not given up.
+    RunAs(PrivilegeError),
+    /// Other programs cannot be told of the name.
+    Announce(SetupError),
+    /// No process could be started for the program to run under the name.
+    Program(io::Error),
+    /// The program was ended because this name was lost.
+    NameLost(String),
     /// Every slot is taken.
     NoFreeSlot {
         /// The pattern, as it is spelt in etcd.
@@ -42,6 +53,9 @@ pub enum Failure {
         limit: u32,
     },
 }
+
+/// What a shell adds to the number of a signal (POSIX, *Shell Command Language* §2.8.2).
+const BY_SIGNAL: u8 = 128;
 
 impl Failure {
     /// The exit status that goes with it.
@@ -65,6 +79,14 @@ impl fmt::Display for Failure {
             Failure::Connect(error) => error.fmt(f),
             Failure::Forward(error) => write!(f, "--forward: {error}"),
             Failure::Signals(error) => write!(f, "cannot handle signals: {error}"),
+            Failure::RunAs(error) => error.fmt(f),
+            Failure::Announce(error) => error.fmt(f),
+            Failure::Program(error) => {
+                write!(f, "exec: no process starts: {error}; is /proc mounted?")
+            }
+            Failure::NameLost(name) => {
+                write!(f, "exec: {name} was lost, so the program was ended; start anew")
+            }
             Failure::NoFreeSlot { pattern, limit } => write!(
                 f,
                 "no free slot: {pattern} has {limit} names and all are taken; raise --limit, or \
@@ -87,11 +109,12 @@ fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
-/// Serves until the process is asked to stop.
+/// Serves until the process is asked to stop, and returns the exit status: 0, or with a program that
+/// of the program.
 ///
 /// # Errors
 /// See [`Failure`]. etcd being out of reach is none: the node waits for it.
-pub fn run(options: Options) -> Result<(), Failure> {
+pub fn run(options: Options) -> Result<u8, Failure> {
     if let Some(origin) = &options.origin {
         origin.log();
     }
@@ -99,7 +122,13 @@ pub fn run(options: Options) -> Result<(), Failure> {
         check_interface(name).map_err(Failure::Interface)?;
     }
     let connect = Connect::prepare(&options).map_err(Failure::Connect)?;
+    let account = options.run_as.as_ref().map(privileges::look_up).transpose();
+    let account = account.map_err(Failure::RunAs)?;
     let (listeners, acceptors) = listen(&options.listen)?;
+    if let Some(account) = account {
+        let keep = Keep::needed_by(listeners.iter().map(UdpListener::address));
+        privileges::give_up(account, keep).map_err(Failure::RunAs)?;
+    }
     let first = listeners.first().ok_or(Failure::NoSocket)?.address();
     let keyspace = Arc::new(options.keyspace.clone());
     let settings = settings(&options, &keyspace, first.port());
@@ -111,8 +140,11 @@ pub fn run(options: Options) -> Result<(), Failure> {
     };
     let responder = responder.with_allowed(options.allow).with_elsewhere(elsewhere);
     let directory = Directory::new(keyspace.clone());
-    let server = Server::new(listeners, acceptors, responder, directory)
-        .map_err(Failure::Signals)?
+    let signals = signals(&options.announce).map_err(Failure::Signals)?;
+    // Not before the sockets are ours: where another idetcd runs, these are its files.
+    let announcer = announce::set_up(options.announce, keyspace.clone(), &signals)
+        .map_err(Failure::Announce)?;
+    let server = Server::new(listeners, acceptors, responder, directory, signals)
         .with_rate_limit(options.rrl)
         .with_forwarder(forwarder);
     for address in server.addresses() {
@@ -120,13 +152,35 @@ pub fn run(options: Options) -> Result<(), Failure> {
     }
     let server = Shared::new(server);
     let client = connect.client(&server);
-    match Session::new(server, client, settings).run() {
-        End::Stopped => Ok(()),
-        End::NoFreeSlot => Err(Failure::NoFreeSlot {
+    let process = Process::new(server, announcer);
+    let end = Session::new(process.clone(), client, settings).run();
+    match (end, process.finish()) {
+        (End::NoFreeSlot, _) => Err(Failure::NoFreeSlot {
             pattern: keyspace.pattern.to_string(),
             limit: keyspace.limit,
         }),
+        (End::Stopped, None) => Ok(0),
+        (End::Stopped, Some(outcome)) => status_of(outcome),
     }
+}
+
+fn status_of(outcome: Outcome) -> Result<u8, Failure> {
+    match outcome {
+        Outcome::Ended(Ended::Exited(status)) => Ok(status),
+        Outcome::Ended(Ended::Killed(signal)) | Outcome::Stopped(signal) => Ok(BY_SIGNAL | signal),
+        Outcome::NotStarted(error) => Err(Failure::Program(error)),
+        Outcome::NameLost(name) => Err(Failure::NameLost(name)),
+        Outcome::NeverNamed => Ok(0),
+    }
+}
+
+/// A program gets the signals, and its end is what asks this process to stop.
+fn signals(wanted: &Announce) -> io::Result<Signals> {
+    let signals = Signals::new()?;
+    if wanted.program.is_none() {
+        signals.obey()?;
+    }
+    Ok(signals)
 }
 
 fn forwarder(forward: Forward) -> Result<Forwarder, Failure> {
@@ -191,28 +245,4 @@ fn listen_on_both(address: SocketAddr) -> io::Result<(UdpListener, TcpListener)>
 fn is_without_family(error: &io::Error) -> bool {
     let errno = rustix::io::Errno::from_io_error(error);
     matches!(errno, Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::ADDRNOTAVAIL))
-}
-
-impl Host for Shared {
-    fn sleep_until(&self, deadline: Instant) {
-        if let Err(error) = self.lock().wait(None, Some(deadline)) {
-            log::error!("poll: {error}");
-        }
-    }
-
-    fn is_stopping(&self) -> bool {
-        self.lock().is_stopping()
-    }
-
-    fn begin_release(&self) {
-        self.lock().begin_release();
-    }
-
-    fn source_address(&self) -> Option<IpAddr> {
-        self.lock().source_address()
-    }
-
-    fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T {
-        access(self.lock().directory_mut())
-    }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::session::Session;
-use super::{Host, Trouble};
+use super::{Happening, Host, Trouble};
 use crate::cluster::Freshness;
 use crate::etcd::Error;
 
@@ -71,7 +71,10 @@ impl<H: Host> Session<H> {
         let is_news = !self.contact.told.iter().any(|told| told.is_like(&error));
         let advice = advice(&error);
         match lost {
-            Some(endpoint) => log::warn!("etcd endpoint {endpoint} lost: {error}{advice}"),
+            Some(endpoint) => {
+                self.host.note(Happening::ContactLost);
+                log::warn!("etcd endpoint {endpoint} lost: {error}{advice}");
+            }
             None if !is_news => log::debug!("still without etcd: {error}"),
             None if refuses => log::warn!("etcd refuses, trying on: {error}{advice}"),
             None => log::warn!("etcd is out of reach, waiting for it: {error}{advice}"),

@@ -6,7 +6,7 @@ use super::claim::Claimant;
 use super::membership::{Lease, Membership};
 use super::session::Session;
 use super::sync::{apply_event, watch_range};
-use super::{Host, Trouble};
+use super::{Happening, Host, Trouble};
 use crate::cluster::Record;
 use crate::etcd::{Event, EventKind, Filter, LeaseId, Watch, WatchReply};
 
@@ -21,7 +21,9 @@ impl<H: Host> Session<H> {
             ranges.push(watch_range(keyspace.queue(), revision, Filter::NoPut));
         }
         let result = self.client.watch(&ranges).map_err(Trouble::from);
-        self.heard(result)
+        let watch = self.heard(result)?;
+        self.host.note(Happening::WatchOpened);
+        Ok(watch)
     }
 
     /// Applies the changes as they come, and keeps the lease alive, until the name is lost or in

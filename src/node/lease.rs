@@ -90,10 +90,15 @@ impl<H: Host> Session<H> {
     pub(super) fn release(&mut self) {
         let Some(lease) = self.lease.take() else { return };
         self.host.begin_release();
+        let held = self.membership.held();
+        if let Some(claimed) = held {
+            // Nobody is to rely on it any more when others may take it.
+            self.turn(Membership::Lost(claimed));
+        }
         let requests = RELEASE_ROUNDS.saturating_mul(self.client.endpoint_count()).max(1);
         self.client.set_timeout(RELEASE_PATIENCE / requests);
         self.client.set_not_after(Some(Instant::now() + RELEASE_PATIENCE));
-        let name = match self.membership.held() {
+        let name = match held {
             Some(claimed) => self.settings.keyspace.pattern.name(claimed.slot),
             None => "the place in the queue".to_owned(),
         };

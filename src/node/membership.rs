@@ -5,9 +5,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::Host;
 use super::claim::Claimed;
 use super::session::Session;
+use super::{Host, Owned};
 use crate::etcd::LeaseId;
 
 /// The lease is renewed after this part of its TTL, so that two renewals may fail.
@@ -53,18 +53,29 @@ impl Membership {
 }
 
 impl<H: Host> Session<H> {
-    /// Changes the state, and lets no call to etcd outlast the ownership, so that its end is
-    /// noticed in time.
+    /// Changes the state, tells it to the process, and lets no call to etcd outlast the ownership,
+    /// so that its end is noticed in time.
     pub(super) fn turn(&mut self, membership: Membership) {
         self.membership = membership;
-        let owned = matches!(membership, Membership::Owned(_));
-        let end = self.lease.filter(|_| owned).map(|lease| lease.valid_until);
-        self.client.set_not_after(end);
-        let own = match membership {
-            Membership::Owned(claimed) => Some(claimed.slot),
-            _ => None,
+        let owned = self.owned();
+        self.client.set_not_after(owned.map(|owned| owned.valid_until));
+        self.host.directory(|directory| directory.set_own(owned.map(|owned| owned.slot)));
+        self.host.ownership(owned);
+    }
+
+    /// The name that is ours by all that is known here.
+    fn owned(&self) -> Option<Owned> {
+        let (Membership::Owned(claimed), Some(lease), Some(record)) =
+            (self.membership, self.lease, self.record)
+        else {
+            return None;
         };
-        self.host.directory(|directory| directory.set_own(own));
+        Some(Owned {
+            slot: claimed.slot,
+            create_revision: claimed.create_revision,
+            record,
+            valid_until: lease.valid_until,
+        })
     }
 
     pub(super) fn lose(&mut self, claimed: Claimed, why: &str) {

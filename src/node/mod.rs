@@ -21,7 +21,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::cluster::{AddressChoice, Directory, Keyspace};
+use crate::cluster::{AddressChoice, Directory, Keyspace, Record, SlotId};
 use crate::etcd;
 
 /// What a node's life needs of the process it lives in.
@@ -40,6 +40,38 @@ pub trait Host {
 
     /// Reads or changes what DNS is answered from.
     fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T;
+
+    /// Tells which name this node owns from now on; `None`: none. Called at every change, and with
+    /// the same name and a later end at every renewal of its lease. Must not block.
+    fn ownership(&self, owned: Option<Owned>);
+
+    /// Tells that something happened that is worth counting.
+    fn note(&self, happening: Happening);
+}
+
+/// A name that is this node's, for as long as it knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owned {
+    /// The slot of the name.
+    pub slot: SlotId,
+    /// The revision that created its key; grows with every new owner, so that whoever guards
+    /// something by it can refuse an owner of the past: a fencing token.
+    pub create_revision: i64,
+    /// What is published there.
+    pub record: Record,
+    /// When the lease runs out by this node's clock, unless it is renewed.
+    pub valid_until: Instant,
+}
+
+/// What is counted of a node's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// All names were read anew.
+    FullSync,
+    /// A watch was opened.
+    WatchOpened,
+    /// An endpoint of etcd was lost.
+    ContactLost,
 }
 
 /// What the operator wants of this node.

@@ -2,7 +2,7 @@
 //! tell that this is not needed.
 
 use super::session::Session;
-use super::{Host, Trouble};
+use super::{Happening, Host, Trouble};
 use crate::cluster::directory::Standing;
 use crate::cluster::{Applied, Directory, Entry, KeyRange, Keyspace};
 use crate::etcd::{Client, Error, Event, EventKind, Filter, KeyValue, Order, Range, WatchRange};
@@ -152,6 +152,7 @@ pub fn full_sync(client: &mut Client, host: &impl Host) -> Result<History, Error
     }
     let (names, revision) = (snapshot.len(), history.latest());
     host.directory(|directory| directory.replace(snapshot, revision));
+    host.note(Happening::FullSync);
     log::info!("full sync: {names} names at revision {revision}");
     Ok(history)
 }

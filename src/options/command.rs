@@ -173,7 +173,9 @@ pub(super) fn parse(
 ) -> Result<Command, UsageError> {
     let Some(word) = WORDS.iter().find(|known| known.name == word) else {
         let names = WORDS.map(|known| known.name).join(", ");
-        return Err(UsageError(format!("{word:?} is no command, only {names} are; see --help")));
+        return Err(UsageError(format!(
+            "{word:?} is no command, only exec, {names} are; see --help"
+        )));
     };
     let matches = word.declared().parse(declared::spelt_out(arguments));
     let matches = matches.map_err(|fail| UsageError(declared::explain(&fail)))?;
@@ -182,7 +184,7 @@ pub(super) fn parse(
     }
     word.refuse(&matches)?;
     let file = configuration::settings(&matches, read_corefile)?;
-    let mut options = super::read(&matches, file)?;
+    let mut options = super::read(&matches, file, None)?;
     if !matches.opt_present("verbose") {
         options.verbosity = LevelFilter::Warn;
     }

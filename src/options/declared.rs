@@ -7,7 +7,7 @@ use getopts::{HasArg, Occur};
 /// Options of the server that take an argument, and may be given several times.
 pub(super) const REPEATABLE: [&str; 5] = ["endpoints", "listen", "resolve", "forward", "allow"];
 /// Those that take an argument, and are given once.
-pub(super) const SINGLE: [&str; 19] = [
+pub(super) const SINGLE: [&str; 25] = [
     "pattern",
     "limit",
     "ttl",
@@ -27,6 +27,12 @@ pub(super) const SINGLE: [&str; 19] = [
     "password-file",
     "conf",
     "dns.port",
+    "name-file",
+    "on-claim",
+    "on-lost",
+    "grace",
+    "metrics-file",
+    "run-as",
 ];
 /// Those that take none.
 pub(super) const FLAGS: [&str; 1] = ["wait"];

@@ -3,6 +3,7 @@
 pub(super) const HELP: &str = "\
 Usage: idetcd --pattern NAME [OPTION]..., or idetcd [--conf FILE] [OPTION]...
        idetcd list|wait|check|release [OPTION]...
+       idetcd exec [OPTION]... -- PROGRAM [ARG]...
 Takes the lowest free name of a pattern in etcd, and answers DNS for all nodes.
 
   --pattern NAME        required, such as 'worker{{.ID}}.tf.local.'
@@ -29,6 +30,12 @@ etcd, and how to be let in:
 The CoreDNS plugin's configuration; each option wins over it:
   --conf FILE           a Corefile         [./Corefile where no --pattern is]
   --dns.port N          port of its server blocks that name none  [53]
+For programs on this node:
+  --name-file PATH      holds the name for as long as it is owned
+  --on-claim CMD, --on-lost CMD  run by sh when the name comes and goes
+  --grace SECONDS       how long those, and PROGRAM, may take to end  [10]
+  --metrics-file PATH   figures for Prometheus, by node_exporter
+  --run-as USER[:GROUP] who to be, once the port is bound     [unchanged]
 Tools for the operator, each with a --help of its own:
   idetcd list           who has which name, and how to tell others
   idetcd wait           wait until so many nodes are named
@@ -37,4 +44,5 @@ Tools for the operator, each with a --help of its own:
 
   -v, --verbose  log more; twice: each query   -q, --quiet  warnings and errors
   -h, --help     show this and exit            -V, --version
-Exit status: 0 stopped by a signal, 1 failure, 2 usage, 3 no free name.";
+Exit status: 0 stopped by a signal, 1 failure, 2 usage, 3 no free name;
+with exec that of PROGRAM, 128 and more for a signal, 126 and 127 as in sh.";

@@ -11,6 +11,7 @@ mod configuration;
 mod declared;
 mod forward;
 mod help;
+mod identity;
 mod names;
 mod numbers;
 
@@ -21,6 +22,7 @@ use std::time::Duration;
 use getopts::Matches;
 use log::LevelFilter;
 
+use crate::accounts::RunAs;
 use crate::cluster::pattern::MAX_LIMIT;
 use crate::cluster::{AddressChoice, Keyspace, Network};
 use crate::corefile::{self, Settings};
@@ -29,6 +31,7 @@ pub use addresses::{Endpoint, Listen};
 pub use command::{Confirmation, Form, List, Release, Tool, Wait};
 pub use configuration::{Corefile, Origin};
 pub use forward::Forward;
+pub use identity::Announce;
 use numbers::{LEASE_TTL, MAX_STALE, RRL, TTL, number};
 
 /// The highest ID to take, where nothing else is said.
@@ -69,6 +72,10 @@ pub struct Options {
     pub max_stale: Duration,
     /// The time-out of a call to etcd.
     pub etcd_timeout: Duration,
+    /// Who is told of this node's name, and how.
+    pub announce: Announce,
+    /// Who to be, once everything that needs root is open; `None`: whoever it is.
+    pub run_as: Option<RunAs>,
     /// What to log.
     pub verbosity: LevelFilter,
     /// The file that says what the command line does not.
@@ -117,7 +124,9 @@ pub type ReadCorefile<'a> =
 /// # Errors
 /// When they cannot be followed; see [`UsageError`].
 pub fn parse(arguments: &[String], read_corefile: ReadCorefile<'_>) -> Result<Command, UsageError> {
-    if let Some((word, arguments)) = arguments.split_first().filter(|(word, _)| is_word(word)) {
+    let (arguments, program) = identity::split(arguments)?;
+    let first = arguments.split_first().filter(|(word, _)| is_word(word));
+    if let (Some((word, arguments)), None) = (first, &program) {
         return command::parse(word, arguments, read_corefile);
     }
     let matches = declared::declared().parse(declared::spelt_out(arguments));
@@ -135,7 +144,7 @@ pub fn parse(arguments: &[String], read_corefile: ReadCorefile<'_>) -> Result<Co
         });
     }
     let file = configuration::settings(&matches, read_corefile)?;
-    read(&matches, file).map(|options| Command::Run(Box::new(options)))
+    read(&matches, file, program).map(|options| Command::Run(Box::new(options)))
 }
 
 /// Whether it is a word of its own rather than an option.
@@ -144,7 +153,11 @@ fn is_word(argument: &str) -> bool {
 }
 
 /// Each option wins over the file.
-fn read(matches: &Matches, mut file: Option<Settings>) -> Result<Options, UsageError> {
+fn read(
+    matches: &Matches,
+    mut file: Option<Settings>,
+    program: Option<Vec<String>>,
+) -> Result<Options, UsageError> {
     let limit = file.as_ref().map_or(LIMIT, |file| file.plugin.limit);
     let limit = number(matches, "limit", 1..=MAX_LIMIT, limit)?;
     let pattern = configuration::pattern(matches, file.as_mut(), limit)?;
@@ -185,6 +198,8 @@ fn read(matches: &Matches, mut file: Option<Settings>) -> Result<Options, UsageE
         },
         max_stale: Duration::from_secs(number(matches, "max-stale", MAX_STALE, 86_400)?.into()),
         etcd_timeout: numbers::etcd_timeout(matches)?,
+        announce: identity::announce(matches, program)?,
+        run_as: identity::run_as(matches)?,
         verbosity: verbosity(matches)?,
         origin: file.map(Origin::from),
     })

@@ -5,6 +5,7 @@
 //! talks to etcd.
 
 mod answering;
+pub mod chore;
 pub mod forward;
 pub mod resolver;
 pub mod signals;
@@ -27,6 +28,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::cluster::Directory;
 use crate::dns::{Counters, RateLimiter, Responder};
 use answering::{Answering, unix_time};
+use chore::{Chore, Chores, View};
 use forward::{Client, Forwarder};
 use signals::Signals;
 use tcp::Connections;
@@ -65,6 +67,7 @@ pub struct Server {
     connections: Connections,
     answering: Answering,
     signals: Signals,
+    chores: Chores,
     /// Which of the signals, the listeners for UDP, those for TCP, and the connections, in this
     /// order, the last poll found ready.
     ready: Vec<bool>,
@@ -91,16 +94,14 @@ impl Shared {
 
 impl Server {
     /// Takes over sockets that are bound already.
-    ///
-    /// # Errors
-    /// When the signal handlers cannot be installed.
     pub fn new(
         listeners: Vec<UdpListener>,
         acceptors: Vec<TcpListener>,
         responder: Responder,
         directory: Directory,
-    ) -> io::Result<Self> {
-        Ok(Server {
+        signals: Signals,
+    ) -> Self {
+        Server {
             wildcards: Wildcards::of(&listeners),
             listeners,
             acceptors,
@@ -112,11 +113,12 @@ impl Server {
                 limiter: None,
                 forwarder: None,
             },
-            signals: Signals::install()?,
+            signals,
+            chores: Chores::default(),
             ready: Vec::new(),
             releasing: false,
             source_address: None,
-        })
+        }
     }
 
     /// Lets each client's network have so many replies a second over UDP.
@@ -139,6 +141,11 @@ impl Server {
         if let Some(forwarder) = &mut self.answering.forwarder {
             forwarder.set_own(own, Instant::now());
         }
+    }
+
+    /// Sees to a chore from now on.
+    pub fn add_chore(&mut self, chore: Box<dyn Chore>) {
+        self.chores.add(chore);
     }
 
     /// What is answered from.
@@ -171,6 +178,12 @@ impl Server {
         self.releasing = true;
     }
 
+    /// Lets [`Server::wait`] wait again, until the process is asked to stop once more.
+    pub fn resume(&mut self) {
+        self.signals.forget_stop_request();
+        self.releasing = false;
+    }
+
     /// The one sleep. Answers queries until `descriptor` is ready for its interest, `deadline`
     /// passed, or the process is asked to stop.
     ///
@@ -196,6 +209,8 @@ impl Server {
             if signalled && self.signals.take_report_request() {
                 self.log_state();
             }
+            let Answering { directory, counters, .. } = &self.answering;
+            self.chores.run(signalled, View { directory, counters });
             if let Some(wake) = wake {
                 return Ok(wake);
             }
@@ -280,6 +295,7 @@ impl Server {
             self.connections.next_deadline(),
             self.wildcards.next_look(),
             forwarder.and_then(|forwarder| forwarder.next_deadline(now)),
+            self.chores.next(),
         ];
         let first = others.into_iter().chain([deadline]).flatten().min();
         let patience = first.map_or(LONGEST_POLL, |at| at.saturating_duration_since(now));

@@ -8,35 +8,69 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 
-/// SIGTERM and SIGINT ask the process to stop, SIGUSR1 asks it to log its state.
+/// The signals that are looked out for. What a signal means is changed for the whole life of the
+/// process.
 #[derive(Debug)]
 pub struct Signals {
     wakeup: UnixStream,
+    sender: UnixStream,
     stop: Arc<AtomicBool>,
     report: Arc<AtomicBool>,
 }
 
 impl Signals {
-    /// Installs the handlers, for the whole life of the process.
+    /// None yet.
     ///
     /// # Errors
-    /// When the system refuses a socket pair or a handler.
-    pub fn install() -> io::Result<Self> {
+    /// When the system refuses a socket pair.
+    pub fn new() -> io::Result<Self> {
         let (wakeup, sender) = UnixStream::pair()?;
         wakeup.set_nonblocking(true)?;
         let stop = Arc::new(AtomicBool::new(false));
         let report = Arc::new(AtomicBool::new(false));
-        for (signal, flag) in [(SIGTERM, &stop), (SIGINT, &stop), (SIGUSR1, &report)] {
-            // The flag first: whoever is woken must find it set.
-            signal_hook::flag::register(signal, Arc::clone(flag))?;
-            signal_hook::low_level::pipe::register(signal, sender.try_clone()?)?;
-        }
-        Ok(Signals { wakeup, stop, report })
+        Ok(Signals { wakeup, sender, stop, report })
+    }
+
+    /// Lets SIGTERM and SIGINT ask the process to stop, and SIGUSR1 to log its state.
+    ///
+    /// # Errors
+    /// When the system refuses a handler.
+    pub fn obey(&self) -> io::Result<()> {
+        self.raise(SIGTERM, &self.stop)?;
+        self.raise(SIGINT, &self.stop)?;
+        self.raise(SIGUSR1, &self.report)
+    }
+
+    /// Lets a signal end the sleep, for a chore to be run. The flag says that it came.
+    ///
+    /// # Errors
+    /// When the system refuses a handler.
+    pub fn watch(&self, signal: i32) -> io::Result<Arc<AtomicBool>> {
+        let flag = Arc::new(AtomicBool::new(false));
+        self.raise(signal, &flag)?;
+        Ok(flag)
+    }
+
+    fn raise(&self, signal: i32, flag: &Arc<AtomicBool>) -> io::Result<()> {
+        // The flag first: whoever is woken must find it set.
+        signal_hook::flag::register(signal, Arc::clone(flag))?;
+        signal_hook::low_level::pipe::register(signal, self.sender.try_clone()?)?;
+        Ok(())
+    }
+
+    /// What asks the process to stop when it is set, as SIGTERM does.
+    pub fn stop_request(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
     }
 
     /// Whether the process was asked to stop.
     pub fn stop_requested(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Lets the process be asked to stop once more.
+    pub fn forget_stop_request(&self) {
+        self.stop.store(false, Ordering::Relaxed);
     }
 
     /// Forgets what woke the sleep, and says whether the state is to be logged.

@@ -25,6 +25,7 @@ use crate::cluster::Directory;
 use crate::dns::Responder;
 use crate::etcd;
 use crate::options::{Options, Tool};
+use crate::server::signals::Signals;
 use crate::server::{Server, Shared};
 pub use failure::Failure;
 
@@ -55,7 +56,9 @@ fn waiting_place(options: &Options) -> Result<Shared, Failure> {
     let keyspace = Arc::new(options.keyspace.clone());
     let responder = Responder::new(&keyspace, options.ttl).map_err(io::Error::other);
     let server = responder.and_then(|responder| {
-        Server::new(Vec::new(), Vec::new(), responder, Directory::new(keyspace))
+        let signals = Signals::new()?;
+        signals.obey()?;
+        Ok(Server::new(Vec::new(), Vec::new(), responder, Directory::new(keyspace), signals))
     });
     server.map(Shared::new).map_err(Failure::Start)
 }

@@ -1,0 +1,69 @@
+//! Child processes: started, told apart when they end, never waited for.
+
+use std::fmt;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, wait};
+
+use super::identity::Identity;
+
+/// How a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// By itself, with this status.
+    Exited(u8),
+    /// By this signal.
+    Killed(u8),
+}
+
+impl Ended {
+    fn new(status: WaitStatus) -> Option<Ended> {
+        let octet = |value: i32| u8::try_from(value).ok();
+        let exited = status.exit_status().and_then(octet).map(Ended::Exited);
+        exited.or_else(|| status.terminating_signal().and_then(octet).map(Ended::Killed))
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ended::Exited(status) => write!(f, "exit status {status}"),
+            Ended::Killed(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
+/// Starts a child that knows who this node is, at the head of a process group of its own, so that
+/// a signal reaches what it starts as well. Our descriptors are all closed on exec, our handlers
+/// end with it, and no signal is blocked.
+///
+/// # Errors
+/// When there is no such program, or it cannot be started.
+pub(super) fn start(command: &mut Command, identity: &Identity) -> io::Result<Pid> {
+    for (name, value) in identity.environment() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let child = command.process_group(0).spawn()?;
+    Ok(Pid::from_child(&child))
+}
+
+/// Takes notice of all children that ended. Those of others among them, which we inherit as process
+/// 1 of a container, are gone with that too.
+pub(super) fn reap() -> Vec<(Pid, Ended)> {
+    let mut ended = Vec::new();
+    while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+        ended.extend(Ended::new(status).map(|how| (pid, how)));
+    }
+    ended
+}
+
+/// Sends a signal to a child and to what it started.
+pub(super) fn signal(group: Pid, signal: Signal) {
+    // It may have ended this very moment.
+    let _ = kill_process_group(group, signal);
+}

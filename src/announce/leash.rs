@@ -1,0 +1,61 @@
+//! What makes a program end with us, however we end: killed, we cannot end it, and our successor
+//! would start a second one under the same name beside it.
+//!
+//! Only a process itself can ask for a signal at its parent's death (`PR_SET_PDEATHSIG`, `prctl(2)`),
+//! so the child is this very program first, asks, and becomes the other one then.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use rustix::process::{Pid, Signal, getpid, getppid, set_parent_process_death_signal};
+
+/// What the child is called, so that it knows what it is. Nobody types that.
+const NAME: &str = "idetcd: exec";
+
+/// This program, whatever stands at its path by now.
+const OURSELVES: &str = "/proc/self/exe";
+
+/// The exit statuses of a shell (POSIX, *Shell Command Language* §2.8.2).
+const NOT_EXECUTABLE: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+/// The program as a child of this process that ends with it.
+pub(super) fn command(words: &[String]) -> Command {
+    let mut command = Command::new(OURSELVES);
+    command.arg0(NAME).arg(getpid().as_raw_nonzero().to_string()).args(words);
+    command
+}
+
+/// The words of the child that a program begins as; `None`: this process is no such child.
+pub fn asked(arguments: &[OsString]) -> Option<&[OsString]> {
+    arguments.split_first().filter(|(name, _)| *name == NAME).map(|(_, words)| words)
+}
+
+/// Becomes the program. Returns only if that fails: why, and the exit status that tells it.
+pub fn become_program(words: &[OsString]) -> (String, u8) {
+    let [parent, program, arguments @ ..] = words else {
+        return ("exec: there is no program".to_owned(), NOT_FOUND);
+    };
+    match follow(parent, program, arguments) {
+        error if error.kind() == io::ErrorKind::NotFound => (told(program, &error), NOT_FOUND),
+        error => (told(program, &error), NOT_EXECUTABLE),
+    }
+}
+
+fn told(program: &OsStr, error: &io::Error) -> String {
+    format!("exec: {}: {error}; give a program after the --", program.display())
+}
+
+fn follow(parent: &OsStr, program: &OsStr, arguments: &[OsString]) -> io::Error {
+    if let Err(error) = set_parent_process_death_signal(Some(Signal::TERM)) {
+        return error.into();
+    }
+    // It may have died before we asked.
+    let ours = getppid().map(Pid::as_raw_nonzero).map(|pid| pid.to_string());
+    if ours.is_none_or(|ours| *parent != *ours) {
+        return io::Error::other("idetcd ended");
+    }
+    Command::new(program).args(arguments).exec()
+}

@@ -1,0 +1,201 @@
+//! How other programs on the node learn its name: a file, hooks, a program of their own, metrics.
+//!
+//! Each of them follows one fact, whether this node owns a name now, which [`Announcer::ownership`]
+//! is told. Nothing here waits: files are small, and of children it only looks whether they ended.
+//! Knows nothing of etcd and of DNS messages.
+
+mod children;
+mod hooks;
+mod identity;
+pub mod leash;
+mod metrics;
+mod metrics_file;
+mod name_file;
+mod program;
+mod setup;
+mod whole_file;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::cluster::Keyspace;
+use crate::node::{Happening, Owned};
+use crate::server::chore::View;
+
+pub use children::Ended;
+pub use hooks::{Event, Hooks};
+pub use identity::Identity;
+pub use metrics::Tally;
+pub use metrics_file::MetricsFile;
+pub use name_file::NameFile;
+pub use program::{Outcome, Program};
+pub use setup::{SetupError, set_up};
+pub use whole_file::WholeFile;
+
+/// Tells other programs of this node's name.
+#[derive(Debug)]
+pub struct Announcer {
+    keyspace: Arc<Keyspace>,
+    /// Asks the process to stop.
+    stop: Arc<AtomicBool>,
+    name_file: Option<NameFile>,
+    hooks: Hooks,
+    program: Option<Program>,
+    metrics: Option<MetricsFile>,
+    owned: Option<Owned>,
+    tally: Tally,
+    /// Whether the process ends as soon as no child is left to wait for.
+    is_closing: bool,
+}
+
+/// What there is to tell, and to whom.
+#[derive(Debug)]
+pub struct Announcements {
+    /// Holds the name.
+    pub name_file: Option<NameFile>,
+    /// Run when the name comes and goes.
+    pub hooks: Hooks,
+    /// Runs for as long as there is a name.
+    pub program: Option<Program>,
+    /// Holds the figures.
+    pub metrics: Option<MetricsFile>,
+}
+
+impl Announcer {
+    /// One that knows of no name yet. `stop` asks the process to stop when it is set.
+    pub fn new(
+        keyspace: Arc<Keyspace>,
+        announcements: Announcements,
+        stop: Arc<AtomicBool>,
+    ) -> Self {
+        let Announcements { name_file, hooks, program, metrics } = announcements;
+        let (owned, tally, is_closing) = (None, Tally::start(), false);
+        Announcer { keyspace, stop, name_file, hooks, program, metrics, owned, tally, is_closing }
+    }
+
+    /// Whether there will ever be something to run: a server that has nothing else to do should not
+    /// have to ask at every query.
+    pub fn has_errands(&self) -> bool {
+        self.name_file.is_some()
+            || self.hooks.are_wanted()
+            || self.program.is_some()
+            || self.metrics.is_some()
+    }
+
+    /// Tells which name this node owns from now on; `None`: none. The same name told again has a
+    /// longer lease.
+    pub fn ownership(&mut self, owned: Option<Owned>, now: Instant) {
+        // What a program was started for ends with it: it is not started twice.
+        let owned = owned.filter(|_| self.program.as_ref().is_none_or(Program::may_run));
+        let before = std::mem::replace(&mut self.owned, owned);
+        let is_same = match (before, owned) {
+            (Some(before), Some(owned)) => {
+                before.slot == owned.slot && before.create_revision == owned.create_revision
+            }
+            (None, None) => true,
+            _ => false,
+        };
+        if is_same {
+            return;
+        }
+        if let Some(before) = before {
+            self.withdraw(&self.identity(&before), now);
+        }
+        if let Some(owned) = owned {
+            self.announce(&self.identity(&owned), now);
+        }
+        if let Some(metrics) = &mut self.metrics {
+            metrics.hasten(now);
+        }
+    }
+
+    fn identity(&self, owned: &Owned) -> Identity {
+        Identity::new(&self.keyspace, owned)
+    }
+
+    fn announce(&mut self, identity: &Identity, now: Instant) {
+        self.tally.claims += 1;
+        if let Some(file) = &mut self.name_file {
+            file.set(Some(&identity.name), now);
+        }
+        self.hooks.call(Event::Claim, identity, now);
+        if let Some(program) = &mut self.program {
+            program.start(identity);
+        }
+        self.stop_when_over();
+    }
+
+    fn withdraw(&mut self, identity: &Identity, now: Instant) {
+        self.tally.losses += 1;
+        if let Some(file) = &mut self.name_file {
+            file.set(None, now);
+        }
+        self.hooks.call(Event::Lost, identity, now);
+        if let Some(program) = &mut self.program {
+            program.end(identity, now);
+        }
+    }
+
+    /// Counts what happened.
+    pub fn note(&mut self, happening: Happening) {
+        self.tally.note(happening);
+    }
+
+    /// When to run next, unless a signal comes before.
+    pub fn next(&self) -> Option<Instant> {
+        let file = self.name_file.as_ref().and_then(NameFile::next);
+        let program = self.program.as_ref().and_then(Program::next);
+        let metrics = self.metrics.as_ref().map(MetricsFile::next);
+        [file, self.hooks.next(), program, metrics].into_iter().flatten().min()
+    }
+
+    /// Does what is due, and looks after the children.
+    pub fn run(&mut self, now: Instant, view: View<'_>) {
+        if let Some(file) = &mut self.name_file {
+            file.run(now);
+        }
+        for (pid, ended) in children::reap() {
+            self.hooks.ended(pid, ended, now);
+            if let Some(program) = &mut self.program {
+                program.ended(pid, ended);
+            }
+        }
+        self.hooks.run(now);
+        if let Some(program) = &mut self.program {
+            program.run(now);
+        }
+        if let Some(metrics) = &mut self.metrics {
+            metrics.run(now, &self.tally, view, self.owned.as_ref());
+        }
+        self.stop_when_over();
+    }
+
+    fn stop_when_over(&self) {
+        let is_over = match self.is_closing {
+            false => self.program.as_ref().is_some_and(Program::is_over),
+            true => !self.hooks.are_busy(),
+        };
+        if is_over {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Lets nothing begin any more but what the end of the name calls for, and says how long that
+    /// may take; `None`: nothing is left to wait for. `stop` is set when it is over.
+    pub fn close(&mut self, now: Instant) -> Option<Duration> {
+        self.ownership(None, now);
+        self.hooks.close(now);
+        self.is_closing = true;
+        self.hooks.are_busy().then(|| self.hooks.patience())
+    }
+
+    /// Ends what is still there, and says what became of the program, if there was to be one.
+    pub fn finish(&mut self) -> Option<Outcome> {
+        self.hooks.kill();
+        if let Some(metrics) = &mut self.metrics {
+            metrics.remove();
+        }
+        self.program.take().map(Program::outcome)
+    }
+}

@@ -61,6 +61,9 @@ pub(super) struct Figures<'a> {
     pub(super) limit: u32,
     pub(super) queries: u64,
     pub(super) dropped: u64,
+    /// Queries that other servers answered, and that they should have answered.
+    pub(super) forwarded: u64,
+    pub(super) unanswered: u64,
     pub(super) answers: Vec<(Rcode, u64)>,
 }
 
@@ -92,6 +95,9 @@ fn dns(text: &mut Text, figures: &Figures<'_>) {
         text.sample("dns_responses_total", &[("rcode", &rcode.to_string())], count);
     }
     text.counter("dns_dropped_total", "DNS requests that were not answered.", figures.dropped);
+    let (forwarded, unanswered) = (figures.forwarded, figures.unanswered);
+    text.counter("dns_forwarded_total", "DNS requests that other servers answered.", forwarded);
+    text.counter("dns_unanswered_total", "DNS requests that no other server answered.", unanswered);
 }
 
 fn etcd(text: &mut Text, figures: &Figures<'_>) {
@@ -179,6 +185,8 @@ mod tests {
             limit: 10,
             queries: 0,
             dropped: 0,
+            forwarded: 0,
+            unanswered: 0,
             answers: Vec::new(),
         }
     }
@@ -200,6 +208,8 @@ mod tests {
             slots: 6,
             queries: 9,
             dropped: 1,
+            forwarded: 5,
+            unanswered: 6,
             answers: vec![(Rcode::NOERROR, 5), (Rcode::NXDOMAIN, 3)],
             ..figures(&tally)
         });
@@ -210,6 +220,8 @@ mod tests {
             "idetcd_dns_responses_total{rcode=\"NOERROR\"} 5",
             "idetcd_dns_responses_total{rcode=\"NXDOMAIN\"} 3",
             "idetcd_dns_dropped_total 1",
+            "idetcd_dns_forwarded_total 5",
+            "idetcd_dns_unanswered_total 6",
             "idetcd_etcd_state{state=\"never_reached\"} 0",
             "idetcd_etcd_state{state=\"in_sync\"} 0",
             "idetcd_etcd_state{state=\"out_of_reach\"} 1",

@@ -89,6 +89,8 @@ fn figures<'a>(
         limit: directory.keyspace().limit,
         queries: counters.queries(),
         dropped: counters.dropped(),
+        forwarded: counters.forwarded(),
+        unanswered: counters.unanswered(),
         answers: counters.answers().collect(),
     }
 }

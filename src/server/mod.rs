@@ -15,28 +15,22 @@ pub mod tcp;
 pub mod tls;
 pub mod transport;
 pub mod udp;
+mod wait;
 mod wildcard;
 
-use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::time::Instant;
 
 use crate::cluster::Directory;
 use crate::dns::{Counters, RateLimiter, Responder};
-use answering::{Answering, unix_time};
-use chore::{Chore, Chores, View};
-use forward::{Client, Forwarder};
+use answering::Answering;
+use chore::{Chore, Chores};
+use forward::Forwarder;
 use signals::Signals;
 use tcp::Connections;
 use udp::UdpListener;
 use wildcard::Wildcards;
-
-/// The longest single poll. A wait without a deadline is cut into such pieces.
-const LONGEST_POLL: Duration = Duration::from_secs(3600);
 
 /// What a caller of [`Server::wait`] waits for on its descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,149 +176,5 @@ impl Server {
     pub fn resume(&mut self) {
         self.signals.forget_stop_request();
         self.releasing = false;
-    }
-
-    /// The one sleep. Answers queries until `descriptor` is ready for its interest, `deadline`
-    /// passed, or the process is asked to stop.
-    ///
-    /// # Errors
-    /// When `poll(2)` fails, for want of memory for instance.
-    pub fn wait(
-        &mut self,
-        descriptor: Option<(BorrowedFd<'_>, Interest)>,
-        deadline: Option<Instant>,
-    ) -> io::Result<Wake> {
-        loop {
-            if self.signals.stop_requested() && !self.releasing {
-                return Ok(Wake::Stopping);
-            }
-            let now = Instant::now();
-            if self.wildcards.next_look().is_some_and(|at| at <= now) {
-                self.wildcards.look(&mut self.listeners, now);
-                self.tell_own_addresses();
-            }
-            let wake = self.poll_once(descriptor, deadline)?;
-            let signalled = self.answer_ready();
-            self.forward_back();
-            if signalled && self.signals.take_report_request() {
-                self.log_state();
-            }
-            let Answering { directory, counters, .. } = &self.answering;
-            self.chores.run(signalled, View { directory, counters });
-            if let Some(wake) = wake {
-                return Ok(wake);
-            }
-        }
-    }
-
-    /// Answers what the last poll found; says whether a signal came.
-    fn answer_ready(&mut self) -> bool {
-        let (signalled, sockets) = match self.ready.split_first() {
-            Some((signalled, sockets)) => (*signalled, sockets),
-            None => return false,
-        };
-        let (datagrams, streams) = sockets.split_at(self.listeners.len().min(sockets.len()));
-        let answering = &mut self.answering;
-        for (listener, _) in self.listeners.iter_mut().zip(datagrams).filter(|(_, r)| **r) {
-            listener.answer_batch(answering, unix_time());
-        }
-        if self.connections.len() == 0 && !streams.contains(&true) {
-            return signalled;
-        }
-        let now = Instant::now();
-        let (arrivals, open) = streams.split_at(self.acceptors.len().min(streams.len()));
-        self.connections.serve(open, now, |query, client, reply| {
-            answering.answer(query, client, unix_time(), reply)
-        });
-        for (acceptor, _) in self.acceptors.iter().zip(arrivals).filter(|(_, ready)| **ready) {
-            self.connections.accept(acceptor, now);
-        }
-        signalled
-    }
-
-    /// Gives clients what came of their queries that were sent on.
-    fn forward_back(&mut self) {
-        let Some(forwarder) = &mut self.answering.forwarder else { return };
-        let now = Instant::now();
-        // Its descriptor is the last one that was polled.
-        let is_ready = self.ready.last() == Some(&true);
-        if !is_ready && forwarder.next_deadline(now).is_none_or(|at| at > now) {
-            return;
-        }
-        for finished in forwarder.progress(now) {
-            let client = finished.client;
-            let Some(mut reply) = self.answering.conclude(finished) else { continue };
-            match client {
-                Client::Stream { connection, .. } => self.connections.deliver(connection, &reply),
-                Client::Datagram { listener, address } => {
-                    let from = self.listeners.iter().find(|l| l.address() == listener);
-                    if self.answering.is_within_limit(address.ip(), &mut reply)
-                        && let Some(from) = from
-                    {
-                        from.send(&reply, address);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Sleeps once, and notes on each socket whether something came.
-    fn poll_once(
-        &mut self,
-        descriptor: Option<(BorrowedFd<'_>, Interest)>,
-        deadline: Option<Instant>,
-    ) -> io::Result<Option<Wake>> {
-        let sockets = self.listeners.len() + self.acceptors.len() + self.connections.len();
-        let mut fds = Vec::with_capacity(sockets + 3);
-        fds.push(PollFd::new(&self.signals, PollFlags::IN));
-        fds.extend(self.listeners.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
-        fds.extend(self.acceptors.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
-        let connections = self.connections.interests();
-        fds.extend(connections.map(|(fd, interest)| PollFd::from_borrowed_fd(fd, interest)));
-        fds.extend(self.answering.forwarder.iter().map(|f| PollFd::new(f, PollFlags::IN)));
-        if let Some((fd, interest)) = descriptor {
-            let flags = match interest {
-                Interest::Readable => PollFlags::IN,
-                Interest::Writable => PollFlags::OUT,
-            };
-            fds.push(PollFd::from_borrowed_fd(fd, flags));
-        }
-        let now = Instant::now();
-        let forwarder = self.answering.forwarder.as_ref();
-        let others = [
-            self.connections.next_deadline(),
-            self.wildcards.next_look(),
-            forwarder.and_then(|forwarder| forwarder.next_deadline(now)),
-            self.chores.next(),
-        ];
-        let first = others.into_iter().chain([deadline]).flatten().min();
-        let patience = first.map_or(LONGEST_POLL, |at| at.saturating_duration_since(now));
-        let timeout = Timespec::try_from(patience.min(LONGEST_POLL)).ok();
-        self.ready.clear();
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(_) => {}
-            Err(rustix::io::Errno::INTR) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        }
-        self.ready.extend(fds.iter().map(|fd| !fd.revents().is_empty()));
-        let wanted = descriptor.is_some() && self.ready.pop().unwrap_or(false);
-        Ok(match deadline {
-            _ if wanted => Some(Wake::Ready),
-            Some(at) if at <= Instant::now() => Some(Wake::TimedOut),
-            _ => None,
-        })
-    }
-
-    fn log_state(&self) {
-        let directory = &self.answering.directory;
-        log::info!(
-            "state: {} names at revision {}, {}",
-            directory.len(),
-            directory.revision(),
-            self.answering.counters
-        );
-        for (name, record) in directory.records() {
-            log::info!("state: {name} {record}");
-        }
     }
 }

@@ -1,84 +1,24 @@
 //! What to answer to a query.
 
-use std::fmt;
 use std::net::IpAddr;
 
 use simple_dns::SimpleDnsError;
 
 use super::chaos;
 use super::content::{self, Content, Frame};
-use super::cookie::{Baker, Shown};
+use super::cookie::{Baker, ServerPart, Shown};
 use super::counters::Counters;
+use super::edns::{Edns, longest_datagram};
+use super::exchange::{Asker, Elsewhere, Transport, Verdict};
 use super::opt::Opt;
-use super::query::{Edns, Header, Query, longest_datagram};
+use super::query::{Fault, Header, Query, Unquestioning};
 use super::reply::{Full, Reply};
 use super::reverse;
 use super::wire::{
-    CLASS_CH, CLASS_IN, ExtendedError, HEADER, Rcode, UDP_WITH_EDNS, UDP_WITHOUT_EDNS, flag, rrtype,
+    CLASS_CH, CLASS_IN, ExtendedError, Rcode, UDP_WITH_EDNS, UDP_WITHOUT_EDNS, flag, rrtype,
 };
 use super::zone::Zones;
 use crate::cluster::{Directory, Freshness, Keyspace, Network};
-
-/// How a query came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// In a datagram: the reply must fit into what the client takes.
-    Udp,
-    /// Over a connection: the reply has up to 65,535 octets (RFC 7766 §8).
-    Tcp,
-}
-
-/// Who asks, how, and when.
-#[derive(Clone, Copy, Debug)]
-pub struct Asker {
-    /// The client's address.
-    pub address: IpAddr,
-    /// How the query came.
-    pub transport: Transport,
-    /// The time, in seconds since 1970 modulo 2^32.
-    pub now: u32,
-}
-
-/// What is to be done with a query.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Nothing: it is not a query, or less than a header.
-    Silent,
-    /// It is for other servers: nothing was written, and the query is to be forwarded.
-    Forward,
-    /// The reply is to be sent.
-    Reply(Rcode),
-}
-
-impl Verdict {
-    /// The response code of the reply, if there is one.
-    pub fn rcode(self) -> Option<Rcode> {
-        match self {
-            Verdict::Silent | Verdict::Forward => None,
-            Verdict::Reply(rcode) => Some(rcode),
-        }
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Verdict::Silent => f.write_str("dropped"),
-            Verdict::Forward => f.write_str("forwarded"),
-            Verdict::Reply(rcode) => rcode.fmt(f),
-        }
-    }
-}
-
-/// What becomes of queries for names outside of all zones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Elsewhere {
-    /// They are refused.
-    #[default]
-    Refuse,
-    /// They are left to other servers.
-    Forward,
-}
 
 /// Answers queries for the zones of a cluster's names.
 #[derive(Clone, Debug)]
@@ -149,9 +89,14 @@ impl Responder {
         let Some(header) = Header::read(query) else { return Verdict::Silent };
         let query = match Query::read(query, header) {
             Ok(query) => query,
-            Err(rcode) => {
-                Reply::start(reply, UDP_WITHOUT_EDNS, header, 0, rcode, None);
-                return Verdict::Reply(rcode);
+            Err(Unquestioning::Fault(Fault { rcode, question, edns })) => {
+                let opt = edns.map(|edns| Opt::bare(edns, rcode));
+                return self.write_bare(header, rcode, question, opt, reply);
+            }
+            Err(Unquestioning::Cookie(edns, shown)) => {
+                let decision = self.confirm(shown, asker);
+                let opt = self.opt(edns, &decision, asker, directory);
+                return self.write_bare(header, decision.rcode, None, Some(opt), reply);
             }
         };
         let decision = match self.allows(asker.address) {
@@ -195,13 +140,10 @@ impl Responder {
     ) {
         let Query { header, question, edns } = query;
         let longest = longest_reply(asker.transport, *edns);
-        let room = longest.saturating_sub(HEADER + question.wire.len());
+        let room = longest.saturating_sub(question.end());
         let opt = edns.map(|edns| self.opt(edns, decision, asker, directory).within(room));
         let limit = longest.saturating_sub(opt.as_ref().map_or(0, Opt::len));
-        let flags = match self.elsewhere {
-            Elsewhere::Refuse => decision.flags,
-            Elsewhere::Forward => decision.flags | flag::RA,
-        };
+        let flags = decision.flags | self.recursion_available();
         let wire = Some(question.wire);
         let mut written = Reply::start(reply, limit, *header, flags, decision.rcode, wire);
         let frame = Frame { question, directory, ttl: self.ttl, rotation };
@@ -211,6 +153,40 @@ impl Responder {
         if let Some(opt) = opt {
             written.append_opt(|octets| opt.write(octets));
         }
+    }
+
+    /// Clears `reply` and writes one that has no records but OPT.
+    fn write_bare(
+        &self,
+        header: Header,
+        rcode: Rcode,
+        question: Option<&[u8]>,
+        opt: Option<Opt>,
+        reply: &mut Vec<u8>,
+    ) -> Verdict {
+        let flags = self.recursion_available();
+        let mut written = Reply::start(reply, UDP_WITHOUT_EDNS, header, flags, rcode, question);
+        if let Some(opt) = opt {
+            written.append_opt(|octets| opt.write(octets));
+        }
+        Verdict::Reply(rcode)
+    }
+
+    fn recursion_available(&self) -> u16 {
+        match self.elsewhere {
+            Elsewhere::Refuse => 0,
+            Elsewhere::Forward => flag::RA,
+        }
+    }
+
+    /// Whether a cookie is good that is shown without a question (RFC 7873 §5.4).
+    fn confirm(&self, shown: Shown, asker: Asker) -> Decision<'static> {
+        if !self.allows(asker.address) {
+            return Decision::failure(Rcode::REFUSED, Some(ExtendedError::Prohibited));
+        }
+        let is_good = shown.server == ServerPart::Absent
+            || self.baker.is_own(&shown, asker.address, asker.now);
+        Decision::failure(if is_good { Rcode::NOERROR } else { Rcode::BADCOOKIE }, None)
     }
 
     /// `None`: it is for other servers.
@@ -238,13 +214,8 @@ impl Responder {
         let Some(zone) = self.zones.of(name) else {
             return self.decide_elsewhere(name, question.qtype, directory);
         };
-        let unknown = match directory.freshness() {
-            Freshness::Empty => Some(ExtendedError::NotReady),
-            Freshness::Expired => Some(ExtendedError::NoReachableAuthority),
-            Freshness::Synced | Freshness::Stale => None,
-        };
-        if unknown.is_some() {
-            return Some(Decision::failure(Rcode::SERVFAIL, unknown));
+        if let Some(error) = unusable(directory) {
+            return Some(Decision::failure(Rcode::SERVFAIL, Some(error)));
         }
         let (rcode, content) = content::of_name(name, question.qtype, zone, directory);
         let error = match stale(directory) {
@@ -256,17 +227,21 @@ impl Responder {
 
     /// What is outside of all zones: the reverse name of an address that is known here, or not ours.
     fn decide_elsewhere<'a>(
-        &self,
+        &'a self,
         name: &[u8],
         qtype: u16,
         directory: &Directory,
     ) -> Option<Decision<'a>> {
-        let address = reverse::address(name);
-        match (address.filter(|ip| directory.names_of(*ip).next().is_some()), self.elsewhere) {
-            (Some(address), _) => {
-                let content = content::of_address(address, qtype);
-                Some(Decision::authoritative(Rcode::NOERROR, content, stale(directory)))
-            }
+        let own = self.zones.of(directory.pattern().zone().as_bytes());
+        let known = reverse::address(name).filter(|ip| directory.names_of(*ip).next().is_some());
+        match (known.zip(own), self.elsewhere) {
+            (Some((address, zone)), _) => Some(match unusable(directory) {
+                Some(error) => Decision::failure(Rcode::SERVFAIL, Some(error)),
+                None => {
+                    let content = content::of_address(address, qtype, zone);
+                    Decision::authoritative(Rcode::NOERROR, content, stale(directory))
+                }
+            }),
             (None, Elsewhere::Refuse) => {
                 let error = Some(ExtendedError::NotAuthoritative);
                 Some(Decision::failure(Rcode::REFUSED, error))
@@ -278,12 +253,20 @@ impl Responder {
     fn opt(&self, edns: Edns, decision: &Decision<'_>, asker: Asker, directory: &Directory) -> Opt {
         let bake = |shown: Shown| (shown.client, self.baker.bake(&shown, asker.address, asker.now));
         Opt {
-            rcode: decision.rcode,
-            flags: edns.flags & flag::DO,
             name: if edns.wants_nsid { directory.own_name() } else { None },
             cookie: edns.cookie.map(bake),
             error: decision.error,
+            ..Opt::bare(edns, decision.rcode)
         }
+    }
+}
+
+/// Why nothing can be said of the names that are answered for.
+fn unusable(directory: &Directory) -> Option<ExtendedError> {
+    match directory.freshness() {
+        Freshness::Empty => Some(ExtendedError::NotReady),
+        Freshness::Expired => Some(ExtendedError::NoReachableAuthority),
+        Freshness::Synced | Freshness::Stale => None,
     }
 }
 
@@ -300,5 +283,5 @@ fn longest_reply(transport: Transport, edns: Option<Edns>) -> usize {
 }
 
 #[cfg(test)]
-#[path = "answer_tests.rs"]
+#[path = "answer_tests/mod.rs"]
 mod tests;

@@ -30,11 +30,21 @@ pub(super) enum Content<'a> {
     /// Texts, in the class CHAOS.
     Texts(Vec<String>),
     /// The zone's SOA in the answer section.
-    Soa(&'a Zone),
+    Soa(Apex<'a>),
     /// The zone's name server: the group of its nodes.
     NameServer(&'a Zone),
     /// The zone's SOA in the authority section: there is no such name, or no such type.
-    Negative(&'a Zone),
+    Negative(Apex<'a>),
+}
+
+/// Where the SOA's zone begins.
+#[derive(Clone, Copy)]
+pub(super) enum Apex<'a> {
+    /// At the zone's name, which ends the question's.
+    Zone(&'a Zone),
+    /// At the question's name, that of an address: what is above it is somebody else's. Its servers
+    /// are those of this zone.
+    Address(&'a Zone),
 }
 
 /// What the records are written with.
@@ -60,7 +70,7 @@ pub(super) fn of_name<'a>(
     }
     let is_apex = name == zone.name.as_bytes();
     let content = match (qtype, record, directory.group_pattern(name)) {
-        (rrtype::SOA, ..) if is_apex => Content::Soa(zone),
+        (rrtype::SOA, ..) if is_apex => Content::Soa(Apex::Zone(zone)),
         (rrtype::NS, ..) if is_apex => Content::NameServer(zone),
         (rrtype::ANY, record, group) if is_apex || record.is_some() || group.is_some() => {
             Content::Hinfo
@@ -74,28 +84,36 @@ pub(super) fn of_name<'a>(
                 true => Rcode::NOERROR,
                 false => Rcode::NXDOMAIN,
             };
-            return (rcode, Content::Negative(zone));
+            return (rcode, Content::Negative(Apex::Zone(zone)));
         }
     };
     (Rcode::NOERROR, content)
 }
 
-/// What the reverse name of a known address stands for.
-pub(super) fn of_address<'a>(address: IpAddr, qtype: u16) -> Content<'a> {
+/// What the reverse name of a known address stands for: a zone of its own.
+pub(super) fn of_address<'a>(address: IpAddr, qtype: u16, zone: &'a Zone) -> Content<'a> {
     match qtype {
         rrtype::PTR => Content::Names(address),
+        rrtype::SOA => Content::Soa(Apex::Address(zone)),
+        rrtype::NS => Content::NameServer(zone),
         rrtype::ANY => Content::Hinfo,
-        // The zone above is not ours, so there is no SOA to give.
-        _ => Content::Empty,
+        _ => Content::Negative(Apex::Address(zone)),
     }
 }
 
 fn has(record: &Record, qtype: u16) -> bool {
     match qtype {
-        rrtype::A => record.ipv4.is_some(),
-        rrtype::AAAA => record.ipv6.is_some(),
         rrtype::SRV => record.port.is_some(),
-        _ => false,
+        _ => address(record, qtype).is_some(),
+    }
+}
+
+/// The address of this type.
+fn address(record: &Record, rrtype: u16) -> Option<IpAddr> {
+    match rrtype {
+        rrtype::A => record.ipv4.map(IpAddr::from),
+        rrtype::AAAA => record.ipv6.map(IpAddr::from),
+        _ => None,
     }
 }
 
@@ -108,8 +126,12 @@ impl Content<'_> {
     /// Writes the records. What is only of use, and no answer, is left out where it does not fit.
     pub(super) fn write(&self, frame: Frame<'_>, reply: &mut Reply<'_>) -> Result<(), Full> {
         let ttl = frame.ttl;
-        let soa = |zone: &Zone, octets: &mut Vec<u8>| {
-            zone.write_soa(HEADER + frame.question.wire.len(), frame.directory.revision(), octets);
+        let soa = |apex: Apex<'_>, octets: &mut Vec<u8>| {
+            let (zone, owner) = match apex {
+                Apex::Zone(zone) => (zone, zone.offset(HEADER + frame.question.wire.len())),
+                Apex::Address(zone) => (zone, HEADER),
+            };
+            zone.write_soa(owner, frame.directory.revision(), octets);
         };
         match self {
             Content::Empty => Ok(()),
@@ -154,23 +176,15 @@ impl Content<'_> {
                 }
                 Ok(())
             }
-            Content::Soa(zone) => reply.ready_record(Section::Answer, |octets| soa(zone, octets)),
+            Content::Soa(apex) => reply.ready_record(Section::Answer, |octets| soa(*apex, octets)),
             Content::NameServer(zone) => {
                 let write = |octets: &mut Vec<u8>| push_name(&zone.server, octets);
                 reply.record(Section::Answer, Owner::Question, rrtype::NS, ttl, write)
             }
-            Content::Negative(zone) => {
-                reply.ready_record(Section::Authority, |octets| soa(zone, octets))
+            Content::Negative(apex) => {
+                reply.ready_record(Section::Authority, |octets| soa(*apex, octets))
             }
         }
-    }
-}
-
-fn address(record: &Record, rrtype: u16) -> Option<IpAddr> {
-    match rrtype {
-        rrtype::A => record.ipv4.map(IpAddr::from),
-        rrtype::AAAA => record.ipv6.map(IpAddr::from),
-        _ => None,
     }
 }
 
@@ -182,10 +196,10 @@ fn write_address(
     ttl: u32,
     reply: &mut Reply<'_>,
 ) -> Result<(), Full> {
-    match (rrtype, record.ipv4, record.ipv6) {
-        (rrtype::A, Some(ipv4), _) => reply.address(section, owner, rrtype, ttl, ipv4.octets()),
-        (rrtype::AAAA, _, Some(ipv6)) => reply.address(section, owner, rrtype, ttl, ipv6.octets()),
-        _ => Ok(()),
+    match address(record, rrtype) {
+        Some(IpAddr::V4(ip)) => reply.address(section, owner, rrtype, ttl, ip.octets()),
+        Some(IpAddr::V6(ip)) => reply.address(section, owner, rrtype, ttl, ip.octets()),
+        None => Ok(()),
     }
 }
 

@@ -1,8 +1,18 @@
 //! DNS cookies (RFC 7873): a client that shows a cookie of ours has been seen at its address before.
 //!
-//! The layout of the server's part is that of RFC 9018 §4: version, reserved, time, hash. The hash is
-//! the standard library's SipHash under keys that are random in each process, so a cookie of another
-//! process, or of an earlier life, is just replaced.
+//! No cookie is required here: with none, or a wrong one, the query is answered all the same, with a
+//! good one to show next time (§5.2.3, §5.2.4). Only a query that asks for nothing but a cookie is
+//! told that the one it shows is not good (§5.4), and one of a wrong length is malformed (§5.2.2).
+//!
+//! The server's part follows RFC 9018 §4: version 1, three octets that are reserved, the time, and a
+//! hash over all that, the client's part and its address. Times are compared in serial arithmetic. A
+//! cookie is good for an hour and up to five minutes ahead of our clock; each reply has a new one,
+//! which is more often than the half hour that §4.3 asks for.
+//!
+//! One thing differs: §4.4 fixes the hash, SipHash-2-4 under a secret that is shared, so that the
+//! servers behind one anycast address know each other's cookies. The secret here is random in each
+//! process, so nobody else can check the hash, whatever function makes it, and the standard library's
+//! SipHash-1-3 does. A cookie of another process, or of an earlier life, is just replaced.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -17,24 +27,39 @@ const OLDEST: u32 = 3600;
 const AHEAD: u32 = 300;
 
 const VERSION: u8 = 1;
+const RESERVED: [u8; 3] = [0; 3];
 
 /// What a client showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shown {
     /// The client's own part.
     pub client: [u8; CLIENT],
-    /// What it got from us, if it has something of that length.
-    pub server: Option<[u8; SERVER]>,
+    /// What it got from a server.
+    pub server: ServerPart,
+}
+
+/// What a client got from a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerPart {
+    /// Nothing yet.
+    Absent,
+    /// Something, of another length than ours.
+    Foreign,
+    /// Something that may be ours.
+    Whole([u8; SERVER]),
 }
 
 impl Shown {
     /// Reads the option's data; `None` where its length is wrong (RFC 7873 §5.2.2).
     pub fn read(data: &[u8]) -> Option<Shown> {
         let (client, rest) = data.split_first_chunk()?;
-        if !matches!(rest.len(), 0 | 8..=32) {
-            return None;
-        }
-        Some(Shown { client: *client, server: rest.try_into().ok() })
+        let server = match (rest.len(), rest.try_into()) {
+            (0, _) => ServerPart::Absent,
+            (SERVER, Ok(whole)) => ServerPart::Whole(whole),
+            (8..=32, _) => ServerPart::Foreign,
+            _ => return None,
+        };
+        Some(Shown { client: *client, server })
     }
 }
 
@@ -50,23 +75,25 @@ impl Baker {
         let mut cookie = [0; SERVER];
         let (head, hash) = cookie.split_at_mut(8);
         head[0] = VERSION;
+        head[1..4].copy_from_slice(&RESERVED);
         head[4..].copy_from_slice(&now.to_be_bytes());
-        hash.copy_from_slice(&self.hash(shown, client, now).to_be_bytes());
+        hash.copy_from_slice(&self.hash(shown, RESERVED, now, client));
         cookie
     }
 
     /// Whether the client shows what it was given not long ago.
     pub fn is_own(&self, shown: &Shown, client: IpAddr, now: u32) -> bool {
-        let Some(server) = shown.server else { return false };
-        let [_, _, _, _, a, b, c, d, ..] = server;
+        let ServerPart::Whole(server) = shown.server else { return false };
+        let [version, r1, r2, r3, a, b, c, d, hash @ ..] = server;
         let baked_at = u32::from_be_bytes([a, b, c, d]);
         let age = now.wrapping_sub(baked_at);
         let is_fresh = age <= OLDEST || age.wrapping_neg() <= AHEAD;
-        is_fresh && server == self.bake(shown, client, baked_at)
+        // The reserved octets need not be zero, but are what the hash is over (RFC 9018 §4.2).
+        version == VERSION && is_fresh && hash == self.hash(shown, [r1, r2, r3], baked_at, client)
     }
 
-    fn hash(&self, shown: &Shown, client: IpAddr, at: u32) -> u64 {
-        self.secret.hash_one((shown.client, VERSION, at, client))
+    fn hash(&self, shown: &Shown, reserved: [u8; 3], at: u32, client: IpAddr) -> [u8; 8] {
+        self.secret.hash_one((shown.client, VERSION, reserved, at, client)).to_be_bytes()
     }
 }
 
@@ -80,7 +107,7 @@ mod tests {
         let client = IpAddr::from([10, 0, 0, 1]);
         let blank = Shown::read(&[7; 8]).expect("a client cookie");
         let now = 1_795_539_600;
-        let server = Some(baker.bake(&blank, client, now));
+        let server = ServerPart::Whole(baker.bake(&blank, client, now));
         let shown = Shown { server, ..blank };
         assert!(baker.is_own(&shown, client, now) && baker.is_own(&shown, client, now + OLDEST));
         assert!(baker.is_own(&shown, client, now - AHEAD));

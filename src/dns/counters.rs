@@ -5,7 +5,7 @@ use std::fmt;
 use super::wire::Rcode;
 
 /// The response codes that are told apart.
-const RCODES: u8 = 17;
+const RCODES: u8 = Rcode::BADCOOKIE.value() + 1;
 
 /// What was answered since the start.
 #[derive(Clone, Copy, Debug, Default)]

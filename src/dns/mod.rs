@@ -5,7 +5,7 @@
 //! but not with the type that was asked for is *NODATA*, what does not exist is *NXDOMAIN*; both
 //! carry the zone's SOA, whose last field says how long to remember that (RFC 2308).
 //!
-//! Header, question and OPT are read by [`query`] and not by a library: a good server answers
+//! Header, question and OPT are read by [`query`] and [`edns`] and not by a library: a good server answers
 //! queries with unknown types and classes or odd bits (RFC 8906), which a decoder refuses, and
 //! reading them in place allocates nothing. What is prepared ahead is built with `simple_dns`.
 
@@ -14,8 +14,11 @@ mod chaos;
 mod content;
 pub mod cookie;
 pub mod counters;
+pub mod edns;
+pub mod exchange;
 pub mod framing;
 pub mod limits;
+mod octets;
 mod opt;
 pub mod query;
 pub mod relay;
@@ -25,7 +28,8 @@ pub mod soa;
 pub mod wire;
 pub mod zone;
 
-pub use answer::{Asker, Elsewhere, Responder, Transport, Verdict};
+pub use answer::Responder;
 pub use counters::Counters;
+pub use exchange::{Asker, Elsewhere, Transport, Verdict};
 pub use limits::{Limit, RateLimiter};
 pub use wire::Rcode;

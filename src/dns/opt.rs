@@ -1,7 +1,8 @@
 //! Our OPT record (RFC 6891 §6.1.2), at the end of a reply to a query that has one.
 
 use super::cookie;
-use super::wire::{ExtendedError, Rcode, UDP_WITH_EDNS, option, rrtype};
+use super::edns::Edns;
+use super::wire::{ExtendedError, Rcode, UDP_WITH_EDNS, flag, option, rrtype};
 
 /// The head of an option: code and length.
 const OPTION: usize = 4;
@@ -9,6 +10,7 @@ const OPTION: usize = 4;
 /// What our OPT record says.
 pub(super) struct Opt {
     pub(super) rcode: Rcode,
+    /// DO, where the query has it (RFC 3225 §3).
     pub(super) flags: u16,
     /// This node's name, if it is asked for (RFC 5001).
     pub(super) name: Option<String>,
@@ -17,6 +19,11 @@ pub(super) struct Opt {
 }
 
 impl Opt {
+    /// Without options.
+    pub(super) fn bare(edns: Edns, rcode: Rcode) -> Opt {
+        Opt { rcode, flags: edns.flags & flag::DO, name: None, cookie: None, error: None }
+    }
+
     fn options_len(&self) -> usize {
         let name = self.name.as_ref().map_or(0, |name| OPTION + name.len());
         let cookie = self.cookie.map_or(0, |_| OPTION + cookie::CLIENT + cookie::SERVER);

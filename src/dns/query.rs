@@ -1,9 +1,9 @@
-//! Reading a query, in place: header, question, and the OPT record.
+//! Reading a query, in place.
 
 use super::cookie::Shown;
-use super::wire::{
-    HEADER, LONGEST_LABEL, LONGEST_NAME, Rcode, UDP_WITHOUT_EDNS, flag, option, rrtype,
-};
+use super::edns::{self, Edns, Malformed};
+use super::octets::{skip_name, u16_at};
+use super::wire::{HEADER, LONGEST_LABEL, LONGEST_NAME, Rcode, flag};
 
 /// The header of a message that wants a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +97,11 @@ impl<'a> Question<'a> {
         self.wire.get(..self.wire.len().saturating_sub(4)).unwrap_or_default()
     }
 
+    /// Where the records begin.
+    pub fn end(&self) -> usize {
+        HEADER + self.wire.len()
+    }
+
     /// The first question of a message; `None` if it is malformed. A compression pointer is: there
     /// is nothing before the question that it could point to.
     pub fn read(message: &'a [u8]) -> Option<Question<'a>> {
@@ -122,155 +127,74 @@ pub struct Query<'a> {
     pub edns: Option<Edns>,
 }
 
+/// A message that asks no question, or none that can be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unquestioning<'a> {
+    /// It asks for nothing but a cookie (RFC 7873 §5.4).
+    Cookie(Edns, Shown),
+    /// Something is wrong with it.
+    Fault(Fault<'a>),
+}
+
+/// What is wrong with a message, and what of it goes back with that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault<'a> {
+    /// FORMERR, NOTIMP or BADVERS.
+    pub rcode: Rcode,
+    /// The question as it came, where there is one, and it could be read.
+    pub question: Option<&'a [u8]>,
+    /// OPT, where it could be read.
+    pub edns: Option<Edns>,
+}
+
 impl<'a> Query<'a> {
     /// Reads what follows the header.
     ///
     /// # Errors
-    /// The response code that says what is wrong: NOTIMP or FORMERR.
-    pub fn read(message: &'a [u8], header: Header) -> Result<Query<'a>, Rcode> {
-        if !header.is_query() {
-            return Err(Rcode::NOTIMP);
-        }
-        if !has_one_question(message) {
-            return Err(Rcode::FORMERR);
-        }
-        let question = Question::read(message).ok_or(Rcode::FORMERR)?;
-        let edns = read_edns(message, &question).map_err(|Malformed| Rcode::FORMERR)?;
-        Ok(Query { header, question, edns })
-    }
-}
-
-/// The longest message that a client takes over UDP (RFC 6891 §6.2.5).
-pub fn longest_datagram(edns: Option<Edns>) -> usize {
-    edns.map_or(0, |edns| usize::from(edns.payload)).max(UDP_WITHOUT_EDNS)
-}
-
-/// What the OPT record of a query says (RFC 6891 §6.1.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Edns {
-    /// The longest message that the client takes over UDP.
-    pub payload: u16,
-    /// The version of EDNS.
-    pub version: u8,
-    /// The flags; only DO has a meaning.
-    pub flags: u16,
-    /// Whether the server's identifier is asked for (RFC 5001).
-    pub wants_nsid: bool,
-    /// The cookie (RFC 7873).
-    pub cookie: Option<Shown>,
-}
-
-/// The message is not as its counts say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed;
-
-/// Whether the header says that there is exactly one question.
-pub fn has_one_question(message: &[u8]) -> bool {
-    u16_at(message, 4) == Some(1)
-}
-
-/// Reads the records that follow the question for the OPT record among them.
-///
-/// # Errors
-/// When a record is cut off or malformed, OPT stands twice or elsewhere than among the additional
-/// records, or octets are left over.
-pub fn read_edns(message: &[u8], question: &Question<'_>) -> Result<Option<Edns>, Malformed> {
-    let mut at = HEADER + question.wire.len();
-    let count = |offset| u16_at(message, offset).ok_or(Malformed);
-    let other = u32::from(count(6)?) + u32::from(count(8)?);
-    let additional = u32::from(count(10)?);
-    let mut edns = None;
-    for number in 0..other + additional {
-        let record = Record::read(message, at).ok_or(Malformed)?;
-        at = record.end;
-        if record.rrtype != rrtype::OPT {
-            continue;
-        }
-        if number < other || !record.owner_is_root || edns.is_some() {
-            return Err(Malformed);
-        }
-        edns = Some(record.with_options(message).ok_or(Malformed)?);
-    }
-    if at != message.len() {
-        return Err(Malformed);
-    }
-    Ok(edns)
-}
-
-/// One record, as far as it matters here.
-struct Record {
-    owner_is_root: bool,
-    rrtype: u16,
-    edns: Edns,
-    data: usize,
-    end: usize,
-}
-
-impl Record {
-    fn read(message: &[u8], start: usize) -> Option<Record> {
-        let name_end = skip_name(message, start)?;
-        let [extended_rcode, version, flags_high, flags_low] = array_at(message, name_end + 4)?;
-        let _ = extended_rcode;
-        let data = name_end + 10;
-        let end = data + usize::from(u16_at(message, name_end + 8)?);
-        message.get(data..end)?;
-        Some(Record {
-            owner_is_root: name_end == start + 1,
-            rrtype: u16_at(message, name_end)?,
-            edns: Edns {
-                payload: u16_at(message, name_end + 2)?,
-                version,
-                flags: u16::from_be_bytes([flags_high, flags_low]),
-                wants_nsid: false,
-                cookie: None,
+    /// NOTIMP for another opcode than QUERY; FORMERR for more than one question (RFC 9619 §4), none
+    /// without a cookie, and what is malformed; BADVERS for a version of EDNS that is not known and
+    /// no question.
+    pub fn read(message: &'a [u8], header: Header) -> Result<Query<'a>, Unquestioning<'a>> {
+        let fault = |rcode, question, edns| Fault { rcode, question, edns };
+        let wrong = match (header.is_query(), question_count(message)) {
+            (false, _) => fault(Rcode::NOTIMP, None, edns_of(message)),
+            (true, 0) => return Err(without_question(message)),
+            (true, 1) => match Question::read(message) {
+                None => fault(Rcode::FORMERR, None, edns_of(message)),
+                Some(question) => match edns::read(message, question.end()) {
+                    Ok(edns) => return Ok(Query { header, question, edns }),
+                    Err(Malformed { edns }) => fault(Rcode::FORMERR, Some(question.wire), edns),
+                },
             },
-            data,
-            end,
-        })
-    }
-
-    /// Reads the options of OPT, which fill it exactly; unknown ones are ignored.
-    fn with_options(&self, message: &[u8]) -> Option<Edns> {
-        let mut edns = self.edns;
-        let mut at = self.data;
-        while at < self.end {
-            let (code, length) = (u16_at(message, at)?, u16_at(message, at + 2)?);
-            let data = message.get(at + 4..at + 4 + usize::from(length))?;
-            at += 4 + usize::from(length);
-            match code {
-                option::NSID => edns.wants_nsid = true,
-                // The first one counts (RFC 7873 §5.2).
-                option::COOKIE if edns.cookie.is_none() => edns.cookie = Some(Shown::read(data)?),
-                _ => {}
-            }
-        }
-        (at == self.end).then_some(edns)
+            (true, _) => fault(Rcode::FORMERR, None, edns_of(message)),
+        };
+        Err(Unquestioning::Fault(wrong))
     }
 }
 
-fn skip_name(message: &[u8], start: usize) -> Option<usize> {
-    let mut at = start;
-    loop {
-        let length = *message.get(at)?;
-        match length >> 6 {
-            0b00 if length == 0 => return Some(at + 1),
-            0b00 => at += 1 + usize::from(length),
-            0b11 => {
-                message.get(at + 1)?;
-                return Some(at + 2);
-            }
-            _ => return None,
-        }
-        if at - start >= LONGEST_NAME {
-            return None;
-        }
+fn without_question<'a>(message: &[u8]) -> Unquestioning<'a> {
+    let fault = |rcode, edns| Unquestioning::Fault(Fault { rcode, question: None, edns });
+    match edns::read(message, HEADER) {
+        Ok(Some(edns)) if edns.version > 0 => fault(Rcode::BADVERS, Some(edns)),
+        Ok(Some(edns)) => match edns.cookie {
+            Some(shown) => Unquestioning::Cookie(edns, shown),
+            None => fault(Rcode::FORMERR, Some(edns)),
+        },
+        Ok(None) => fault(Rcode::FORMERR, None),
+        Err(Malformed { edns }) => fault(Rcode::FORMERR, edns),
     }
 }
 
-fn array_at<const N: usize>(message: &[u8], at: usize) -> Option<[u8; N]> {
-    message.get(at..at + N)?.try_into().ok()
+fn question_count(message: &[u8]) -> u16 {
+    u16_at(message, 4).unwrap_or(0)
 }
 
-fn u16_at(message: &[u8], at: usize) -> Option<u16> {
-    array_at(message, at).map(u16::from_be_bytes)
+/// OPT, wherever it can be found in a message that is not answered.
+fn edns_of(message: &[u8]) -> Option<Edns> {
+    let mut at = HEADER;
+    for _ in 0..question_count(message) {
+        // Type and class follow the name.
+        at = skip_name(message, at)? + 4;
+    }
+    edns::read(message, at).unwrap_or_else(|Malformed { edns }| edns)
 }

@@ -5,7 +5,8 @@
 //! through as it is, EDNS included. It changes the ID, which is its own towards each server and so
 //! hard to guess (RFC 5452 §4.3), and cuts short what the client does not take.
 
-use super::query::{Question, longest_datagram, read_edns};
+use super::edns::{self, longest_datagram};
+use super::query::Question;
 use super::reply::cut_short;
 use super::wire::{CLASS_IN, HEADER, Rcode, flag, rrtype};
 
@@ -74,7 +75,7 @@ pub fn hand_on(reply: &mut Vec<u8>, query: &[u8], transport: super::Transport) {
     if let Some(place) = reply.get_mut(HEADER..HEADER + question.wire.len()) {
         place.copy_from_slice(question.wire);
     }
-    let edns = read_edns(query, &question).unwrap_or_default();
+    let edns = edns::read(query, question.end()).unwrap_or_default();
     if transport == super::Transport::Udp && reply.len() > longest_datagram(edns) {
         cut_short(reply);
     }

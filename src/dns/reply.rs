@@ -1,7 +1,13 @@
 //! Writing a reply, record by record, within the length that the client takes.
 
-use super::query::Header;
-use super::wire::{CLASS_IN, HEADER, LONGEST_LABEL, POINTER, POINTER_TO_QUESTION, Rcode, flag};
+use super::edns;
+use super::query::{Header, Question};
+use super::wire::{
+    CLASS_IN, HEADER, LONGEST_LABEL, POINTER, POINTER_TO_QUESTION, Rcode, UDP_WITHOUT_EDNS, flag,
+};
+
+/// What stands before the length of OPT's options: owner, type, payload, response code and flags.
+const OPT_HEAD: usize = 9;
 
 /// The section of a record, by the offset of its count in the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,12 +171,25 @@ fn head(owner: Owner, rrtype: u16, ttl: u32, length: u16) -> Result<[u8; 12], Fu
     Ok(head)
 }
 
-/// Cuts a whole reply down to its question, and says that there is more.
+/// Cuts a whole reply down to its question and OPT, and says that there is more. Options that make
+/// it longer than everybody takes are left out.
 pub fn cut_short(octets: &mut Vec<u8>) {
-    let question = super::query::Question::read(octets).map_or(0, |question| question.wire.len());
     let questions = octets.get(5).copied().unwrap_or(0);
+    let question = match questions {
+        0 => 0,
+        _ => Question::read(octets).map_or(0, |question| question.wire.len()),
+    };
+    let opt = edns::opt_of(octets, HEADER + question).to_vec();
     let mut reply = Reply { octets, limit: usize::MAX };
-    reply.truncate(if questions == 0 { 0 } else { question });
+    reply.truncate(question);
+    let room = UDP_WITHOUT_EDNS.saturating_sub(reply.length());
+    match opt.get(..OPT_HEAD) {
+        None => {}
+        Some(_) if opt.len() <= room => reply.append_opt(|octets| octets.extend_from_slice(&opt)),
+        Some(head) => {
+            reply.append_opt(|octets| octets.extend_from_slice(&[head, &[0, 0]].concat()))
+        }
+    }
 }
 
 /// Appends a name, uncompressed; it must have its final dot.

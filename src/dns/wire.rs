@@ -126,6 +126,8 @@ impl Rcode {
     pub const REFUSED: Rcode = Rcode(5);
     /// Not that version of EDNS.
     pub const BADVERS: Rcode = Rcode(16);
+    /// The cookie is not good (RFC 7873 §5.4).
+    pub const BADCOOKIE: Rcode = Rcode(23);
 
     /// A response code by its number.
     pub const fn new(value: u8) -> Rcode {
@@ -148,6 +150,7 @@ impl fmt::Display for Rcode {
             Rcode::NOTIMP => "NOTIMP",
             Rcode::REFUSED => "REFUSED",
             Rcode::BADVERS => "BADVERS",
+            Rcode::BADCOOKIE => "BADCOOKIE",
             Rcode(value) => return write!(f, "RCODE{value}"),
         };
         f.write_str(name)

@@ -19,10 +19,14 @@ pub struct Zone {
 }
 
 impl Zone {
-    /// Writes the zone's SOA, which belongs to a name that ends the question's own.
-    pub fn write_soa(&self, question_end: usize, revision: i64, reply: &mut Vec<u8>) {
+    /// Where the zone's name stands, at the end of a question of which that is the end.
+    pub fn offset(&self, question_end: usize) -> usize {
         // In text with the final dot a name is one octet shorter than on the wire.
-        let owner = question_end.saturating_sub(self.name.len() + AFTER_NAME);
+        question_end.saturating_sub(self.name.len() + AFTER_NAME)
+    }
+
+    /// Writes the zone's SOA under the name that stands at this offset of the message.
+    pub fn write_soa(&self, owner: usize, revision: i64, reply: &mut Vec<u8>) {
         self.soa.write(owner, revision, reply);
     }
 }

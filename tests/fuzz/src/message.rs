@@ -191,7 +191,10 @@ enum Pointers {
 pub fn payload(query: &[u8]) -> Option<u16> {
     let u16_at = |at: usize| Some(u16::from_be_bytes(query.get(at..at + 2)?.try_into().ok()?));
     let records: u32 = [6, 8, 10].into_iter().filter_map(u16_at).map(u32::from).sum();
-    let mut at = end_of_name(query, HEADER)? + 4;
+    let mut at = HEADER;
+    for _ in 0..u16_at(4)? {
+        at = end_of_name(query, at)? + 4;
+    }
     for _ in 0..records {
         at = end_of_name(query, at)?;
         if u16_at(at)? == rrtype::OPT {

@@ -72,7 +72,11 @@ fn answer(scene: &Scene, query: &[u8], asker: Asker, asked_before: u8) {
     let short = check(query, &reply);
     assert_eq!(short.flags, message.flags | TC);
     assert_eq!(short.questions, message.questions);
-    assert!(short.sections.iter().all(Vec::is_empty));
+    let [answer, authority, additional] = &short.sections;
+    assert!(answer.is_empty() && authority.is_empty());
+    let opts = message.sections[2].iter().filter(|record| record.rrtype == rrtype::OPT);
+    assert!(additional.iter().map(|opt| opt.ttl).eq(opts.map(|opt| opt.ttl)), "OPT is kept");
+    assert!(reply.len() <= 512, "{} octets", reply.len());
 }
 
 /// Whether a reply can be read and belongs to its query.

@@ -1,0 +1,67 @@
+//! What surrounds a query: who asks, how and when, and what becomes of it.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::wire::Rcode;
+
+/// How a query came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// In a datagram: the reply must fit into what the client takes.
+    Udp,
+    /// Over a connection: the reply has up to 65,535 octets (RFC 7766 §8).
+    Tcp,
+}
+
+/// Who asks, how, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker {
+    /// The client's address.
+    pub address: IpAddr,
+    /// How the query came.
+    pub transport: Transport,
+    /// The time, in seconds since 1970 modulo 2^32.
+    pub now: u32,
+}
+
+/// What is to be done with a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing: it is not a query, or less than a header.
+    Silent,
+    /// It is for other servers: nothing was written, and the query is to be forwarded.
+    Forward,
+    /// The reply is to be sent.
+    Reply(Rcode),
+}
+
+impl Verdict {
+    /// The response code of the reply, if there is one.
+    pub fn rcode(self) -> Option<Rcode> {
+        match self {
+            Verdict::Silent | Verdict::Forward => None,
+            Verdict::Reply(rcode) => Some(rcode),
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Silent => f.write_str("dropped"),
+            Verdict::Forward => f.write_str("forwarded"),
+            Verdict::Reply(rcode) => rcode.fmt(f),
+        }
+    }
+}
+
+/// What becomes of queries for names outside of all zones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// They are refused.
+    #[default]
+    Refuse,
+    /// They are left to other servers.
+    Forward,
+}

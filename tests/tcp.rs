@@ -3,37 +3,12 @@
 mod common;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use common::tcp::{ask, ask_on, connect, framed, receive};
 use common::{Etcd, Node, PATIENCE, Prober, exchange, lookup, question, run, until};
 use simple_dns::{Packet, TYPE};
-
-fn connect(server: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(server).expect("connected");
-    stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a time-out");
-    stream.set_nodelay(true).expect("set");
-    stream
-}
-
-fn framed(query: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(query.len()).expect("short");
-    [&length.to_be_bytes()[..], query].concat()
-}
-
-fn receive(stream: &mut TcpStream) -> Vec<u8> {
-    let mut length = [0; 2];
-    stream.read_exact(&mut length).expect("a length");
-    let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
-    stream.read_exact(&mut reply).expect("a reply");
-    reply
-}
-
-fn ask(server: SocketAddr, query: &[u8]) -> Vec<u8> {
-    let mut stream = connect(server);
-    stream.write_all(&framed(query)).expect("sent");
-    receive(&mut stream)
-}
 
 /// Whether the server closes, rather than answer or wait.
 fn is_closed(stream: &mut TcpStream) -> bool {
@@ -53,31 +28,6 @@ fn node_knowing(etcd: &Etcd, others: u32) -> Node {
     let node = Node::in_cluster(etcd, 1, others + 1, &[]);
     assert_eq!(node.slot(), others + 1);
     node
-}
-
-#[test]
-fn every_query_is_answered_alike_over_udp_and_tcp_on_both_families() {
-    let etcd = Etcd::start();
-    let node = node_knowing(&etcd, 3);
-    for server in node.addresses() {
-        for (name, rrtype) in [
-            ("worker1.tf.local.", TYPE::A),
-            ("WORKER4.tf.local.", TYPE::AAAA),
-            ("worker1.tf.local.", TYPE::AAAA),
-            ("worker1.tf.local.", TYPE::SRV),
-            ("worker9.tf.local.", TYPE::A),
-            ("tf.local.", TYPE::SOA),
-            ("tf.local.", TYPE::NS),
-            ("1.0.1.10.in-addr.arpa.", TYPE::PTR),
-            ("example.com.", TYPE::A),
-        ] {
-            let query = question(name, rrtype);
-            let over_udp = exchange(server, &query, PATIENCE).expect("a reply");
-            assert_eq!(ask(server, &query), over_udp, "{name} {rrtype:?}");
-        }
-        let malformed = [0, 1, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0];
-        assert_eq!(ask(server, &malformed)[3] & 0x0f, 1);
-    }
 }
 
 #[test]
@@ -134,6 +84,37 @@ fn queries_may_come_in_any_pieces_and_many_at_once() {
     stream.shutdown(std::net::Shutdown::Write).expect("shut");
     assert_eq!(receive(&mut stream)[7], 1);
     assert!(is_closed(&mut stream));
+}
+
+/// RFC 7766 §6.2.1.1 and §7: many queries may be under way, and each reply says which one it is to.
+#[test]
+fn replies_to_different_queries_on_one_connection_match_them() {
+    let etcd = Etcd::start();
+    let node = node_knowing(&etcd, 20);
+    let mut stream = connect(node.address());
+    let asked = |id: u16| {
+        let name = format!("worker{}.tf.local.", 1 + id % 25);
+        let mut query = question(&name, [TYPE::A, TYPE::AAAA, TYPE::SRV][usize::from(id % 3)]);
+        query[..2].copy_from_slice(&id.to_be_bytes());
+        query
+    };
+    let many: Vec<u8> = (0..300).flat_map(|id| framed(&asked(id))).collect();
+    stream.write_all(&many).expect("sent");
+    let mut seen = vec![false; 300];
+    for _ in 0..300 {
+        let reply = receive(&mut stream);
+        let id = u16::from_be_bytes([reply[0], reply[1]]);
+        let query = asked(id);
+        assert_eq!(reply[12..query.len()], query[12..], "query {id}");
+        let exists = id % 25 < 21;
+        assert_eq!(reply[3] & 0x0f, if exists { 0 } else { 3 }, "query {id}");
+        assert!(!std::mem::replace(&mut seen[usize::from(id)], true), "query {id} twice");
+    }
+    // The connection stays open, for one query after the other as well (§6.2.1).
+    for id in 300..320 {
+        let reply = ask_on(&mut stream, &asked(id));
+        assert_eq!(reply[..2], id.to_be_bytes());
+    }
 }
 
 #[test]

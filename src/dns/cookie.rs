@@ -115,6 +115,11 @@ mod tests {
         assert!(!baker.is_own(&shown, client, now - AHEAD - 1));
         assert!(!baker.is_own(&shown, IpAddr::from([10, 0, 0, 2]), now));
         assert!(!baker.is_own(&Shown { client: [8; 8], server }, client, now));
+        // Reserved octets that are not zero are part of what the hash is over.
+        let hash = baker.hash(&blank, [1, 2, 3], now, client);
+        let odd = [&[VERSION, 1, 2, 3][..], &now.to_be_bytes(), &hash].concat();
+        let odd = ServerPart::Whole(odd.try_into().expect("16 octets"));
+        assert!(baker.is_own(&Shown { server: odd, ..blank }, client, now));
         assert!(!other.is_own(&shown, client, now) && !baker.is_own(&blank, client, now));
     }
 

@@ -12,6 +12,7 @@ pub mod network;
 pub mod node;
 pub mod pki;
 pub mod proxy;
+pub mod tcp;
 pub mod tool;
 pub mod upstream;
 

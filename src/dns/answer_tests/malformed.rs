@@ -145,3 +145,28 @@ fn what_could_be_read_of_a_malformed_query_comes_back() {
         assert_eq!(packet.opt().is_some(), has_opt, "{what}");
     }
 }
+
+/// RFC 1035 §4.1.1: whether there is recursion does not depend on what was asked.
+#[test]
+fn recursion_is_available_in_every_reply_where_other_names_are_forwarded() {
+    let directory = cluster();
+    let cookie = opt(512, 0, 0, &[(option::COOKIE, &[7; 8])]);
+    let queries = [
+        ask("worker1.tf.local.", rrtype::A),
+        ask("worker3.tf.local.", rrtype::A),
+        query(0x2000, "tf.local.", rrtype::SOA, 1, &[]),
+        vec![0; 12],
+        [&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1][..], &cookie].concat(),
+    ];
+    for (elsewhere, wanted) in [(Elsewhere::Refuse, 0), (Elsewhere::Forward, 0x80)] {
+        let responder = Responder::new(directory.keyspace(), TTL).expect("a zone");
+        let responder = responder.with_elsewhere(elsewhere);
+        for query in &queries {
+            let mut reply = Vec::new();
+            let address = [192, 0, 2, 1].into();
+            let asker = Asker { address, transport: Transport::Udp, now: 0 };
+            responder.answer(query, asker, &directory, &Counters::default(), &mut reply);
+            assert_eq!(reply[3] & 0x80, wanted, "{query:?}");
+        }
+    }
+}

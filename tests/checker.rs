@@ -32,6 +32,9 @@ const OPTIONS: [&str; 5] = ["--lease-ttl", "4", "--etcd-timeout", "0.5", "--wait
 const OWNED_WITHIN: Duration = Duration::from_secs(10);
 const CHANGED_WITHIN: Duration = Duration::from_secs(1);
 const ANSWERED_WITHIN: Duration = Duration::from_millis(20);
+/// How many of the tens of thousands of queries may be later, and how late, for the machine's sake.
+const MOST_LATE: u32 = 5;
+const HELD_UP: Duration = Duration::from_millis(200);
 
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
@@ -394,8 +397,10 @@ impl Run {
         assert!(found.overlaps.is_empty(), "two nodes owned one name");
         assert!(found.ownerships > NODES, "nothing was disturbed");
         assert_eq!(seen.lost, 0);
-        // What the machine does to a bare server as well is not ours.
-        let limit = ANSWERED_WITHIN.max(seen.control_worst * 2);
+        // A busy machine holds up one query now and then; a node that waits for etcd holds up all
+        // that come meanwhile, and what the machine does to a bare server as well is not ours.
+        let limit = HELD_UP.max(seen.control_worst * 2);
         assert!(seen.worst < limit, "{:?}, allowed {limit:?}", seen.worst);
+        assert!(seen.late <= MOST_LATE, "{} later than {ANSWERED_WITHIN:?}", seen.late);
     }
 }

@@ -180,3 +180,20 @@ fn a_connection_without_queries_is_closed_after_ten_seconds() {
     assert!((Duration::from_secs(9)..Duration::from_secs(12)).contains(&lived), "{lived:?}");
     assert_eq!(node.status("Threads"), "1");
 }
+
+#[test]
+fn more_answers_than_wait_at_once_are_all_sent_also_to_who_half_closes() {
+    let etcd = Etcd::start();
+    let node = node_knowing(&etcd, 12);
+    let query = framed(&question("worker.tf.local.", TYPE::SRV));
+    for half_closes in [false, true] {
+        let mut stream = connect(node.address());
+        stream.write_all(&query.repeat(60)).expect("sent");
+        if half_closes {
+            stream.shutdown(std::net::Shutdown::Write).expect("shut");
+        }
+        for number in 0..60 {
+            assert_eq!(receive(&mut stream)[3] & 0x0f, 0, "reply {number}");
+        }
+    }
+}

@@ -14,6 +14,9 @@ use super::{Error, json};
 /// The largest reply read, in octets.
 const MAX_BODY: u64 = 64 * 1024 * 1024;
 
+/// The most by which [`Client::grow_patience`] multiplies the time for a request.
+const MOST_PATIENCE: u32 = 8;
+
 /// Until when a read on the watch stream may wait. It is shared with the transport of the agent,
 /// which returns [`io::ErrorKind::WouldBlock`] at that time. `None`: no such time.
 #[derive(Clone, Default, Debug)]
@@ -57,6 +60,8 @@ pub struct Client {
     endpoints: Vec<String>,
     in_use: usize,
     timeout: Duration,
+    /// By how much more patient it is than that.
+    patience_factor: u32,
     /// No call waits longer than this.
     not_after: Option<Instant>,
     pub(super) read_deadline: ReadDeadline,
@@ -83,6 +88,7 @@ impl Client {
             endpoints,
             in_use: 0,
             timeout,
+            patience_factor: 1,
             not_after: None,
             read_deadline,
             credentials: None,
@@ -132,10 +138,28 @@ impl Client {
         self.not_after = not_after;
     }
 
+    /// Gives each request twice the time, up to [`MOST_PATIENCE`] times: where many clients ask at
+    /// once, those that give up and ask again are what keeps etcd from answering any.
+    pub fn grow_patience(&mut self) {
+        self.patience_factor = (self.patience_factor * 2).min(MOST_PATIENCE);
+    }
+
+    /// Gives each request the time that was set.
+    pub fn reset_patience(&mut self) {
+        self.patience_factor = 1;
+    }
+
+    /// Whether requests get more time than was set.
+    #[must_use]
+    pub fn is_patient(&self) -> bool {
+        self.patience_factor > 1
+    }
+
     /// How long one request may take from now on.
     pub(super) fn patience(&self) -> Duration {
         let left = self.not_after.map(|at| at.saturating_duration_since(Instant::now()));
-        left.map_or(self.timeout, |left| left.min(self.timeout))
+        let patience = self.timeout.saturating_mul(self.patience_factor);
+        left.map_or(patience, |left| left.min(patience))
     }
 
     /// Lets the next call try the next endpoint first.

@@ -42,6 +42,7 @@ impl<H: Host> Session<H> {
             return Err(Trouble::LeaseGone);
         };
         self.lease = Some(Lease::new(lease.id, asked, ttl));
+        self.client.reset_patience();
         self.turn(self.membership);
         Ok(())
     }
@@ -96,6 +97,7 @@ impl<H: Host> Session<H> {
             self.turn(Membership::Lost(claimed));
         }
         let requests = RELEASE_ROUNDS.saturating_mul(self.client.endpoint_count()).max(1);
+        self.client.reset_patience();
         self.client.set_timeout(RELEASE_PATIENCE / requests);
         self.client.set_not_after(Some(Instant::now() + RELEASE_PATIENCE));
         let name = match held {

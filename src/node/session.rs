@@ -8,7 +8,7 @@ use super::pause::Pause;
 use super::sync::History;
 use super::{Host, Settings, Trouble};
 use crate::cluster::{Freshness, Record};
-use crate::etcd::{Client, Watch};
+use crate::etcd::{Client, Error, Watch};
 
 /// How [`Session::run`] ends.
 #[derive(Debug, PartialEq, Eq)]
@@ -74,7 +74,10 @@ impl<H: Host> Session<H> {
                     log::info!("{error}: reading everything anew");
                     self.history = None;
                 }
-                Trouble::Etcd(error) => self.lose_contact(error),
+                Trouble::Etcd(error) => {
+                    self.bear_with(&error);
+                    self.lose_contact(error);
+                }
             }
             self.rest(pause.draw(Instant::now()));
         }
@@ -100,6 +103,14 @@ impl<H: Host> Session<H> {
             };
             self.follow(&mut current)?;
             watch = Some(current);
+        }
+    }
+
+    /// A newcomer may be one of a herd: an etcd that is slow under it gets more time.
+    fn bear_with(&mut self, error: &Error) {
+        let is_newcomer = self.membership == Membership::Newcomer || self.client.is_patient();
+        if is_newcomer && matches!(error, Error::TimedOut { .. }) {
+            self.client.grow_patience();
         }
     }
 

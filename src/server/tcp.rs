@@ -139,6 +139,7 @@ impl Connections {
                 output: Vec::new(),
                 sent: 0,
                 awaited: 0,
+                has_whole_query: false,
                 deadline: now + IDLE,
                 is_last: false,
             });
@@ -178,6 +179,8 @@ struct Connection {
     sent: usize,
     /// Replies that come later.
     awaited: usize,
+    /// Whether a query is left in the input for which there was no room.
+    has_whole_query: bool,
     /// When it has been idle for too long: counted from the last whole query.
     deadline: Instant,
     /// The client sends no more.
@@ -199,7 +202,8 @@ impl Connection {
         if self.has_room() && !self.is_last {
             interest |= PollFlags::IN;
         }
-        if self.unsent() > 0 {
+        // A query that came already is answered when there is room for more.
+        if self.unsent() > 0 || (self.has_whole_query && self.has_room()) {
             interest |= PollFlags::OUT;
         }
         interest
@@ -216,8 +220,14 @@ impl Connection {
         }
         self.answer_whole_queries(now, answer)?;
         self.send()?;
-        let is_done = self.is_last && self.unsent() == 0 && self.awaited == 0;
-        if is_done { Err(Over) } else { Ok(()) }
+        let is_done =
+            self.is_last && self.unsent() == 0 && self.awaited == 0 && !self.has_whole_query;
+        if is_done || self.is_broken() { Err(Over) } else { Ok(()) }
+    }
+
+    /// Whether the client is gone, rather than only done with asking.
+    fn is_broken(&self) -> bool {
+        !matches!(self.stream.take_error(), Ok(None))
     }
 
     fn receive(&mut self) -> Result<(), Over> {
@@ -234,6 +244,7 @@ impl Connection {
         Ok(())
     }
 
+    /// Answers queries while there is room, so that one client's many do not hold up the others.
     fn answer_whole_queries(
         &mut self,
         now: Instant,
@@ -256,6 +267,7 @@ impl Connection {
             at += PREFIX + length;
         }
         self.input.drain(..at);
+        self.has_whole_query = matches!(first_message(&self.input, LONGEST_QUERY), Ok(Some(_)));
         Ok(())
     }
 

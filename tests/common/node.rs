@@ -183,6 +183,14 @@ impl Node {
         self.child.wait().expect("reaped");
     }
 
+    /// The time that it has spent on the processor.
+    pub fn cpu(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/schedstat", self.child.id()));
+        let stat = stat.expect("a running process");
+        let nanoseconds = stat.split(' ').next().and_then(|word| word.parse().ok());
+        Duration::from_nanos(nanoseconds.expect("a number"))
+    }
+
     /// A line of `/proc/PID/status`.
     pub fn status(&self, field: &str) -> String {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));

@@ -92,6 +92,7 @@ pub(super) struct Exchange {
     refusal: Option<Vec<u8>>,
     /// The server that could not be reached.
     unreached: Option<SocketAddr>,
+    answered_by: Option<SocketAddr>,
 }
 
 impl Exchange {
@@ -113,6 +114,7 @@ impl Exchange {
             give_up: now + PATIENCE,
             refusal: None,
             unreached: None,
+            answered_by: None,
         }
     }
 
@@ -146,6 +148,21 @@ impl Exchange {
         self.unreached.take().or(slow)
     }
 
+    /// How many sockets it has open.
+    pub(super) fn sockets(&self) -> usize {
+        self.attempts.len()
+    }
+
+    /// Makes no further attempt beside those that are under way.
+    pub(super) fn keep_waiting(&mut self) {
+        self.next_try = None;
+    }
+
+    /// The server whose reply ended it.
+    pub(super) fn answered_by(&self) -> Option<SocketAddr> {
+        self.answered_by
+    }
+
     /// Notes the attempt that was due: `None` if it could not even be made.
     pub(super) fn note(&mut self, attempt: Option<Attempt>, now: Instant) {
         self.tried += 1;
@@ -159,10 +176,12 @@ impl Exchange {
     pub(super) fn step(&mut self, now: Instant, buffer: &mut [u8]) -> Step {
         let mut failed = 0;
         let mut reply = None;
-        let (query, refusal, unreached) = (&self.query, &mut self.refusal, &mut self.unreached);
+        let (query, refusal, unreached, answered_by) =
+            (&self.query, &mut self.refusal, &mut self.unreached, &mut self.answered_by);
         self.attempts.retain_mut(|attempt| match attempt.progress(query, buffer) {
             Progress::Waiting => true,
             Progress::Reply(message) => {
+                *answered_by = Some(attempt.server);
                 reply = Some(message);
                 false
             }

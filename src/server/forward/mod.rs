@@ -32,9 +32,11 @@ use exchange::{Exchange, Purpose, Step};
 use servers::Servers;
 pub use servers::Source;
 
-/// Queries under way at a time. The oldest gives way to a new one: it is the least likely to be
-/// answered.
+/// Queries under way at a time, and sockets for them: etcd, the clients on TCP and all else get along
+/// with the rest of the usual 1,024 descriptors. The oldest query gives way to a new one: it is the
+/// least likely to be answered.
 const MOST_EXCHANGES: usize = 512;
+const MOST_SOCKETS: usize = 600;
 
 /// So many equal questions at a time look like a loop, and how often that is looked into.
 const ALIKE: usize = 32;
@@ -172,16 +174,23 @@ impl Forwarder {
         loop {
             match exchange.step(now, &mut self.buffer) {
                 Step::Goes => {}
-                Step::Done(reply) => return self.finish(exchange, Some(reply)),
+                Step::Done(reply) => {
+                    self.servers.note_answer(exchange.answered_by(), now);
+                    return self.finish(exchange, Some(reply));
+                }
                 Step::Failed => return self.finish(exchange, None),
             }
             let Some(server) = exchange.due_server(now) else { break };
+            if self.sockets() >= MOST_SOCKETS && exchange.sockets() > 0 {
+                exchange.keep_waiting();
+                break;
+            }
             if let Some(blamed) = exchange.blamed_server() {
-                self.servers.demote(blamed);
+                self.servers.blame(blamed, now);
             }
             let attempt = self.attempt(number, &exchange, server);
             if attempt.is_none() {
-                self.servers.demote(server);
+                self.servers.blame(server, now);
             }
             exchange.note(attempt, now);
         }
@@ -222,10 +231,14 @@ impl Forwarder {
     }
 
     fn make_room(&mut self) {
-        while self.exchanges.len() >= MOST_EXCHANGES {
+        while self.exchanges.len() >= MOST_EXCHANGES || self.sockets() >= MOST_SOCKETS {
             let Some((_, oldest)) = self.exchanges.pop_first() else { return };
             self.finish(oldest, None);
         }
+    }
+
+    fn sockets(&self) -> usize {
+        self.exchanges.values().map(Exchange::sockets).sum()
     }
 
     fn likeness(&self, query: &[u8]) -> u64 {

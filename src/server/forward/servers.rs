@@ -16,6 +16,10 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// How long a server that leads back to us is left alone.
 const LOOP_PAUSE: Duration = Duration::from_secs(60);
 
+/// So many failures in a row put a server after the others, and for how long.
+const FAILURES: u32 = 3;
+const LAST_FOR: Duration = Duration::from_secs(30);
+
 /// Where the servers are named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -33,6 +37,10 @@ struct Server {
     is_probed: bool,
     /// It sent one back, so it is not asked until then.
     loops_until: Option<Instant>,
+    /// How often in a row it did not answer.
+    failures: u32,
+    /// It comes after the others until then.
+    last_until: Option<Instant>,
 }
 
 /// The servers, the preferred one first.
@@ -106,7 +114,13 @@ impl Servers {
             }
             text => log::info!("forwarding to {}", text.join(", ")),
         }
-        let fresh = |address| Server { address, is_probed: false, loops_until: None };
+        let fresh = |address| Server {
+            address,
+            is_probed: false,
+            loops_until: None,
+            failures: 0,
+            last_until: None,
+        };
         self.servers = named.into_iter().map(fresh).collect();
     }
 
@@ -119,7 +133,9 @@ impl Servers {
             }
         }
         let usable = self.servers.iter().filter(|server| server.loops_until.is_none());
-        usable.map(|server| server.address).collect()
+        let is_last = |server: &&Server| server.last_until.is_some_and(|until| until > now);
+        let (last, first): (Vec<_>, Vec<_>) = usable.partition(is_last);
+        first.into_iter().chain(last).map(|server| server.address).collect()
     }
 
     /// Those that are to be probed now, each once.
@@ -141,10 +157,23 @@ impl Servers {
         }
     }
 
-    /// This server did not answer in time: it comes last from now on.
-    pub(super) fn demote(&mut self, address: SocketAddr) {
-        if self.servers.first().is_some_and(|first| first.address == address) {
-            self.servers.rotate_left(1);
+    /// This server could not be reached, or did not answer in time. Several times in a row, and it
+    /// comes after the others for a while; once may be due to the name that was asked for.
+    pub(super) fn blame(&mut self, address: SocketAddr, now: Instant) {
+        if let Some(server) = self.servers.iter_mut().find(|s| s.address == address) {
+            server.failures += 1;
+            if server.failures >= FAILURES {
+                server.failures = 0;
+                server.last_until = Some(now + LAST_FOR);
+            }
+        }
+    }
+
+    /// This server answered; it is well.
+    pub(super) fn note_answer(&mut self, address: Option<SocketAddr>, now: Instant) {
+        if let Some(server) = self.servers.iter_mut().find(|s| Some(s.address) == address) {
+            server.failures = 0;
+            server.last_until = server.last_until.filter(|until| *until > now);
         }
     }
 
@@ -179,11 +208,19 @@ mod tests {
         servers.set_own(vec![all[1], address("10.0.0.1:5353")]);
         servers.look(now);
         assert_eq!(servers.in_order(now), [all[0], all[2]]);
-        servers.demote(all[2]);
-        assert_eq!(servers.in_order(now), [all[0], all[2]], "it is last already");
-        servers.demote(all[0]);
+        for _ in 0..2 {
+            servers.blame(all[0], now);
+        }
+        assert_eq!(servers.in_order(now), [all[0], all[2]], "it may have been the name");
+        servers.note_answer(Some(all[0]), now);
+        servers.blame(all[0], now);
+        assert_eq!(servers.in_order(now), [all[0], all[2]], "not in a row");
+        for _ in 0..2 {
+            servers.blame(all[0], now);
+        }
         servers.look(now + LOOK_INTERVAL);
-        assert_eq!(servers.in_order(now), [all[2], all[0]], "the order is kept");
+        assert_eq!(servers.in_order(now), [all[2], all[0]]);
+        assert_eq!(servers.in_order(now + LAST_FOR), [all[0], all[2]], "the order given is back");
         servers.set_own(all.to_vec());
         servers.look(now);
         assert_eq!(servers.in_order(now), []);

@@ -138,7 +138,7 @@ impl Client {
         self.not_after = not_after;
     }
 
-    /// Gives each request twice the time, up to [`MOST_PATIENCE`] times: where many clients ask at
+    /// Gives each request twice the time, up to eight times: where many clients ask at
     /// once, those that give up and ask again are what keeps etcd from answering any.
     pub fn grow_patience(&mut self) {
         self.patience_factor = (self.patience_factor * 2).min(MOST_PATIENCE);

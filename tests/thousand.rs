@@ -11,7 +11,10 @@ use common::{Etcd, Node, lookup, until};
 fn a_thousand_nodes_at_once_are_named_without_gaps_by_two_transactions_each() {
     let etcd = Etcd::start();
     let began = Instant::now();
-    let nodes = Node::herd(&etcd, 1000, 1000);
+    // On a slow machine etcd needs longer than the usual two seconds for a reply.
+    let patience = ["--lease-ttl", "60", "--etcd-timeout", "20"];
+    let nodes: Vec<Node> =
+        (1..=1000).map(|number| Node::in_cluster(&etcd, number, 1000, &patience)).collect();
     let started = began.elapsed();
     let slots = Node::slots(&nodes);
     let named = began.elapsed();
@@ -23,7 +26,7 @@ fn a_thousand_nodes_at_once_are_named_without_gaps_by_two_transactions_each() {
     );
     assert!(slots.iter().copied().eq(1..=1000), "{slots:?}");
     // More only where etcd was too busy to reply in time, and a node asked again.
-    assert!((2000..=5000).contains(&transactions), "{transactions}");
+    assert!((2000..=2500).contains(&transactions), "{transactions}");
     // etcd is busy telling each node about each other for a while.
     let keys = until(HERD_PATIENCE, "etcd answers", || etcd.try_keys());
     assert!(!keys.iter().any(|(key, _)| key.contains('#')), "no ticket is left");

@@ -67,11 +67,13 @@ impl Terminal {
         let tool = tool(word, endpoints, more);
         let words = [tool.get_program()].into_iter().chain(tool.get_args());
         let quoted = words.map(|word| format!("'{}'", word.to_str().expect("text")));
-        let line = quoted.collect::<Vec<_>>().join(" ");
+        // The shell must not stay between the terminal and the tool: it ends by Ctrl-C as well.
+        let line = format!("exec {}", quoted.collect::<Vec<_>>().join(" "));
         let mut child = Command::new("script")
             .args(["--quiet", "--return", "--command", &line, "/dev/null"])
             .env_remove("NO_COLOR")
             .env("TERM", "xterm")
+            .env("SHELL", "/bin/sh")
             .envs(env.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

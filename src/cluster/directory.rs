@@ -221,9 +221,10 @@ impl Directory {
         own.flat_map(|slots| slots.iter().map(|(id, occupant)| (id, occupant.record())))
     }
 
-    /// What is known of each of [`Keyspace::ranges`].
-    pub fn standings(&self) -> Vec<Standing> {
-        self.known.iter().map(Known::standing).collect()
+    /// What is known of a range, by its index in [`Keyspace::ranges`], without what changed after a
+    /// revision.
+    pub fn standing(&self, range: usize, up_to: i64) -> Standing {
+        self.known.get(range).map_or_else(Standing::default, |known| known.standing(up_to))
     }
 
     /// Applies one key of a range, by its index in [`Keyspace::ranges`]. A key may lie in several,
@@ -317,13 +318,15 @@ impl Known {
         }
     }
 
-    fn standing(&self) -> Standing {
+    fn standing(&self, up_to: i64) -> Standing {
         match self {
-            Known::Numbered(slots) => Standing { keys: slots.keys(), newest: slots.newest() },
-            Known::Single(_, occupant) => Standing {
-                keys: usize::from(occupant.is_some()),
-                newest: occupant.map_or(0, |occupant| occupant.mod_revision),
-            },
+            Known::Numbered(slots) => slots.standing(up_to),
+            Known::Single(_, occupant) => {
+                occupant.filter(|occupant| occupant.mod_revision <= up_to).map_or_else(
+                    Standing::default,
+                    |Occupant { mod_revision, .. }| Standing { keys: 1, newest: mod_revision },
+                )
+            }
         }
     }
 

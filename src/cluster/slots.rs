@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::directory::Standing;
 use super::{Pattern, Record, SlotId};
 
 /// What occupies a key. A value that is not a record holds it as well: nobody can claim it.
@@ -71,15 +72,17 @@ impl Slots {
             .filter_map(|(id, occupant)| Some((id, occupant.record()?)))
     }
 
-    /// How many keys there are in the range of the slots' keys.
-    pub(super) fn keys(&self) -> usize {
-        self.occupied + self.strays.len()
-    }
-
-    /// The revision of the latest change of one of those keys; 0 without any.
-    pub(super) fn newest(&self) -> i64 {
+    /// What is known of the range of the slots' keys, without what changed after a revision.
+    pub(super) fn standing(&self, up_to: i64) -> Standing {
         let occupied = self.iter().map(|(_, occupant)| occupant.mod_revision);
-        occupied.chain(self.strays.values().copied()).max().unwrap_or(0)
+        let revisions = occupied.chain(self.strays.values().copied());
+        revisions.filter(|revision| *revision <= up_to).fold(
+            Standing::default(),
+            |standing, revision| Standing {
+                keys: standing.keys + 1,
+                newest: standing.newest.max(revision),
+            },
+        )
     }
 
     /// How many slots are occupied.
@@ -176,11 +179,13 @@ mod tests {
             slots.insert(id, Occupant { content: Content::Unusable, mod_revision: 8 });
         }
         assert!(slots.iter().map(|(id, _)| id).eq(numbers));
-        assert_eq!((slots.keys(), slots.dense.len()), (4, 5));
+        assert_eq!(slots.dense.len(), 5);
+        assert_eq!(slots.standing(i64::MAX), Standing { keys: 4, newest: 8 });
+        assert_eq!(slots.standing(7), Standing::default());
         for id in numbers {
             assert!(slots.get(id).is_some_and(|occupant| occupant.mod_revision == 8));
             assert!(slots.remove(id) && !slots.remove(id));
         }
-        assert_eq!(slots.keys(), 0);
+        assert_eq!(slots.standing(i64::MAX), Standing::default());
     }
 }

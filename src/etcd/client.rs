@@ -14,8 +14,11 @@ use super::{Error, json};
 /// The largest reply read, in octets.
 const MAX_BODY: u64 = 64 * 1024 * 1024;
 
-/// The most by which [`Client::grow_patience`] multiplies the time for a request.
+/// The most by which patience multiplies the time for a request.
 const MOST_PATIENCE: u32 = 8;
+
+/// Which part of the usual time a reply takes at most where etcd is not busy.
+const PROMPT_PART: u32 = 8;
 
 /// Until when a read on the watch stream may wait. It is shared with the transport of the agent,
 /// which returns [`io::ErrorKind::WouldBlock`] at that time. `None`: no such time.
@@ -62,6 +65,8 @@ pub struct Client {
     timeout: Duration,
     /// By how much more patient it is than that.
     patience_factor: u32,
+    /// How long the last reply took.
+    last_reply_after: Duration,
     /// No call waits longer than this.
     not_after: Option<Instant>,
     pub(super) read_deadline: ReadDeadline,
@@ -89,6 +94,7 @@ impl Client {
             in_use: 0,
             timeout,
             patience_factor: 1,
+            last_reply_after: Duration::ZERO,
             not_after: None,
             read_deadline,
             credentials: None,
@@ -138,10 +144,24 @@ impl Client {
         self.not_after = not_after;
     }
 
-    /// Gives each request twice the time, up to eight times: where many clients ask at
-    /// once, those that give up and ask again are what keeps etcd from answering any.
+    /// Gives each request more time: all endpoints together eight times as much as one request
+    /// usually has. Where many clients ask at once, those that give up and ask again are what keeps
+    /// etcd from answering any.
+    pub fn be_patient(&mut self) {
+        let share = MOST_PATIENCE / self.endpoint_count().max(1);
+        self.patience_factor = share.max(self.patience_factor);
+    }
+
+    /// Gives each request twice the time, up to eight times as much as usual.
     pub fn grow_patience(&mut self) {
         self.patience_factor = (self.patience_factor * 2).min(MOST_PATIENCE);
+    }
+
+    /// Gives each request the usual time again if the last reply took but a small part of that.
+    pub fn settle_patience(&mut self) {
+        if self.last_reply_after < self.timeout / PROMPT_PART {
+            self.reset_patience();
+        }
     }
 
     /// Gives each request the time that was set.
@@ -157,9 +177,11 @@ impl Client {
 
     /// How long one request may take from now on.
     pub(super) fn patience(&self) -> Duration {
-        let left = self.not_after.map(|at| at.saturating_duration_since(Instant::now()));
         let patience = self.timeout.saturating_mul(self.patience_factor);
-        left.map_or(patience, |left| left.min(patience))
+        let Some(at) = self.not_after else { return patience };
+        let left = at.saturating_duration_since(Instant::now());
+        // More than usual only where it leaves as much for another attempt.
+        patience.min((left / 2).max(self.timeout)).min(left)
     }
 
     /// Lets the next call try the next endpoint first.
@@ -175,6 +197,7 @@ impl Client {
     /// endpoint that did not reply may have carried it out all the same.
     pub(super) fn call(&mut self, path: &str, body: &Value) -> Result<Value, Error> {
         let body = body.to_string();
+        let asked = Instant::now();
         let mut result = Err(Error::unreachable("", "no endpoint is given"));
         for _ in 0..self.endpoints.len() {
             result = self.call_endpoint(path, &body);
@@ -183,6 +206,7 @@ impl Client {
                 _ => break,
             }
         }
+        self.last_reply_after = asked.elapsed();
         result
     }
 

@@ -4,6 +4,7 @@
 //! different slots and the names come out dense. Safety never rests on the ranks: the claim
 //! itself compares, and fails if the slot was taken meanwhile.
 
+use super::sync::PAGE;
 use crate::cluster::directory::Standing;
 use crate::cluster::{Keyspace, Record, SlotId};
 use crate::etcd::{
@@ -43,24 +44,18 @@ pub struct Taken {
 /// A ticket, and what there was to see when it was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
-    /// What it is good for.
-    pub place: Place,
+    /// How many were ahead in the queue.
+    pub rank: usize,
     /// The revision at which it was put.
     pub revision: i64,
     /// The keys of the slots then.
     pub slots: Standing,
+    /// The slots among those that changed last, at most [`NEWEST`].
+    pub newest: Vec<SlotId>,
 }
 
-/// What a ticket is good for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// The free slot that is ours to claim.
-    Slot(SlotId),
-    /// There are free slots, but as many nodes are ahead.
-    Behind,
-    /// Every slot up to the limit is taken.
-    Full,
-}
+/// How many of the slots that changed last a ticket tells.
+pub const NEWEST: usize = 16;
 
 /// What a claim needs to know of this node.
 #[derive(Clone, Copy, Debug)]
@@ -167,7 +162,12 @@ impl Claimant<'_> {
         let ticket = self.keyspace.ticket(self.record);
         let (first_slot, end_slot) = self.keyspace.slots();
         let queue = self.queue();
-        let slots = Range { keys_only: true, ..Range::new(first_slot, Some(end_slot)) };
+        let slots = Range {
+            keys_only: true,
+            order: Order::NewestFirst,
+            limit: i64::try_from(NEWEST).unwrap_or(i64::MAX),
+            ..Range::new(first_slot, Some(end_slot))
+        };
         let put = Op::Put { key: ticket.clone(), value: Vec::new(), lease: Some(self.lease) };
         let txn = Txn {
             compare: vec![Compare::CreateRevision { key: ticket.clone(), revision: 0 }],
@@ -193,15 +193,32 @@ impl Claimant<'_> {
             let ahead = queue.kvs.iter().position(|kv| kv.key == ticket);
             ahead.unwrap_or(queue.kvs.len())
         };
-        let taken = slots.kvs.iter().filter_map(|kv| self.keyspace.slot_of(&kv.key));
         Ok(Ticket {
-            place: place(rank, taken, self.keyspace.limit),
+            rank,
             revision: reply.header.revision,
             slots: Standing {
-                keys: slots.kvs.len(),
+                keys: usize::try_from(slots.count).unwrap_or(usize::MAX),
                 newest: slots.kvs.iter().map(|kv| kv.mod_revision).max().unwrap_or(0),
             },
+            newest: self.slots_of(&slots.kvs).collect(),
         })
+    }
+
+    fn slots_of(&self, kvs: &[KeyValue]) -> impl Iterator<Item = SlotId> {
+        kvs.iter().filter_map(|kv| self.keyspace.slot_of(&kv.key))
+    }
+
+    /// The slots that were taken at a revision.
+    ///
+    /// # Errors
+    /// Those of the calls to etcd.
+    pub fn taken(&self, client: &mut Client, revision: i64) -> Result<Vec<SlotId>, Error> {
+        let (first, end) = self.keyspace.slots();
+        let range =
+            Range { keys_only: true, limit: PAGE, revision, ..Range::new(first, Some(end)) };
+        let mut taken = Vec::new();
+        client.range_pages(range, |kvs| taken.extend(self.slots_of(&kvs)))?;
+        Ok(taken)
     }
 
     /// Who is ahead in the queue now.
@@ -223,6 +240,16 @@ impl Claimant<'_> {
     /// Those of the call to etcd.
     pub fn queue_length(&self, client: &mut Client) -> Result<usize, Error> {
         let reply = client.range(&Range { count_only: true, ..self.queue() })?;
+        Ok(usize::try_from(reply.count).unwrap_or(0))
+    }
+
+    /// How many slots are taken now, other keys between them included.
+    ///
+    /// # Errors
+    /// Those of the call to etcd.
+    pub fn slots_taken(&self, client: &mut Client) -> Result<usize, Error> {
+        let (first, end) = self.keyspace.slots();
+        let reply = client.range(&Range { count_only: true, ..Range::new(first, Some(end)) })?;
         Ok(usize::try_from(reply.count).unwrap_or(0))
     }
 
@@ -254,58 +281,4 @@ fn ranges(reply: &TxnReply) -> impl Iterator<Item = &RangeReply> {
 
 fn claimed(slot: SlotId, kv: &KeyValue) -> Claimed {
     Claimed { slot, create_revision: kv.create_revision, mod_revision: kv.mod_revision }
-}
-
-/// The free slot number `rank` (0 = the lowest), given the taken ones in any order.
-pub fn place(rank: usize, taken: impl Iterator<Item = SlotId>, limit: u32) -> Place {
-    let mut taken: Vec<u32> = taken.map(SlotId::get).filter(|number| *number <= limit).collect();
-    taken.sort_unstable();
-    taken.dedup();
-    let free = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(taken.len());
-    if free == 0 {
-        return Place::Full;
-    }
-    if rank >= free {
-        return Place::Behind;
-    }
-    let mut taken = taken.into_iter().peekable();
-    let mut ahead = rank;
-    for number in 1..=limit {
-        if taken.next_if_eq(&number).is_some() {
-            continue;
-        }
-        if ahead == 0 {
-            return SlotId::new(number).map_or(Place::Behind, Place::Slot);
-        }
-        ahead -= 1;
-    }
-    Place::Behind
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn slot(number: u32) -> SlotId {
-        SlotId::new(number).expect("not zero")
-    }
-
-    #[test]
-    fn the_rank_counts_free_slots_from_the_lowest() {
-        let table: [(usize, &[u32], u32, Place); 9] = [
-            (0, &[], 5, Place::Slot(slot(1))),
-            (4, &[], 5, Place::Slot(slot(5))),
-            (5, &[], 5, Place::Behind),
-            (0, &[1, 2, 3], 5, Place::Slot(slot(4))),
-            (1, &[3, 1], 5, Place::Slot(slot(4))),
-            (2, &[1, 3], 5, Place::Slot(slot(5))),
-            (3, &[1, 3], 5, Place::Behind),
-            (0, &[1, 2, 3, 4, 5, 9], 5, Place::Full),
-            (0, &[9, 7], 1, Place::Slot(slot(1))),
-        ];
-        for (rank, taken, limit, wanted) in table {
-            let found = place(rank, taken.iter().map(|number| slot(*number)), limit);
-            assert_eq!(found, wanted, "rank {rank}, taken {taken:?}, limit {limit}");
-        }
-    }
 }

@@ -42,7 +42,9 @@ impl<H: Host> Session<H> {
             return Err(Trouble::LeaseGone);
         };
         self.lease = Some(Lease::new(lease.id, asked, ttl));
-        self.client.reset_patience();
+        if self.membership != Membership::Newcomer {
+            self.client.settle_patience();
+        }
         self.turn(self.membership);
         Ok(())
     }

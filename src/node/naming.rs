@@ -1,20 +1,22 @@
 //! From a lease to a name: which slot to try, in which order.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::claim::{Claimant, Claimed, Place, Taken, Ticket};
+use super::claim::{Claimant, Claimed, Taken, Ticket};
 use super::membership::Membership;
+use super::place::{Place, place, presumed};
 use super::session::Session;
 use super::{Host, Trouble, WhenFull, address};
 use crate::cluster::{Entry, Record, SlotId};
 
-/// What etcd needs for a claim when many nodes start together, roughly.
-const CLAIM_TIME: Duration = Duration::from_millis(3);
-/// So many that it matters.
-const HERD: usize = 30;
-/// How often a node looks whether they are done at most, and the longest that it makes room for them.
-const SHORTEST_COURTESY: Duration = Duration::from_millis(300);
-const LONGEST_COURTESY: Duration = Duration::from_secs(4);
+/// How the taken slots are found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Knowledge {
+    /// They may be presumed, once: in a herd that is right but for strange cases.
+    MayBePresumed,
+    /// They are read.
+    OfEtcd,
+}
 
 impl<H: Host> Session<H> {
     /// Claims a slot unless one is owned.
@@ -56,24 +58,6 @@ impl<H: Host> Session<H> {
             None => self.make_room(claimant, taken.queue_length),
             Some(_) => Ok(()),
         }
-    }
-
-    /// Where many nodes start together, each change is told to each of them. Those that are named
-    /// already hear it in one piece when the others are, rather than one by one meanwhile.
-    fn make_room(&mut self, claimant: Claimant<'_>, queue_length: usize) -> Result<(), Trouble> {
-        let end = Instant::now() + LONGEST_COURTESY.min(self.settings.lease_ttl / 4);
-        let mut others = queue_length;
-        while others >= HERD && Instant::now() < end && !self.host.is_stopping() {
-            let claims = CLAIM_TIME.saturating_mul(u32::try_from(others).unwrap_or(u32::MAX));
-            self.host.sleep_until((Instant::now() + claims.max(SHORTEST_COURTESY)).min(end));
-            let result = claimant.queue_length(&mut self.client).map_err(Trouble::from);
-            let before = std::mem::replace(&mut others, self.heard(result)?);
-            if others == before {
-                // Nobody comes and nobody goes: they wait for names, of which there are not enough.
-                break;
-            }
-        }
-        Ok(())
     }
 
     /// What to publish. It stays the same for as long as this host has those addresses: a claim or a
@@ -149,12 +133,13 @@ impl<H: Host> Session<H> {
         when_full: WhenFull,
     ) -> Result<Taken, Trouble> {
         let mut waited = false;
+        let mut knowledge = Knowledge::MayBePresumed;
         loop {
             self.ensure_lease()?;
             let result = claimant.take_ticket(&mut self.client).map_err(Trouble::from);
             let ticket = self.heard(result)?;
             self.catch_up_with(&ticket);
-            let slot = match ticket.place {
+            let slot = match self.place(claimant, &ticket, knowledge)? {
                 Place::Slot(slot) => Some(slot),
                 Place::Full if when_full == WhenFull::Exit => {
                     return Err(match self.is_current(&ticket) {
@@ -175,7 +160,34 @@ impl<H: Host> Session<H> {
                 let queue_length = if waited { 0 } else { taken.queue_length };
                 return Ok(Taken { queue_length, ..taken });
             }
+            knowledge = Knowledge::OfEtcd;
         }
+    }
+
+    /// What a ticket is good for: as the directory knows, if it stands where the ticket does.
+    fn place(
+        &mut self,
+        claimant: Claimant<'_>,
+        ticket: &Ticket,
+        knowledge: Knowledge,
+    ) -> Result<Place, Trouble> {
+        let (standing, known) = self.host.directory(|directory| {
+            let known: Vec<SlotId> = directory.slots().map(|(slot, _)| slot).collect();
+            (directory.standing(0, i64::MAX), known)
+        });
+        let limit = claimant.keyspace.limit;
+        if standing == ticket.slots {
+            return Ok(place(ticket.rank, known.into_iter(), limit));
+        }
+        let presumed = match knowledge {
+            Knowledge::MayBePresumed => presumed(ticket, &known, standing.keys, limit),
+            Knowledge::OfEtcd => None,
+        };
+        if let Some(slot) = presumed {
+            return Ok(Place::Slot(slot));
+        }
+        let result = claimant.taken(&mut self.client, ticket.revision).map_err(Trouble::from);
+        Ok(place(ticket.rank, self.heard(result)?.into_iter(), limit))
     }
 
     /// Whether the directory knows every slot that was taken when the ticket was.
@@ -188,9 +200,9 @@ impl<H: Host> Session<H> {
     /// ticket does: etcd tells a watch that begins in the present at once, but looks after those
     /// that begin in the past ten times a second only.
     fn catch_up_with(&mut self, ticket: &Ticket) {
-        let standings = self.host.directory(|directory| directory.standings());
+        let standing = self.host.directory(|directory| directory.standing(0, i64::MAX));
         let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
-        if let (Some(seen), true) = (seen, standings.first() == Some(&ticket.slots)) {
+        if let (Some(seen), true) = (seen, standing == ticket.slots) {
             *seen = ticket.revision.max(*seen);
         }
     }

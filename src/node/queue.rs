@@ -5,7 +5,8 @@
 
 use std::collections::HashSet;
 
-use super::claim::{Claimant, Place, Ticket, place};
+use super::claim::{Claimant, Ticket};
+use super::place::{Place, place};
 use super::session::Session;
 use super::{Host, Trouble, WhenFull};
 use crate::cluster::SlotId;

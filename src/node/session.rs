@@ -36,7 +36,9 @@ pub struct Session<H> {
 
 impl<H: Host> Session<H> {
     /// A session that has not begun.
-    pub fn new(host: H, client: Client, settings: Settings) -> Self {
+    pub fn new(host: H, mut client: Client, settings: Settings) -> Self {
+        // A newcomer has no name to lose, and may be one of a herd.
+        client.be_patient();
         Session {
             host,
             client,
@@ -106,7 +108,7 @@ impl<H: Host> Session<H> {
         }
     }
 
-    /// A newcomer may be one of a herd: an etcd that is slow under it gets more time.
+    /// An etcd that is slow under a herd of newcomers gets more time.
     fn bear_with(&mut self, error: &Error) {
         let is_newcomer = self.membership == Membership::Newcomer || self.client.is_patient();
         if is_newcomer && matches!(error, Error::TimedOut { .. }) {

@@ -8,7 +8,7 @@ use crate::cluster::{Applied, Directory, Entry, KeyRange, Keyspace};
 use crate::etcd::{Client, Error, Event, EventKind, Filter, KeyValue, Order, Range, WatchRange};
 
 /// Keys read at a time. Between two pages DNS is answered, so a page bounds how long it waits.
-const PAGE: i64 = 500;
+pub(super) const PAGE: i64 = 500;
 
 /// Where the directory stands in etcd's history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,9 +70,10 @@ impl<H: Host> Session<H> {
     /// Looks at each range as it was when we saw it last. In an older backup that was restored, or
     /// in another cluster, there is no such revision, or something else stood there.
     fn compare(&mut self, known: &History) -> Result<Continuity, Trouble> {
-        let (ranges, standings) =
-            self.host.directory(|directory| (directory.keyspace().ranges(), directory.standings()));
-        for ((range, revision), standing) in ranges.iter().zip(&known.revisions).zip(standings) {
+        let ranges = self.settings.keyspace.ranges();
+        for (index, (range, revision)) in ranges.iter().zip(&known.revisions).enumerate() {
+            // What was learnt otherwise, as the own name from its claim, is ahead of the events.
+            let standing = self.host.directory(|directory| directory.standing(index, *revision));
             let request = Range {
                 revision: *revision,
                 limit: 1,

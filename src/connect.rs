@@ -4,7 +4,7 @@
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ureq::tls::TlsConfig;
 
@@ -76,6 +76,11 @@ impl Connect {
         });
         Client::new(agent, endpoints, self.timeout, read_deadline)
             .with_on_leave(move |endpoint| addresses.demote(endpoint))
+            .with_breath({
+                let server = server.clone();
+                // What went wrong with it shows at the next wait as well.
+                move || drop(server.lock().wait(None, Some(Instant::now())))
+            })
     }
 }
 

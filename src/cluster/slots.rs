@@ -76,13 +76,13 @@ impl Slots {
     pub(super) fn standing(&self, up_to: i64) -> Standing {
         let occupied = self.iter().map(|(_, occupant)| occupant.mod_revision);
         let revisions = occupied.chain(self.strays.values().copied());
-        revisions.filter(|revision| *revision <= up_to).fold(
-            Standing::default(),
-            |standing, revision| Standing {
-                keys: standing.keys + 1,
-                newest: standing.newest.max(revision),
-            },
-        )
+        let mut standing = Standing::default();
+        for revision in revisions.filter(|revision| *revision <= up_to) {
+            standing.newest =
+                if standing.keys == 0 { revision } else { standing.newest.max(revision) };
+            standing.keys += 1;
+        }
+        standing
     }
 
     /// How many slots are occupied.

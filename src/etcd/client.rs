@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::auth::{Credentials, Token};
+use super::breath::Breath;
 use super::error::one_line;
 use super::{Error, json};
 
@@ -73,6 +74,7 @@ pub struct Client {
     pub(super) credentials: Option<Credentials>,
     pub(super) token: Token,
     on_leave: Option<OnLeave>,
+    pub(super) breath: Breath,
 }
 
 impl Client {
@@ -100,6 +102,7 @@ impl Client {
             credentials: None,
             token: Token::Unknown,
             on_leave: None,
+            breath: Breath::default(),
         }
     }
 
@@ -108,6 +111,12 @@ impl Client {
     #[must_use]
     pub fn with_on_leave(self, on_leave: impl Fn(&str) + Send + Sync + 'static) -> Client {
         Client { on_leave: Some(OnLeave(Arc::new(on_leave))), ..self }
+    }
+
+    /// Does this again and again while a large reply is read, so that it does not wait for the end.
+    #[must_use]
+    pub fn with_breath(self, take: impl Fn() + Send + Sync + 'static) -> Client {
+        Client { breath: Breath::new(take), ..self }
     }
 
     /// Lets calls be made as this user.
@@ -250,14 +259,18 @@ impl Client {
         let status = response.status().as_u16();
         let body =
             response.body_mut().with_config().limit(MAX_BODY).read_to_vec().map_err(failed)?;
-        reply(endpoint, status, &body)
+        reply(endpoint, status, self.breath.first_value(&body))
     }
 }
 
 /// The reply in an HTTP response: the first JSON value of the body, unless it tells an error.
-pub(super) fn reply(endpoint: &str, status: u16, body: &[u8]) -> Result<Value, Error> {
+pub(super) fn reply(
+    endpoint: &str,
+    status: u16,
+    value: Option<serde_json::Result<Value>>,
+) -> Result<Value, Error> {
     let succeeded = (200..300).contains(&status);
-    let value = match serde_json::Deserializer::from_slice(body).into_iter::<Value>().next() {
+    let value = match value {
         Some(Ok(value)) if value.is_object() => value,
         // A proxy in front of etcd, or etcd on its way out.
         _ if status >= 500 => {
@@ -346,10 +359,11 @@ mod tests {
             (200, "", Err(Error::malformed("e", "no JSON (HTTP status 200)"))),
         ];
         for (status, body, expected) in cases {
-            assert_eq!(reply("e", status, body.as_bytes()).map(|_| ()), expected, "{body}");
+            let value = Breath::default().first_value(body.as_bytes());
+            assert_eq!(reply("e", status, value).map(|_| ()), expected, "{body}");
         }
         for body in ["{", "[", "\"x", "7", "\u{0}", &"[".repeat(100_000)] {
-            assert!(reply("e", 200, body.as_bytes()).is_err());
+            assert!(reply("e", 200, Breath::default().first_value(body.as_bytes())).is_err());
         }
     }
 

@@ -17,6 +17,7 @@
 //! of the calls are those of etcd's API (`KV.Range`, `Lease.LeaseGrant`, `Watch.Watch` …).
 
 mod auth;
+mod breath;
 mod client;
 mod error;
 mod json;

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use super::breath::Breath;
 use super::client::{is_time_up, rejected, reply, transport_error};
 use super::json::{self, Wrong};
 use super::kv::{header, key_value};
@@ -81,6 +82,7 @@ pub struct Watch {
     endpoint: String,
     stream: BufReader<ureq::BodyReader<'static>>,
     read_deadline: ReadDeadline,
+    breath: Breath,
     /// The line that is being read.
     line: Vec<u8>,
     /// What came before all ranges were acknowledged.
@@ -135,13 +137,14 @@ impl Client {
         if !response.status().is_success() {
             let body = response.body_mut().with_config().limit(MAX_ERROR).read_to_vec();
             let body = body.map_err(|error| transport_error(&endpoint, &error))?;
-            reply(&endpoint, status, &body)?;
+            reply(&endpoint, status, self.breath.first_value(&body))?;
             return Err(Error::malformed(&endpoint, &format!("HTTP status {status}")));
         }
         let mut watch = Watch {
             stream: BufReader::with_capacity(BUFFER, response.into_body().into_reader()),
             endpoint: endpoint.clone(),
             read_deadline: self.read_deadline.clone(),
+            breath: self.breath.clone(),
             line: Vec::new(),
             early: VecDeque::new(),
         };
@@ -205,7 +208,7 @@ impl Watch {
         if self.line.last() != Some(&b'\n') {
             return Err(Error::watch_ended(&self.endpoint, "etcd closed the stream"));
         }
-        let line = parse(&self.endpoint, &self.line);
+        let line = parse(&self.endpoint, self.breath.value(&self.line));
         self.line.clear();
         self.line.shrink_to(MAX_KEPT);
         line.map(Some)
@@ -233,8 +236,8 @@ fn requests(ranges: &[WatchRange]) -> String {
     (1..).zip(ranges).map(request).collect()
 }
 
-fn parse(endpoint: &str, line: &[u8]) -> Result<Line, Error> {
-    let value: Value = serde_json::from_slice(line)
+fn parse(endpoint: &str, value: serde_json::Result<Value>) -> Result<Line, Error> {
+    let value = value
         .map_err(|error| Error::malformed(endpoint, &format!("a line of the watch: {error}")))?;
     let Some(result) = json::field(&value, "result") else {
         return Err(match json::error(&value) {

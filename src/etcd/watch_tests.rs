@@ -36,7 +36,7 @@ fn what_ends_a_watch() {
         ),
     ];
     for (line, expected) in cases {
-        assert_eq!(parse("e", line.as_bytes()), Err(expected), "{line}");
+        assert_eq!(parse("e", Breath::default().value(line.as_bytes())), Err(expected), "{line}");
     }
 }
 
@@ -60,18 +60,23 @@ fn garbage() {
         r#"{"result":{"header":{},"watch_id":"-1","events":[]}}"#,
         r#"{"result":{"header":{},"events":[]}}"#,
     ] {
-        let parsed = parse("e", line.as_bytes());
+        let parsed = parse("e", Breath::default().value(line.as_bytes()));
         assert!(matches!(parsed, Err(Error::Malformed { .. })), "{line}: {parsed:?}");
     }
 }
 
 #[test]
 fn changes() {
-    assert_eq!(parse("e", br#"{"result":{"header":{},"created":true}}"#), Ok(Line::Created));
+    assert_eq!(
+        parse("e", Breath::default().value(br#"{"result":{"header":{},"created":true}}"#)),
+        Ok(Line::Created)
+    );
     let line = r#"{"result":{"header":{"revision":"9"},"watch_id":"2","fragment":true,"events":[
         {"kv":{"key":"YQ==","value":"Yg==","mod_revision":"4"}},
         {"type":"DELETE","kv":{"key":"YQ==","mod_revision":"5"}}]}}"#;
-    let Ok(Line::Changes(reply)) = parse("e", line.as_bytes()) else { panic!("no changes") };
+    let Ok(Line::Changes(reply)) = parse("e", Breath::default().value(line.as_bytes())) else {
+        panic!("no changes")
+    };
     assert!(!reply.complete && reply.range == 1);
     assert_eq!(reply.header.revision, 9);
     let seen: Vec<_> = reply.events.iter().map(|e| (e.kind, e.kv.mod_revision)).collect();

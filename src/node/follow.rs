@@ -10,6 +10,9 @@ use super::{Happening, Host, Trouble};
 use crate::cluster::Record;
 use crate::etcd::{Event, EventKind, Filter, LeaseId, Watch, WatchReply};
 
+/// How many changes are applied before DNS is answered again.
+const MOST_AT_ONCE: usize = 128;
+
 impl<H: Host> Session<H> {
     /// Watches all names from where the directory stands, and in addition, if a revision is given,
     /// who leaves the queue after it.
@@ -56,9 +59,12 @@ impl<H: Host> Session<H> {
     }
 
     fn apply(&mut self, reply: &WatchReply, lease: Lease) -> Result<(), Trouble> {
-        for event in &reply.events {
-            apply_event(&self.host, reply.range, event);
-            self.watch_own_key(event, lease.id)?;
+        for events in reply.events.chunks(MOST_AT_ONCE) {
+            for event in events {
+                apply_event(&self.host, reply.range, event);
+                self.watch_own_key(event, lease.id)?;
+            }
+            self.host.sleep_until(Instant::now());
         }
         let seen = self.history.as_mut().and_then(|history| history.revisions.get_mut(reply.range));
         if let (Some(seen), Some(last), true) = (seen, reply.events.last(), reply.complete) {

@@ -155,6 +155,8 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     let process = Process::new(server, announcer);
     let end = Session::new(process.clone(), client, settings).run();
     match (end, process.finish()) {
+        // Whoever took the name may have taken the last one.
+        (_, Some(Outcome::NameLost(name))) => Err(Failure::NameLost(name)),
         (End::NoFreeSlot, _) => Err(Failure::NoFreeSlot {
             pattern: keyspace.pattern.to_string(),
             limit: keyspace.limit,

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use rustix::process::Signal;
 
-use super::{Announcements, Announcer, Hooks, MetricsFile, NameFile, Program, WholeFile};
+use super::{Announcements, Announcer, Hooks, MetricsFile, NameFile, Program, WholeFile, children};
 use crate::cluster::Keyspace;
 use crate::options::Announce;
 use crate::server::signals::Signals;
@@ -55,7 +55,10 @@ pub fn set_up(
     let name_file = wanted.name_file.map(|path| prepared("name-file", path)).transpose()?;
     let metrics = wanted.metrics_file.map(|path| prepared("metrics-file", path)).transpose()?;
     let hooks = Hooks::new(wanted.on_claim, wanted.on_lost, wanted.grace);
-    let has_children = hooks.are_wanted() || wanted.program.is_some();
+    if wanted.program.is_some() {
+        children::adopt_orphans();
+    }
+    let has_children = hooks.are_wanted() || wanted.program.is_some() || children::is_init();
     if has_children {
         // What is woken by it looks after all children.
         signals.watch(Signal::CHILD.as_raw()).map_err(SetupError::Signals)?;

@@ -170,10 +170,9 @@ impl Servers {
     }
 
     /// This server answered; it is well.
-    pub(super) fn note_answer(&mut self, address: Option<SocketAddr>, now: Instant) {
+    pub(super) fn note_answer(&mut self, address: Option<SocketAddr>) {
         if let Some(server) = self.servers.iter_mut().find(|s| Some(s.address) == address) {
             server.failures = 0;
-            server.last_until = server.last_until.filter(|until| *until > now);
         }
     }
 
@@ -212,7 +211,7 @@ mod tests {
             servers.blame(all[0], now);
         }
         assert_eq!(servers.in_order(now), [all[0], all[2]], "it may have been the name");
-        servers.note_answer(Some(all[0]), now);
+        servers.note_answer(Some(all[0]));
         servers.blame(all[0], now);
         assert_eq!(servers.in_order(now), [all[0], all[2]], "not in a row");
         for _ in 0..2 {

@@ -2,6 +2,9 @@
 
 mod common;
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
 use common::pki::Pki;
 use common::{Ended, Etcd, Node, PATIENCE, Signal, ended};
 use serde_json::json;
@@ -78,6 +81,7 @@ fn each_endpoint_is_told_and_one_is_enough_unless_they_are_of_two_clusters() {
     let none = check(&away, &[]);
     let [line] = failures(&none)[..] else { panic!("{none:?}") };
     assert!(line.contains("start it there, or correct --endpoints"), "{line}");
+    assert!(line.contains("is out of reach: Connection refused (os error 111);"), "{line}");
     assert!(none.out.contains("ok\taddresses\t"), "the rest is looked at: {none:?}");
     let two = check(&format!("{},{}", etcd.endpoint(), other.endpoint()), &[]);
     assert!(failures(&two)[0].contains("different clusters"), "{two:?}");
@@ -141,6 +145,19 @@ fn a_user_that_is_missing_or_wrong_is_told() {
     }
 }
 
+/// The URL with TLS of a server that says this to everybody, whatever they say.
+fn answering(text: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(text.as_bytes());
+        }
+    });
+    format!("https://{address}")
+}
+
 #[test]
 fn trust_is_told() {
     let (pki, other) = (Pki::new(), Pki::new());
@@ -149,6 +166,17 @@ fn trust_is_told() {
     let good: Vec<&str> = good.iter().map(String::as_str).collect();
     let out = check(&etcd.endpoint(), &good).good();
     assert!(out.starts_with("ok\tfiles\t"), "{out}");
+    let plain = Etcd::start();
+    let by_tls = plain.endpoint().replace("http://", "https://");
+    let end = check(&by_tls, &["--cacert", &pki.file("ca.pem")]);
+    let [line] = failures(&end)[..] else { panic!("{end:?}") };
+    let wanted = "it closes the connection; if it speaks no TLS, write http:// in --endpoints";
+    assert!(line.ends_with(wanted), "{line}");
+    // As other servers do.
+    let by_tls = answering("HTTP/1.0 400 Bad Request\r\n\r\n");
+    let end = check(&by_tls, &["--cacert", &pki.file("ca.pem")]);
+    let wanted = "it answers without; if it speaks no TLS, write http:// in --endpoints";
+    assert!(failures(&end)[0].ends_with(wanted), "{end:?}");
     let stranger = other.file("ca.pem");
     let wrong = check(&etcd.endpoint(), &["--cacert", &stranger]);
     assert!(failures(&wrong)[0].contains("see --cacert, --cert and --key"), "{wrong:?}");

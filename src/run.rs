@@ -5,7 +5,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use crate::announce::{self, Ended, Outcome, SetupError};
+use crate::announce::{self, Ended, Outcome, SetupError, leash};
 use crate::cluster::{Directory, Keyspace};
 use crate::connect::{Connect, ConnectError};
 use crate::dns::{Elsewhere, Responder};
@@ -82,7 +82,7 @@ impl fmt::Display for Failure {
             Failure::RunAs(error) => error.fmt(f),
             Failure::Announce(error) => error.fmt(f),
             Failure::Program(error) => {
-                write!(f, "exec: no process starts: {error}; is /proc mounted?")
+                write!(f, "exec: no process starts: {error}; {}", leash::remedy(error))
             }
             Failure::NameLost(name) => {
                 write!(f, "exec: {name} was lost, so the program was ended; start anew")

@@ -8,7 +8,9 @@ use std::time::Instant;
 
 use rustix::process::Signal;
 
-use super::{Announcements, Announcer, Hooks, MetricsFile, NameFile, Program, WholeFile, children};
+use super::{
+    Announcements, Announcer, Hooks, MetricsFile, NameFile, Program, WholeFile, children, leash,
+};
 use crate::cluster::Keyspace;
 use crate::options::Announce;
 use crate::server::signals::Signals;
@@ -20,6 +22,8 @@ pub enum SetupError {
     File(&'static str, PathBuf, io::Error),
     /// The system refused a signal handler.
     Signals(io::Error),
+    /// No process could be started for a program.
+    Program(io::Error),
 }
 
 impl fmt::Display for SetupError {
@@ -29,6 +33,9 @@ impl fmt::Display for SetupError {
                 write!(f, "--{option}: {}: {error}; {}", path.display(), remedy(error))
             }
             SetupError::Signals(error) => write!(f, "cannot handle signals: {error}"),
+            SetupError::Program(error) => {
+                write!(f, "exec: no process would start: {error}; {}", leash::remedy(error))
+            }
         }
     }
 }
@@ -56,6 +63,7 @@ pub fn set_up(
     let metrics = wanted.metrics_file.map(|path| prepared("metrics-file", path)).transpose()?;
     let hooks = Hooks::new(wanted.on_claim, wanted.on_lost, wanted.grace);
     if wanted.program.is_some() {
+        leash::probe().map_err(SetupError::Program)?;
         children::adopt_orphans();
     }
     let has_children = hooks.are_wanted() || wanted.program.is_some() || children::is_init();

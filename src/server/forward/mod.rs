@@ -13,6 +13,7 @@
 
 mod attempt;
 mod exchange;
+mod named;
 mod servers;
 
 use std::collections::BTreeMap;

@@ -83,6 +83,21 @@ pub fn look_up(wanted: &RunAs) -> Result<Account, PrivilegeError> {
     accounts::find(wanted, &read(PASSWD)?, &read(GROUP)?).map_err(PrivilegeError::Unknown)
 }
 
+/// Whether this process may become another user at all.
+///
+/// # Errors
+/// [`PrivilegeError::Refused`], where it lacks the right.
+pub fn can_give_up() -> Result<(), PrivilegeError> {
+    let needed = CapabilitySet::SETUID | CapabilitySet::SETGID;
+    match capabilities(None) {
+        Ok(sets) if !sets.effective.contains(needed) => {
+            let error = rustix::io::Errno::PERM.into();
+            Err(PrivilegeError::Refused("changing the user", error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Becomes that user and group alone, and makes sure that there is no way back.
 ///
 /// The calls change one thread, as the kernel's do. That is enough, and without the C library's

@@ -10,7 +10,7 @@ use rustix::thread::{
     set_thread_groups, set_thread_res_gid, set_thread_res_uid, set_thread_uid,
 };
 
-use crate::accounts::{self, Account, AccountError, RunAs};
+use crate::accounts::{self, Account, AccountError, Login, RunAs};
 
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
@@ -74,7 +74,7 @@ impl fmt::Display for PrivilegeError {
 ///
 /// # Errors
 /// See [`PrivilegeError`]. A file that is missing, as on a machine with one user, knows nobody.
-pub fn look_up(wanted: &RunAs) -> Result<Account, PrivilegeError> {
+pub fn look_up(wanted: &RunAs) -> Result<Login, PrivilegeError> {
     let read = |path| match std::fs::read(path) {
         Ok(octets) => Ok(String::from_utf8_lossy(&octets).into_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::accounts::Login;
 use crate::cluster::Keyspace;
 use crate::node::{Happening, Owned};
 use crate::server::chore::View;
@@ -37,6 +38,8 @@ pub use whole_file::WholeFile;
 #[derive(Debug)]
 pub struct Announcer {
     keyspace: Arc<Keyspace>,
+    /// Whom this process came to be; `None`: it is who started it.
+    login: Option<Login>,
     /// Asks the process to stop.
     stop: Arc<AtomicBool>,
     name_file: Option<NameFile>,
@@ -66,12 +69,24 @@ impl Announcer {
     /// One that knows of no name yet. `stop` asks the process to stop when it is set.
     pub fn new(
         keyspace: Arc<Keyspace>,
+        login: Option<Login>,
         announcements: Announcements,
         stop: Arc<AtomicBool>,
     ) -> Self {
         let Announcements { name_file, hooks, program, metrics } = announcements;
         let (owned, tally, is_closing) = (None, Tally::start(), false);
-        Announcer { keyspace, stop, name_file, hooks, program, metrics, owned, tally, is_closing }
+        Announcer {
+            keyspace,
+            login,
+            stop,
+            name_file,
+            hooks,
+            program,
+            metrics,
+            owned,
+            tally,
+            is_closing,
+        }
     }
 
     /// Whether there will ever be something to run: a server that has nothing else to do should not
@@ -112,7 +127,7 @@ impl Announcer {
     }
 
     fn identity(&self, owned: &Owned) -> Identity {
-        Identity::new(&self.keyspace, owned)
+        Identity::new(&self.keyspace, owned, self.login.clone())
     }
 
     fn announce(&mut self, identity: &Identity, now: Instant) {

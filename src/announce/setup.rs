@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use super::{
     Announcements, Announcer, Hooks, MetricsFile, NameFile, Program, WholeFile, children, leash,
 };
+use crate::accounts::Login;
 use crate::cluster::Keyspace;
 use crate::options::Announce;
 use crate::server::signals::Signals;
@@ -50,13 +51,15 @@ fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
-/// Removes what an earlier life left, and gets ready to tell of a name.
+/// Removes what an earlier life left, and gets ready to tell of a name. `login`: whom this process came
+/// to be.
 ///
 /// # Errors
 /// See [`SetupError`].
 pub fn set_up(
     wanted: Announce,
     keyspace: Arc<Keyspace>,
+    login: Option<Login>,
     signals: &Signals,
 ) -> Result<Announcer, SetupError> {
     let name_file = wanted.name_file.map(|path| prepared("name-file", path)).transpose()?;
@@ -79,7 +82,7 @@ pub fn set_up(
         program,
         metrics: metrics.map(|file| MetricsFile::new(file, Instant::now())),
     };
-    Ok(Announcer::new(keyspace, announcements, signals.stop_request()))
+    Ok(Announcer::new(keyspace, login, announcements, signals.stop_request()))
 }
 
 fn prepared(option: &'static str, path: PathBuf) -> Result<WholeFile, SetupError> {

@@ -10,7 +10,7 @@ use rustix::fs::Access;
 use rustix::process::geteuid;
 
 use super::report::Finding;
-use crate::accounts::Account;
+use crate::accounts::{Account, Login};
 use crate::announce::SetupError;
 use crate::options::{Forward, Options};
 use crate::privileges;
@@ -35,7 +35,7 @@ pub(super) fn look(options: &Options) -> Vec<Finding> {
     let (finding, who) = match &options.run_as {
         None => (None, Some(Who::Same)),
         Some(wanted) => match privileges::look_up(wanted) {
-            Ok(account) => (Some(change_to(account)), Some(Who::Other(account))),
+            Ok(Login { account, .. }) => (Some(change_to(account)), Some(Who::Other(account))),
             Err(error) => (Some(Finding::bad("run-as", error.to_string())), None),
         },
     };

@@ -303,6 +303,20 @@ fn queries_do_not_go_in_circles() {
 }
 
 #[test]
+fn an_error_without_the_question_is_one_all_the_same() {
+    let etcd = Etcd::start();
+    let (_servers, addresses) =
+        upstreams(&[Habit::SaysBarely(5), Habit::SaysBarely(1), Habit::Good]);
+    let node = node_forwarding(&etcd, &[addresses[0], addresses[2]]);
+    assert_eq!(timed(node.address(), ELSEWHERE).1.as_deref(), Some(GOOD), "the next is asked");
+    for (server, rcode) in [(addresses[0], 5), (addresses[1], 1)] {
+        let node = node_forwarding(&etcd, &[server]);
+        let reply = ask(node.address(), ELSEWHERE, TYPE::A);
+        assert_eq!((reply.rcode, reply.octets.len()), (rcode, 12 + 11), "{reply:?}");
+    }
+}
+
+#[test]
 fn what_of_a_file_is_not_asked_is_told_and_why() {
     let (etcd, directory) = (Etcd::start(), common::Directory::new());
     let file = directory.file("resolv");

@@ -22,6 +22,29 @@ pub struct Account {
     pub gid: u32,
 }
 
+/// Whom to be, with what `passwd(5)` says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// By number.
+    pub account: Account,
+    /// The name and the home directory; `None`: the user is known by its number alone.
+    pub home: Option<(String, String)>,
+}
+
+impl Login {
+    /// What programs find in their environment after a login (`login(1)`); `None`: they are to have
+    /// no such variable.
+    pub fn environment(&self) -> [(&'static str, Option<String>); 3] {
+        let (name, home) = match &self.home {
+            Some((name, home)) => (Some(name.clone()), home.as_str()),
+            None => (None, ""),
+        };
+        // Whoever has none starts at the root (`login(1)`).
+        let home = if home.is_empty() { "/" } else { home };
+        [("HOME", Some(home.to_owned())), ("USER", name.clone()), ("LOGNAME", name)]
+    }
+}
+
 /// Why nobody can be found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountError {
@@ -63,23 +86,25 @@ const HIGHEST: u32 = u32::MAX - 1;
 ///
 /// # Errors
 /// See [`AccountError`].
-pub fn find(wanted: &RunAs, passwd: &str, group: &str) -> Result<Account, AccountError> {
+pub fn find(wanted: &RunAs, passwd: &str, group: &str) -> Result<Login, AccountError> {
     let RunAs { user, group: wanted_group } = wanted;
-    let entry = users(passwd).find(|(name, _)| name == user).map(|(_, account)| account);
-    let uid = match (entry, number(user)) {
-        (Some(account), _) => account.uid,
+    let named = users(passwd).find(|entry| entry.name == user);
+    let uid = match (&named, number(user)) {
+        (Some(entry), _) => entry.account.uid,
         (None, Some(uid)) => uid,
         (None, None) => return Err(AccountError::NoUser(user.clone())),
     };
     if uid == 0 {
         return Err(AccountError::Root);
     }
-    let by_number = || users(passwd).map(|(_, account)| account).find(|account| account.uid == uid);
-    let gid = match wanted_group {
-        Some(name) => gid(name, group)?,
-        None => entry.or_else(by_number).ok_or(AccountError::GroupNeeded(uid))?.gid,
+    let entry = named.or_else(|| users(passwd).find(|entry| entry.account.uid == uid));
+    let gid = match (wanted_group, &entry) {
+        (Some(name), _) => gid(name, group)?,
+        (None, Some(entry)) => entry.account.gid,
+        (None, None) => return Err(AccountError::GroupNeeded(uid)),
     };
-    Ok(Account { uid, gid })
+    let home = entry.map(|entry| (entry.name.to_owned(), entry.home.to_owned()));
+    Ok(Login { account: Account { uid, gid }, home })
 }
 
 fn gid(wanted: &str, group: &str) -> Result<u32, AccountError> {
@@ -91,14 +116,22 @@ fn gid(wanted: &str, group: &str) -> Result<u32, AccountError> {
     named.or_else(|| number(wanted)).ok_or_else(|| AccountError::NoGroup(wanted.to_owned()))
 }
 
+/// A line of `passwd(5)`.
+struct User<'a> {
+    name: &'a str,
+    account: Account,
+    home: &'a str,
+}
+
 /// The users; lines that are none are left out.
-fn users(passwd: &str) -> impl Iterator<Item = (&str, Account)> {
+fn users(passwd: &str) -> impl Iterator<Item = User<'_>> {
     passwd.lines().filter_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next().filter(|name| !name.is_empty())?;
         let uid = number(fields.nth(1)?)?;
         let gid = number(fields.next()?)?;
-        Some((name, Account { uid, gid }))
+        let home = fields.nth(1).unwrap_or_default();
+        Some(User { name, account: Account { uid, gid }, home })
     })
 }
 
@@ -156,9 +189,27 @@ beyond:x:4294967295:1::/:
             ("nobody", Some("-1"), no_group("-1")),
         ] {
             let wanted_by = RunAs { user: user.to_owned(), group: group.map(str::to_owned) };
-            assert_eq!(find(&wanted_by, PASSWD, GROUP), wanted, "{wanted_by:?}");
+            let found = find(&wanted_by, PASSWD, GROUP).map(|login| login.account);
+            assert_eq!(found, wanted, "{wanted_by:?}");
         }
         let nobody = RunAs { user: "nobody".to_owned(), group: None };
-        assert_eq!(find(&nobody, "", ""), none("nobody"));
+        assert_eq!(find(&nobody, "", "").map(|login| login.account), none("nobody"));
+    }
+
+    #[test]
+    fn programs_have_the_home_of_the_user_and_where_it_has_none_the_root() {
+        for (user, wanted) in [
+            ("nobody", "HOME=/nonexistent USER=nobody LOGNAME=nobody"),
+            ("65534", "HOME=/nonexistent USER=nobody LOGNAME=nobody"),
+            ("5000", "HOME=/ USER=100 LOGNAME=100"),
+            ("4711", "HOME=/ USER=- LOGNAME=-"),
+        ] {
+            let wanted_by = RunAs { user: user.to_owned(), group: Some("dns".to_owned()) };
+            let login = find(&wanted_by, PASSWD, GROUP).expect("somebody");
+            let told = login
+                .environment()
+                .map(|(name, value)| format!("{name}={}", value.unwrap_or_else(|| "-".to_owned())));
+            assert_eq!(told.join(" "), wanted, "{user}");
+        }
     }
 }

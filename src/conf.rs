@@ -9,6 +9,8 @@ use crate::options::Corefile;
 
 /// What CoreDNS reads in the working directory.
 const DEFAULT: &str = "Corefile";
+/// What stands for standard input in CoreDNS; `./stdin` is a file.
+const STDIN: &str = "stdin";
 /// The largest file, in octets: far beyond any configuration.
 const LARGEST: u64 = 1 << 20;
 
@@ -21,7 +23,11 @@ pub fn read(corefile: Corefile<'_>, default_port: u16) -> Result<Option<Settings
         Corefile::Given(name) => name,
         Corefile::InWorkingDirectory => DEFAULT,
     };
-    let text = match text_of(Path::new(name)) {
+    let text = match corefile {
+        Corefile::Given(STDIN) => text_from(io::stdin()),
+        _ => text_of(Path::new(name)),
+    };
+    let text = match text {
         Ok(text) => text,
         Err(Unreadable::Io(error)) if is_absent(corefile, &error) => return Ok(None),
         Err(why) => return Err(Error::of_file(name, why.explain())),
@@ -63,7 +69,10 @@ impl Unreadable {
 }
 
 fn text_of(path: &Path) -> Result<String, Unreadable> {
-    let file = File::open(path).map_err(Unreadable::Io)?;
+    text_from(File::open(path).map_err(Unreadable::Io)?)
+}
+
+fn text_from(file: impl Read) -> Result<String, Unreadable> {
     let mut octets = Vec::new();
     file.take(LARGEST + 1).read_to_end(&mut octets).map_err(Unreadable::Io)?;
     if octets.len() as u64 > LARGEST {

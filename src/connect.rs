@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -98,14 +99,27 @@ fn credentials(user: &User) -> Result<Credentials, ConnectError> {
         Password::Given(password) => password.clone(),
         Password::File(path) => {
             let failed = |why: String| ConnectError::Password(path.clone(), why);
-            let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+            let unread = |error| failed(format!("{error}; {}", remedy(&error)));
+            let text = std::fs::read_to_string(path).map_err(unread)?;
             match text.lines().next() {
                 Some(line) if !line.is_empty() => line.to_owned(),
-                _ => return Err(failed("its first line is empty".to_owned())),
+                _ => {
+                    return Err(failed(
+                        "its first line is empty; put the password there".to_owned(),
+                    ));
+                }
             }
         }
     };
     Ok(Credentials { user: user.name.clone(), password })
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::NotFound => "create it, or give another file",
+        ErrorKind::PermissionDenied => "let it be read by who starts this, or give another file",
+        _ => "give a text file that can be read",
+    }
 }
 
 fn tls_config(access: &Access, endpoints: &[Endpoint]) -> Result<Option<TlsConfig>, ConnectError> {

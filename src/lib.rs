@@ -17,7 +17,7 @@
 //! | [`server`] | sockets, signals, and the one sleep | [`dns`], [`cluster`] |
 //! | [`connect`] | the way to etcd: files read, a client that waits in the server | [`options`], [`etcd`], [`server`] |
 //! | [`accounts`] | pure: users and groups by name | |
-//! | [`announce`] | how other programs learn the name: file, hooks, program, metrics | [`options`], [`node`], [`dns`], [`cluster`]; of [`server`] chores and signals |
+//! | [`announce`] | how other programs learn the name: file, hooks, program, metrics | [`options`], [`accounts`], [`node`], [`dns`], [`cluster`]; of [`server`] chores and signals |
 //! | [`privileges`] | giving up root | [`accounts`] |
 //! | [`process`] | the process as a node's life needs it | [`announce`], [`node`], [`server`] |
 //! | [`run`] | puts the rooms together for a node | all of them |

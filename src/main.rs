@@ -17,9 +17,9 @@ fn main() -> ExitCode {
         let (why, status) = leash::become_program(words);
         return fail(&why, status);
     }
-    let arguments: Vec<String> =
-        words.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    let options = match options::parse(&arguments, &conf::read) {
+    let command =
+        options::text(&words).and_then(|arguments| options::parse(&arguments, &conf::read));
+    let options = match command {
         Ok(Command::Run(options)) => *options,
         Ok(Command::Tool(tool, options)) => return use_tool(&tool, &options),
         Ok(Command::Print(text)) => return print(&text),

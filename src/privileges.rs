@@ -10,7 +10,7 @@ use rustix::thread::{
     set_thread_groups, set_thread_res_gid, set_thread_res_uid, set_thread_uid,
 };
 
-use crate::accounts::{self, Account, AccountError, RunAs};
+use crate::accounts::{self, Account, AccountError, Login, RunAs};
 
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
@@ -74,13 +74,28 @@ impl fmt::Display for PrivilegeError {
 ///
 /// # Errors
 /// See [`PrivilegeError`]. A file that is missing, as on a machine with one user, knows nobody.
-pub fn look_up(wanted: &RunAs) -> Result<Account, PrivilegeError> {
+pub fn look_up(wanted: &RunAs) -> Result<Login, PrivilegeError> {
     let read = |path| match std::fs::read(path) {
         Ok(octets) => Ok(String::from_utf8_lossy(&octets).into_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(PrivilegeError::Unreadable(path, error)),
     };
     accounts::find(wanted, &read(PASSWD)?, &read(GROUP)?).map_err(PrivilegeError::Unknown)
+}
+
+/// Whether this process may become another user at all.
+///
+/// # Errors
+/// [`PrivilegeError::Refused`], where it lacks the right.
+pub fn can_give_up() -> Result<(), PrivilegeError> {
+    let needed = CapabilitySet::SETUID | CapabilitySet::SETGID;
+    match capabilities(None) {
+        Ok(sets) if !sets.effective.contains(needed) => {
+            let error = rustix::io::Errno::PERM.into();
+            Err(PrivilegeError::Refused("changing the user", error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Becomes that user and group alone, and makes sure that there is no way back.

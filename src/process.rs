@@ -37,18 +37,18 @@ impl Process {
         Process { server, announcer }
     }
 
-    /// Lets the hooks that are left end, while DNS is answered; a further request to stop ends the
-    /// patience with them. Says what became of the program, if there was to be one.
+    /// Lets the hooks that are left, and the program where it is being ended, end while DNS is
+    /// answered; a further request to stop ends the patience with them. Says what became of the
+    /// program, if there was to be one.
     pub fn finish(&self) -> Option<Outcome> {
         // While requests are heard again: the end of the last hook asks the process to stop.
         self.server.lock().resume();
         let now = Instant::now();
         let patience = lock(&self.announcer).close(now);
         if let Some(patience) = patience {
-            log::info!("waiting for hooks to end");
             match self.server.lock().wait(None, Some(now + patience)) {
                 Ok(Wake::Stopping) | Ok(Wake::Ready) => {}
-                Ok(Wake::TimedOut) => log::error!("a hook does not end"),
+                Ok(Wake::TimedOut) => log::error!("not all of it ended in time"),
                 Err(error) => log::error!("poll: {error}"),
             }
         }

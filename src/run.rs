@@ -5,7 +5,8 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use crate::announce::{self, Ended, Outcome, SetupError};
+use crate::accounts::Login;
+use crate::announce::{self, Ended, Outcome, SetupError, leash};
 use crate::cluster::{Directory, Keyspace};
 use crate::connect::{Connect, ConnectError};
 use crate::dns::{Elsewhere, Responder};
@@ -82,7 +83,7 @@ impl fmt::Display for Failure {
             Failure::RunAs(error) => error.fmt(f),
             Failure::Announce(error) => error.fmt(f),
             Failure::Program(error) => {
-                write!(f, "exec: no process starts: {error}; is /proc mounted?")
+                write!(f, "exec: no process starts: {error}; {}", leash::remedy(error))
             }
             Failure::NameLost(name) => {
                 write!(f, "exec: {name} was lost, so the program was ended; start anew")
@@ -122,10 +123,10 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         check_interface(name).map_err(Failure::Interface)?;
     }
     let connect = Connect::prepare(&options).map_err(Failure::Connect)?;
-    let account = options.run_as.as_ref().map(privileges::look_up).transpose();
-    let account = account.map_err(Failure::RunAs)?;
+    let login = options.run_as.as_ref().map(privileges::look_up).transpose();
+    let login = login.map_err(Failure::RunAs)?;
     let (listeners, acceptors) = listen(&options.listen)?;
-    if let Some(account) = account {
+    if let Some(Login { account, .. }) = login {
         let keep = Keep::needed_by(listeners.iter().map(UdpListener::address));
         privileges::give_up(account, keep).map_err(Failure::RunAs)?;
     }
@@ -142,7 +143,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     let directory = Directory::new(keyspace.clone());
     let signals = signals(&options.announce).map_err(Failure::Signals)?;
     // Not before the sockets are ours: where another idetcd runs, these are its files.
-    let announcer = announce::set_up(options.announce, keyspace.clone(), &signals)
+    let announcer = announce::set_up(options.announce, keyspace.clone(), login, &signals)
         .map_err(Failure::Announce)?;
     let server = Server::new(listeners, acceptors, responder, directory, signals)
         .with_rate_limit(options.rrl)
@@ -155,6 +156,8 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     let process = Process::new(server, announcer);
     let end = Session::new(process.clone(), client, settings).run();
     match (end, process.finish()) {
+        // Whoever took the name may have taken the last one.
+        (_, Some(Outcome::NameLost(name))) => Err(Failure::NameLost(name)),
         (End::NoFreeSlot, _) => Err(Failure::NoFreeSlot {
             pattern: keyspace.pattern.to_string(),
             limit: keyspace.limit,

@@ -2,6 +2,10 @@
 
 mod common;
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+
 use common::pki::Pki;
 use common::{Ended, Etcd, Node, PATIENCE, Signal, ended};
 use serde_json::json;
@@ -78,7 +82,12 @@ fn each_endpoint_is_told_and_one_is_enough_unless_they_are_of_two_clusters() {
     let none = check(&away, &[]);
     let [line] = failures(&none)[..] else { panic!("{none:?}") };
     assert!(line.contains("start it there, or correct --endpoints"), "{line}");
+    assert!(line.contains("is out of reach: Connection refused (os error 111);"), "{line}");
     assert!(none.out.contains("ok\taddresses\t"), "the rest is looked at: {none:?}");
+    let wanted = "idetcd: a node would start here, and wait without a name: see what fails above\n";
+    assert_eq!((none.status, none.err.as_str()), (Some(1), wanted));
+    let both = check(&away, &["--interface", "nowhere0"]);
+    assert!(both.err.starts_with("idetcd: a node could not start here: "), "{both:?}");
     let two = check(&format!("{},{}", etcd.endpoint(), other.endpoint()), &[]);
     assert!(failures(&two)[0].contains("different clusters"), "{two:?}");
     other.signal(Signal::STOP);
@@ -141,6 +150,19 @@ fn a_user_that_is_missing_or_wrong_is_told() {
     }
 }
 
+/// The URL with TLS of a server that says this to everybody, whatever they say.
+fn answering(text: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(text.as_bytes());
+        }
+    });
+    format!("https://{address}")
+}
+
 #[test]
 fn trust_is_told() {
     let (pki, other) = (Pki::new(), Pki::new());
@@ -149,6 +171,17 @@ fn trust_is_told() {
     let good: Vec<&str> = good.iter().map(String::as_str).collect();
     let out = check(&etcd.endpoint(), &good).good();
     assert!(out.starts_with("ok\tfiles\t"), "{out}");
+    let plain = Etcd::start();
+    let by_tls = plain.endpoint().replace("http://", "https://");
+    let end = check(&by_tls, &["--cacert", &pki.file("ca.pem")]);
+    let [line] = failures(&end)[..] else { panic!("{end:?}") };
+    let wanted = "it closes the connection; if it speaks no TLS, write http:// in --endpoints";
+    assert!(line.ends_with(wanted), "{line}");
+    // As other servers do.
+    let by_tls = answering("HTTP/1.0 400 Bad Request\r\n\r\n");
+    let end = check(&by_tls, &["--cacert", &pki.file("ca.pem")]);
+    let wanted = "it answers without; if it speaks no TLS, write http:// in --endpoints";
+    assert!(failures(&end)[0].ends_with(wanted), "{end:?}");
     let stranger = other.file("ca.pem");
     let wrong = check(&etcd.endpoint(), &["--cacert", &stranger]);
     assert!(failures(&wrong)[0].contains("see --cacert, --cert and --key"), "{wrong:?}");
@@ -164,6 +197,81 @@ fn an_interface_that_is_not_here_is_told() {
     assert!(line.starts_with("addresses\t--interface: no interface nowhere0"), "{line}");
     let mut node = Node::in_cluster(&etcd, 1, 9, &["--interface", "nowhere0"]);
     assert_eq!(node.wait(PATIENCE).code(), Some(1), "nor does a node start");
+}
+
+#[test]
+fn files_to_be_written_or_read_again_are_looked_at_and_left_as_they_are() {
+    let (etcd, directory) = (Etcd::start(), common::Directory::new());
+    let (name, figures) = (directory.file("name"), directory.file("figures"));
+    std::fs::write(&name, "of another life").expect("written");
+    let files = ["--name-file", &name, "--metrics-file", &figures];
+    let out = check(&etcd.endpoint(), &files).good();
+    for file in [&name, &figures] {
+        assert!(out.contains(&format!("ok\tfiles\t{file} can be written\n")), "{out}");
+    }
+    assert_eq!(std::fs::read_to_string(&name).expect("still there"), "of another life");
+    assert_eq!(std::fs::read_dir(directory.path()).expect("a directory").count(), 1);
+
+    let (missing, inside) = (directory.file("no/name"), directory.file("name/x"));
+    let itself = directory.path().to_str().expect("text");
+    for (option, path, wanted) in [
+        ("--name-file", missing.as_str(), "No such file or directory (os error 2); create its"),
+        ("--metrics-file", &inside, "Not a directory (os error 20); give another file"),
+        ("--metrics-file", itself, "it is no regular file; give another file"),
+    ] {
+        let end = check(&etcd.endpoint(), &[option, path]);
+        let [line] = failures(&end)[..] else { panic!("{end:?}") };
+        assert!(line.starts_with(&format!("files\t{option}: {path}: {wanted}")), "{line}");
+        assert_eq!(end.err, "idetcd: a node could not start here: see what fails above\n");
+    }
+    let resolv = directory.file("resolv.conf");
+    let out = check(&etcd.endpoint(), &["--forward", &resolv]).good();
+    let wanted =
+        format!("note\tfiles\t--forward: {resolv}: No such file or directory (os error 2);");
+    assert!(out.contains(&wanted), "{out}");
+}
+
+#[test]
+fn the_user_to_be_is_looked_up_and_what_it_may_write_is_told() {
+    let (etcd, directory) = (Etcd::start(), common::Directory::new());
+    let unknown = check(&etcd.endpoint(), &["--run-as", "no-such-user", "--name-file", "/x/y"]);
+    let wanted = "run-as\t--run-as: there is no user \"no-such-user\" in /etc/passwd; add one";
+    assert!(failures(&unknown)[0].starts_with(wanted), "{unknown:?}");
+    if !rustix::process::geteuid().is_root() {
+        let end = check(&etcd.endpoint(), &["--run-as", "nobody"]);
+        assert!(failures(&end)[0].contains("start as root"), "{end:?}");
+        return;
+    }
+    let set_mode = |path: &str, mode: u32| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(path, mode).expect("permissions");
+    };
+    let (outer, inner) = (directory.file(""), directory.file("inner"));
+    std::fs::create_dir(&inner).expect("a directory");
+    let (name, resolv) = (format!("{inner}/name"), directory.file("resolv.conf"));
+    std::fs::write(&resolv, "nameserver 127.0.0.1").expect("written");
+    let tried = |outer_mode, inner_mode, resolv_mode| {
+        set_mode(&outer, outer_mode);
+        set_mode(&inner, inner_mode);
+        set_mode(&resolv, resolv_mode);
+        let files = ["--name-file", &name, "--forward", &resolv];
+        check(&etcd.endpoint(), &[&["--run-as", "65534:4242"], &files[..]].concat())
+    };
+    let good = tried(0o755, 0o777, 0o644).good();
+    assert!(good.contains("ok\trun-as\ta node would be user 65534, group 4242\n"), "{good}");
+    assert!(good.contains(&format!("ok\tfiles\t{name} can be written\n")), "{good}");
+    assert!(!good.contains("note\tfiles"), "{good}");
+    let out = tried(0o755, 0o777, 0o640).good();
+    assert!(out.contains("note\tfiles\t--forward: ") && out.contains("Permission denied"), "{out}");
+    for end in [tried(0o755, 0o755, 0o644), tried(0o750, 0o777, 0o644)] {
+        let [line] = failures(&end)[..] else { panic!("{end:?}") };
+        assert!(line.contains("Permission denied (os error 13); let this user (see"), "{line}");
+    }
+    // As in /tmp, where another user's file stays.
+    let sticky = tried(0o755, 0o1777, 0o644).good();
+    assert!(sticky.contains("can be written"), "{sticky}");
+    std::fs::write(&name, "root's").expect("written");
+    assert_eq!(failures(&tried(0o755, 0o1777, 0o644)).len(), 1);
 }
 
 #[test]

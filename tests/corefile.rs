@@ -78,6 +78,7 @@ fn launch_scripts_of_coredns_go_on_working() {
         vec!["-conf".to_owned(), file.clone(), "-dns.port".to_owned(), port.to_string()],
         vec![format!("-conf={file}"), format!("-dns.port={port}")],
         vec![format!("--conf={file}"), "--dns.port".to_owned(), port.to_string()],
+        ["-conf", &file, "-p", &port.to_string(), "-log"].map(str::to_owned).to_vec(),
     ]
     .into_iter()
     .enumerate()
@@ -93,6 +94,25 @@ fn launch_scripts_of_coredns_go_on_working() {
         node.signal(common::Signal::TERM);
         assert_eq!(node.wait(PATIENCE).code(), Some(0), "{}", node.log());
     }
+}
+
+#[test]
+fn a_file_may_come_by_standard_input_as_for_coredns() {
+    let etcd = Etcd::start();
+    let text = documented(&etcd.endpoint()).replacen(". {", ".:0 {\n    import here", 1);
+    let directory = with_files(&[("etc/Corefile", &text), ("here", "bind 127.0.0.1\n")]);
+    // What is imported is found in the working directory.
+    let script = "cd \"$0\" && exec \"$@\" <etc/Corefile";
+    let words = ["sh", "-c", script, directory.path().to_str().expect("text")];
+    let wrapper = words.map(str::to_owned);
+    let node = Node::start_by(&wrapper, &["-conf", "stdin", "--ipv4", "10.0.0.1"]);
+    node.wait_for_log("read stdin");
+    assert_eq!(node.slot(), 1);
+    assert_eq!(lookup(node.address(), "worker1.tf.local.").as_deref(), Some("10.0.0.1"));
+    // A file of that name has another path.
+    let mut node = Node::start_by(&in_directory(&directory), &["-conf", "./stdin"]);
+    assert_eq!(node.wait(PATIENCE).code(), Some(2), "{}", node.log());
+    assert!(node.log().starts_with("idetcd: ./stdin: "), "{}", node.log());
 }
 
 #[test]

@@ -302,6 +302,40 @@ fn queries_do_not_go_in_circles() {
     assert!(alone.log().contains("no server to forward to"), "{}", alone.log());
 }
 
+#[test]
+fn an_error_without_the_question_is_one_all_the_same() {
+    let etcd = Etcd::start();
+    let (_servers, addresses) =
+        upstreams(&[Habit::SaysBarely(5), Habit::SaysBarely(1), Habit::Good]);
+    let node = node_forwarding(&etcd, &[addresses[0], addresses[2]]);
+    assert_eq!(timed(node.address(), ELSEWHERE).1.as_deref(), Some(GOOD), "the next is asked");
+    for (server, rcode) in [(addresses[0], 5), (addresses[1], 1)] {
+        let node = node_forwarding(&etcd, &[server]);
+        let reply = ask(node.address(), ELSEWHERE, TYPE::A);
+        assert_eq!((reply.rcode, reply.octets.len()), (rcode, 12 + 11), "{reply:?}");
+    }
+}
+
+#[test]
+fn what_of_a_file_is_not_asked_is_told_and_why() {
+    let (etcd, directory) = (Etcd::start(), common::Directory::new());
+    let file = directory.file("resolv");
+    let node = Node::in_cluster(&etcd, 1, 5, &["--forward", &file]);
+    node.wait_for_log(&format!(
+        "--forward: {file}: No such file or directory (os error 2); create"
+    ));
+    let line = node.wait_for_log("no server to forward to");
+    assert!(!line.contains("other than this one"), "{line}");
+    std::fs::write(&file, "nameserver fe80::1%eth0\nnameserver 127.0.0.1 # here\n")
+        .expect("written");
+    until(PATIENCE, "it is read", || {
+        let _ = ask(node.address(), ELSEWHERE, TYPE::A);
+        node.log().contains("forwarding to 127.0.0.1:53").then_some(())
+    });
+    let wanted = format!("--forward: {file}: nameserver \"fe80::1%eth0\" is not asked: addresses");
+    assert_eq!(node.log().matches(&wanted).count(), 1, "{}", node.log());
+}
+
 fn forwarded(node: &Node) -> u32 {
     let text = dig(node.address(), &["+short", "CH", "TXT", "forwarded.bind"]);
     let numbers =

@@ -24,7 +24,7 @@ fn a_node_that_crashed_comes_back_under_its_name() {
 #[test]
 fn a_node_that_stops_releases_its_name_within_a_second() {
     let etcd = Etcd::start();
-    for signal in [Signal::TERM, Signal::INT] {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let mut node = Node::in_cluster(&etcd, 1, 3, &[]);
         node.slot();
         let began = Instant::now();
@@ -35,6 +35,30 @@ fn a_node_that_stops_releases_its_name_within_a_second() {
         assert!(etcd.keys().is_empty(), "{:?}", etcd.keys());
         node.wait_for_log("released worker1.tf.local.");
     }
+}
+
+#[test]
+fn under_nohup_the_end_of_a_terminal_ends_neither_a_node_nor_its_program() {
+    let etcd = Etcd::start();
+    let nohup = ["nohup".to_owned()];
+    let endpoint = etcd.endpoint();
+    let common = ["--pattern", common::PATTERN, "--endpoints", &endpoint, "--ipv4", "10.0.0.1"];
+    let common = [&common[..], &["--listen", "127.0.0.1:0"]].concat();
+    let mut node = Node::start_by(&nohup, &common);
+    node.slot();
+    node.signal(Signal::HUP);
+    node.signal(Signal::USR1);
+    node.wait_for_log("state: ");
+    node.signal(Signal::TERM);
+    assert_eq!(node.wait(PATIENCE).code(), Some(0), "{}", node.log());
+
+    let script = "trap 'exit 9' USR1; echo ready >&2; while :; do sleep 0.05; done";
+    let exec = [&["exec"], &common[..], &["--", "sh", "-c", script]].concat();
+    let mut node = Node::start_by(&nohup, &exec);
+    node.wait_for_log("ready");
+    node.signal(Signal::HUP);
+    node.signal(Signal::USR1);
+    assert_eq!(node.wait(PATIENCE).code(), Some(9), "not by SIGHUP: {}", node.log());
 }
 
 #[test]

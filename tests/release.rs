@@ -20,6 +20,9 @@ fn a_name_without_a_node_is_shown_and_deleted() {
     assert_eq!(out, wanted);
     let out = ended("release", &endpoint, &["worker3.tf.local", "--yes"]).good();
     assert!(out.starts_with("worker3.tf.local.: no record but x\\n, put"), "{out}");
+    etcd.put("worker3.tf.local.", b"");
+    let out = ended("release", &endpoint, &["3", "--yes"]).good();
+    assert!(out.starts_with("worker3.tf.local.: no record but an empty value, put"), "{out}");
     ended("release", &endpoint, &["--yes", "--prefix", "a/", "worker2"]).good();
     ended("release", &endpoint, &["--yes", "--resolve", "ps{{.ID}}.tf.local.", "ps2.tf.local."])
         .good();

@@ -196,6 +196,51 @@ fn whom_to_be_is_told_apart_from_who_cannot_be() {
 }
 
 #[test]
+fn programs_find_the_home_of_the_new_user_and_not_that_of_root() {
+    if !is_root() {
+        return;
+    }
+    let etcd = Etcd::start();
+    let (copy, _directory) = open_copy();
+    let replace = format!("shift; HOME=/root USER=root LOGNAME=root exec {copy} \"$@\"");
+    let wrapper = ["sh", "-c", &replace, "sh"].map(str::to_owned);
+    let endpoint = etcd.endpoint();
+    let tell = "echo $0 $HOME $USER $LOGNAME >&2";
+    let hook = tell.replace("$0", "hook");
+    for (who, wanted) in [("nobody", "/nonexistent nobody nobody"), ("4711:4711", "/")] {
+        let more = ["--run-as", who, "--on-claim", &hook, "--", "sh", "-c", tell, "program"];
+        let common = arguments(&endpoint, "127.0.0.1:0", &more);
+        let mut node = Node::start_by(&wrapper, &[&["exec"], &common[..]].concat());
+        assert_eq!(node.wait(PATIENCE).code(), Some(0), "{}", node.log());
+        for what in ["hook", "program"] {
+            let line = format!("{what} {wanted}");
+            assert!(node.log().lines().any(|told| told == line), "{line}: {}", node.log());
+        }
+    }
+}
+
+#[test]
+fn a_binary_that_the_new_user_may_not_execute_is_told_before_there_is_a_name() {
+    if !is_root() {
+        return;
+    }
+    let etcd = Etcd::start();
+    let (copy, _directory) = open_copy();
+    let closed = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(Path::new(&copy), closed).expect("permissions");
+    let replace = format!("shift; exec {copy} \"$@\"");
+    let wrapper = ["sh", "-c", &replace, "sh"].map(str::to_owned);
+    let endpoint = etcd.endpoint();
+    let common = arguments(&endpoint, "127.0.0.1:0", &["--run-as", "nobody", "--", "true"]);
+    let mut node = Node::start_by(&wrapper, &[&["exec"], &common[..]].concat());
+    assert_eq!(node.wait(PATIENCE).code(), Some(1), "{}", node.log());
+    let last = node.log().lines().last().expect("a message").to_owned();
+    let wanted = "let this user (see --run-as) execute the file of idetcd, as by chmod a+rx";
+    assert!(last.starts_with("idetcd: exec: ") && last.ends_with(wanted), "{last}");
+    assert!(!node.log().contains("claimed"), "{}", node.log());
+}
+
+#[test]
 fn a_name_file_that_the_new_user_cannot_write_is_told_at_the_start() {
     if !is_root() {
         return;

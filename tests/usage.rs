@@ -2,7 +2,9 @@
 
 mod common;
 
+use std::ffi::OsStr;
 use std::net::UdpSocket;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Output, Stdio};
@@ -44,7 +46,7 @@ fn complaint(output: &Output, status: i32) -> String {
 #[test]
 fn a_wrong_command_line_is_told_in_one_line_with_status_2() {
     let long = format!("{}{{{{.ID}}}}.tf.local.", "a".repeat(62));
-    let table: [(&[&str], &str); 22] = [
+    let table: [(&[&str], &str); 25] = [
         (&[], "--pattern: must be given"),
         (&["--pattern"], "--pattern: an argument is missing"),
         (&["--pattern", "worker.tf.local."], "--pattern: column 17: there is no {{.ID}}"),
@@ -66,11 +68,50 @@ fn a_wrong_command_line_is_told_in_one_line_with_status_2() {
         (&["--pattern", PATTERN, "-q", "-v"], "--quiet:"),
         (&["--pattern", PATTERN, "--unknown"], "--unknown: no such option"),
         (&["--pattern", PATTERN, "stray"], "\"stray\""),
+        (&["--pattern", PATTERN, "--grace", "0"], "--grace: \"0\" is not a whole number from 1"),
+        (
+            &["-q", "exec", "--pattern", PATTERN, "--", "ls", "-l"],
+            "\"exec\" is a command, and stands first: idetcd exec …",
+        ),
+        (&["-v", "check", "--pattern", PATTERN], "\"check\" is a command, and stands first"),
         (&["--pattern", PATTERN, "--pattern", PATTERN], "--pattern: given twice"),
     ];
     for (arguments, wanted) in table {
         let text = complaint(&idetcd(arguments), 2);
         assert!(text.starts_with(&format!("idetcd: {wanted}")), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn what_is_not_utf_8_is_refused_and_shown_rather_than_changed() {
+    let table: [(&[&[u8]], &str); 3] = [
+        (&[b"--name-file=/run/n\xffme"], "argument 1, \"--name-file=/run/n\u{fffd}me\", is not"),
+        (&[b"list", b"--user", b"\xe9:x"], "argument 3, \"\u{fffd}:x\", is not UTF-8; "),
+        (&[b"exec", b"--", b"cat", b"\xff"], "argument 4, \"\u{fffd}\", is not UTF-8; rename"),
+    ];
+    for (words, wanted) in table {
+        let words = words.iter().map(|octets| OsStr::from_bytes(octets));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_idetcd"));
+        let text = complaint(&run(command.args(words).args(["--pattern", PATTERN])), 2);
+        assert!(text.starts_with(&format!("idetcd: {wanted}")), "{text}");
+    }
+    // The character that stands for such octets is one like any other.
+    let text = complaint(&idetcd(&["exec", "--ttl=x", "--pattern", PATTERN, "--", "\u{fffd}"]), 2);
+    assert!(text.starts_with("idetcd: --ttl:"), "{text}");
+}
+
+#[test]
+fn options_of_coredns_that_cannot_be_followed_are_told_by_name() {
+    for (words, wanted) in [
+        (&["-pidfile", "/run/x.pid"][..], "--pidfile: as for CoreDNS: none is written; "),
+        (&["-pidfile=/run/x.pid"], "--pidfile: as for CoreDNS: none is written; "),
+        (&["-plugins"], "--plugins: as for CoreDNS: there are none; leave it out"),
+        (&["-cpu", "50%"], "--cpu: as for CoreDNS: there is one thread"),
+        (&["list", "-plugins"], "--plugins: as for CoreDNS: there are none; leave it out"),
+        (&["-p", "x"], "--dns.port: \"x\" is not a whole number"),
+    ] {
+        let text = complaint(&idetcd(&[words, &["-conf", "/nowhere"]].concat()), 2);
+        assert!(text.starts_with(&format!("idetcd: {wanted}")), "{words:?}: {text}");
     }
 }
 
@@ -81,6 +122,20 @@ fn help_and_version_go_to_standard_output() {
         assert_eq!(output.status.code(), Some(0));
         assert!(String::from_utf8_lossy(&output.stdout).contains(wanted));
         assert!(output.stderr.is_empty());
+    }
+}
+
+#[test]
+fn a_password_file_that_cannot_be_read_is_told_with_what_to_do() {
+    let directory = Directory::new();
+    let (missing, inside) = (directory.file("missing"), directory.file(""));
+    for (file, wanted) in [
+        (missing, "(os error 2); create it, or give another file"),
+        (inside, "(os error 21); give a text file that can be read"),
+    ] {
+        let words = ["--pattern", PATTERN, "--user", "node", "--password-file", &file];
+        let text = complaint(&idetcd(&words), 1);
+        assert!(text.starts_with("idetcd: --password-file: ") && text.contains(wanted), "{text}");
     }
 }
 

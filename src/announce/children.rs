@@ -5,7 +5,10 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, wait};
+use rustix::process::{
+    Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process_group, set_child_subreaper,
+    test_kill_process_group, wait,
+};
 
 use super::identity::Identity;
 
@@ -52,8 +55,21 @@ pub(super) fn start(command: &mut Command, identity: &Identity) -> io::Result<Pi
     Ok(Pid::from_child(&child))
 }
 
-/// Takes notice of all children that ended. Those of others among them, which we inherit as process
-/// 1 of a container, are gone with that too.
+/// Lets what our children leave behind become ours rather than that of process 1, so that we hear of
+/// its end, and it is gone then.
+pub(super) fn adopt_orphans() {
+    if let Err(error) = set_child_subreaper(Some(getpid())) {
+        log::debug!("orphans are not adopted: {error}");
+    }
+}
+
+/// Whether we are process 1 of a container, to which all orphans come.
+pub(super) fn is_init() -> bool {
+    getpid().is_init()
+}
+
+/// Takes notice of all children that ended. Those of others among them, which we inherited, are gone
+/// with that too.
 pub(super) fn reap() -> Vec<(Pid, Ended)> {
     let mut ended = Vec::new();
     while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
@@ -66,4 +82,9 @@ pub(super) fn reap() -> Vec<(Pid, Ended)> {
 pub(super) fn signal(group: Pid, signal: Signal) {
     // It may have ended this very moment.
     let _ = kill_process_group(group, signal);
+}
+
+/// Whether a child, or something that it started and that stayed in its group, is still there.
+pub(super) fn are_left(group: Pid) -> bool {
+    !matches!(test_kill_process_group(group), Err(rustix::io::Errno::SRCH))
 }

@@ -1,5 +1,6 @@
 //! Who this node is, as other programs are told.
 
+use crate::accounts::Login;
 use crate::cluster::{Keyspace, Record, SlotId};
 use crate::node::Owned;
 
@@ -12,11 +13,12 @@ pub struct Identity {
     limit: u32,
     create_revision: i64,
     record: Record,
+    login: Option<Login>,
 }
 
 impl Identity {
-    /// What is told of an owned name.
-    pub fn new(keyspace: &Keyspace, owned: &Owned) -> Identity {
+    /// What is told of an owned name, and to whom: `None`, to the user who started this process.
+    pub fn new(keyspace: &Keyspace, owned: &Owned, login: Option<Login>) -> Identity {
         let name = keyspace.pattern.name(owned.slot);
         Identity {
             name: name.trim_end_matches('.').to_owned(),
@@ -24,15 +26,17 @@ impl Identity {
             limit: keyspace.limit,
             create_revision: owned.create_revision,
             record: owned.record,
+            login,
         }
     }
 
     /// The variables of a child's environment; `None`: the child is to have no such variable, even
     /// where we do.
-    pub fn environment(&self) -> [(&'static str, Option<String>); 8] {
+    pub fn environment(&self) -> Vec<(&'static str, Option<String>)> {
         let Record { ipv4, ipv6, port } = self.record;
         let id = self.slot.get();
-        [
+        let login = self.login.iter().flat_map(Login::environment);
+        let own = [
             ("IDETCD_NAME", Some(self.name.clone())),
             ("IDETCD_ID", Some(id.to_string())),
             ("IDETCD_INDEX", Some(id.saturating_sub(1).to_string())),
@@ -41,7 +45,8 @@ impl Identity {
             ("IDETCD_IPV4", ipv4.map(|address| address.to_string())),
             ("IDETCD_IPV6", ipv6.map(|address| address.to_string())),
             ("IDETCD_PORT", port.map(|port| port.to_string())),
-        ]
+        ];
+        own.into_iter().chain(login).collect()
     }
 }
 
@@ -63,7 +68,7 @@ mod tests {
             record,
             valid_until: Instant::now(),
         };
-        let variables = Identity::new(&keyspace, &owned).environment();
+        let variables = Identity::new(&keyspace, &owned, None).environment();
         let text: Vec<String> = variables
             .iter()
             .map(|(name, value)| format!("{name}={}", value.as_deref().unwrap_or("-")))

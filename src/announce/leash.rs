@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use rustix::fs::Access;
 use rustix::process::{Pid, Signal, getpid, getppid, set_parent_process_death_signal};
 
 /// What the child is called, so that it knows what it is. Nobody types that.
@@ -26,6 +27,25 @@ pub(super) fn command(words: &[String]) -> Command {
     let mut command = Command::new(OURSELVES);
     command.arg0(NAME).arg(getpid().as_raw_nonzero().to_string()).args(words);
     command
+}
+
+/// Whether this user may start what the child is first. There is no name to run it under yet.
+///
+/// # Errors
+/// When it may not, or there is no such file.
+pub(super) fn probe() -> io::Result<()> {
+    Ok(rustix::fs::access(OURSELVES, Access::EXEC_OK)?)
+}
+
+/// What to do where no process starts.
+pub fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "mount /proc",
+        io::ErrorKind::PermissionDenied => {
+            "let this user (see --run-as) execute the file of idetcd, as by chmod a+rx"
+        }
+        _ => "see what the system lets this user have: processes, memory",
+    }
 }
 
 /// The words of the child that a program begins as; `None`: this process is no such child.

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::accounts::Login;
 use crate::cluster::Keyspace;
 use crate::node::{Happening, Owned};
 use crate::server::chore::View;
@@ -37,6 +38,8 @@ pub use whole_file::WholeFile;
 #[derive(Debug)]
 pub struct Announcer {
     keyspace: Arc<Keyspace>,
+    /// Whom this process came to be; `None`: it is who started it.
+    login: Option<Login>,
     /// Asks the process to stop.
     stop: Arc<AtomicBool>,
     name_file: Option<NameFile>,
@@ -66,12 +69,24 @@ impl Announcer {
     /// One that knows of no name yet. `stop` asks the process to stop when it is set.
     pub fn new(
         keyspace: Arc<Keyspace>,
+        login: Option<Login>,
         announcements: Announcements,
         stop: Arc<AtomicBool>,
     ) -> Self {
         let Announcements { name_file, hooks, program, metrics } = announcements;
         let (owned, tally, is_closing) = (None, Tally::start(), false);
-        Announcer { keyspace, stop, name_file, hooks, program, metrics, owned, tally, is_closing }
+        Announcer {
+            keyspace,
+            login,
+            stop,
+            name_file,
+            hooks,
+            program,
+            metrics,
+            owned,
+            tally,
+            is_closing,
+        }
     }
 
     /// Whether there will ever be something to run: a server that has nothing else to do should not
@@ -81,13 +96,14 @@ impl Announcer {
             || self.hooks.are_wanted()
             || self.program.is_some()
             || self.metrics.is_some()
+            || children::is_init()
     }
 
     /// Tells which name this node owns from now on; `None`: none. The same name told again has a
     /// longer lease.
     pub fn ownership(&mut self, owned: Option<Owned>, now: Instant) {
         // What a program was started for ends with it: it is not started twice.
-        let owned = owned.filter(|_| self.program.as_ref().is_none_or(Program::may_run));
+        let owned = owned.filter(|_| self.program.as_ref().is_none_or(Program::wants_name));
         let before = std::mem::replace(&mut self.owned, owned);
         let is_same = match (before, owned) {
             (Some(before), Some(owned)) => {
@@ -111,7 +127,7 @@ impl Announcer {
     }
 
     fn identity(&self, owned: &Owned) -> Identity {
-        Identity::new(&self.keyspace, owned)
+        Identity::new(&self.keyspace, owned, self.login.clone())
     }
 
     fn announce(&mut self, identity: &Identity, now: Instant) {
@@ -158,7 +174,7 @@ impl Announcer {
         for (pid, ended) in children::reap() {
             self.hooks.ended(pid, ended, now);
             if let Some(program) = &mut self.program {
-                program.ended(pid, ended);
+                program.ended(pid, ended, now);
             }
         }
         self.hooks.run(now);
@@ -174,11 +190,15 @@ impl Announcer {
     fn stop_when_over(&self) {
         let is_over = match self.is_closing {
             false => self.program.as_ref().is_some_and(Program::is_over),
-            true => !self.hooks.are_busy(),
+            true => !self.hooks.are_busy() && !self.is_program_ending(),
         };
         if is_over {
             self.stop.store(true, Ordering::Relaxed);
         }
+    }
+
+    fn is_program_ending(&self) -> bool {
+        self.program.as_ref().is_some_and(Program::is_ending)
     }
 
     /// Lets nothing begin any more but what the end of the name calls for, and says how long that
@@ -187,7 +207,15 @@ impl Announcer {
         self.ownership(None, now);
         self.hooks.close(now);
         self.is_closing = true;
-        self.hooks.are_busy().then(|| self.hooks.patience())
+        let hooks = self.hooks.are_busy().then(|| self.hooks.patience());
+        let program = self.program.as_ref().filter(|program| program.is_ending());
+        let program = program.map(Program::patience);
+        for (what, _) in
+            [("hooks", hooks), ("the program", program)].iter().filter(|w| w.1.is_some())
+        {
+            log::info!("waiting for {what} to end");
+        }
+        hooks.max(program)
     }
 
     /// Ends what is still there, and says what became of the program, if there was to be one.

@@ -1,7 +1,8 @@
 //! A program that runs for as long as the name is owned: `idetcd exec … -- PROGRAM`.
 //!
 //! It is started once. When it ends, so does this process, with its status; when the name is lost
-//! it is ended, because what it does under that name may be another node's to do.
+//! it is ended, because what it does under that name may be another node's to do. What it started is
+//! ended with it, as far as that stayed in its process group.
 
 use std::io;
 use std::sync::Arc;
@@ -19,6 +20,9 @@ use super::leash;
 pub const PASSED_ON: [Signal; 6] =
     [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2];
 
+/// How long what was killed may need to go.
+const SLACK: Duration = Duration::from_secs(1);
+
 /// A signal that may come, and whether it did.
 #[derive(Debug)]
 struct Passed {
@@ -31,14 +35,29 @@ enum State {
     /// There was no name yet.
     Waiting,
     Running(Pid),
-    /// The name is lost, and it was asked to end.
-    Ending {
-        pid: Pid,
-        /// When to kill it; `None`: that is done.
-        kill_at: Option<Instant>,
-        name: String,
-    },
+    Ending(Ending),
     Over(Outcome),
+}
+
+/// Its process group, which is to be gone before the name is another node's, or before this process
+/// ends: two nodes must not do the work of one name.
+#[derive(Debug)]
+struct Ending {
+    group: Pid,
+    force: Force,
+    /// When that was enough.
+    until: Instant,
+    /// What is told when it is gone.
+    outcome: Outcome,
+}
+
+/// What was done to end it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Force {
+    /// It was asked to.
+    Asked,
+    /// It was killed: nothing of it runs any further, even where the system cannot let go of it.
+    Killed,
 }
 
 /// What became of the program.
@@ -100,60 +119,76 @@ impl Program {
     pub(super) fn end(&mut self, identity: &Identity, now: Instant) {
         let State::Running(pid) = self.state else { return };
         log::warn!("{} is no longer owned: ending process {pid}", identity.name);
-        children::signal(pid, Signal::TERM);
-        let (kill_at, name) = (Some(now + self.grace), identity.name.clone());
-        self.state = State::Ending { pid, kill_at, name };
+        self.ask_to_end(pid, Outcome::NameLost(identity.name.clone()), now);
     }
 
-    /// A child ended; it may be this one.
-    pub(super) fn ended(&mut self, ended_pid: Pid, ended: Ended) {
-        let outcome = match &mut self.state {
-            State::Running(pid) if *pid == ended_pid => Outcome::Ended(ended),
-            State::Ending { pid, name, .. } if *pid == ended_pid => {
-                Outcome::NameLost(std::mem::take(name))
+    fn ask_to_end(&mut self, group: Pid, outcome: Outcome, now: Instant) {
+        children::signal(group, Signal::TERM);
+        let (force, until) = (Force::Asked, now + self.grace);
+        self.state = State::Ending(Ending { group, force, until, outcome });
+    }
+
+    /// A child ended; it may be this one. What it leaves in its process group is ended as well,
+    /// while the name is still owned.
+    pub(super) fn ended(&mut self, ended_pid: Pid, ended: Ended, now: Instant) {
+        match self.state {
+            State::Running(pid) if pid == ended_pid => {
+                log::info!("process {pid} ended: {ended}");
+                let outcome = Outcome::Ended(ended);
+                match children::are_left(pid) {
+                    true => self.ask_to_end(pid, outcome, now),
+                    false => self.state = State::Over(outcome),
+                }
             }
-            _ => return,
-        };
-        log::info!("process {ended_pid} ended: {ended}");
-        self.state = State::Over(outcome);
+            State::Ending(Ending { group, .. }) if group == ended_pid => {
+                log::info!("process {group} ended: {ended}");
+            }
+            _ => {}
+        }
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
         match self.state {
-            State::Ending { kill_at, .. } => kill_at,
+            State::Ending(Ending { until, .. }) => Some(until),
             _ => None,
         }
     }
 
-    /// Passes on the signals that came, and kills it when its grace time is over.
+    /// Passes on the signals that came, and goes on with its end.
     pub(super) fn run(&mut self, now: Instant) {
         let came = |passed: &&Passed| passed.came.swap(false, Ordering::Relaxed);
         let came: Vec<Signal> = self.signals.iter().filter(came).map(|p| p.signal).collect();
-        match &mut self.state {
-            State::Waiting => {
-                let asks_nothing = |signal: &Signal| [Signal::USR1, Signal::USR2].contains(signal);
-                if let Some(signal) = came.into_iter().find(|signal| !asks_nothing(signal)) {
-                    let number = u8::try_from(signal.as_raw()).unwrap_or(0);
-                    self.state = State::Over(Outcome::Stopped(number));
-                }
-            }
+        self.state = match std::mem::replace(&mut self.state, State::Waiting) {
+            State::Waiting => before_the_start(&came),
             State::Running(pid) => {
-                came.into_iter().for_each(|signal| children::signal(*pid, signal));
+                came.into_iter().for_each(|signal| children::signal(pid, signal));
+                State::Running(pid)
             }
-            State::Ending { pid, kill_at, .. } => {
-                came.into_iter().for_each(|signal| children::signal(*pid, signal));
-                if kill_at.take_if(|at| *at <= now).is_some() {
-                    log::error!("process {pid} does not end: killing it");
-                    children::signal(*pid, Signal::KILL);
-                }
+            State::Ending(ending) => {
+                came.into_iter().for_each(|signal| children::signal(ending.group, signal));
+                ending.go_on(now)
             }
-            State::Over(_) => {}
+            over @ State::Over(_) => over,
+        };
+    }
+
+    /// Whether a name is of use to it: it runs, or will, or what it left is being ended.
+    pub(super) fn wants_name(&self) -> bool {
+        match &self.state {
+            State::Waiting | State::Running(_) => true,
+            State::Ending(ending) => matches!(ending.outcome, Outcome::Ended(_)),
+            State::Over(_) => false,
         }
     }
 
-    /// Whether it runs, or will when there is a name.
-    pub(super) fn may_run(&self) -> bool {
-        matches!(self.state, State::Waiting | State::Running(_))
+    /// Whether it is on its way out.
+    pub(super) fn is_ending(&self) -> bool {
+        matches!(self.state, State::Ending(_))
+    }
+
+    /// How long that may take.
+    pub(super) fn patience(&self) -> Duration {
+        self.grace + SLACK
     }
 
     /// Whether it ended, or never will be started.
@@ -163,8 +198,41 @@ impl Program {
 
     pub(super) fn outcome(self) -> Outcome {
         match self.state {
-            State::Over(outcome) => outcome,
-            _ => Outcome::NeverNamed,
+            State::Over(outcome) | State::Ending(Ending { outcome, .. }) => outcome,
+            State::Waiting | State::Running(_) => Outcome::NeverNamed,
+        }
+    }
+}
+
+/// The first signal that asks a process to end does so; the others are nobody's yet.
+fn before_the_start(came: &[Signal]) -> State {
+    let asks_nothing = |signal: &Signal| [Signal::USR1, Signal::USR2].contains(signal);
+    match came.iter().find(|signal| !asks_nothing(signal)) {
+        Some(signal) => State::Over(Outcome::Stopped(u8::try_from(signal.as_raw()).unwrap_or(0))),
+        None => State::Waiting,
+    }
+}
+
+impl Ending {
+    /// Looks whether it is gone, and kills it when its grace time is over.
+    fn go_on(self, now: Instant) -> State {
+        let group = self.group;
+        if !children::are_left(group) {
+            return State::Over(self.outcome);
+        }
+        if now < self.until {
+            return State::Ending(self);
+        }
+        match self.force {
+            Force::Asked => {
+                log::error!("process group {group} does not end: killing it");
+                children::signal(group, Signal::KILL);
+                State::Ending(Ending { force: Force::Killed, until: now + SLACK, ..self })
+            }
+            Force::Killed => {
+                log::error!("process group {group} is killed, and still there");
+                State::Over(self.outcome)
+            }
         }
     }
 }

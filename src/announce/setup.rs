@@ -8,7 +8,10 @@ use std::time::Instant;
 
 use rustix::process::Signal;
 
-use super::{Announcements, Announcer, Hooks, MetricsFile, NameFile, Program, WholeFile};
+use super::{
+    Announcements, Announcer, Hooks, MetricsFile, NameFile, Program, WholeFile, children, leash,
+};
+use crate::accounts::Login;
 use crate::cluster::Keyspace;
 use crate::options::Announce;
 use crate::server::signals::Signals;
@@ -20,6 +23,8 @@ pub enum SetupError {
     File(&'static str, PathBuf, io::Error),
     /// The system refused a signal handler.
     Signals(io::Error),
+    /// No process could be started for a program.
+    Program(io::Error),
 }
 
 impl fmt::Display for SetupError {
@@ -29,6 +34,9 @@ impl fmt::Display for SetupError {
                 write!(f, "--{option}: {}: {error}; {}", path.display(), remedy(error))
             }
             SetupError::Signals(error) => write!(f, "cannot handle signals: {error}"),
+            SetupError::Program(error) => {
+                write!(f, "exec: no process would start: {error}; {}", leash::remedy(error))
+            }
         }
     }
 }
@@ -43,19 +51,25 @@ fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
-/// Removes what an earlier life left, and gets ready to tell of a name.
+/// Removes what an earlier life left, and gets ready to tell of a name. `login`: whom this process came
+/// to be.
 ///
 /// # Errors
 /// See [`SetupError`].
 pub fn set_up(
     wanted: Announce,
     keyspace: Arc<Keyspace>,
+    login: Option<Login>,
     signals: &Signals,
 ) -> Result<Announcer, SetupError> {
     let name_file = wanted.name_file.map(|path| prepared("name-file", path)).transpose()?;
     let metrics = wanted.metrics_file.map(|path| prepared("metrics-file", path)).transpose()?;
     let hooks = Hooks::new(wanted.on_claim, wanted.on_lost, wanted.grace);
-    let has_children = hooks.are_wanted() || wanted.program.is_some();
+    if wanted.program.is_some() {
+        leash::probe().map_err(SetupError::Program)?;
+        children::adopt_orphans();
+    }
+    let has_children = hooks.are_wanted() || wanted.program.is_some() || children::is_init();
     if has_children {
         // What is woken by it looks after all children.
         signals.watch(Signal::CHILD.as_raw()).map_err(SetupError::Signals)?;
@@ -68,7 +82,7 @@ pub fn set_up(
         program,
         metrics: metrics.map(|file| MetricsFile::new(file, Instant::now())),
     };
-    Ok(Announcer::new(keyspace, announcements, signals.stop_request()))
+    Ok(Announcer::new(keyspace, login, announcements, signals.stop_request()))
 }
 
 fn prepared(option: &'static str, path: PathBuf) -> Result<WholeFile, SetupError> {

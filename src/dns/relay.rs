@@ -48,7 +48,7 @@ pub fn judge(message: &[u8], query: &[u8], id: u16) -> Worth {
     let rcode = Rcode::new((flags & 0x0f) as u8);
     let cannot = matches!(rcode, Rcode::SERVFAIL | Rcode::NOTIMP | Rcode::REFUSED);
     // A server that cannot even read the question may leave it out.
-    let is_bare = message.len() == HEADER && header[4..] == [0; 8];
+    let is_bare = header[4..10] == [0; 6] && is_nothing_but_opt(message);
     let answers = header[4..6] == [0, 1] && is_same_question(message, query);
     match (answers, is_bare) {
         (true, _) | (_, true) if cannot => Worth::Refusal,
@@ -56,6 +56,15 @@ pub fn judge(message: &[u8], query: &[u8], id: u16) -> Worth {
         (_, true) if rcode == Rcode::FORMERR => Worth::Reply,
         _ => Worth::Stray,
     }
+}
+
+/// Whether nothing but at most OPT follows the header.
+fn is_nothing_but_opt(message: &[u8]) -> bool {
+    let opts = match edns::read(message, HEADER) {
+        Ok(edns) => u8::from(edns.is_some()),
+        Err(_) => return false,
+    };
+    message.get(10..HEADER) == Some(&[0, opts])
 }
 
 fn is_same_question(message: &[u8], query: &[u8]) -> bool {
@@ -72,7 +81,10 @@ fn is_same_question(message: &[u8], query: &[u8]) -> bool {
 pub fn hand_on(reply: &mut Vec<u8>, query: &[u8], transport: super::Transport) {
     let (Some(id), Some(question)) = (query.first_chunk(), Question::read(query)) else { return };
     set_id(reply, u16::from_be_bytes(*id));
-    if let Some(place) = reply.get_mut(HEADER..HEADER + question.wire.len()) {
+    let has_question = reply.get(4..6).is_some_and(|count| count != [0, 0]);
+    if let Some(place) = reply.get_mut(HEADER..HEADER + question.wire.len())
+        && has_question
+    {
         place.copy_from_slice(question.wire);
     }
     let edns = edns::read(query, question.end()).unwrap_or_default();

@@ -28,6 +28,12 @@ fn only_a_reply_with_the_id_and_the_question_is_believed() {
         reply
     };
     let bare = |rcode: u8| reply_to(&[0, 7, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0], 7, rcode);
+    let with_opt = |rcode: u8, after: &[u8]| {
+        let mut reply = bare(rcode);
+        reply[11] = 1;
+        [&reply, after].concat()
+    };
+    let opt = [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0];
     let last = good.len() - 1;
     let table = [
         (good.clone(), Worth::Reply, "as it is"),
@@ -39,6 +45,15 @@ fn only_a_reply_with_the_id_and_the_question_is_believed() {
         (bare(1), Worth::Reply, "FORMERR without the question"),
         (bare(5), Worth::Refusal, "REFUSED without the question"),
         (bare(0), Worth::Stray, "NOERROR without the question"),
+        (with_opt(1, &opt), Worth::Reply, "FORMERR with OPT alone"),
+        (with_opt(2, &opt), Worth::Refusal, "SERVFAIL with OPT alone"),
+        (with_opt(4, &opt), Worth::Refusal, "NOTIMP with OPT alone"),
+        (with_opt(5, &opt), Worth::Refusal, "REFUSED with OPT alone"),
+        (with_opt(0, &opt), Worth::Stray, "NOERROR with OPT alone"),
+        (with_opt(5, &opt[..10]), Worth::Stray, "OPT cut off"),
+        (with_opt(5, &[opt, opt].concat()), Worth::Stray, "more than is counted"),
+        (with_opt(5, &[0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]), Worth::Stray, "another record"),
+        ([bare(5), opt.to_vec()].concat(), Worth::Stray, "less than is there counted"),
         (reply_to(&asked, 8, 0), Worth::Stray, "another ID"),
         (with_id(&asked, 7), Worth::Stray, "a query"),
         (edited(2, 0xa0), Worth::Stray, "another opcode"),
@@ -87,6 +102,16 @@ fn the_client_gets_its_id_its_spelling_and_no_more_than_it_takes() {
         assert_eq!((reply.len(), reply[2] & 0x02 != 0), (wanted, is_cut), "{length} {transport:?}");
         assert_eq!(reply[6..8] == [0, 0], is_cut);
     }
+}
+
+#[test]
+fn an_error_without_the_question_is_handed_on_as_it_is() {
+    let asked = query("www.example.com.", &[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]);
+    let opt = [0, 0, 41, 2, 0, 0, 0, 0, 0, 0, 12, 0, 15, 0, 8, 0, 23, b'r', b'e', b's', b't', 0, 0];
+    let said = [&[0, 7, 0x81, 0x85, 0, 0, 0, 0, 0, 0, 0, 1], &opt[..]].concat();
+    let mut reply = said.clone();
+    hand_on(&mut reply, &asked, Transport::Udp);
+    assert_eq!((&reply[..2], &reply[2..]), (&asked[..2], &said[2..]));
 }
 
 #[test]

@@ -307,10 +307,37 @@ pub(super) fn transport_error(endpoint: &str, error: &ureq::Error) -> Error {
             Error::malformed(endpoint, &format!("larger than {MAX_BODY} octets"))
         }
         error => match tls_error(error) {
+            Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
+                Error::without_tls(endpoint, "it answers without")
+            }
             Some(cause) => Error::untrusted(endpoint, &cause.to_string()),
-            None => Error::unreachable(endpoint, &error.to_string()),
+            None if endpoint.starts_with("https://") && is_cut_off(error) => {
+                Error::without_tls(endpoint, "it closes the connection")
+            }
+            None => Error::unreachable(endpoint, &cause(error)),
         },
     }
+}
+
+/// What the system or a peer said, without the kind that ureq puts before it.
+fn cause(error: &ureq::Error) -> String {
+    match innermost(error) {
+        ureq::Error::Io(error) => error.to_string(),
+        error => error.to_string(),
+    }
+}
+
+/// Whether the stream ended in a handshake: later ends are told by ureq and TLS in their own words.
+fn is_cut_off(error: &ureq::Error) -> bool {
+    matches!(innermost(error), ureq::Error::Io(error)
+        if error.kind() == io::ErrorKind::UnexpectedEof && error.get_ref().is_none())
+}
+
+/// ureq's errors go through the standard library's, and are wrapped once more.
+fn innermost(error: &ureq::Error) -> &ureq::Error {
+    let ureq::Error::Io(outer) = error else { return error };
+    let inner = outer.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>());
+    inner.map_or(error, innermost)
 }
 
 /// What TLS complained of, however ureq and the standard library wrap that.
@@ -373,6 +400,19 @@ mod tests {
         assert!(is_time_up(&would_block()));
         assert!(is_time_up(&io::Error::other(ureq::Error::Io(would_block()))));
         assert!(!is_time_up(&io::Error::other("x")));
+    }
+
+    #[test]
+    fn a_cause_is_told_however_wrapped() {
+        let refused = || ureq::Error::Io(io::Error::other("refused"));
+        for error in [refused(), ureq::Error::Io(io::Error::other(refused()))] {
+            assert_eq!(transport_error("e", &error), Error::unreachable("e", "refused"));
+        }
+        let ended = || ureq::Error::Io(io::ErrorKind::UnexpectedEof.into());
+        let told = Error::without_tls("https://e", "it closes the connection");
+        assert_eq!(transport_error("https://e", &ended()), told);
+        let told = Error::unreachable("http://e", "unexpected end of file");
+        assert_eq!(transport_error("http://e", &ended()), told);
     }
 
     #[test]

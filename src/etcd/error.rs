@@ -34,12 +34,19 @@ pub enum Error {
         /// What the transport said.
         cause: String,
     },
-    /// TLS failed: one side does not trust the other's certificate, or speaks no TLS at all.
+    /// TLS failed: one side does not trust the other's certificate.
     /// etcd did not carry the call out.
     Untrusted {
         /// The endpoint tried last.
         endpoint: String,
         /// What TLS said.
+        cause: String,
+    },
+    /// TLS did not begin: most likely what listens there speaks none. etcd did not carry the call out.
+    WithoutTls {
+        /// The endpoint tried last.
+        endpoint: String,
+        /// What it did instead.
         cause: String,
     },
     /// No complete reply came in time. Whether etcd carried the call out is unknown.
@@ -89,6 +96,7 @@ impl Error {
             self,
             Error::Unreachable { .. }
                 | Error::Untrusted { .. }
+                | Error::WithoutTls { .. }
                 | Error::Malformed { .. }
                 | Error::TimedOut { .. }
                 | Error::Rejected { code: UNAVAILABLE, .. }
@@ -163,6 +171,10 @@ impl Error {
         Error::Untrusted { endpoint: endpoint.to_owned(), cause: one_line(cause) }
     }
 
+    pub(super) fn without_tls(endpoint: &str, cause: &str) -> Self {
+        Error::WithoutTls { endpoint: endpoint.to_owned(), cause: one_line(cause) }
+    }
+
     pub(super) fn watch_ended(endpoint: &str, cause: &str) -> Self {
         Error::WatchEnded { endpoint: endpoint.to_owned(), cause: one_line(cause) }
     }
@@ -182,6 +194,9 @@ impl fmt::Display for Error {
             }
             Error::Untrusted { endpoint, cause } => {
                 write!(f, "etcd at {endpoint} and this node do not trust each other: {cause}")
+            }
+            Error::WithoutTls { endpoint, cause } => {
+                write!(f, "TLS does not begin with etcd at {endpoint}: {cause}")
             }
             Error::TimedOut { endpoint } => write!(f, "etcd at {endpoint} did not reply in time"),
             Error::Rejected { endpoint, code, message } => {
@@ -233,6 +248,7 @@ mod tests {
         let lost = |endpoint| Error::unreachable(endpoint, "refused");
         assert!(lost("a").is_like(&lost("b")) && !lost("a").is_like(&rejected(14)));
         assert!(Error::untrusted("a", "x").is_unavailable());
+        assert!(Error::without_tls("a", "x").is_unavailable());
         assert!(Error::Compacted { compact_revision: 3 }.is_compacted());
     }
 }

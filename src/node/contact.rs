@@ -116,6 +116,7 @@ impl<H: Host> Session<H> {
 pub fn advice(error: &Error) -> &'static str {
     match error {
         Error::Untrusted { .. } => "; see --cacert, --cert and --key",
+        Error::WithoutTls { .. } => "; if it speaks no TLS, write http:// in --endpoints",
         error if error.is_unauthenticated() => "; give --user and --password-file",
         error if error.is_denied() => {
             "; see --user and --password-file, and the role's permission on the keys"

@@ -10,6 +10,7 @@ use log::LevelFilter;
 
 use super::command_help::{CHECK_HELP, LIST_HELP, RELEASE_HELP, SHARED_HELP, WAIT_HELP};
 use super::declared::{self, FLAGS, REPEATABLE, SINGLE};
+use super::identity::EXEC;
 use super::numbers::{digits, number};
 use super::{Command, Options, ReadCorefile, UsageError, configuration, wrong};
 use crate::cluster::{Keyspace, Names, SlotId};
@@ -162,7 +163,7 @@ const WORDS: [Word; 4] = [
 
 /// Whether a word is a command.
 pub(super) fn is_command(word: &str) -> bool {
-    WORDS.iter().any(|known| known.name == word)
+    word == EXEC || WORDS.iter().any(|known| known.name == word)
 }
 
 /// Reads what follows the command.
@@ -174,7 +175,7 @@ pub(super) fn parse(
     let Some(word) = WORDS.iter().find(|known| known.name == word) else {
         let names = WORDS.map(|known| known.name).join(", ");
         return Err(UsageError(format!(
-            "{word:?} is no command, only exec, {names} are; see --help"
+            "{word:?} is no command, only {EXEC}, {names} are; see --help"
         )));
     };
     let matches = word.declared().parse(declared::spelt_out(arguments));
@@ -182,6 +183,7 @@ pub(super) fn parse(
     if matches.opt_present("help") {
         return Ok(Command::Print(word.whole_help()));
     }
+    declared::refuse_coredns(&matches)?;
     word.refuse(&matches)?;
     let file = configuration::settings(&matches, read_corefile)?;
     let mut options = super::read(&matches, file, None)?;

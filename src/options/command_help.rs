@@ -26,9 +26,11 @@ Exit status 0 as soon as they have, 1 if not in time or if a signal ends it.
 pub(super) const CHECK_HELP: &str = "\
 Usage: idetcd check --pattern NAME [OPTION]...
 Says whether a node with these options, all of which are the server's (see
-idetcd --help), could start here: files, each endpoint of etcd, user, addresses,
-permissions, free names, DNS port; and what to do about what is not well. It
-changes nothing in etcd. Exit status 0 if a node could start, else 1.";
+idetcd --help), could start here and be named: files, the user of --run-as, each
+endpoint of etcd, its user, addresses, permissions, free names, DNS port; and
+what to do about what is not well. It changes nothing, neither in etcd nor here.
+Exit status 0 if a node could; 1 if it could not start, or would wait without a
+name, as while etcd is away.";
 
 pub(super) const RELEASE_HELP: &str = "\
 Usage: idetcd release --pattern NAME [OPTION]... NAME

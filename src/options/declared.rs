@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use getopts::{HasArg, Occur};
+use getopts::{HasArg, Matches, Occur};
+
+use super::{UsageError, wrong};
 
 /// Options of the server that take an argument, and may be given several times.
 pub(super) const REPEATABLE: [&str; 5] = ["endpoints", "listen", "resolve", "forward", "allow"];
@@ -48,6 +50,10 @@ pub(super) fn declared() -> getopts::Options {
     for name in FLAGS {
         options.opt("", name, "", "", HasArg::No, Occur::Optional);
     }
+    options.opt("", LOG, "", "", HasArg::No, Occur::Multi);
+    for (name, argument, _) in REFUSED {
+        options.opt("", name, "", "", argument, Occur::Multi);
+    }
     for (short, long) in [("v", "verbose"), ("q", "quiet"), ("h", "help"), ("V", "version")] {
         options.opt(short, long, "", "", HasArg::No, Occur::Multi);
     }
@@ -72,8 +78,40 @@ pub(super) fn explain(fail: &getopts::Fail) -> String {
     }
 }
 
-/// Options that launch scripts of CoreDNS spell with one dash.
-const COREDNS: [&str; 4] = ["conf", "dns.port", "quiet", "version"];
+/// Options that launch scripts of CoreDNS spell with one dash, and how they are declared here.
+const COREDNS: [(&str, &str); 9] = [
+    ("conf", "conf"),
+    ("dns.port", "dns.port"),
+    ("p", "dns.port"),
+    ("quiet", "quiet"),
+    ("version", "version"),
+    ("log", "log"),
+    ("cpu", "cpu"),
+    ("pidfile", "pidfile"),
+    ("plugins", "plugins"),
+];
+
+/// Of CoreDNS's alone. This one asks for what is done always.
+const LOG: &str = "log";
+
+/// Those that cannot be followed: with or without an argument, and what to do instead.
+const REFUSED: [(&str, HasArg, &str); 3] = [
+    ("cpu", HasArg::Yes, "there is one thread, which uses one processor at most; leave it out"),
+    (
+        "pidfile",
+        HasArg::Yes,
+        "none is written; leave it out, and let the script that starts this in the background write $!",
+    ),
+    ("plugins", HasArg::No, "there are none; leave it out, and see --help"),
+];
+
+/// Refuses what only CoreDNS can follow.
+pub(super) fn refuse_coredns(matches: &Matches) -> Result<(), UsageError> {
+    match REFUSED.iter().find(|(name, ..)| matches.opt_present(name)) {
+        Some((name, _, why)) => wrong(name, format!("as for CoreDNS: {why}")),
+        None => Ok(()),
+    }
+}
 
 /// The command line, with every option spelt as it is declared.
 pub(super) fn spelt_out(arguments: &[String]) -> Vec<String> {
@@ -82,9 +120,13 @@ pub(super) fn spelt_out(arguments: &[String]) -> Vec<String> {
 
 /// A word of the command line, with two dashes where CoreDNS has one: `-conf FILE`, `-conf=FILE`.
 fn with_two_dashes(word: &str) -> Cow<'_, str> {
-    let name = word.strip_prefix('-').map(|rest| rest.split('=').next().unwrap_or(rest));
-    match name {
-        Some(name) if COREDNS.contains(&name) => format!("-{word}").into(),
-        _ => word.into(),
+    let Some(rest) = word.strip_prefix('-') else { return word.into() };
+    let name = rest.split('=').next().unwrap_or(rest);
+    match COREDNS.iter().find(|(coredns, _)| *coredns == name) {
+        Some((_, ours)) => {
+            let value = rest.get(name.len()..).unwrap_or_default();
+            format!("--{ours}{value}").into()
+        }
+        None => word.into(),
     }
 }

@@ -28,7 +28,7 @@ etcd, and how to be let in:
   --lease-ttl SECONDS   how long the name outlives a dead node    [20]
   --etcd-timeout SECONDS  patience with each call to etcd         [2]
 The CoreDNS plugin's configuration; each option wins over it:
-  --conf FILE           a Corefile         [./Corefile where no --pattern is]
+  --conf FILE|stdin     a Corefile         [./Corefile where no --pattern is]
   --dns.port N          port of its server blocks that name none  [53]
 For programs on this node:
   --name-file PATH      holds the name for as long as it is owned

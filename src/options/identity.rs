@@ -9,8 +9,8 @@ use super::numbers::number;
 use super::{UsageError, wrong};
 use crate::accounts::RunAs;
 
-/// In seconds.
-const GRACE: std::ops::RangeInclusive<u32> = 0..=86_400;
+/// In seconds. Without any, what is begun at the end, `--on-lost` foremost, is killed at birth.
+const GRACE: std::ops::RangeInclusive<u32> = 1..=86_400;
 
 /// Who is told of this node's name, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,11 +29,13 @@ pub struct Announce {
     pub metrics_file: Option<PathBuf>,
 }
 
+/// The command that a program follows.
+pub(super) const EXEC: &str = "exec";
+
 /// Splits `exec [OPTION]... -- PROGRAM [ARG]...`; all are options where the first word is another.
-pub(super) fn split(arguments: &[String]) -> Result<(&[String], Option<Vec<String>>), UsageError> {
-    let Some(("exec", rest)) = arguments.split_first().map(|(word, rest)| (word.as_str(), rest))
-    else {
-        return Ok((arguments, None));
+pub(super) fn split(arguments: &[String]) -> (&[String], Option<Vec<String>>) {
+    let Some((_, rest)) = arguments.split_first().filter(|(word, _)| *word == EXEC) else {
+        return (arguments, None);
     };
     let (options, words) = match rest.iter().position(|word| word == "--") {
         Some(end) => rest.split_at(end),
@@ -41,11 +43,7 @@ pub(super) fn split(arguments: &[String]) -> Result<(&[String], Option<Vec<Strin
     };
     // Without the dashes. Whoever asks for help need not name a program.
     let program: Vec<String> = words.iter().skip(1).cloned().collect();
-    // What is not UTF-8 was replaced, and the program would get something else.
-    if let Some(word) = program.iter().find(|word| word.contains(char::REPLACEMENT_CHARACTER)) {
-        return Err(UsageError(format!("exec: {word:?} is not UTF-8; put it into a script")));
-    }
-    Ok((options, Some(program)))
+    (options, Some(program))
 }
 
 pub(super) fn announce(
@@ -142,7 +140,6 @@ mod tests {
             (&["--"], "exec: the program is missing; "),
             (&["--", ""], "exec: the program is missing; "),
             (&["stray", "--", "true"], "\"stray\" is no option"),
-            (&["--", "a\u{fffd}b"], "exec: \"a\u{fffd}b\" is not UTF-8"),
             (&["--name-file=", "--", "true"], "--name-file: \"\" does not name a file"),
             (&["--name-file=/run/", "--", "true"], "--name-file: \"/run/\" does not"),
             (&["--name-file=..", "--", "true"], "--name-file: \"..\" does not name"),
@@ -151,6 +148,7 @@ mod tests {
             (&["--on-claim= ", "--", "true"], "--on-claim: the command is empty"),
             (&["--on-lost=", "--", "true"], "--on-lost: the command is empty"),
             (&["--grace=x", "--", "true"], "--grace: \"x\" is not a whole number"),
+            (&["--grace=0", "--", "true"], "--grace: \"0\" is not a whole number from 1 to"),
             (&["--run-as=:b", "--", "true"], "--run-as: \":b\" is not USER"),
         ] {
             let told = parsed(&[&EXEC[..], more].concat()).expect_err("wrong");

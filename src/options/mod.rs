@@ -15,6 +15,7 @@ mod identity;
 mod names;
 mod numbers;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -119,12 +120,29 @@ fn wrong<T>(option: &str, text: impl fmt::Display) -> Result<T, UsageError> {
 pub type ReadCorefile<'a> =
     &'a dyn Fn(Corefile<'_>, u16) -> Result<Option<Settings>, corefile::Error>;
 
+/// The arguments of a process as text, its own name left out.
+///
+/// # Errors
+/// When one of them is none: what it stands for would be changed in silence.
+pub fn text(words: &[OsString]) -> Result<Vec<String>, UsageError> {
+    let text = words.iter().enumerate().skip(1).map(|(number, word)| {
+        word.to_str().map(str::to_owned).ok_or_else(|| {
+            UsageError(format!(
+                "argument {number}, {:?}, is not UTF-8; rename what it names, or put a command of \
+                 that kind into a script",
+                word.to_string_lossy()
+            ))
+        })
+    });
+    text.collect()
+}
+
 /// Reads the arguments, the program's name left out, and the Corefile that they ask for.
 ///
 /// # Errors
 /// When they cannot be followed; see [`UsageError`].
 pub fn parse(arguments: &[String], read_corefile: ReadCorefile<'_>) -> Result<Command, UsageError> {
-    let (arguments, program) = identity::split(arguments)?;
+    let (arguments, program) = identity::split(arguments);
     let first = arguments.split_first().filter(|(word, _)| is_word(word));
     if let (Some((word, arguments)), None) = (first, &program) {
         return command::parse(word, arguments, read_corefile);
@@ -137,6 +155,7 @@ pub fn parse(arguments: &[String], read_corefile: ReadCorefile<'_>) -> Result<Co
     if matches.opt_present("version") {
         return Ok(Command::Print(concat!("idetcd ", env!("CARGO_PKG_VERSION")).to_owned()));
     }
+    declared::refuse_coredns(&matches)?;
     if let Some(word) = matches.free.first() {
         return Err(match command::is_command(word) {
             true => UsageError(format!("{word:?} is a command, and stands first: idetcd {word} …")),

@@ -162,7 +162,7 @@ impl Server {
         self.source_address
     }
 
-    /// Whether SIGTERM or SIGINT came.
+    /// Whether SIGTERM, SIGINT or SIGHUP came.
     pub fn is_stopping(&self) -> bool {
         self.signals.stop_requested()
     }

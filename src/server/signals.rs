@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
 /// The signals that are looked out for. What a signal means is changed for the whole life of the
 /// process.
@@ -31,23 +31,29 @@ impl Signals {
         Ok(Signals { wakeup, sender, stop, report })
     }
 
-    /// Lets SIGTERM and SIGINT ask the process to stop, and SIGUSR1 to log its state.
+    /// Lets SIGTERM, SIGINT and SIGHUP ask the process to stop, and SIGUSR1 to log its state.
     ///
     /// # Errors
     /// When the system refuses a handler.
     pub fn obey(&self) -> io::Result<()> {
         self.raise(SIGTERM, &self.stop)?;
         self.raise(SIGINT, &self.stop)?;
+        if !is_ignored(SIGHUP) {
+            self.raise(SIGHUP, &self.stop)?;
+        }
         self.raise(SIGUSR1, &self.report)
     }
 
-    /// Lets a signal end the sleep, for a chore to be run. The flag says that it came.
+    /// Lets a signal end the sleep, for a chore to be run. The flag says that it came. SIGHUP stays
+    /// ignored where it is, here and in our children.
     ///
     /// # Errors
     /// When the system refuses a handler.
     pub fn watch(&self, signal: i32) -> io::Result<Arc<AtomicBool>> {
         let flag = Arc::new(AtomicBool::new(false));
-        self.raise(signal, &flag)?;
+        if signal != SIGHUP || !is_ignored(SIGHUP) {
+            self.raise(signal, &flag)?;
+        }
         Ok(flag)
     }
 
@@ -84,5 +90,42 @@ impl Signals {
 impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.wakeup.as_fd()
+    }
+}
+
+/// Whether a signal is ignored, as SIGHUP is under `nohup` (proc(5)). Where the system does not tell,
+/// it is taken to be: a handler would break what somebody may have asked for.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    is_in_mask(signal, &status).unwrap_or(true)
+}
+
+fn is_in_mask(signal: i32, status: &str) -> Option<bool> {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    let mask = u64::from_str_radix(mask.trim(), 16).ok()?;
+    let place = u32::try_from(signal).ok()?.checked_sub(1)?;
+    Some(mask.checked_shr(place)? & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignored_signals_are_found_in_the_status() {
+        let status =
+            "SigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000000002\n";
+        for (signal, wanted) in [
+            (1, Some(true)),
+            (2, Some(false)),
+            (13, Some(true)),
+            (64, Some(false)),
+            (65, None),
+            (0, None),
+        ] {
+            assert_eq!(is_in_mask(signal, status), wanted, "{signal}");
+        }
+        assert_eq!(is_in_mask(1, "SigBlk:\t0000000000000001\n"), None);
+        assert_eq!(is_in_mask(1, "SigIgn:\tx\n"), None);
     }
 }

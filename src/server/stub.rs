@@ -10,7 +10,6 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use simple_dns::rdata::RData;
@@ -49,7 +48,7 @@ pub(super) fn look_up(
     if !known.is_empty() {
         return Ok(known);
     }
-    let mut configuration = ResolvConf::read(Path::new(RESOLV_CONF));
+    let mut configuration = ResolvConf::of_the_system();
     if configuration.servers.is_empty() {
         configuration.servers.push(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), DNS_PORT));
     }

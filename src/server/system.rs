@@ -2,6 +2,7 @@
 //!
 //! They are read in one go and anew each time: they are small, local, and change.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
@@ -9,6 +10,9 @@ const HOSTS: &str = "/etc/hosts";
 
 /// Where the system's name servers are written down.
 pub(super) const RESOLV_CONF: &str = "/etc/resolv.conf";
+
+/// As long as an address and an interface can be, in characters.
+const LONGEST_WORD: usize = 64;
 
 const DNS_PORT: u16 = 53;
 
@@ -20,15 +24,15 @@ const MOST_NAME_SERVERS: usize = 3;
 pub(super) struct ResolvConf {
     /// The name servers, in order; none where none is named.
     pub(super) servers: Vec<SocketAddr>,
+    /// Those that are not asked, and why, a sentence each.
+    pub(super) skipped: Vec<String>,
     search: Vec<String>,
     /// Names with fewer dots are tried with the search list first.
     ndots: usize,
 }
 
-fn read(path: &Path) -> String {
-    std::fs::read(path)
-        .map(|octets| String::from_utf8_lossy(&octets).into_owned())
-        .unwrap_or_default()
+fn read(path: &Path) -> io::Result<String> {
+    std::fs::read(path).map(|octets| String::from_utf8_lossy(&octets).into_owned())
 }
 
 /// The words of each line, without comments.
@@ -41,7 +45,8 @@ fn lines(text: &str) -> impl Iterator<Item = Vec<&str>> {
 
 /// The addresses that `/etc/hosts` gives a name, IPv4 first.
 pub(super) fn hosts(host: &str) -> Vec<IpAddr> {
-    in_hosts(&read(Path::new(HOSTS)), host)
+    // One that cannot be read says nothing.
+    in_hosts(&read(Path::new(HOSTS)).unwrap_or_default(), host)
 }
 
 fn in_hosts(text: &str, host: &str) -> Vec<IpAddr> {
@@ -55,19 +60,25 @@ fn in_hosts(text: &str, host: &str) -> Vec<IpAddr> {
 }
 
 impl ResolvConf {
-    /// Reads a file; one that cannot be read says nothing.
-    pub(super) fn read(path: &Path) -> ResolvConf {
-        ResolvConf::parse(&read(path))
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) fn read(path: &Path) -> io::Result<ResolvConf> {
+        read(path).map(|text| ResolvConf::parse(&text))
+    }
+
+    /// Reads the system's own; one that cannot be read says nothing.
+    pub(super) fn of_the_system() -> ResolvConf {
+        ResolvConf::parse(&read(Path::new(RESOLV_CONF)).unwrap_or_default())
     }
 
     fn parse(text: &str) -> ResolvConf {
-        let mut found = ResolvConf { servers: Vec::new(), search: Vec::new(), ndots: 1 };
+        let (servers, skipped) = (Vec::new(), Vec::new());
+        let mut found = ResolvConf { servers, skipped, search: Vec::new(), ndots: 1 };
         for words in lines(text) {
             match words.as_slice() {
-                ["nameserver", address, ..] if found.servers.len() < MOST_NAME_SERVERS => {
-                    let address = address.parse().ok();
-                    found.servers.extend(address.map(|ip: IpAddr| SocketAddr::new(ip, DNS_PORT)));
-                }
+                ["nameserver", address, ..] => found.add(address),
                 ["search" | "domain", domains @ ..] => {
                     found.search = domains.iter().map(|domain| (*domain).to_owned()).collect();
                 }
@@ -80,6 +91,26 @@ impl ResolvConf {
             }
         }
         found
+    }
+
+    fn add(&mut self, server: &str) {
+        match server.parse() {
+            Ok(ip) if self.servers.len() < MOST_NAME_SERVERS => {
+                self.servers.push(SocketAddr::new(ip, DNS_PORT));
+            }
+            Ok(_) => self.skipped.push(format!(
+                "nameserver {server} is not asked: only the first {MOST_NAME_SERVERS} are"
+            )),
+            // With an interface behind it, as link-local addresses need.
+            Err(_) if server.contains('%') => self.skipped.push(format!(
+                "nameserver {:?} is not asked: addresses with an interface are not understood; \
+                 name one without",
+                shortened(server)
+            )),
+            Err(_) => self
+                .skipped
+                .push(format!("nameserver {:?} is not asked: it is no address", shortened(server))),
+        }
     }
 
     /// The names to ask for when a host is meant, in order.
@@ -96,6 +127,11 @@ impl ResolvConf {
         names.insert(if dots >= self.ndots { 0 } else { names.len() }, host.to_owned());
         names
     }
+}
+
+/// What may stand in a log.
+fn shortened(word: &str) -> String {
+    word.chars().take(LONGEST_WORD).collect()
 }
 
 #[cfg(test)]
@@ -118,10 +154,19 @@ mod tests {
     #[test]
     fn the_search_list_is_used_as_resolv_conf_says() {
         let text = "# x\nsearch a.example b.example.\nnameserver 10.0.0.1\nnameserver fd00::1 ; y\n\
-                    nameserver nonsense\nnameserver 10.0.0.3\nnameserver 10.0.0.4\noptions ndots:2 x\n";
+                    nameserver nonsense\nnameserver fe80::1%eth0\nnameserver 10.0.0.3\nnameserver 10.0.0.4\noptions ndots:2 x\n";
         let found = ResolvConf::parse(text);
         let servers: Vec<String> = found.servers.iter().map(SocketAddr::to_string).collect();
         assert_eq!(servers, ["10.0.0.1:53", "[fd00::1]:53", "10.0.0.3:53"]);
+        let wanted = [
+            "nameserver \"nonsense\" is not asked: it is no address",
+            "nameserver \"fe80::1%eth0\" is not asked: addresses with an interface are not",
+            "nameserver 10.0.0.4 is not asked: only the first 3 are",
+        ];
+        assert_eq!(found.skipped.len(), wanted.len(), "{:?}", found.skipped);
+        for (said, wanted) in found.skipped.iter().zip(wanted) {
+            assert!(said.starts_with(wanted), "{said}");
+        }
         assert_eq!(found.candidates("etcd"), ["etcd.a.example", "etcd.b.example", "etcd"]);
         assert_eq!(found.candidates("a.b.c"), ["a.b.c", "a.b.c.a.example", "a.b.c.b.example"]);
         assert_eq!(found.candidates("etcd."), ["etcd"]);

@@ -11,9 +11,9 @@ use log::Level;
 use super::endpoints;
 use super::holder::holders;
 use super::probe::rights;
-use super::report::{Finding, Report};
+use super::report::{Finding, Report, Verdict};
 use super::snapshot::{self, Content, Snapshot};
-use super::{Failure, output};
+use super::{Failure, local, output};
 use crate::cluster::{Keyspace, Record, SlotId};
 use crate::connect::Connect;
 use crate::etcd::{Client, Error, Login, Range};
@@ -27,7 +27,14 @@ use crate::server::Shared;
 /// Looks at everything, and tells what it finds.
 pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
     let mut report = Report::new(output::style());
-    let reached = reach(options, place, &mut report)?;
+    let connect = prepare(options, &mut report)?;
+    for finding in local::look(options) {
+        report.tell(&finding)?;
+    }
+    let reached = match connect {
+        Some(connect) => reach(options, &connect, place, &mut report)?,
+        None => None,
+    };
     let record = publication(options, place, &mut report)?;
     if let Some(mut client) = reached {
         for finding in inside(options, record.as_ref(), &mut client) {
@@ -40,31 +47,38 @@ pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
     if place.lock().is_stopping() {
         return Err(Failure::Stopped);
     }
-    match report.is_good() {
-        true => Ok(()),
-        false => {
-            Err(Failure::Other("a node could not start here: see what fails above".to_owned()))
+    let outlook = match report.worst() {
+        Verdict::Good | Verdict::Note => return Ok(()),
+        Verdict::Waits => "a node would start here, and wait without a name",
+        Verdict::Bad => "a node could not start here",
+    };
+    Err(Failure::Other(format!("{outlook}: see what fails above")))
+}
+
+/// Reads the files that have to do with etcd. `None`: one cannot be used.
+fn prepare(options: &Options, report: &mut Report) -> Result<Option<Connect>, Failure> {
+    match Connect::prepare(options) {
+        Ok(connect) => {
+            for finding in files(options) {
+                report.tell(&finding)?;
+            }
+            Ok(Some(connect))
+        }
+        Err(error) => {
+            report.tell(&Finding::bad("files", error.to_string()))?;
+            Ok(None)
         }
     }
 }
 
-/// The way to etcd: files, endpoints, user. `None`: there is none.
+/// The way to etcd: endpoints, user. `None`: there is none.
 fn reach(
     options: &Options,
+    connect: &Connect,
     place: &Shared,
     report: &mut Report,
 ) -> Result<Option<Client>, Failure> {
-    let connect = match Connect::prepare(options) {
-        Ok(connect) => connect,
-        Err(error) => {
-            report.tell(&Finding::bad("files", error.to_string()))?;
-            return Ok(None);
-        }
-    };
-    for finding in files(options) {
-        report.tell(&finding)?;
-    }
-    let endpoints = endpoints::look(&options.endpoints, &connect, place);
+    let endpoints = endpoints::look(&options.endpoints, connect, place);
     for finding in &endpoints.findings {
         report.tell(finding)?;
     }
@@ -116,7 +130,7 @@ fn user(options: &Options, client: &mut Client) -> (Finding, bool) {
             let text = format!("etcd asks nobody for a user: {name} and the password are not used");
             (Finding::note("user", text), true)
         }
-        Err(error) => (Finding::bad("user", advised(&error)), false),
+        Err(error) => (Finding::waits("user", advised(&error)), false),
     }
 }
 
@@ -133,17 +147,17 @@ fn publication(
     let first = options.listen.first().map_or(0, |listen| listen.address.port());
     let settings = run::settings(options, &Arc::new(options.keyspace.clone()), first);
     let source = place.lock().source_address();
-    let found = match &options.interface {
-        Some(name) => check_interface(name).and_then(|()| discover(&settings, source)),
-        None => discover(&settings, source),
-    };
-    match found {
+    if let Some(Err(error)) = options.interface.as_deref().map(check_interface) {
+        report.tell(&Finding::bad("addresses", error.to_string()))?;
+        return Ok(None);
+    }
+    match discover(&settings, source) {
         Ok(record) => {
             report.tell(&Finding::good("addresses", format!("a node would publish {record}")))?;
             Ok(Some(record))
         }
         Err(error) => {
-            report.tell(&Finding::bad("addresses", error.to_string()))?;
+            report.tell(&Finding::waits("addresses", error.to_string()))?;
             Ok(None)
         }
     }
@@ -159,11 +173,11 @@ fn inside(options: &Options, record: Option<&Record>, client: &mut Client) -> Ve
             findings.extend(unusable(&snapshot));
             findings.push(match waiting(keyspace, client) {
                 Ok(waiting) => names(options, record, &snapshot, waiting),
-                Err(error) => Finding::bad("names", advised(&error)),
+                Err(error) => Finding::waits("names", advised(&error)),
             });
         }
         Err(error) if error.is_denied() => {}
-        Err(error) => findings.push(Finding::bad("names", advised(&error))),
+        Err(error) => findings.push(Finding::waits("names", advised(&error))),
     }
     findings
 }
@@ -177,7 +191,7 @@ fn permissions(keyspace: &Keyspace, record: Option<&Record>, client: &mut Client
             true => format!("may not {}: {}", right.purpose, right.remedy),
             false => format!("cannot {}: {error}", right.purpose),
         };
-        Some(Finding::bad("permission", text))
+        Some(Finding::waits("permission", text))
     });
     let missing: Vec<Finding> = missing.collect();
     if !missing.is_empty() {

@@ -1,6 +1,5 @@
 use super::*;
 use crate::options::{Command, parse};
-use crate::tools::report::Verdict;
 use crate::tools::snapshot::{Entry, Whose};
 
 fn options(more: &[&str]) -> Options {

@@ -28,7 +28,7 @@ pub(super) fn look(endpoints: &[Endpoint], connect: &Connect, place: &Shared) ->
         .collect();
     let is_reachable = answers.iter().any(|(_, answer)| answer.is_ok());
     // A node does with one endpoint; that another one is away is no more than worth knowing.
-    let verdict = if is_reachable { Verdict::Note } else { Verdict::Bad };
+    let verdict = if is_reachable { Verdict::Note } else { Verdict::Waits };
     let mut findings: Vec<Finding> =
         answers.iter().flat_map(|(endpoint, answer)| findings(endpoint, answer, verdict)).collect();
     let clusters: Vec<u64> = answers
@@ -72,7 +72,7 @@ fn findings(endpoint: &str, answer: &Answer, lost: Verdict) -> Vec<Finding> {
     )];
     if status.leader == 0 {
         let text = format!("{endpoint}: no member leads; see that most members run and reach it");
-        findings.push(Finding::bad("etcd", text));
+        findings.push(Finding::waits("etcd", text));
     }
     for error in &status.errors {
         let text = format!("{endpoint}: {error}; see etcdctl alarm list");
@@ -113,7 +113,7 @@ mod tests {
             found.iter().map(|finding| (finding.verdict, finding.text.as_str())).collect();
         let wanted = [
             (Verdict::Good, "http://a: version 3.4.23, cluster c1, member ab, round trip 0.5 ms"),
-            (Verdict::Bad, "http://a: no member leads; see that most members run and reach it"),
+            (Verdict::Waits, "http://a: no member leads; see that most members run and reach it"),
             (Verdict::Note, "http://a: alarm:NOSPACE; see etcdctl alarm list"),
         ];
         assert_eq!(shown, wanted);

@@ -9,6 +9,7 @@ mod failure;
 mod holder;
 mod hosts;
 mod list;
+mod local;
 mod output;
 mod probe;
 mod release;

@@ -89,6 +89,7 @@ fn description(name: &str, found: &KeyValue, left: Option<Duration>) -> String {
 fn shown(value: &[u8]) -> String {
     match Record::parse(value) {
         Ok(record) => record.to_string(),
+        Err(_) if value.is_empty() => "no record but an empty value".to_owned(),
         Err(_) => {
             let text: String = String::from_utf8_lossy(value).chars().take(LONGEST_VALUE).collect();
             format!("no record but {}", printable(&text))

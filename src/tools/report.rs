@@ -4,12 +4,14 @@ use super::table::{Cell, Style, Tone, shown};
 use super::{Failure, output};
 
 /// How it is with something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Verdict {
     /// Well.
     Good,
-    /// Well enough for a node to start.
+    /// Well enough for a node to be named.
     Note,
+    /// Not well: a node would start, and wait without a name until it is.
+    Waits,
     /// Not well: no node could start.
     Bad,
 }
@@ -33,32 +35,36 @@ impl Finding {
         Finding { verdict: Verdict::Note, subject, text: text.into() }
     }
 
+    pub(super) fn waits(subject: &'static str, text: impl Into<String>) -> Finding {
+        Finding { verdict: Verdict::Waits, subject, text: text.into() }
+    }
+
     pub(super) fn bad(subject: &'static str, text: impl Into<String>) -> Finding {
         Finding { verdict: Verdict::Bad, subject, text: text.into() }
     }
 }
 
-/// Writes findings as they come, and keeps in mind whether all is well.
+/// Writes findings as they come, and keeps the worst in mind.
 #[derive(Debug)]
 pub(super) struct Report {
     style: Style,
-    is_good: bool,
+    worst: Verdict,
 }
 
 impl Report {
     pub(super) fn new(style: Style) -> Report {
-        Report { style, is_good: true }
+        Report { style, worst: Verdict::Good }
     }
 
     /// Writes a line.
     pub(super) fn tell(&mut self, finding: &Finding) -> Result<(), Failure> {
-        self.is_good &= finding.verdict != Verdict::Bad;
+        self.worst = self.worst.max(finding.verdict);
         output::write(&line(finding, self.style))
     }
 
-    /// Whether a node could start, as far as was told.
-    pub(super) fn is_good(&self) -> bool {
-        self.is_good
+    /// How it is with a node, as far as was told.
+    pub(super) fn worst(&self) -> Verdict {
+        self.worst
     }
 }
 
@@ -66,7 +72,7 @@ fn line(finding: &Finding, style: Style) -> String {
     let (word, tone) = match finding.verdict {
         Verdict::Good => ("ok", Tone::Good),
         Verdict::Note => ("note", Tone::Odd),
-        Verdict::Bad => ("FAIL", Tone::Bad),
+        Verdict::Waits | Verdict::Bad => ("FAIL", Tone::Bad),
     };
     let word = Cell::new(word).with(tone);
     let text = Cell::new(&finding.text);
@@ -78,7 +84,7 @@ fn line(finding: &Finding, style: Style) -> String {
         Style::Aligned | Style::Coloured => {
             let gap = " ".repeat(match finding.verdict {
                 Verdict::Good => 4,
-                Verdict::Note | Verdict::Bad => 2,
+                Verdict::Note | Verdict::Waits | Verdict::Bad => 2,
             });
             format!("{word}{gap}{subject:<10}  {text}\n")
         }

@@ -17,6 +17,8 @@ pub enum Habit {
     Slow(Duration),
     /// With this response code.
     Says(u8),
+    /// The same without the question, and with OPT.
+    SaysBarely(u8),
     /// Over UDP that the answer is too long.
     Truncates,
     /// Over UDP with more octets than were asked for.
@@ -174,6 +176,11 @@ fn reply(query: &[u8], habit: Habit) -> Vec<u8> {
             let mut reply = header_and_question(query);
             reply[3] = 0x80 | rcode;
             reply
+        }
+        Habit::SaysBarely(rcode) => {
+            let opt = [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0];
+            let header = [query[0], query[1], 0x81, 0x80 | rcode, 0, 0, 0, 0, 0, 0, 0, 1];
+            [&header[..], &opt].concat()
         }
         Habit::Truncates => {
             let mut reply = header_and_question(query);

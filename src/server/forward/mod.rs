@@ -13,6 +13,7 @@
 
 mod attempt;
 mod exchange;
+mod named;
 mod servers;
 
 use std::collections::BTreeMap;
@@ -175,7 +176,7 @@ impl Forwarder {
             match exchange.step(now, &mut self.buffer) {
                 Step::Goes => {}
                 Step::Done(reply) => {
-                    self.servers.note_answer(exchange.answered_by(), now);
+                    self.servers.note_answer(exchange.answered_by());
                     return self.finish(exchange, Some(reply));
                 }
                 Step::Failed => return self.finish(exchange, None),

@@ -5,10 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::server::system;
-
-/// More servers than these are of no use within the time that a client waits.
-const MOST_SERVERS: usize = 8;
+use super::named::Named;
 
 /// How often the file that names the servers is looked at, while there is something to forward.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
@@ -50,8 +47,8 @@ pub(super) struct Servers {
     /// What this process listens on, and so must not forward to.
     own: Vec<SocketAddr>,
     servers: Vec<Server>,
-    /// What was named last, less our own addresses.
-    named: Option<Vec<SocketAddr>>,
+    /// What was named last.
+    named: Option<Named>,
     look_at: Option<Instant>,
     /// Of the file that was read last.
     modified: Option<SystemTime>,
@@ -84,7 +81,7 @@ impl Servers {
             return;
         }
         let named = match &self.source {
-            Source::Given(addresses) if self.look_at.is_none() => addresses.clone(),
+            Source::Given(addresses) if self.look_at.is_none() => Named::given(addresses),
             Source::Given(_) => return,
             Source::ResolvConf(path) => {
                 let modified = std::fs::metadata(path).and_then(|about| about.modified()).ok();
@@ -93,26 +90,24 @@ impl Servers {
                     return;
                 }
                 self.modified = modified;
-                system::ResolvConf::read(path).servers
+                Named::by(path)
             }
         };
         self.look_at = Some(now + LOOK_INTERVAL);
-        self.replace(named);
+        self.replace(named.without(&self.own));
     }
 
-    fn replace(&mut self, mut named: Vec<SocketAddr>) {
-        named.retain(|address| !self.own.contains(address));
-        named.truncate(MOST_SERVERS);
+    fn replace(&mut self, named: Named) {
         if self.named.as_ref() == Some(&named) {
             return;
         }
-        self.named = Some(named.clone());
-        let text: Vec<String> = named.iter().map(SocketAddr::to_string).collect();
-        match text.as_slice() {
-            [] => {
-                log::warn!("there is no server to forward to, other than this one: see --forward")
-            }
-            text => log::info!("forwarding to {}", text.join(", ")),
+        named.tell();
+        let is_as_before =
+            self.named.as_ref().is_some_and(|before| before.servers == named.servers);
+        let servers = named.servers.clone();
+        self.named = Some(named);
+        if is_as_before {
+            return;
         }
         let fresh = |address| Server {
             address,
@@ -121,7 +116,7 @@ impl Servers {
             failures: 0,
             last_until: None,
         };
-        self.servers = named.into_iter().map(fresh).collect();
+        self.servers = servers.into_iter().map(fresh).collect();
     }
 
     /// Whom to ask, in this order.
@@ -170,10 +165,9 @@ impl Servers {
     }
 
     /// This server answered; it is well.
-    pub(super) fn note_answer(&mut self, address: Option<SocketAddr>, now: Instant) {
+    pub(super) fn note_answer(&mut self, address: Option<SocketAddr>) {
         if let Some(server) = self.servers.iter_mut().find(|s| Some(s.address) == address) {
             server.failures = 0;
-            server.last_until = server.last_until.filter(|until| *until > now);
         }
     }
 
@@ -212,7 +206,7 @@ mod tests {
             servers.blame(all[0], now);
         }
         assert_eq!(servers.in_order(now), [all[0], all[2]], "it may have been the name");
-        servers.note_answer(Some(all[0]), now);
+        servers.note_answer(Some(all[0]));
         servers.blame(all[0], now);
         assert_eq!(servers.in_order(now), [all[0], all[2]], "not in a row");
         for _ in 0..2 {

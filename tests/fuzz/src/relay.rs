@@ -64,13 +64,13 @@ fn check(handed: &[u8], reply: &[u8], query: &[u8], question: &[u8]) {
     assert_eq!(handed[3], reply[3]);
     let has_question = handed[5] == 1;
     assert!(!has_question || handed[HEADER..].starts_with(question), "the question as it came");
+    let after = HEADER + if has_question { question.len() } else { 0 };
     if handed.len() < reply.len() {
         assert!(handed[2] & TC != 0 && handed[6..10] == [0; 4], "cut short");
-        let rest = &handed[HEADER + question.len()..];
+        let rest = &handed[after..];
         assert_eq!(handed[10..HEADER], [0, u8::from(!rest.is_empty())], "nothing, or OPT");
         assert!(rest.is_empty() || rest.starts_with(&[0, 0, 41]));
     } else {
-        let after = HEADER + if has_question { question.len() } else { 0 };
         assert_eq!(handed[4..HEADER], reply[4..HEADER]);
         assert_eq!(handed[after..], reply[after..], "nothing else is changed");
     }

@@ -1,0 +1,151 @@
+//! What a node would use of this host beside its sockets: whom it would be, and files that it writes
+//! or reads again. Nothing is created, changed or removed, so some of it is told by modes alone.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use rustix::fs::Access;
+use rustix::process::geteuid;
+
+use super::report::Finding;
+use crate::accounts::{Account, Login};
+use crate::announce::SetupError;
+use crate::options::{Forward, Options};
+use crate::privileges;
+
+/// The permissions of others in a mode, and the bit that lets only owners remove files.
+const READ: u32 = 0o4;
+const WRITE: u32 = 0o2;
+const SEARCH: u32 = 0o1;
+const STICKY: u32 = 0o1000;
+
+/// Whom a node would be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    /// Whoever looks.
+    Same,
+    /// Without supplementary groups.
+    Other(Account),
+}
+
+/// Looks at all that the options name.
+pub(super) fn look(options: &Options) -> Vec<Finding> {
+    let (finding, who) = match &options.run_as {
+        None => (None, Some(Who::Same)),
+        Some(wanted) => match privileges::look_up(wanted) {
+            Ok(Login { account, .. }) => (Some(change_to(account)), Some(Who::Other(account))),
+            Err(error) => (Some(Finding::bad("run-as", error.to_string())), None),
+        },
+    };
+    let files = who.iter().flat_map(|who| files(options, *who));
+    finding.into_iter().chain(files).collect()
+}
+
+fn change_to(account: Account) -> Finding {
+    match privileges::can_give_up() {
+        Ok(()) => {
+            let Account { uid, gid } = account;
+            Finding::good("run-as", format!("a node would be user {uid}, group {gid}"))
+        }
+        Err(error) => Finding::bad("run-as", error.to_string()),
+    }
+}
+
+fn files(options: &Options, who: Who) -> Vec<Finding> {
+    let announce = &options.announce;
+    let written = [("name-file", &announce.name_file), ("metrics-file", &announce.metrics_file)];
+    let written = written.into_iter().filter_map(|(option, path)| Some((option, path.as_ref()?)));
+    let written = written.map(|(option, path)| match try_to_write(path, who) {
+        Ok(()) => Finding::good("files", format!("{} can be written", path.display())),
+        Err(error) => {
+            Finding::bad("files", SetupError::File(option, path.clone(), error).to_string())
+        }
+    });
+    let read = match &options.forward {
+        Some(Forward::ResolvConf(path)) => try_to_read(path, who).err().map(|error| {
+            let path = path.display();
+            let text = "until it can be read, other names are answered with SERVFAIL";
+            Finding::note("files", format!("--forward: {path}: {error}; {text}"))
+        }),
+        _ => None,
+    };
+    written.chain(read).collect()
+}
+
+/// As far as that is seen without doing it.
+fn try_to_write(path: &Path, who: Who) -> io::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let about = fs::metadata(directory)?;
+    if !about.is_dir() {
+        return Err(rustix::io::Errno::NOTDIR.into());
+    }
+    let may_write = rustix::fs::access(directory, Access::WRITE_OK | Access::EXEC_OK);
+    match (who, may_write.map_err(io::Error::from)) {
+        (Who::Other(account), Ok(())) => enter(directory, &about, WRITE, account)?,
+        (Who::Other(account), Err(error)) if error.kind() == ErrorKind::PermissionDenied => {
+            enter(directory, &about, WRITE, account)?;
+        }
+        (_, told) => told?,
+    }
+    match fs::symlink_metadata(path) {
+        Ok(there) if !there.is_file() && !there.is_symlink() => {
+            Err(io::Error::new(ErrorKind::AlreadyExists, "it is no regular file"))
+        }
+        Ok(there) if !may_remove(&about, &there, who) => Err(refused()),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// In a directory such as `/tmp` only the owners of a file and of the directory remove it.
+fn may_remove(directory: &Metadata, file: &Metadata, who: Who) -> bool {
+    let uid = match who {
+        Who::Same => geteuid().as_raw(),
+        Who::Other(account) => account.uid,
+    };
+    directory.mode() & STICKY == 0 || [0, file.uid(), directory.uid()].contains(&uid)
+}
+
+fn try_to_read(path: &Path, who: Who) -> io::Result<()> {
+    let about = match who {
+        Who::Same => return File::open(path).map(drop),
+        Who::Other(_) => fs::metadata(path)?,
+    };
+    match (who, path.canonicalize()?.parent()) {
+        (Who::Other(account), Some(directory)) if allows(&about, READ, account) => {
+            enter(directory, &fs::metadata(directory)?, SEARCH, account)
+        }
+        _ => Err(refused()),
+    }
+}
+
+/// Whether a user gets to a directory and has this right there.
+fn enter(directory: &Path, about: &Metadata, right: u32, account: Account) -> io::Result<()> {
+    let whole = directory.canonicalize()?;
+    let above = whole.ancestors().skip(1).map(fs::metadata).collect::<io::Result<Vec<_>>>()?;
+    let may_enter = above.iter().all(|about| allows(about, SEARCH, account));
+    match may_enter && allows(about, right | SEARCH, account) {
+        true => Ok(()),
+        false => Err(refused()),
+    }
+}
+
+/// By the mode alone: a list of further rights (`acl(5)`) is not looked at.
+fn allows(about: &Metadata, right: u32, account: Account) -> bool {
+    let place = match (about.uid() == account.uid, about.gid() == account.gid) {
+        (true, _) => 6,
+        (false, true) => 3,
+        (false, false) => 0,
+    };
+    (about.mode() >> place) & right == right
+}
+
+/// What the system would say.
+fn refused() -> io::Error {
+    rustix::io::Errno::ACCESS.into()
+}

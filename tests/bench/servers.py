@@ -241,11 +241,15 @@ class Etcd:
         client, peer = free_port(), free_port()
         self.endpoint = f"http://127.0.0.1:{client}"
         peer = f"http://127.0.0.1:{peer}"
-        self.process = subprocess.Popen(
-            ["etcd", "--data-dir", os.path.join(directory, "etcd"), "--listen-client-urls",
-             self.endpoint, "--advertise-client-urls", self.endpoint, "--listen-peer-urls", peer,
-             "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}"],
-            stdout=log, stderr=log)
+        self.command = [
+            "etcd", "--data-dir", os.path.join(directory, "etcd"), "--listen-client-urls",
+            self.endpoint, "--advertise-client-urls", self.endpoint, "--listen-peer-urls", peer,
+            "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}"]
+        self.log = log
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, stdout=self.log, stderr=self.log)
         end = time.monotonic() + 30
         while True:
             try:
@@ -255,6 +259,12 @@ class Etcd:
                 if time.monotonic() > end:
                     raise SystemExit("bench: etcd does not start") from None
                 time.sleep(0.05)
+
+    def restart(self):
+        """As after a crash."""
+        self.process.kill()
+        self.process.wait()
+        self.start()
 
     def post(self, path, body):
         request = urllib.request.Request(self.endpoint + path, json.dumps(body).encode())

@@ -24,6 +24,8 @@ mod json;
 mod kv;
 mod lease;
 mod maintenance;
+mod patience;
+mod reply;
 mod txn;
 mod watch;
 
@@ -33,5 +35,6 @@ pub use error::Error;
 pub use kv::{Header, KeyValue, Order, Range, RangeReply, Revision};
 pub use lease::{LeaseId, TimeToLive};
 pub use maintenance::Status;
+pub use patience::Patience;
 pub use txn::{Compare, Op, OpReply, Txn, TxnReply};
 pub use watch::{Event, EventKind, Filter, Watch, WatchRange, WatchReply};

@@ -7,9 +7,9 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::breath::Breath;
-use super::client::{is_time_up, rejected, reply, transport_error};
 use super::json::{self, Wrong};
 use super::kv::{header, key_value};
+use super::reply::{is_time_up, rejected, reply, transport_error};
 use super::{Client, Error, Header, KeyValue, ReadDeadline};
 
 /// The longest line read, in octets: etcd's messages are far smaller, as they come in fragments.

@@ -43,7 +43,7 @@ impl<H: Host> Session<H> {
         };
         self.lease = Some(Lease::new(lease.id, asked, ttl));
         if self.membership != Membership::Newcomer {
-            self.client.settle_patience();
+            self.client.patience_mut().settle();
         }
         self.turn(self.membership);
         Ok(())
@@ -99,9 +99,9 @@ impl<H: Host> Session<H> {
             self.turn(Membership::Lost(claimed));
         }
         let requests = RELEASE_ROUNDS.saturating_mul(self.client.endpoint_count()).max(1);
-        self.client.reset_patience();
-        self.client.set_timeout(RELEASE_PATIENCE / requests);
-        self.client.set_not_after(Some(Instant::now() + RELEASE_PATIENCE));
+        self.client.patience_mut().reset();
+        self.client.patience_mut().set_timeout(RELEASE_PATIENCE / requests);
+        self.client.patience_mut().set_not_after(Some(Instant::now() + RELEASE_PATIENCE));
         let name = match held {
             Some(claimed) => self.settings.keyspace.pattern.name(claimed.slot),
             None => "the place in the queue".to_owned(),

@@ -58,7 +58,7 @@ impl<H: Host> Session<H> {
     pub(super) fn turn(&mut self, membership: Membership) {
         self.membership = membership;
         let owned = self.owned();
-        self.client.set_not_after(owned.map(|owned| owned.valid_until));
+        self.client.patience_mut().set_not_after(owned.map(|owned| owned.valid_until));
         self.host.directory(|directory| directory.set_own(owned.map(|owned| owned.slot)));
         self.host.ownership(owned);
     }

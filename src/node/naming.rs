@@ -52,7 +52,7 @@ impl<H: Host> Session<H> {
                 return Err(if lease_is_gone { Trouble::LeaseGone } else { trouble });
             }
         };
-        self.client.settle_patience();
+        self.client.patience_mut().settle();
         self.own(taken.claimed, record, previous);
         self.give_back_others(claimant, taken.claimed.slot)?;
         match previous {

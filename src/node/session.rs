@@ -110,9 +110,10 @@ impl<H: Host> Session<H> {
 
     /// An etcd that is slow under a herd of newcomers gets more time.
     fn bear_with(&mut self, error: &Error) {
-        let is_newcomer = self.membership == Membership::Newcomer || self.client.is_patient();
+        let is_newcomer =
+            self.membership == Membership::Newcomer || self.client.patience_mut().is_great();
         if is_newcomer && matches!(error, Error::TimedOut { .. }) {
-            self.client.grow_patience();
+            self.client.patience_mut().grow();
         }
     }
 

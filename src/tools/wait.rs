@@ -32,7 +32,7 @@ enum End {
 pub(super) fn run(wait: &Wait, options: &Options, place: &Shared) -> Result<(), Failure> {
     let deadline = wait.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let mut client = Connect::prepare(options)?.client(place);
-    client.set_not_after(deadline);
+    client.patience_mut().set_not_after(deadline);
     let mut follower = Follower { client, place, count: wait.count, deadline, told: false };
     let mut pause = Pause::new();
     loop {

@@ -1,0 +1,165 @@
+//! What a reply of the gateway says, or what went wrong on the way to it.
+
+use std::io;
+
+use serde_json::Value;
+
+use super::error::one_line;
+use super::{Error, json};
+
+/// The largest reply read, in octets.
+pub(super) const MAX_BODY: u64 = 64 * 1024 * 1024;
+
+/// The reply in an HTTP response: the first JSON value of the body, unless it tells an error.
+pub(super) fn reply(
+    endpoint: &str,
+    status: u16,
+    value: Option<serde_json::Result<Value>>,
+) -> Result<Value, Error> {
+    let succeeded = (200..300).contains(&status);
+    let value = match value {
+        Some(Ok(value)) if value.is_object() => value,
+        // A proxy in front of etcd, or etcd on its way out.
+        _ if status >= 500 => {
+            return Err(Error::unreachable(endpoint, &format!("HTTP status {status}")));
+        }
+        _ => return Err(Error::malformed(endpoint, &format!("no JSON (HTTP status {status})"))),
+    };
+    if succeeded && json::field(&value, "error").is_none() {
+        return Ok(value);
+    }
+    match json::error(&value) {
+        Some((code, message)) => Err(rejected(endpoint, code, &message)),
+        None if succeeded => Ok(value),
+        None if status >= 500 => {
+            Err(Error::unreachable(endpoint, &format!("HTTP status {status}")))
+        }
+        None => {
+            Err(Error::malformed(endpoint, &format!("an unknown error (HTTP status {status})")))
+        }
+    }
+}
+
+pub(super) fn rejected(endpoint: &str, code: i64, message: &str) -> Error {
+    Error::Rejected { endpoint: endpoint.to_owned(), code, message: one_line(message) }
+}
+
+pub(super) fn transport_error(endpoint: &str, error: &ureq::Error) -> Error {
+    match error {
+        ureq::Error::Timeout(_) => Error::TimedOut { endpoint: endpoint.to_owned() },
+        ureq::Error::Io(error) if is_time_up(error) => {
+            Error::TimedOut { endpoint: endpoint.to_owned() }
+        }
+        ureq::Error::BodyExceedsLimit(_) => {
+            Error::malformed(endpoint, &format!("larger than {MAX_BODY} octets"))
+        }
+        error => match tls_error(error) {
+            Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
+                Error::without_tls(endpoint, "it answers without")
+            }
+            Some(cause) => Error::untrusted(endpoint, &cause.to_string()),
+            None if endpoint.starts_with("https://") && is_cut_off(error) => {
+                Error::without_tls(endpoint, "it closes the connection")
+            }
+            None => Error::unreachable(endpoint, &cause(error)),
+        },
+    }
+}
+
+/// What the system or a peer said, without the kind that ureq puts before it.
+fn cause(error: &ureq::Error) -> String {
+    match innermost(error) {
+        ureq::Error::Io(error) => error.to_string(),
+        error => error.to_string(),
+    }
+}
+
+/// Whether the stream ended in a handshake: later ends are told by ureq and TLS in their own words.
+fn is_cut_off(error: &ureq::Error) -> bool {
+    matches!(innermost(error), ureq::Error::Io(error)
+        if error.kind() == io::ErrorKind::UnexpectedEof && error.get_ref().is_none())
+}
+
+/// ureq's errors go through the standard library's, and are wrapped once more.
+fn innermost(error: &ureq::Error) -> &ureq::Error {
+    let ureq::Error::Io(outer) = error else { return error };
+    let inner = outer.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>());
+    inner.map_or(error, innermost)
+}
+
+/// What TLS complained of, however ureq and the standard library wrap that.
+fn tls_error(error: &ureq::Error) -> Option<&rustls::Error> {
+    match error {
+        ureq::Error::Rustls(error) => Some(error),
+        ureq::Error::Io(error) => {
+            let inner = error.get_ref()?;
+            let wrapped = || inner.downcast_ref::<ureq::Error>().and_then(tls_error);
+            inner.downcast_ref::<rustls::Error>().or_else(wrapped)
+        }
+        _ => None,
+    }
+}
+
+/// Whether a read or a write only waited too long, however ureq wraps that.
+pub(super) fn is_time_up(error: &io::Error) -> bool {
+    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
+        return true;
+    }
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>()) {
+        Some(ureq::Error::Io(inner)) => is_time_up(inner),
+        Some(ureq::Error::Timeout(_)) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::etcd::breath::Breath;
+
+    #[test]
+    fn replies() {
+        let rejected = |code| Err(super::rejected("e", code, "gone"));
+        let lost = Err(Error::unreachable("e", "HTTP status 503"));
+        let cases: [(u16, &str, Result<(), Error>); 10] = [
+            (200, r#"{"header":{}}"#, Ok(())),
+            (200, "{}\n{}\n", Ok(())),
+            (200, r#"{"error":{"grpc_code":5,"message":"gone"}}"#, rejected(5)),
+            (404, r#"{"error":"gone","message":"gone","code":5}"#, rejected(5)),
+            (404, r#"{"code":5,"message":"gone","details":[]}"#, rejected(5)),
+            (503, r#"{"code":14,"message":"gone"}"#, rejected(14)),
+            (503, "<html>", lost.clone()),
+            (503, "{}", lost),
+            (404, "Not Found", Err(Error::malformed("e", "no JSON (HTTP status 404)"))),
+            (200, "", Err(Error::malformed("e", "no JSON (HTTP status 200)"))),
+        ];
+        for (status, body, expected) in cases {
+            let value = Breath::default().first_value(body.as_bytes());
+            assert_eq!(reply("e", status, value).map(|_| ()), expected, "{body}");
+        }
+        for body in ["{", "[", "\"x", "7", "\u{0}", &"[".repeat(100_000)] {
+            assert!(reply("e", 200, Breath::default().first_value(body.as_bytes())).is_err());
+        }
+    }
+
+    #[test]
+    fn time_is_up_however_wrapped() {
+        let would_block = || io::Error::from(io::ErrorKind::WouldBlock);
+        assert!(is_time_up(&would_block()));
+        assert!(is_time_up(&io::Error::other(ureq::Error::Io(would_block()))));
+        assert!(!is_time_up(&io::Error::other("x")));
+    }
+
+    #[test]
+    fn a_cause_is_told_however_wrapped() {
+        let refused = || ureq::Error::Io(io::Error::other("refused"));
+        for error in [refused(), ureq::Error::Io(io::Error::other(refused()))] {
+            assert_eq!(transport_error("e", &error), Error::unreachable("e", "refused"));
+        }
+        let ended = || ureq::Error::Io(io::ErrorKind::UnexpectedEof.into());
+        let told = Error::without_tls("https://e", "it closes the connection");
+        assert_eq!(transport_error("https://e", &ended()), told);
+        let told = Error::unreachable("http://e", "unexpected end of file");
+        assert_eq!(transport_error("http://e", &ended()), told);
+    }
+}

@@ -159,6 +159,12 @@ impl Directory {
         }
     }
 
+    /// Whether a name publishes an address.
+    pub fn has_address(&self, address: IpAddr) -> bool {
+        let from = (address, 0, SlotId::FIRST);
+        self.by_address.range(from..).next().is_some_and(|(first, ..)| *first == address)
+    }
+
     /// The names that publish an address, each once, lowest number first.
     pub fn names_of(&self, address: IpAddr) -> impl Iterator<Item = String> {
         let from = (address, 0, SlotId::FIRST);

@@ -99,8 +99,9 @@ impl Responder {
                 return self.write_bare(header, decision.rcode, None, Some(opt), reply);
             }
         };
+        let name = query.question.name();
         let decision = match self.allows(asker.address) {
-            true => self.decide(&query, directory, counters),
+            true => self.decide(&query, name.as_bytes(), directory, counters),
             false => Some(Decision::failure(Rcode::REFUSED, Some(ExtendedError::Prohibited))),
         };
         let Some(decision) = decision else { return Verdict::Forward };
@@ -189,10 +190,11 @@ impl Responder {
         Decision::failure(if is_good { Rcode::NOERROR } else { Rcode::BADCOOKIE }, None)
     }
 
-    /// `None`: it is for other servers.
+    /// `name` is the query's. `None`: it is for other servers.
     fn decide<'a>(
         &'a self,
-        query: &'a Query<'_>,
+        query: &Query<'_>,
+        name: &'a [u8],
         directory: &'a Directory,
         counters: &Counters,
     ) -> Option<Decision<'a>> {
@@ -200,7 +202,6 @@ impl Responder {
         if edns.is_some_and(|edns| edns.version > 0) {
             return Some(Decision::failure(Rcode::BADVERS, None));
         }
-        let name = question.name.as_bytes();
         if question.qclass == CLASS_CH {
             return Some(match chaos::content(name, question.qtype, directory, counters) {
                 Some(content) => Decision::authoritative(Rcode::NOERROR, content, None),
@@ -233,7 +234,7 @@ impl Responder {
         directory: &Directory,
     ) -> Option<Decision<'a>> {
         let own = self.zones.of(directory.pattern().zone().as_bytes());
-        let known = reverse::address(name).filter(|ip| directory.names_of(*ip).next().is_some());
+        let known = reverse::address(name).filter(|ip| directory.has_address(*ip));
         match (known.zip(own), self.elsewhere) {
             (Some((address, zone)), _) => Some(match unusable(directory) {
                 Some(error) => Decision::failure(Rcode::SERVFAIL, Some(error)),

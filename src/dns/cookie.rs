@@ -26,6 +26,9 @@ pub const SERVER: usize = 16;
 const OLDEST: u32 = 3600;
 const AHEAD: u32 = 300;
 
+/// What stands before the hash: version, reserved octets and time.
+const HEAD: usize = 8;
+
 const VERSION: u8 = 1;
 const RESERVED: [u8; 3] = [0; 3];
 
@@ -72,28 +75,39 @@ pub struct Baker {
 impl Baker {
     /// The server's part for a client at this time, in seconds since 1970.
     pub fn bake(&self, shown: &Shown, client: IpAddr, now: u32) -> [u8; SERVER] {
+        let [a, b, c, d] = now.to_be_bytes();
+        let [r1, r2, r3] = RESERVED;
+        let head = [VERSION, r1, r2, r3, a, b, c, d];
         let mut cookie = [0; SERVER];
-        let (head, hash) = cookie.split_at_mut(8);
-        head[0] = VERSION;
-        head[1..4].copy_from_slice(&RESERVED);
-        head[4..].copy_from_slice(&now.to_be_bytes());
-        hash.copy_from_slice(&self.hash(shown, RESERVED, now, client));
+        cookie[..HEAD].copy_from_slice(&head);
+        cookie[HEAD..].copy_from_slice(&self.hash(shown, head, client));
         cookie
     }
 
     /// Whether the client shows what it was given not long ago.
     pub fn is_own(&self, shown: &Shown, client: IpAddr, now: u32) -> bool {
         let ServerPart::Whole(server) = shown.server else { return false };
-        let [version, r1, r2, r3, a, b, c, d, hash @ ..] = server;
-        let baked_at = u32::from_be_bytes([a, b, c, d]);
+        let [head @ .., _, _, _, _, _, _, _, _] = server;
+        let [version, _, _, _, baked_at @ ..] = head;
+        let baked_at = u32::from_be_bytes(baked_at);
         let age = now.wrapping_sub(baked_at);
         let is_fresh = age <= OLDEST || age.wrapping_neg() <= AHEAD;
         // The reserved octets need not be zero, but are what the hash is over (RFC 9018 §4.2).
-        version == VERSION && is_fresh && hash == self.hash(shown, [r1, r2, r3], baked_at, client)
+        version == VERSION && is_fresh && server[HEAD..] == self.hash(shown, head, client)
     }
 
-    fn hash(&self, shown: &Shown, reserved: [u8; 3], at: u32, client: IpAddr) -> [u8; 8] {
-        self.secret.hash_one((shown.client, VERSION, reserved, at, client)).to_be_bytes()
+    /// `head` is what stands before the hash.
+    fn hash(&self, shown: &Shown, head: [u8; HEAD], client: IpAddr) -> [u8; SERVER - HEAD] {
+        let address = match client {
+            IpAddr::V4(address) => address.to_ipv6_mapped(),
+            IpAddr::V6(address) => address,
+        };
+        // In one piece: the hasher takes its time for each.
+        let mut input = [0; CLIENT + HEAD + 16];
+        input[..CLIENT].copy_from_slice(&shown.client);
+        input[CLIENT..CLIENT + HEAD].copy_from_slice(&head);
+        input[CLIENT + HEAD..].copy_from_slice(&address.octets());
+        self.secret.hash_one(input).to_be_bytes()
     }
 }
 
@@ -116,8 +130,9 @@ mod tests {
         assert!(!baker.is_own(&shown, IpAddr::from([10, 0, 0, 2]), now));
         assert!(!baker.is_own(&Shown { client: [8; 8], server }, client, now));
         // Reserved octets that are not zero are part of what the hash is over.
-        let hash = baker.hash(&blank, [1, 2, 3], now, client);
-        let odd = [&[VERSION, 1, 2, 3][..], &now.to_be_bytes(), &hash].concat();
+        let [a, b, c, d] = now.to_be_bytes();
+        let head = [VERSION, 1, 2, 3, a, b, c, d];
+        let odd = [head, baker.hash(&blank, head, client)].concat();
         let odd = ServerPart::Whole(odd.try_into().expect("16 octets"));
         assert!(baker.is_own(&Shown { server: odd, ..blank }, client, now));
         assert!(!other.is_own(&shown, client, now) && !baker.is_own(&blank, client, now));

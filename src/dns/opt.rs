@@ -4,6 +4,9 @@ use super::cookie;
 use super::edns::Edns;
 use super::wire::{ExtendedError, Rcode, UDP_WITH_EDNS, flag, option, rrtype};
 
+/// The record without its options.
+const HEAD: usize = 11;
+
 /// The head of an option: code and length.
 const OPTION: usize = 4;
 
@@ -36,19 +39,20 @@ impl Opt {
         if self.len() > room { Opt { name: None, ..self } } else { self }
     }
 
-    /// Its length: owner, type, payload, extended code, version, flags, length, options.
     pub(super) fn len(&self) -> usize {
-        11 + self.options_len()
+        HEAD + self.options_len()
     }
 
     pub(super) fn write(&self, octets: &mut Vec<u8>) {
-        octets.push(0);
-        octets.extend_from_slice(&rrtype::OPT.to_be_bytes());
-        octets.extend_from_slice(&UDP_WITH_EDNS.to_be_bytes());
-        octets.extend_from_slice(&[self.rcode.value() >> 4, 0]);
-        octets.extend_from_slice(&self.flags.to_be_bytes());
         let length = u16::try_from(self.options_len()).unwrap_or(u16::MAX);
-        octets.extend_from_slice(&length.to_be_bytes());
+        // Owner, type, payload, extended code, version, flags, length.
+        let mut head = [0; HEAD];
+        head[1..3].copy_from_slice(&rrtype::OPT.to_be_bytes());
+        head[3..5].copy_from_slice(&UDP_WITH_EDNS.to_be_bytes());
+        head[5] = self.rcode.value() >> 4;
+        head[7..9].copy_from_slice(&self.flags.to_be_bytes());
+        head[9..].copy_from_slice(&length.to_be_bytes());
+        octets.extend_from_slice(&head);
         if let Some(name) = &self.name {
             push_option(option::NSID, [name.as_bytes(), &[]], octets);
         }

@@ -42,49 +42,49 @@ impl Name {
         self.text.get(..self.length).unwrap_or_default()
     }
 
-    /// Reads the labels of an uncompressed name, and says how long it is on the wire. On the wire
-    /// each label has its length before it, so that in the text a dot stands where the next length
-    /// does, and all octets but those can be folded at once.
-    fn read(message: &[u8]) -> Option<(Name, usize)> {
-        let mut name = Name { text: [0; LONGEST_NAME + 1], length: 0 };
-        let mut at = 0;
-        loop {
-            let length = usize::from(*message.get(at)?);
-            if length == 0 {
-                break;
-            }
-            if length > LONGEST_LABEL || at + length + 2 > LONGEST_NAME {
-                return None;
-            }
-            at += 1 + length;
-        }
-        name.length = at.max(1);
-        let (wire, text) = (message.get(1..=at)?, name.text.get_mut(..at)?);
-        for (place, octet) in text.iter_mut().zip(wire) {
+    /// Folds a whole, uncompressed name. On the wire each label has its length before it, so that in
+    /// the text a dot stands where the next length does, and all octets but those can be folded at
+    /// once.
+    fn of(wire: &[u8]) -> Name {
+        let length = wire.len().saturating_sub(1).clamp(1, LONGEST_NAME);
+        let mut name = Name { text: [0; LONGEST_NAME + 1], length };
+        for (place, octet) in name.text.iter_mut().zip(wire.get(1..).unwrap_or_default()) {
             // A dot within a label must not read as the end of one.
             *place = if *octet == b'.' { 0xff } else { octet.to_ascii_lowercase() };
         }
+        // Of the root's name this is all.
+        name.text[length - 1] = b'.';
         let mut end = 0;
-        while end < at {
-            end += 1 + usize::from(*message.get(end)?);
+        while let Some(label @ 1..) = wire.get(end) {
+            end += 1 + usize::from(*label);
             if let Some(place) = name.text.get_mut(end - 1) {
                 *place = b'.';
             }
         }
-        if at == 0 {
-            name.text[0] = b'.';
+        name
+    }
+}
+
+/// The length of the uncompressed name that a message begins with, on the wire.
+fn name_length(message: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let length = usize::from(*message.get(at)?);
+        if length == 0 {
+            return Some(at + 1);
         }
-        Some((name, at + 1))
+        if length > LONGEST_LABEL || at + length + 2 > LONGEST_NAME {
+            return None;
+        }
+        at += 1 + length;
     }
 }
 
 /// The one question of a query.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
     /// Name, type and class as they came, to be echoed.
     pub wire: &'a [u8],
-    /// The name.
-    pub name: Name,
     /// The type.
     pub qtype: u16,
     /// The class.
@@ -92,6 +92,11 @@ pub struct Question<'a> {
 }
 
 impl<'a> Question<'a> {
+    /// The name, to be looked up. It is large: made once, where it stays.
+    pub fn name(&self) -> Name {
+        Name::of(self.wire_name())
+    }
+
     /// The name as it came, uncompressed.
     pub fn wire_name(&self) -> &'a [u8] {
         self.wire.get(..self.wire.len().saturating_sub(4)).unwrap_or_default()
@@ -105,11 +110,9 @@ impl<'a> Question<'a> {
     /// The first question of a message; `None` if it is malformed. A compression pointer is: there
     /// is nothing before the question that it could point to.
     pub fn read(message: &'a [u8]) -> Option<Question<'a>> {
-        let (name, length) = Name::read(message.get(HEADER..)?)?;
-        let at = HEADER + length;
+        let at = HEADER + name_length(message.get(HEADER..)?)?;
         Some(Question {
             wire: message.get(HEADER..at + 4)?,
-            name,
             qtype: u16_at(message, at)?,
             qclass: u16_at(message, at + 2)?,
         })
@@ -117,7 +120,7 @@ impl<'a> Question<'a> {
 }
 
 /// A query that can be answered: header, question and OPT.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Query<'a> {
     /// The header.
     pub header: Header,

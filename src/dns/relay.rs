@@ -106,8 +106,8 @@ pub fn loop_probe(id: u16, token: u64) -> Vec<u8> {
 
 /// The token of a [`loop_probe`]; `None` for any other query.
 pub fn loop_token(query: &[u8]) -> Option<u64> {
-    let question = Question::read(query)?;
-    let name = std::str::from_utf8(question.name.as_bytes()).ok()?;
+    let name = Question::read(query)?.name();
+    let name = std::str::from_utf8(name.as_bytes()).ok()?;
     let token = name.strip_suffix(LOOP_ZONE)?.strip_suffix('.')?;
     u64::from_str_radix(token, 16).ok().filter(|token| loop_name(*token) == name)
 }

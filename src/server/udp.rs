@@ -145,3 +145,21 @@ impl AsFd for UdpListener {
         self.socket.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_receive_buffer_is_as_large_as_the_system_lets_it_be() {
+        let listener = UdpListener::bind(([127, 0, 0, 1], 0).into()).expect("bound");
+        let size = sockopt::socket_recv_buffer_size(&listener.socket).expect("its size");
+        let other = UdpSocket::bind("127.0.0.1:0").expect("bound");
+        let may_exceed = sockopt::set_socket_recv_buffer_size_force(&other, RECEIVE_BUFFER).is_ok();
+        let most = std::fs::read_to_string("/proc/sys/net/core/rmem_max").expect("the maximum");
+        let most: usize = most.trim().parse().expect("a number");
+        let granted = if may_exceed { RECEIVE_BUFFER } else { RECEIVE_BUFFER.min(most) };
+        // The kernel doubles it, for its own bookkeeping (socket(7)).
+        assert_eq!(size, 2 * granted, "may exceed: {may_exceed}");
+    }
+}

@@ -1,7 +1,6 @@
 //! Answers one kind of query over and over, so that its instructions can be counted:
-//! `answer_kinds KIND TIMES`.
+//! `answer_kinds KIND TIMES NAMES`, out of so many names. Without arguments it prints the kinds.
 
-#[path = "kinds.rs"]
 mod kinds;
 
 use std::hint::black_box;
@@ -10,11 +9,13 @@ use idetcd::dns::{Asker, Counters, Responder, Transport, Verdict};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [kind, times] = arguments.as_slice() else {
-        panic!("usage: answer_kinds KIND TIMES; the kinds are {:?}", kinds::NAMES);
+    let (kind, times, names) = match arguments.as_slice() {
+        [] => return println!("{}", kinds::NAMES.join("\n")),
+        [kind, times, names] => (kind, times, names),
+        _ => panic!("usage: answer_kinds KIND TIMES NAMES"),
     };
     let times: u32 = times.parse().expect("a number of times");
-    let directory = kinds::directory(1000);
+    let directory = kinds::directory(names.parse().expect("a number of names"));
     let query = kinds::query(kind);
     let responder = Responder::new(directory.keyspace(), 5).expect("a zone");
     let asker = Asker { address: [192, 0, 2, 1].into(), transport: Transport::Udp, now: 0 };

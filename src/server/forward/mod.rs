@@ -244,7 +244,7 @@ impl Forwarder {
 
     fn likeness(&self, query: &[u8]) -> u64 {
         let question = Question::read(query);
-        let likeness = |q: Question<'_>| self.random.hash_one((q.name.as_bytes(), q.qtype));
+        let likeness = |q: Question<'_>| self.random.hash_one((q.name().as_bytes(), q.qtype));
         question.map_or(0, likeness)
     }
 

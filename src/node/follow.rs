@@ -5,13 +5,10 @@ use std::time::Instant;
 use super::claim::Claimant;
 use super::membership::{Lease, Membership};
 use super::session::Session;
-use super::sync::{apply_event, watch_range};
+use super::sync::{MOST_AT_ONCE, apply_event, watch_range};
 use super::{Happening, Host, Trouble};
 use crate::cluster::Record;
 use crate::etcd::{Event, EventKind, Filter, LeaseId, Watch, WatchReply};
-
-/// How many changes are applied before DNS is answered again.
-const MOST_AT_ONCE: usize = 128;
 
 impl<H: Host> Session<H> {
     /// Watches all names from where the directory stands, and in addition, if a revision is given,

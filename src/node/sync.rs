@@ -1,6 +1,8 @@
 //! The full sync: read all names, page by page, and put them in place of the directory; and how to
 //! tell that this is not needed.
 
+use std::time::Instant;
+
 use super::session::Session;
 use super::{Happening, Host, Trouble};
 use crate::cluster::directory::Standing;
@@ -9,6 +11,9 @@ use crate::etcd::{Client, Error, Event, EventKind, Filter, KeyValue, Order, Rang
 
 /// Keys read at a time. Between two pages DNS is answered, so a page bounds how long it waits.
 pub(super) const PAGE: i64 = 500;
+
+/// How many changes are applied before DNS is answered again.
+pub(super) const MOST_AT_ONCE: usize = 128;
 
 /// Where the directory stands in etcd's history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -138,12 +143,15 @@ pub fn full_sync(client: &mut Client, host: &impl Host) -> Result<History, Error
         // All pages are read at the revision of the first.
         let request = Range { limit: PAGE, revision: history.latest(), ..range_of(range) };
         let header = client.range_pages(request, |kvs| {
-            for kv in &kvs {
-                let applied = snapshot.apply(index, entry(kv, EventKind::Put));
-                let told = |d: &mut Directory| d.knows_unusable(&kv.key, kv.mod_revision);
-                if !host.directory(told) {
-                    tell(kv, &applied);
+            for kvs in kvs.chunks(MOST_AT_ONCE) {
+                for kv in kvs {
+                    let applied = snapshot.apply(index, entry(kv, EventKind::Put));
+                    let told = |d: &mut Directory| d.knows_unusable(&kv.key, kv.mod_revision);
+                    if !host.directory(told) {
+                        tell(kv, &applied);
+                    }
                 }
+                host.sleep_until(Instant::now());
             }
         })?;
         if index == 0 {

@@ -8,6 +8,8 @@ use idetcd::announce::leash;
 use idetcd::options::{self, Command, Options, Tool};
 use idetcd::{conf, logging, run, tools};
 
+/// What was asked for was not done.
+const FAILURE: u8 = 1;
 /// A wrong command line.
 const USAGE: u8 = 2;
 
@@ -45,7 +47,7 @@ fn print(text: &str) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // The reader has read enough, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Err(error) => fail(&tools::Failure::Output(error), FAILURE),
     }
 }
 

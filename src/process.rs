@@ -92,6 +92,10 @@ impl Host for Shared {
 
     fn ownership(&self, _owned: Option<Owned>) {}
 
+    fn wants_name(&self) -> bool {
+        false
+    }
+
     fn note(&self, _happening: Happening) {}
 }
 
@@ -118,6 +122,10 @@ impl Host for Process {
 
     fn ownership(&self, owned: Option<Owned>) {
         lock(&self.announcer).ownership(owned, Instant::now());
+    }
+
+    fn wants_name(&self) -> bool {
+        lock(&self.announcer).wants_name()
     }
 
     fn note(&self, happening: Happening) {

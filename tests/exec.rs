@@ -97,7 +97,7 @@ fn a_lost_name_ends_the_program_gently_then_by_force_and_exits_with_1() {
     let (told, again) = (directory.file("told"), directory.file("again"));
     let hooks = directory.file("hooks");
     let (claim, lost) = (format!("echo claim >>{hooks}"), format!("echo lost >>{hooks}"));
-    // Heeds SIGTERM, but takes its time, in which the name is claimed again.
+    // Heeds SIGTERM, but takes its time, in which the name is others' to claim.
     let script = format!(
         "trap 'echo TERM >{told}; sleep 1; exit 0' TERM; echo >>{again}; while :; do sleep 0.05; done"
     );
@@ -105,14 +105,17 @@ fn a_lost_name_ends_the_program_gently_then_by_force_and_exits_with_1() {
     let mut node = start(&etcd, 1, &more, &["sh", "-c", &script]);
     until(PATIENCE, "it runs", || text(&again));
     etcd.delete("worker1.tf.local.");
-    node.wait_for_log("re-claimed");
+    until(PATIENCE, "it is being ended", || text(&told));
+    // Whatever the dying node wanted of etcd, it would have by the time it hears of this key.
+    etcd.put("worker2.tf.local.", br#"{"ipv4":"10.9.9.9"}"#);
+    until(PATIENCE, "DNS is current", || lookup(node.address(), "worker2.tf.local."));
+    assert_eq!(etcd.keys().len(), 1, "{:?}: {}", etcd.keys(), node.log());
     assert_eq!(node.wait(PATIENCE).code(), Some(1), "{}", node.log());
     assert_eq!(text(&told).as_deref(), Some("TERM\n"));
     assert_eq!(text(&again).as_deref(), Some("\n"), "it is started once");
     assert_eq!(text(&hooks).as_deref(), Some("claim\nlost\n"));
     assert!(node.log().contains("worker1.tf.local was lost"), "{}", node.log());
-    // The name that was claimed again meanwhile is given back.
-    assert!(etcd.keys().is_empty(), "{:?}", etcd.keys());
+    assert!(!node.log().contains("re-claimed"), "{}", node.log());
 
     // Does not heed it, and neither does what it started; DNS is answered meanwhile.
     let stubborn = format!("trap '' TERM; sleep 1000 & echo $! >{told}; wait; wait");
@@ -121,7 +124,7 @@ fn a_lost_name_ends_the_program_gently_then_by_force_and_exits_with_1() {
     let grandchild = until(PATIENCE, "it runs", || text(&told));
     etcd.delete("worker1.tf.local.");
     node.wait_for_log("is no longer owned: ending process");
-    until(PATIENCE, "DNS is answered", || lookup(node.address(), "worker1.tf.local."));
+    until(PATIENCE, "DNS is answered", || lookup(node.address(), "worker2.tf.local."));
     assert_eq!(node.wait(PATIENCE).code(), Some(1), "{}", node.log());
     assert!(node.log().contains("does not end: killing it"), "{}", node.log());
     let process = format!("/proc/{}/cmdline", grandchild.trim());
@@ -161,18 +164,47 @@ fn a_kill_ends_the_program_as_well_and_the_next_life_starts_it_under_the_same_na
 }
 
 #[test]
+fn a_program_that_is_stopped_ends_when_it_is_asked_to() {
+    let etcd = Etcd::start();
+    let mut node = start(&etcd, 1, &[], &["sh", "-c", "kill -STOP $$"]);
+    let line = node.wait_for_log("started as process ");
+    let pid = line.split("process ").nth(1).and_then(|rest| rest.split(' ').next());
+    let status = format!("/proc/{}/status", pid.expect("a process"));
+    until(PATIENCE, "it stops", || {
+        fs::read_to_string(&status).ok().filter(|status| status.contains("T (stopped)"))
+    });
+    node.signal(Signal::TERM);
+    assert_eq!(node.wait(PATIENCE).code(), Some(128 + 15), "{}", node.log());
+}
+
+#[test]
+fn a_signal_after_the_program_ended_ends_the_wait_for_hooks() {
+    let etcd = Etcd::start();
+    let more = ["--on-lost", "sleep 1000", "--grace", "600"];
+    let mut node = start(&etcd, 1, &more, &["true"]);
+    node.wait_for_log("waiting for hooks to end");
+    node.signal(Signal::TERM);
+    assert_eq!(node.wait(PATIENCE).code(), Some(0), "{}", node.log());
+    assert!(node.log().contains("--on-lost: process"), "{}", node.log());
+}
+
+#[test]
 fn a_program_that_does_not_start_is_told_as_a_shell_does() {
     let (etcd, directory) = (Etcd::start(), Directory::new());
     let plain = directory.file("plain");
     fs::write(&plain, "no program").expect("written");
     fs::set_permissions(&plain, fs::Permissions::from_mode(0o644)).expect("permissions");
     let inside = directory.path().to_str().expect("text");
-    for (program, wanted) in
-        [("no-such-program", 127), ("/no/such/program", 127), (plain.as_str(), 126), (inside, 126)]
-    {
+    for (program, wanted, remedy) in [
+        ("no-such-program", 127, "give a program"),
+        ("/no/such/program", 127, "give a program"),
+        (&plain, 126, "make it executable"),
+        (inside, 126, "give a program"),
+    ] {
         let mut node = start(&etcd, 1, &[], &[program]);
         assert_eq!(node.wait(PATIENCE).code(), Some(wanted), "{program}: {}", node.log());
         assert!(node.log().contains(&format!("idetcd: exec: {program}: ")), "{}", node.log());
+        assert!(node.log().contains(&format!("; {remedy}")), "{}", node.log());
         assert!(etcd.keys().is_empty(), "released: {:?}", etcd.keys());
     }
 }

@@ -82,7 +82,7 @@ fn plain_http_to_a_tls_port_and_tls_to_a_plain_port_are_told() {
     let pki = Pki::new();
     let (secure, plain) = (Etcd::start_with(Some(&pki), &[]), Etcd::start());
     let mixed = secure.endpoint().replace("https", "http");
-    Node::at(&mixed, 1, 9, &[]).wait_for_log("etcd is out of reach, waiting for it");
+    Node::at(&mixed, 1, 9, &[]).wait_for_log("; if it speaks TLS, write https:// in --endpoints");
     let mixed = plain.endpoint().replace("http", "https");
     let ca = pki.file("ca.pem");
     Node::at(&mixed, 1, 9, &["--cacert", &ca]).wait_for_log("etcd is out of reach, waiting for it");

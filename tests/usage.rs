@@ -3,6 +3,7 @@
 mod common;
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::net::UdpSocket;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
@@ -32,6 +33,16 @@ fn run(command: &mut Command) -> Output {
 
 fn idetcd(arguments: &[&str]) -> Output {
     run(Command::new(env!("CARGO_BIN_EXE_idetcd")).args(arguments))
+}
+
+#[test]
+fn output_that_cannot_be_written_is_told() {
+    for option in ["--help", "--version"] {
+        let full = File::options().write(true).open("/dev/full").expect("/dev/full");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_idetcd"));
+        let output = command.arg(option).stdout(full).output().expect("idetcd");
+        assert!(complaint(&output, 1).contains("cannot write the output: No space left"));
+    }
 }
 
 /// The one line on standard error.

@@ -7,9 +7,11 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 
 use rustix::fs::Access;
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, getpid, getppid, set_parent_process_death_signal};
 
 /// What the child is called, so that it knows what it is. Nobody types that.
@@ -58,14 +60,23 @@ pub fn become_program(words: &[OsString]) -> (String, u8) {
     let [parent, program, arguments @ ..] = words else {
         return ("exec: there is no program".to_owned(), NOT_FOUND);
     };
-    match follow(parent, program, arguments) {
-        error if error.kind() == io::ErrorKind::NotFound => (told(program, &error), NOT_FOUND),
-        error => (told(program, &error), NOT_EXECUTABLE),
+    let error = follow(parent, program, arguments);
+    let why = format!("exec: {}: {error}; {}", program.display(), remedy_for(program, &error));
+    match error.kind() {
+        io::ErrorKind::NotFound => (why, NOT_FOUND),
+        _ => (why, NOT_EXECUTABLE),
     }
 }
 
-fn told(program: &OsStr, error: &io::Error) -> String {
-    format!("exec: {}: {error}; give a program after the --", program.display())
+/// What to do where the program cannot be executed (`execve(2)`).
+fn remedy_for(program: &OsStr, error: &io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        Some(Errno::ACCESS) if !Path::new(program).is_dir() => {
+            "make it executable for this user, as by chmod a+rx"
+        }
+        Some(Errno::NOEXEC) => "begin it with #! and its interpreter, or build it for this machine",
+        _ => "give a program after the --",
+    }
 }
 
 fn follow(parent: &OsStr, program: &OsStr, arguments: &[OsString]) -> io::Error {
@@ -78,4 +89,23 @@ fn follow(parent: &OsStr, program: &OsStr, arguments: &[OsString]) -> io::Error 
         return io::Error::other("idetcd ended");
     }
     Command::new(program).args(arguments).exec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_remedy_fits_what_the_system_says() {
+        for (program, errno, wanted) in [
+            ("/etc/passwd", Errno::ACCESS, "make it executable"),
+            ("/etc", Errno::ACCESS, "give a program"),
+            // Some C libraries hand such a file to a shell instead.
+            ("/etc/passwd", Errno::NOEXEC, "begin it with #!"),
+            ("/nowhere", Errno::NOENT, "give a program"),
+        ] {
+            let told = remedy_for(OsStr::new(program), &errno.into());
+            assert!(told.starts_with(wanted), "{program} {errno}: {told}");
+        }
+    }
 }

@@ -126,6 +126,12 @@ impl Announcer {
         }
     }
 
+    /// Whether this node, if it owns no name, is to claim one: not for a program that is on its way
+    /// out, so that it keeps no name from others.
+    pub fn wants_name(&self) -> bool {
+        self.program.as_ref().is_none_or(Program::awaits_name)
+    }
+
     fn identity(&self, owned: &Owned) -> Identity {
         Identity::new(&self.keyspace, owned, self.login.clone())
     }
@@ -178,8 +184,10 @@ impl Announcer {
             }
         }
         self.hooks.run(now);
-        if let Some(program) = &mut self.program {
-            program.run(now);
+        let unheard = self.program.as_mut().and_then(|program| program.run(now));
+        if self.is_closing && unheard.is_some() {
+            // Asked once more: no hook is waited for any longer.
+            self.stop.store(true, Ordering::Relaxed);
         }
         if let Some(metrics) = &mut self.metrics {
             metrics.run(now, &self.tally, view, self.owned.as_ref());

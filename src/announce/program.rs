@@ -20,6 +20,9 @@ use super::leash;
 pub const PASSED_ON: [Signal; 6] =
     [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2];
 
+/// Those among them that ask a process to end. One that is stopped obeys only when it is continued.
+const ASKING_TO_END: [Signal; 4] = [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT];
+
 /// How long what was killed may need to go.
 const SLACK: Duration = Duration::from_secs(1);
 
@@ -123,7 +126,7 @@ impl Program {
     }
 
     fn ask_to_end(&mut self, group: Pid, outcome: Outcome, now: Instant) {
-        children::signal(group, Signal::TERM);
+        pass_on(group, Signal::TERM);
         let (force, until) = (Force::Asked, now + self.grace);
         self.state = State::Ending(Ending { group, force, until, outcome });
     }
@@ -154,22 +157,32 @@ impl Program {
         }
     }
 
-    /// Passes on the signals that came, and goes on with its end.
-    pub(super) fn run(&mut self, now: Instant) {
+    /// Passes on the signals that came, and goes on with its end. Where it is over already, nobody is
+    /// left to obey one that asks to end: it is returned.
+    pub(super) fn run(&mut self, now: Instant) -> Option<Signal> {
         let came = |passed: &&Passed| passed.came.swap(false, Ordering::Relaxed);
         let came: Vec<Signal> = self.signals.iter().filter(came).map(|p| p.signal).collect();
+        if self.is_over() {
+            return came.into_iter().find(asks_to_end);
+        }
         self.state = match std::mem::replace(&mut self.state, State::Waiting) {
             State::Waiting => before_the_start(&came),
             State::Running(pid) => {
-                came.into_iter().for_each(|signal| children::signal(pid, signal));
+                came.into_iter().for_each(|signal| pass_on(pid, signal));
                 State::Running(pid)
             }
             State::Ending(ending) => {
-                came.into_iter().for_each(|signal| children::signal(ending.group, signal));
+                came.into_iter().for_each(|signal| pass_on(ending.group, signal));
                 ending.go_on(now)
             }
             over @ State::Over(_) => over,
         };
+        None
+    }
+
+    /// Whether it is still to be started, for want of a name.
+    pub(super) fn awaits_name(&self) -> bool {
+        matches!(self.state, State::Waiting)
     }
 
     /// Whether a name is of use to it: it runs, or will, or what it left is being ended.
@@ -204,10 +217,20 @@ impl Program {
     }
 }
 
+fn asks_to_end(signal: &Signal) -> bool {
+    ASKING_TO_END.contains(signal)
+}
+
+fn pass_on(group: Pid, signal: Signal) {
+    children::signal(group, signal);
+    if asks_to_end(&signal) {
+        children::signal(group, Signal::CONT);
+    }
+}
+
 /// The first signal that asks a process to end does so; the others are nobody's yet.
 fn before_the_start(came: &[Signal]) -> State {
-    let asks_nothing = |signal: &Signal| [Signal::USR1, Signal::USR2].contains(signal);
-    match came.iter().find(|signal| !asks_nothing(signal)) {
+    match came.iter().find(|signal| asks_to_end(signal)) {
         Some(signal) => State::Over(Outcome::Stopped(u8::try_from(signal.as_raw()).unwrap_or(0))),
         None => State::Waiting,
     }

@@ -34,6 +34,13 @@ pub enum Error {
         /// What the transport said.
         cause: String,
     },
+    /// The connection ended where a reply was to come. Whether etcd carried the call out is unknown.
+    CutOff {
+        /// The endpoint tried last.
+        endpoint: String,
+        /// What the transport said.
+        cause: String,
+    },
     /// TLS failed: one side does not trust the other's certificate.
     /// etcd did not carry the call out.
     Untrusted {
@@ -95,6 +102,7 @@ impl Error {
         matches!(
             self,
             Error::Unreachable { .. }
+                | Error::CutOff { .. }
                 | Error::Untrusted { .. }
                 | Error::WithoutTls { .. }
                 | Error::Malformed { .. }
@@ -167,6 +175,10 @@ impl Error {
         Error::Unreachable { endpoint: endpoint.to_owned(), cause: one_line(cause) }
     }
 
+    pub(super) fn cut_off(endpoint: &str, cause: &str) -> Self {
+        Error::CutOff { endpoint: endpoint.to_owned(), cause: one_line(cause) }
+    }
+
     pub(super) fn untrusted(endpoint: &str, cause: &str) -> Self {
         Error::Untrusted { endpoint: endpoint.to_owned(), cause: one_line(cause) }
     }
@@ -189,7 +201,7 @@ pub(super) fn one_line(text: &str) -> String {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Unreachable { endpoint, cause } => {
+            Error::Unreachable { endpoint, cause } | Error::CutOff { endpoint, cause } => {
                 write!(f, "etcd at {endpoint} is out of reach: {cause}")
             }
             Error::Untrusted { endpoint, cause } => {
@@ -247,6 +259,7 @@ mod tests {
         assert!(!says("x").is_like(&says("y")));
         let lost = |endpoint| Error::unreachable(endpoint, "refused");
         assert!(lost("a").is_like(&lost("b")) && !lost("a").is_like(&rejected(14)));
+        assert!(Error::cut_off("a", "x").is_unavailable());
         assert!(Error::untrusted("a", "x").is_unavailable());
         assert!(Error::without_tls("a", "x").is_unavailable());
         assert!(Error::Compacted { compact_revision: 3 }.is_compacted());

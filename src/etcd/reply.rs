@@ -61,6 +61,7 @@ pub(super) fn transport_error(endpoint: &str, error: &ureq::Error) -> Error {
             None if endpoint.starts_with("https://") && is_cut_off(error) => {
                 Error::without_tls(endpoint, "it closes the connection")
             }
+            None if is_end(error) => Error::cut_off(endpoint, &cause(error)),
             None => Error::unreachable(endpoint, &cause(error)),
         },
     }
@@ -78,6 +79,12 @@ fn cause(error: &ureq::Error) -> String {
 fn is_cut_off(error: &ureq::Error) -> bool {
     matches!(innermost(error), ureq::Error::Io(error)
         if error.kind() == io::ErrorKind::UnexpectedEof && error.get_ref().is_none())
+}
+
+/// Whether the stream ended, whoever tells.
+fn is_end(error: &ureq::Error) -> bool {
+    matches!(innermost(error), ureq::Error::Io(error)
+        if error.kind() == io::ErrorKind::UnexpectedEof)
 }
 
 /// ureq's errors go through the standard library's, and are wrapped once more.
@@ -159,7 +166,7 @@ mod tests {
         let ended = || ureq::Error::Io(io::ErrorKind::UnexpectedEof.into());
         let told = Error::without_tls("https://e", "it closes the connection");
         assert_eq!(transport_error("https://e", &ended()), told);
-        let told = Error::unreachable("http://e", "unexpected end of file");
+        let told = Error::cut_off("http://e", "unexpected end of file");
         assert_eq!(transport_error("http://e", &ended()), told);
     }
 }

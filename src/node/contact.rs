@@ -69,7 +69,11 @@ impl<H: Host> Session<H> {
         let refuses = matches!(error, Error::Rejected { .. }) && !error.is_unavailable();
         let lost = if refuses { None } else { self.contact.endpoint.take() };
         let is_news = !self.contact.told.iter().any(|told| told.is_like(&error));
-        let advice = advice(&error);
+        let advice = match (&lost, &error) {
+            // It spoke as --endpoints says until now.
+            (Some(_), Error::CutOff { .. }) => "",
+            _ => advice(&error),
+        };
         match lost {
             Some(endpoint) => {
                 self.host.note(Happening::ContactLost);
@@ -116,6 +120,9 @@ impl<H: Host> Session<H> {
 pub fn advice(error: &Error) -> &'static str {
     match error {
         Error::Untrusted { .. } => "; see --cacert, --cert and --key",
+        Error::CutOff { endpoint, .. } if endpoint.starts_with("http://") => {
+            "; if it speaks TLS, write https:// in --endpoints"
+        }
         Error::WithoutTls { .. } => "; if it speaks no TLS, write http:// in --endpoints",
         error if error.is_unauthenticated() => "; give --user and --password-file",
         error if error.is_denied() => {

@@ -29,12 +29,19 @@ impl<H: Host> Session<H> {
     /// Applies the changes as they come, and keeps the lease alive, until the name is lost or in
     /// doubt, or the watch's endpoint is no longer the one in use.
     pub(super) fn follow(&mut self, watch: &mut Watch) -> Result<(), Trouble> {
-        while matches!(self.membership, Membership::Owned(_))
-            && watch.endpoint() == self.client.endpoint()
-        {
+        while self.is_settled() && watch.endpoint() == self.client.endpoint() {
             self.follow_once(watch)?;
         }
         Ok(())
+    }
+
+    /// Whether there is nothing to do but to follow.
+    fn is_settled(&self) -> bool {
+        match self.membership {
+            Membership::Owned(_) => true,
+            Membership::Doubtful(_) => false,
+            Membership::Newcomer | Membership::Lost(_) => !self.host.wants_name(),
+        }
     }
 
     /// Keeps the lease alive if it is time to, else waits for changes until it is, and applies them.

@@ -47,6 +47,9 @@ pub trait Host {
     /// the same name and a later end at every renewal of its lease. Must not block.
     fn ownership(&self, owned: Option<Owned>);
 
+    /// Whether a name is of use to this process, if it owns none. Without one it goes on answering.
+    fn wants_name(&self) -> bool;
+
     /// Tells that something happened that is worth counting.
     fn note(&self, happening: Happening);
 }

@@ -19,13 +19,16 @@ enum Knowledge {
 }
 
 impl<H: Host> Session<H> {
-    /// Claims a slot unless one is owned.
+    /// Claims a slot unless one is owned, or none is wanted.
     pub(super) fn ensure_name(&mut self) -> Result<(), Trouble> {
         let previous = match self.membership {
             Membership::Owned(_) | Membership::Doubtful(_) => return Ok(()),
             Membership::Newcomer => None,
             Membership::Lost(claimed) => Some(claimed),
         };
+        if !self.host.wants_name() {
+            return Ok(());
+        }
         let Some(lease) = self.lease else { return Err(Trouble::LeaseGone) };
         let record = self.find_record()?;
         // Who once had a name serves on without one; ending would be a fault of its own.

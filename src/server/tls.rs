@@ -23,6 +23,9 @@ const SYSTEM_BUNDLES: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
+/// What to do about a file that cannot be read.
+const READABLE: &str = "give a file that this user can read";
+
 /// Why certificates cannot be used: which option, which file, what is wrong.
 #[derive(Debug)]
 pub struct TlsError {
@@ -61,7 +64,11 @@ pub fn config(
     let authorities = certificates("cacert", bundle)?;
     let mut roots = RootCertStore::empty();
     if roots.add_parsable_certificates(authorities.iter().cloned()).0 == 0 {
-        return error("cacert", bundle, "no certificate in it can be used");
+        return error(
+            "cacert",
+            bundle,
+            "no certificate in it can be used; give the authority's, in PEM",
+        );
     }
     let authorities: Vec<_> =
         authorities.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
@@ -86,7 +93,13 @@ fn client_certificate(
     let pem = read("key", key)?;
     let private = match PrivateKeyDer::from_pem_slice(&pem) {
         Ok(private) => private,
-        Err(reason) => return error("key", key, format!("no private key in it: {reason}")),
+        Err(reason) => {
+            return error(
+                "key",
+                key,
+                format!("no private key in it: {reason}; give an unencrypted one, in PEM"),
+            );
+        }
     };
     // ureq takes for granted that the two fit.
     let fits = ClientConfig::builder_with_provider(provider.clone())
@@ -96,7 +109,8 @@ fn client_certificate(
         });
     if let Err(reason) = fits {
         let cert = cert.display();
-        return error("key", key, format!("cannot be used with the certificate {cert}: {reason}"));
+        let what = "cannot be used with the certificate";
+        return error("key", key, format!("{what} {cert}: {reason}; give the key of that one"));
     }
     let chain: Vec<_> = chain.iter().map(|der| Certificate::from_der(der).to_owned()).collect();
     match PrivateKey::from_pem(&pem) {
@@ -106,7 +120,7 @@ fn client_certificate(
 }
 
 fn read(option: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).or_else(|reason| error(option, path, reason))
+    std::fs::read(path).or_else(|reason| error(option, path, format!("{reason}; {READABLE}")))
 }
 
 fn certificates(
@@ -117,7 +131,11 @@ fn certificates(
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) => error(option, path, "no certificate in it; PEM is wanted"),
-        Err(reason) => error(option, path, format!("not PEM: {reason}")),
+        Ok(_) => error(option, path, "no certificate in it; give one, in PEM"),
+        Err(reason) => error(
+            option,
+            path,
+            format!("not PEM: {reason}; give a file in PEM, such as openssl x509 writes"),
+        ),
     }
 }

@@ -274,7 +274,7 @@ fn dns(options: &Options) -> Vec<Finding> {
 
 /// Who has the port already, to be put behind it; often nothing.
 fn who_has(address: SocketAddr) -> String {
-    match holders(address.port()) {
+    match holders(address) {
         holders if holders.is_empty() => String::new(),
         holders => format!("; port {} is that of {}", address.port(), holders.join(", ")),
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::{IpAddr, SocketAddr};
 
 /// The tables of sockets. Their lines begin with a number, the local address and port in hexadecimal,
 /// and the tenth word is the inode.
@@ -12,10 +13,10 @@ const INODE: usize = 9;
 /// The states of sockets that hold a port for others: TCP's that listens, UDP's unconnected.
 const HOLDING: [&str; 2] = ["0A", "07"];
 
-/// The processes that have the port open on any address, such as `named (pid 512)`.
-pub(super) fn holders(port: u16) -> Vec<String> {
+/// The processes that keep the address and port from others, such as `named (pid 512)`.
+pub(super) fn holders(address: SocketAddr) -> Vec<String> {
     let tables = TABLES.iter().filter_map(|table| fs::read_to_string(table).ok());
-    let inodes: BTreeSet<String> = tables.flat_map(|table| inodes(&table, port)).collect();
+    let inodes: BTreeSet<String> = tables.flat_map(|table| inodes(&table, address)).collect();
     if inodes.is_empty() {
         return Vec::new();
     }
@@ -26,15 +27,34 @@ pub(super) fn holders(port: u16) -> Vec<String> {
     pids.filter(|pid| has_open(pid, &links)).map(|pid| described(&pid)).collect()
 }
 
-/// The inodes of the sockets in a table that hold a port.
-fn inodes(table: &str, port: u16) -> Vec<String> {
-    let end = format!(":{port:04X}");
+/// The inodes of the sockets in a table that hold a port, at the address or at all of them.
+fn inodes(table: &str, address: SocketAddr) -> Vec<String> {
+    let (ip, port) = (address.ip(), format!("{:04X}", address.port()));
+    let own = in_hexadecimal(ip);
+    let is_held = |held: &str| {
+        held.rsplit_once(':').is_some_and(|(host, held_port)| {
+            let is_all = ip.is_unspecified() || host.bytes().all(|digit| digit == b'0');
+            held_port == port && (is_all || host == own)
+        })
+    };
     let lines = table.lines().skip(1).map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
     let holding = lines.filter(|words| {
-        words.get(LOCAL_ADDRESS).is_some_and(|address| address.ends_with(&end))
+        words.get(LOCAL_ADDRESS).is_some_and(|held| is_held(held))
             && words.get(STATE).is_some_and(|state| HOLDING.contains(state))
     });
     holding.filter_map(|words| words.get(INODE).map(|inode| (*inode).to_owned())).collect()
+}
+
+/// An address as the tables spell it: words of 32 bits in the order of this machine.
+fn in_hexadecimal(ip: IpAddr) -> String {
+    let word = |octets: [u8; 4]| format!("{:08X}", u32::from_ne_bytes(octets));
+    match ip {
+        IpAddr::V4(ip) => word(ip.octets()),
+        IpAddr::V6(ip) => {
+            let words = ip.octets();
+            words.as_chunks::<4>().0.iter().map(|octets| word(*octets)).collect()
+        }
+    }
 }
 
 fn has_open(pid: &str, links: &BTreeSet<String>) -> bool {
@@ -62,16 +82,23 @@ mod tests {
             3: 00000000000000000000000000000000:0035 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 17003 1\n\
             4: 0100007F:1035 00000000:0000 07 00000000:00000000 00:00000000 00000000   101        0 17004 2\n\
             5: short\n";
-        assert_eq!(inodes(table, 53), ["17001", "17003"]);
-        assert_eq!(inodes(table, 0x1035), ["17004"]);
-        assert!(inodes("", 53).is_empty());
+        let of = |ip: [u8; 4], port| inodes(table, SocketAddr::from((ip, port)));
+        assert_eq!(of([0, 0, 0, 0], 53), ["17001", "17003"]);
+        assert_eq!(of([127, 0, 0, 53], 53), ["17001", "17003"]);
+        assert_eq!(of([127, 0, 0, 1], 53), ["17003"], "another address is no matter");
+        assert_eq!(of([127, 0, 0, 1], 0x1035), ["17004"]);
+        assert!(inodes("", SocketAddr::from(([127, 0, 0, 1], 53))).is_empty());
     }
 
     #[test]
     fn this_process_is_found() {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
-        let port = socket.local_addr().expect("an address").port();
+        let address = socket.local_addr().expect("an address");
         let own = format!("(pid {})", std::process::id());
-        assert!(holders(port).iter().any(|holder| holder.ends_with(&own)), "{:?}", holders(port));
+        assert!(
+            holders(address).iter().any(|holder| holder.ends_with(&own)),
+            "{:?}",
+            holders(address)
+        );
     }
 }

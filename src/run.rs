@@ -110,8 +110,8 @@ fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
-/// Serves until the process is asked to stop, and returns the exit status: 0, or with a program that
-/// of the program.
+/// Serves until the process is asked to stop, or the program that it runs ends. Returns the exit
+/// status: that of the program, or 0.
 ///
 /// # Errors
 /// See [`Failure`]. etcd being out of reach is none: the node waits for it.

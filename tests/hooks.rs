@@ -146,7 +146,7 @@ fn a_hook_that_hangs_leaves_dns_alone_and_is_killed_when_the_name_is_lost() {
     let (etcd, directory) = (Etcd::start(), Directory::new());
     let (began, lost) = (directory.file("began"), directory.file("lost"));
     let hang = format!("trap '' TERM; echo $$ >{began}; while :; do sleep 1000; done");
-    let node =
+    let mut node =
         start(&etcd, &["--on-claim", &hang, "--on-lost", &environment_into(&lost), "--grace", "1"]);
     let group = until(PATIENCE, "a hook", || text(&began)).trim().to_owned();
     let prober = Prober::start(node.address(), "worker1.tf.local.");
@@ -166,6 +166,11 @@ fn a_hook_that_hangs_leaves_dns_alone_and_is_killed_when_the_name_is_lost() {
     // The claim that followed hangs in a group of its own.
     let is_another = || text(&began).is_some_and(|pid| pid.trim() != group);
     until(PATIENCE, "nothing left", || (is_another() && !is_left()).then_some(()));
+    // A stop ends that one as well.
+    node.signal(Signal::TERM);
+    assert_eq!(node.wait(PATIENCE).code(), Some(0), "{}", node.log());
+    let last = text(&began).unwrap_or_default().trim().to_owned();
+    assert!(processes(2, &last).iter().all(|(_, state)| state == "Z"), "{last}");
 }
 
 #[test]

@@ -14,10 +14,21 @@ use simple_dns::rdata::{A, RData};
 use simple_dns::{CLASS, Packet, PacketFlag, QTYPE, ResourceRecord, TYPE};
 
 /// Puts a file of the test's own in place of one of the system's, in its mount namespace.
-fn replace(directory: &Directory, path: &str, text: &str) {
+#[must_use]
+fn replace(directory: &Directory, path: &'static str, text: &str) -> Replaced {
     let file = directory.file(&path.replace('/', "_"));
     std::fs::write(&file, text).expect("written");
     run("mount", &["--bind", &file, path]);
+    Replaced(path)
+}
+
+/// A file in place of another one, which otherwise could not be removed.
+struct Replaced(&'static str);
+
+impl Drop for Replaced {
+    fn drop(&mut self) {
+        run("umount", &["--lazy", self.0]);
+    }
 }
 
 /// A name server that says that every name has this address; it counts queries.
@@ -60,7 +71,8 @@ fn names_come_from_the_hosts_file() {
     }
     let _network = Network::set_up();
     let directory = Directory::new();
-    replace(&directory, "/etc/hosts", &format!("fd00::bad etcd.test\n{HUB} etcd.test\n"));
+    let _replaced =
+        replace(&directory, "/etc/hosts", &format!("fd00::bad etcd.test\n{HUB} etcd.test\n"));
     let cluster = Cluster::start_at(HUB, 1);
     assert_eq!(node(&endpoints_named(&cluster, "etcd.test"), 1).slot(), 1);
 }
@@ -75,7 +87,7 @@ fn a_dead_name_server_keeps_no_query_waiting_and_the_next_one_is_asked() {
     // The first one is deaf, the second one answers.
     let _deaf = UdpSocket::bind("127.0.0.8:53").expect("a socket");
     let servers = "search test\nnameserver 127.0.0.8\nnameserver 127.0.0.9\n";
-    replace(&directory, "/etc/resolv.conf", servers);
+    let _replaced = replace(&directory, "/etc/resolv.conf", servers);
     let count = name_server("127.0.0.9", [10, 98, 0, 1]);
     let cluster = Cluster::start_at(HUB, 1);
     let node = node(&endpoints_named(&cluster, "etcd"), 1);
@@ -101,7 +113,7 @@ fn a_node_that_is_its_own_name_server_does_not_wait_for_itself() {
     let network = Network::set_up();
     let directory = Directory::new();
     let servers = "nameserver 127.0.0.1\nnameserver 127.0.0.9\n";
-    replace(&directory, "/etc/resolv.conf", servers);
+    let _replaced = replace(&directory, "/etc/resolv.conf", servers);
     name_server("127.0.0.9", [10, 98, 0, 1]);
     let cluster = Cluster::start_at(HUB, 1);
     let _ = network.host(1);
@@ -129,11 +141,11 @@ fn a_name_that_moves_to_another_address_is_looked_up_again_when_the_old_one_fail
     }
     let _network = Network::set_up();
     let directory = Directory::new();
-    replace(&directory, "/etc/hosts", "127.0.0.5 etcd.test\n");
+    let _replaced = replace(&directory, "/etc/hosts", "127.0.0.5 etcd.test\n");
     let cluster = Cluster::start_at(HUB, 1);
     let node = node(&endpoints_named(&cluster, "etcd.test"), 1);
     node.wait_for_log("etcd is out of reach");
-    replace(&directory, "/etc/hosts", &format!("{HUB} etcd.test\n"));
+    let _replaced = replace(&directory, "/etc/hosts", &format!("{HUB} etcd.test\n"));
     assert_eq!(node.slot(), 1);
 }
 
@@ -144,7 +156,8 @@ fn a_host_with_several_addresses_is_left_at_the_one_that_does_not_answer() {
     }
     let _network = Network::set_up();
     let directory = Directory::new();
-    replace(&directory, "/etc/hosts", &format!("127.0.0.7 etcd.test\n{HUB} etcd.test\n"));
+    let _replaced =
+        replace(&directory, "/etc/hosts", &format!("127.0.0.7 etcd.test\n{HUB} etcd.test\n"));
     let cluster = Cluster::start_at(HUB, 1);
     let port = cluster.members[0].address().rsplit(':').next().expect("a port").to_owned();
     // It takes connections as a frozen process does.

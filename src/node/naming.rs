@@ -175,14 +175,13 @@ impl<H: Host> Session<H> {
         ticket: &Ticket,
         knowledge: Knowledge,
     ) -> Result<Place, Trouble> {
-        let (standing, known) = self.host.directory(|directory| {
-            let known: Vec<SlotId> = directory.slots().map(|(slot, _)| slot).collect();
-            (directory.standing(0, i64::MAX), known)
-        });
-        let limit = claimant.keyspace.limit;
+        let standing = self.host.directory(|directory| directory.standing(0, i64::MAX));
         if standing == ticket.slots {
-            return Ok(place(ticket.rank, known.into_iter(), limit));
+            return Ok(self.free_slot(claimant, ticket.rank));
         }
+        let known: Vec<SlotId> =
+            self.host.directory(|directory| directory.slots().map(|(slot, _)| slot).collect());
+        let limit = claimant.keyspace.limit;
         let presumed = match knowledge {
             Knowledge::MayBePresumed => presumed(ticket, &known, standing.keys, limit),
             Knowledge::OfEtcd => None,

@@ -71,7 +71,7 @@ impl<H: Host> Session<H> {
     }
 
     /// What a place in the queue is good for, as far as the directory knows.
-    fn free_slot(&self, claimant: Claimant<'_>, rank: usize) -> Place {
+    pub(super) fn free_slot(&self, claimant: Claimant<'_>, rank: usize) -> Place {
         self.host.directory(|directory| {
             place(rank, directory.slots().map(|(slot, _)| slot), claimant.keyspace.limit)
         })

@@ -262,13 +262,24 @@ impl Directory {
         Directory::new(self.keyspace.clone())
     }
 
-    /// Takes over a complete snapshot, read at `revision`. The old one answered until now.
-    pub fn replace(&mut self, snapshot: Directory, revision: i64) {
-        let own = self.own;
-        *self = snapshot;
-        self.own = own;
+    /// Takes over a complete snapshot, read at `revision`. The old one answered until now; it is
+    /// returned, for to drop a large one takes long: see [`Directory::shrink`].
+    pub fn replace(&mut self, snapshot: Directory, revision: i64) -> Directory {
+        let old = std::mem::replace(self, snapshot);
+        self.own = old.own;
         self.revision = revision;
         self.freshness = Freshness::Synced;
+        old
+    }
+
+    /// Forgets up to so many of its addresses and names; whether some may be left. What answers no
+    /// more is given up by this, a little at a time.
+    pub fn shrink(&mut self, most: usize) -> bool {
+        (0..most).all(|_| {
+            let address = self.by_address.pop_first();
+            let was_known = self.known.iter_mut().any(Known::forget_one);
+            address.is_some() || was_known
+        })
     }
 
     /// Says how far it can be believed from now on. Before the first snapshot that is not at all.
@@ -293,6 +304,14 @@ impl Known {
         match self {
             Known::Numbered(slots) => slots.pattern.slot_of(name),
             Known::Single(single, _) => (single.as_bytes() == name).then_some(SlotId::FIRST),
+        }
+    }
+
+    /// Forgets a name; `false`: there is none that would take long to drop with all others.
+    fn forget_one(&mut self) -> bool {
+        match self {
+            Known::Numbered(slots) => slots.forget_one(),
+            Known::Single(..) => false,
         }
     }
 

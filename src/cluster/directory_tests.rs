@@ -142,6 +142,25 @@ fn a_snapshot_replaces_everything() {
 }
 
 #[test]
+fn what_was_replaced_is_given_up_a_little_at_a_time() {
+    let mut directory = directory();
+    for number in [1, 2, 3, 4_000_000_000_u32] {
+        let value = format!(r#"{{"ipv4":"10.0.0.{}"}}"#, number % 250);
+        apply(&mut directory, put(&format!("worker{number}.tf.local."), &value, 2));
+    }
+    directory.apply(0, put("worker1-old.tf.local.", VALUE, 7));
+    let mut old = directory.replace(directory.emptied(), 9);
+    assert_eq!((directory.len(), old.len()), (0, 4));
+    // Four addresses, and two keys that are no slots up to the limit.
+    assert!(old.shrink(2));
+    assert_eq!(old.len(), 3);
+    assert!(old.has_address([10, 0, 0, 3].into()));
+    assert!(old.shrink(2));
+    assert!(!old.has_address([10, 0, 0, 3].into()));
+    assert!(!old.shrink(1));
+}
+
+#[test]
 fn names_above_an_existing_one_are_known() {
     let pattern = Pattern::parse("a.w{{.ID}}.tf.", 5).expect("a good pattern");
     let resolve = vec![Names::parse("x.y.z.", 5).expect("a name")];

@@ -145,6 +145,17 @@ impl Slots {
         self.occupied -= usize::from(previous.is_some());
         previous.is_some()
     }
+
+    /// Forgets a slot above the limit, or another key; `false`: there are none. All that are up to
+    /// the limit lie in one piece, and are dropped at once.
+    pub(super) fn forget_one(&mut self) -> bool {
+        if self.strays.pop_first().is_some() {
+            return true;
+        }
+        let slot = self.sparse.pop_first();
+        self.occupied -= usize::from(slot.is_some());
+        slot.is_some()
+    }
 }
 
 #[cfg(test)]

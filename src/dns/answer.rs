@@ -11,7 +11,7 @@ use super::counters::Counters;
 use super::edns::{Edns, longest_datagram};
 use super::exchange::{Asker, Elsewhere, Transport, Verdict};
 use super::opt::Opt;
-use super::query::{Fault, Header, Query, Unquestioning};
+use super::query::{Fault, Header, Name, Query, Unquestioning};
 use super::reply::{Full, Reply};
 use super::reverse;
 use super::wire::{
@@ -99,7 +99,8 @@ impl Responder {
                 return self.write_bare(header, decision.rcode, None, Some(opt), reply);
             }
         };
-        let name = query.question.name();
+        let mut name = Name::default();
+        query.question.read_name(&mut name);
         let decision = match self.allows(asker.address) {
             true => self.decide(&query, name.as_bytes(), directory, counters),
             false => Some(Decision::failure(Rcode::REFUSED, Some(ExtendedError::Prohibited))),

@@ -45,23 +45,28 @@ impl Name {
     /// Folds a whole, uncompressed name. On the wire each label has its length before it, so that in
     /// the text a dot stands where the next length does, and all octets but those can be folded at
     /// once.
-    fn of(wire: &[u8]) -> Name {
-        let length = wire.len().saturating_sub(1).clamp(1, LONGEST_NAME);
-        let mut name = Name { text: [0; LONGEST_NAME + 1], length };
-        for (place, octet) in name.text.iter_mut().zip(wire.get(1..).unwrap_or_default()) {
+    fn fold(&mut self, wire: &[u8]) {
+        self.length = wire.len().saturating_sub(1).clamp(1, LONGEST_NAME);
+        for (place, octet) in self.text.iter_mut().zip(wire.get(1..).unwrap_or_default()) {
             // A dot within a label must not read as the end of one.
             *place = if *octet == b'.' { 0xff } else { octet.to_ascii_lowercase() };
         }
         // Of the root's name this is all.
-        name.text[length - 1] = b'.';
+        self.text[self.length - 1] = b'.';
         let mut end = 0;
         while let Some(label @ 1..) = wire.get(end) {
             end += 1 + usize::from(*label);
-            if let Some(place) = name.text.get_mut(end - 1) {
+            if let Some(place) = self.text.get_mut(end - 1) {
                 *place = b'.';
             }
         }
-        name
+    }
+}
+
+/// No name yet.
+impl Default for Name {
+    fn default() -> Self {
+        Name { text: [0; LONGEST_NAME + 1], length: 0 }
     }
 }
 
@@ -92,9 +97,16 @@ pub struct Question<'a> {
 }
 
 impl<'a> Question<'a> {
-    /// The name, to be looked up. It is large: made once, where it stays.
+    /// The name, to be looked up or compared.
     pub fn name(&self) -> Name {
-        Name::of(self.wire_name())
+        let mut name = Name::default();
+        self.read_name(&mut name);
+        name
+    }
+
+    /// Reads the name into its place, for each query: it is large, and copied where it is returned.
+    pub fn read_name(&self, name: &mut Name) {
+        name.fold(self.wire_name());
     }
 
     /// The name as it came, uncompressed.

@@ -160,7 +160,10 @@ pub fn full_sync(client: &mut Client, host: &impl Host) -> Result<History, Error
         history.revisions.push(header.revision);
     }
     let (names, revision) = (snapshot.len(), history.latest());
-    host.directory(|directory| directory.replace(snapshot, revision));
+    let mut old = host.directory(|directory| directory.replace(snapshot, revision));
+    while old.shrink(MOST_AT_ONCE) {
+        host.sleep_until(Instant::now());
+    }
     host.note(Happening::FullSync);
     log::info!("full sync: {names} names at revision {revision}");
     Ok(history)

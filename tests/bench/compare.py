@@ -70,11 +70,11 @@ def report(title, costs):
     bare = costs["bare loop"]
     rows = []
     print(f"\n{title}")
-    print(f"{'':<10} {'µs CPU':>8} {'× bare':>7}   (least to most)")
+    print(f"{'':<16} {'µs CPU':>8} {'× bare':>7}   (least to most)")
     for name, values in costs.items():
         ratio = statistics.median(value / base for value, base in zip(values, bare))
         rows.append((name, ratio))
-        print(f"{name:<10} {statistics.median(values):8.2f} {ratio:7.3f}   "
+        print(f"{name:<16} {statistics.median(values):8.2f} {ratio:7.3f}   "
               f"({min(values):.2f} to {max(values):.2f})", flush=True)
     return rows
 
@@ -142,7 +142,7 @@ def main():
 def start(bench, etcd, count, without):
     makers = {"nsd": bench.nsd, "knot": bench.knot, "unbound": bench.unbound,
               "dnsmasq": bench.dnsmasq}
-    servers = [bench.bare(QUERY), bench.idetcd(count, QUERY, etcd)]
+    servers = [bench.bare(), bench.bare("poll"), bench.idetcd(count, QUERY, etcd)]
     try:
         for name, maker in makers.items():
             if name not in without:
@@ -159,10 +159,10 @@ def stop(servers):
 
 
 def report_latency(servers, file, seconds, directory):
-    print(f"\n{'':<10} {'queries/s':>10} {'p50':>6} {'p99':>6} {'p99.9':>6}   µs at half that rate")
+    print(f"\n{'':<16} {'queries/s':>10} {'p50':>6} {'p99':>6} {'p99.9':>6}   µs at half that rate")
     for server in servers:
         rate, *times = latency(server, file, seconds, directory)
-        print(f"{server.name:<10} {rate:10} " + " ".join(f"{time:6.0f}" for time in times),
+        print(f"{server.name:<16} {rate:10} " + " ".join(f"{time:6.0f}" for time in times),
               flush=True)
 
 

@@ -138,10 +138,11 @@ class Bench:
         lines += [f"{owner} IN {kind} {data}" for owner, kind, data in self.records(count)]
         return self.write(f"zone-{count}", "\n".join(lines) + "\n")
 
-    def bare(self, query):
+    def bare(self, *how):
         port = free_port()
-        server = Server("bare loop", [self.programs["bare_loop"], f"127.0.0.1:{port}"], port,
-                        self.core, self.log)
+        server = Server(" + ".join(["bare loop", *how]),
+                        [self.programs["bare_loop"], f"127.0.0.1:{port}", *how], port, self.core,
+                        self.log)
         time.sleep(0.2)
         return server
 

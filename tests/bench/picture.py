@@ -2,7 +2,7 @@
 
 from xml.sax.saxutils import escape
 
-WIDTH, ROW, LEFT, RIGHT = 640, 28, 110, 60
+WIDTH, ROW, LEFT, RIGHT = 640, 28, 130, 60
 
 
 def bars(path, title, rows):

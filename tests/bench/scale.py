@@ -185,6 +185,7 @@ def many_nodes(program, count, directory, log):
         began = time.monotonic()
         for number in range(1, count + 1):
             nodes.append(Node(program, etcd, number, count + 1, log))
+        started = time.monotonic() - began
         names = {"key": base64.b64encode(b"worker").decode(), "count_only": True,
                  "range_end": base64.b64encode(b"worker:").decode()}
         keys = lambda: int(etcd.post("/v3/kv/range", names).get("count", 0))
@@ -192,8 +193,8 @@ def many_nodes(program, count, directory, log):
         named = time.monotonic() - began
         handled, transactions = requests(etcd)
         print(f"\n{count} nodes started at once, on {os.cpu_count()} cores together with etcd")
-        print(f"  all named after   {named:.1f} s, {transactions:.0f} transactions, {handled:.0f} "
-              f"requests, CPU of etcd {process_cpu(etcd.process.pid):.1f} s")
+        print(f"  all named after   {named:.1f} s (the last was started after {started:.1f} s), "
+              f"{transactions:.0f} transactions, {handled:.0f} requests, CPU of etcd {process_cpu(etcd.process.pid):.1f} s")
         waiting = list(nodes)
         while waiting:
             until("a node knows all", lambda: waiting[-1].slots_known() >= count)

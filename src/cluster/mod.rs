@@ -6,6 +6,7 @@
 pub mod address;
 pub mod directory;
 pub mod keyspace;
+mod known;
 pub mod names;
 pub mod network;
 pub mod pattern;

@@ -61,8 +61,8 @@ def answers(server, name, address):
 
 
 def prefer(task, priority):
-    """Lets a task have the processor before all that have no such priority (sched(7)), as do those
-    that it starts."""
+    """Lets a task have the processor before all that have no such priority (sched(7)). What it
+    starts has none: threads neither."""
     os.sched_setscheduler(task, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
 
 
@@ -155,17 +155,18 @@ def many_slots(program, count, directory, log):
             put(etcd, "worker7.tf.local.", ipv4(number + 1000))
         until("changed", lambda: answers(node.server, "worker7.tf.local", ipv4(changes + 999)))
         print(f"  one change        {(node.cpu() - before) / changes * 1e6:.0f} µs CPU of the node")
-        print(f"  all read anew     {read_anew(node, etcd, 10)}")
+        print(f"  all read anew     {read_anew(node, etcd, 10, log)}")
         # What is left is the node's own doing: nobody keeps it from its processor.
         prefer(node.process.pid, 1)
-        print(f"  and undisturbed   {read_anew(node, etcd, 20)}")
+        print(f"  and undisturbed   {read_anew(node, etcd, 20, log)}")
         print(f"  resident at most  {node.status('VmHWM') / 1024:.1f} MB", flush=True)
     finally:
         end(nodes, etcd)
 
 
-def read_anew(node, etcd, first):
+def read_anew(node, etcd, first, log):
     """Lets the node find etcd's history compacted, so that it has to read everything anew."""
+    before = full_syncs(log)
     os.kill(node.process.pid, signal.SIGSTOP)
     etcd.restart()
     for number in range(first, first + 3):
@@ -174,8 +175,14 @@ def read_anew(node, etcd, first):
     os.kill(node.process.pid, signal.SIGCONT)
     prober = Prober(node.server, "worker8.tf.local")
     again = until("read anew", lambda: answers(node.server, "worker7.tf.local", ipv4(first + 2)))
-    time.sleep(1)
+    # It answers anew before it has given up what it knew.
+    until("the end of the full sync", lambda: full_syncs(log) > before)
     return f"{again:.2f} s; {prober.end()}"
+
+
+def full_syncs(log):
+    with open(log.name, "rb") as lines:
+        return lines.read().count(b"full sync: ")
 
 
 def many_nodes(program, count, directory, log):
@@ -194,7 +201,8 @@ def many_nodes(program, count, directory, log):
         handled, transactions = requests(etcd)
         print(f"\n{count} nodes started at once, on {os.cpu_count()} cores together with etcd")
         print(f"  all named after   {named:.1f} s (the last was started after {started:.1f} s), "
-              f"{transactions:.0f} transactions, {handled:.0f} requests, CPU of etcd {process_cpu(etcd.process.pid):.1f} s")
+              f"{transactions:.0f} transactions, {handled:.0f} requests, CPU of etcd "
+              f"{process_cpu(etcd.process.pid):.1f} s")
         waiting = list(nodes)
         while waiting:
             until("a node knows all", lambda: waiting[-1].slots_known() >= count)

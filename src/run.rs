@@ -1,150 +1,69 @@
-//! Puts the rooms together: the only place that knows both the server and the node.
+//! Puts the rooms together: the only place that knows the server, the node, and who is told.
 
-use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use crate::accounts::Login;
-use crate::announce::{self, Ended, Outcome, SetupError, leash};
-use crate::cluster::{Directory, Keyspace};
-use crate::connect::{Connect, ConnectError};
-use crate::dns::{Elsewhere, Responder};
-use crate::node::address::{AddressError, check_interface};
-use crate::node::session::{End, Session};
-use crate::node::{Settings, WhenFull};
-use crate::options::{Announce, Forward, Listen, Options};
-use crate::privileges::{self, Keep, PrivilegeError};
-use crate::process::Process;
-use crate::server::forward::{Forwarder, Source};
+use crate::cluster::Directory;
+use crate::connect::Connect;
+use crate::dns::{OutOfZone, Responder};
+use crate::failure::Failure;
+use crate::host::accounts::Login;
+use crate::host::privileges::{self, Keep};
+use crate::node::address::check_interface;
+use crate::node::session::{Session, SessionEnd};
+use crate::node::{Counter, Host, NodeSettings, Owned};
+use crate::notify::{self, Ended, Notifier, NotifySettings, Outcome, parent_death};
+use crate::options::Options;
+use crate::server::forward::Forwarder;
+use crate::server::listen::listen;
 use crate::server::signals::Signals;
+use crate::server::timers::{Timer, View};
 use crate::server::udp::UdpListener;
-use crate::server::{Server, Shared, tcp};
-
-/// Why the program ended other than by request.
-#[derive(Debug)]
-pub enum Failure {
-    /// A socket could not be bound.
-    Listen(SocketAddr, io::Error),
-    /// Nothing could be listened on.
-    NoSocket,
-    /// The zone's own records could not be made.
-    Zone(simple_dns::SimpleDnsError),
-    /// The named interface is not there.
-    Interface(AddressError),
-    /// A certificate, a key or the password cannot be used.
-    Connect(ConnectError),
-    /// The system refused what forwarding needs.
-    Forward(io::Error),
-    /// The system refused the signal handlers.
-    Signals(io::Error),
-    /// Root was not given up.
-    RunAs(PrivilegeError),
-    /// Other programs cannot be told of the name.
-    Announce(SetupError),
-    /// No process could be started for the program to run under the name.
-    Program(io::Error),
-    /// The program was ended because this name was lost.
-    NameLost(String),
-    /// Every slot is taken.
-    NoFreeSlot {
-        /// The pattern, as it is spelt in etcd.
-        pattern: String,
-        /// The number of slots.
-        limit: u32,
-    },
-}
+use crate::server::{Server, Shared, Wake};
 
 /// What a shell adds to the number of a signal (POSIX, *Shell Command Language* §2.8.2).
 const BY_SIGNAL: u8 = 128;
-
-impl Failure {
-    /// The exit status that goes with it.
-    pub fn exit_status(&self) -> u8 {
-        match self {
-            Failure::NoFreeSlot { .. } => 3,
-            _ => 1,
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Failure::Listen(address, error) => {
-                write!(f, "--listen: {address}: {error}; {}", remedy(error))
-            }
-            Failure::NoSocket => f.write_str("--listen: there is no address to listen on"),
-            Failure::Zone(error) => write!(f, "--pattern: its zone has no SOA: {error}"),
-            Failure::Interface(error) => error.fmt(f),
-            Failure::Connect(error) => error.fmt(f),
-            Failure::Forward(error) => write!(f, "--forward: {error}"),
-            Failure::Signals(error) => write!(f, "cannot handle signals: {error}"),
-            Failure::RunAs(error) => error.fmt(f),
-            Failure::Announce(error) => error.fmt(f),
-            Failure::Program(error) => {
-                write!(f, "exec: no process starts: {error}; {}", leash::remedy(error))
-            }
-            Failure::NameLost(name) => {
-                write!(f, "exec: {name} was lost, so the program was ended; start anew")
-            }
-            Failure::NoFreeSlot { pattern, limit } => write!(
-                f,
-                "no free slot: {pattern} has {limit} names and all are taken; raise --limit, or \
-                 stop a node"
-            ),
-        }
-    }
-}
-
-fn remedy(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "another server has it: stop that one, or listen on another address or port"
-        }
-        io::ErrorKind::PermissionDenied => {
-            "start as root or with CAP_NET_BIND_SERVICE, or listen on a port above 1023"
-        }
-        io::ErrorKind::AddrNotAvailable => "give an address of this host",
-        _ => "give another address",
-    }
-}
 
 /// Serves until the process is asked to stop, or the program that it runs ends. Returns the exit
 /// status: that of the program, or 0.
 ///
 /// # Errors
-/// See [`Failure`]. etcd being out of reach is none: the node waits for it.
+/// When something that the options name cannot be used, no slot is free, or the name under which a
+/// program ran was lost. etcd being out of reach is none: the node waits for it.
 pub fn run(options: Options) -> Result<u8, Failure> {
     if let Some(origin) = &options.origin {
         origin.log();
     }
-    if let Some(name) = &options.interface {
-        check_interface(name).map_err(Failure::Interface)?;
+    let mut node = options.node;
+    if let Some(name) = &node.interface {
+        check_interface(name).map_err(Failure::new)?;
     }
-    let connect = Connect::prepare(&options).map_err(Failure::Connect)?;
-    let login = options.run_as.as_ref().map(privileges::look_up).transpose();
-    let login = login.map_err(Failure::RunAs)?;
+    let connect = Connect::prepare(&options.connect)?;
+    let login = options.run_as.as_ref().map(privileges::look_up).transpose()?;
     let (listeners, acceptors) = listen(&options.listen)?;
     if let Some(Login { account, .. }) = login {
         let keep = Keep::needed_by(listeners.iter().map(UdpListener::address));
-        privileges::give_up(account, keep).map_err(Failure::RunAs)?;
+        privileges::give_up(account, keep)?;
     }
-    let first = listeners.first().ok_or(Failure::NoSocket)?.address();
-    let keyspace = Arc::new(options.keyspace.clone());
-    let settings = settings(&options, &keyspace, first.port());
-    let responder = Responder::new(&keyspace, options.ttl).map_err(Failure::Zone)?;
-    let forwarder = options.forward.map(forwarder).transpose()?;
-    let elsewhere = match forwarder {
-        Some(_) => Elsewhere::Forward,
-        None => Elsewhere::Refuse,
+    let Some(first) = listeners.first() else {
+        return Err(Failure::new("--listen: there is no address to listen on"));
     };
-    let responder = responder.with_allowed(options.allow).with_elsewhere(elsewhere);
-    let directory = Directory::new(keyspace.clone());
-    let signals = signals(&options.announce).map_err(Failure::Signals)?;
+    node.port.get_or_insert(first.address().port());
+    let keyspace = node.keyspace.clone();
+    let forwarder = options.forward.map(Forwarder::new).transpose();
+    let forwarder = forwarder.map_err(|error| Failure::new(format!("--forward: {error}")))?;
+    let out_of_zone = if forwarder.is_some() { OutOfZone::Forward } else { OutOfZone::Refuse };
+    let responder = Responder::new(&keyspace, options.ttl)
+        .map_err(|error| Failure::new(format!("--pattern: its zone has no SOA: {error}")))?
+        .with_allowed(options.allow)
+        .with_out_of_zone(out_of_zone);
+    let signals = signals(&options.notify)
+        .map_err(|error| Failure::new(format!("cannot handle signals: {error}")))?;
     // Not before the sockets are ours: where another idetcd runs, these are its files.
-    let announcer = announce::set_up(options.announce, keyspace.clone(), login, &signals)
-        .map_err(Failure::Announce)?;
+    let notifier = notify::set_up(options.notify, keyspace.clone(), login, &signals)?;
+    let directory = Directory::new(keyspace);
     let server = Server::new(listeners, acceptors, responder, directory, signals)
         .with_rate_limit(options.rrl)
         .with_forwarder(forwarder);
@@ -153,32 +72,43 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     }
     let server = Shared::new(server);
     let client = connect.client(&server);
-    let process = Process::new(server, announcer);
-    let end = Session::new(process.clone(), client, settings).run();
+    let process = Process::new(server, notifier);
+    let end = Session::new(process.clone(), client, node.clone()).run();
     match (end, process.finish()) {
         // Whoever took the name may have taken the last one.
-        (_, Some(Outcome::NameLost(name))) => Err(Failure::NameLost(name)),
-        (End::NoFreeSlot, _) => Err(Failure::NoFreeSlot {
-            pattern: keyspace.pattern.to_string(),
-            limit: keyspace.limit,
-        }),
-        (End::Stopped, None) => Ok(0),
-        (End::Stopped, Some(outcome)) => status_of(outcome),
+        (_, Some(Outcome::NameLost(name))) => Err(name_lost(&name)),
+        (SessionEnd::NoFreeSlot, _) => Err(no_free_slot(&node)),
+        (SessionEnd::Stopped, None) => Ok(0),
+        (SessionEnd::Stopped, Some(outcome)) => status_of(outcome),
     }
+}
+
+fn no_free_slot(node: &NodeSettings) -> Failure {
+    let (pattern, limit) = (&node.keyspace.pattern, node.keyspace.limit);
+    Failure::no_free_slot(format!(
+        "no free slot: {pattern} has {limit} names and all are taken; raise --limit, or stop a node"
+    ))
+}
+
+fn name_lost(name: &str) -> Failure {
+    Failure::new(format!("exec: {name} was lost, so the program was ended; start anew"))
 }
 
 fn status_of(outcome: Outcome) -> Result<u8, Failure> {
     match outcome {
         Outcome::Ended(Ended::Exited(status)) => Ok(status),
         Outcome::Ended(Ended::Killed(signal)) | Outcome::Stopped(signal) => Ok(BY_SIGNAL | signal),
-        Outcome::NotStarted(error) => Err(Failure::Program(error)),
-        Outcome::NameLost(name) => Err(Failure::NameLost(name)),
+        Outcome::NotStarted(error) => Err(Failure::new(format!(
+            "exec: no process starts: {error}; {}",
+            parent_death::remedy(&error)
+        ))),
+        Outcome::NameLost(name) => Err(name_lost(&name)),
         Outcome::NeverNamed => Ok(0),
     }
 }
 
 /// A program gets the signals, and its end is what asks this process to stop.
-fn signals(wanted: &Announce) -> io::Result<Signals> {
+fn signals(wanted: &NotifySettings) -> io::Result<Signals> {
     let signals = Signals::new()?;
     if wanted.program.is_none() {
         signals.obey()?;
@@ -186,66 +116,92 @@ fn signals(wanted: &Announce) -> io::Result<Signals> {
     Ok(signals)
 }
 
-fn forwarder(forward: Forward) -> Result<Forwarder, Failure> {
-    let source = match forward {
-        Forward::Servers(servers) => Source::Given(servers),
-        Forward::ResolvConf(path) => Source::ResolvConf(path),
-    };
-    Forwarder::new(source).map_err(Failure::Forward)
+/// The server and the notifier, as one host. One thread, so neither lock is ever contended: the
+/// server's may be held while the notifier's is taken, and never the other way round.
+#[derive(Clone, Debug)]
+pub struct Process {
+    server: Shared,
+    notifier: Arc<Mutex<Notifier>>,
 }
 
-/// What the operator wants of a node whose first DNS socket has this port.
-pub fn settings(options: &Options, keyspace: &Arc<Keyspace>, first_port: u16) -> Settings {
-    Settings {
-        keyspace: keyspace.clone(),
-        when_full: if options.wait { WhenFull::Wait } else { WhenFull::Exit },
-        max_stale: options.max_stale,
-        lease_ttl: options.lease_ttl,
-        ipv4: options.ipv4,
-        ipv6: options.ipv6,
-        interface: options.interface.clone(),
-        port: options.port.unwrap_or(first_port),
-    }
+/// The notifier as a timer of the server.
+#[derive(Debug)]
+struct NotifierTimer(Arc<Mutex<Notifier>>);
+
+fn lock(notifier: &Mutex<Notifier>) -> MutexGuard<'_, Notifier> {
+    notifier.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How often another port is tried, where the system chose one for UDP that is taken for TCP.
-const PORT_TRIES: usize = 16;
-
-/// Binds every address for UDP and for TCP. What may fail is left out.
-///
-/// # Errors
-/// [`Failure::Listen`], of the first that must work and does not.
-pub fn listen(wanted: &[Listen]) -> Result<(Vec<UdpListener>, Vec<TcpListener>), Failure> {
-    let (mut listeners, mut acceptors) = (Vec::new(), Vec::new());
-    for listen in wanted {
-        match listen_on_both(listen.address) {
-            Ok((udp, tcp)) => {
-                listeners.push(udp);
-                acceptors.push(tcp);
-            }
-            Err(error) if !listen.required && is_without_family(&error) => {
-                log::info!("not listening on {}: {error}", listen.address);
-            }
-            Err(error) => return Err(Failure::Listen(listen.address, error)),
+impl Process {
+    /// Puts the two together.
+    pub fn new(server: Shared, notifier: Notifier) -> Process {
+        let needs_timer = notifier.needs_timer();
+        let notifier = Arc::new(Mutex::new(notifier));
+        if needs_timer {
+            server.lock().add_timer(Box::new(NotifierTimer(notifier.clone())));
         }
+        Process { server, notifier }
     }
-    Ok((listeners, acceptors))
-}
 
-fn listen_on_both(address: SocketAddr) -> io::Result<(UdpListener, TcpListener)> {
-    let mut tries = PORT_TRIES;
-    loop {
-        let udp = UdpListener::bind(address)?;
-        match tcp::listen_on(udp.address()) {
-            Ok(tcp) => return Ok((udp, tcp)),
-            Err(error) if address.port() != 0 || tries == 0 => return Err(error),
-            Err(_) => tries -= 1,
+    /// Lets the hooks that are left, and the program where it is being ended, end while DNS is
+    /// answered; a further request to stop ends the patience with them. Says what became of the
+    /// program, if there was to be one.
+    pub fn finish(&self) -> Option<Outcome> {
+        // While requests are heard again: the end of the last hook asks the process to stop.
+        self.server.lock().resume();
+        let now = Instant::now();
+        let patience = lock(&self.notifier).close(now);
+        if let Some(patience) = patience {
+            match self.server.lock().wait(None, Some(now + patience)) {
+                Ok(Wake::Stopping) | Ok(Wake::Ready) => {}
+                Ok(Wake::TimedOut) => log::error!("the hooks or the program did not end in time"),
+                Err(error) => log::error!("poll: {error}"),
+            }
         }
+        lock(&self.notifier).finish()
     }
 }
 
-/// Whether the host has no such address family, as where IPv6 is switched off.
-fn is_without_family(error: &io::Error) -> bool {
-    let errno = rustix::io::Errno::from_io_error(error);
-    matches!(errno, Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::ADDRNOTAVAIL))
+impl Timer for NotifierTimer {
+    fn next(&self) -> Option<Instant> {
+        lock(&self.0).next()
+    }
+
+    fn run(&mut self, now: Instant, view: View<'_>) {
+        lock(&self.0).run(now, view);
+    }
+}
+
+impl Host for Process {
+    fn sleep_until(&self, deadline: Instant) {
+        self.server.sleep_until(deadline);
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.server.is_stopping()
+    }
+
+    fn begin_release(&self) {
+        self.server.begin_release();
+    }
+
+    fn source_address(&self) -> Option<IpAddr> {
+        self.server.source_address()
+    }
+
+    fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T {
+        self.server.directory(access)
+    }
+
+    fn ownership(&self, owned: Option<Owned>) {
+        lock(&self.notifier).ownership(owned, Instant::now());
+    }
+
+    fn wants_name(&self) -> bool {
+        lock(&self.notifier).wants_name()
+    }
+
+    fn note(&self, counter: Counter) {
+        lock(&self.notifier).note(counter);
+    }
 }

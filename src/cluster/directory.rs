@@ -4,32 +4,13 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::known::Known;
+use super::entry::{Applied, Entry, RangeDigest};
+use super::keyspace::Keyspace;
 use super::names::Names;
-use super::slots::{Content, Occupant, Slots};
-use super::{Keyspace, Pattern, Record, RecordError, SlotId};
-
-/// One key of etcd, as a snapshot or an event tells it.
-#[derive(Clone, Copy, Debug)]
-pub struct Entry<'a> {
-    /// The key.
-    pub key: &'a [u8],
-    /// The value; `None` says that the key was deleted.
-    pub value: Option<&'a [u8]>,
-    /// The revision of etcd that changed the key last.
-    pub mod_revision: i64,
-}
-
-/// What an [`Entry`] did to the directory.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Applied {
-    /// The directory answers differently now, or might.
-    Changed,
-    /// The value is not a record, and this is the first time that this value is seen: tell it.
-    Unusable(RecordError),
-    /// Nothing changed: none of our names, or known already.
-    Ignored,
-}
+use super::pattern::{Pattern, SlotId};
+use super::range::KnownRange;
+use super::record::Record;
+use super::slots::{Occupant, SlotValue, Slots};
 
 /// How far the directory can be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,21 +25,12 @@ pub enum Freshness {
     Expired,
 }
 
-/// What is known of one range of [`Keyspace::ranges`]; two of the same history are equal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// How many keys there are.
-    pub keys: usize,
-    /// The revision of the latest change of those that are there; 0 without any.
-    pub newest: i64,
-}
-
 /// Everything that is answered for.
 #[derive(Clone, Debug)]
 pub struct Directory {
     keyspace: Arc<Keyspace>,
     /// In the order of [`Keyspace::names`].
-    known: Vec<Known>,
+    known: Vec<KnownRange>,
     /// The name of each group, and whose it is.
     groups: Vec<(String, usize)>,
     /// Who publishes an address: which of the known, and which slot of it.
@@ -73,8 +45,8 @@ impl Directory {
     /// An empty directory.
     pub fn new(keyspace: Arc<Keyspace>) -> Self {
         let known = keyspace.names().map(|names| match names {
-            Names::Numbered(pattern) => Known::Numbered(Slots::new(pattern, keyspace.limit)),
-            Names::Single(name) => Known::Single(name, None),
+            Names::Numbered(pattern) => KnownRange::Numbered(Slots::new(pattern, keyspace.limit)),
+            Names::Single(name) => KnownRange::Single(name, None),
         });
         let groups = keyspace.names().enumerate().filter_map(|(index, names)| match names {
             Names::Numbered(pattern) => Some((pattern.group(), index)),
@@ -113,9 +85,9 @@ impl Directory {
 
     /// How many of the names exist.
     pub fn len(&self) -> usize {
-        let count = |known: &Known| match known {
-            Known::Numbered(slots) => slots.occupied(),
-            Known::Single(_, occupant) => usize::from(occupant.is_some()),
+        let count = |known: &KnownRange| match known {
+            KnownRange::Numbered(slots) => slots.occupied(),
+            KnownRange::Single(_, occupant) => usize::from(occupant.is_some()),
         };
         self.known.iter().map(count).sum()
     }
@@ -148,8 +120,8 @@ impl Directory {
     fn group_slots(&self, name: &[u8]) -> Option<&Slots> {
         let (_, index) = self.groups.iter().find(|(group, _)| group.as_bytes() == name)?;
         match self.known.get(*index)? {
-            Known::Numbered(slots) => Some(slots),
-            Known::Single(..) => None,
+            KnownRange::Numbered(slots) => Some(slots),
+            KnownRange::Single(..) => None,
         }
     }
 
@@ -165,8 +137,8 @@ impl Directory {
         let same = self.by_address.range(from..).take_while(move |(other, ..)| *other == address);
         same.filter_map(move |(_, index, id)| {
             let name = match self.known.get(*index)? {
-                Known::Numbered(slots) => slots.pattern.name(*id),
-                Known::Single(name, _) => name.clone(),
+                KnownRange::Numbered(slots) => slots.pattern.name(*id),
+                KnownRange::Single(name, _) => name.clone(),
             };
             // A name may lie in several ranges; the first of them tells it.
             let mut earlier = self.known.iter().take(*index);
@@ -196,12 +168,12 @@ impl Directory {
             return true;
         }
         self.known.iter().any(|known| match known {
-            Known::Numbered(slots) => slots
+            KnownRange::Numbered(slots) => slots
                 .pattern
                 .slot_below(name)
                 .and_then(|id| slots.get(id))
                 .is_some_and(|occupant| occupant.record().is_some()),
-            Known::Single(single, occupant) => {
+            KnownRange::Single(single, occupant) => {
                 is_above(single) && occupant.is_some_and(|occupant| occupant.record().is_some())
             }
         })
@@ -209,22 +181,22 @@ impl Directory {
 
     /// All names with their records: those to claim from first, by number.
     pub fn records(&self) -> impl Iterator<Item = (String, &Record)> {
-        self.known.iter().flat_map(Known::records)
+        self.known.iter().flat_map(KnownRange::records)
     }
 
     /// The occupied slots of the pattern to claim from, lowest first, with the record of each.
     pub fn slots(&self) -> impl Iterator<Item = (SlotId, Option<&Record>)> {
         let own = self.known.iter().take(1).filter_map(|known| match known {
-            Known::Numbered(slots) => Some(slots),
-            Known::Single(..) => None,
+            KnownRange::Numbered(slots) => Some(slots),
+            KnownRange::Single(..) => None,
         });
         own.flat_map(|slots| slots.iter().map(|(id, occupant)| (id, occupant.record())))
     }
 
     /// What is known of a range, by its index in [`Keyspace::ranges`], without what changed after a
     /// revision.
-    pub fn standing(&self, range: usize, up_to: i64) -> Standing {
-        self.known.get(range).map_or_else(Standing::default, |known| known.standing(up_to))
+    pub fn digest(&self, range: usize, up_to: i64) -> RangeDigest {
+        self.known.get(range).map_or_else(RangeDigest::default, |known| known.digest(up_to))
     }
 
     /// Applies one key of a range, by its index in [`Keyspace::ranges`]. A key may lie in several,
@@ -271,7 +243,7 @@ impl Directory {
     pub fn shrink(&mut self, most: usize) -> bool {
         (0..most).all(|_| {
             let address = self.by_address.pop_first();
-            let was_known = self.known.iter_mut().any(Known::forget_one);
+            let was_known = self.known.iter_mut().any(KnownRange::forget_one);
             address.is_some() || was_known
         })
     }
@@ -287,7 +259,7 @@ impl Directory {
     pub fn knows_unusable(&self, key: &[u8], mod_revision: i64) -> bool {
         let Some(name) = self.keyspace.name_of(key) else { return false };
         self.known.iter().filter_map(|known| known.get(name)).any(|occupant| {
-            occupant.content == Content::Unusable && occupant.mod_revision == mod_revision
+            occupant.content == SlotValue::Unusable && occupant.mod_revision == mod_revision
         })
     }
 }

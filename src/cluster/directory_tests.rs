@@ -110,7 +110,7 @@ fn keys_beside_the_names_are_ignored() {
 }
 
 #[test]
-fn standings_tell_the_ranges_apart() {
+fn digests_tell_the_ranges_apart() {
     let mut directory = directory();
     apply(&mut directory, put("worker3.tf.local.", VALUE, 4));
     apply(&mut directory, put("worker4.tf.local.", "x", 6));
@@ -118,9 +118,9 @@ fn standings_tell_the_ranges_apart() {
     apply(&mut directory, put("worker5.tf.other.", "", 8));
     apply(&mut directory, put("worker6.tf.other.", "", 9));
     apply(&mut directory, delete("worker6.tf.other.", 10));
-    let (none, one) = (Standing::default(), Standing { keys: 1, newest: 5 });
-    let standings = |up_to| [0, 1, 2, 3, 9].map(|range| directory.standing(range, up_to));
-    assert_eq!(standings(i64::MAX), [Standing { keys: 3, newest: 8 }, none, one, none, none]);
+    let (none, one) = (RangeDigest::default(), RangeDigest { keys: 1, newest: 5 });
+    let digests = |up_to| [0, 1, 2, 3, 9].map(|range| directory.digest(range, up_to));
+    assert_eq!(digests(i64::MAX), [RangeDigest { keys: 3, newest: 8 }, none, one, none, none]);
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn a_key_that_is_no_slot_keeps_its_latest_change() {
     directory.apply(0, put(stray, VALUE, 7));
     directory.apply(0, put(stray, VALUE, 6));
     directory.apply(0, delete(stray, 6));
-    assert_eq!(directory.standing(0, i64::MAX), Standing { keys: 1, newest: 7 });
+    assert_eq!(directory.digest(0, i64::MAX), RangeDigest { keys: 1, newest: 7 });
     directory.apply(0, delete(stray, 8));
-    assert_eq!(directory.standing(0, i64::MAX), Standing::default());
+    assert_eq!(directory.digest(0, i64::MAX), RangeDigest::default());
 }

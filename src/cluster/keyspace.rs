@@ -5,7 +5,8 @@
 //! both, but outside of their range, and unseen by nodes of the CoreDNS plugin.
 
 use super::names::Names;
-use super::{Pattern, Record, SlotId};
+use super::pattern::{Pattern, SlotId};
+use super::record::Record;
 
 /// A range of keys: the first, and the first that is past it.
 pub type KeyRange = (Vec<u8>, Vec<u8>);

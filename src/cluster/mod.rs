@@ -3,20 +3,20 @@
 //!
 //! Pure: nothing here does I/O, reads a clock, or knows of DNS messages or of etcd's gateway.
 
-pub mod address;
 pub mod directory;
+mod entry;
 pub mod keyspace;
-mod known;
 pub mod names;
 pub mod network;
 pub mod pattern;
+mod range;
 pub mod record;
 mod slots;
 
-pub use address::AddressChoice;
-pub use directory::{Applied, Directory, Entry, Freshness};
+pub use directory::{Directory, Freshness};
+pub use entry::{Applied, Entry, RangeDigest};
 pub use keyspace::{KeyRange, Keyspace};
 pub use names::Names;
 pub use network::{Network, NetworkError};
 pub use pattern::{Pattern, PatternError, SlotId};
-pub use record::{Record, RecordError};
+pub use record::{AddressChoice, Record, RecordError};

@@ -19,6 +19,17 @@ pub struct Record {
     pub port: Option<u16>,
 }
 
+/// What to publish of one address family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressChoice<A> {
+    /// The address that is found on this host.
+    Discover,
+    /// This address, given by hand.
+    Fixed(A),
+    /// No address of this family.
+    Omit,
+}
+
 /// Why a value is not a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordError {

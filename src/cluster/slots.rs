@@ -4,12 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use super::directory::Standing;
-use super::{Pattern, Record, SlotId};
+use super::entry::RangeDigest;
+use super::pattern::{Pattern, SlotId};
+use super::record::Record;
 
 /// What occupies a key. A value that is not a record holds it as well: nobody can claim it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Content {
+pub(super) enum SlotValue {
     Record(Record),
     Unusable,
 }
@@ -17,15 +18,15 @@ pub(super) enum Content {
 /// A key that exists.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Occupant {
-    pub(super) content: Content,
+    pub(super) content: SlotValue,
     pub(super) mod_revision: i64,
 }
 
 impl Occupant {
     pub(super) fn record(&self) -> Option<&Record> {
         match &self.content {
-            Content::Record(record) => Some(record),
-            Content::Unusable => None,
+            SlotValue::Record(record) => Some(record),
+            SlotValue::Unusable => None,
         }
     }
 }
@@ -42,7 +43,7 @@ pub(super) struct Slots {
     sparse: BTreeMap<SlotId, Occupant>,
     occupied: usize,
     /// Other keys between those of the slots, with the revision of their last change: names of
-    /// another pattern that begins alike. Known only to tell one history of etcd from another.
+    /// another pattern that begins alike. KnownRange only to tell one history of etcd from another.
     strays: BTreeMap<Vec<u8>, i64>,
 }
 
@@ -73,16 +74,15 @@ impl Slots {
     }
 
     /// What is known of the range of the slots' keys, without what changed after a revision.
-    pub(super) fn standing(&self, up_to: i64) -> Standing {
+    pub(super) fn digest(&self, up_to: i64) -> RangeDigest {
         let occupied = self.iter().map(|(_, occupant)| occupant.mod_revision);
         let revisions = occupied.chain(self.strays.values().copied());
-        let mut standing = Standing::default();
+        let mut digest = RangeDigest::default();
         for revision in revisions.filter(|revision| *revision <= up_to) {
-            standing.newest =
-                if standing.keys == 0 { revision } else { standing.newest.max(revision) };
-            standing.keys += 1;
+            digest.newest = if digest.keys == 0 { revision } else { digest.newest.max(revision) };
+            digest.keys += 1;
         }
-        standing
+        digest
     }
 
     /// How many slots are occupied.
@@ -170,7 +170,7 @@ mod tests {
         let record = Record { ipv4: Some([10, 0, 0, 1].into()), ..Record::default() };
         for number in [1, 2, 4, 9] {
             let id = SlotId::new(number).expect("not 0");
-            slots.insert(id, Occupant { content: Content::Record(record), mod_revision: 7 });
+            slots.insert(id, Occupant { content: SlotValue::Record(record), mod_revision: 7 });
         }
         let order =
             |rotation| -> Vec<u32> { slots.rotated(rotation).map(|(id, _)| id.get()).collect() };
@@ -186,17 +186,17 @@ mod tests {
         let mut slots = Slots::new(pattern, 5);
         let numbers = [3, 5, 6, 4_000_000_000].map(|number| SlotId::new(number).expect("not 0"));
         for id in numbers {
-            slots.insert(id, Occupant { content: Content::Unusable, mod_revision: 7 });
-            slots.insert(id, Occupant { content: Content::Unusable, mod_revision: 8 });
+            slots.insert(id, Occupant { content: SlotValue::Unusable, mod_revision: 7 });
+            slots.insert(id, Occupant { content: SlotValue::Unusable, mod_revision: 8 });
         }
         assert!(slots.iter().map(|(id, _)| id).eq(numbers));
         assert_eq!(slots.dense.len(), 5);
-        assert_eq!(slots.standing(i64::MAX), Standing { keys: 4, newest: 8 });
-        assert_eq!(slots.standing(7), Standing::default());
+        assert_eq!(slots.digest(i64::MAX), RangeDigest { keys: 4, newest: 8 });
+        assert_eq!(slots.digest(7), RangeDigest::default());
         for id in numbers {
             assert!(slots.get(id).is_some_and(|occupant| occupant.mod_revision == 8));
             assert!(slots.remove(id) && !slots.remove(id));
         }
-        assert_eq!(slots.standing(i64::MAX), Standing::default());
+        assert_eq!(slots.digest(i64::MAX), RangeDigest::default());
     }
 }

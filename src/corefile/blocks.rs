@@ -1,8 +1,8 @@
 //! Words → server blocks, each with its keys and directives.
 
-use super::place::{Error, Place, wrong};
+use super::lexer::{Spelling, Word};
+use super::place::{CorefileError, Place, wrong};
 use super::source::Source;
-use super::word::{Spelling, Word};
 
 /// The deepest block within blocks; CoreDNS itself knows three.
 const MOST_NESTED: usize = 8;
@@ -24,7 +24,7 @@ pub(super) struct Directive {
 }
 
 /// What ends a block.
-enum End {
+enum BlockEnd {
     /// The brace that matches the one that stands here.
     Brace(Place),
     /// The end of the file: one server block alone needs no braces.
@@ -35,24 +35,24 @@ enum End {
 ///
 /// # Errors
 /// When braces do not match, or something stands where it cannot.
-pub(super) fn read(source: &mut Source<'_>) -> Result<Vec<Block>, Error> {
+pub(super) fn read(source: &mut Source<'_>) -> Result<Vec<Block>, CorefileError> {
     let mut blocks = Vec::new();
     loop {
         let keys = keys(source)?;
         let end = match source.peek() {
-            Some(word) if word.is_open() => End::Brace(word.place.clone()),
-            _ => End::File,
+            Some(word) if word.is_open() => BlockEnd::Brace(word.place.clone()),
+            _ => BlockEnd::File,
         };
         match (keys.as_slice(), &end) {
-            ([], End::File) => return Ok(blocks),
-            ([], End::Brace(place)) => {
+            ([], BlockEnd::File) => return Ok(blocks),
+            ([], BlockEnd::Brace(place)) => {
                 return wrong(place, "whose block? write what it serves before the {, such as .");
             }
             ([key], _) if is_snippet(key) => {
                 snippet(source, key, &end)?;
                 continue;
             }
-            (_, End::Brace(_)) => {
+            (_, BlockEnd::Brace(_)) => {
                 source.next()?;
             }
             _ => {}
@@ -63,7 +63,7 @@ pub(super) fn read(source: &mut Source<'_>) -> Result<Vec<Block>, Error> {
 }
 
 /// The keys of a server block, on one line, or on more where lines end with a comma.
-fn keys(source: &mut Source<'_>) -> Result<Vec<Word>, Error> {
+fn keys(source: &mut Source<'_>) -> Result<Vec<Word>, CorefileError> {
     let mut keys = Vec::new();
     let mut comma: Option<Word> = None;
     while let Some(word) = source.peek() {
@@ -97,9 +97,9 @@ fn is_snippet(key: &Word) -> bool {
     key.text.starts_with('(') && key.text.ends_with(')')
 }
 
-fn snippet(source: &mut Source<'_>, key: &Word, end: &End) -> Result<(), Error> {
+fn snippet(source: &mut Source<'_>, key: &Word, end: &BlockEnd) -> Result<(), CorefileError> {
     let name = key.text.trim_start_matches('(').trim_end_matches(')');
-    let End::Brace(open) = end else {
+    let BlockEnd::Brace(open) = end else {
         return wrong(&key.place, format!("({name}): a snippet needs a block; add {{ and }}"));
     };
     if source.has_snippet(name) {
@@ -109,18 +109,22 @@ fn snippet(source: &mut Source<'_>, key: &Word, end: &End) -> Result<(), Error> 
     source.define_snippet(name, open)
 }
 
-fn directives(source: &mut Source<'_>, end: &End, depth: usize) -> Result<Vec<Directive>, Error> {
+fn directives(
+    source: &mut Source<'_>,
+    end: &BlockEnd,
+    depth: usize,
+) -> Result<Vec<Directive>, CorefileError> {
     let mut directives = Vec::new();
     loop {
         let Some(word) = source.next()? else {
             return match end {
-                End::File => Ok(directives),
-                End::Brace(place) => wrong(place, "the { is never closed; add a }"),
+                BlockEnd::File => Ok(directives),
+                BlockEnd::Brace(place) => wrong(place, "the { is never closed; add a }"),
             };
         };
         match end {
-            End::Brace(_) if word.is_close() => return Ok(directives),
-            End::File if word.is_close() => {
+            BlockEnd::Brace(_) if word.is_close() => return Ok(directives),
+            BlockEnd::File if word.is_close() => {
                 return wrong(&word.place, "a } without a {; remove it");
             }
             _ => {}
@@ -135,7 +139,11 @@ fn directives(source: &mut Source<'_>, end: &End, depth: usize) -> Result<Vec<Di
     }
 }
 
-fn directive(source: &mut Source<'_>, name: Word, depth: usize) -> Result<Directive, Error> {
+fn directive(
+    source: &mut Source<'_>,
+    name: Word,
+    depth: usize,
+) -> Result<Directive, CorefileError> {
     check_brace(&name)?;
     let mut arguments = Vec::new();
     let mut body = Vec::new();
@@ -147,7 +155,7 @@ fn directive(source: &mut Source<'_>, name: Word, depth: usize) -> Result<Direct
                 return wrong(&place, text);
             }
             source.next()?;
-            body = directives(source, &End::Brace(place), depth + 1)?;
+            body = directives(source, &BlockEnd::Brace(place), depth + 1)?;
             break;
         }
         if word.is_close() || word.is_leading() {
@@ -159,7 +167,7 @@ fn directive(source: &mut Source<'_>, name: Word, depth: usize) -> Result<Direct
 }
 
 /// A brace counts only where it stands alone.
-fn check_brace(word: &Word) -> Result<(), Error> {
+fn check_brace(word: &Word) -> Result<(), CorefileError> {
     if word.spelling == Spelling::Bare && word.text.ends_with('{') {
         return wrong(&word.place, format!("{:?}: put a blank before the {{", word.text));
     }

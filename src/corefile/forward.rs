@@ -3,13 +3,13 @@
 use log::Level;
 
 use super::blocks::Directive;
-use super::key::{self, Zone};
-use super::place::{Error, Notice, Place, Placed, wrong};
-use super::word::Word;
+use super::key::{self, ServedZone};
+use super::lexer::Word;
+use super::place::{CorefileError, Notice, Place, Placed, wrong};
 
 /// Which servers are asked for names that are not ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Forward {
+pub struct ForwardDirective {
     /// Where the directive stands.
     pub place: Place,
     /// Its name.
@@ -17,7 +17,7 @@ pub struct Forward {
     /// The servers; one at least.
     pub to: Vec<Placed<Upstream>>,
     /// Zones that are not to be forwarded.
-    pub except: Vec<Placed<Zone>>,
+    pub except: Vec<Placed<ServedZone>>,
 }
 
 /// A server to ask.
@@ -38,7 +38,10 @@ impl Upstream {
     }
 }
 
-pub(super) fn read(directive: &Directive, notices: &mut Vec<Notice>) -> Result<Forward, Error> {
+pub(super) fn read(
+    directive: &Directive,
+    notices: &mut Vec<Notice>,
+) -> Result<ForwardDirective, CorefileError> {
     let name = &directive.name.text;
     let (from, to) = match directive.arguments.as_slice() {
         [from, to @ ..] if !to.is_empty() => (from, to),
@@ -56,14 +59,14 @@ pub(super) fn read(directive: &Directive, notices: &mut Vec<Notice>) -> Result<F
     }
     let to = to.iter().map(|word| upstream(name, word)).collect::<Result<_, _>>()?;
     let place = directive.name.place.clone();
-    let mut forward = Forward { place, name: name.clone(), to, except: Vec::new() };
+    let mut forward = ForwardDirective { place, name: name.clone(), to, except: Vec::new() };
     for property in &directive.body {
         follow(property, &mut forward, notices)?;
     }
     Ok(forward)
 }
 
-fn upstream(name: &str, word: &Word) -> Result<Placed<Upstream>, Error> {
+fn upstream(name: &str, word: &Word) -> Result<Placed<Upstream>, CorefileError> {
     let text = word.text.as_str();
     let here = |problem: &str| wrong(&word.place, format!("{name}: {text:?}: {problem}"));
     let value = match text.split_once("://") {
@@ -82,9 +85,9 @@ fn upstream(name: &str, word: &Word) -> Result<Placed<Upstream>, Error> {
 /// Follows a property; unlike those of idetcd, CoreDNS refuses one that it does not know.
 fn follow(
     property: &Directive,
-    forward: &mut Forward,
+    forward: &mut ForwardDirective,
     notices: &mut Vec<Notice>,
-) -> Result<(), Error> {
+) -> Result<(), CorefileError> {
     let (name, place) = (property.name.text.as_str(), &property.name.place);
     let is_plain = property.arguments.first().is_some_and(|word| word.text == "dns");
     let has_no_effect = match name {

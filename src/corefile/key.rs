@@ -1,20 +1,20 @@
 //! The keys of a server block: `.`, `.:1053`, `tf.local:53`, `dns://.:1053`.
 
-use super::place::{Error, Placed, wrong};
-use super::word::Word;
+use super::lexer::Word;
+use super::place::{CorefileError, Placed, wrong};
 
 /// The longest name, in characters without the final dot (RFC 1035 §2.3.4).
 const LONGEST_ZONE: usize = 253;
 
 /// A zone that is served, in lower case with the final dot; `.` is all there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Zone(String);
+pub struct ServedZone(String);
 
-impl Zone {
+impl ServedZone {
     /// A zone of this name, in any case, with its final dot or without.
-    pub fn new(text: &str) -> Zone {
+    pub fn new(text: &str) -> ServedZone {
         let name = text.strip_suffix('.').unwrap_or(text);
-        Zone(format!("{}.", name.to_ascii_lowercase()))
+        ServedZone(format!("{}.", name.to_ascii_lowercase()))
     }
 
     /// The name.
@@ -37,12 +37,12 @@ impl Zone {
 /// A key of a server block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Key {
-    pub(super) zone: Placed<Zone>,
+    pub(super) zone: Placed<ServedZone>,
     pub(super) port: u16,
 }
 
 /// Reads a key; without a port it is for `default_port`.
-pub(super) fn read(word: &Word, default_port: u16) -> Result<Key, Error> {
+pub(super) fn read(word: &Word, default_port: u16) -> Result<Key, CorefileError> {
     let text = word.text.as_str();
     let here = |problem: &str| wrong(&word.place, format!("{text:?}: {problem}"));
     let rest = match text.split_once("://") {
@@ -74,8 +74,8 @@ fn is_name(text: &str) -> bool {
 }
 
 /// The zone of a word that is nothing else.
-pub(super) fn zone(word: &Word, name: &str) -> Placed<Zone> {
-    Placed { value: Zone::new(name), place: word.place.clone() }
+pub(super) fn zone(word: &Word, name: &str) -> Placed<ServedZone> {
+    Placed { value: ServedZone::new(name), place: word.place.clone() }
 }
 
 fn port(digits: &str) -> Option<u16> {

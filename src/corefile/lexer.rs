@@ -2,22 +2,95 @@
 //!
 //! Blanks part words, a line's end does as well, and `#` outside of quotes begins a comment, also
 //! within a word. A word that begins with `"` goes on to the next `"`, over lines if need be; in
-//! it `\"` is a quote; any other backslash stands for itself, and so does what follows it.
+//! it `\"` is a quote; any other backslash stands for itself, and so does what follows it. `{$NAME}`
+//! and `{%NAME%}` in a word are replaced from the environment by [`expand`].
 
 use std::iter::Peekable;
 use std::str::Chars;
 use std::sync::Arc;
 
-use super::place::{Error, Place, wrong};
-use super::word::{Position, Spelling, Word};
+use super::place::{CorefileError, Place, wrong};
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// How a word was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spelling {
+    /// As it is.
+    Bare,
+    /// Between quotes.
+    Quoted,
+    /// With something from the environment in it.
+    Expanded,
+}
+
+/// Whether a word is the first on its line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Position {
+    /// It is, or begins what was imported.
+    Leading,
+    /// It is not.
+    Following,
+}
+
+/// A word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Word {
+    pub(super) text: String,
+    pub(super) place: Place,
+    pub(super) position: Position,
+    pub(super) spelling: Spelling,
+}
+
+impl Word {
+    pub(super) fn is_leading(&self) -> bool {
+        self.position == Position::Leading
+    }
+
+    /// Whether it is a brace that opens a block.
+    pub(super) fn is_open(&self) -> bool {
+        self.is("{")
+    }
+
+    /// Whether it is a brace that closes a block.
+    pub(super) fn is_close(&self) -> bool {
+        self.is("}")
+    }
+
+    /// Whether it is this very word, and was written so.
+    pub(super) fn is(&self, text: &str) -> bool {
+        self.spelling == Spelling::Bare && self.text == text
+    }
+
+    /// Where its `column`th character stands, as far as that is known: quotes and what comes from
+    /// the environment move the rest.
+    pub(super) fn place_of(&self, column: usize) -> Place {
+        match self.spelling {
+            Spelling::Bare => self.place.shifted(column.saturating_sub(1)),
+            Spelling::Quoted | Spelling::Expanded => self.place.clone(),
+        }
+    }
+
+    /// The parts between commas that are not empty, each with its place.
+    pub(super) fn split_at_commas(&self) -> Vec<Word> {
+        let mut column = 1;
+        let mut parts = Vec::new();
+        for text in self.text.split(',') {
+            if !text.is_empty() {
+                let place = self.place_of(column);
+                parts.push(Word { text: text.to_owned(), place, ..self.clone() });
+            }
+            column += text.chars().count() + 1;
+        }
+        parts
+    }
+}
 
 /// Reads all words of a file.
 ///
 /// # Errors
 /// When a quote is not closed, or a character is none of a text.
-pub(super) fn words(file: &Arc<str>, text: &str) -> Result<Vec<Word>, Error> {
+pub(super) fn words(file: &Arc<str>, text: &str) -> Result<Vec<Word>, CorefileError> {
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let mut lexer = Lexer {
         characters: text.chars().peekable(),
@@ -39,7 +112,7 @@ struct Lexer<'a> {
 }
 
 impl Lexer<'_> {
-    fn word(&mut self) -> Result<Option<Word>, Error> {
+    fn word(&mut self) -> Result<Option<Word>, CorefileError> {
         while let Some(character) = self.characters.peek().copied() {
             match character {
                 '#' => self.skip_comment(),
@@ -53,7 +126,7 @@ impl Lexer<'_> {
         Ok(None)
     }
 
-    fn bare(&mut self) -> Result<Word, Error> {
+    fn bare(&mut self) -> Result<Word, CorefileError> {
         let mut word = self.start(Spelling::Bare);
         while let Some(next) = self.characters.peek() {
             if next.is_whitespace() || *next == '#' {
@@ -64,7 +137,7 @@ impl Lexer<'_> {
         Ok(word)
     }
 
-    fn quoted(&mut self) -> Result<Word, Error> {
+    fn quoted(&mut self) -> Result<Word, CorefileError> {
         let mut word = self.start(Spelling::Quoted);
         self.take()?;
         loop {
@@ -94,7 +167,7 @@ impl Lexer<'_> {
         }
     }
 
-    fn take(&mut self) -> Result<Option<char>, Error> {
+    fn take(&mut self) -> Result<Option<char>, CorefileError> {
         let Some(character) = self.characters.next() else { return Ok(None) };
         if character.is_control() && !character.is_whitespace() {
             return wrong(&self.here, format!("{character:?} cannot stand here; give a text file"));
@@ -109,70 +182,51 @@ impl Lexer<'_> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A text with what stood in the environment, and the variables that did not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Expanded {
+    pub(super) text: String,
+    pub(super) unset: Vec<String>,
+}
 
-    /// Each word with its line and column, those that begin a line after a `|`.
-    fn shown(text: &str) -> Vec<String> {
-        let words = words(&"f".into(), text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
-        let show = |word: &Word| {
-            let mark = if word.is_leading() { "|" } else { "" };
-            format!("{mark}{}@{}:{}", word.text, word.place.line, word.place.column)
-        };
-        words.iter().map(show).collect()
-    }
+const MARKS: [(&str, &str); 2] = [("{$", "}"), ("{%", "%}")];
 
-    #[test]
-    fn blanks_lines_comments_and_quotes_part_words() {
-        let table: [(&str, &[&str]); 20] = [
-            ("", &[]),
-            (" \t\n\r\n", &[]),
-            ("a b\tc", &["|a@1:1", "b@1:3", "c@1:5"]),
-            ("a\nb\r\n c", &["|a@1:1", "|b@2:1", "|c@3:2"]),
-            ("\u{feff}a", &["|a@1:1"]),
-            ("a\u{a0}b", &["|a@1:1", "b@1:3"]),
-            ("# one\na # two\n# three", &["|a@2:1"]),
-            ("#\n#", &[]),
-            // In CoreDNS 1.2 a comment begins within a word as well.
-            ("a#b c\nd", &["|a@1:1", "|d@2:1"]),
-            ("\"a b\" c", &["|a b@1:1", "c@1:7"]),
-            ("\"a#b\"", &["|a#b@1:1"]),
-            ("\"\" b", &["|@1:1", "b@1:4"]),
-            ("\"a\"b", &["|a@1:1", "b@1:4"]),
-            ("a\"b\"", &["|a\"b\"@1:1"]),
-            (r#""a \"b\" \c \\" d"#, &["|a \"b\" \\c \\\\@1:1", "d@1:17"]),
-            ("\"a\nb\" c\nd", &["|a\nb@1:1", "c@2:4", "|d@3:1"]),
-            ("ä ö", &["|ä@1:1", "ö@1:3"]),
-            (". {\n}", &["|.@1:1", "{@1:3", "|}@2:1"]),
-            ("w{{.ID}}.a. \"w{{ .ID }}.a.\"", &["|w{{.ID}}.a.@1:1", "w{{ .ID }}.a.@1:13"]),
-            ("a\\b \\", &["|a\\b@1:1", "\\@1:5"]),
-        ];
-        for (text, wanted) in table {
-            assert_eq!(shown(text), wanted, "{text:?}");
+/// Replaces all references in a text; `None` where there is none. A variable that is not set is
+/// replaced by nothing, as in CoreDNS. What a variable holds is not looked through again, so that
+/// one that refers to itself does no harm.
+pub(super) fn expand(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Option<Expanded> {
+    let mut rest = text;
+    let mut expanded = Expanded { text: String::new(), unset: Vec::new() };
+    let mut is_changed = false;
+    while let Some((before, name, after)) = first_reference(rest) {
+        is_changed = true;
+        expanded.text.push_str(before);
+        match environment(name) {
+            Some(value) => expanded.text.push_str(&value),
+            None => expanded.unset.push(name.to_owned()),
         }
+        rest = after;
     }
+    expanded.text.push_str(rest);
+    is_changed.then_some(expanded)
+}
 
-    #[test]
-    fn what_is_no_text_is_told_with_its_place() {
-        let table = [
-            ("a \"b\nc", "f: line 1, column 3: the quote is never closed; add a \""),
-            ("\"\\\"", "f: line 1, column 1: the quote is never closed; add a \""),
-            ("a\n \0", "f: line 2, column 2: '\\0' cannot stand here; give a text file"),
-            ("a\u{1b}[2J", "f: line 1, column 2: '\\u{1b}' cannot stand here; give a text file"),
-            ("\"\u{7}\"", "f: line 1, column 2: '\\u{7}' cannot stand here; give a text file"),
-        ];
-        for (text, wanted) in table {
-            let error = words(&"f".into(), text).expect_err(text);
-            assert_eq!(error.to_string(), wanted, "{text:?}");
+/// What stands before the first reference, the name in it, and what follows.
+fn first_reference(text: &str) -> Option<(&str, &str, &str)> {
+    let mut from = 0;
+    loop {
+        let open = from + text.get(from..)?.find('{')?;
+        let rest = text.get(open..)?;
+        if let Some((name, after)) = MARKS.iter().find_map(|(begin, end)| {
+            let (name, after) = rest.strip_prefix(begin)?.split_once(end)?;
+            (!name.is_empty()).then_some((name, after))
+        }) {
+            return Some((text.get(..open)?, name, after));
         }
-    }
-
-    #[test]
-    fn a_brace_is_one_only_where_it_stands_alone_and_bare() {
-        let words = words(&"f".into(), "{ } \"{\" \"}\" x{").expect("words");
-        let braces: Vec<_> = words.iter().map(|word| (word.is_open(), word.is_close())).collect();
-        let no = (false, false);
-        assert_eq!(braces, [(true, false), (false, true), no, no, no]);
+        from = open + 1;
     }
 }
+
+#[cfg(test)]
+#[path = "lexer_tests.rs"]
+mod tests;

@@ -1,21 +1,21 @@
-//! The configuration of the CoreDNS plugin *idetcd*, a `Corefile`: text in, [`Settings`] out.
+//! The configuration of the CoreDNS plugin *idetcd*, a `Corefile`: text in, [`Corefile`] out.
 //!
 //! The syntax is that of CoreDNS 1.2. Everything that clients would notice is followed, or is an
 //! error with its line and column. Pure: the environment and imported files come in as functions,
-//! and what an address or a pattern may be is for [`crate::options`] to check.
+//! and what an address or a pattern may be is for whoever calls to check.
 //!
 //! | part | what it does |
 //! | --- | --- |
-//! | `lexer`, `word` | text → words |
-//! | `environment` | `{$NAME}` in a word |
+//! | `lexer` | text → words, `{$NAME}` in them replaced |
 //! | `source` | the words of a file and of what it imports, in one stream |
 //! | `blocks` | words → server blocks, their keys and directives |
 //! | `key`, `directive`, `plugin`, `forward` | what each of them means |
-//! | `settings` | server blocks → [`Settings`] |
+//! | `settings` | server blocks → [`Corefile`] |
+//! | [`files`] | Corefiles on disk: the one part that reads files |
 
 mod blocks;
 mod directive;
-mod environment;
+pub mod files;
 mod forward;
 mod key;
 mod lexer;
@@ -23,13 +23,12 @@ mod place;
 mod plugin;
 mod settings;
 mod source;
-mod word;
 
-pub use forward::{Forward, Upstream};
-pub use key::Zone;
-pub use place::{Error, Notice, Place, Placed};
-pub use plugin::{Pattern, Plugin};
-pub use settings::Settings;
+pub use forward::{ForwardDirective, Upstream};
+pub use key::ServedZone;
+pub use place::{CorefileError, Notice, Place, Placed};
+pub use plugin::{Plugin, WrittenPattern};
+pub use settings::Corefile;
 
 use source::Source;
 
@@ -57,13 +56,13 @@ pub struct ImportedFile {
 /// Reads a Corefile called `name`. Keys without a port are for `default_port`.
 ///
 /// # Errors
-/// When it cannot be followed; see [`Error`].
+/// When it cannot be followed; see [`CorefileError`].
 pub fn parse(
     name: &str,
     text: &str,
     default_port: u16,
     surroundings: &Surroundings<'_>,
-) -> Result<Settings, Error> {
+) -> Result<Corefile, CorefileError> {
     let mut source = Source::new(name, text, surroundings)?;
     let blocks = blocks::read(&mut source)?;
     settings::read(name, &blocks, default_port, source.notices)

@@ -41,25 +41,29 @@ pub struct Placed<T> {
 
 /// Why a file cannot be used: where, what, and what to do. One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
+pub struct CorefileError {
     file: Arc<str>,
     place: Option<Place>,
     text: String,
 }
 
-impl Error {
+impl CorefileError {
     /// Something is wrong at this place.
-    pub fn at(place: &Place, text: impl fmt::Display) -> Error {
-        Error { file: place.file.clone(), place: Some(place.clone()), text: text.to_string() }
+    pub fn at(place: &Place, text: impl fmt::Display) -> CorefileError {
+        CorefileError {
+            file: place.file.clone(),
+            place: Some(place.clone()),
+            text: text.to_string(),
+        }
     }
 
     /// Something is wrong with the whole file.
-    pub fn of_file(file: &str, text: impl fmt::Display) -> Error {
-        Error { file: file.into(), place: None, text: text.to_string() }
+    pub fn of_file(file: &str, text: impl fmt::Display) -> CorefileError {
+        CorefileError { file: file.into(), place: None, text: text.to_string() }
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for CorefileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
             Some(place) => write!(f, "{place}: {}", one_line(&self.text)),
@@ -68,10 +72,10 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for CorefileError {}
 
-pub(super) fn wrong<T>(place: &Place, text: impl fmt::Display) -> Result<T, Error> {
-    Err(Error::at(place, text))
+pub(super) fn wrong<T>(place: &Place, text: impl fmt::Display) -> Result<T, CorefileError> {
+    Err(CorefileError::at(place, text))
 }
 
 /// What the log is to say of a part of the file that was accepted.

@@ -3,8 +3,8 @@
 use log::Level;
 
 use super::blocks::Directive;
-use super::place::{Error, Notice, Place, Placed, wrong};
-use super::word::Word;
+use super::lexer::Word;
+use super::place::{CorefileError, Notice, Place, Placed, wrong};
 use crate::cluster::pattern::MAX_LIMIT;
 
 /// The plugin's default.
@@ -20,24 +20,24 @@ pub struct Plugin {
     /// The highest ID, from 1 to [`MAX_LIMIT`].
     pub limit: u32,
     /// The pattern as it is written.
-    pub pattern: Option<Pattern>,
+    pub pattern: Option<WrittenPattern>,
 }
 
 /// A pattern that is still to be checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern {
+pub struct WrittenPattern {
     word: Word,
 }
 
-impl Pattern {
+impl WrittenPattern {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.word.text
     }
 
     /// What is wrong with it from a column on, from 1.
-    pub fn error(&self, column: usize, reason: &str) -> Error {
-        Error::at(&self.word.place_of(column), format!("pattern: {reason}"))
+    pub fn error(&self, column: usize, reason: &str) -> CorefileError {
+        CorefileError::at(&self.word.place_of(column), format!("pattern: {reason}"))
     }
 
     /// Something to say about it.
@@ -46,7 +46,10 @@ impl Pattern {
     }
 }
 
-pub(super) fn read(directive: &Directive, notices: &mut Vec<Notice>) -> Result<Plugin, Error> {
+pub(super) fn read(
+    directive: &Directive,
+    notices: &mut Vec<Notice>,
+) -> Result<Plugin, CorefileError> {
     let mut plugin = Plugin {
         place: directive.name.place.clone(),
         endpoints: Vec::new(),
@@ -79,7 +82,7 @@ fn notice(word: &Word, text: &str) -> Notice {
     Notice { level: Level::Warn, place: word.place.clone(), text }
 }
 
-fn endpoints(name: &Word, arguments: &[Word]) -> Result<Vec<Placed<String>>, Error> {
+fn endpoints(name: &Word, arguments: &[Word]) -> Result<Vec<Placed<String>>, CorefileError> {
     if arguments.is_empty() {
         return wrong(
             &name.place,
@@ -90,7 +93,7 @@ fn endpoints(name: &Word, arguments: &[Word]) -> Result<Vec<Placed<String>>, Err
     Ok(arguments.iter().map(placed).collect())
 }
 
-fn limit(name: &Word, arguments: &[Word]) -> Result<u32, Error> {
+fn limit(name: &Word, arguments: &[Word]) -> Result<u32, CorefileError> {
     let word = only(name, arguments, "a number such as 10")?;
     let is_number = word.text.bytes().all(|octet| octet.is_ascii_digit());
     match word.text.parse() {
@@ -103,16 +106,16 @@ fn limit(name: &Word, arguments: &[Word]) -> Result<u32, Error> {
     }
 }
 
-fn pattern(name: &Word, arguments: &[Word]) -> Result<Pattern, Error> {
+fn pattern(name: &Word, arguments: &[Word]) -> Result<WrittenPattern, CorefileError> {
     let word = only(
         name,
         arguments,
         "one such as worker{{.ID}}.tf.local., in quotes if there are blanks in it",
     )?;
-    Ok(Pattern { word: word.clone() })
+    Ok(WrittenPattern { word: word.clone() })
 }
 
-fn only<'a>(name: &Word, arguments: &'a [Word], wanted: &str) -> Result<&'a Word, Error> {
+fn only<'a>(name: &Word, arguments: &'a [Word], wanted: &str) -> Result<&'a Word, CorefileError> {
     match arguments {
         [word] => Ok(word),
         [] => wrong(&name.place, format!("{}: its argument is missing; give {wanted}", name.text)),

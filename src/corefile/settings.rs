@@ -6,26 +6,26 @@ use log::Level;
 
 use super::blocks::{Block, Directive};
 use super::directive::{Treatment, treatment};
-use super::forward::{self, Forward};
-use super::key::{self, Key, Zone};
-use super::place::{Error, Notice, Placed, wrong};
+use super::forward::{self, ForwardDirective};
+use super::key::{self, Key, ServedZone};
+use super::place::{CorefileError, Notice, Placed, wrong};
 use super::plugin::{self, Plugin};
 
 /// What a Corefile says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct Corefile {
     /// The file.
     pub file: String,
     /// The properties of `idetcd`.
     pub plugin: Plugin,
     /// The zones of the server block with `idetcd`; one at least.
-    pub zones: Vec<Placed<Zone>>,
+    pub zones: Vec<Placed<ServedZone>>,
     /// The addresses to listen on; empty: all.
     pub addresses: Vec<IpAddr>,
     /// The ports to listen on; one at least.
     pub ports: Vec<u16>,
     /// Where other names are forwarded.
-    pub forward: Option<Forward>,
+    pub forward: Option<ForwardDirective>,
     /// What the log is to say.
     pub notices: Vec<Notice>,
 }
@@ -34,7 +34,7 @@ pub struct Settings {
 struct Served {
     keys: Vec<Key>,
     addresses: Vec<IpAddr>,
-    forward: Option<Forward>,
+    forward: Option<ForwardDirective>,
 }
 
 pub(super) fn read(
@@ -42,13 +42,13 @@ pub(super) fn read(
     blocks: &[Block],
     default_port: u16,
     mut notices: Vec<Notice>,
-) -> Result<Settings, Error> {
+) -> Result<Corefile, CorefileError> {
     check_names(blocks)?;
     let (own, directive) = own_block(file, blocks)?;
     let plugin = plugin::read(directive, &mut notices)?;
     let served = serve(own, default_port, &mut notices)?;
     check_forward(&served)?;
-    let mut settings = Settings {
+    let mut settings = Corefile {
         file: file.to_owned(),
         plugin,
         zones: served.keys.iter().map(|key| key.zone.clone()).collect(),
@@ -66,7 +66,7 @@ pub(super) fn read(
 }
 
 /// A name that is misspelt should not be told as something that is missing.
-fn check_names(blocks: &[Block]) -> Result<(), Error> {
+fn check_names(blocks: &[Block]) -> Result<(), CorefileError> {
     let mut directives = blocks.iter().flat_map(|block| &block.directives);
     match directives.find(|directive| !is_known(directive)) {
         None => Ok(()),
@@ -74,9 +74,9 @@ fn check_names(blocks: &[Block]) -> Result<(), Error> {
     }
 }
 
-fn unknown(Directive { name, .. }: &Directive) -> Error {
+fn unknown(Directive { name, .. }: &Directive) -> CorefileError {
     let text = format!("{:?}: no directive of CoreDNS; is it misspelt?", name.text);
-    Error::at(&name.place, text)
+    CorefileError::at(&name.place, text)
 }
 
 fn is_known(directive: &Directive) -> bool {
@@ -85,13 +85,16 @@ fn is_known(directive: &Directive) -> bool {
 }
 
 /// The one server block with `idetcd`, and the directive itself.
-fn own_block<'a>(file: &str, blocks: &'a [Block]) -> Result<(&'a Block, &'a Directive), Error> {
+fn own_block<'a>(
+    file: &str,
+    blocks: &'a [Block],
+) -> Result<(&'a Block, &'a Directive), CorefileError> {
     let mut found = blocks.iter().flat_map(|block| {
         let named = block.directives.iter().filter(|directive| is_plugin(directive));
         named.map(move |directive| (block, directive))
     });
     let Some((block, directive)) = found.next() else {
-        return Err(Error::of_file(
+        return Err(CorefileError::of_file(
             file,
             "no server block has idetcd; add idetcd { pattern worker{{.ID}}.tf.local. } on lines \
              of its own",
@@ -111,7 +114,11 @@ fn is_plugin(directive: &Directive) -> bool {
     directive.name.text == "idetcd"
 }
 
-fn serve(block: &Block, default_port: u16, notices: &mut Vec<Notice>) -> Result<Served, Error> {
+fn serve(
+    block: &Block,
+    default_port: u16,
+    notices: &mut Vec<Notice>,
+) -> Result<Served, CorefileError> {
     let keys = block.keys.iter().map(|word| key::read(word, default_port));
     let mut served =
         Served { keys: keys.collect::<Result<_, _>>()?, addresses: Vec::new(), forward: None };
@@ -125,7 +132,7 @@ fn follow(
     directive: &Directive,
     served: &mut Served,
     notices: &mut Vec<Notice>,
-) -> Result<(), Error> {
+) -> Result<(), CorefileError> {
     let (name, place) = (directive.name.text.as_str(), &directive.name.place);
     match name {
         "bind" => bind(directive, &mut served.addresses),
@@ -149,12 +156,12 @@ fn follow(
     }
 }
 
-fn stands_before(name: &str, first: &Forward) -> String {
+fn stands_before(name: &str, first: &ForwardDirective) -> String {
     let (other, line) = (&first.name, first.place.line);
     format!("{name}: {other} stands in line {line} before; give all servers there")
 }
 
-fn bind(directive: &Directive, addresses: &mut Vec<IpAddr>) -> Result<(), Error> {
+fn bind(directive: &Directive, addresses: &mut Vec<IpAddr>) -> Result<(), CorefileError> {
     let place = &directive.name.place;
     if directive.arguments.is_empty() {
         return wrong(place, "bind: to what? give addresses such as 127.0.0.1");
@@ -176,7 +183,7 @@ fn bind(directive: &Directive, addresses: &mut Vec<IpAddr>) -> Result<(), Error>
 }
 
 /// CoreDNS forwards what is in the block's zone, and we what is outside of the pattern's.
-fn check_forward(served: &Served) -> Result<(), Error> {
+fn check_forward(served: &Served) -> Result<(), CorefileError> {
     let Some(forward) = &served.forward else { return Ok(()) };
     match served.keys.iter().any(|key| key.zone.value.is_root()) {
         true => Ok(()),
@@ -193,10 +200,10 @@ fn check_forward(served: &Served) -> Result<(), Error> {
 
 /// What a server block without `idetcd` adds: it may forward all names that are not in the zone of
 /// the one with it.
-fn companion(other: Served, own: &Settings) -> Result<Forward, Error> {
+fn companion(other: Served, own: &Corefile) -> Result<ForwardDirective, CorefileError> {
     let key = other.keys.iter().find(|key| !key.zone.value.is_root()).or(other.keys.first());
     let Some(Placed { value: zone, place }) = key.map(|key| &key.zone) else {
-        return Err(Error::of_file(&own.file, "a server block without keys; remove it"));
+        return Err(CorefileError::of_file(&own.file, "a server block without keys; remove it"));
     };
     let here = |text: &str| wrong(place, format!("{}: {text}", zone.as_str()));
     let Some(forward) = other.forward.filter(|_| zone.is_root()) else {
@@ -234,12 +241,12 @@ fn is_same<T: PartialEq>(left: &[T], right: &[T]) -> bool {
     left.len() == right.len() && left.iter().all(|item| right.contains(item))
 }
 
-impl Settings {
+impl Corefile {
     /// Checks the file against a zone, that of the names to claim.
     ///
     /// # Errors
     /// When its server block does not serve this zone, or forwarding spares another one.
-    pub fn check_zone(&mut self, zone: &str) -> Result<(), Error> {
+    pub fn check_zone(&mut self, zone: &str) -> Result<(), CorefileError> {
         let Some(first) = self.zones.first() else { return Ok(()) };
         if !self.zones.iter().any(|served| served.value.contains(zone)) {
             let text = format!(
@@ -249,13 +256,13 @@ impl Settings {
             );
             return wrong(&first.place, text);
         }
-        let elsewhere = self.zones.iter().filter(|served| !served.value.contains(zone));
-        self.notices.extend(elsewhere.map(|served| Notice {
+        let out_of_zone = self.zones.iter().filter(|served| !served.value.contains(zone));
+        self.notices.extend(out_of_zone.map(|served| Notice {
             level: Level::Warn,
             place: served.place.clone(),
             text: format!("{}: none of the names is in it; it is refused", served.value.as_str()),
         }));
-        let zone = Zone::new(zone);
+        let zone = ServedZone::new(zone);
         let mut spared = self.forward.iter().flat_map(|forward| &forward.except);
         match spared.find(|spared| !zone.contains(spared.value.as_str())) {
             None => Ok(()),

@@ -8,10 +8,9 @@ use std::sync::Arc;
 
 use log::Level;
 
-use super::environment;
 use super::lexer;
-use super::place::{Error, Notice, Place, wrong};
-use super::word::{Position, Spelling, Word};
+use super::lexer::{Position, Spelling, Word};
+use super::place::{CorefileError, Notice, Place, wrong};
 use super::{ImportedFile, Surroundings};
 
 /// The deepest import within imports: nobody nests configuration so deeply on purpose.
@@ -53,7 +52,7 @@ impl<'a> Source<'a> {
         name: &str,
         text: &str,
         surroundings: &'a Surroundings<'a>,
-    ) -> Result<Source<'a>, Error> {
+    ) -> Result<Source<'a>, CorefileError> {
         let mut source = Source {
             surroundings,
             frames: Vec::new(),
@@ -77,13 +76,13 @@ impl<'a> Source<'a> {
     }
 
     /// Takes the next word.
-    pub(super) fn next(&mut self) -> Result<Option<Word>, Error> {
+    pub(super) fn next(&mut self) -> Result<Option<Word>, CorefileError> {
         self.peek();
         self.next_here()
     }
 
     /// Takes the next word of what is being read, if that goes on.
-    fn next_here(&mut self) -> Result<Option<Word>, Error> {
+    fn next_here(&mut self) -> Result<Option<Word>, CorefileError> {
         let Some(frame) = self.frames.last_mut() else { return Ok(None) };
         let Some(word) = frame.peek().cloned() else { return Ok(None) };
         frame.next += 1;
@@ -98,7 +97,7 @@ impl<'a> Source<'a> {
     }
 
     /// Keeps the words up to the brace that closes the block as a snippet.
-    pub(super) fn define_snippet(&mut self, name: &str, open: &Place) -> Result<(), Error> {
+    pub(super) fn define_snippet(&mut self, name: &str, open: &Place) -> Result<(), CorefileError> {
         let mut words = Vec::new();
         let mut depth = 1;
         loop {
@@ -125,7 +124,7 @@ impl<'a> Source<'a> {
     }
 
     /// Goes on with what the word after `import` names: a snippet, or files.
-    pub(super) fn import(&mut self, keyword: &Word) -> Result<(), Error> {
+    pub(super) fn import(&mut self, keyword: &Word) -> Result<(), CorefileError> {
         let name = match self.next_here()? {
             Some(word) if !word.is_leading() && !word.is_open() && !word.is_close() => word,
             _ => return wrong(&keyword.place, "import: of what? give a file or a snippet"),
@@ -158,7 +157,7 @@ impl<'a> Source<'a> {
         Ok(())
     }
 
-    fn frame(&self, word: &Word, name: &str, words: Arc<[Word]>) -> Result<Frame, Error> {
+    fn frame(&self, word: &Word, name: &str, words: Arc<[Word]>) -> Result<Frame, CorefileError> {
         let mut chain = self.frames.last().map(|frame| frame.chain.clone()).unwrap_or_default();
         let is_cycle = chain.iter().any(|other| **other == *name);
         chain.push(name.into());
@@ -173,7 +172,7 @@ impl<'a> Source<'a> {
         Ok(Frame { words, next: 0, chain })
     }
 
-    fn lex(&mut self, name: &Arc<str>, text: &str) -> Result<Arc<[Word]>, Error> {
+    fn lex(&mut self, name: &Arc<str>, text: &str) -> Result<Arc<[Word]>, CorefileError> {
         let mut words = lexer::words(name, text)?;
         for word in &mut words {
             self.expand(word)?;
@@ -189,11 +188,11 @@ impl<'a> Source<'a> {
         Ok(words.into())
     }
 
-    fn expand(&mut self, word: &mut Word) -> Result<(), Error> {
+    fn expand(&mut self, word: &mut Word) -> Result<(), CorefileError> {
         if word.text.len() > LONGEST_WORD {
             return Ok(());
         }
-        let Some(expanded) = environment::expand(&word.text, self.surroundings.environment) else {
+        let Some(expanded) = lexer::expand(&word.text, self.surroundings.environment) else {
             return Ok(());
         };
         let place = &word.place;

@@ -36,12 +36,12 @@ pub(super) fn import(name: &str, importer: &str) -> Imported {
     Ok(vec![ImportedFile { name: name.to_owned(), text: text.to_owned() }])
 }
 
-pub(super) fn parsed(text: &str) -> Result<Settings, Error> {
+pub(super) fn parsed(text: &str) -> Result<Corefile, CorefileError> {
     let surroundings = Surroundings { environment: &environment, import: &import };
     parse("Corefile", text, 53, &surroundings)
 }
 
-fn settings(text: &str) -> Settings {
+fn settings(text: &str) -> Corefile {
     parsed(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
@@ -50,15 +50,15 @@ fn block(more: &str) -> String {
     format!(".:53 {{\nidetcd {{\npattern w{{{{.ID}}}}.a.\n}}\n{more}\n}}")
 }
 
-fn endpoints(settings: &Settings) -> Vec<&str> {
+fn endpoints(settings: &Corefile) -> Vec<&str> {
     settings.plugin.endpoints.iter().map(|placed| placed.value.as_str()).collect()
 }
 
-fn pattern(settings: &Settings) -> &str {
-    settings.plugin.pattern.as_ref().map(Pattern::as_str).unwrap_or_default()
+fn pattern(settings: &Corefile) -> &str {
+    settings.plugin.pattern.as_ref().map(WrittenPattern::as_str).unwrap_or_default()
 }
 
-fn notices(settings: &Settings) -> Vec<String> {
+fn notices(settings: &Corefile) -> Vec<String> {
     settings.notices.iter().map(ToString::to_string).collect()
 }
 

@@ -6,14 +6,13 @@ use simple_dns::SimpleDnsError;
 
 use super::chaos;
 use super::content::{self, Content, Frame};
-use super::cookie::{Baker, ServerPart, Shown};
-use super::counters::Counters;
-use super::edns::{Edns, longest_datagram};
-use super::exchange::{Asker, Elsewhere, Transport, Verdict};
-use super::opt::Opt;
-use super::query::{Fault, Header, Name, Query, Unquestioning};
+use super::cookie::{Request, Secret, ServerPart};
+use super::edns::{Edns, Opt, longest_datagram};
+use super::exchange::{Asker, OutOfZone, Transport, Verdict};
+use super::query::{Fault, Header, Name, NoQuestion, Query};
 use super::reply::{Full, Reply};
 use super::reverse;
+use super::stats::Counters;
 use super::wire::{
     CLASS_CH, CLASS_IN, ExtendedError, Rcode, UDP_WITH_EDNS, UDP_WITHOUT_EDNS, flag, rrtype,
 };
@@ -27,8 +26,8 @@ pub struct Responder {
     ttl: u32,
     /// Who may ask; empty: everybody.
     allowed: Vec<Network>,
-    elsewhere: Elsewhere,
-    baker: Baker,
+    out_of_zone: OutOfZone,
+    secret: Secret,
 }
 
 /// What there is to say.
@@ -60,8 +59,8 @@ impl Responder {
             zones,
             ttl,
             allowed: Vec::new(),
-            elsewhere: Elsewhere::Refuse,
-            baker: Baker::default(),
+            out_of_zone: OutOfZone::Refuse,
+            secret: Secret::default(),
         })
     }
 
@@ -73,8 +72,8 @@ impl Responder {
 
     /// Says what becomes of queries for names outside of all zones.
     #[must_use]
-    pub fn with_elsewhere(self, elsewhere: Elsewhere) -> Responder {
-        Responder { elsewhere, ..self }
+    pub fn with_out_of_zone(self, out_of_zone: OutOfZone) -> Responder {
+        Responder { out_of_zone, ..self }
     }
 
     /// Clears `reply` and writes the reply into it, if there is one to send.
@@ -89,12 +88,12 @@ impl Responder {
         let Some(header) = Header::read(query) else { return Verdict::Silent };
         let query = match Query::read(query, header) {
             Ok(query) => query,
-            Err(Unquestioning::Fault(Fault { rcode, question, edns })) => {
+            Err(NoQuestion::Fault(Fault { rcode, question, edns })) => {
                 let opt = edns.map(|edns| Opt::bare(edns, rcode));
                 return self.write_bare(header, rcode, question, opt, reply);
             }
-            Err(Unquestioning::Cookie(edns, shown)) => {
-                let decision = self.confirm(shown, asker);
+            Err(NoQuestion::Cookie(edns, cookie)) => {
+                let decision = self.confirm(cookie, asker);
                 let opt = self.opt(edns, &decision, asker, directory);
                 return self.write_bare(header, decision.rcode, None, Some(opt), reply);
             }
@@ -175,19 +174,19 @@ impl Responder {
     }
 
     fn recursion_available(&self) -> u16 {
-        match self.elsewhere {
-            Elsewhere::Refuse => 0,
-            Elsewhere::Forward => flag::RA,
+        match self.out_of_zone {
+            OutOfZone::Refuse => 0,
+            OutOfZone::Forward => flag::RA,
         }
     }
 
-    /// Whether a cookie is good that is shown without a question (RFC 7873 §5.4).
-    fn confirm(&self, shown: Shown, asker: Asker) -> Decision<'static> {
+    /// Whether a cookie is good that is cookie without a question (RFC 7873 §5.4).
+    fn confirm(&self, cookie: Request, asker: Asker) -> Decision<'static> {
         if !self.allows(asker.address) {
             return Decision::failure(Rcode::REFUSED, Some(ExtendedError::Prohibited));
         }
-        let is_good = shown.server == ServerPart::Absent
-            || self.baker.is_own(&shown, asker.address, asker.now);
+        let is_good = cookie.server == ServerPart::Absent
+            || self.secret.is_own(&cookie, asker.address, asker.now);
         Decision::failure(if is_good { Rcode::NOERROR } else { Rcode::BADCOOKIE }, None)
     }
 
@@ -214,7 +213,7 @@ impl Responder {
             return Some(Decision::failure(Rcode::REFUSED, None));
         }
         let Some(zone) = self.zones.of(name) else {
-            return self.decide_elsewhere(name, question.qtype, directory);
+            return self.decide_out_of_zone(name, question.qtype, directory);
         };
         if let Some(error) = unusable(directory) {
             return Some(Decision::failure(Rcode::SERVFAIL, Some(error)));
@@ -228,7 +227,7 @@ impl Responder {
     }
 
     /// What is outside of all zones: the reverse name of an address that is known here, or not ours.
-    fn decide_elsewhere<'a>(
+    fn decide_out_of_zone<'a>(
         &'a self,
         name: &[u8],
         qtype: u16,
@@ -236,7 +235,7 @@ impl Responder {
     ) -> Option<Decision<'a>> {
         let own = self.zones.of(directory.pattern().zone().as_bytes());
         let known = reverse::address(name).filter(|ip| directory.has_address(*ip));
-        match (known.zip(own), self.elsewhere) {
+        match (known.zip(own), self.out_of_zone) {
             (Some((address, zone)), _) => Some(match unusable(directory) {
                 Some(error) => Decision::failure(Rcode::SERVFAIL, Some(error)),
                 None => {
@@ -244,16 +243,18 @@ impl Responder {
                     Decision::authoritative(Rcode::NOERROR, content, stale(directory))
                 }
             }),
-            (None, Elsewhere::Refuse) => {
+            (None, OutOfZone::Refuse) => {
                 let error = Some(ExtendedError::NotAuthoritative);
                 Some(Decision::failure(Rcode::REFUSED, error))
             }
-            (None, Elsewhere::Forward) => None,
+            (None, OutOfZone::Forward) => None,
         }
     }
 
     fn opt(&self, edns: Edns, decision: &Decision<'_>, asker: Asker, directory: &Directory) -> Opt {
-        let bake = |shown: Shown| (shown.client, self.baker.bake(&shown, asker.address, asker.now));
+        let bake = |cookie: Request| {
+            (cookie.client, self.secret.server_part(&cookie, asker.address, asker.now))
+        };
         Opt {
             name: if edns.wants_nsid { directory.own_name() } else { None },
             cookie: edns.cookie.map(bake),

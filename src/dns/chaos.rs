@@ -1,7 +1,7 @@
 //! What the server says of itself, in the class CHAOS: `dig CH TXT version.bind @localhost`.
 
 use super::content::Content;
-use super::counters::Counters;
+use super::stats::Counters;
 use super::wire::rrtype;
 use crate::cluster::{Directory, Freshness};
 

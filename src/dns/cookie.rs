@@ -32,16 +32,16 @@ const HEAD: usize = 8;
 const VERSION: u8 = 1;
 const RESERVED: [u8; 3] = [0; 3];
 
-/// What a client showed.
+/// The cookie in a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shown {
+pub struct Request {
     /// The client's own part.
     pub client: [u8; CLIENT],
     /// What it got from a server.
     pub server: ServerPart,
 }
 
-/// What a client got from a server.
+/// The part of a cookie that a client got from a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServerPart {
     /// Nothing yet.
@@ -52,9 +52,9 @@ pub enum ServerPart {
     Whole([u8; SERVER]),
 }
 
-impl Shown {
+impl Request {
     /// Reads the option's data; `None` where its length is wrong (RFC 7873 §5.2.2).
-    pub fn read(data: &[u8]) -> Option<Shown> {
+    pub fn read(data: &[u8]) -> Option<Request> {
         let (client, rest) = data.split_first_chunk()?;
         let server = match (rest.len(), rest.try_into()) {
             (0, _) => ServerPart::Absent,
@@ -62,52 +62,52 @@ impl Shown {
             (8..=32, _) => ServerPart::Foreign,
             _ => return None,
         };
-        Some(Shown { client: *client, server })
+        Some(Request { client: *client, server })
     }
 }
 
-/// Makes cookies and knows its own.
+/// The secret under which cookies are made and known again.
 #[derive(Clone, Debug, Default)]
-pub struct Baker {
-    secret: RandomState,
+pub struct Secret {
+    keys: RandomState,
 }
 
-impl Baker {
+impl Secret {
     /// The server's part for a client at this time, in seconds since 1970.
-    pub fn bake(&self, shown: &Shown, client: IpAddr, now: u32) -> [u8; SERVER] {
+    pub fn server_part(&self, request: &Request, client: IpAddr, now: u32) -> [u8; SERVER] {
         let [a, b, c, d] = now.to_be_bytes();
         let [r1, r2, r3] = RESERVED;
         let head = [VERSION, r1, r2, r3, a, b, c, d];
         let mut cookie = [0; SERVER];
         cookie[..HEAD].copy_from_slice(&head);
-        cookie[HEAD..].copy_from_slice(&self.hash(shown, head, client));
+        cookie[HEAD..].copy_from_slice(&self.hash(request, head, client));
         cookie
     }
 
     /// Whether the client shows what it was given not long ago.
-    pub fn is_own(&self, shown: &Shown, client: IpAddr, now: u32) -> bool {
-        let ServerPart::Whole(server) = shown.server else { return false };
+    pub fn is_own(&self, request: &Request, client: IpAddr, now: u32) -> bool {
+        let ServerPart::Whole(server) = request.server else { return false };
         let [head @ .., _, _, _, _, _, _, _, _] = server;
-        let [version, _, _, _, baked_at @ ..] = head;
-        let baked_at = u32::from_be_bytes(baked_at);
-        let age = now.wrapping_sub(baked_at);
+        let [version, _, _, _, made_at @ ..] = head;
+        let made_at = u32::from_be_bytes(made_at);
+        let age = now.wrapping_sub(made_at);
         let is_fresh = age <= OLDEST || age.wrapping_neg() <= AHEAD;
         // The reserved octets need not be zero, but are what the hash is over (RFC 9018 §4.2).
-        version == VERSION && is_fresh && server[HEAD..] == self.hash(shown, head, client)
+        version == VERSION && is_fresh && server[HEAD..] == self.hash(request, head, client)
     }
 
     /// `head` is what stands before the hash.
-    fn hash(&self, shown: &Shown, head: [u8; HEAD], client: IpAddr) -> [u8; SERVER - HEAD] {
+    fn hash(&self, request: &Request, head: [u8; HEAD], client: IpAddr) -> [u8; SERVER - HEAD] {
         let address = match client {
             IpAddr::V4(address) => address.to_ipv6_mapped(),
             IpAddr::V6(address) => address,
         };
         // In one piece: the hasher takes its time for each.
         let mut input = [0; CLIENT + HEAD + 16];
-        input[..CLIENT].copy_from_slice(&shown.client);
+        input[..CLIENT].copy_from_slice(&request.client);
         input[CLIENT..CLIENT + HEAD].copy_from_slice(&head);
         input[CLIENT + HEAD..].copy_from_slice(&address.octets());
-        self.secret.hash_one(input).to_be_bytes()
+        self.keys.hash_one(input).to_be_bytes()
     }
 }
 
@@ -117,32 +117,34 @@ mod tests {
 
     #[test]
     fn a_cookie_is_good_for_its_client_and_its_time() {
-        let (baker, other) = (Baker::default(), Baker::default());
+        let (secret, other) = (Secret::default(), Secret::default());
         let client = IpAddr::from([10, 0, 0, 1]);
-        let blank = Shown::read(&[7; 8]).expect("a client cookie");
+        let blank = Request::read(&[7; 8]).expect("a client cookie");
         let now = 1_795_539_600;
-        let server = ServerPart::Whole(baker.bake(&blank, client, now));
-        let shown = Shown { server, ..blank };
-        assert!(baker.is_own(&shown, client, now) && baker.is_own(&shown, client, now + OLDEST));
-        assert!(baker.is_own(&shown, client, now - AHEAD));
-        assert!(!baker.is_own(&shown, client, now + OLDEST + 1));
-        assert!(!baker.is_own(&shown, client, now - AHEAD - 1));
-        assert!(!baker.is_own(&shown, IpAddr::from([10, 0, 0, 2]), now));
-        assert!(!baker.is_own(&Shown { client: [8; 8], server }, client, now));
+        let server = ServerPart::Whole(secret.server_part(&blank, client, now));
+        let request = Request { server, ..blank };
+        assert!(
+            secret.is_own(&request, client, now) && secret.is_own(&request, client, now + OLDEST)
+        );
+        assert!(secret.is_own(&request, client, now - AHEAD));
+        assert!(!secret.is_own(&request, client, now + OLDEST + 1));
+        assert!(!secret.is_own(&request, client, now - AHEAD - 1));
+        assert!(!secret.is_own(&request, IpAddr::from([10, 0, 0, 2]), now));
+        assert!(!secret.is_own(&Request { client: [8; 8], server }, client, now));
         // Reserved octets that are not zero are part of what the hash is over.
         let [a, b, c, d] = now.to_be_bytes();
         let head = [VERSION, 1, 2, 3, a, b, c, d];
-        let odd = [head, baker.hash(&blank, head, client)].concat();
+        let odd = [head, secret.hash(&blank, head, client)].concat();
         let odd = ServerPart::Whole(odd.try_into().expect("16 octets"));
-        assert!(baker.is_own(&Shown { server: odd, ..blank }, client, now));
-        assert!(!other.is_own(&shown, client, now) && !baker.is_own(&blank, client, now));
+        assert!(secret.is_own(&Request { server: odd, ..blank }, client, now));
+        assert!(!other.is_own(&request, client, now) && !secret.is_own(&blank, client, now));
     }
 
     #[test]
     fn the_length_tells_a_cookie() {
         for length in 0..48 {
             let is_good = matches!(length, 8 | 16..=40);
-            assert_eq!(Shown::read(&vec![1; length]).is_some(), is_good, "{length}");
+            assert_eq!(Request::read(&vec![1; length]).is_some(), is_good, "{length}");
         }
     }
 }

@@ -1,14 +1,19 @@
-//! What a query says in its OPT record (RFC 6891).
+//! The OPT record (RFC 6891): what a query says in it, and ours at the end of the reply to that.
 //!
 //! Whoever sends OPT gets one back, in error replies too (§6.1.1), so what is found of it outlives
-//! a message that is malformed elsewhere.
+//! a message that is malformed out_of_zone.
 
-use super::cookie::Shown;
-use super::octets::{array_at, skip_name, u16_at};
-use super::wire::{UDP_WITHOUT_EDNS, option, rrtype};
+use super::cookie::{CLIENT, Request, SERVER};
+use super::wire::{
+    ExtendedError, Rcode, UDP_WITH_EDNS, UDP_WITHOUT_EDNS, array_at, flag, option, rrtype,
+    skip_name, u16_at,
+};
 
 /// The head of an option: code and length.
 const OPTION: usize = 4;
+
+/// Our OPT record without its options.
+const OPT_HEAD: usize = 11;
 
 /// What the OPT record of a query says (RFC 6891 §6.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +27,7 @@ pub struct Edns {
     /// Whether the server's identifier is asked for (RFC 5001).
     pub wants_nsid: bool,
     /// The cookie (RFC 7873).
-    pub cookie: Option<Shown>,
+    pub cookie: Option<Request>,
 }
 
 /// The records are not as the header's counts and their own lengths say.
@@ -35,7 +40,7 @@ pub struct Malformed {
 /// Reads the records that begin at an offset, after the questions, for OPT among them.
 ///
 /// # Errors
-/// When a record is cut off or malformed, OPT stands twice or elsewhere than among the additional
+/// When a record is cut off or malformed, OPT stands twice or out_of_zone than among the additional
 /// records, its owner is not the root, its options are malformed, or octets are left over.
 pub fn read(message: &[u8], mut at: usize) -> Result<Option<Edns>, Malformed> {
     let [answers, authorities, additional] =
@@ -43,7 +48,7 @@ pub fn read(message: &[u8], mut at: usize) -> Result<Option<Edns>, Malformed> {
     let other = answers + authorities;
     let mut edns = None;
     for number in 0..other + additional {
-        let record = Record::read(message, at).ok_or(Malformed { edns })?;
+        let record = RawRecord::read(message, at).ok_or(Malformed { edns })?;
         at = record.end;
         if record.rrtype != rrtype::OPT {
             continue;
@@ -68,7 +73,7 @@ pub fn longest_datagram(edns: Option<Edns>) -> usize {
 /// The octets of the OPT record of a reply, whose records begin at an offset; none where there is
 /// no OPT.
 pub(super) fn opt_of(reply: &[u8], mut at: usize) -> &[u8] {
-    while let Some(record) = Record::read(reply, at) {
+    while let Some(record) = RawRecord::read(reply, at) {
         if record.rrtype == rrtype::OPT && record.owner_is_root {
             return reply.get(at..record.end).unwrap_or_default();
         }
@@ -78,7 +83,7 @@ pub(super) fn opt_of(reply: &[u8], mut at: usize) -> &[u8] {
 }
 
 /// One record, as far as it matters here.
-struct Record {
+struct RawRecord {
     owner_is_root: bool,
     rrtype: u16,
     /// Without its options.
@@ -87,15 +92,15 @@ struct Record {
     end: usize,
 }
 
-impl Record {
-    fn read(message: &[u8], start: usize) -> Option<Record> {
+impl RawRecord {
+    fn read(message: &[u8], start: usize) -> Option<RawRecord> {
         let name_end = skip_name(message, start)?;
         let [extended_rcode, version, flags_high, flags_low] = array_at(message, name_end + 4)?;
         let _ = extended_rcode;
         let data = name_end + 10;
         let end = data + usize::from(u16_at(message, name_end + 8)?);
         message.get(data..end)?;
-        Some(Record {
+        Some(RawRecord {
             owner_is_root: name_end == start + 1,
             rrtype: u16_at(message, name_end)?,
             edns: Edns {
@@ -124,10 +129,74 @@ impl Record {
             match code {
                 option::NSID => edns.wants_nsid = true,
                 // The first one counts (RFC 7873 §5.2).
-                option::COOKIE if edns.cookie.is_none() => edns.cookie = Some(Shown::read(data)?),
+                option::COOKIE if edns.cookie.is_none() => edns.cookie = Some(Request::read(data)?),
                 _ => {}
             }
         }
         (at == self.end).then_some(edns)
+    }
+}
+
+/// What our OPT record says.
+pub(super) struct Opt {
+    pub(super) rcode: Rcode,
+    /// DO, where the query has it (RFC 3225 §3).
+    pub(super) flags: u16,
+    /// This node's name, if it is asked for (RFC 5001).
+    pub(super) name: Option<String>,
+    pub(super) cookie: Option<([u8; CLIENT], [u8; SERVER])>,
+    pub(super) error: Option<ExtendedError>,
+}
+
+impl Opt {
+    /// Without options.
+    pub(super) fn bare(edns: Edns, rcode: Rcode) -> Opt {
+        Opt { rcode, flags: edns.flags & flag::DO, name: None, cookie: None, error: None }
+    }
+
+    fn options_len(&self) -> usize {
+        let name = self.name.as_ref().map_or(0, |name| OPTION + name.len());
+        let cookie = self.cookie.map_or(0, |_| OPTION + CLIENT + SERVER);
+        name + cookie + self.error.map_or(0, |_| OPTION + 2)
+    }
+
+    /// Leaves the name out where it does not fit: a question and a name as long as they can be
+    /// exceed 512 octets together.
+    pub(super) fn within(self, room: usize) -> Self {
+        if self.len() > room { Opt { name: None, ..self } } else { self }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        OPT_HEAD + self.options_len()
+    }
+
+    pub(super) fn write(&self, octets: &mut Vec<u8>) {
+        let length = u16::try_from(self.options_len()).unwrap_or(u16::MAX);
+        // Owner, type, payload, extended code, version, flags, length.
+        let mut head = [0; OPT_HEAD];
+        head[1..3].copy_from_slice(&rrtype::OPT.to_be_bytes());
+        head[3..5].copy_from_slice(&UDP_WITH_EDNS.to_be_bytes());
+        head[5] = self.rcode.value() >> 4;
+        head[7..9].copy_from_slice(&self.flags.to_be_bytes());
+        head[9..].copy_from_slice(&length.to_be_bytes());
+        octets.extend_from_slice(&head);
+        if let Some(name) = &self.name {
+            push_option(option::NSID, [name.as_bytes(), &[]], octets);
+        }
+        if let Some((client, server)) = &self.cookie {
+            push_option(option::COOKIE, [client, server], octets);
+        }
+        if let Some(error) = self.error {
+            push_option(option::EDE, [&(error as u16).to_be_bytes(), &[]], octets);
+        }
+    }
+}
+
+fn push_option(code: u16, data: [&[u8]; 2], octets: &mut Vec<u8>) {
+    let length: usize = data.iter().map(|part| part.len()).sum();
+    octets.extend_from_slice(&code.to_be_bytes());
+    octets.extend_from_slice(&u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes());
+    for part in data {
+        octets.extend_from_slice(part);
     }
 }

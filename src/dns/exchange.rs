@@ -58,7 +58,7 @@ impl fmt::Display for Verdict {
 
 /// What becomes of queries for names outside of all zones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Elsewhere {
+pub enum OutOfZone {
     /// They are refused.
     #[default]
     Refuse,

@@ -1,9 +1,9 @@
 //! Reading a query, in place.
 
-use super::cookie::Shown;
+use super::cookie::Request;
 use super::edns::{self, Edns, Malformed};
-use super::octets::{skip_name, u16_at};
 use super::wire::{HEADER, LONGEST_LABEL, LONGEST_NAME, Rcode, flag};
+use super::wire::{skip_name, u16_at};
 
 /// The header of a message that wants a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,9 +144,9 @@ pub struct Query<'a> {
 
 /// A message that asks no question, or none that can be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unquestioning<'a> {
+pub enum NoQuestion<'a> {
     /// It asks for nothing but a cookie (RFC 7873 §5.4).
-    Cookie(Edns, Shown),
+    Cookie(Edns, Request),
     /// Something is wrong with it.
     Fault(Fault<'a>),
 }
@@ -169,7 +169,7 @@ impl<'a> Query<'a> {
     /// NOTIMP for another opcode than QUERY; FORMERR for more than one question (RFC 9619 §4), none
     /// without a cookie, and what is malformed; BADVERS for a version of EDNS that is not known and
     /// no question.
-    pub fn read(message: &'a [u8], header: Header) -> Result<Query<'a>, Unquestioning<'a>> {
+    pub fn read(message: &'a [u8], header: Header) -> Result<Query<'a>, NoQuestion<'a>> {
         let fault = |rcode, question, edns| Fault { rcode, question, edns };
         let wrong = match (header.is_query(), question_count(message)) {
             (false, _) => fault(Rcode::NOTIMP, None, edns_of(message)),
@@ -183,16 +183,16 @@ impl<'a> Query<'a> {
             },
             (true, _) => fault(Rcode::FORMERR, None, edns_of(message)),
         };
-        Err(Unquestioning::Fault(wrong))
+        Err(NoQuestion::Fault(wrong))
     }
 }
 
-fn without_question<'a>(message: &[u8]) -> Unquestioning<'a> {
-    let fault = |rcode, edns| Unquestioning::Fault(Fault { rcode, question: None, edns });
+fn without_question<'a>(message: &[u8]) -> NoQuestion<'a> {
+    let fault = |rcode, edns| NoQuestion::Fault(Fault { rcode, question: None, edns });
     match edns::read(message, HEADER) {
         Ok(Some(edns)) if edns.version > 0 => fault(Rcode::BADVERS, Some(edns)),
         Ok(Some(edns)) => match edns.cookie {
-            Some(shown) => Unquestioning::Cookie(edns, shown),
+            Some(cookie) => NoQuestion::Cookie(edns, cookie),
             None => fault(Rcode::FORMERR, Some(edns)),
         },
         Ok(None) => fault(Rcode::FORMERR, None),

@@ -15,7 +15,7 @@ const LOOP_ZONE: &str = "loop.idetcd.";
 
 /// What a message is to a query that was sent on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Worth {
+pub enum ReplyClass {
     /// No reply to it: forged, or late.
     Stray,
     /// A reply by which the server says that it cannot, so that another one may.
@@ -38,12 +38,12 @@ fn set_id(message: &mut [u8], id: u16) {
 }
 
 /// Says what a message is to a query that was sent on under `id`.
-pub fn judge(message: &[u8], query: &[u8], id: u16) -> Worth {
-    let Some(header) = message.first_chunk::<HEADER>() else { return Worth::Stray };
+pub fn classify(message: &[u8], query: &[u8], id: u16) -> ReplyClass {
+    let Some(header) = message.first_chunk::<HEADER>() else { return ReplyClass::Stray };
     let flags = u16::from_be_bytes([header[2], header[3]]);
     let is_reply = flags & flag::QR != 0 && flags & flag::OPCODE == 0;
     if !is_reply || header[..2] != id.to_be_bytes() {
-        return Worth::Stray;
+        return ReplyClass::Stray;
     }
     let rcode = Rcode::new((flags & 0x0f) as u8);
     let cannot = matches!(rcode, Rcode::SERVFAIL | Rcode::NOTIMP | Rcode::REFUSED);
@@ -51,10 +51,10 @@ pub fn judge(message: &[u8], query: &[u8], id: u16) -> Worth {
     let is_bare = header[4..10] == [0; 6] && is_nothing_but_opt(message);
     let answers = header[4..6] == [0, 1] && is_same_question(message, query);
     match (answers, is_bare) {
-        (true, _) | (_, true) if cannot => Worth::Refusal,
-        (true, _) => Worth::Reply,
-        (_, true) if rcode == Rcode::FORMERR => Worth::Reply,
-        _ => Worth::Stray,
+        (true, _) | (_, true) if cannot => ReplyClass::Refusal,
+        (true, _) => ReplyClass::Reply,
+        (_, true) if rcode == Rcode::FORMERR => ReplyClass::Reply,
+        _ => ReplyClass::Stray,
     }
 }
 

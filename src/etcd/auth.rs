@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::json;
 
-use super::{Client, Error, json};
+use super::{Error, GatewayClient, json};
 
 /// What etcd says when nobody switched authentication on.
 const NOT_ENABLED: &str = "authentication is not enabled";
@@ -50,7 +50,7 @@ impl fmt::Debug for Token {
 
 /// How etcd takes the client's user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Login {
+pub enum LoginState {
     /// The client has no user to name.
     NoUser,
     /// etcd asks nobody for a user.
@@ -59,17 +59,17 @@ pub enum Login {
     LoggedIn,
 }
 
-impl Client {
+impl GatewayClient {
     /// Logs in at the endpoint in use, unless that was done before.
     ///
     /// # Errors
     /// See [`Error`]; [`Error::is_denied`]: the name or the password is wrong.
-    pub fn log_in(&mut self) -> Result<Login, Error> {
+    pub fn log_in(&mut self) -> Result<LoginState, Error> {
         self.ensure_token()?;
         Ok(match self.token {
-            Token::Unknown => Login::NoUser,
-            Token::NotNeeded => Login::NotNeeded,
-            Token::Held(_) => Login::LoggedIn,
+            Token::Unknown => LoginState::NoUser,
+            Token::NotNeeded => LoginState::NotNeeded,
+            Token::Held(_) => LoginState::LoggedIn,
         })
     }
 

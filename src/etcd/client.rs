@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::Error;
 use super::auth::{Credentials, Token};
-use super::breath::Breath;
-use super::patience::Patience;
 use super::reply::{MAX_BODY, reply, transport_error};
+use super::slices::Slices;
+use super::timeout::Timeout;
 
 /// Until when a read on the watch stream may wait. It is shared with the transport of the agent,
 /// which returns [`std::io::ErrorKind::WouldBlock`] at that time. `None`: no such time.
@@ -50,19 +50,19 @@ impl fmt::Debug for OnLeave {
 
 /// A client of one etcd cluster: its endpoints, and which of them is in use.
 #[derive(Debug)]
-pub struct Client {
+pub struct GatewayClient {
     pub(super) agent: ureq::Agent,
     endpoints: Vec<String>,
     in_use: usize,
-    patience: Patience,
+    timeout: Timeout,
     pub(super) read_deadline: ReadDeadline,
     pub(super) credentials: Option<Credentials>,
     pub(super) token: Token,
     on_leave: Option<OnLeave>,
-    pub(super) breath: Breath,
+    pub(super) slices: Slices,
 }
 
-impl Client {
+impl GatewayClient {
     /// A client that has not called anybody yet. The agent is to have `http_status_as_error(false)`.
     /// Endpoints are URLs such as `http://10.0.0.1:2379`, tried in this order. The timeout is for
     /// one request to one endpoint: a call takes at most that much for each endpoint.
@@ -72,39 +72,39 @@ impl Client {
         endpoints: Vec<String>,
         timeout: Duration,
         read_deadline: ReadDeadline,
-    ) -> Client {
+    ) -> GatewayClient {
         let endpoints =
             endpoints.iter().map(|endpoint| endpoint.trim_end_matches('/').to_owned()).collect();
-        Client {
+        GatewayClient {
             agent,
             endpoints,
             in_use: 0,
-            patience: Patience::new(timeout),
+            timeout: Timeout::new(timeout),
             read_deadline,
             credentials: None,
             token: Token::Unknown,
             on_leave: None,
-            breath: Breath::default(),
+            slices: Slices::default(),
         }
     }
 
     /// Tells of each endpoint that is left because it failed, so that one that stands for several
     /// members by its host name can stand for another of them next time.
     #[must_use]
-    pub fn with_on_leave(self, on_leave: impl Fn(&str) + Send + Sync + 'static) -> Client {
-        Client { on_leave: Some(OnLeave(Arc::new(on_leave))), ..self }
+    pub fn with_on_leave(self, on_leave: impl Fn(&str) + Send + Sync + 'static) -> GatewayClient {
+        GatewayClient { on_leave: Some(OnLeave(Arc::new(on_leave))), ..self }
     }
 
     /// Does this again and again while a large reply is read, so that it does not wait for the end.
     #[must_use]
-    pub fn with_breath(self, take: impl Fn() + Send + Sync + 'static) -> Client {
-        Client { breath: Breath::new(take), ..self }
+    pub fn with_between_slices(self, take: impl Fn() + Send + Sync + 'static) -> GatewayClient {
+        GatewayClient { slices: Slices::new(take), ..self }
     }
 
     /// Lets calls be made as this user.
     #[must_use]
-    pub fn with_credentials(self, credentials: Option<Credentials>) -> Client {
-        Client { credentials, ..self }
+    pub fn with_credentials(self, credentials: Option<Credentials>) -> GatewayClient {
+        GatewayClient { credentials, ..self }
     }
 
     /// The endpoint in use: the one that the next call tries first. Empty if there are none.
@@ -126,18 +126,18 @@ impl Client {
     }
 
     /// How long a request may take.
-    pub fn patience_mut(&mut self) -> &mut Patience {
-        &mut self.patience
+    pub fn timeout_mut(&mut self) -> &mut Timeout {
+        &mut self.timeout
     }
 
     /// Gives each request more time, so that all endpoints together get what is the most for one.
-    pub fn be_patient(&mut self) {
-        self.patience.share(self.endpoint_count());
+    pub fn extend_timeout(&mut self) {
+        self.timeout.share(self.endpoint_count());
     }
 
     /// How long one request may take from now on.
-    pub(super) fn patience(&self) -> Duration {
-        self.patience.now()
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout.now()
     }
 
     /// Lets the next call try the next endpoint first.
@@ -162,7 +162,7 @@ impl Client {
                 _ => break,
             }
         }
-        self.patience.note_reply(asked.elapsed());
+        self.timeout.note_reply(asked.elapsed());
         result
     }
 
@@ -192,21 +192,21 @@ impl Client {
     pub(super) fn post(&self, path: &str, body: &str) -> Result<Value, Error> {
         let endpoint = self.endpoint();
         let failed = |error| transport_error(endpoint, &error);
-        let patience = self.patience();
-        if patience.is_zero() {
+        let timeout = self.timeout();
+        if timeout.is_zero() {
             return Err(Error::TimedOut { endpoint: endpoint.to_owned() });
         }
         let mut response = self
             .request(path)
             .config()
-            .timeout_global(Some(patience))
+            .timeout_global(Some(timeout))
             .build()
             .send(body)
             .map_err(failed)?;
         let status = response.status().as_u16();
         let body =
             response.body_mut().with_config().limit(MAX_BODY).read_to_vec().map_err(failed)?;
-        reply(endpoint, status, self.breath.first_value(&body))
+        reply(endpoint, status, self.slices.first_value(&body))
     }
 }
 
@@ -217,7 +217,8 @@ mod tests {
     #[test]
     fn without_endpoints() {
         let agent = ureq::Agent::new_with_defaults();
-        let mut client = Client::new(agent, Vec::new(), Duration::ZERO, ReadDeadline::default());
+        let mut client =
+            GatewayClient::new(agent, Vec::new(), Duration::ZERO, ReadDeadline::default());
         assert_eq!(client.endpoint(), "");
         assert!(client.call("/v3/kv/range", &Value::Null).is_err());
         client.use_next();

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::json::{self, Wrong};
-use super::{Client, Error, LeaseId};
+use super::{Error, GatewayClient, LeaseId};
 
 /// A number of etcd's history: the whole store has one, and each change makes it larger by one.
 pub type Revision = i64;
 
 /// What etcd says of itself in a reply (`ResponseHeader`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Header {
+pub struct ResponseHeader {
     /// The cluster that answered.
     pub cluster_id: u64,
     /// The member that answered.
@@ -110,7 +110,7 @@ impl Range {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RangeReply {
     /// The reply's header. In a transaction it has the revision only.
-    pub header: Header,
+    pub header: ResponseHeader,
     /// The keys, in the order asked for.
     pub kvs: Vec<KeyValue>,
     /// How many keys are in the range, whatever the limit.
@@ -119,7 +119,7 @@ pub struct RangeReply {
     pub more: bool,
 }
 
-impl Client {
+impl GatewayClient {
     /// `KV.Range`: reads keys, linearizably: from no member that fell behind.
     ///
     /// # Errors
@@ -138,7 +138,7 @@ impl Client {
         &mut self,
         mut range: Range,
         mut each: impl FnMut(Vec<KeyValue>),
-    ) -> Result<Header, Error> {
+    ) -> Result<ResponseHeader, Error> {
         let mut first = None;
         loop {
             let reply = self.range(&range)?;
@@ -165,7 +165,7 @@ impl Client {
         key: &[u8],
         value: &[u8],
         lease: Option<LeaseId>,
-    ) -> Result<Header, Error> {
+    ) -> Result<ResponseHeader, Error> {
         let reply = self.call("/v3/kv/put", &put(key, value, lease))?;
         header(&reply).map_err(|what| Error::malformed(self.endpoint(), &what))
     }
@@ -179,7 +179,7 @@ impl Client {
         &mut self,
         key: &[u8],
         range_end: Option<&[u8]>,
-    ) -> Result<(Header, i64), Error> {
+    ) -> Result<(ResponseHeader, i64), Error> {
         let reply = self.call("/v3/kv/deleterange", &keys(key, range_end))?;
         let decode = || Ok((header(&reply)?, json::int64(&reply, "deleted")?));
         decode().map_err(|what: Wrong| Error::malformed(self.endpoint(), &what))
@@ -199,9 +199,9 @@ pub(super) fn put(key: &[u8], value: &[u8], lease: Option<LeaseId>) -> Value {
 }
 
 /// The header of a reply.
-pub(super) fn header(reply: &Value) -> Result<Header, Wrong> {
+pub(super) fn header(reply: &Value) -> Result<ResponseHeader, Wrong> {
     let header = json::field(reply, "header").ok_or("no header")?;
-    Ok(Header {
+    Ok(ResponseHeader {
         cluster_id: json::uint64(header, "cluster_id")?,
         member_id: json::uint64(header, "member_id")?,
         revision: json::int64(header, "revision")?,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::json::{self, Wrong};
-use super::{Client, Error};
+use super::{Error, GatewayClient};
 
 /// The longest time to live that etcd grants, in seconds.
 const MAX_TTL: i64 = 9_000_000_000;
@@ -31,7 +31,7 @@ pub struct TimeToLive {
     pub granted: Duration,
 }
 
-impl Client {
+impl GatewayClient {
     /// `Lease.LeaseGrant`: a new lease with this time to live, rounded up to whole seconds, at
     /// least one. etcd may give a longer one.
     ///

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use super::error::one_line;
 use super::json::{self, Wrong};
 use super::kv::header;
-use super::{Client, Error, Header};
+use super::{Error, GatewayClient, ResponseHeader};
 
 /// The state of one member (`StatusResponse`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// The cluster and the member.
-    pub header: Header,
+    pub header: ResponseHeader,
     /// The version of its etcd, such as `3.4.23`.
     pub version: String,
     /// The member that leads, as this one knows it; 0: none does.
@@ -20,7 +20,7 @@ pub struct Status {
     pub errors: Vec<String>,
 }
 
-impl Client {
+impl GatewayClient {
     /// `Maintenance.Status` of the endpoint in use, or of another one if that is out of reach. etcd
     /// asks nobody for a user here.
     ///

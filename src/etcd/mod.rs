@@ -2,7 +2,7 @@
 //!
 //! # The concept
 //!
-//! * A [`Client`] sends each call as one short POST over a ready [`ureq::Agent`], and the agent
+//! * A [`GatewayClient`] sends each call as one short POST over a ready [`ureq::Agent`], and the agent
 //!   decides what a wait is: this module has no sockets, threads or sleeps of its own.
 //! * It sticks to one endpoint for as long as that works, and tries each other one once when it
 //!   does not. A call may thus be carried out twice, or be carried out and yet fail: after
@@ -17,24 +17,24 @@
 //! of the calls are those of etcd's API (`KV.Range`, `Lease.LeaseGrant`, `Watch.Watch` …).
 
 mod auth;
-mod breath;
 mod client;
 mod error;
 mod json;
 mod kv;
 mod lease;
 mod maintenance;
-mod patience;
 mod reply;
+mod slices;
+mod timeout;
 mod txn;
 mod watch;
 
-pub use auth::{Credentials, Login};
-pub use client::{Client, ReadDeadline};
+pub use auth::{Credentials, LoginState};
+pub use client::{GatewayClient, ReadDeadline};
 pub use error::Error;
-pub use kv::{Header, KeyValue, Order, Range, RangeReply, Revision};
+pub use kv::{KeyValue, Order, Range, RangeReply, ResponseHeader, Revision};
 pub use lease::{LeaseId, TimeToLive};
 pub use maintenance::Status;
-pub use patience::Patience;
+pub use timeout::Timeout;
 pub use txn::{Compare, Op, OpReply, Txn, TxnReply};
 pub use watch::{Event, EventKind, Filter, Watch, WatchRange, WatchReply};

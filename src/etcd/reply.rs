@@ -122,7 +122,7 @@ pub(super) fn is_time_up(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::etcd::breath::Breath;
+    use crate::etcd::slices::Slices;
 
     #[test]
     fn replies() {
@@ -141,11 +141,11 @@ mod tests {
             (200, "", Err(Error::malformed("e", "no JSON (HTTP status 200)"))),
         ];
         for (status, body, expected) in cases {
-            let value = Breath::default().first_value(body.as_bytes());
+            let value = Slices::default().first_value(body.as_bytes());
             assert_eq!(reply("e", status, value).map(|_| ()), expected, "{body}");
         }
         for body in ["{", "[", "\"x", "7", "\u{0}", &"[".repeat(100_000)] {
-            assert!(reply("e", 200, Breath::default().first_value(body.as_bytes())).is_err());
+            assert!(reply("e", 200, Slices::default().first_value(body.as_bytes())).is_err());
         }
     }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::json::{self, Wrong};
 use super::kv::{header, keys, put, range_reply};
-use super::{Client, Error, Header, LeaseId, Range, RangeReply};
+use super::{Error, GatewayClient, LeaseId, Range, RangeReply, ResponseHeader};
 
 /// Operations that happen at once, at one revision (`TxnRequest`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,9 +61,9 @@ impl Compare {
 /// what those before it did. etcd rejects two puts of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
-    /// As [`Client::range`].
+    /// As [`GatewayClient::range`].
     Range(Range),
-    /// As [`Client::put`].
+    /// As [`GatewayClient::put`].
     Put {
         /// The key.
         key: Vec<u8>,
@@ -72,7 +72,7 @@ pub enum Op {
         /// The lease that the key is to hang on.
         lease: Option<LeaseId>,
     },
-    /// As [`Client::delete_range`].
+    /// As [`GatewayClient::delete_range`].
     DeleteRange {
         /// The key, or the first of many.
         key: Vec<u8>,
@@ -97,7 +97,7 @@ impl Op {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TxnReply {
     /// The reply's header: its revision is that of the transaction's changes.
-    pub header: Header,
+    pub header: ResponseHeader,
     /// Whether everything compared was equal.
     pub succeeded: bool,
     /// One for each operation of the branch taken, in order: the client checks how many.
@@ -115,7 +115,7 @@ pub enum OpReply {
     DeleteRange,
 }
 
-impl Client {
+impl GatewayClient {
     /// `KV.Txn`: compares, and carries out one branch or the other, all at once.
     ///
     /// # Errors

@@ -38,8 +38,10 @@ fn transactions() {
         {"response_range": {"header": {"revision": "3"}}},
         {"response_put": {"header": {"revision": "3"}}},
         {"response_delete_range": {}}]});
-    let range =
-        RangeReply { header: Header { revision: 3, ..Header::default() }, ..RangeReply::default() };
+    let range = RangeReply {
+        header: ResponseHeader { revision: 3, ..ResponseHeader::default() },
+        ..RangeReply::default()
+    };
     let responses = [OpReply::Range(range), OpReply::Put, OpReply::DeleteRange];
     let reply = txn_reply(&reply, &txn).unwrap();
     assert!(reply.succeeded);

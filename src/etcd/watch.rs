@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::breath::Breath;
 use super::json::{self, Wrong};
 use super::kv::{header, key_value};
 use super::reply::{is_time_up, rejected, reply, transport_error};
-use super::{Client, Error, Header, KeyValue, ReadDeadline};
+use super::slices::Slices;
+use super::{Error, GatewayClient, KeyValue, ReadDeadline, ResponseHeader};
 
 /// The longest line read, in octets: etcd's messages are far smaller, as they come in fragments.
 const MAX_LINE: usize = 64 * 1024 * 1024;
@@ -67,7 +67,7 @@ pub enum Filter {
 pub struct WatchReply {
     /// The header. Its revision may be past that of the events, and events of other ranges may
     /// still be to come: what was seen is told by the events' `mod_revision` only.
-    pub header: Header,
+    pub header: ResponseHeader,
     /// Which of the ranges it is about, by index. Each progresses on its own.
     pub range: usize,
     /// The changes, in order. May be empty.
@@ -82,7 +82,7 @@ pub struct Watch {
     endpoint: String,
     stream: BufReader<ureq::BodyReader<'static>>,
     read_deadline: ReadDeadline,
-    breath: Breath,
+    slices: Slices,
     /// The line that is being read.
     line: Vec<u8>,
     /// What came before all ranges were acknowledged.
@@ -102,7 +102,7 @@ enum Line {
     Changes(WatchReply),
 }
 
-impl Client {
+impl GatewayClient {
     /// `Watch.Watch`: the changes of the ranges. It asks the endpoint in use only, and returns once
     /// etcd has acknowledged every range, within the timeout of a request. If that fails, the next
     /// call tries another endpoint, unless it is [`Error::Compacted`]. An expired token looks like
@@ -112,7 +112,7 @@ impl Client {
     /// See [`Error`].
     pub fn watch(&mut self, ranges: &[WatchRange]) -> Result<Watch, Error> {
         self.ensure_token()?;
-        let deadline = Instant::now().checked_add(self.patience());
+        let deadline = Instant::now().checked_add(self.timeout());
         let read_deadline = self.read_deadline.clone();
         let opened = read_deadline.during(deadline, || self.open(ranges, deadline));
         if opened.as_ref().is_err_and(|error| !error.is_compacted()) {
@@ -129,7 +129,7 @@ impl Client {
             .request("/v3/watch")
             .config()
             .timeout_global(None)
-            .timeout_connect(Some(self.patience()))
+            .timeout_connect(Some(self.timeout()))
             .build()
             .send(requests(ranges).as_bytes())
             .map_err(|error| transport_error(&endpoint, &error))?;
@@ -137,14 +137,14 @@ impl Client {
         if !response.status().is_success() {
             let body = response.body_mut().with_config().limit(MAX_ERROR).read_to_vec();
             let body = body.map_err(|error| transport_error(&endpoint, &error))?;
-            reply(&endpoint, status, self.breath.first_value(&body))?;
+            reply(&endpoint, status, self.slices.first_value(&body))?;
             return Err(Error::malformed(&endpoint, &format!("HTTP status {status}")));
         }
         let mut watch = Watch {
             stream: BufReader::with_capacity(BUFFER, response.into_body().into_reader()),
             endpoint: endpoint.clone(),
             read_deadline: self.read_deadline.clone(),
-            breath: self.breath.clone(),
+            slices: self.slices.clone(),
             line: Vec::new(),
             early: VecDeque::new(),
         };
@@ -208,7 +208,7 @@ impl Watch {
         if self.line.last() != Some(&b'\n') {
             return Err(Error::watch_ended(&self.endpoint, "etcd closed the stream"));
         }
-        let line = parse(&self.endpoint, self.breath.value(&self.line));
+        let line = parse(&self.endpoint, self.slices.value(&self.line));
         self.line.clear();
         self.line.shrink_to(MAX_KEPT);
         line.map(Some)

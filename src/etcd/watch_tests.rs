@@ -36,7 +36,7 @@ fn what_ends_a_watch() {
         ),
     ];
     for (line, expected) in cases {
-        assert_eq!(parse("e", Breath::default().value(line.as_bytes())), Err(expected), "{line}");
+        assert_eq!(parse("e", Slices::default().value(line.as_bytes())), Err(expected), "{line}");
     }
 }
 
@@ -60,7 +60,7 @@ fn garbage() {
         r#"{"result":{"header":{},"watch_id":"-1","events":[]}}"#,
         r#"{"result":{"header":{},"events":[]}}"#,
     ] {
-        let parsed = parse("e", Breath::default().value(line.as_bytes()));
+        let parsed = parse("e", Slices::default().value(line.as_bytes()));
         assert!(matches!(parsed, Err(Error::Malformed { .. })), "{line}: {parsed:?}");
     }
 }
@@ -68,13 +68,13 @@ fn garbage() {
 #[test]
 fn changes() {
     assert_eq!(
-        parse("e", Breath::default().value(br#"{"result":{"header":{},"created":true}}"#)),
+        parse("e", Slices::default().value(br#"{"result":{"header":{},"created":true}}"#)),
         Ok(Line::Created)
     );
     let line = r#"{"result":{"header":{"revision":"9"},"watch_id":"2","fragment":true,"events":[
         {"kv":{"key":"YQ==","value":"Yg==","mod_revision":"4"}},
         {"type":"DELETE","kv":{"key":"YQ==","mod_revision":"5"}}]}}"#;
-    let Ok(Line::Changes(reply)) = parse("e", Breath::default().value(line.as_bytes())) else {
+    let Ok(Line::Changes(reply)) = parse("e", Slices::default().value(line.as_bytes())) else {
         panic!("no changes")
     };
     assert!(!reply.complete && reply.range == 1);

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use if_addrs::{IfOperStatus, Interface};
 
-use super::Settings;
+use super::NodeSettings;
 use crate::cluster::{AddressChoice, Record};
 
 /// Why there is nothing to publish.
@@ -44,7 +44,7 @@ impl fmt::Display for AddressError {
 ///
 /// # Errors
 /// See [`AddressError`]. All of them can pass: an interface may come up later.
-pub fn discover(settings: &Settings, source: Option<IpAddr>) -> Result<Record, AddressError> {
+pub fn discover(settings: &NodeSettings, source: Option<IpAddr>) -> Result<Record, AddressError> {
     let needs_search =
         settings.ipv4 == AddressChoice::Discover || settings.ipv6 == AddressChoice::Discover;
     let interfaces = if needs_search { list()? } else { Vec::new() };
@@ -53,7 +53,7 @@ pub fn discover(settings: &Settings, source: Option<IpAddr>) -> Result<Record, A
 
 /// Whether this host still has the addresses of a record, or they were given by hand. Where the
 /// system does not tell, they are taken to be here.
-pub fn is_here(record: &Record, settings: &Settings) -> bool {
+pub fn is_here(record: &Record, settings: &NodeSettings) -> bool {
     let Ok(interfaces) = list() else { return true };
     let has = |ip: IpAddr| interfaces.iter().any(|interface| interface.ip() == ip);
     let ipv4 =
@@ -97,7 +97,7 @@ fn no_such_interface(name: &str, interfaces: &[Interface]) -> AddressError {
 }
 
 fn select(
-    settings: &Settings,
+    settings: &NodeSettings,
     source: Option<IpAddr>,
     interfaces: &[Interface],
 ) -> Result<Record, AddressError> {
@@ -125,7 +125,7 @@ fn select(
     let record = Record {
         ipv4: choose(settings.ipv4, candidates.iter().find_map(as_ipv4)),
         ipv6: choose(settings.ipv6, candidates.iter().find_map(as_ipv6)),
-        port: Some(settings.port),
+        port: settings.port,
     };
     if record.ipv4.is_none() && record.ipv6.is_none() {
         return Err(AddressError::NotFound);
@@ -217,9 +217,9 @@ mod tests {
         ]
     }
 
-    fn settings() -> Settings {
+    fn settings() -> NodeSettings {
         let pattern = Pattern::parse("w{{.ID}}.tf.local.", 3).expect("a good pattern");
-        Settings {
+        NodeSettings {
             keyspace: std::sync::Arc::new(Keyspace::new(pattern, 3)),
             when_full: WhenFull::Exit,
             max_stale: std::time::Duration::ZERO,
@@ -227,11 +227,11 @@ mod tests {
             ipv4: AddressChoice::Discover,
             ipv6: AddressChoice::Discover,
             interface: None,
-            port: 53,
+            port: Some(53),
         }
     }
 
-    fn selected(settings: &Settings, source: Option<&str>) -> String {
+    fn selected(settings: &NodeSettings, source: Option<&str>) -> String {
         let source = source.map(|text| text.parse().expect("an address"));
         match select(settings, source, &host()) {
             Ok(record) => record.identity(),

@@ -5,10 +5,11 @@
 //! itself compares, and fails if the slot was taken meanwhile.
 
 use super::sync::PAGE;
-use crate::cluster::directory::Standing;
+use crate::cluster::RangeDigest;
 use crate::cluster::{Keyspace, Record, SlotId};
 use crate::etcd::{
-    Client, Compare, Error, KeyValue, LeaseId, Op, OpReply, Order, Range, RangeReply, Txn, TxnReply,
+    Compare, Error, GatewayClient, KeyValue, LeaseId, Op, OpReply, Order, Range, RangeReply, Txn,
+    TxnReply,
 };
 
 /// A slot that is ours.
@@ -49,7 +50,7 @@ pub struct Ticket {
     /// The revision at which it was put.
     pub revision: i64,
     /// The keys of the slots then.
-    pub slots: Standing,
+    pub slots: RangeDigest,
     /// The slots among those that changed last, at most [`NEWEST`].
     pub newest: Vec<SlotId>,
 }
@@ -94,7 +95,7 @@ impl Claimant<'_> {
     ///
     /// # Errors
     /// Those of the call to etcd.
-    pub fn find_own(&self, client: &mut Client, slot: SlotId) -> Result<Option<Own>, Error> {
+    pub fn find_own(&self, client: &mut GatewayClient, slot: SlotId) -> Result<Option<Own>, Error> {
         let reply = client.range(&Range::new(self.keyspace.key(slot), None))?;
         let own = reply.kvs.first().filter(|kv| self.is_own(kv));
         Ok(own.map(|kv| Own { claimed: claimed(slot, kv), lease: kv.lease }))
@@ -104,7 +105,7 @@ impl Claimant<'_> {
     ///
     /// # Errors
     /// Those of the call to etcd.
-    pub fn take_over(&self, client: &mut Client, own: Own) -> Result<Option<Taken>, Error> {
+    pub fn take_over(&self, client: &mut GatewayClient, own: Own) -> Result<Option<Taken>, Error> {
         let slot = own.claimed.slot;
         let unchanged = Compare::ModRevision {
             key: self.keyspace.key(slot),
@@ -119,7 +120,7 @@ impl Claimant<'_> {
     ///
     /// # Errors
     /// Those of the call to etcd.
-    pub fn give_back(&self, client: &mut Client, slot: SlotId) -> Result<bool, Error> {
+    pub fn give_back(&self, client: &mut GatewayClient, slot: SlotId) -> Result<bool, Error> {
         let key = self.keyspace.key(slot);
         let txn = Txn {
             compare: vec![Compare::Lease { key: key.clone(), lease: self.lease }],
@@ -158,7 +159,7 @@ impl Claimant<'_> {
     ///
     /// # Errors
     /// Those of the call to etcd.
-    pub fn take_ticket(&self, client: &mut Client) -> Result<Ticket, Error> {
+    pub fn take_ticket(&self, client: &mut GatewayClient) -> Result<Ticket, Error> {
         let ticket = self.keyspace.ticket(self.record);
         let (first_slot, end_slot) = self.keyspace.slots();
         let queue = self.queue();
@@ -196,7 +197,7 @@ impl Claimant<'_> {
         Ok(Ticket {
             rank,
             revision: reply.header.revision,
-            slots: Standing {
+            slots: RangeDigest {
                 keys: usize::try_from(slots.count).unwrap_or(usize::MAX),
                 newest: slots.kvs.iter().map(|kv| kv.mod_revision).max().unwrap_or(0),
             },
@@ -212,7 +213,7 @@ impl Claimant<'_> {
     ///
     /// # Errors
     /// Those of the calls to etcd.
-    pub fn taken(&self, client: &mut Client, revision: i64) -> Result<Vec<SlotId>, Error> {
+    pub fn taken(&self, client: &mut GatewayClient, revision: i64) -> Result<Vec<SlotId>, Error> {
         let (first, end) = self.keyspace.slots();
         let range =
             Range { keys_only: true, limit: PAGE, revision, ..Range::new(first, Some(end)) };
@@ -225,7 +226,7 @@ impl Claimant<'_> {
     ///
     /// # Errors
     /// Those of the call to etcd.
-    pub fn look_at_queue(&self, client: &mut Client) -> Result<Queue, Error> {
+    pub fn look_at_queue(&self, client: &mut GatewayClient) -> Result<Queue, Error> {
         let ticket = self.keyspace.ticket(self.record);
         let order = Order::CreateRevision;
         let reply = client.range(&Range { keys_only: true, order, ..self.queue() })?;
@@ -238,7 +239,7 @@ impl Claimant<'_> {
     ///
     /// # Errors
     /// Those of the call to etcd.
-    pub fn queue_length(&self, client: &mut Client) -> Result<usize, Error> {
+    pub fn queue_length(&self, client: &mut GatewayClient) -> Result<usize, Error> {
         let reply = client.range(&Range { count_only: true, ..self.queue() })?;
         Ok(usize::try_from(reply.count).unwrap_or(0))
     }
@@ -247,7 +248,7 @@ impl Claimant<'_> {
     ///
     /// # Errors
     /// Those of the call to etcd.
-    pub fn slots_taken(&self, client: &mut Client) -> Result<usize, Error> {
+    pub fn slots_taken(&self, client: &mut GatewayClient) -> Result<usize, Error> {
         let (first, end) = self.keyspace.slots();
         let reply = client.range(&Range { count_only: true, ..Range::new(first, Some(end)) })?;
         Ok(usize::try_from(reply.count).unwrap_or(0))
@@ -263,7 +264,7 @@ impl Claimant<'_> {
     /// # Errors
     /// Those of the call to etcd. It may have been carried out, or may be later: by etcd or the
     /// network it may be held up as long as they like.
-    pub fn claim(&self, client: &mut Client, slot: SlotId) -> Result<Option<Taken>, Error> {
+    pub fn claim(&self, client: &mut GatewayClient, slot: SlotId) -> Result<Option<Taken>, Error> {
         let absent = Compare::CreateRevision { key: self.keyspace.key(slot), revision: 0 };
         let reply = client.txn(&self.put_if(slot, absent))?;
         let revision = reply.header.revision;

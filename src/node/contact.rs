@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::session::Session;
-use super::{Happening, Host, Trouble};
+use super::{Counter, Host, SessionError};
 use crate::cluster::Freshness;
 use crate::etcd::Error;
 
@@ -42,7 +42,7 @@ impl Contact {
 
 impl<H: Host> Session<H> {
     /// Notes that etcd answered, and by which endpoint.
-    pub(super) fn heard<T>(&mut self, result: Result<T, Trouble>) -> Result<T, Trouble> {
+    pub(super) fn heard<T>(&mut self, result: Result<T, SessionError>) -> Result<T, SessionError> {
         if result.is_ok() {
             self.contact.hear();
             let endpoint = self.client.endpoint();
@@ -76,7 +76,7 @@ impl<H: Host> Session<H> {
         };
         match lost {
             Some(endpoint) => {
-                self.host.note(Happening::ContactLost);
+                self.host.note(Counter::ContactLost);
                 log::warn!("etcd endpoint {endpoint} lost: {error}{advice}");
             }
             None if !is_news => log::debug!("still without etcd: {error}"),

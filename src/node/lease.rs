@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::claim::Claimed;
-use super::membership::{Lease, Membership};
+use super::ownership::{Lease, Membership};
 use super::session::Session;
-use super::{Host, Trouble};
+use super::{Host, SessionError};
 use crate::etcd::{KeyValue, Range};
 
 /// How long the release may take, all endpoints together: who stops a process does not wait long.
@@ -16,14 +16,14 @@ const RELEASE_ROUNDS: u32 = 2;
 
 impl<H: Host> Session<H> {
     /// Grants a lease if there is none, and keeps it alive when it is time to.
-    pub(super) fn ensure_lease(&mut self) -> Result<(), Trouble> {
+    pub(super) fn ensure_lease(&mut self) -> Result<(), SessionError> {
         let asked = Instant::now();
         match self.lease {
             Some(lease) if asked < lease.renew_at => Ok(()),
             Some(lease) => self.keep_alive(lease),
             None => {
                 let ttl = self.settings.lease_ttl;
-                let result = self.client.lease_grant(ttl).map_err(Trouble::from);
+                let result = self.client.lease_grant(ttl).map_err(SessionError::from);
                 let id = self.heard(result)?;
                 self.lease = Some(Lease::new(id, asked, ttl));
                 Ok(())
@@ -31,19 +31,19 @@ impl<H: Host> Session<H> {
         }
     }
 
-    pub(super) fn keep_alive(&mut self, lease: Lease) -> Result<(), Trouble> {
+    pub(super) fn keep_alive(&mut self, lease: Lease) -> Result<(), SessionError> {
         let asked = Instant::now();
-        let result = self.client.lease_keep_alive(lease.id).map_err(Trouble::from);
+        let result = self.client.lease_keep_alive(lease.id).map_err(SessionError::from);
         let Some(ttl) = self.heard(result)? else {
             self.lease = None;
             if let Some(claimed) = self.membership.held() {
                 self.lose(claimed, "its lease is gone");
             }
-            return Err(Trouble::LeaseGone);
+            return Err(SessionError::LeaseGone);
         };
         self.lease = Some(Lease::new(lease.id, asked, ttl));
         if self.membership != Membership::Newcomer {
-            self.client.patience_mut().settle();
+            self.client.timeout_mut().settle();
         }
         self.turn(self.membership);
         Ok(())
@@ -51,7 +51,7 @@ impl<H: Host> Session<H> {
 
     /// Ends the doubt about the name. A lease that lives is no proof: while this node was away, the
     /// key may have been changed by hand.
-    pub(super) fn settle_doubt(&mut self) -> Result<(), Trouble> {
+    pub(super) fn settle_doubt(&mut self) -> Result<(), SessionError> {
         let (Membership::Doubtful(claimed), Some(lease)) = (self.membership, self.lease) else {
             return Ok(());
         };
@@ -71,9 +71,12 @@ impl<H: Host> Session<H> {
     }
 
     /// What stands at the key of our name now.
-    pub(super) fn read_own_key(&mut self, claimed: Claimed) -> Result<Option<KeyValue>, Trouble> {
+    pub(super) fn read_own_key(
+        &mut self,
+        claimed: Claimed,
+    ) -> Result<Option<KeyValue>, SessionError> {
         let key = self.settings.keyspace.key(claimed.slot);
-        let result = self.client.range(&Range::new(key, None)).map_err(Trouble::from);
+        let result = self.client.range(&Range::new(key, None)).map_err(SessionError::from);
         Ok(self.heard(result)?.kvs.into_iter().next())
     }
 
@@ -99,9 +102,9 @@ impl<H: Host> Session<H> {
             self.turn(Membership::Lost(claimed));
         }
         let requests = RELEASE_ROUNDS.saturating_mul(self.client.endpoint_count()).max(1);
-        self.client.patience_mut().reset();
-        self.client.patience_mut().set_timeout(RELEASE_PATIENCE / requests);
-        self.client.patience_mut().set_not_after(Some(Instant::now() + RELEASE_PATIENCE));
+        self.client.timeout_mut().reset();
+        self.client.timeout_mut().set_timeout(RELEASE_PATIENCE / requests);
+        self.client.timeout_mut().set_not_after(Some(Instant::now() + RELEASE_PATIENCE));
         let name = match held {
             Some(claimed) => self.settings.keyspace.pattern.name(claimed.slot),
             None => "the place in the queue".to_owned(),

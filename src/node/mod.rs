@@ -4,19 +4,19 @@
 //! Written as plain blocking code from top to bottom; whatever waits, waits in [`Host`], which
 //! answers DNS meanwhile. Knows etcd and the cluster, and nothing of sockets or DNS messages.
 
+mod acquire;
 pub mod address;
+pub mod backoff;
 pub mod claim;
 pub mod contact;
-mod follow;
-mod herd;
 mod lease;
-mod membership;
-mod naming;
-pub mod pause;
-pub mod place;
+mod ownership;
 mod queue;
+pub mod rank;
 pub mod session;
+mod stagger;
 pub mod sync;
+mod watch;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -51,7 +51,7 @@ pub trait Host {
     fn wants_name(&self) -> bool;
 
     /// Tells that something happened that is worth counting.
-    fn note(&self, happening: Happening);
+    fn note(&self, counter: Counter);
 }
 
 /// A name that is this node's, for as long as it knows.
@@ -70,7 +70,7 @@ pub struct Owned {
 
 /// What is counted of a node's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Happening {
+pub enum Counter {
     /// All names were read anew.
     FullSync,
     /// A watch was opened.
@@ -81,7 +81,7 @@ pub enum Happening {
 
 /// What the operator wants of this node.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct NodeSettings {
     /// The names to claim from, and where they lie in etcd.
     pub keyspace: Arc<Keyspace>,
     /// What to do without a free slot.
@@ -96,14 +96,14 @@ pub struct Settings {
     pub ipv6: AddressChoice<Ipv6Addr>,
     /// The interface whose addresses are published; `None`: the one towards etcd.
     pub interface: Option<String>,
-    /// The port to publish.
-    pub port: u16,
+    /// The port to publish; `None`: that of the first socket, which whoever binds it puts here.
+    pub port: Option<u16>,
 }
 
 /// What to do when every slot up to the limit is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
-    /// End.
+    /// SessionEnd.
     Exit,
     /// Stay in the queue, and answer DNS meanwhile.
     Wait,
@@ -111,7 +111,7 @@ pub enum WhenFull {
 
 /// What ended a stretch of contact with etcd.
 #[derive(Debug)]
-pub enum Trouble {
+pub enum SessionError {
     /// A call to etcd failed, or the watch ended.
     Etcd(etcd::Error),
     /// Every slot is taken.
@@ -124,20 +124,20 @@ pub enum Trouble {
     NoHistory,
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Trouble::Etcd(error) => error.fmt(f),
-            Trouble::NoFreeSlot => f.write_str("no free slot"),
-            Trouble::NoAddress(error) => error.fmt(f),
-            Trouble::LeaseGone => f.write_str("the lease is gone"),
-            Trouble::NoHistory => f.write_str("nothing was read from etcd yet"),
+            SessionError::Etcd(error) => error.fmt(f),
+            SessionError::NoFreeSlot => f.write_str("no free slot"),
+            SessionError::NoAddress(error) => error.fmt(f),
+            SessionError::LeaseGone => f.write_str("the lease is gone"),
+            SessionError::NoHistory => f.write_str("nothing was read from etcd yet"),
         }
     }
 }
 
-impl From<etcd::Error> for Trouble {
+impl From<etcd::Error> for SessionError {
     fn from(error: etcd::Error) -> Self {
-        Trouble::Etcd(error)
+        SessionError::Etcd(error)
     }
 }

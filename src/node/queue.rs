@@ -6,9 +6,9 @@
 use std::collections::HashSet;
 
 use super::claim::{Claimant, Ticket};
-use super::place::{Place, place};
+use super::rank::{FreeSlot, free_slot};
 use super::session::Session;
-use super::{Host, Trouble, WhenFull};
+use super::{Host, SessionError, WhenFull};
 use crate::cluster::SlotId;
 
 impl<H: Host> Session<H> {
@@ -18,8 +18,8 @@ impl<H: Host> Session<H> {
         claimant: Claimant<'_>,
         place_taken: &Ticket,
         when_full: WhenFull,
-    ) -> Result<Option<SlotId>, Trouble> {
-        let result = claimant.look_at_queue(&mut self.client).map_err(Trouble::from);
+    ) -> Result<Option<SlotId>, SessionError> {
+        let result = claimant.look_at_queue(&mut self.client).map_err(SessionError::from);
         let queue = self.heard(result)?;
         let Some(ahead) = queue.ahead else { return Ok(None) };
         let mut ahead: HashSet<Vec<u8>> = ahead.into_iter().collect();
@@ -35,14 +35,14 @@ impl<H: Host> Session<H> {
         let mut told = false;
         let mut left = queue.revision;
         loop {
-            let place = match self.is_current(place_taken) {
+            let free = match self.is_current(place_taken) {
                 true => self.free_slot(claimant, ahead.len()),
-                false => Place::Behind,
+                false => FreeSlot::Behind,
             };
-            match place {
-                Place::Slot(slot) => return Ok(Some(slot)),
-                Place::Full if when_full == WhenFull::Exit => {
-                    return Err(Trouble::NoFreeSlot);
+            match free {
+                FreeSlot::Slot(slot) => return Ok(Some(slot)),
+                FreeSlot::Full if when_full == WhenFull::Exit => {
+                    return Err(SessionError::NoFreeSlot);
                 }
                 _ if told || !self.is_current(place_taken) => {}
                 _ => {
@@ -71,9 +71,9 @@ impl<H: Host> Session<H> {
     }
 
     /// What a place in the queue is good for, as far as the directory knows.
-    pub(super) fn free_slot(&self, claimant: Claimant<'_>, rank: usize) -> Place {
+    pub(super) fn free_slot(&self, claimant: Claimant<'_>, rank: usize) -> FreeSlot {
         self.host.directory(|directory| {
-            place(rank, directory.slots().map(|(slot, _)| slot), claimant.keyspace.limit)
+            free_slot(rank, directory.slots().map(|(slot, _)| slot), claimant.keyspace.limit)
         })
     }
 }

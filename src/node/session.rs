@@ -2,17 +2,17 @@
 
 use std::time::{Duration, Instant};
 
+use super::backoff::Backoff;
 use super::contact::Contact;
-use super::membership::{Lease, Membership};
-use super::pause::Pause;
+use super::ownership::{Lease, Membership};
 use super::sync::History;
-use super::{Host, Settings, Trouble};
+use super::{Host, NodeSettings, SessionError};
 use crate::cluster::{Freshness, Record};
-use crate::etcd::{Client, Error, Watch};
+use crate::etcd::{Error, GatewayClient, Watch};
 
 /// How [`Session::run`] ends.
 #[derive(Debug, PartialEq, Eq)]
-pub enum End {
+pub enum SessionEnd {
     /// The process was asked to stop.
     Stopped,
     /// Every slot was taken when this node wanted one.
@@ -23,8 +23,8 @@ pub enum End {
 #[derive(Debug)]
 pub struct Session<H> {
     pub(super) host: H,
-    pub(super) client: Client,
-    pub(super) settings: Settings,
+    pub(super) client: GatewayClient,
+    pub(super) settings: NodeSettings,
     pub(super) contact: Contact,
     /// What the directory stands at; `None`: read everything.
     pub(super) history: Option<History>,
@@ -36,9 +36,9 @@ pub struct Session<H> {
 
 impl<H: Host> Session<H> {
     /// A session that has not begun.
-    pub fn new(host: H, mut client: Client, settings: Settings) -> Self {
+    pub fn new(host: H, mut client: GatewayClient, settings: NodeSettings) -> Self {
         // A newcomer has no name to lose, and may be one of a herd.
-        client.be_patient();
+        client.extend_timeout();
         Session {
             host,
             client,
@@ -52,31 +52,31 @@ impl<H: Host> Session<H> {
     }
 
     /// Lives until the process is asked to stop, or there is no slot for this node.
-    pub fn run(mut self) -> End {
-        let mut pause = Pause::new();
+    pub fn run(mut self) -> SessionEnd {
+        let mut pause = Backoff::new();
         loop {
             let Err(trouble) = self.attend();
             if self.host.is_stopping() {
                 self.release();
-                return End::Stopped;
+                return SessionEnd::Stopped;
             }
             match trouble {
-                Trouble::NoFreeSlot => {
+                SessionError::NoFreeSlot => {
                     self.release();
-                    return End::NoFreeSlot;
+                    return SessionEnd::NoFreeSlot;
                 }
-                Trouble::LeaseGone => {}
-                Trouble::NoHistory => self.history = None,
-                Trouble::NoAddress(error) => {
+                SessionError::LeaseGone => {}
+                SessionError::NoHistory => self.history = None,
+                SessionError::NoAddress(error) => {
                     // Nothing was followed meanwhile.
                     self.history = None;
                     self.tell_address(error.to_string());
                 }
-                Trouble::Etcd(error) if error.is_out_of_range() || error.is_compacted() => {
+                SessionError::Etcd(error) if error.is_out_of_range() || error.is_compacted() => {
                     log::info!("{error}: reading everything anew");
                     self.history = None;
                 }
-                Trouble::Etcd(error) => {
+                SessionError::Etcd(error) => {
                     self.bear_with(&error);
                     self.lose_contact(error);
                 }
@@ -86,7 +86,7 @@ impl<H: Host> Session<H> {
     }
 
     /// One stretch of contact with etcd, until trouble.
-    fn attend(&mut self) -> Result<std::convert::Infallible, Trouble> {
+    fn attend(&mut self) -> Result<std::convert::Infallible, SessionError> {
         self.sync()?;
         self.host.directory(|directory| directory.mark(Freshness::Synced));
         let mut watch: Option<Watch> = None;
@@ -111,9 +111,9 @@ impl<H: Host> Session<H> {
     /// An etcd that is slow under a herd of newcomers gets more time.
     fn bear_with(&mut self, error: &Error) {
         let is_newcomer =
-            self.membership == Membership::Newcomer || self.client.patience_mut().is_great();
+            self.membership == Membership::Newcomer || self.client.timeout_mut().is_extended();
         if is_newcomer && matches!(error, Error::TimedOut { .. }) {
-            self.client.patience_mut().grow();
+            self.client.timeout_mut().grow();
         }
     }
 

@@ -4,10 +4,12 @@
 use std::time::Instant;
 
 use super::session::Session;
-use super::{Happening, Host, Trouble};
-use crate::cluster::directory::Standing;
+use super::{Counter, Host, SessionError};
+use crate::cluster::RangeDigest;
 use crate::cluster::{Applied, Directory, Entry, KeyRange, Keyspace};
-use crate::etcd::{Client, Error, Event, EventKind, Filter, KeyValue, Order, Range, WatchRange};
+use crate::etcd::{
+    Error, Event, EventKind, Filter, GatewayClient, KeyValue, Order, Range, WatchRange,
+};
 
 /// Keys read at a time. Between two pages DNS is answered, so a page bounds how long it waits.
 pub(super) const PAGE: i64 = 500;
@@ -53,7 +55,7 @@ enum Continuity {
 
 impl<H: Host> Session<H> {
     /// Reads everything, unless what is known can be followed up from where it stands.
-    pub(super) fn sync(&mut self) -> Result<(), Trouble> {
+    pub(super) fn sync(&mut self) -> Result<(), SessionError> {
         if let Some(known) = self.history.take() {
             match self.compare(&known) {
                 Ok(Continuity::Continued) => {
@@ -67,18 +69,18 @@ impl<H: Host> Session<H> {
                 }
             }
         }
-        let result = full_sync(&mut self.client, &self.host).map_err(Trouble::from);
+        let result = full_sync(&mut self.client, &self.host).map_err(SessionError::from);
         self.history = Some(self.heard(result)?);
         self.look_after_own_key()
     }
 
     /// Looks at each range as it was when we saw it last. In an older backup that was restored, or
     /// in another cluster, there is no such revision, or something else stood there.
-    fn compare(&mut self, known: &History) -> Result<Continuity, Trouble> {
+    fn compare(&mut self, known: &History) -> Result<Continuity, SessionError> {
         let ranges = self.settings.keyspace.ranges();
         for (index, (range, revision)) in ranges.iter().zip(&known.revisions).enumerate() {
             // What was learnt otherwise, as the own name from its claim, is ahead of the events.
-            let standing = self.host.directory(|directory| directory.standing(index, *revision));
+            let digest = self.host.directory(|directory| directory.digest(index, *revision));
             let request = Range {
                 revision: *revision,
                 limit: 1,
@@ -92,7 +94,7 @@ impl<H: Host> Session<H> {
                     return Ok(Continuity::Broken(why));
                 }
                 result => {
-                    let result = result.map_err(Trouble::from);
+                    let result = result.map_err(SessionError::from);
                     self.heard(result)?
                 }
             };
@@ -102,11 +104,11 @@ impl<H: Host> Session<H> {
                     "cluster {now:x} answers, no more {then:x}"
                 )));
             }
-            let there = Standing {
+            let there = RangeDigest {
                 keys: usize::try_from(reply.count).unwrap_or(usize::MAX),
                 newest: reply.kvs.first().map_or(0, |kv| kv.mod_revision),
             };
-            if there != standing {
+            if there != digest {
                 let why = format!("etcd's history up to revision {revision} is not what was seen");
                 return Ok(Continuity::Broken(why));
             }
@@ -115,7 +117,7 @@ impl<H: Host> Session<H> {
     }
 
     /// After a full sync no event tells what became of the own key meanwhile.
-    fn look_after_own_key(&mut self) -> Result<(), Trouble> {
+    fn look_after_own_key(&mut self) -> Result<(), SessionError> {
         let (Some(claimed), Some(lease)) = (self.membership.held(), self.lease) else {
             return Ok(());
         };
@@ -135,7 +137,7 @@ fn range_of((key, range_end): &KeyRange) -> Range {
 ///
 /// # Errors
 /// Those of the calls to etcd. The old directory stays then.
-pub fn full_sync(client: &mut Client, host: &impl Host) -> Result<History, Error> {
+pub fn full_sync(client: &mut GatewayClient, host: &impl Host) -> Result<History, Error> {
     let (mut snapshot, ranges) =
         host.directory(|directory| (directory.emptied(), directory.keyspace().ranges()));
     let mut history = History::default();
@@ -164,7 +166,7 @@ pub fn full_sync(client: &mut Client, host: &impl Host) -> Result<History, Error
     while old.shrink(MOST_AT_ONCE) {
         host.sleep_until(Instant::now());
     }
-    host.note(Happening::FullSync);
+    host.note(Counter::FullSync);
     log::info!("full sync: {names} names at revision {revision}");
     Ok(history)
 }

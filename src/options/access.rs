@@ -1,51 +1,14 @@
 //! Options about trust: certificates, user and password.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use getopts::Matches;
 
-use super::{Endpoint, UsageError, wrong};
+use super::wrong;
+use crate::connect::{Access, Endpoint, Password, User};
+use crate::failure::Failure;
 
-/// How this node and etcd convince each other.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Access {
-    /// PEM file with the certificates of the authorities to trust; `None`: the system's.
-    pub cacert: Option<PathBuf>,
-    /// PEM files with the client certificate and its private key.
-    pub certificate: Option<(PathBuf, PathBuf)>,
-    /// The user of etcd; `None`: etcd asks for none.
-    pub user: Option<User>,
-}
-
-/// A user of etcd.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct User {
-    /// The name.
-    pub name: String,
-    /// The password, or where it is.
-    pub password: Password,
-}
-
-/// A password, or where it is.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Password {
-    /// The password itself.
-    Given(String),
-    /// The first line of this file.
-    File(PathBuf),
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Password::Given(_) => f.write_str("Given(…)"),
-            Password::File(path) => f.debug_tuple("File").field(path).finish(),
-        }
-    }
-}
-
-pub(super) fn read(matches: &Matches, endpoints: &[Endpoint]) -> Result<Access, UsageError> {
+pub(super) fn read(matches: &Matches, endpoints: &[Endpoint]) -> Result<Access, Failure> {
     let access = Access {
         cacert: path(matches, "cacert")?,
         certificate: certificate(matches)?,
@@ -61,14 +24,14 @@ pub(super) fn read(matches: &Matches, endpoints: &[Endpoint]) -> Result<Access, 
     Ok(access)
 }
 
-fn path(matches: &Matches, option: &str) -> Result<Option<PathBuf>, UsageError> {
+fn path(matches: &Matches, option: &str) -> Result<Option<PathBuf>, Failure> {
     match matches.opt_str(option) {
         Some(text) if text.is_empty() => wrong(option, "the name of the file is empty"),
         text => Ok(text.map(PathBuf::from)),
     }
 }
 
-fn certificate(matches: &Matches) -> Result<Option<(PathBuf, PathBuf)>, UsageError> {
+fn certificate(matches: &Matches) -> Result<Option<(PathBuf, PathBuf)>, Failure> {
     match (path(matches, "cert")?, path(matches, "key")?) {
         (Some(cert), Some(key)) => Ok(Some((cert, key))),
         (None, None) => Ok(None),
@@ -77,7 +40,7 @@ fn certificate(matches: &Matches) -> Result<Option<(PathBuf, PathBuf)>, UsageErr
     }
 }
 
-fn user(matches: &Matches) -> Result<Option<User>, UsageError> {
+fn user(matches: &Matches) -> Result<Option<User>, Failure> {
     let file = path(matches, "password-file")?;
     let Some(text) = matches.opt_str("user") else {
         return match file {

@@ -1,51 +1,19 @@
 //! Options that are addresses: what to publish, where to listen, where etcd is.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 use getopts::Matches;
 
-use super::numbers::digits;
-use super::{UsageError, wrong};
+use super::wrong;
+
 use crate::cluster::AddressChoice;
+use crate::connect::Endpoint;
+use crate::failure::Failure;
+use crate::host::resolv_conf::DNS_PORT;
+use crate::server::listen::Listen;
 
-pub(super) const DNS_PORT: u16 = 53;
-const ETCD_PORT: u16 = 2379;
-
-/// The base URL of an etcd endpoint, with its port and without a final slash.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint(String);
-
-impl Endpoint {
-    /// The URL.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether it is to be reached by TLS.
-    pub fn is_https(&self) -> bool {
-        self.0.starts_with("https://")
-    }
-}
-
-/// An address to listen on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Listen {
-    /// The address.
-    pub address: SocketAddr,
-    /// Whether it must work: a host without IPv6 may skip the default `[::]:53`.
-    pub required: bool,
-}
-
-impl Listen {
-    /// All addresses of the host, whether it has IPv6 or not.
-    pub(super) fn everywhere(port: u16) -> [Listen; 2] {
-        let any = |ip: IpAddr, required| Listen { address: SocketAddr::new(ip, port), required };
-        [any(Ipv4Addr::UNSPECIFIED.into(), true), any(Ipv6Addr::UNSPECIFIED.into(), false)]
-    }
-}
-
-pub(super) fn address<A>(matches: &Matches, option: &str) -> Result<AddressChoice<A>, UsageError>
+pub(super) fn address<A>(matches: &Matches, option: &str) -> Result<AddressChoice<A>, Failure>
 where
     A: FromStr + Copy + Into<IpAddr>,
 {
@@ -71,7 +39,7 @@ pub(super) fn socket_address(text: &str) -> Option<SocketAddr> {
     text.parse().ok().or_else(with_default)
 }
 
-pub(super) fn listen(texts: &[String]) -> Result<Vec<Listen>, UsageError> {
+pub(super) fn listen(texts: &[String]) -> Result<Vec<Listen>, Failure> {
     if texts.is_empty() {
         return Ok(Listen::everywhere(DNS_PORT).to_vec());
     }
@@ -93,10 +61,10 @@ pub(super) fn listen(texts: &[String]) -> Result<Vec<Listen>, UsageError> {
     Ok(listens)
 }
 
-pub(super) fn endpoints(texts: &[String]) -> Result<Vec<Endpoint>, UsageError> {
+pub(super) fn endpoints(texts: &[String]) -> Result<Vec<Endpoint>, Failure> {
     let mut endpoints: Vec<Endpoint> = Vec::new();
     for text in texts.iter().flat_map(|text| text.split(',')) {
-        let endpoint = match endpoint(text.trim()) {
+        let endpoint: Endpoint = match text.trim().parse() {
             Ok(endpoint) => endpoint,
             Err(reason) => return wrong("endpoints", format!("{text:?}: {reason}")),
         };
@@ -105,57 +73,7 @@ pub(super) fn endpoints(texts: &[String]) -> Result<Vec<Endpoint>, UsageError> {
         }
     }
     if endpoints.is_empty() {
-        endpoints.push(Endpoint(format!("http://localhost:{ETCD_PORT}")));
+        endpoints.push(Endpoint::default());
     }
     Ok(endpoints)
-}
-
-pub(super) fn endpoint(text: &str) -> Result<Endpoint, &'static str> {
-    let (scheme, rest) = match text.split_once("://") {
-        Some((scheme @ ("http" | "https"), rest)) => (scheme, rest),
-        _ => return Err("must be a URL such as http://10.0.0.1:2379"),
-    };
-    let authority = rest.strip_suffix('/').unwrap_or(rest);
-    if authority.contains(['/', '?', '#', '@']) {
-        return Err("only host and port may follow the ://");
-    }
-    if let Some(inner) = authority.strip_prefix('[') {
-        let Some((ip, port)) = inner.split_once(']') else {
-            return Err("the ] of the IPv6 address is missing");
-        };
-        let Ok(ip) = ip.parse::<Ipv6Addr>() else {
-            return Err("what stands in [] is not an IPv6 address");
-        };
-        let port = match port.strip_prefix(':') {
-            None if port.is_empty() => ETCD_PORT,
-            Some(port) => port_number(port)?,
-            None => return Err("only :PORT may follow the IPv6 address"),
-        };
-        return Ok(Endpoint(format!("{scheme}://[{ip}]:{port}")));
-    }
-    let (host, port) = match authority.split_once(':') {
-        None => (authority, ETCD_PORT),
-        Some((_, rest)) if rest.contains(':') => {
-            return Err("an IPv6 address stands in brackets: http://[fd00::1]:2379");
-        }
-        Some((host, port)) => (host, port_number(port)?),
-    };
-    if host.is_empty() {
-        return Err("the host is missing");
-    }
-    let is_named = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
-    if !host.bytes().all(is_named) {
-        return Err("the host has characters that no host name has");
-    }
-    // Only an address is made of digits and dots, so one that does not parse is a slip of the pen.
-    let is_numeric = host.bytes().all(|octet| octet.is_ascii_digit() || octet == b'.');
-    if is_numeric && host.parse::<Ipv4Addr>().is_err() {
-        return Err("the host is not an IPv4 address");
-    }
-    Ok(Endpoint(format!("{scheme}://{host}:{port}")))
-}
-
-fn port_number(text: &str) -> Result<u16, &'static str> {
-    let port = digits(text).and_then(|digits| digits.parse().ok()).filter(|port| *port > 0);
-    port.ok_or("the port is not a number from 1 to 65535")
 }

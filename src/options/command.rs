@@ -9,11 +9,13 @@ use getopts::{HasArg, Matches, Occur};
 use log::LevelFilter;
 
 use super::command_help::{CHECK_HELP, LIST_HELP, RELEASE_HELP, SHARED_HELP, WAIT_HELP};
-use super::declared::{self, FLAGS, REPEATABLE, SINGLE};
 use super::identity::EXEC;
-use super::numbers::{digits, number};
-use super::{Command, Options, ReadCorefile, UsageError, configuration, wrong};
+use super::table::{self, FLAGS, REPEATABLE, SINGLE};
+use super::values::{number, optional_number};
+use super::{Command, Options, ReadCorefile, configuration, wrong};
 use crate::cluster::{Keyspace, Names, SlotId};
+use crate::failure::Failure;
+use crate::text;
 
 /// The server's options that every tool takes.
 const SHARED: [&str; 13] = [
@@ -110,7 +112,7 @@ enum Takes {
 }
 
 /// A command and how it is read.
-struct Word {
+struct ToolCommand {
     name: &'static str,
     help: &'static str,
     takes: Takes,
@@ -118,11 +120,11 @@ struct Word {
     own: &'static [(&'static str, HasArg)],
     /// What may stand beside the options; empty: nothing.
     operand: &'static str,
-    read: fn(&Matches, &Options) -> Result<Tool, UsageError>,
+    read: fn(&Matches, &Options) -> Result<Tool, Failure>,
 }
 
-const WORDS: [Word; 4] = [
-    Word {
+const COMMANDS: [ToolCommand; 4] = [
+    ToolCommand {
         name: "list",
         help: LIST_HELP,
         takes: Takes::SharedAnd(&["port"]),
@@ -135,7 +137,7 @@ const WORDS: [Word; 4] = [
         operand: "",
         read: list,
     },
-    Word {
+    ToolCommand {
         name: "wait",
         help: WAIT_HELP,
         takes: Takes::SharedAnd(&[]),
@@ -143,7 +145,7 @@ const WORDS: [Word; 4] = [
         operand: "",
         read: wait,
     },
-    Word {
+    ToolCommand {
         name: "check",
         help: CHECK_HELP,
         takes: Takes::All,
@@ -151,7 +153,7 @@ const WORDS: [Word; 4] = [
         operand: "",
         read: |_, _| Ok(Tool::Check),
     },
-    Word {
+    ToolCommand {
         name: "release",
         help: RELEASE_HELP,
         takes: Takes::SharedAnd(&[]),
@@ -163,7 +165,7 @@ const WORDS: [Word; 4] = [
 
 /// Whether a word is a command.
 pub(super) fn is_command(word: &str) -> bool {
-    word == EXEC || WORDS.iter().any(|known| known.name == word)
+    word == EXEC || COMMANDS.iter().any(|known| known.name == word)
 }
 
 /// Reads what follows the command.
@@ -171,19 +173,19 @@ pub(super) fn parse(
     word: &str,
     arguments: &[String],
     read_corefile: ReadCorefile<'_>,
-) -> Result<Command, UsageError> {
-    let Some(word) = WORDS.iter().find(|known| known.name == word) else {
-        let names = WORDS.map(|known| known.name).join(", ");
-        return Err(UsageError(format!(
+) -> Result<Command, Failure> {
+    let Some(word) = COMMANDS.iter().find(|known| known.name == word) else {
+        let names = COMMANDS.map(|known| known.name).join(", ");
+        return Err(Failure::usage(format!(
             "{word:?} is no command, only {EXEC}, {names} are; see --help"
         )));
     };
-    let matches = word.declared().parse(declared::spelt_out(arguments));
-    let matches = matches.map_err(|fail| UsageError(declared::explain(&fail)))?;
+    let matches = word.declared().parse(table::spelt_out(arguments));
+    let matches = matches.map_err(|fail| Failure::usage(table::explain(&fail)))?;
     if matches.opt_present("help") {
         return Ok(Command::Print(word.whole_help()));
     }
-    declared::refuse_coredns(&matches)?;
+    table::refuse_coredns(&matches)?;
     word.refuse(&matches)?;
     let file = configuration::settings(&matches, read_corefile)?;
     let mut options = super::read(&matches, file, None)?;
@@ -194,9 +196,9 @@ pub(super) fn parse(
     Ok(Command::Tool(tool, Box::new(options)))
 }
 
-impl Word {
+impl ToolCommand {
     fn declared(&self) -> getopts::Options {
-        let mut options = declared::declared();
+        let mut options = table::declared();
         for (name, argument) in self.own {
             options.opt("", name, "", "", *argument, Occur::Optional);
         }
@@ -211,7 +213,7 @@ impl Word {
     }
 
     /// Refuses what is the server's alone, and words that nobody asked for.
-    fn refuse(&self, matches: &Matches) -> Result<(), UsageError> {
+    fn refuse(&self, matches: &Matches) -> Result<(), Failure> {
         let name = self.name;
         if let Takes::SharedAnd(more) = self.takes {
             let all = REPEATABLE.iter().chain(&SINGLE).chain(&FLAGS);
@@ -223,7 +225,7 @@ impl Word {
         }
         let most = usize::from(!self.operand.is_empty());
         match matches.free.get(most) {
-            Some(word) => Err(UsageError(format!(
+            Some(word) => Err(Failure::usage(format!(
                 "{word:?} is no option of {name}; see idetcd {name} --help"
             ))),
             None => Ok(()),
@@ -231,7 +233,7 @@ impl Word {
     }
 }
 
-fn list(matches: &Matches, options: &Options) -> Result<Tool, UsageError> {
+fn list(matches: &Matches, options: &Options) -> Result<Tool, Failure> {
     let forms = ["json", "hosts", "tf-config"].map(|form| matches.opt_present(form));
     if matches.opt_present("tf-port") && !matches.opt_present("tf-config") {
         return wrong("tf-port", "means nothing without --tf-config; give that as well");
@@ -246,34 +248,32 @@ fn list(matches: &Matches, options: &Options) -> Result<Tool, UsageError> {
         }
         _ => return wrong("json", "give one of --json, --hosts and --tf-config at most"),
     };
-    Ok(Tool::List(List { form, port: options.port }))
+    Ok(Tool::List(List { form, port: options.node.port }))
 }
 
-fn wait(matches: &Matches, options: &Options) -> Result<Tool, UsageError> {
+fn wait(matches: &Matches, options: &Options) -> Result<Tool, Failure> {
     if !matches.opt_present("count") {
         return wrong("count", "must be given: how many nodes are waited for");
     }
     let count = number(matches, "count", 1..=crate::cluster::pattern::MAX_LIMIT, 0)?;
-    let limit = options.keyspace.limit;
+    let limit = options.node.keyspace.limit;
     if matches.opt_present("limit") && count > limit {
         return wrong("count", format!("{count} nodes will never have {limit} names (--limit)"));
     }
-    let timeout = match matches.opt_present("timeout") {
-        true => Some(Duration::from_secs(number(matches, "timeout", TIMEOUT, 0)?.into())),
-        false => None,
-    };
+    let timeout = optional_number(matches, "timeout", TIMEOUT)?;
+    let timeout = timeout.map(|seconds| Duration::from_secs(seconds.into()));
     Ok(Tool::Wait(Wait { count: usize::try_from(count).unwrap_or(usize::MAX), timeout }))
 }
 
-fn release(matches: &Matches, options: &Options) -> Result<Tool, UsageError> {
+fn release(matches: &Matches, options: &Options) -> Result<Tool, Failure> {
     let Some(text) = matches.free.first() else {
-        return Err(UsageError(
+        return Err(Failure::usage(
             "NAME is missing: which name is to be released? see idetcd release --help".to_owned(),
         ));
     };
-    let Some(name) = find_name(text, &options.keyspace) else {
-        let pattern = &options.keyspace.pattern;
-        return Err(UsageError(format!(
+    let Some(name) = find_name(text, &options.node.keyspace) else {
+        let pattern = &options.node.keyspace.pattern;
+        return Err(Failure::usage(format!(
             "{text:?} is no name or number of {pattern}, nor of a --resolve"
         )));
     };
@@ -286,7 +286,7 @@ fn release(matches: &Matches, options: &Options) -> Result<Tool, UsageError> {
 
 /// The name that is meant by a number, or by a name with or without its final dot or its zone.
 fn find_name(text: &str, keyspace: &Keyspace) -> Option<String> {
-    if let Some(number) = digits(text).and_then(|digits| digits.parse().ok()) {
+    if let Some(number) = text::number(text) {
         return Some(keyspace.pattern.name(SlotId::new(number)?));
     }
     let mut name = text.to_ascii_lowercase();

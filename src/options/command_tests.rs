@@ -2,7 +2,7 @@ use super::*;
 
 const PATTERN: [&str; 2] = ["--pattern", "worker{{.ID}}.tf.local."];
 
-fn parsed(arguments: &[&str]) -> Result<Command, UsageError> {
+fn parsed(arguments: &[&str]) -> Result<Command, Failure> {
     let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
     super::super::parse(&arguments, &|_, _| Ok(None))
 }
@@ -103,14 +103,14 @@ fn what_is_wrong_is_told_in_one_line() {
 
 #[test]
 fn each_command_has_a_help_that_fits() {
-    for word in WORDS {
-        let Ok(Command::Print(help)) = parsed(&[word.name, "--help"]) else { panic!("no help") };
-        assert!(help.starts_with(&format!("Usage: idetcd {} ", word.name)), "{help}");
+    for command in COMMANDS {
+        let Ok(Command::Print(help)) = parsed(&[command.name, "--help"]) else { panic!("no help") };
+        assert!(help.starts_with(&format!("Usage: idetcd {} ", command.name)), "{help}");
         assert!(help.lines().count() <= 25, "{help}");
         for line in help.lines() {
             assert!(line.chars().count() <= 80, "{}: {line}", line.chars().count());
         }
-        for (option, _) in word.own {
+        for (option, _) in command.own {
             assert!(help.contains(&format!("--{option} ")), "{option} is not in {help}");
         }
     }

@@ -4,20 +4,17 @@ use std::net::SocketAddr;
 
 use getopts::Matches;
 
-use super::addresses::{self, DNS_PORT};
-use super::numbers::number;
-use super::{Endpoint, Forward, Listen, ReadCorefile, UsageError, wrong};
+use super::addresses;
+use super::values::number;
+use super::{ReadCorefile, wrong};
 use crate::cluster::Pattern;
-use crate::corefile::{Error, Notice, Placed, Settings};
-
-/// A file with the configuration of the CoreDNS plugin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Corefile<'a> {
-    /// The one of this name.
-    Given(&'a str),
-    /// `Corefile` in the working directory, if it is there.
-    InWorkingDirectory,
-}
+use crate::connect::Endpoint;
+use crate::corefile::files::CorefileChoice;
+use crate::corefile::{Corefile, CorefileError, Notice, Placed};
+use crate::failure::Failure;
+use crate::host::resolv_conf::DNS_PORT;
+use crate::server::forward::ForwardTo;
+use crate::server::listen::Listen;
 
 /// Where options come from that are not on the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,9 +35,9 @@ impl Origin {
     }
 }
 
-impl From<Settings> for Origin {
-    fn from(settings: Settings) -> Origin {
-        Origin { file: settings.file, notices: settings.notices }
+impl From<Corefile> for Origin {
+    fn from(file: Corefile) -> Origin {
+        Origin { file: file.file, notices: file.notices }
     }
 }
 
@@ -48,12 +45,12 @@ impl From<Settings> for Origin {
 pub(super) fn settings(
     matches: &Matches,
     read: ReadCorefile<'_>,
-) -> Result<Option<Settings>, UsageError> {
+) -> Result<Option<Corefile>, Failure> {
     let name = matches.opt_str("conf");
     let corefile = match &name {
         Some(name) if name.is_empty() => return wrong("conf", "the name of the file is empty"),
-        Some(name) => Corefile::Given(name),
-        None if !matches.opt_present("pattern") => Corefile::InWorkingDirectory,
+        Some(name) => CorefileChoice::Given(name),
+        None if !matches.opt_present("pattern") => CorefileChoice::InWorkingDirectory,
         None if matches.opt_present("dns.port") => {
             return wrong("dns.port", "goes with a Corefile; give the port by --listen ADDR:PORT");
         }
@@ -66,9 +63,9 @@ pub(super) fn settings(
 /// The pattern to claim from; the file's server block must serve its zone.
 pub(super) fn pattern(
     matches: &Matches,
-    file: Option<&mut Settings>,
+    file: Option<&mut Corefile>,
     limit: u32,
-) -> Result<Pattern, UsageError> {
+) -> Result<Pattern, Failure> {
     let given = matches.opt_str("pattern");
     let pattern = match (&given, &file) {
         (Some(text), _) => match Pattern::parse(text, limit) {
@@ -92,17 +89,17 @@ pub(super) fn pattern(
     Ok(pattern)
 }
 
-fn pattern_of(file: &Settings, limit: u32) -> Result<Pattern, Error> {
+fn pattern_of(file: &Corefile, limit: u32) -> Result<Pattern, CorefileError> {
     let Some(written) = &file.plugin.pattern else {
         let text = "idetcd: there is no pattern; add one such as pattern worker{{.ID}}.tf.local.";
-        return Err(Error::at(&file.plugin.place, text));
+        return Err(CorefileError::at(&file.plugin.place, text));
     };
     Pattern::parse(written.as_str(), limit)
         .map_err(|error| written.error(error.column, &error.reason))
 }
 
 /// The plugin's keys are what the pattern says, octet by octet.
-fn compare_spellings(file: &mut Settings, pattern: &Pattern) {
+fn compare_spellings(file: &mut Corefile, pattern: &Pattern) {
     let Some(written) = &file.plugin.pattern else { return };
     let text = written.as_str();
     if text.ends_with('.') && !text.replace(".ID", "").contains(char::is_uppercase) {
@@ -115,8 +112,8 @@ fn compare_spellings(file: &mut Settings, pattern: &Pattern) {
 
 pub(super) fn endpoints(
     matches: &Matches,
-    file: Option<&Settings>,
-) -> Result<Vec<Endpoint>, UsageError> {
+    file: Option<&Corefile>,
+) -> Result<Vec<Endpoint>, Failure> {
     let given = matches.opt_strs("endpoints");
     let Some(file) = file.filter(|_| given.is_empty()) else {
         return addresses::endpoints(&given);
@@ -135,18 +132,15 @@ pub(super) fn endpoints(
 }
 
 /// The plugin's client of etcd takes `HOST:PORT` as well.
-fn endpoint(Placed { value: text, place }: &Placed<String>) -> Result<Endpoint, Error> {
+fn endpoint(Placed { value: text, place }: &Placed<String>) -> Result<Endpoint, CorefileError> {
     let endpoint = match text.contains("://") {
-        true => addresses::endpoint(text),
-        false => addresses::endpoint(&format!("http://{text}")),
+        true => text.parse(),
+        false => format!("http://{text}").parse(),
     };
-    endpoint.map_err(|reason| Error::at(place, format!("endpoint: {text:?}: {reason}")))
+    endpoint.map_err(|reason| CorefileError::at(place, format!("endpoint: {text:?}: {reason}")))
 }
 
-pub(super) fn listen(
-    matches: &Matches,
-    file: Option<&Settings>,
-) -> Result<Vec<Listen>, UsageError> {
+pub(super) fn listen(matches: &Matches, file: Option<&Corefile>) -> Result<Vec<Listen>, Failure> {
     let given = matches.opt_strs("listen");
     let Some(file) = file.filter(|_| given.is_empty()) else {
         return addresses::listen(&given);
@@ -167,15 +161,16 @@ pub(super) fn listen(
 
 pub(super) fn forward(
     matches: &Matches,
-    file: Option<&Settings>,
-) -> Result<Option<Forward>, UsageError> {
+    file: Option<&Corefile>,
+) -> Result<Option<ForwardTo>, Failure> {
     let given = matches.opt_strs("forward");
     let written = file.and_then(|file| file.forward.as_ref()).filter(|_| given.is_empty());
     let Some(written) = written else { return super::forward::read(&given) };
     let mut forward = None;
     for Placed { value: upstream, place } in &written.to {
-        let more = Forward::with(forward, upstream.as_str());
-        let more = more.map_err(|why| Error::at(place, format!("{}: {why}", written.name)))?;
+        let more = super::forward::with(forward, upstream.as_str());
+        let more =
+            more.map_err(|why| CorefileError::at(place, format!("{}: {why}", written.name)))?;
         forward = Some(more);
     }
     Ok(forward)

@@ -17,10 +17,10 @@ const FILE: &str = "\
 
 fn parsed(text: &str, arguments: &[&str]) -> Result<Options, String> {
     let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
-    let read = |corefile: Corefile<'_>, port: u16| {
+    let read = |corefile: CorefileChoice<'_>, port: u16| {
         let name = match corefile {
-            Corefile::Given(name) => name,
-            Corefile::InWorkingDirectory => "Corefile",
+            CorefileChoice::Given(name) => name,
+            CorefileChoice::InWorkingDirectory => "Corefile",
         };
         let surroundings =
             Surroundings { environment: &|_| None, import: &|_, _| Err("none".to_owned()) };
@@ -38,7 +38,7 @@ fn options(text: &str, arguments: &[&str]) -> Options {
 }
 
 fn endpoints(options: &Options) -> Vec<&str> {
-    options.endpoints.iter().map(Endpoint::as_str).collect()
+    options.connect.endpoints.iter().map(Endpoint::as_str).collect()
 }
 
 fn listens(options: &Options) -> Vec<String> {
@@ -49,8 +49,8 @@ fn listens(options: &Options) -> Vec<String> {
 fn the_file_says_what_the_command_line_does_not() {
     let from_file = options(FILE, &[]);
     assert_eq!(endpoints(&from_file), ["http://10.0.0.1:2379", "http://10.0.0.2:2379"]);
-    assert_eq!(from_file.keyspace.limit, 5);
-    assert_eq!(from_file.keyspace.pattern.to_string(), "worker{{.ID}}.tf.local.");
+    assert_eq!(from_file.node.keyspace.limit, 5);
+    assert_eq!(from_file.node.keyspace.pattern.to_string(), "worker{{.ID}}.tf.local.");
     assert_eq!(listens(&from_file), ["127.0.0.1:54", "[::1]:54"]);
     let origin = from_file.origin.expect("a file");
     assert_eq!((origin.file.as_str(), origin.notices.len()), ("Corefile", 0));
@@ -65,31 +65,31 @@ fn the_file_says_what_the_command_line_does_not() {
     }
     let least = options(".\nidetcd {\npattern w{{.ID}}.a.\n}", &[]);
     assert_eq!(endpoints(&least), ["http://localhost:2379"]);
-    assert_eq!(least.keyspace.limit, 10);
+    assert_eq!(least.node.keyspace.limit, 10);
 }
 
 #[test]
 fn each_option_wins_over_the_file() {
     let limit = options(FILE, &["--limit", "9"]);
-    assert_eq!((limit.keyspace.limit, limit.endpoints.len()), (9, 2));
+    assert_eq!((limit.node.keyspace.limit, limit.connect.endpoints.len()), (9, 2));
     let endpoint = options(FILE, &["--endpoints", "http://b"]);
     assert_eq!(endpoints(&endpoint), ["http://b:2379"]);
-    assert_eq!(endpoint.keyspace.limit, 5);
+    assert_eq!(endpoint.node.keyspace.limit, 5);
     let listen = options(FILE, &["--listen", "127.0.0.9:1"]);
     assert_eq!(listens(&listen), ["127.0.0.9:1"]);
     let pattern = options(FILE, &["--conf", "x", "--pattern", "w{{.ID}}.a."]);
-    assert_eq!(pattern.keyspace.pattern.to_string(), "w{{.ID}}.a.");
+    assert_eq!(pattern.node.keyspace.pattern.to_string(), "w{{.ID}}.a.");
     assert_eq!(listens(&pattern), ["127.0.0.1:54", "[::1]:54"]);
     let alone = options(FILE, &["--pattern", "w{{.ID}}.a."]);
-    assert_eq!((alone.origin, alone.endpoints.len()), (None, 1), "no file is read");
+    assert_eq!((alone.origin, alone.connect.endpoints.len()), (None, 1), "no file is read");
 }
 
 #[test]
 fn servers_are_those_of_the_option() {
     let with = |servers: &str| FILE.replacen("\n", &format!("\n    forward . {servers}\n"), 1);
     let servers = |options: &Options| match &options.forward {
-        Some(Forward::Servers(servers)) => servers.iter().map(ToString::to_string).collect(),
-        Some(Forward::ResolvConf(path)) => vec![path.display().to_string()],
+        Some(ForwardTo::Servers(servers)) => servers.iter().map(ToString::to_string).collect(),
+        Some(ForwardTo::ResolvConf(path)) => vec![path.display().to_string()],
         None => Vec::new(),
     };
     let table: [(&str, &[&str]); 4] = [

@@ -5,29 +5,14 @@ use std::time::Duration;
 
 use getopts::Matches;
 
-use super::numbers::number;
-use super::{UsageError, wrong};
-use crate::accounts::RunAs;
+use super::values::number;
+use super::wrong;
+use crate::failure::Failure;
+use crate::host::accounts::RunAs;
+use crate::notify::NotifySettings;
 
 /// In seconds. Without any, what is begun at the end, `--on-lost` foremost, is killed at birth.
 const GRACE: std::ops::RangeInclusive<u32> = 1..=86_400;
-
-/// Who is told of this node's name, and how.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Announce {
-    /// The file that holds the name while it is owned.
-    pub name_file: Option<PathBuf>,
-    /// The command to run when a name is owned.
-    pub on_claim: Option<String>,
-    /// The command to run when it no longer is.
-    pub on_lost: Option<String>,
-    /// How long a child may run on when its end is waited for; whole seconds.
-    pub grace: Duration,
-    /// The program to run for as long as the name is owned, with its arguments.
-    pub program: Option<Vec<String>>,
-    /// The file of figures for Prometheus.
-    pub metrics_file: Option<PathBuf>,
-}
 
 /// The command that a program follows.
 pub(super) const EXEC: &str = "exec";
@@ -46,10 +31,10 @@ pub(super) fn split(arguments: &[String]) -> (&[String], Option<Vec<String>>) {
     (options, Some(program))
 }
 
-pub(super) fn announce(
+pub(super) fn notify(
     matches: &Matches,
     program: Option<Vec<String>>,
-) -> Result<Announce, UsageError> {
+) -> Result<NotifySettings, Failure> {
     let name_file = file(matches, "name-file")?;
     let metrics_file = file(matches, "metrics-file")?;
     if name_file.is_some() && name_file == metrics_file {
@@ -58,9 +43,9 @@ pub(super) fn announce(
     if program.as_ref().is_some_and(|words| words.first().is_none_or(String::is_empty)) {
         let text =
             "exec: the program is missing; write idetcd exec [OPTION]... -- PROGRAM [ARG]...";
-        return Err(UsageError(text.to_owned()));
+        return Err(Failure::usage(text.to_owned()));
     }
-    Ok(Announce {
+    Ok(NotifySettings {
         name_file,
         on_claim: command(matches, "on-claim")?,
         on_lost: command(matches, "on-lost")?,
@@ -70,7 +55,7 @@ pub(super) fn announce(
     })
 }
 
-fn file(matches: &Matches, option: &str) -> Result<Option<PathBuf>, UsageError> {
+fn file(matches: &Matches, option: &str) -> Result<Option<PathBuf>, Failure> {
     let Some(text) = matches.opt_str(option) else { return Ok(None) };
     let path = PathBuf::from(&text);
     if text.ends_with('/') || path.file_name().is_none() {
@@ -82,7 +67,7 @@ fn file(matches: &Matches, option: &str) -> Result<Option<PathBuf>, UsageError> 
     Ok(Some(path))
 }
 
-fn command(matches: &Matches, option: &str) -> Result<Option<String>, UsageError> {
+fn command(matches: &Matches, option: &str) -> Result<Option<String>, Failure> {
     match matches.opt_str(option) {
         Some(text) if text.trim().is_empty() => {
             wrong(option, "the command is empty; give one for /bin/sh, or leave the option out")
@@ -91,7 +76,7 @@ fn command(matches: &Matches, option: &str) -> Result<Option<String>, UsageError
     }
 }
 
-pub(super) fn run_as(matches: &Matches) -> Result<Option<RunAs>, UsageError> {
+pub(super) fn run_as(matches: &Matches) -> Result<Option<RunAs>, Failure> {
     let Some(text) = matches.opt_str("run-as") else { return Ok(None) };
     let (user, group) = match text.split_once(':') {
         Some((user, group)) => (user, Some(group)),
@@ -124,13 +109,13 @@ mod tests {
     fn what_follows_the_dashes_is_the_program_whatever_it_looks_like() {
         let more = ["--grace=3", "--", "torchrun", "--pattern", "-v", "--", "x y"];
         let options = parsed(&[&EXEC[..], &more].concat()).expect("right");
-        let program = options.announce.program.expect("a program");
+        let program = options.notify.program.expect("a program");
         assert_eq!(program, ["torchrun", "--pattern", "-v", "--", "x y"]);
-        assert_eq!(options.announce.grace.as_secs(), 3);
+        assert_eq!(options.notify.grace.as_secs(), 3);
         let options = parsed(&[&EXEC[1..], &["--run-as=a:b"]].concat()).expect("right");
         let run_as = RunAs { user: "a".to_owned(), group: Some("b".to_owned()) };
-        assert_eq!((options.announce.program, options.run_as), (None, Some(run_as)));
-        assert_eq!(options.announce.grace.as_secs(), 10);
+        assert_eq!((options.notify.program, options.run_as), (None, Some(run_as)));
+        assert_eq!(options.notify.grace.as_secs(), 10);
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use getopts::Matches;
 
-use super::{UsageError, wrong};
+use super::wrong;
 use crate::cluster::{Names, Pattern};
+use crate::failure::Failure;
 
 /// The longest `--prefix`, in octets: a bound, not a rule of etcd's.
 const LONGEST_PREFIX: usize = 1024;
 
-pub(super) fn prefix(matches: &Matches) -> Result<String, UsageError> {
+pub(super) fn prefix(matches: &Matches) -> Result<String, Failure> {
     let prefix = matches.opt_str("prefix").unwrap_or_default();
     if prefix.len() > LONGEST_PREFIX {
         return wrong("prefix", format!("{} octets, at most {LONGEST_PREFIX} fit", prefix.len()));
@@ -19,11 +20,7 @@ pub(super) fn prefix(matches: &Matches) -> Result<String, UsageError> {
     Ok(prefix)
 }
 
-pub(super) fn resolve(
-    matches: &Matches,
-    own: &Pattern,
-    limit: u32,
-) -> Result<Vec<Names>, UsageError> {
+pub(super) fn resolve(matches: &Matches, own: &Pattern, limit: u32) -> Result<Vec<Names>, Failure> {
     let mut resolve: Vec<Names> = Vec::new();
     for text in matches.opt_strs("resolve") {
         let names = match Names::parse(&text, limit) {

@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::cluster::Names;
+use crate::connect::{Access, Endpoint, Password};
 
 const PATTERN: [&str; 2] = ["--pattern", "worker{{.ID}}.tf.local."];
 
-fn parsed(arguments: &[&str]) -> Result<Command, UsageError> {
+fn parsed(arguments: &[&str]) -> Result<Command, Failure> {
     let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
     parse(&arguments, &|_, _| Ok(None))
 }
@@ -20,14 +21,20 @@ fn options(arguments: &[&str]) -> Options {
 #[test]
 fn defaults_are_those_of_the_help() {
     let options = options(&[]);
-    let endpoints: Vec<&str> = options.endpoints.iter().map(Endpoint::as_str).collect();
+    let endpoints: Vec<&str> = options.connect.endpoints.iter().map(Endpoint::as_str).collect();
     assert_eq!(endpoints, ["http://localhost:2379"]);
-    assert_eq!((options.keyspace.limit, options.ttl, options.port), (10, 5, None));
-    assert_eq!((options.keyspace.prefix.as_str(), options.keyspace.resolve.len()), ("", 0));
-    assert_eq!((options.wait, options.max_stale.as_secs()), (false, 86_400));
+    assert_eq!((options.node.keyspace.limit, options.ttl, options.node.port), (10, 5, None));
+    assert_eq!(
+        (options.node.keyspace.prefix.as_str(), options.node.keyspace.resolve.len()),
+        ("", 0)
+    );
+    assert_eq!(
+        (options.node.when_full, options.node.max_stale.as_secs()),
+        (WhenFull::Exit, 86_400)
+    );
     assert_eq!((options.allow.len(), options.rrl, options.forward), (0, None, None));
-    assert_eq!(options.access, Access::default());
-    assert_eq!((options.lease_ttl.as_secs(), options.etcd_timeout.as_secs()), (20, 2));
+    assert_eq!(options.connect.access, Access::default());
+    assert_eq!((options.node.lease_ttl.as_secs(), options.connect.timeout.as_secs()), (20, 2));
     let listens: Vec<_> =
         options.listen.iter().map(|l| (l.address.to_string(), l.required)).collect();
     assert_eq!(listens, [("0.0.0.0:53".to_owned(), true), ("[::]:53".to_owned(), false)]);
@@ -43,10 +50,10 @@ fn endpoints_and_addresses_are_normalised() {
         ("http://etcd-1.example:80", "http://etcd-1.example:80"),
     ];
     for (text, wanted) in table {
-        assert_eq!(options(&["--endpoints", text]).endpoints[0].as_str(), wanted);
+        assert_eq!(options(&["--endpoints", text]).connect.endpoints[0].as_str(), wanted);
     }
     let several = options(&["--endpoints", "http://a,http://b", "--endpoints", "http://a"]);
-    assert_eq!(several.endpoints.len(), 2);
+    assert_eq!(several.connect.endpoints.len(), 2);
     for (text, wanted) in [
         ("127.0.0.1", "127.0.0.1:53"),
         ("127.0.0.1:1053", "127.0.0.1:1053"),
@@ -56,8 +63,8 @@ fn endpoints_and_addresses_are_normalised() {
     ] {
         assert_eq!(options(&["--listen", text]).listen[0].address.to_string(), wanted);
     }
-    assert_eq!(options(&["--etcd-timeout", "0.25"]).etcd_timeout, Duration::from_millis(250));
-    assert_eq!(options(&["--ipv6", "none"]).ipv6, AddressChoice::Omit);
+    assert_eq!(options(&["--etcd-timeout", "0.25"]).connect.timeout, Duration::from_millis(250));
+    assert_eq!(options(&["--ipv6", "none"]).node.ipv6, AddressChoice::Omit);
     assert_eq!(options(&["-vv"]).verbosity, LevelFilter::Trace);
 }
 
@@ -78,14 +85,14 @@ fn names_keys_and_trust_are_read() {
         "--key=node.key",
         "--user=root:se:cret",
     ]);
-    assert_eq!((options.wait, options.max_stale.as_secs()), (true, 0));
+    assert_eq!((options.node.when_full, options.node.max_stale.as_secs()), (WhenFull::Wait, 0));
     assert_eq!((options.allow.len(), options.rrl), (3, Some(50)));
-    assert_eq!(options.keyspace.prefix, "/site/a/");
-    let resolve: Vec<String> = options.keyspace.resolve.iter().map(Names::to_string).collect();
+    assert_eq!(options.node.keyspace.prefix, "/site/a/");
+    let resolve: Vec<String> = options.node.keyspace.resolve.iter().map(Names::to_string).collect();
     assert_eq!(resolve, ["ps{{.ID}}.tf.local.", "db.example.com."]);
-    let endpoints: Vec<&str> = options.endpoints.iter().map(Endpoint::as_str).collect();
+    let endpoints: Vec<&str> = options.connect.endpoints.iter().map(Endpoint::as_str).collect();
     assert_eq!(endpoints, ["https://10.0.0.1:2379", "https://[fd00::1]:4001"]);
-    let access = options.access;
+    let access = options.connect.access;
     assert_eq!(access.cacert, Some("ca.pem".into()));
     assert_eq!(access.certificate, Some(("node.pem".into(), "node.key".into())));
     let user = access.user.expect("a user");

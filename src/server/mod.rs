@@ -4,19 +4,18 @@
 //! (etcd's reply, a moment to pass) waits there, and queries are answered meanwhile. Nothing in it
 //! talks to etcd.
 
-mod answering;
-pub mod chore;
+pub mod client;
 pub mod forward;
-pub mod resolver;
+mod host;
+mod interfaces;
+pub mod listen;
+mod service;
 pub mod signals;
-mod stub;
-mod system;
-pub mod tcp;
-pub mod tls;
-pub mod transport;
+pub mod socket;
+mod tcp;
+pub mod timers;
 pub mod udp;
 mod wait;
-mod wildcard;
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,13 +23,13 @@ use std::time::Instant;
 
 use crate::cluster::Directory;
 use crate::dns::{Counters, RateLimiter, Responder};
-use answering::Answering;
-use chore::{Chore, Chores};
 use forward::Forwarder;
+use interfaces::Interfaces;
+use service::Service;
 use signals::Signals;
 use tcp::Connections;
+use timers::{Timer, Timers};
 use udp::UdpListener;
-use wildcard::Wildcards;
 
 /// What a caller of [`Server::wait`] waits for on its descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +55,12 @@ pub enum Wake {
 #[derive(Debug)]
 pub struct Server {
     listeners: Vec<UdpListener>,
-    wildcards: Wildcards,
+    interfaces: Interfaces,
     acceptors: Vec<TcpListener>,
     connections: Connections,
-    answering: Answering,
+    service: Service,
     signals: Signals,
-    chores: Chores,
+    timers: Timers,
     /// Which of the signals, the listeners for UDP, those for TCP, and the connections, in this
     /// order, the last poll found ready.
     ready: Vec<bool>,
@@ -96,11 +95,11 @@ impl Server {
         signals: Signals,
     ) -> Self {
         Server {
-            wildcards: Wildcards::of(&listeners),
+            interfaces: Interfaces::of(&listeners),
             listeners,
             acceptors,
             connections: Connections::default(),
-            answering: Answering {
+            service: Service {
                 responder,
                 directory,
                 counters: Counters::default(),
@@ -108,7 +107,7 @@ impl Server {
                 forwarder: None,
             },
             signals,
-            chores: Chores::default(),
+            timers: Timers::default(),
             ready: Vec::new(),
             releasing: false,
             source_address: None,
@@ -118,38 +117,38 @@ impl Server {
     /// Lets each client's network have so many replies a second over UDP.
     #[must_use]
     pub fn with_rate_limit(mut self, rate: Option<u32>) -> Self {
-        self.answering.limiter = rate.map(RateLimiter::new);
+        self.service.limiter = rate.map(RateLimiter::new);
         self
     }
 
     /// Sends queries for names outside of all zones on.
     #[must_use]
     pub fn with_forwarder(mut self, forwarder: Option<Forwarder>) -> Self {
-        self.answering.forwarder = forwarder;
+        self.service.forwarder = forwarder;
         self.tell_own_addresses();
         self
     }
 
     fn tell_own_addresses(&mut self) {
         let own = self.addresses();
-        if let Some(forwarder) = &mut self.answering.forwarder {
+        if let Some(forwarder) = &mut self.service.forwarder {
             forwarder.set_own(own, Instant::now());
         }
     }
 
     /// Sees to a chore from now on.
-    pub fn add_chore(&mut self, chore: Box<dyn Chore>) {
-        self.chores.add(chore);
+    pub fn add_timer(&mut self, chore: Box<dyn Timer>) {
+        self.timers.add(chore);
     }
 
     /// What is answered from.
     pub fn directory(&self) -> &Directory {
-        &self.answering.directory
+        &self.service.directory
     }
 
     /// What is answered from, to be changed.
     pub fn directory_mut(&mut self) -> &mut Directory {
-        &mut self.answering.directory
+        &mut self.service.directory
     }
 
     /// The addresses that are listened on, in the order of the options.
@@ -160,6 +159,11 @@ impl Server {
     /// This host's address on the latest connection to etcd; `None` before the first.
     pub fn source_address(&self) -> Option<IpAddr> {
         self.source_address
+    }
+
+    /// Notes this host's address on a connection to etcd.
+    pub fn set_source_address(&mut self, address: IpAddr) {
+        self.source_address = Some(address);
     }
 
     /// Whether SIGTERM, SIGINT or SIGHUP came.

@@ -9,9 +9,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
+use rustix::net::{SocketType, bind, listen, sockopt};
 
-use super::forward::Client;
+use super::client::{Answered, Client, ConnectionId};
+use super::socket;
 use crate::dns::framing::{PREFIX, TooLong, first_message, push_message};
 
 /// Connections at a time; the one that has been idle for longest gives way to a new one.
@@ -40,36 +41,13 @@ const BACKLOG: i32 = 1024;
 ///
 /// # Errors
 /// As with UDP: the address is in use, is not of this host, or the port needs a right.
-pub fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
-    let family = match address {
-        SocketAddr::V4(_) => AddressFamily::INET,
-        SocketAddr::V6(_) => AddressFamily::INET6,
-    };
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket = socket_with(family, SocketType::STREAM, flags, None)?;
-    if address.is_ipv6() {
-        sockopt::set_ipv6_v6only(&socket, true)?;
-    }
+pub(super) fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket::unbound(address, SocketType::STREAM)?;
     // Connections of an earlier life may still be closing.
     sockopt::set_socket_reuseaddr(&socket, true)?;
     bind(&socket, &address)?;
     listen(&socket, BACKLOG)?;
     Ok(TcpListener::from(socket))
-}
-
-/// What tells connections apart, for as long as the process lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConnectionId(u64);
-
-/// What there is for a client when its query was looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answered {
-    /// The reply.
-    Now,
-    /// The reply comes later, by [`Connections::deliver`].
-    Later,
-    /// No reply.
-    Never,
 }
 
 /// All connections.
@@ -132,7 +110,7 @@ impl Connections {
             }
             self.accepted += 1;
             self.open.push(Connection {
-                id: ConnectionId(self.accepted),
+                id: ConnectionId::new(self.accepted),
                 stream,
                 client: client.ip(),
                 input: Vec::new(),

@@ -6,11 +6,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
+use rustix::net::{SocketType, bind, sockopt};
 
-use super::answering::Answering;
-use super::forward::Client;
-use super::tcp::Answered;
+use super::client::{Answered, Client};
+use super::service::Service;
+use super::socket;
 
 /// Datagrams answered on one socket before the others, and etcd, get their turn again.
 const BATCH: usize = 64;
@@ -64,15 +64,7 @@ impl UdpListener {
     }
 
     fn new(address: SocketAddr, is_one_of_many: bool) -> io::Result<Self> {
-        let family = match address {
-            SocketAddr::V4(_) => AddressFamily::INET,
-            SocketAddr::V6(_) => AddressFamily::INET6,
-        };
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let socket = socket_with(family, SocketType::DGRAM, flags, None)?;
-        if address.is_ipv6() {
-            sockopt::set_ipv6_v6only(&socket, true)?;
-        }
+        let socket = socket::unbound(address, SocketType::DGRAM)?;
         sockopt::set_socket_reuseaddr(&socket, is_one_of_many)?;
         // A wish: root may exceed the system's maximum, others get what it allows.
         if sockopt::set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER).is_err() {
@@ -101,7 +93,7 @@ impl UdpListener {
     }
 
     /// Answers what is there, up to a batch.
-    pub(super) fn answer_batch(&mut self, answering: &mut Answering, now: u32) {
+    pub(super) fn answer_batch(&mut self, service: &mut Service, now: u32) {
         for _ in 0..BATCH {
             let (length, address) = match self.socket.recv_from(&mut self.query[..]) {
                 Ok(received) => received,
@@ -113,8 +105,8 @@ impl UdpListener {
             };
             let client = Client::Datagram { listener: self.address, address };
             let query = &self.query[..length];
-            if answering.answer(query, client, now, &mut self.reply) == Answered::Now
-                && answering.is_within_limit(address.ip(), &mut self.reply)
+            if service.answer(query, client, now, &mut self.reply) == Answered::Now
+                && service.is_within_limit(address.ip(), &mut self.reply)
             {
                 self.send(&self.reply, address);
             }

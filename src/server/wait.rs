@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::answering::{Answering, unix_time};
-use super::chore::View;
-use super::forward::Client;
+use super::client::Client;
+use super::service::{Service, unix_time};
+use super::timers::View;
 use super::{Interest, Server, Wake};
 
 /// The longest single poll. A wait without a deadline is cut into such pieces.
@@ -30,8 +30,8 @@ impl Server {
                 return Ok(Wake::Stopping);
             }
             let now = Instant::now();
-            if self.wildcards.next_look().is_some_and(|at| at <= now) {
-                self.wildcards.look(&mut self.listeners, now);
+            if self.interfaces.next_look().is_some_and(|at| at <= now) {
+                self.interfaces.look(&mut self.listeners, now);
                 self.tell_own_addresses();
             }
             let wake = self.poll_once(descriptor, deadline)?;
@@ -40,8 +40,8 @@ impl Server {
             if signalled && self.signals.take_report_request() {
                 self.log_state();
             }
-            let Answering { directory, counters, .. } = &self.answering;
-            self.chores.run(signalled, View { directory, counters });
+            let Service { directory, counters, .. } = &self.service;
+            self.timers.run(signalled, View { directory, counters });
             if let Some(wake) = wake {
                 return Ok(wake);
             }
@@ -55,9 +55,9 @@ impl Server {
             None => return false,
         };
         let (datagrams, streams) = sockets.split_at(self.listeners.len().min(sockets.len()));
-        let answering = &mut self.answering;
+        let service = &mut self.service;
         for (listener, _) in self.listeners.iter_mut().zip(datagrams).filter(|(_, r)| **r) {
-            listener.answer_batch(answering, unix_time());
+            listener.answer_batch(service, unix_time());
         }
         if self.connections.len() == 0 && !streams.contains(&true) {
             return signalled;
@@ -65,7 +65,7 @@ impl Server {
         let now = Instant::now();
         let (arrivals, open) = streams.split_at(self.acceptors.len().min(streams.len()));
         self.connections.serve(open, now, |query, client, reply| {
-            answering.answer(query, client, unix_time(), reply)
+            service.answer(query, client, unix_time(), reply)
         });
         for (acceptor, _) in self.acceptors.iter().zip(arrivals).filter(|(_, ready)| **ready) {
             self.connections.accept(acceptor, now);
@@ -75,7 +75,7 @@ impl Server {
 
     /// Gives clients what came of their queries that were sent on.
     fn forward_back(&mut self) {
-        let Some(forwarder) = &mut self.answering.forwarder else { return };
+        let Some(forwarder) = &mut self.service.forwarder else { return };
         let now = Instant::now();
         // Its descriptor is the last one that was polled.
         let is_ready = self.ready.last() == Some(&true);
@@ -84,12 +84,12 @@ impl Server {
         }
         for finished in forwarder.progress(now) {
             let client = finished.client;
-            let Some(mut reply) = self.answering.conclude(finished) else { continue };
+            let Some(mut reply) = self.service.conclude(finished) else { continue };
             match client {
                 Client::Stream { connection, .. } => self.connections.deliver(connection, &reply),
                 Client::Datagram { listener, address } => {
                     let from = self.listeners.iter().find(|l| l.address() == listener);
-                    if self.answering.is_within_limit(address.ip(), &mut reply)
+                    if self.service.is_within_limit(address.ip(), &mut reply)
                         && let Some(from) = from
                     {
                         from.send(&reply, address);
@@ -112,7 +112,7 @@ impl Server {
         fds.extend(self.acceptors.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
         let connections = self.connections.interests();
         fds.extend(connections.map(|(fd, interest)| PollFd::from_borrowed_fd(fd, interest)));
-        fds.extend(self.answering.forwarder.iter().map(|f| PollFd::new(f, PollFlags::IN)));
+        fds.extend(self.service.forwarder.iter().map(|f| PollFd::new(f, PollFlags::IN)));
         if let Some((fd, interest)) = descriptor {
             let flags = match interest {
                 Interest::Readable => PollFlags::IN,
@@ -121,12 +121,12 @@ impl Server {
             fds.push(PollFd::from_borrowed_fd(fd, flags));
         }
         let now = Instant::now();
-        let forwarder = self.answering.forwarder.as_ref();
+        let forwarder = self.service.forwarder.as_ref();
         let others = [
             self.connections.next_deadline(),
-            self.wildcards.next_look(),
+            self.interfaces.next_look(),
             forwarder.and_then(|forwarder| forwarder.next_deadline(now)),
-            self.chores.next(),
+            self.timers.next(),
         ];
         let first = others.into_iter().chain([deadline]).flatten().min();
         let patience = first.map_or(LONGEST_POLL, |at| at.saturating_duration_since(now));
@@ -147,12 +147,12 @@ impl Server {
     }
 
     fn log_state(&self) {
-        let directory = &self.answering.directory;
+        let directory = &self.service.directory;
         log::info!(
             "state: {} names at revision {}, {}",
             directory.len(),
             directory.revision(),
-            self.answering.counters
+            self.service.counters
         );
         for (name, record) in directory.records() {
             log::info!("state: {name} {record}");

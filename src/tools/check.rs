@@ -4,29 +4,30 @@
 //! far as that makes sense.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use log::Level;
 
 use super::endpoints;
 use super::holder::holders;
 use super::probe::rights;
-use super::report::{Finding, Report, Verdict};
-use super::snapshot::{self, Content, Snapshot};
-use super::{Failure, local, output};
+use super::report::{Finding, Report, Severity};
+use super::snapshot::{self, KeyContent, Snapshot};
+use super::table::style;
+use super::{advised, local, stopped};
 use crate::cluster::{Keyspace, Record, SlotId};
-use crate::connect::Connect;
-use crate::etcd::{Client, Error, Login, Range};
+use crate::connect::{Connect, Password};
+use crate::etcd::{Error, GatewayClient, LoginState, Range};
+use crate::failure::Failure;
+use crate::node::WhenFull;
 use crate::node::address::{check_interface, discover};
-use crate::node::contact::advice;
-use crate::node::place::{Place, place as place_in};
-use crate::options::{Options, Password};
-use crate::run;
+use crate::node::rank::{FreeSlot, free_slot};
+use crate::options::Options;
 use crate::server::Shared;
+use crate::server::listen::listen as listen_on;
 
 /// Looks at everything, and tells what it finds.
 pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
-    let mut report = Report::new(output::style());
+    let mut report = Report::new(style());
     let connect = prepare(options, &mut report)?;
     for finding in local::look(options) {
         report.tell(&finding)?;
@@ -45,19 +46,19 @@ pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
         report.tell(&finding)?;
     }
     if place.lock().is_stopping() {
-        return Err(Failure::Stopped);
+        return Err(stopped());
     }
     let outlook = match report.worst() {
-        Verdict::Good | Verdict::Note => return Ok(()),
-        Verdict::Waits => "a node would start here, and wait without a name",
-        Verdict::Bad => "a node could not start here",
+        Severity::Good | Severity::Note => return Ok(()),
+        Severity::Waits => "a node would start here, and wait without a name",
+        Severity::Bad => "a node could not start here",
     };
-    Err(Failure::Other(format!("{outlook}: see what fails above")))
+    Err(Failure::new(format!("{outlook}: see what fails above")))
 }
 
 /// Reads the files that have to do with etcd. `None`: one cannot be used.
 fn prepare(options: &Options, report: &mut Report) -> Result<Option<Connect>, Failure> {
-    match Connect::prepare(options) {
+    match Connect::prepare(&options.connect) {
         Ok(connect) => {
             for finding in files(options) {
                 report.tell(&finding)?;
@@ -77,8 +78,8 @@ fn reach(
     connect: &Connect,
     place: &Shared,
     report: &mut Report,
-) -> Result<Option<Client>, Failure> {
-    let endpoints = endpoints::look(&options.endpoints, connect, place);
+) -> Result<Option<GatewayClient>, Failure> {
+    let endpoints = endpoints::look(&options.connect.endpoints, connect, place);
     for finding in &endpoints.findings {
         report.tell(finding)?;
     }
@@ -93,7 +94,7 @@ fn reach(
 
 /// The files that were read, if the options name some, and what there is to say about a Corefile.
 fn files(options: &Options) -> Vec<Finding> {
-    let access = &options.access;
+    let access = &options.connect.access;
     let certificate = access.certificate.iter().flat_map(|(cert, key)| [cert, key]);
     let password = access.user.iter().filter_map(|user| match &user.password {
         Password::File(path) => Some(path),
@@ -112,30 +113,29 @@ fn files(options: &Options) -> Vec<Finding> {
 }
 
 /// Whether etcd lets us in as who we say we are.
-fn user(options: &Options, client: &mut Client) -> (Finding, bool) {
-    let name = options.access.user.as_ref().map(|user| user.name.as_str()).unwrap_or_default();
+fn user(options: &Options, client: &mut GatewayClient) -> (Finding, bool) {
+    let name =
+        options.connect.access.user.as_ref().map(|user| user.name.as_str()).unwrap_or_default();
     let login = client.log_in();
     // Who names no user is found out by a call that needs one.
     let login = match login {
-        Ok(Login::NoUser) => match client.range(&Range::new(options.keyspace.slots().0, None)) {
-            Err(error) if error.is_unauthenticated() => Err(error),
-            _ => Ok(Login::NoUser),
-        },
+        Ok(LoginState::NoUser) => {
+            match client.range(&Range::new(options.node.keyspace.slots().0, None)) {
+                Err(error) if error.is_unauthenticated() => Err(error),
+                _ => Ok(LoginState::NoUser),
+            }
+        }
         login => login,
     };
     match login {
-        Ok(Login::LoggedIn) => (Finding::good("user", format!("{name} is logged in")), true),
-        Ok(Login::NoUser) => (Finding::good("user", "none, and etcd asks for none"), true),
-        Ok(Login::NotNeeded) => {
+        Ok(LoginState::LoggedIn) => (Finding::good("user", format!("{name} is logged in")), true),
+        Ok(LoginState::NoUser) => (Finding::good("user", "none, and etcd asks for none"), true),
+        Ok(LoginState::NotNeeded) => {
             let text = format!("etcd asks nobody for a user: {name} and the password are not used");
             (Finding::note("user", text), true)
         }
         Err(error) => (Finding::waits("user", advised(&error)), false),
     }
-}
-
-fn advised(error: &Error) -> String {
-    format!("{error}{}", advice(error))
 }
 
 /// What a node would publish.
@@ -145,9 +145,10 @@ fn publication(
     report: &mut Report,
 ) -> Result<Option<Record>, Failure> {
     let first = options.listen.first().map_or(0, |listen| listen.address.port());
-    let settings = run::settings(options, &Arc::new(options.keyspace.clone()), first);
+    let mut settings = options.node.clone();
+    settings.port.get_or_insert(first);
     let source = place.lock().source_address();
-    if let Some(Err(error)) = options.interface.as_deref().map(check_interface) {
+    if let Some(Err(error)) = options.node.interface.as_deref().map(check_interface) {
         report.tell(&Finding::bad("addresses", error.to_string()))?;
         return Ok(None);
     }
@@ -164,8 +165,8 @@ fn publication(
 }
 
 /// What is to be seen behind etcd's door: permissions and names.
-fn inside(options: &Options, record: Option<&Record>, client: &mut Client) -> Vec<Finding> {
-    let keyspace = &options.keyspace;
+fn inside(options: &Options, record: Option<&Record>, client: &mut GatewayClient) -> Vec<Finding> {
+    let keyspace = &options.node.keyspace;
     let mut findings = permissions(keyspace, record, client);
     // Who may not read them cannot count them.
     match snapshot::read(client, keyspace) {
@@ -182,7 +183,11 @@ fn inside(options: &Options, record: Option<&Record>, client: &mut Client) -> Ve
     findings
 }
 
-fn permissions(keyspace: &Keyspace, record: Option<&Record>, client: &mut Client) -> Vec<Finding> {
+fn permissions(
+    keyspace: &Keyspace,
+    record: Option<&Record>,
+    client: &mut GatewayClient,
+) -> Vec<Finding> {
     let ticket = keyspace.ticket(record.unwrap_or(&Record::default()));
     let rights = rights(keyspace, ticket);
     let missing = rights.iter().filter_map(|right| {
@@ -201,7 +206,7 @@ fn permissions(keyspace: &Keyspace, record: Option<&Record>, client: &mut Client
     vec![Finding::good("permission", format!("may {}", purposes.join(", ")))]
 }
 
-fn waiting(keyspace: &Keyspace, client: &mut Client) -> Result<usize, Error> {
+fn waiting(keyspace: &Keyspace, client: &mut GatewayClient) -> Result<usize, Error> {
     let (first, end) = keyspace.queue();
     let reply = client.range(&Range { count_only: true, ..Range::new(first, Some(end)) })?;
     Ok(usize::try_from(reply.count).unwrap_or(0))
@@ -210,12 +215,12 @@ fn waiting(keyspace: &Keyspace, client: &mut Client) -> Result<usize, Error> {
 /// Names that nobody can have.
 fn unusable(snapshot: &Snapshot) -> Vec<Finding> {
     let told = snapshot.entries.iter().filter_map(|entry| match &entry.content {
-        Content::Unusable(error) => {
+        KeyContent::Unusable(error) => {
             let name = &entry.name;
             let text = format!("{name} is nobody's and yet taken: {error}; idetcd release {name}");
             Some(Finding::note("names", text))
         }
-        Content::Record(_) | Content::Stray => None,
+        KeyContent::Record(_) | KeyContent::Stray => None,
     });
     told.collect()
 }
@@ -227,7 +232,7 @@ fn names(
     snapshot: &Snapshot,
     waiting: usize,
 ) -> Finding {
-    let (pattern, limit) = (&options.keyspace.pattern, options.keyspace.limit);
+    let (pattern, limit) = (&options.node.keyspace.pattern, options.node.keyspace.limit);
     let own = snapshot.entries.iter().filter(|entry| entry.names == 0);
     let slots: Vec<(SlotId, Option<&Record>)> =
         own.filter_map(|entry| Some((entry.slot?, entry.record()))).collect();
@@ -245,13 +250,15 @@ fn names(
     }
     let taken = within.clone().count();
     let state = format!("{taken} of {limit} names of {pattern} are taken, {waiting} waiting");
-    match place_in(waiting, slots.iter().map(|(slot, _)| *slot), limit) {
-        Place::Slot(slot) => {
+    match free_slot(waiting, slots.iter().map(|(slot, _)| *slot), limit) {
+        FreeSlot::Slot(slot) => {
             Finding::good("names", format!("{state}; the next is {}", pattern.name(slot)))
         }
-        _ if options.wait => Finding::note("names", format!("{state}; a node would wait as well")),
-        Place::Behind => Finding::note("names", format!("{state}, so soon none may be free")),
-        Place::Full => {
+        _ if options.node.when_full == WhenFull::Wait => {
+            Finding::note("names", format!("{state}; a node would wait as well"))
+        }
+        FreeSlot::Behind => Finding::note("names", format!("{state}, so soon none may be free")),
+        FreeSlot::Full => {
             Finding::bad("names", format!("{state}; raise --limit, stop a node, or give --wait"))
         }
     }
@@ -261,7 +268,7 @@ fn names(
 fn dns(options: &Options) -> Vec<Finding> {
     let found = options.listen.iter().map(|listen| {
         let address = listen.address;
-        match run::listen(std::slice::from_ref(listen)) {
+        match listen_on(std::slice::from_ref(listen)) {
             Ok((listeners, _)) if listeners.is_empty() => {
                 Finding::note("dns", format!("{address} is left out: no such family here"))
             }

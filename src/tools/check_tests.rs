@@ -1,6 +1,6 @@
 use super::*;
 use crate::options::{Command, parse};
-use crate::tools::snapshot::{Entry, Whose};
+use crate::tools::snapshot::{KeyEntry, Whose};
 
 fn options(more: &[&str]) -> Options {
     let words = ["check", "--pattern", "worker{{.ID}}.tf.local.", "--limit", "3"];
@@ -16,33 +16,33 @@ fn record(last: u8) -> Record {
 }
 
 /// Slots with the end of who has each, how many wait, more options, and what is told.
-type Case<'a> = (&'a [(u32, u8)], usize, &'a [&'a str], Verdict, &'a str);
+type Case<'a> = (&'a [(u32, u8)], usize, &'a [&'a str], Severity, &'a str);
 
 #[test]
 fn the_next_name_is_told_and_what_to_do_without_one() {
     let own = record(9);
     let table: [Case<'_>; 7] = [
-        (&[], 0, &[], Verdict::Good, "0 of 3 names of worker{{.ID}}.tf.local. are taken"),
-        (&[(1, 1), (3, 3)], 0, &[], Verdict::Good, "the next is worker2.tf.local."),
-        (&[(1, 1), (7, 3)], 1, &[], Verdict::Good, "1 waiting; the next is worker3.tf.local."),
-        (&[(1, 1), (2, 2)], 1, &[], Verdict::Note, "soon none may be free"),
-        (&[(1, 1), (2, 2), (3, 3)], 0, &[], Verdict::Bad, "raise --limit, stop a node, or give"),
-        (&[(1, 1), (2, 2), (3, 3)], 2, &["--wait"], Verdict::Note, "would wait as well"),
-        (&[(1, 1), (2, 9), (3, 3)], 0, &[], Verdict::Note, "worker2.tf.local. has this very"),
+        (&[], 0, &[], Severity::Good, "0 of 3 names of worker{{.ID}}.tf.local. are taken"),
+        (&[(1, 1), (3, 3)], 0, &[], Severity::Good, "the next is worker2.tf.local."),
+        (&[(1, 1), (7, 3)], 1, &[], Severity::Good, "1 waiting; the next is worker3.tf.local."),
+        (&[(1, 1), (2, 2)], 1, &[], Severity::Note, "soon none may be free"),
+        (&[(1, 1), (2, 2), (3, 3)], 0, &[], Severity::Bad, "raise --limit, stop a node, or give"),
+        (&[(1, 1), (2, 2), (3, 3)], 2, &["--wait"], Severity::Note, "would wait as well"),
+        (&[(1, 1), (2, 9), (3, 3)], 0, &[], Severity::Note, "worker2.tf.local. has this very"),
     ];
-    for (taken, waiting, more, verdict, text) in table {
-        let entries = taken.iter().map(|(slot, last)| Entry {
+    for (taken, waiting, more, severity, text) in table {
+        let entries = taken.iter().map(|(slot, last)| KeyEntry {
             names: 0,
             slot: SlotId::new(*slot),
             name: format!("worker{slot}.tf.local."),
-            content: Content::Record(record(*last)),
+            content: KeyContent::Record(record(*last)),
             lease: crate::etcd::LeaseId(0),
             create_revision: 1,
             whose: Whose::Others,
         });
         let snapshot = Snapshot { revision: 1, entries: entries.collect() };
         let finding = names(&options(more), Some(&own), &snapshot, waiting);
-        assert_eq!(finding.verdict, verdict, "{finding:?}");
+        assert_eq!(finding.severity, severity, "{finding:?}");
         assert!(finding.text.contains(text), "{finding:?}");
     }
 }

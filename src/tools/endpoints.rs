@@ -2,16 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use super::report::{Finding, Verdict};
-use crate::connect::Connect;
+use super::report::{Finding, Severity};
+use crate::connect::{Connect, Endpoint};
 use crate::etcd::{Error, Status};
 use crate::node::contact::advice;
-use crate::options::Endpoint;
 use crate::server::Shared;
 
 /// What was found.
 #[derive(Debug)]
-pub(super) struct Endpoints {
+pub(super) struct EndpointReport {
     pub(super) findings: Vec<Finding>,
     /// Whether one of them answers.
     pub(super) is_reachable: bool,
@@ -21,16 +20,18 @@ pub(super) struct Endpoints {
 type Answer = Result<(Status, Duration), Error>;
 
 /// Asks each endpoint for its state.
-pub(super) fn look(endpoints: &[Endpoint], connect: &Connect, place: &Shared) -> Endpoints {
+pub(super) fn look(endpoints: &[Endpoint], connect: &Connect, place: &Shared) -> EndpointReport {
     let answers: Vec<(&str, Answer)> = endpoints
         .iter()
         .map(|endpoint| (endpoint.as_str(), ask(endpoint, connect, place)))
         .collect();
     let is_reachable = answers.iter().any(|(_, answer)| answer.is_ok());
     // A node does with one endpoint; that another one is away is no more than worth knowing.
-    let verdict = if is_reachable { Verdict::Note } else { Verdict::Waits };
-    let mut findings: Vec<Finding> =
-        answers.iter().flat_map(|(endpoint, answer)| findings(endpoint, answer, verdict)).collect();
+    let severity = if is_reachable { Severity::Note } else { Severity::Waits };
+    let mut findings: Vec<Finding> = answers
+        .iter()
+        .flat_map(|(endpoint, answer)| findings(endpoint, answer, severity))
+        .collect();
     let clusters: Vec<u64> = answers
         .iter()
         .filter_map(|(_, answer)| answer.as_ref().ok().map(|(status, _)| status.header.cluster_id))
@@ -39,7 +40,7 @@ pub(super) fn look(endpoints: &[Endpoint], connect: &Connect, place: &Shared) ->
         let text = "the endpoints are of different clusters; --endpoints is for members of one";
         findings.push(Finding::bad("etcd", text));
     }
-    Endpoints { findings, is_reachable }
+    EndpointReport { findings, is_reachable }
 }
 
 /// The second call goes over the connection that the first one made, so it tells the round trip.
@@ -51,12 +52,12 @@ fn ask(endpoint: &Endpoint, connect: &Connect, place: &Shared) -> Answer {
     Ok((status, began.elapsed()))
 }
 
-fn findings(endpoint: &str, answer: &Answer, lost: Verdict) -> Vec<Finding> {
+fn findings(endpoint: &str, answer: &Answer, lost: Severity) -> Vec<Finding> {
     let (status, round_trip) = match answer {
         Ok(answer) => answer,
         Err(error) => {
             let text = format!("{error}{}", remedy(error));
-            return vec![Finding { verdict: lost, subject: "etcd", text }];
+            return vec![Finding { severity: lost, subject: "etcd", text }];
         }
     };
     let header = &status.header;
@@ -98,27 +99,27 @@ fn remedy(error: &Error) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::etcd::Header;
+    use crate::etcd::ResponseHeader;
 
     #[test]
     fn an_endpoint_is_described_and_its_troubles_are_told() {
         let status = Status {
-            header: Header { cluster_id: 0xc1, member_id: 0xab, revision: 7 },
+            header: ResponseHeader { cluster_id: 0xc1, member_id: 0xab, revision: 7 },
             version: "3.4.23".to_owned(),
             leader: 0,
             errors: vec!["alarm:NOSPACE".to_owned()],
         };
-        let found = findings("http://a", &Ok((status, Duration::from_micros(450))), Verdict::Note);
-        let shown: Vec<(Verdict, &str)> =
-            found.iter().map(|finding| (finding.verdict, finding.text.as_str())).collect();
+        let found = findings("http://a", &Ok((status, Duration::from_micros(450))), Severity::Note);
+        let shown: Vec<(Severity, &str)> =
+            found.iter().map(|finding| (finding.severity, finding.text.as_str())).collect();
         let wanted = [
-            (Verdict::Good, "http://a: version 3.4.23, cluster c1, member ab, round trip 0.5 ms"),
-            (Verdict::Waits, "http://a: no member leads; see that most members run and reach it"),
-            (Verdict::Note, "http://a: alarm:NOSPACE; see etcdctl alarm list"),
+            (Severity::Good, "http://a: version 3.4.23, cluster c1, member ab, round trip 0.5 ms"),
+            (Severity::Waits, "http://a: no member leads; see that most members run and reach it"),
+            (Severity::Note, "http://a: alarm:NOSPACE; see etcdctl alarm list"),
         ];
         assert_eq!(shown, wanted);
         let lost = Err(Error::TimedOut { endpoint: "http://a".to_owned() });
-        let found = findings("http://a", &lost, Verdict::Note);
+        let found = findings("http://a", &lost, Severity::Note);
         assert!(found[0].text.contains("raise --etcd-timeout"), "{found:?}");
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 
+use crate::text::printable;
+
 /// The tables of sockets. Their lines begin with a number, the local address and port in hexadecimal,
 /// and the tenth word is the inode.
 const TABLES: [&str; 4] = ["/proc/net/udp", "/proc/net/udp6", "/proc/net/tcp", "/proc/net/tcp6"];
@@ -67,7 +69,7 @@ fn has_open(pid: &str, links: &BTreeSet<String>) -> bool {
 
 fn described(pid: &str) -> String {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    format!("{} (pid {pid})", super::table::printable(name.trim()))
+    format!("{} (pid {pid})", printable(name.trim()))
 }
 
 #[cfg(test)]

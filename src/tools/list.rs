@@ -1,19 +1,22 @@
 //! `idetcd list`: who has which name.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::snapshot::{self, Content, Entry, Snapshot, Whose};
-use super::table::{Cell, Style, Tone, table};
-use super::{Failure, heard, hosts, output, tf_config};
+use super::snapshot::{self, KeyContent, KeyEntry, Snapshot, Whose};
+use super::table::{self, Cell, Style, Tone, table};
+use super::{heard, tf_config};
 use crate::cluster::{Keyspace, Names};
 use crate::connect::Connect;
-use crate::etcd::{Client, LeaseId};
+use crate::etcd::{GatewayClient, LeaseId};
+use crate::failure::Failure;
 use crate::node::address::own_addresses;
 use crate::options::{Form, List, Options};
 use crate::server::Shared;
+use crate::text::printable;
 
 const HEADING: [&str; 7] = ["SLOT", "NAME", "IPV4", "IPV6", "PORT", "SECONDS", "NOTE"];
 
@@ -30,8 +33,8 @@ enum Life {
 
 /// Shows the names in the form that is wanted.
 pub(super) fn run(list: &List, options: &Options, place: &Shared) -> Result<(), Failure> {
-    let keyspace = &options.keyspace;
-    let mut client = Connect::prepare(options)?.client(place);
+    let keyspace = &options.node.keyspace;
+    let mut client = Connect::prepare(&options.connect)?.client(place);
     let mut snapshot = heard(place, snapshot::read(&mut client, keyspace))?;
     match own_addresses() {
         Ok(own) => snapshot.find_mine(&own, list.port),
@@ -40,23 +43,27 @@ pub(super) fn run(list: &List, options: &Options, place: &Shared) -> Result<(), 
     match list.form {
         Form::Table => {
             let lives = lives(&mut client, place, &snapshot)?;
-            output::write(&rendered(&snapshot, &lives, output::style()))
+            table::write(&rendered(&snapshot, &lives, table::style()))
         }
         Form::Json => {
             let lives = lives(&mut client, place, &snapshot)?;
-            output::write(&format!("{}\n", to_json(&snapshot, &lives, keyspace)))
+            table::write(&format!("{}\n", to_json(&snapshot, &lives, keyspace)))
         }
-        Form::Hosts => output::write(&hosts::lines(&snapshot)),
+        Form::Hosts => table::write(&hosts_lines(&snapshot)),
         Form::TfConfig { port } => {
-            let config = tf_config::config(&snapshot, keyspace, port).map_err(Failure::Other)?;
+            let config = tf_config::config(&snapshot, keyspace, port).map_err(Failure::new)?;
             tell_about_task(&snapshot);
-            output::write(&format!("{config}\n"))
+            table::write(&format!("{config}\n"))
         }
     }
 }
 
 /// How long each entry stays. Of keys on one lease etcd is asked once.
-fn lives(client: &mut Client, place: &Shared, snapshot: &Snapshot) -> Result<Vec<Life>, Failure> {
+fn lives(
+    client: &mut GatewayClient,
+    place: &Shared,
+    snapshot: &Snapshot,
+) -> Result<Vec<Life>, Failure> {
     let mut known: HashMap<i64, Life> = HashMap::from([(0, Life::Endless)]);
     let mut lives = Vec::with_capacity(snapshot.entries.len());
     for LeaseId(id) in snapshot.entries.iter().map(|entry| entry.lease) {
@@ -77,7 +84,7 @@ fn lives(client: &mut Client, place: &Shared, snapshot: &Snapshot) -> Result<Vec
 /// What is left out of `TF_CONFIG`, and why.
 fn tell_about_task(snapshot: &Snapshot) {
     for entry in &snapshot.entries {
-        if let Content::Unusable(error) = &entry.content {
+        if let KeyContent::Unusable(error) = &entry.content {
             log::warn!("{} is left out: {error}", entry.name);
         }
     }
@@ -95,7 +102,7 @@ fn rendered(snapshot: &Snapshot, lives: &[Life], style: Style) -> String {
     table(HEADING, &rows, style)
 }
 
-fn row(entry: &Entry, life: Life) -> [Cell; 7] {
+fn row(entry: &KeyEntry, life: Life) -> [Cell; 7] {
     let record = entry.record();
     [
         Cell::of(entry.slot),
@@ -112,13 +119,15 @@ fn row(entry: &Entry, life: Life) -> [Cell; 7] {
     ]
 }
 
-fn note(entry: &Entry) -> Cell {
+fn note(entry: &KeyEntry) -> Cell {
     match (&entry.content, entry.whose) {
-        (Content::Unusable(error), _) => Cell::new(&format!("no record: {error}")).with(Tone::Bad),
-        (Content::Stray, _) => Cell::new("none of these names").with(Tone::Odd),
-        (Content::Record(_), Whose::Mine) => Cell::new("me").with(Tone::Good),
-        (Content::Record(_), Whose::Here) => Cell::new("here").with(Tone::Odd),
-        (Content::Record(_), Whose::Others) => Cell::of(None::<&str>),
+        (KeyContent::Unusable(error), _) => {
+            Cell::new(&format!("no record: {error}")).with(Tone::Bad)
+        }
+        (KeyContent::Stray, _) => Cell::new("none of these names").with(Tone::Odd),
+        (KeyContent::Record(_), Whose::Mine) => Cell::new("me").with(Tone::Good),
+        (KeyContent::Record(_), Whose::Here) => Cell::new("here").with(Tone::Odd),
+        (KeyContent::Record(_), Whose::Others) => Cell::of(None::<&str>),
     }
 }
 
@@ -135,16 +144,16 @@ fn to_json(snapshot: &Snapshot, lives: &[Life], keyspace: &Keyspace) -> Value {
         let common = json!({"name": entry.name, "pattern": pattern, "slot": slot,
             "lease_seconds": seconds, "create_revision": entry.create_revision});
         match &entry.content {
-            Content::Record(record) => nodes.push(with(
+            KeyContent::Record(record) => nodes.push(with(
                 common,
                 json!({"ipv4": record.ipv4.map(|ip| ip.to_string()),
                     "ipv6": record.ipv6.map(|ip| ip.to_string()), "port": record.port,
                     "me": entry.whose == Whose::Mine, "here": entry.whose != Whose::Others}),
             )),
-            Content::Unusable(error) => {
+            KeyContent::Unusable(error) => {
                 unusable.push(with(common, json!({"reason": error.to_string()})));
             }
-            Content::Stray => strays.push(entry.name.clone()),
+            KeyContent::Stray => strays.push(entry.name.clone()),
         }
     }
     json!({"revision": snapshot.revision, "nodes": nodes, "unusable": unusable, "others": strays})
@@ -156,6 +165,24 @@ fn with(mut object: Value, mut more: Value) -> Value {
         object.append(more);
     }
     object
+}
+
+/// A line for each address of each name; what is not a node is told in a comment.
+fn hosts_lines(snapshot: &Snapshot) -> String {
+    snapshot.entries.iter().map(hosts_line).collect()
+}
+
+fn hosts_line(entry: &KeyEntry) -> String {
+    let name = printable(&entry.name);
+    match &entry.content {
+        KeyContent::Record(record) => {
+            let addresses = [record.ipv4.map(IpAddr::from), record.ipv6.map(IpAddr::from)];
+            let name = name.trim_end_matches('.');
+            addresses.into_iter().flatten().map(|address| format!("{address}\t{name}\n")).collect()
+        }
+        KeyContent::Unusable(error) => format!("# {name}: no record: {error}\n"),
+        KeyContent::Stray => format!("# {name}: none of these names\n"),
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@ use crate::cluster::{Pattern, Record, RecordError, SlotId};
 
 /// A node here, a value that is none, and a key that begins alike.
 fn snapshot() -> Snapshot {
-    let entry = |slot, name: &str, content, whose| Entry {
+    let entry = |slot, name: &str, content, whose| KeyEntry {
         names: 0,
         slot: SlotId::new(slot),
         name: name.to_owned(),
@@ -17,10 +17,15 @@ fn snapshot() -> Snapshot {
     Snapshot {
         revision: 9,
         entries: vec![
-            entry(1, "worker1.tf.local.", Content::Record(record), Whose::Mine),
-            entry(2, "worker2.tf.local.", Content::Record(both), Whose::Others),
-            entry(3, "worker3.tf.local.", Content::Unusable(RecordError::NotJson), Whose::Others),
-            entry(0, "worker1\n.tf.local.", Content::Stray, Whose::Others),
+            entry(1, "worker1.tf.local.", KeyContent::Record(record), Whose::Mine),
+            entry(2, "worker2.tf.local.", KeyContent::Record(both), Whose::Others),
+            entry(
+                3,
+                "worker3.tf.local.",
+                KeyContent::Unusable(RecordError::NotJson),
+                Whose::Others,
+            ),
+            entry(0, "worker1\n.tf.local.", KeyContent::Stray, Whose::Others),
         ],
     }
 }
@@ -68,5 +73,5 @@ fn hosts_lines_have_names_as_resolvers_ask_for_them() {
         fd00::2\tworker2.tf.local\n\
         # worker3.tf.local.: no record: the value is not JSON\n\
         # worker1\\n.tf.local.: none of these names\n";
-    assert_eq!(hosts::lines(&snapshot()), wanted);
+    assert_eq!(hosts_lines(&snapshot()), wanted);
 }

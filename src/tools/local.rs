@@ -10,10 +10,11 @@ use rustix::fs::Access;
 use rustix::process::geteuid;
 
 use super::report::Finding;
-use crate::accounts::{Account, Login};
-use crate::announce::SetupError;
-use crate::options::{Forward, Options};
-use crate::privileges;
+use crate::host::accounts::{Account, Login};
+use crate::host::privileges;
+use crate::notify::file_failure;
+use crate::options::Options;
+use crate::server::forward::ForwardTo;
 
 /// The permissions of others in a mode, and the bit that lets only owners remove files.
 const READ: u32 = 0o4;
@@ -54,17 +55,15 @@ fn change_to(account: Account) -> Finding {
 }
 
 fn files(options: &Options, who: Who) -> Vec<Finding> {
-    let announce = &options.announce;
-    let written = [("name-file", &announce.name_file), ("metrics-file", &announce.metrics_file)];
+    let notify = &options.notify;
+    let written = [("name-file", &notify.name_file), ("metrics-file", &notify.metrics_file)];
     let written = written.into_iter().filter_map(|(option, path)| Some((option, path.as_ref()?)));
     let written = written.map(|(option, path)| match try_to_write(path, who) {
         Ok(()) => Finding::good("files", format!("{} can be written", path.display())),
-        Err(error) => {
-            Finding::bad("files", SetupError::File(option, path.clone(), error).to_string())
-        }
+        Err(error) => Finding::bad("files", file_failure(option, path, &error).to_string()),
     });
     let read = match &options.forward {
-        Some(Forward::ResolvConf(path)) => try_to_read(path, who).err().map(|error| {
+        Some(ForwardTo::ResolvConf(path)) => try_to_read(path, who).err().map(|error| {
             let path = path.display();
             let text = "until it can be read, other names are answered with SERVFAIL";
             Finding::note("files", format!("--forward: {path}: {error}; {text}"))

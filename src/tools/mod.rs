@@ -5,12 +5,9 @@
 
 mod check;
 mod endpoints;
-mod failure;
 mod holder;
-mod hosts;
 mod list;
 mod local;
-mod output;
 mod probe;
 mod release;
 mod report;
@@ -20,20 +17,21 @@ mod tf_config;
 mod wait;
 
 use std::io;
-use std::sync::Arc;
 
 use crate::cluster::Directory;
 use crate::dns::Responder;
 use crate::etcd;
+use crate::failure::Failure;
+use crate::node::contact::advice;
 use crate::options::{Options, Tool};
 use crate::server::signals::Signals;
 use crate::server::{Server, Shared};
-pub use failure::Failure;
+pub use table::print;
 
 /// Runs a tool to its end.
 ///
 /// # Errors
-/// See [`Failure`].
+/// When it did not do what it was asked for.
 pub fn run(tool: &Tool, options: &Options) -> Result<(), Failure> {
     let place = waiting_place(options)?;
     match tool {
@@ -47,19 +45,30 @@ pub fn run(tool: &Tool, options: &Options) -> Result<(), Failure> {
 /// What etcd said, unless a signal came meanwhile: that ends every call.
 fn heard<T>(place: &Shared, result: Result<T, etcd::Error>) -> Result<T, Failure> {
     match result {
-        Err(_) if place.lock().is_stopping() => Err(Failure::Stopped),
-        result => result.map_err(Failure::Etcd),
+        Err(_) if place.lock().is_stopping() => Err(stopped()),
+        result => result.map_err(|error| Failure::new(advised(&error))),
     }
+}
+
+/// A signal ended the tool.
+fn stopped() -> Failure {
+    Failure::new("stopped by a signal")
+}
+
+/// An error of etcd's with what the user can do about it.
+fn advised(error: &etcd::Error) -> String {
+    format!("{error}{}", advice(error))
 }
 
 /// A server that nobody can ask.
 fn waiting_place(options: &Options) -> Result<Shared, Failure> {
-    let keyspace = Arc::new(options.keyspace.clone());
+    let keyspace = options.node.keyspace.clone();
     let responder = Responder::new(&keyspace, options.ttl).map_err(io::Error::other);
     let server = responder.and_then(|responder| {
         let signals = Signals::new()?;
         signals.obey()?;
         Ok(Server::new(Vec::new(), Vec::new(), responder, Directory::new(keyspace), signals))
     });
-    server.map(Shared::new).map_err(Failure::Start)
+    let failed = |error| Failure::new(format!("cannot start: {error}"));
+    server.map(Shared::new).map_err(failed)
 }

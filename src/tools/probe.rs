@@ -4,7 +4,7 @@
 //! the right to write is asked for by a transaction whose put is never carried out.
 
 use crate::cluster::{Keyspace, Names};
-use crate::etcd::{Client, Compare, Error, Op, Range, Txn};
+use crate::etcd::{Compare, Error, GatewayClient, Op, Range, Txn};
 
 /// A revision that no key has, so that comparing with it is always false.
 const NEVER: i64 = -1;
@@ -16,11 +16,11 @@ pub(super) struct Right {
     pub(super) purpose: String,
     /// How it is granted.
     pub(super) remedy: String,
-    access: Access,
+    access: KeyAccess,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Access {
+enum KeyAccess {
     Read { first: Vec<u8>, end: Vec<u8> },
     Write { keys: Vec<Vec<u8>> },
 }
@@ -34,7 +34,7 @@ pub(super) fn rights(keyspace: &Keyspace, ticket: Vec<u8>) -> Vec<Right> {
         rights.push(Right {
             purpose: format!("read {names}"),
             remedy: grant(kind, &names, &first),
-            access: Access::Read { first, end },
+            access: KeyAccess::Read { first, end },
         });
     }
     let own = Names::Numbered(keyspace.pattern.clone());
@@ -44,9 +44,9 @@ pub(super) fn rights(keyspace: &Keyspace, ticket: Vec<u8>) -> Vec<Right> {
     let names = [1, keyspace.limit].map(crate::cluster::SlotId::new);
     let keys = names.into_iter().flatten().map(|slot| keyspace.key(slot)).collect();
     for (purpose, access) in [
-        (format!("write {own}"), Access::Write { keys }),
-        ("read the queue".to_owned(), Access::Read { first, end }),
-        ("write to the queue".to_owned(), Access::Write { keys: vec![ticket] }),
+        (format!("write {own}"), KeyAccess::Write { keys }),
+        ("read the queue".to_owned(), KeyAccess::Read { first, end }),
+        ("write to the queue".to_owned(), KeyAccess::Write { keys: vec![ticket] }),
     ] {
         rights.push(Right { purpose, remedy: remedy.clone(), access });
     }
@@ -72,13 +72,13 @@ impl Right {
     ///
     /// # Errors
     /// [`Error::is_denied`]: it is missing. Any other: it is not known.
-    pub(super) fn probe(&self, client: &mut Client) -> Result<(), Error> {
+    pub(super) fn probe(&self, client: &mut GatewayClient) -> Result<(), Error> {
         match &self.access {
-            Access::Read { first, end } => {
+            KeyAccess::Read { first, end } => {
                 let range = Range::new(first.clone(), Some(end.clone()));
                 client.range(&Range { count_only: true, ..range }).map(|_| ())
             }
-            Access::Write { keys } => {
+            KeyAccess::Write { keys } => {
                 keys.iter().try_for_each(|key| client.txn(&put_never(key.clone())).map(|_| ()))
             }
         }

@@ -4,16 +4,18 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use super::table::printable;
-use super::{Failure, heard, output};
+use super::table::{self, output_failure};
+use super::{heard, stopped};
 use crate::cluster::Record;
 use crate::connect::Connect;
 use crate::etcd::{
-    Client, Compare, Error, EventKind, Filter, KeyValue, LeaseId, Op, OpReply, Range, Txn,
+    Compare, Error, EventKind, Filter, GatewayClient, KeyValue, LeaseId, Op, OpReply, Range, Txn,
     WatchRange,
 };
+use crate::failure::Failure;
 use crate::options::{Confirmation, Options, Release};
 use crate::server::{Interest, Shared, Wake};
+use crate::text::excerpt;
 
 /// How long to look whether the node takes its name again. It hears of the deletion at once.
 const AFTERMATH: Duration = Duration::from_secs(1);
@@ -24,20 +26,20 @@ const LONGEST_VALUE: usize = 200;
 /// Shows what stands at the name, asks, deletes just that, and looks whether it comes back.
 pub(super) fn run(release: &Release, options: &Options, place: &Shared) -> Result<(), Failure> {
     if release.confirmation == Confirmation::Ask && !io::stdin().is_terminal() {
-        return Err(Failure::Usage(
-            "release asks before it deletes, and there is no terminal; give --yes".to_owned(),
+        return Err(Failure::usage(
+            "release asks before it deletes, and there is no terminal; give --yes",
         ));
     }
-    let mut client = Connect::prepare(options)?.client(place);
+    let mut client = Connect::prepare(&options.connect)?.client(place);
     let name = &release.name;
-    let key = format!("{}{name}", options.keyspace.prefix).into_bytes();
+    let key = format!("{}{name}", options.node.keyspace.prefix).into_bytes();
     let reply = heard(place, client.range(&Range::new(key, None)))?;
     let Some(found) = reply.kvs.first() else {
-        return Err(Failure::Other(format!("{name} is nobody's: there is nothing to release")));
+        return Err(Failure::new(format!("{name} is nobody's: there is nothing to release")));
     };
-    output::write(&description(name, found, left(&mut client, place, found.lease)?))?;
+    table::write(&description(name, found, left(&mut client, place, found.lease)?))?;
     if release.confirmation == Confirmation::Ask && !is_meant(name, place)? {
-        return Err(Failure::Other(format!("{name} was left as it is")));
+        return Err(Failure::new(format!("{name} was left as it is")));
     }
     let revision = delete(&mut client, place, name, found)?;
     let next = successor(&mut client, found, revision).unwrap_or_else(|error| {
@@ -45,18 +47,22 @@ pub(super) fn run(release: &Release, options: &Options, place: &Shared) -> Resul
         None
     });
     match next {
-        Some(next) if next.value == found.value => Err(Failure::Other(format!(
+        Some(next) if next.value == found.value => Err(Failure::new(format!(
             "{name} was deleted, and its node, which runs, took it again at once: stop the node"
         ))),
         Some(next) => {
-            output::write(&format!("released {name}; now it is that of {}\n", shown(&next.value)))
+            table::write(&format!("released {name}; now it is that of {}\n", shown(&next.value)))
         }
-        None => output::write(&format!("released {name}\n")),
+        None => table::write(&format!("released {name}\n")),
     }
 }
 
 /// How long the lease has left; `None`: it is gone, or etcd does not tell this user.
-fn left(client: &mut Client, place: &Shared, id: LeaseId) -> Result<Option<Duration>, Failure> {
+fn left(
+    client: &mut GatewayClient,
+    place: &Shared,
+    id: LeaseId,
+) -> Result<Option<Duration>, Failure> {
     if id == LeaseId(0) {
         return Ok(None);
     }
@@ -91,8 +97,8 @@ fn shown(value: &[u8]) -> String {
         Ok(record) => record.to_string(),
         Err(_) if value.is_empty() => "no record but an empty value".to_owned(),
         Err(_) => {
-            let text: String = String::from_utf8_lossy(value).chars().take(LONGEST_VALUE).collect();
-            format!("no record but {}", printable(&text))
+            let text = String::from_utf8_lossy(value);
+            format!("no record but {}", excerpt(&text, LONGEST_VALUE))
         }
     }
 }
@@ -101,20 +107,20 @@ fn shown(value: &[u8]) -> String {
 fn is_meant(name: &str, place: &Shared) -> Result<bool, Failure> {
     let mut terminal = io::stderr();
     let asked = write!(terminal, "release {name}? [y/N] ").and_then(|()| terminal.flush());
-    asked.map_err(Failure::Output)?;
+    asked.map_err(output_failure)?;
     let stdin = io::stdin();
     let wake = place.lock().wait(Some((stdin.as_fd(), Interest::Readable)), None);
-    if wake.map_err(Failure::Output)? == Wake::Stopping {
-        return Err(Failure::Stopped);
+    if wake.map_err(output_failure)? == Wake::Stopping {
+        return Err(stopped());
     }
     let mut answer = String::new();
-    stdin.lock().read_line(&mut answer).map_err(Failure::Output)?;
+    stdin.lock().read_line(&mut answer).map_err(output_failure)?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 /// Deletes what was shown, and nothing that came since; returns the revision of that.
 fn delete(
-    client: &mut Client,
+    client: &mut GatewayClient,
     place: &Shared,
     name: &str,
     found: &KeyValue,
@@ -133,7 +139,7 @@ fn delete(
     match stands {
         // A transaction that was carried out twice, as its first reply was lost, finds nothing.
         None => Ok(reply.header.revision),
-        Some(other) => Err(Failure::Other(format!(
+        Some(other) => Err(Failure::new(format!(
             "{name} changed meanwhile, so nothing was deleted: now it is that of {}",
             shown(&other.value)
         ))),
@@ -142,7 +148,7 @@ fn delete(
 
 /// Who takes the name within a moment, as far as that can be seen.
 fn successor(
-    client: &mut Client,
+    client: &mut GatewayClient,
     found: &KeyValue,
     revision: i64,
 ) -> Result<Option<KeyValue>, Error> {

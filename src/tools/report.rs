@@ -1,11 +1,11 @@
 //! What a check found, a line for each thing.
 
-use super::table::{Cell, Style, Tone, shown};
-use super::{Failure, output};
+use super::table::{self, Cell, Style, Tone, shown};
+use crate::failure::Failure;
 
 /// How it is with something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Verdict {
+pub(super) enum Severity {
     /// Well.
     Good,
     /// Well enough for a node to be named.
@@ -19,7 +19,7 @@ pub(super) enum Verdict {
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
-    pub(super) verdict: Verdict,
+    pub(super) severity: Severity,
     /// What was looked at, in a word.
     pub(super) subject: &'static str,
     /// What was seen, and what to do if that is not well.
@@ -28,19 +28,19 @@ pub(super) struct Finding {
 
 impl Finding {
     pub(super) fn good(subject: &'static str, text: impl Into<String>) -> Finding {
-        Finding { verdict: Verdict::Good, subject, text: text.into() }
+        Finding { severity: Severity::Good, subject, text: text.into() }
     }
 
     pub(super) fn note(subject: &'static str, text: impl Into<String>) -> Finding {
-        Finding { verdict: Verdict::Note, subject, text: text.into() }
+        Finding { severity: Severity::Note, subject, text: text.into() }
     }
 
     pub(super) fn waits(subject: &'static str, text: impl Into<String>) -> Finding {
-        Finding { verdict: Verdict::Waits, subject, text: text.into() }
+        Finding { severity: Severity::Waits, subject, text: text.into() }
     }
 
     pub(super) fn bad(subject: &'static str, text: impl Into<String>) -> Finding {
-        Finding { verdict: Verdict::Bad, subject, text: text.into() }
+        Finding { severity: Severity::Bad, subject, text: text.into() }
     }
 }
 
@@ -48,31 +48,31 @@ impl Finding {
 #[derive(Debug)]
 pub(super) struct Report {
     style: Style,
-    worst: Verdict,
+    worst: Severity,
 }
 
 impl Report {
     pub(super) fn new(style: Style) -> Report {
-        Report { style, worst: Verdict::Good }
+        Report { style, worst: Severity::Good }
     }
 
     /// Writes a line.
     pub(super) fn tell(&mut self, finding: &Finding) -> Result<(), Failure> {
-        self.worst = self.worst.max(finding.verdict);
-        output::write(&line(finding, self.style))
+        self.worst = self.worst.max(finding.severity);
+        table::write(&line(finding, self.style))
     }
 
     /// How it is with a node, as far as was told.
-    pub(super) fn worst(&self) -> Verdict {
+    pub(super) fn worst(&self) -> Severity {
         self.worst
     }
 }
 
 fn line(finding: &Finding, style: Style) -> String {
-    let (word, tone) = match finding.verdict {
-        Verdict::Good => ("ok", Tone::Good),
-        Verdict::Note => ("note", Tone::Odd),
-        Verdict::Waits | Verdict::Bad => ("FAIL", Tone::Bad),
+    let (word, tone) = match finding.severity {
+        Severity::Good => ("ok", Tone::Good),
+        Severity::Note => ("note", Tone::Odd),
+        Severity::Waits | Severity::Bad => ("FAIL", Tone::Bad),
     };
     let word = Cell::new(word).with(tone);
     let text = Cell::new(&finding.text);
@@ -82,9 +82,9 @@ fn line(finding: &Finding, style: Style) -> String {
         Style::Tabs => format!("{word}\t{subject}\t{text}\n"),
         // Colours have no width, so the padding follows the word.
         Style::Aligned | Style::Coloured => {
-            let gap = " ".repeat(match finding.verdict {
-                Verdict::Good => 4,
-                Verdict::Note | Verdict::Waits | Verdict::Bad => 2,
+            let gap = " ".repeat(match finding.severity {
+                Severity::Good => 4,
+                Severity::Note | Severity::Waits | Severity::Bad => 2,
             });
             format!("{word}{gap}{subject:<10}  {text}\n")
         }

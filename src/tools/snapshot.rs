@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use crate::cluster::{Keyspace, Names, Record, RecordError, SlotId};
-use crate::etcd::{Client, Error, KeyValue, LeaseId, Range};
+use crate::etcd::{Error, GatewayClient, KeyValue, LeaseId, Range};
 
 /// Keys read at a time.
 const PAGE: i64 = 500;
 
 /// What stands at a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
+pub enum KeyContent {
     /// A node.
     Record(Record),
     /// A value that is not a record: nobody can have this name.
@@ -27,13 +27,13 @@ pub enum Whose {
     Mine,
     /// That of one of several nodes on this host.
     Here,
-    /// That of a node elsewhere, or of nobody.
+    /// That of a node out_of_zone, or of nobody.
     Others,
 }
 
 /// A key of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct KeyEntry {
     /// Which of [`Keyspace::names`] it belongs to.
     pub names: usize,
     /// Its slot, if it has one.
@@ -41,7 +41,7 @@ pub struct Entry {
     /// The name: the key without the prefix.
     pub name: String,
     /// What stands there.
-    pub content: Content,
+    pub content: KeyContent,
     /// The lease that it hangs on; 0: none.
     pub lease: LeaseId,
     /// The fencing token: grows with each new owner.
@@ -50,12 +50,12 @@ pub struct Entry {
     pub whose: Whose,
 }
 
-impl Entry {
+impl KeyEntry {
     /// The record, where there is one.
     pub fn record(&self) -> Option<&Record> {
         match &self.content {
-            Content::Record(record) => Some(record),
-            Content::Unusable(_) | Content::Stray => None,
+            KeyContent::Record(record) => Some(record),
+            KeyContent::Unusable(_) | KeyContent::Stray => None,
         }
     }
 }
@@ -66,14 +66,14 @@ pub struct Snapshot {
     /// The revision.
     pub revision: i64,
     /// By pattern and slot; strays come last, by name.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<KeyEntry>,
 }
 
 /// Reads all names at one revision.
 ///
 /// # Errors
 /// Those of the calls to etcd.
-pub fn read(client: &mut Client, keyspace: &Keyspace) -> Result<Snapshot, Error> {
+pub fn read(client: &mut GatewayClient, keyspace: &Keyspace) -> Result<Snapshot, Error> {
     let mut kvs = Vec::new();
     let mut revision = 0;
     for (first, end) in keyspace.ranges() {
@@ -85,27 +85,28 @@ pub fn read(client: &mut Client, keyspace: &Keyspace) -> Result<Snapshot, Error>
 
 /// Patterns may begin alike, so a key may have been read twice, and be a stray in one range and a
 /// name in another.
-fn sorted(kvs: &[KeyValue], keyspace: &Keyspace) -> Vec<Entry> {
+fn sorted(kvs: &[KeyValue], keyspace: &Keyspace) -> Vec<KeyEntry> {
     let all: Vec<Names> = keyspace.names().collect();
     let mut seen = HashSet::new();
     let new = kvs.iter().filter(|kv| seen.insert(&kv.key));
-    let mut entries: Vec<Entry> = new.filter_map(|kv| entry(kv, keyspace, &all)).collect();
+    let mut entries: Vec<KeyEntry> = new.filter_map(|kv| entry(kv, keyspace, &all)).collect();
     entries.sort_by(|one, two| {
-        let place = |entry: &Entry| (entry.content == Content::Stray, entry.names, entry.slot);
+        let place =
+            |entry: &KeyEntry| (entry.content == KeyContent::Stray, entry.names, entry.slot);
         place(one).cmp(&place(two)).then_with(|| one.name.cmp(&two.name))
     });
     entries
 }
 
-fn entry(kv: &KeyValue, keyspace: &Keyspace, all: &[Names]) -> Option<Entry> {
+fn entry(kv: &KeyValue, keyspace: &Keyspace, all: &[Names]) -> Option<KeyEntry> {
     let name = keyspace.name_of(&kv.key)?;
     let owner = all.iter().enumerate().find(|(_, names)| names.has(name));
     let content = match (owner, Record::parse(&kv.value)) {
-        (None, _) => Content::Stray,
-        (Some(_), Ok(record)) => Content::Record(record),
-        (Some(_), Err(error)) => Content::Unusable(error),
+        (None, _) => KeyContent::Stray,
+        (Some(_), Ok(record)) => KeyContent::Record(record),
+        (Some(_), Err(error)) => KeyContent::Unusable(error),
     };
-    Some(Entry {
+    Some(KeyEntry {
         names: owner.map_or(0, |(index, _)| index),
         slot: owner.and_then(|(_, names)| names.slot_of(name)),
         name: String::from_utf8_lossy(name).into_owned(),
@@ -121,14 +122,14 @@ impl Snapshot {
     /// `port`, where that is given. What all hosts have alike, such as 127.0.0.1, tells nothing, so
     /// it must not be in `own`.
     pub fn find_mine(&mut self, own: &[IpAddr], port: Option<u16>) {
-        let is_here = |entry: &Entry| {
+        let is_here = |entry: &KeyEntry| {
             entry.record().is_some_and(|record| {
                 let addresses = [record.ipv4.map(IpAddr::from), record.ipv6.map(IpAddr::from)];
                 let is_port = port.is_none() || record.port == port;
                 is_port && addresses.into_iter().flatten().all(|address| own.contains(&address))
             })
         };
-        let mut here: Vec<&mut Entry> = self.entries.iter_mut().filter(|e| is_here(e)).collect();
+        let mut here: Vec<&mut KeyEntry> = self.entries.iter_mut().filter(|e| is_here(e)).collect();
         let whose = if here.len() == 1 { Whose::Mine } else { Whose::Here };
         for entry in &mut here {
             entry.whose = whose;

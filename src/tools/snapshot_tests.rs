@@ -46,8 +46,8 @@ fn every_key_is_there_once_in_the_order_of_slots_whatever_it_holds() {
         (0, None, "worker1x.tf.local."),
     ];
     assert_eq!(shown, wanted);
-    assert_eq!(sorted[1].content, Content::Unusable(RecordError::NotJson));
-    assert_eq!(sorted[5].content, Content::Stray);
+    assert_eq!(sorted[1].content, KeyContent::Unusable(RecordError::NotJson));
+    assert_eq!(sorted[5].content, KeyContent::Stray);
     assert!(sorted[0].record().is_some() && sorted[5].record().is_none());
 }
 
@@ -56,11 +56,11 @@ fn a_name_is_mine_only_if_no_other_one_could_be() {
     let both = r#"{"ipv4":"10.0.0.1","ipv6":"fd00::1","port":"53"}"#;
     let half = r#"{"ipv4":"10.0.0.1","ipv6":"fd00::7","port":"53"}"#;
     let second = r#"{"ipv4":"10.0.0.1","port":"54"}"#;
-    let elsewhere = r#"{"ipv4":"10.0.0.2","port":"53"}"#;
+    let out_of_zone = r#"{"ipv4":"10.0.0.2","port":"53"}"#;
     use Whose::{Here, Mine, Others};
     let table: [(&[&str], Option<u16>, &[Whose]); 7] = [
-        (&[both, elsewhere], None, &[Mine, Others]),
-        (&[elsewhere, half], None, &[Others, Others]),
+        (&[both, out_of_zone], None, &[Mine, Others]),
+        (&[out_of_zone, half], None, &[Others, Others]),
         (&[both, second], None, &[Here, Here]),
         (&[both, second], Some(54), &[Others, Mine]),
         (&[both, second], Some(55), &[Others, Others]),

@@ -1,6 +1,12 @@
-//! Tables: aligned and coloured for a terminal, tabs for a pipe. Pure.
+//! What the tools write, and where to: tables, aligned and coloured for a terminal, with tabs for a pipe
+//! or a file that a program reads.
 
-use std::fmt::Write;
+use std::env;
+use std::ffi::OsStr;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+use crate::failure::Failure;
+use crate::text::printable;
 
 /// How a table is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,19 +78,6 @@ impl Cell {
     }
 }
 
-/// A text in which every character shows as itself.
-pub fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() {
-            let _ = write!(shown, "{}", character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
-}
-
 /// A whole table.
 pub fn table<const N: usize>(heading: [&str; N], rows: &[[Cell; N]], style: Style) -> String {
     if style == Style::Tabs {
@@ -127,6 +120,48 @@ pub fn shown(cell: &Cell, style: Style) -> String {
     }
 }
 
+/// How standard output is to be written.
+pub(super) fn style() -> Style {
+    style_of(
+        io::stdout().is_terminal(),
+        env::var_os("NO_COLOR").as_deref(),
+        env::var_os("TERM").as_deref(),
+    )
+}
+
+/// Colours are left out where the user says so (no-color.org) or the terminal knows none.
+fn style_of(is_terminal: bool, no_color: Option<&OsStr>, term: Option<&OsStr>) -> Style {
+    let is_plain = no_color.is_some_and(|value| !value.is_empty())
+        || term.is_none_or(|term| term.is_empty() || term == "dumb");
+    match (is_terminal, is_plain) {
+        (false, _) => Style::Tabs,
+        (true, true) => Style::Aligned,
+        (true, false) => Style::Coloured,
+    }
+}
+
+/// Writes to standard output. A reader that has read enough, as `head` does, is no failure.
+pub(super) fn write(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(output_failure(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a text and ends its line.
+///
+/// # Errors
+/// When standard output fails.
+pub fn print(text: &str) -> Result<(), Failure> {
+    write(&format!("{}\n", text.trim_end()))
+}
+
+/// The failure of standard output or of the terminal.
+pub(super) fn output_failure(error: io::Error) -> Failure {
+    Failure::new(format!("cannot write the output: {error}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,5 +192,21 @@ mod tests {
             assert_eq!(super::table(heading, &rows, style), wanted, "{style:?}");
         }
         assert_eq!(super::table(heading, &[], Style::Tabs), "");
+    }
+
+    #[test]
+    fn colours_are_for_terminals_whose_users_want_them() {
+        let table = [
+            (true, None, Some("xterm"), Style::Coloured),
+            (true, Some(""), Some("xterm"), Style::Coloured),
+            (true, Some("1"), Some("xterm"), Style::Aligned),
+            (true, None, Some("dumb"), Style::Aligned),
+            (true, None, None, Style::Aligned),
+            (false, None, Some("xterm"), Style::Tabs),
+        ];
+        for (is_terminal, no_color, term, wanted) in table {
+            let style = style_of(is_terminal, no_color.map(OsStr::new), term.map(OsStr::new));
+            assert_eq!(style, wanted, "{is_terminal} {no_color:?} {term:?}");
+        }
     }
 }

@@ -78,7 +78,7 @@ mod tests {
     use crate::cluster::Pattern;
     use crate::cluster::SlotId;
     use crate::etcd::LeaseId;
-    use crate::tools::snapshot::{Content, Entry};
+    use crate::tools::snapshot::{KeyContent, KeyEntry};
 
     fn keyspace(pattern: &str, resolve: &[&str]) -> Keyspace {
         let mut keyspace = Keyspace::new(Pattern::parse(pattern, 9).expect(pattern), 9);
@@ -87,12 +87,12 @@ mod tests {
         keyspace
     }
 
-    fn entry(names: usize, number: u32, value: &str, whose: Whose) -> Entry {
+    fn entry(names: usize, number: u32, value: &str, whose: Whose) -> KeyEntry {
         let content = match Record::parse(value.as_bytes()) {
-            Ok(record) => Content::Record(record),
-            Err(error) => Content::Unusable(error),
+            Ok(record) => KeyContent::Record(record),
+            Err(error) => KeyContent::Unusable(error),
         };
-        Entry {
+        KeyEntry {
             names,
             slot: SlotId::new(number),
             name: format!("name{number}"),

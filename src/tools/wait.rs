@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::Failure;
+use super::{advised, stopped};
 use crate::cluster::Freshness;
 use crate::connect::Connect;
-use crate::etcd::{Client, Error, Range, Watch};
+use crate::etcd::{Error, GatewayClient, Range, Watch};
+use crate::failure::Failure;
 use crate::node::Host;
-use crate::node::contact::advice;
-use crate::node::pause::Pause;
+use crate::node::backoff::Backoff;
 use crate::node::sync::{apply_event, full_sync};
 use crate::options::{Options, Wait};
 use crate::server::Shared;
@@ -19,7 +19,7 @@ const SILENCE: Duration = Duration::from_secs(10);
 
 /// Why following ended.
 #[derive(Debug, PartialEq, Eq)]
-enum End {
+enum WaitEnd {
     /// So many nodes are named.
     Named,
     /// The time is up.
@@ -31,23 +31,23 @@ enum End {
 /// Waits until so many nodes are named.
 pub(super) fn run(wait: &Wait, options: &Options, place: &Shared) -> Result<(), Failure> {
     let deadline = wait.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let mut client = Connect::prepare(options)?.client(place);
-    client.patience_mut().set_not_after(deadline);
+    let mut client = Connect::prepare(&options.connect)?.client(place);
+    client.timeout_mut().set_not_after(deadline);
     let mut follower = Follower { client, place, count: wait.count, deadline, told: false };
-    let mut pause = Pause::new();
+    let mut pause = Backoff::new();
     loop {
         let followed = follower.follow();
         if place.is_stopping() {
-            return Err(Failure::Stopped);
+            return Err(stopped());
         }
         match followed {
-            Ok(End::Named) => return Ok(()),
-            Ok(End::Moved) => continue,
-            Ok(End::TimedOut) => {}
+            Ok(WaitEnd::Named) => return Ok(()),
+            Ok(WaitEnd::Moved) => continue,
+            Ok(WaitEnd::TimedOut) => {}
             Err(error) => follower.tell(&error),
         }
         if follower.is_late() {
-            return Err(Failure::Other(timed_out(wait, place)));
+            return Err(Failure::new(timed_out(wait, place)));
         }
         let end = Instant::now() + pause.draw(Instant::now());
         place.sleep_until(deadline.map_or(end, |deadline| deadline.min(end)));
@@ -73,7 +73,7 @@ fn named(place: &Shared) -> usize {
 
 /// Who follows the names in etcd.
 struct Follower<'a> {
-    client: Client,
+    client: GatewayClient,
     place: &'a Shared,
     count: usize,
     deadline: Option<Instant>,
@@ -83,24 +83,24 @@ struct Follower<'a> {
 
 impl Follower<'_> {
     /// Reads all names, and follows their changes.
-    fn follow(&mut self) -> Result<End, Error> {
+    fn follow(&mut self) -> Result<WaitEnd, Error> {
         let history = full_sync(&mut self.client, self.place)?;
         if named(self.place) >= self.count {
-            return Ok(End::Named);
+            return Ok(WaitEnd::Named);
         }
         let keyspace = self.place.directory(|directory| directory.keyspace().clone());
         let mut watch = self.client.watch(&history.watch_ranges(&keyspace))?;
         self.told = false;
         loop {
             if self.is_late() {
-                return Ok(End::TimedOut);
+                return Ok(WaitEnd::TimedOut);
             }
             if watch.endpoint() != self.client.endpoint() {
-                return Ok(End::Moved);
+                return Ok(WaitEnd::Moved);
             }
             self.follow_once(&mut watch)?;
             if named(self.place) >= self.count {
-                return Ok(End::Named);
+                return Ok(WaitEnd::Named);
             }
         }
     }
@@ -131,7 +131,7 @@ impl Follower<'_> {
             log::debug!("{error}");
             return;
         }
-        log::warn!("waiting for etcd: {error}{}", advice(error));
+        log::warn!("waiting for etcd: {}", advised(error));
         self.told = true;
     }
 }

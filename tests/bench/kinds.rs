@@ -17,7 +17,7 @@ pub const NAMES: [&str; 11] = [
     "srv",
     "group",
     "ptr",
-    "elsewhere",
+    "out_of_zone",
 ];
 
 /// A COOKIE option with the client's part (RFC 7873), as dig sends it.
@@ -59,7 +59,7 @@ pub fn query(kind: &str) -> Vec<u8> {
         "srv" => (node, 33, None),
         "group" => (group, 1, opt),
         "ptr" => ("244.1.0.10.in-addr.arpa", 12, None),
-        "elsewhere" => ("www.example.com", 1, None),
+        "out_of_zone" => ("www.example.com", 1, None),
         other => panic!("{other:?} is none of {NAMES:?}"),
     };
     let mut query = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(options.is_some())];

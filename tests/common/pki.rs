@@ -76,8 +76,11 @@ impl Pki {
     pub fn config(&self) -> ureq::tls::TlsConfig {
         let (ca, cert, key) =
             (self.file("ca.pem"), self.file("client.pem"), self.file("client.key"));
-        idetcd::server::tls::config(Some(Path::new(&ca)), Some((Path::new(&cert), Path::new(&key))))
-            .expect("good certificates")
+        idetcd::connect::tls::config(
+            Some(Path::new(&ca)),
+            Some((Path::new(&cert), Path::new(&key))),
+        )
+        .expect("good certificates")
     }
 
     /// What a node needs.

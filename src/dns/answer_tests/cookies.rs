@@ -41,7 +41,7 @@ fn cookie_alone(cookie: &[u8]) -> Vec<u8> {
     query
 }
 
-/// RFC 7873 §5.2: whatever cookie is shown, the query is answered, with a new cookie.
+/// RFC 7873 §5.2: whatever cookie is cookie, the query is answered, with a new cookie.
 #[test]
 fn a_query_with_any_cookie_is_answered_with_a_new_one() {
     let server = Server::new();
@@ -49,13 +49,13 @@ fn a_query_with_any_cookie_is_answered_with_a_new_one() {
     let (_, good) = server.ask(&with_cookie("worker1.tf.local.", &client), NOW);
     let of_another = [&[8; 8][..], &good[8..]].concat();
     for (name, rcode) in [("worker1.tf.local.", 0), ("worker3.tf.local.", 3), ("example.com.", 5)] {
-        for shown in [&client[..], &[7; 16], &[7; 24], &[7; 40], &good, &of_another] {
-            let (answered, cookie) = server.ask(&with_cookie(name, shown), NOW + 9);
-            assert_eq!(answered, rcode, "{name} {shown:?}");
-            assert_eq!((cookie.len(), &cookie[..8]), (24, &shown[..8]), "{name} {shown:?}");
+        for cookie in [&client[..], &[7; 16], &[7; 24], &[7; 40], &good, &of_another] {
+            let (answered, cookie) = server.ask(&with_cookie(name, cookie), NOW + 9);
+            assert_eq!(answered, rcode, "{name} {cookie:?}");
+            assert_eq!((cookie.len(), &cookie[..8]), (24, &cookie[..8]), "{name} {cookie:?}");
             // RFC 9018 §4.1 to §4.3: version, reserved, time.
             let head = [&[1, 0, 0, 0][..], &(NOW + 9).to_be_bytes()].concat();
-            assert_eq!(cookie[8..16], head, "{name} {shown:?}");
+            assert_eq!(cookie[8..16], head, "{name} {cookie:?}");
         }
     }
     let (_, same) = server.ask(&with_cookie("worker1.tf.local.", &client), NOW);
@@ -98,7 +98,7 @@ fn without_a_question_the_cookie_itself_is_answered() {
         cookie
     };
     // RFC 9018 §4.3: good for an hour, and five minutes ahead.
-    for (shown, now, rcode) in [
+    for (cookie, now, rcode) in [
         (good.clone(), NOW, 0),
         (good.clone(), NOW + 3600, 0),
         (good.clone(), NOW + 3601, 23),
@@ -113,9 +113,9 @@ fn without_a_question_the_cookie_itself_is_answered() {
         ([7; 40].to_vec(), NOW, 23),
         (good[..23].to_vec(), NOW, 23),
     ] {
-        let (answered, cookie) = server.ask(&cookie_alone(&shown), now);
-        assert_eq!(answered, rcode, "{shown:?} at {now}");
-        assert_eq!((cookie.len(), &cookie[..8]), (24, &shown[..8]), "{shown:?} at {now}");
+        let (answered, cookie) = server.ask(&cookie_alone(&cookie), now);
+        assert_eq!(answered, rcode, "{cookie:?} at {now}");
+        assert_eq!((cookie.len(), &cookie[..8]), (24, &cookie[..8]), "{cookie:?} at {now}");
     }
     // Serial arithmetic (RFC 1982): it holds across the turn of the 32 bits.
     let (_, last) = server.ask(&cookie_alone(&client), u32::MAX);

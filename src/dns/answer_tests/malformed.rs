@@ -158,9 +158,9 @@ fn recursion_is_available_in_every_reply_where_other_names_are_forwarded() {
         vec![0; 12],
         [&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1][..], &cookie].concat(),
     ];
-    for (elsewhere, wanted) in [(Elsewhere::Refuse, 0), (Elsewhere::Forward, 0x80)] {
+    for (out_of_zone, wanted) in [(OutOfZone::Refuse, 0), (OutOfZone::Forward, 0x80)] {
         let responder = Responder::new(directory.keyspace(), TTL).expect("a zone");
-        let responder = responder.with_elsewhere(elsewhere);
+        let responder = responder.with_out_of_zone(out_of_zone);
         for query in &queries {
             let mut reply = Vec::new();
             let address = [192, 0, 2, 1].into();

@@ -108,7 +108,7 @@ fn rcode_of(query: &[u8]) -> u8 {
 }
 
 /// A record in short.
-fn shown(record: &simple_dns::ResourceRecord<'_>) -> String {
+fn cookie(record: &simple_dns::ResourceRecord<'_>) -> String {
     match &record.rdata {
         RData::A(a) => std::net::Ipv4Addr::from(a.address).to_string(),
         RData::AAAA(a) => std::net::Ipv6Addr::from(a.address).to_string(),

@@ -148,7 +148,7 @@ fn each_row_of_the_table_of_answers() {
             assert_eq!(bytes[3] & 0x0f, rcode, "{name} {qtype}");
             let reply = Packet::parse(&bytes).expect("well formed");
             let texts = |section: &[simple_dns::ResourceRecord<'_>]| -> Vec<String> {
-                section.iter().map(shown).collect()
+                section.iter().map(cookie).collect()
             };
             assert_eq!(texts(&reply.answers), answers, "{name} {qtype}");
             assert_eq!(texts(&reply.name_servers), authority, "{name} {qtype}");
@@ -173,7 +173,7 @@ fn a_group_begins_with_another_node_each_time() {
         counters.count(Some(Rcode::NOERROR));
         let packet = Packet::parse(&reply).expect("well formed");
         assert_eq!(packet.answers.len(), 2);
-        firsts.push(shown(&packet.answers[0]));
+        firsts.push(cookie(&packet.answers[0]));
     }
     firsts.sort_unstable();
     firsts.dedup();
@@ -251,7 +251,7 @@ fn the_records_of_a_set_differ_and_have_one_ttl() {
     ] {
         let reply = reply_to(&ask(name, qtype), &directory).expect("a reply");
         let packet = Packet::parse(&reply).expect("well formed");
-        let mut records: Vec<String> = packet.answers.iter().map(shown).collect();
+        let mut records: Vec<String> = packet.answers.iter().map(cookie).collect();
         records.sort_unstable();
         records.dedup();
         assert_eq!((packet.answers.len(), records.len()), (count, count), "{name} {qtype}");

@@ -6,11 +6,12 @@ use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::event::epoll::EventFlags;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
+use rustix::net::SocketType;
 
 use crate::dns::Transport;
 use crate::dns::framing::{first_message, push_message};
-use crate::dns::relay::{Worth, judge, with_id};
+use crate::dns::relay::{ReplyClass, classify, with_id};
+use crate::server::socket;
 
 /// The longest reply.
 pub(super) const LONGEST_REPLY: usize = 65_535;
@@ -33,11 +34,11 @@ pub(super) enum Progress {
 pub(super) struct Attempt {
     pub(super) server: SocketAddr,
     id: u16,
-    line: Line,
+    line: Channel,
 }
 
 #[derive(Debug)]
-enum Line {
+enum Channel {
     Datagram(UdpSocket),
     Stream(Stream),
 }
@@ -66,26 +67,19 @@ impl Attempt {
             Transport::Udp => SocketType::DGRAM,
             Transport::Tcp => SocketType::STREAM,
         };
-        let family = match server {
-            SocketAddr::V4(_) => AddressFamily::INET,
-            SocketAddr::V6(_) => AddressFamily::INET6,
-        };
-        let socket = socket_with(family, kind, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?;
-        match connect(&socket, &server) {
-            Ok(()) | Err(rustix::io::Errno::INPROGRESS) => {}
-            Err(error) => return Err(error.into()),
-        }
+        let socket = socket::unbound(server, kind)?;
+        socket::begin_connect(&socket, server)?;
         let line = match transport {
             Transport::Udp => {
                 let socket = UdpSocket::from(socket);
                 socket.send(&query)?;
-                Line::Datagram(socket)
+                Channel::Datagram(socket)
             }
             Transport::Tcp => {
                 let mut output = Vec::new();
                 push_message(&query, &mut output);
                 let stream = TcpStream::from(socket);
-                Line::Stream(Stream { stream, output, input: Vec::new() })
+                Channel::Stream(Stream { stream, output, input: Vec::new() })
             }
         };
         Ok(Attempt { server, id, line })
@@ -95,8 +89,8 @@ impl Attempt {
     /// is told once, when it comes to be so.
     pub(super) fn events(&self) -> EventFlags {
         match &self.line {
-            Line::Datagram(_) => EventFlags::IN,
-            Line::Stream(_) => EventFlags::IN | EventFlags::OUT | EventFlags::ET,
+            Channel::Datagram(_) => EventFlags::IN,
+            Channel::Stream(_) => EventFlags::IN | EventFlags::OUT | EventFlags::ET,
         }
     }
 
@@ -104,14 +98,16 @@ impl Attempt {
     pub(super) fn progress(&mut self, query: &[u8], buffer: &mut [u8]) -> Progress {
         let (id, line) = (self.id, &mut self.line);
         match line {
-            Line::Datagram(socket) => loop {
+            Channel::Datagram(socket) => loop {
                 match socket.recv(buffer) {
                     Ok(length) => {
                         let message = buffer.get(..length).unwrap_or_default();
-                        match judge(message, query, id) {
-                            Worth::Stray => log::debug!("forged or late reply, {length} octets"),
-                            Worth::Refusal => return Progress::Refusal(message.to_vec()),
-                            Worth::Reply => return Progress::Reply(message.to_vec()),
+                        match classify(message, query, id) {
+                            ReplyClass::Stray => {
+                                log::debug!("forged or late reply, {length} octets")
+                            }
+                            ReplyClass::Refusal => return Progress::Refusal(message.to_vec()),
+                            ReplyClass::Reply => return Progress::Reply(message.to_vec()),
                         }
                     }
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -122,7 +118,7 @@ impl Attempt {
                     Err(_) => return Progress::Dead,
                 }
             },
-            Line::Stream(stream) => stream.progress(query, id, buffer),
+            Channel::Stream(stream) => stream.progress(query, id, buffer),
         }
     }
 }
@@ -132,11 +128,11 @@ impl Stream {
         match self.exchange(buffer) {
             Err(_) => Progress::Dead,
             Ok(None) => Progress::Waiting,
-            Ok(Some(message)) => match judge(&message, query, id) {
+            Ok(Some(message)) => match classify(&message, query, id) {
                 // On a connection nobody else can put in a word: this server is out of order.
-                Worth::Stray => Progress::Dead,
-                Worth::Refusal => Progress::Refusal(message),
-                Worth::Reply => Progress::Reply(message),
+                ReplyClass::Stray => Progress::Dead,
+                ReplyClass::Refusal => Progress::Refusal(message),
+                ReplyClass::Reply => Progress::Reply(message),
             },
         }
     }
@@ -178,8 +174,8 @@ fn is_pending(error: &io::Error) -> bool {
 impl AsFd for Attempt {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match &self.line {
-            Line::Datagram(socket) => socket.as_fd(),
-            Line::Stream(stream) => stream.stream.as_fd(),
+            Channel::Datagram(socket) => socket.as_fd(),
+            Channel::Stream(stream) => stream.stream.as_fd(),
         }
     }
 }

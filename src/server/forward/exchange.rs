@@ -1,12 +1,11 @@
 //! One query that was sent on: the attempts, one server after the other, until one answers or the
 //! client is told that none does.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::attempt::{Attempt, Progress};
-use crate::dns::Transport;
-use crate::server::tcp::ConnectionId;
+use crate::server::client::Client;
 
 /// How long a client waits for an answer, all attempts together: less than the five seconds after
 /// which stub resolvers turn to another server (`resolv.conf(5)`, `timeout`).
@@ -15,43 +14,6 @@ const PATIENCE: Duration = Duration::from_millis(4500);
 /// How often each server is tried, and the most attempts for one query.
 const ROUNDS: usize = 2;
 const MOST_ATTEMPTS: usize = 6;
-
-/// Who is to get the reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Client {
-    /// Who sent a datagram to one of our sockets.
-    Datagram {
-        /// The address of that socket.
-        listener: SocketAddr,
-        /// The client's address.
-        address: SocketAddr,
-    },
-    /// Who is at the other end of a connection.
-    Stream {
-        /// The connection.
-        connection: ConnectionId,
-        /// The client's address.
-        address: IpAddr,
-    },
-}
-
-impl Client {
-    /// The client's address.
-    pub fn address(&self) -> IpAddr {
-        match self {
-            Client::Datagram { address, .. } => address.ip(),
-            Client::Stream { address, .. } => *address,
-        }
-    }
-
-    /// How it asks, and is answered.
-    pub fn transport(&self) -> Transport {
-        match self {
-            Client::Datagram { .. } => Transport::Udp,
-            Client::Stream { .. } => Transport::Tcp,
-        }
-    }
-}
 
 /// Who waits for what comes of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +42,7 @@ pub(super) struct Exchange {
     /// As it came.
     pub(super) query: Vec<u8>,
     /// What tells equal questions.
-    pub(super) likeness: u64,
+    pub(super) question_hash: u64,
     /// In the order in which they are asked.
     servers: Vec<SocketAddr>,
     attempts: Vec<Attempt>,
@@ -99,14 +61,14 @@ impl Exchange {
     pub(super) fn new(
         purpose: Purpose,
         query: Vec<u8>,
-        likeness: u64,
+        question_hash: u64,
         servers: Vec<SocketAddr>,
         now: Instant,
     ) -> Self {
         Exchange {
             purpose,
             query,
-            likeness,
+            question_hash,
             servers,
             attempts: Vec::new(),
             tried: 0,

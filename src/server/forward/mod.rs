@@ -13,7 +13,6 @@
 
 mod attempt;
 mod exchange;
-mod named;
 mod servers;
 
 use std::collections::BTreeMap;
@@ -27,11 +26,11 @@ use rustix::event::{Timespec, epoll};
 
 use crate::dns::query::Question;
 use crate::dns::relay::{loop_probe, loop_token};
+use crate::server::client::Client;
 use attempt::{Attempt, LONGEST_REPLY};
-pub use exchange::Client;
 use exchange::{Exchange, Purpose, Step};
+pub use servers::ForwardTo;
 use servers::Servers;
-pub use servers::Source;
 
 /// Queries under way at a time, and sockets for them: etcd, the clients on TCP and all else get along
 /// with the rest of the usual 1,024 descriptors. The oldest query gives way to a new one: it is the
@@ -86,9 +85,9 @@ impl Forwarder {
     ///
     /// # Errors
     /// When the system has no descriptor left.
-    pub fn new(source: Source) -> io::Result<Self> {
+    pub fn new(to: ForwardTo) -> io::Result<Self> {
         Ok(Forwarder {
-            servers: Servers::new(source),
+            servers: Servers::new(to),
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             exchanges: BTreeMap::new(),
             next_number: 0,
@@ -124,8 +123,8 @@ impl Forwarder {
             return Err(NoServer);
         }
         self.servers.look(now);
-        let likeness = self.likeness(query);
-        self.doubt_if_alike(likeness, now);
+        let question_hash = self.question_hash(query);
+        self.doubt_if_alike(question_hash, now);
         self.probe(now);
         let servers = self.servers.in_order(now);
         if servers.is_empty() {
@@ -133,7 +132,7 @@ impl Forwarder {
         }
         self.make_room();
         let purpose = Purpose::Answer(client);
-        self.open(Exchange::new(purpose, query.to_vec(), likeness, servers, now), now);
+        self.open(Exchange::new(purpose, query.to_vec(), question_hash, servers, now), now);
         Ok(())
     }
 
@@ -242,14 +241,14 @@ impl Forwarder {
         self.exchanges.values().map(Exchange::sockets).sum()
     }
 
-    fn likeness(&self, query: &[u8]) -> u64 {
+    fn question_hash(&self, query: &[u8]) -> u64 {
         let question = Question::read(query);
-        let likeness = |q: Question<'_>| self.random.hash_one((q.name().as_bytes(), q.qtype));
-        question.map_or(0, likeness)
+        let question_hash = |q: Question<'_>| self.random.hash_one((q.name().as_bytes(), q.qtype));
+        question.map_or(0, question_hash)
     }
 
-    fn doubt_if_alike(&mut self, likeness: u64, now: Instant) {
-        let is_alike = |exchange: &&Exchange| exchange.likeness == likeness;
+    fn doubt_if_alike(&mut self, question_hash: u64, now: Instant) {
+        let is_alike = |exchange: &&Exchange| exchange.question_hash == question_hash;
         let is_recent = self.doubted_at.is_some_and(|at| now < at + ALIKE_INTERVAL);
         if !is_recent && self.exchanges.values().filter(is_alike).count() >= ALIKE {
             self.doubted_at = Some(now);

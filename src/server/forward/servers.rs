@@ -2,10 +2,13 @@
 //! and which are left alone.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::named::Named;
+use crate::host::resolv_conf::ResolvConf;
+
+/// More servers than these are of no use within the time that a client waits.
+const MOST_SERVERS: usize = 8;
 
 /// How often the file that names the servers is looked at, while there is something to forward.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
@@ -19,16 +22,16 @@ const LAST_FOR: Duration = Duration::from_secs(30);
 
 /// Where the servers are named.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum ForwardTo {
     /// By the operator, in the order of preference.
-    Given(Vec<SocketAddr>),
+    Servers(Vec<SocketAddr>),
     /// In a file, as `resolv.conf(5)` says, which may change.
     ResolvConf(PathBuf),
 }
 
 /// One server.
 #[derive(Clone, Debug)]
-struct Server {
+struct ForwardServer {
     address: SocketAddr,
     /// Whether it was looked whether this server sends queries back to us.
     is_probed: bool,
@@ -43,10 +46,10 @@ struct Server {
 /// The servers, the preferred one first.
 #[derive(Debug)]
 pub(super) struct Servers {
-    source: Source,
+    source: ForwardTo,
     /// What this process listens on, and so must not forward to.
     own: Vec<SocketAddr>,
-    servers: Vec<Server>,
+    servers: Vec<ForwardServer>,
     /// What was named last.
     named: Option<Named>,
     look_at: Option<Instant>,
@@ -55,7 +58,7 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    pub(super) fn new(source: Source) -> Self {
+    pub(super) fn new(source: ForwardTo) -> Self {
         Servers {
             source,
             own: Vec::new(),
@@ -81,9 +84,9 @@ impl Servers {
             return;
         }
         let named = match &self.source {
-            Source::Given(addresses) if self.look_at.is_none() => Named::given(addresses),
-            Source::Given(_) => return,
-            Source::ResolvConf(path) => {
+            ForwardTo::Servers(addresses) if self.look_at.is_none() => Named::given(addresses),
+            ForwardTo::Servers(_) => return,
+            ForwardTo::ResolvConf(path) => {
                 let modified = std::fs::metadata(path).and_then(|about| about.modified()).ok();
                 self.look_at = Some(now + LOOK_INTERVAL);
                 if modified.is_some() && modified == self.modified {
@@ -109,7 +112,7 @@ impl Servers {
         if is_as_before {
             return;
         }
-        let fresh = |address| Server {
+        let fresh = |address| ForwardServer {
             address,
             is_probed: false,
             loops_until: None,
@@ -128,7 +131,7 @@ impl Servers {
             }
         }
         let usable = self.servers.iter().filter(|server| server.loops_until.is_none());
-        let is_last = |server: &&Server| server.last_until.is_some_and(|until| until > now);
+        let is_last = |server: &&ForwardServer| server.last_until.is_some_and(|until| until > now);
         let (last, first): (Vec<_>, Vec<_>) = usable.partition(is_last);
         first.into_iter().chain(last).map(|server| server.address).collect()
     }
@@ -186,71 +189,64 @@ impl Servers {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// What the source names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Named {
+    /// Our own addresses among them, until those are left out.
+    servers: Vec<SocketAddr>,
+    /// How many of our own were left out.
+    own: usize,
+    /// What is not as the operator wants, a sentence each.
+    troubles: Vec<String>,
+}
 
-    fn address(text: &str) -> SocketAddr {
-        text.parse().expect("an address")
+impl Named {
+    /// By the operator.
+    fn given(servers: &[SocketAddr]) -> Named {
+        Named { servers: servers.to_vec(), ..Named::default() }
     }
 
-    #[test]
-    fn own_addresses_are_left_out_and_silent_servers_come_last() {
-        let all = ["10.0.0.1:53", "10.0.0.2:53", "10.0.0.3:53"].map(address);
-        let mut servers = Servers::new(Source::Given(all.to_vec()));
-        let now = Instant::now();
-        servers.set_own(vec![all[1], address("10.0.0.1:5353")]);
-        servers.look(now);
-        assert_eq!(servers.in_order(now), [all[0], all[2]]);
-        for _ in 0..2 {
-            servers.blame(all[0], now);
+    /// By a file that is read now.
+    fn by(path: &Path) -> Named {
+        match ResolvConf::read(path) {
+            Ok(found) => {
+                let troubles =
+                    found.skipped.iter().map(|what| format!("{}: {what}", path.display()));
+                Named { troubles: troubles.collect(), servers: found.servers, own: 0 }
+            }
+            Err(error) => {
+                let trouble =
+                    format!("{}: {error}; create it, or name the servers", path.display());
+                Named { troubles: vec![trouble], ..Named::default() }
+            }
         }
-        assert_eq!(servers.in_order(now), [all[0], all[2]], "it may have been the name");
-        servers.note_answer(Some(all[0]));
-        servers.blame(all[0], now);
-        assert_eq!(servers.in_order(now), [all[0], all[2]], "not in a row");
-        for _ in 0..2 {
-            servers.blame(all[0], now);
+    }
+
+    /// Less the addresses that are our own.
+    fn without(mut self, own: &[SocketAddr]) -> Named {
+        let all = self.servers.len();
+        self.servers.retain(|address| !own.contains(address));
+        self.own = all - self.servers.len();
+        self.servers.truncate(MOST_SERVERS);
+        self
+    }
+
+    /// Tells the operator.
+    fn tell(&self) {
+        for trouble in &self.troubles {
+            log::warn!("--forward: {trouble}");
         }
-        servers.look(now + LOOK_INTERVAL);
-        assert_eq!(servers.in_order(now), [all[2], all[0]]);
-        assert_eq!(servers.in_order(now + LAST_FOR), [all[0], all[2]], "the order given is back");
-        servers.set_own(all.to_vec());
-        servers.look(now);
-        assert_eq!(servers.in_order(now), []);
-    }
-
-    #[test]
-    fn a_server_that_leads_back_is_left_alone_for_a_while_and_probed_again() {
-        let all = ["10.0.0.1:53", "10.0.0.2:53"].map(address);
-        let mut servers = Servers::new(Source::Given(all.to_vec()));
-        let now = Instant::now();
-        servers.look(now);
-        assert_eq!(servers.take_unprobed(), all);
-        assert_eq!(servers.take_unprobed(), []);
-        servers.mark_loop(all[0], now);
-        assert_eq!(servers.in_order(now), [all[1]]);
-        servers.doubt_all();
-        assert_eq!(servers.take_unprobed(), [all[1]]);
-        let later = now + LOOP_PAUSE;
-        assert_eq!(servers.in_order(later), all);
-        assert_eq!(servers.take_unprobed(), [all[0]]);
-    }
-
-    #[test]
-    fn the_file_is_read_again_when_it_changes() {
-        let path = std::env::temp_dir().join(format!("idetcd-resolv-{}", std::process::id()));
-        let now = Instant::now();
-        let mut servers = Servers::new(Source::ResolvConf(path.clone()));
-        servers.look(now);
-        assert_eq!(servers.in_order(now), [], "a file that is not there names no servers");
-        std::fs::write(&path, "nameserver 10.0.0.1\nnameserver ::1\n").expect("written");
-        servers.look(now);
-        assert_eq!(servers.in_order(now), [], "not looked at again yet");
-        servers.look(now + LOOK_INTERVAL);
-        assert_eq!(servers.in_order(now), ["10.0.0.1:53", "[::1]:53"].map(address));
-        std::fs::remove_file(&path).expect("removed");
-        servers.look(now + 2 * LOOK_INTERVAL);
-        assert_eq!(servers.in_order(now), []);
+        let text: Vec<String> = self.servers.iter().map(SocketAddr::to_string).collect();
+        match (text.as_slice(), self.own) {
+            ([], 0) => log::warn!("there is no server to forward to: see --forward"),
+            ([], _) => {
+                log::warn!("there is no server to forward to, other than this one: see --forward");
+            }
+            (text, _) => log::info!("forwarding to {}", text.join(", ")),
+        }
     }
 }
+
+#[cfg(test)]
+#[path = "servers_tests.rs"]
+mod tests;

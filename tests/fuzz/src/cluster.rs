@@ -171,7 +171,7 @@ fn compare(directory: &Directory, model: &Model, names: &[Vec<u8>], rotation: us
     let slots: Vec<_> = directory.slots().map(|(id, record)| (id, record.copied())).collect();
     assert_eq!(slots, model.slots());
     for (range, wanted) in model.standings().into_iter().enumerate() {
-        let standing = directory.standing(range, i64::MAX);
+        let standing = directory.digest(range, i64::MAX);
         assert_eq!((standing.keys, standing.newest), wanted);
     }
     for name in names {

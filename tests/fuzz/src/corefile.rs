@@ -26,9 +26,12 @@ pub fn run(data: &[u8]) {
     });
     match parsed {
         Ok(Command::Run(options)) => {
-            assert!(!options.endpoints.is_empty() && !options.listen.is_empty(), "{file:?}");
-            let name = options.keyspace.pattern.to_string();
-            assert!(name.ends_with(options.keyspace.pattern.zone()), "{file:?}");
+            assert!(
+                !options.connect.endpoints.is_empty() && !options.listen.is_empty(),
+                "{file:?}"
+            );
+            let name = options.node.keyspace.pattern.to_string();
+            assert!(name.ends_with(options.node.keyspace.pattern.zone()), "{file:?}");
             for notice in options.origin.iter().flat_map(|origin| &origin.notices) {
                 assert!(!notice.to_string().contains(char::is_control), "{file:?}: {notice}");
             }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use idetcd::cluster::{Directory, Entry, Keyspace, Pattern, Record};
 use idetcd::etcd::{
-    Client, Compare, Credentials, Error, EventKind, Filter, KeyValue, LeaseId, Op, OpReply, Range,
-    ReadDeadline, Txn, WatchRange, WatchReply,
+    Compare, Credentials, Error, EventKind, Filter, GatewayClient, KeyValue, LeaseId, Op, OpReply,
+    Range, ReadDeadline, Txn, WatchRange, WatchReply,
 };
 
 use super::input::Input;
@@ -35,7 +35,7 @@ const STATUS: [Option<&str>; 8] = [
 /// The longest line that an error may become, in octets: 300 characters of a peer, and ours.
 const LONGEST_ERROR: usize = 1600;
 
-type Call = fn(&mut Client) -> Result<(), Error>;
+type Call = fn(&mut GatewayClient) -> Result<(), Error>;
 
 const CALLS: [Call; 7] = [range, txn, put, delete_range, grant, keep_alive, revoke];
 
@@ -102,9 +102,9 @@ fn http(status: Option<&str>, body: &[u8], length: Length) -> Vec<u8> {
     reply
 }
 
-fn client(wire: &Wire) -> Client {
+fn client(wire: &Wire) -> GatewayClient {
     let endpoints = vec!["http://127.0.0.1:2379".to_owned()];
-    Client::new(wire.agent(), endpoints, PATIENCE, ReadDeadline::default())
+    GatewayClient::new(wire.agent(), endpoints, PATIENCE, ReadDeadline::default())
 }
 
 /// What went wrong is told in one line of bounded length.
@@ -119,13 +119,13 @@ fn all() -> Range {
     Range::new("worker1", Some(b"worker:".to_vec()))
 }
 
-fn range(client: &mut Client) -> Result<(), Error> {
+fn range(client: &mut GatewayClient) -> Result<(), Error> {
     let reply = client.range(&all())?;
     store(reply.kvs.iter().map(|kv| (kv, EventKind::Put)));
     Ok(())
 }
 
-fn txn(client: &mut Client) -> Result<(), Error> {
+fn txn(client: &mut GatewayClient) -> Result<(), Error> {
     let key = || b"worker1.tf.local.".to_vec();
     let txn = Txn {
         compare: vec![Compare::CreateRevision { key: key(), revision: 0 }],
@@ -151,21 +151,21 @@ fn txn(client: &mut Client) -> Result<(), Error> {
     Ok(())
 }
 
-fn put(client: &mut Client) -> Result<(), Error> {
+fn put(client: &mut GatewayClient) -> Result<(), Error> {
     client.put(b"worker1.tf.local.", b"{}", Some(LeaseId(7))).map(|_| ())
 }
 
-fn delete_range(client: &mut Client) -> Result<(), Error> {
+fn delete_range(client: &mut GatewayClient) -> Result<(), Error> {
     client.delete_range(b"worker1", Some(b"worker:")).map(|_| ())
 }
 
-fn grant(client: &mut Client) -> Result<(), Error> {
+fn grant(client: &mut GatewayClient) -> Result<(), Error> {
     let lease = client.lease_grant(Duration::from_secs(20))?;
     assert_ne!(lease, LeaseId(0), "no lease has this number");
     Ok(())
 }
 
-fn keep_alive(client: &mut Client) -> Result<(), Error> {
+fn keep_alive(client: &mut GatewayClient) -> Result<(), Error> {
     if let Some(ttl) = client.lease_keep_alive(LeaseId(7))? {
         assert!(!ttl.is_zero(), "a lease without time to live is gone");
         assert!(Instant::now().checked_add(ttl).is_some(), "a time that a clock can show");
@@ -173,12 +173,12 @@ fn keep_alive(client: &mut Client) -> Result<(), Error> {
     Ok(())
 }
 
-fn revoke(client: &mut Client) -> Result<(), Error> {
+fn revoke(client: &mut GatewayClient) -> Result<(), Error> {
     client.lease_revoke(LeaseId(7))
 }
 
 /// Opens a watch and reads it to its end: what came, and why it ended.
-fn watch(client: &mut Client, wire: &Wire) -> (Vec<WatchReply>, Option<Error>) {
+fn watch(client: &mut GatewayClient, wire: &Wire) -> (Vec<WatchReply>, Option<Error>) {
     let range = |key: &str| WatchRange {
         key: key.into(),
         range_end: Vec::new(),

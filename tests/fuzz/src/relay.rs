@@ -3,7 +3,7 @@
 
 use idetcd::dns::Transport;
 use idetcd::dns::query::{Header, Query, Question};
-use idetcd::dns::relay::{Worth, hand_on, judge, loop_token, with_id};
+use idetcd::dns::relay::{ReplyClass, classify, hand_on, loop_token, with_id};
 
 use super::input::Input;
 use super::message;
@@ -25,10 +25,14 @@ pub fn run(data: &[u8]) {
     let Some(question) = forwarded(query) else { return };
     let _ = loop_token(query);
     let id = u16::from_be_bytes(ID);
-    assert_eq!(judge(&with_id(query, id), query, id), Worth::Stray, "a query that came back");
+    assert_eq!(
+        classify(&with_id(query, id), query, id),
+        ReplyClass::Stray,
+        "a query that came back"
+    );
 
     let reply = [edited(query, same, edits).as_slice(), input.rest()].concat();
-    if judge(&reply, query, id) == Worth::Stray {
+    if classify(&reply, query, id) == ReplyClass::Stray {
         return;
     }
     assert!(reply.starts_with(&ID) && reply[2] & 0xf8 == 0x80, "no reply to this query");

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use idetcd::cluster::{Directory, Entry, Freshness, Keyspace, Names, Pattern, Record, SlotId};
-use idetcd::dns::{Counters, Elsewhere, Responder};
+use idetcd::dns::{Counters, OutOfZone, Responder};
 
 /// The TTL of all answers, in seconds.
 pub const TTL: u32 = 5;
@@ -13,7 +13,7 @@ pub const TTL: u32 = 5;
 pub struct Scene {
     pub directory: Directory,
     pub responder: Responder,
-    pub elsewhere: Elsewhere,
+    pub out_of_zone: OutOfZone,
     pub counters: Counters,
 }
 
@@ -39,8 +39,8 @@ fn scenes() -> Vec<Scene> {
     let networks = ["10.0.0.0/8", "fd00::/8"].map(|text| text.parse().expect("a network"));
     closed.responder = closed.responder.with_allowed(networks.to_vec());
     let mut forwarding = small();
-    forwarding.elsewhere = Elsewhere::Forward;
-    forwarding.responder = forwarding.responder.with_elsewhere(Elsewhere::Forward);
+    forwarding.out_of_zone = OutOfZone::Forward;
+    forwarding.responder = forwarding.responder.with_out_of_zone(OutOfZone::Forward);
     let many: Vec<u32> = (1..=1000).collect();
     let pattern = "worker{{.ID}}.tf.local.";
     vec![
@@ -117,7 +117,7 @@ fn scene(pattern: &str, resolve: &[&str], slots: &[u32]) -> Scene {
     for number in 0..20 {
         counters.count((number < 17).then(|| idetcd::dns::Rcode::new(number)));
     }
-    Scene { directory, responder, elsewhere: Elsewhere::Refuse, counters }
+    Scene { directory, responder, out_of_zone: OutOfZone::Refuse, counters }
 }
 
 /// A record: both addresses, or one of them, with a port or without; no two have the same address.

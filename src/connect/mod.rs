@@ -1,0 +1,116 @@
+//! The way to etcd: certificates and the password, read once, and the client that waits in the
+//! server. Knows nothing of names or of the command line.
+
+pub mod access;
+mod deadline;
+mod resolver;
+mod stub;
+pub mod tls;
+mod transport;
+
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
+
+use ureq::tls::TlsConfig;
+
+use crate::etcd::{Credentials, GatewayClient, ReadDeadline};
+use crate::failure::Failure;
+use crate::server::Shared;
+pub use access::{Access, ConnectSettings, Endpoint, Password, User};
+
+/// Everything that a client of etcd needs, but the server that it waits in.
+#[derive(Debug)]
+pub struct Connect {
+    endpoints: Vec<String>,
+    credentials: Option<Credentials>,
+    tls: Option<TlsConfig>,
+    timeout: Duration,
+}
+
+impl Connect {
+    /// Reads the files that the settings name.
+    ///
+    /// # Errors
+    /// When a certificate, a key or the password cannot be used.
+    pub fn prepare(settings: &ConnectSettings) -> Result<Connect, Failure> {
+        Ok(Connect {
+            endpoints: shuffled(&settings.endpoints),
+            credentials: settings.access.user.as_ref().map(credentials).transpose()?,
+            tls: tls_config(&settings.access, &settings.endpoints)?,
+            timeout: settings.timeout,
+        })
+    }
+
+    /// A client that waits in this server, and has called nobody yet.
+    pub fn client(&self, server: &Shared) -> GatewayClient {
+        self.client_of(server, self.endpoints.clone()).with_credentials(self.credentials.clone())
+    }
+
+    /// A client of one endpoint that names no user.
+    pub fn stranger(&self, server: &Shared, endpoint: &Endpoint) -> GatewayClient {
+        self.client_of(server, vec![endpoint.as_str().to_owned()])
+    }
+
+    fn client_of(&self, server: &Shared, endpoints: Vec<String>) -> GatewayClient {
+        let read_deadline = ReadDeadline::default();
+        let (agent, addresses) = transport::agent(server, self.tls.clone(), {
+            let read_deadline = read_deadline.clone();
+            move || read_deadline.get()
+        });
+        GatewayClient::new(agent, endpoints, self.timeout, read_deadline)
+            .with_on_leave(move |endpoint| addresses.demote(endpoint))
+            .with_between_slices({
+                let server = server.clone();
+                // What went wrong with it shows at the next wait as well.
+                move || drop(server.lock().wait(None, Some(Instant::now())))
+            })
+    }
+}
+
+/// In an order of this node's own: every node is given the same endpoints, and all of them at the
+/// same member, or fleeing to the same one, would be a burden that the others could share.
+fn shuffled(endpoints: &[Endpoint]) -> Vec<String> {
+    let random = RandomState::new();
+    let mut endpoints: Vec<String> = endpoints.iter().map(|e| e.as_str().to_owned()).collect();
+    endpoints.sort_by_cached_key(|endpoint| random.hash_one(endpoint));
+    endpoints
+}
+
+fn credentials(user: &User) -> Result<Credentials, Failure> {
+    let password = match &user.password {
+        Password::Given(password) => password.clone(),
+        Password::File(path) => {
+            let failed =
+                |why: String| Failure::new(format!("--password-file: {}: {why}", path.display()));
+            let unread = |error| failed(format!("{error}; {}", remedy(&error)));
+            let text = std::fs::read_to_string(path).map_err(unread)?;
+            match text.lines().next() {
+                Some(line) if !line.is_empty() => line.to_owned(),
+                _ => {
+                    return Err(failed(
+                        "its first line is empty; put the password there".to_owned(),
+                    ));
+                }
+            }
+        }
+    };
+    Ok(Credentials { user: user.name.clone(), password })
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::NotFound => "create it, or give another file",
+        ErrorKind::PermissionDenied => "let it be read by who starts this, or give another file",
+        _ => "give a text file that can be read",
+    }
+}
+
+fn tls_config(access: &Access, endpoints: &[Endpoint]) -> Result<Option<TlsConfig>, Failure> {
+    if !endpoints.iter().any(Endpoint::is_https) {
+        return Ok(None);
+    }
+    let certificate =
+        access.certificate.as_ref().map(|(cert, key)| (cert.as_path(), key.as_path()));
+    tls::config(access.cacert.as_deref(), certificate).map(Some)
+}

@@ -1,0 +1,240 @@
+//! The sockets of the etcd client: non-blocking, and where they would block, [`Server::wait`].
+//!
+//! [`Server::wait`]: crate::server::Server::wait
+
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use rustix::net::{SocketType, sockopt};
+use ureq::tls::TlsConfig;
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, RustlsConnector, Transport,
+};
+
+use super::deadline::instant_after;
+use super::resolver::EndpointAddresses;
+use crate::server::socket::{self, Connecting};
+use crate::server::{Interest, Shared, Wake};
+
+/// Octets read and written at a time. A reply's header must fit; bodies stream through.
+const BUFFER: usize = 16 * 1024;
+
+/// Idle time after which the kernel asks whether the peer of a silent connection still lives, and
+/// the time between, and the number of, its unanswered questions (`tcp(7)`).
+const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(10);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEP_ALIVE_PROBES: u32 = 3;
+
+/// Idle connections older than this are not used again: longer than any interval of keep-alives.
+const LONGEST_IDLE: Duration = Duration::from_secs(3600);
+
+/// An agent whose every wait answers DNS, and what it knows of the endpoints' addresses. `tls` is needed for `https://`. `read_deadline` says until when a read may wait, beside
+/// ureq's own time-outs; past it the read returns [`ErrorKind::WouldBlock`] and can be repeated.
+pub fn agent(
+    server: &Shared,
+    tls: Option<TlsConfig>,
+    read_deadline: impl Fn() -> Option<Instant> + Send + Sync + 'static,
+) -> (ureq::Agent, EndpointAddresses) {
+    let builder = ureq::Agent::config_builder();
+    let builder = match tls {
+        Some(tls) => builder.tls_config(tls),
+        None => builder,
+    };
+    let config = builder
+        .proxy(None)
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .input_buffer_size(BUFFER)
+        .output_buffer_size(BUFFER)
+        .max_response_header_size(BUFFER)
+        .max_idle_age(LONGEST_IDLE)
+        .user_agent(concat!("idetcd/", env!("CARGO_PKG_VERSION")))
+        .build();
+    let endpoints = EndpointAddresses::new(server);
+    let connector = WaitingConnector {
+        server: server.clone(),
+        endpoints: endpoints.clone(),
+        read_deadline: DeadlineSource(std::sync::Arc::new(read_deadline)),
+    };
+    let connector = connector.chain(RustlsConnector::default());
+    (ureq::Agent::with_parts(config, connector, endpoints.clone()), endpoints)
+}
+
+#[derive(Clone)]
+struct DeadlineSource(std::sync::Arc<dyn Fn() -> Option<Instant> + Send + Sync>);
+
+impl fmt::Debug for DeadlineSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("DeadlineSource").field(&(self.0)()).finish()
+    }
+}
+
+#[derive(Debug)]
+struct WaitingConnector {
+    server: Shared,
+    endpoints: EndpointAddresses,
+    read_deadline: DeadlineSource,
+}
+
+impl Connector<()> for WaitingConnector {
+    type Out = WaitingTransport;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        _chained: Option<()>,
+    ) -> Result<Option<WaitingTransport>, ureq::Error> {
+        let deadline = self.deadline(details.timeout);
+        let mut failure = io::Error::from(ErrorKind::AddrNotAvailable);
+        for (tried, address) in details.addrs.iter().enumerate() {
+            // An address that does not answer leaves an equal share of the time to the others.
+            let left = u32::try_from(details.addrs.len() - tried).unwrap_or(1);
+            let share = deadline.map(|at| {
+                let now = Instant::now();
+                now + at.saturating_duration_since(now) / left
+            });
+            match connect_waiting(&self.server, *address, share) {
+                Ok(stream) => {
+                    self.endpoints.mark_good(details.uri, address.ip());
+                    if let Ok(local) = stream.local_addr() {
+                        self.server.lock().set_source_address(local.ip());
+                    }
+                    return Ok(Some(WaitingTransport {
+                        stream,
+                        host: details.uri.host().unwrap_or_default().to_owned(),
+                        peer: address.ip(),
+                        endpoints: self.endpoints.clone(),
+                        buffers: LazyBuffers::new(BUFFER, BUFFER),
+                        server: self.server.clone(),
+                        read_deadline: self.read_deadline.clone(),
+                    }));
+                }
+                Err(error) => failure = error,
+            }
+        }
+        self.endpoints.mark_failed(details.uri);
+        Err(failure.into())
+    }
+}
+
+impl WaitingConnector {
+    fn deadline(&self, timeout: NextTimeout) -> Option<Instant> {
+        [instant_after(timeout), (self.read_deadline.0)()].into_iter().flatten().min()
+    }
+}
+
+fn connect_waiting(
+    server: &Shared,
+    address: SocketAddr,
+    deadline: Option<Instant>,
+) -> io::Result<TcpStream> {
+    let socket = socket::unbound(address, SocketType::STREAM)?;
+    sockopt::set_tcp_nodelay(&socket, true)?;
+    sockopt::set_socket_keepalive(&socket, true)?;
+    sockopt::set_tcp_keepidle(&socket, KEEP_ALIVE_IDLE)?;
+    sockopt::set_tcp_keepintvl(&socket, KEEP_ALIVE_INTERVAL)?;
+    sockopt::set_tcp_keepcnt(&socket, KEEP_ALIVE_PROBES)?;
+    if socket::begin_connect(&socket, address)? == Connecting::InProgress {
+        wait(server, socket.as_fd(), Interest::Writable, deadline)?;
+        sockopt::socket_error(&socket)??;
+    }
+    Ok(TcpStream::from(socket))
+}
+
+/// Waits in the server. Passing the deadline is an error of kind `TimedOut`; a request to stop is
+/// one of kind `Other`, since `Interrupted` would be tried again by the standard library.
+fn wait(
+    server: &Shared,
+    fd: std::os::fd::BorrowedFd<'_>,
+    interest: Interest,
+    deadline: Option<Instant>,
+) -> io::Result<()> {
+    match server.lock().wait(Some((fd, interest)), deadline)? {
+        Wake::Ready => Ok(()),
+        Wake::TimedOut => Err(ErrorKind::TimedOut.into()),
+        Wake::Stopping => Err(io::Error::other("the process was asked to stop")),
+    }
+}
+
+/// A connection to etcd.
+struct WaitingTransport {
+    stream: TcpStream,
+    host: String,
+    peer: IpAddr,
+    endpoints: EndpointAddresses,
+    buffers: LazyBuffers,
+    server: Shared,
+    read_deadline: DeadlineSource,
+}
+
+impl fmt::Debug for WaitingTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitingTransport").field("peer", &self.stream.peer_addr().ok()).finish()
+    }
+}
+
+impl Transport for WaitingTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        let deadline = instant_after(timeout);
+        let mut sent = 0;
+        while sent < amount {
+            let output = self.buffers.output().get(sent..amount).unwrap_or_default();
+            match (&self.stream).write(output) {
+                Ok(0) => return Err(io::Error::from(ErrorKind::WriteZero).into()),
+                Ok(length) => sent += length,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let fd = self.stream.as_fd();
+                    match wait(&self.server, fd, Interest::Writable, deadline) {
+                        Err(error) if error.kind() == ErrorKind::TimedOut => {
+                            return Err(ureq::Error::Timeout(timeout.reason));
+                        }
+                        waited => waited?,
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        let own = instant_after(timeout);
+        loop {
+            match (&self.stream).read(self.buffers.input_append_buf()) {
+                Ok(length) => {
+                    self.buffers.input_appended(length);
+                    return Ok(length > 0);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error.into()),
+            }
+            let given = (self.read_deadline.0)();
+            let deadline = [own, given].into_iter().flatten().min();
+            match wait(&self.server, self.stream.as_fd(), Interest::Readable, deadline) {
+                Err(error) if error.kind() == ErrorKind::TimedOut && deadline == given => {
+                    return Err(io::Error::from(ErrorKind::WouldBlock).into());
+                }
+                Err(error) if error.kind() == ErrorKind::TimedOut => {
+                    return Err(ureq::Error::Timeout(timeout.reason));
+                }
+                waited => waited?,
+            }
+        }
+    }
+
+    /// A connection that has something to read between two requests is closed or out of step.
+    fn is_open(&mut self) -> bool {
+        let mut octet = [0];
+        self.endpoints.prefers(&self.host, self.peer)
+            && matches!(self.stream.peek(&mut octet), Err(error) if error.kind() == ErrorKind::WouldBlock)
+    }
+}

@@ -1,0 +1,198 @@
+//! Corefiles on disk: reads one, and what it imports.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::place::CorefileError;
+use super::settings::Corefile;
+use super::{Imported, ImportedFile, Surroundings, parse};
+
+/// What CoreDNS reads in the working directory.
+const DEFAULT: &str = "Corefile";
+/// What stands for standard input in CoreDNS; `./stdin` is a file.
+const STDIN: &str = "stdin";
+/// The largest file, in octets: far beyond any configuration.
+const LARGEST: u64 = 1 << 20;
+
+/// Which Corefile is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CorefileChoice<'a> {
+    /// The one of this name.
+    Given(&'a str),
+    /// `Corefile` in the working directory, if it is there.
+    InWorkingDirectory,
+}
+
+/// Reads the Corefile that is asked for; `None`: there is none in the working directory.
+///
+/// # Errors
+/// When it cannot be read or followed.
+pub fn read(
+    choice: CorefileChoice<'_>,
+    default_port: u16,
+) -> Result<Option<Corefile>, CorefileError> {
+    let name = match choice {
+        CorefileChoice::Given(name) => name,
+        CorefileChoice::InWorkingDirectory => DEFAULT,
+    };
+    let text = match choice {
+        CorefileChoice::Given(STDIN) => text_from(io::stdin()),
+        _ => text_of(Path::new(name)),
+    };
+    let text = match text {
+        Ok(text) => text,
+        Err(Unreadable::Io(error)) if is_absent(choice, &error) => return Ok(None),
+        Err(why) => return Err(CorefileError::of_file(name, why.explain())),
+    };
+    let surroundings = Surroundings { environment: &environment, import: &import };
+    parse(name, &text, default_port, &surroundings).map(Some)
+}
+
+fn is_absent(choice: CorefileChoice<'_>, error: &io::Error) -> bool {
+    choice == CorefileChoice::InWorkingDirectory && error.kind() == io::ErrorKind::NotFound
+}
+
+fn environment(name: &str) -> Option<String> {
+    // Others than these would make the system's call panic.
+    if name.is_empty() || name.contains(['=', '\0']) {
+        return None;
+    }
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// Why a file has no text.
+enum Unreadable {
+    Io(io::Error),
+    TooLarge,
+    /// An octet that is no UTF-8, at this line and column.
+    Binary(usize, usize),
+}
+
+impl Unreadable {
+    fn explain(&self) -> String {
+        match self {
+            Unreadable::Io(error) => format!("{error}; give a file that can be read"),
+            Unreadable::TooLarge => format!("over {LARGEST} octets; give a shorter file"),
+            Unreadable::Binary(line, column) => {
+                format!("line {line}, column {column}: not UTF-8; give a text file")
+            }
+        }
+    }
+}
+
+fn text_of(path: &Path) -> Result<String, Unreadable> {
+    text_from(File::open(path).map_err(Unreadable::Io)?)
+}
+
+fn text_from(file: impl Read) -> Result<String, Unreadable> {
+    let mut octets = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut octets).map_err(Unreadable::Io)?;
+    if octets.len() as u64 > LARGEST {
+        return Err(Unreadable::TooLarge);
+    }
+    String::from_utf8(octets).map_err(|error| {
+        let good = String::from_utf8_lossy(
+            error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default(),
+        );
+        let last = good.rsplit('\n').next().unwrap_or_default();
+        Unreadable::Binary(good.matches('\n').count() + 1, last.chars().count() + 1)
+    })
+}
+
+/// The files that an `import` names, relative to the file that it stands in.
+fn import(name: &str, importer: &str) -> Imported {
+    if name.is_empty() {
+        return Err("the name is empty; give a file or a snippet".to_owned());
+    }
+    let directory = Path::new(importer).parent().unwrap_or(Path::new(""));
+    let path = directory.join(name);
+    let paths = match name.contains(['*', '?', '[']) {
+        true => matching(&path)?,
+        false => vec![path],
+    };
+    paths.iter().map(|path| imported(path)).collect()
+}
+
+fn imported(path: &Path) -> Result<ImportedFile, String> {
+    let name = path.display().to_string();
+    match text_of(path) {
+        Ok(text) => Ok(ImportedFile { name, text }),
+        Err(why) => Err(format!("{name:?}: {}", why.explain())),
+    }
+}
+
+/// All files that a path with `*` and `?` in its last part stands for, in the order of names.
+fn matching(path: &Path) -> Result<Vec<PathBuf>, String> {
+    let pattern = path.file_name().unwrap_or_default().to_string_lossy();
+    let directory = path.parent().unwrap_or(Path::new(""));
+    let here = Path::new(".");
+    let wild = |text: &str| text.contains(['*', '?', '[']);
+    if wild(&directory.to_string_lossy()) || pattern.contains('[') {
+        return Err("of interfaces only * and ? in the last part of the path are known".to_owned());
+    }
+    let readable = if directory.as_os_str().is_empty() { here } else { directory };
+    let failed = |error: io::Error| format!("{}: {error}", readable.display());
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(readable).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        if is_match(&pattern, &name.to_string_lossy()) {
+            paths.push(directory.join(name));
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Whether `*` for any characters and `?` for one make a name of a pattern.
+fn is_match(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), name.chars().collect());
+    // What the pattern's part so far can end at in the name.
+    let mut ends = vec![0];
+    for wanted in pattern {
+        ends = match wanted {
+            '*' => (ends.first().copied().unwrap_or(name.len() + 1)..=name.len()).collect(),
+            '?' => ends.iter().filter(|end| **end < name.len()).map(|end| end + 1).collect(),
+            letter => {
+                let is_next = |end: &&usize| name.get(**end) == Some(&letter);
+                ends.iter().filter(is_next).map(|end| end + 1).collect()
+            }
+        };
+    }
+    ends.last() == Some(&name.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_match_as_in_a_shell() {
+        let table = [
+            ("*", "a.conf", true),
+            ("*", "", true),
+            ("*.conf", "a.conf", true),
+            ("*.conf", "a.conf.old", false),
+            ("a*b*c", "axxbxbc", true),
+            ("a*b*c", "axxbxb", false),
+            ("?.conf", "a.conf", true),
+            ("?.conf", "ab.conf", false),
+            ("??", "é.", true),
+            ("x*", "", false),
+            ("*x", "y", false),
+            ("", "", true),
+            ("", "a", false),
+        ];
+        for (pattern, name, wanted) in table {
+            assert_eq!(is_match(pattern, name), wanted, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn variables_with_impossible_names_are_not_set() {
+        for name in ["", "A=B", "A\0B"] {
+            assert_eq!(environment(name), None);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Long work in slices: between two of them, what must not wait is done.
+
+use std::fmt;
+use std::io::{self, BufReader, Read};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+/// Octets of JSON that are read in one go: some tenths of a millisecond.
+const SLICE: usize = 16 * 1024;
+
+/// What is done between two slices of long work.
+#[derive(Clone)]
+pub(super) struct Slices(Arc<dyn Fn() + Send + Sync>);
+
+impl Slices {
+    pub(super) fn new(take: impl Fn() + Send + Sync + 'static) -> Slices {
+        Slices(Arc::new(take))
+    }
+
+    /// The first JSON value in these octets; `None`: there is none.
+    pub(super) fn first_value(&self, octets: &[u8]) -> Option<serde_json::Result<Value>> {
+        serde_json::Deserializer::from_reader(self.sliced(octets)).into_iter().next()
+    }
+
+    /// The JSON value that these octets are.
+    pub(super) fn value(&self, octets: &[u8]) -> serde_json::Result<Value> {
+        serde_json::from_reader(self.sliced(octets))
+    }
+
+    fn sliced<'a>(&'a self, octets: &'a [u8]) -> BufReader<Sliced<'a>> {
+        BufReader::with_capacity(SLICE.min(octets.len() + 1), Sliced { octets, slices: self })
+    }
+}
+
+impl Default for Slices {
+    fn default() -> Self {
+        Slices::new(|| {})
+    }
+}
+
+impl fmt::Debug for Slices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Slices(…)")
+    }
+}
+
+/// Octets, with a slices after each slice.
+struct Sliced<'a> {
+    octets: &'a [u8],
+    slices: &'a Slices,
+}
+
+impl Read for Sliced<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.octets.read(buffer)?;
+        if !self.octets.is_empty() {
+            (self.slices.0)();
+        }
+        Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn large_values_are_read_the_same_with_a_slices_for_each_slice() {
+        let slicess = Arc::new(AtomicUsize::new(0));
+        let counted = slicess.clone();
+        let slices = Slices::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        for (length, wanted) in [(10, 0), (SLICE - 100, 0), (10 * SLICE, 10)] {
+            let value = serde_json::json!({"kvs": [{"key": "x".repeat(length)}, 7]});
+            slicess.store(0, Ordering::Relaxed);
+            assert_eq!(slices.value(value.to_string().as_bytes()).ok(), Some(value.clone()));
+            assert_eq!(slicess.load(Ordering::Relaxed), wanted, "{length} octets");
+            let several = format!("{value}\n{{}}\n");
+            let first = slices.first_value(several.as_bytes()).and_then(Result::ok);
+            assert_eq!(first, Some(value));
+            assert!(slices.value(several.as_bytes()).is_err());
+        }
+        assert!(slices.first_value(b" ").is_none());
+        assert!(slices.first_value(&vec![b' '; 2 * SLICE]).is_none());
+        assert!(slices.first_value(&vec![b'['; 2 * SLICE]).is_some_and(|value| value.is_err()));
+    }
+}

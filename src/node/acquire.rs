@@ -1,0 +1,271 @@
+//! From a lease to a name: which slot to try, in which order.
+
+use std::time::Instant;
+
+use super::claim::{Claimant, Claimed, Taken, Ticket};
+use super::ownership::Membership;
+use super::rank::{FreeSlot, free_slot, presumed};
+use super::session::Session;
+use super::{Host, SessionError, WhenFull, address};
+use crate::cluster::{Entry, Record, SlotId};
+
+/// How the taken slots are found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Knowledge {
+    /// They may be presumed, once: in a herd that is right but for strange cases.
+    MayBePresumed,
+    /// They are read.
+    OfEtcd,
+}
+
+impl<H: Host> Session<H> {
+    /// Claims a slot unless one is owned, or none is wanted.
+    pub(super) fn ensure_name(&mut self) -> Result<(), SessionError> {
+        let previous = match self.membership {
+            Membership::Owned(_) | Membership::Doubtful(_) => return Ok(()),
+            Membership::Newcomer => None,
+            Membership::Lost(claimed) => Some(claimed),
+        };
+        if !self.host.wants_name() {
+            return Ok(());
+        }
+        let Some(lease) = self.lease else { return Err(SessionError::LeaseGone) };
+        let record = self.find_record()?;
+        // Who once had a name serves on without one; ending would be a fault of its own.
+        let when_full = match previous {
+            Some(_) => WhenFull::Wait,
+            None => self.settings.when_full,
+        };
+        let keyspace = self.settings.keyspace.clone();
+        let claimant = Claimant { keyspace: &keyspace, record: &record, lease: lease.id };
+        let result = match self.reclaim(claimant, previous) {
+            Ok(None) => self.queue_and_claim(claimant, when_full),
+            Ok(Some(claimed)) => Ok(claimed),
+            Err(trouble) => Err(trouble),
+        };
+        let taken = match result {
+            Ok(taken) => taken,
+            Err(trouble) => {
+                // A call that failed may have been carried out: read everything, and look for it.
+                self.history = None;
+                let lease_is_gone = matches!(&trouble, SessionError::Etcd(e) if e.is_not_found());
+                if lease_is_gone {
+                    self.lease = None;
+                }
+                return Err(if lease_is_gone { SessionError::LeaseGone } else { trouble });
+            }
+        };
+        self.client.timeout_mut().settle();
+        self.own(taken.claimed, record, previous);
+        self.give_back_others(claimant, taken.claimed.slot)?;
+        match previous {
+            None => self.make_room(claimant, taken.queue_length),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// What to publish. It stays the same for as long as this host has those addresses: a claim or a
+    /// ticket that was made with it has to be known again.
+    fn find_record(&mut self) -> Result<Record, SessionError> {
+        if let Some(record) = self.record.filter(|record| address::is_here(record, &self.settings))
+        {
+            return Ok(record);
+        }
+        let found = address::discover(&self.settings, self.host.source_address());
+        let record = match (found, self.record) {
+            (Ok(record), _) => record,
+            (Err(_), Some(record)) => record,
+            (Err(error), None) => return Err(SessionError::NoAddress(error)),
+        };
+        let previous = self.record.replace(record);
+        match (previous, self.lease) {
+            (Some(previous), Some(lease)) if previous != record => {
+                // With the lease go the ticket and the claims of what is not this node any more.
+                let result = self.client.lease_revoke(lease.id).map_err(SessionError::from);
+                self.heard(result)?;
+                self.lease = None;
+                Err(SessionError::LeaseGone)
+            }
+            _ => Ok(record),
+        }
+    }
+
+    /// The slots that hold our record, as far as the directory knows.
+    fn own_slots(&self, claimant: Claimant<'_>) -> Vec<SlotId> {
+        self.host.directory(|directory| {
+            let own = directory.slots().filter(|(slot, record)| {
+                *record == Some(claimant.record) && slot.get() <= claimant.keyspace.limit
+            });
+            own.map(|(slot, _)| slot).collect()
+        })
+    }
+
+    /// The slot that is ours already, or was and is free.
+    fn reclaim(
+        &mut self,
+        claimant: Claimant<'_>,
+        previous: Option<Claimed>,
+    ) -> Result<Option<Taken>, SessionError> {
+        for slot in self.own_slots(claimant) {
+            let result = claimant.find_own(&mut self.client, slot).map_err(SessionError::from);
+            let Some(own) = self.heard(result)? else { continue };
+            if own.lease == claimant.lease {
+                // A claim of ours succeeded, and its reply was lost.
+                return Ok(Some(Taken { claimed: own.claimed, queue_length: 0 }));
+            }
+            // Only a newcomer takes over: it crashed and came back. Later it is somebody else who
+            // publishes the same addresses, and may be alive.
+            if previous.is_some() {
+                continue;
+            }
+            let result = claimant.take_over(&mut self.client, own).map_err(SessionError::from);
+            if let Some(taken) = self.heard(result)? {
+                let name = claimant.keyspace.pattern.name(slot);
+                log::info!("{name} holds this node's record from an earlier life: taking it over");
+                return Ok(Some(taken));
+            }
+        }
+        let Some(claimed) = previous else { return Ok(None) };
+        let result = claimant.claim(&mut self.client, claimed.slot).map_err(SessionError::from);
+        self.heard(result)
+    }
+
+    /// Takes tickets until one leads to a slot.
+    fn queue_and_claim(
+        &mut self,
+        claimant: Claimant<'_>,
+        when_full: WhenFull,
+    ) -> Result<Taken, SessionError> {
+        let mut waited = false;
+        let mut knowledge = Knowledge::MayBePresumed;
+        loop {
+            self.ensure_lease()?;
+            let result = claimant.take_ticket(&mut self.client).map_err(SessionError::from);
+            let ticket = self.heard(result)?;
+            self.catch_up_with(&ticket);
+            let slot = match self.slot_for(claimant, &ticket, knowledge)? {
+                FreeSlot::Slot(slot) => Some(slot),
+                FreeSlot::Full if when_full == WhenFull::Exit => {
+                    return Err(match self.is_current(&ticket) {
+                        true => SessionError::NoFreeSlot,
+                        // One of those that came since may be a claim of ours.
+                        false => SessionError::NoHistory,
+                    });
+                }
+                FreeSlot::Full | FreeSlot::Behind => {
+                    waited = true;
+                    self.wait_in_queue(claimant, &ticket, when_full)?
+                }
+            };
+            let Some(slot) = slot else { continue };
+            let result = claimant.claim(&mut self.client, slot).map_err(SessionError::from);
+            if let Some(taken) = self.heard(result)? {
+                // Who waited knows that the others wait as well, rather than start.
+                let queue_length = if waited { 0 } else { taken.queue_length };
+                return Ok(Taken { queue_length, ..taken });
+            }
+            knowledge = Knowledge::OfEtcd;
+        }
+    }
+
+    /// What a ticket is good for: as the directory knows, if it stands where the ticket does.
+    fn slot_for(
+        &mut self,
+        claimant: Claimant<'_>,
+        ticket: &Ticket,
+        knowledge: Knowledge,
+    ) -> Result<FreeSlot, SessionError> {
+        let digest = self.host.directory(|directory| directory.digest(0, i64::MAX));
+        if digest == ticket.slots {
+            return Ok(self.free_slot(claimant, ticket.rank));
+        }
+        let known: Vec<SlotId> =
+            self.host.directory(|directory| directory.slots().map(|(slot, _)| slot).collect());
+        let limit = claimant.keyspace.limit;
+        let presumed = match knowledge {
+            Knowledge::MayBePresumed => presumed(ticket, &known, digest.keys, limit),
+            Knowledge::OfEtcd => None,
+        };
+        if let Some(slot) = presumed {
+            return Ok(FreeSlot::Slot(slot));
+        }
+        let result = claimant.taken(&mut self.client, ticket.revision).map_err(SessionError::from);
+        Ok(free_slot(ticket.rank, self.heard(result)?.into_iter(), limit))
+    }
+
+    /// Whether the directory knows every slot that was taken when the ticket was.
+    pub(super) fn is_current(&self, ticket: &Ticket) -> bool {
+        let seen = self.history.as_ref().and_then(|history| history.revisions.first());
+        seen.is_some_and(|seen| *seen >= ticket.slots.newest)
+    }
+
+    /// If no slot changed between the full sync and the ticket, the directory stands where the
+    /// ticket does: etcd tells a watch that begins in the present at once, but looks after those
+    /// that begin in the past ten times a second only.
+    fn catch_up_with(&mut self, ticket: &Ticket) {
+        let digest = self.host.directory(|directory| directory.digest(0, i64::MAX));
+        let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
+        if let (Some(seen), true) = (seen, digest == ticket.slots) {
+            *seen = ticket.revision.max(*seen);
+        }
+    }
+
+    fn own(&mut self, claimed: Claimed, record: Record, previous: Option<Claimed>) {
+        let name = self.settings.keyspace.pattern.name(claimed.slot);
+        let limit = self.settings.keyspace.limit;
+        let verb = if previous.is_some() { "re-claimed" } else { "claimed" };
+        self.contact.forget();
+        let is_late = self.lease.is_none_or(|lease| Instant::now() >= lease.valid_until);
+        self.turn(match is_late {
+            true => Membership::Doubtful(claimed),
+            false => Membership::Owned(claimed),
+        });
+        // The watch will tell it too, but whoever reads the log may ask for the name at once.
+        let key = self.settings.keyspace.key(claimed.slot);
+        let value = record.to_json();
+        self.host.directory(|directory| {
+            directory.apply(
+                0,
+                Entry {
+                    key: &key,
+                    value: Some(value.as_bytes()),
+                    mod_revision: claimed.mod_revision,
+                },
+            )
+        });
+        let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
+        if let Some(seen) = seen.filter(|seen| **seen + 1 == claimed.mod_revision) {
+            *seen = claimed.mod_revision;
+        }
+        if is_late {
+            log::warn!("{name} is in doubt: the reply to its claim came after its lease ran out");
+            return;
+        }
+        log::info!("{verb} {name} (slot {} of {limit}): {record}", claimed.slot);
+    }
+
+    /// A claim that was held up may have been carried out while another one succeeded.
+    fn give_back_others(
+        &mut self,
+        claimant: Claimant<'_>,
+        own: SlotId,
+    ) -> Result<(), SessionError> {
+        for slot in self.own_slots(claimant).into_iter().filter(|slot| *slot != own) {
+            self.give_back(claimant, slot)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a slot back that a claim took long after it was made, if it hangs on our lease.
+    pub(super) fn give_back(
+        &mut self,
+        claimant: Claimant<'_>,
+        slot: SlotId,
+    ) -> Result<(), SessionError> {
+        let result = claimant.give_back(&mut self.client, slot).map_err(SessionError::from);
+        if self.heard(result)? {
+            log::info!("gave slot {slot} back: its claim was carried out late");
+        }
+        Ok(())
+    }
+}

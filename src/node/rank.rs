@@ -1,0 +1,124 @@
+//! Which free slot is whose: the lowest for the first in the queue, the next for the second, and so on.
+
+use super::claim::Ticket;
+use crate::cluster::SlotId;
+
+/// From how many new slots on they are presumed rather than read, which costs etcd far more than
+/// the claim.
+const HERD: usize = 64;
+
+/// What a ticket is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FreeSlot {
+    /// The free slot that is ours to claim.
+    Slot(SlotId),
+    /// There are free slots, but as many nodes are ahead.
+    Behind,
+    /// Every slot up to the limit is taken.
+    Full,
+}
+
+/// The free slot number `rank` (0 = the lowest), given the taken ones in any order.
+pub fn free_slot(rank: usize, taken: impl Iterator<Item = SlotId>, limit: u32) -> FreeSlot {
+    let mut taken: Vec<u32> = taken.map(SlotId::get).filter(|number| *number <= limit).collect();
+    taken.sort_unstable();
+    taken.dedup();
+    let free = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(taken.len());
+    if free == 0 {
+        return FreeSlot::Full;
+    }
+    if rank >= free {
+        return FreeSlot::Behind;
+    }
+    let mut taken = taken.into_iter().peekable();
+    let mut ahead = rank;
+    for number in 1..=limit {
+        if taken.next_if_eq(&number).is_some() {
+            continue;
+        }
+        if ahead == 0 {
+            return SlotId::new(number).map_or(FreeSlot::Behind, FreeSlot::Slot);
+        }
+        ahead -= 1;
+    }
+    FreeSlot::Behind
+}
+
+/// The slot that a ticket leads to when many nodes start together: the slots that were taken since
+/// `known` are taken to be the lowest that were free, as they are where everybody takes those.
+/// `known_keys` counts all keys that were there then. `None` where that is not likely, or where so
+/// few are new that they can be read: then they have to be. If it is wrong, the claim fails, or a
+/// lower slot stays free for the next one.
+pub fn presumed(
+    ticket: &Ticket,
+    known: &[SlotId],
+    known_keys: usize,
+    limit: u32,
+) -> Option<SlotId> {
+    let created = ticket.slots.keys.checked_sub(known_keys).filter(|created| *created >= HERD)?;
+    let rank = ticket.rank.checked_add(created)?;
+    let FreeSlot::Slot(slot) = free_slot(rank, known.iter().copied(), limit) else { return None };
+    let is_below = |newest: &SlotId| *newest < slot || known.contains(newest);
+    ticket.newest.iter().all(is_below).then_some(slot)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::RangeDigest;
+
+    fn slot(number: u32) -> SlotId {
+        SlotId::new(number).expect("not zero")
+    }
+
+    #[test]
+    fn the_rank_counts_free_slots_from_the_lowest() {
+        let table: [(usize, &[u32], u32, FreeSlot); 9] = [
+            (0, &[], 5, FreeSlot::Slot(slot(1))),
+            (4, &[], 5, FreeSlot::Slot(slot(5))),
+            (5, &[], 5, FreeSlot::Behind),
+            (0, &[1, 2, 3], 5, FreeSlot::Slot(slot(4))),
+            (1, &[3, 1], 5, FreeSlot::Slot(slot(4))),
+            (2, &[1, 3], 5, FreeSlot::Slot(slot(5))),
+            (3, &[1, 3], 5, FreeSlot::Behind),
+            (0, &[1, 2, 3, 4, 5, 9], 5, FreeSlot::Full),
+            (0, &[9, 7], 1, FreeSlot::Slot(slot(1))),
+        ];
+        for (rank, taken, limit, wanted) in table {
+            let found = free_slot(rank, taken.iter().map(|number| slot(*number)), limit);
+            assert_eq!(found, wanted, "rank {rank}, taken {taken:?}, limit {limit}");
+        }
+    }
+
+    #[test]
+    fn in_a_herd_the_new_slots_are_presumed_the_lowest() {
+        type Row = (usize, usize, &'static [u32], &'static [u32], Option<u32>);
+        let table: [Row; 9] = [
+            (0, 64, &[], &[63, 64], Some(65)),
+            (7, 64, &[], &[63, 64], Some(72)),
+            // Two were known, one of them in between.
+            (0, 66, &[1, 10], &[65, 66], Some(67)),
+            (0, 66, &[1, 100], &[64, 65], Some(66)),
+            // One of the known ones changed, far above.
+            (0, 66, &[1, 100], &[100, 65], Some(66)),
+            // Somebody took a high slot.
+            (0, 64, &[], &[63, 90], None),
+            // So few that they can be read; fewer than before; more than there are.
+            (0, 65, &[1, 2], &[64], None),
+            (0, 1, &[1, 2], &[1], None),
+            (0, 200, &[], &[1], None),
+        ];
+        for (rank, keys, known, newest, wanted) in table {
+            let slots = |numbers: &[u32]| numbers.iter().map(|number| slot(*number)).collect();
+            let known: Vec<SlotId> = slots(known);
+            let ticket = Ticket {
+                rank,
+                revision: 9,
+                slots: RangeDigest { keys, newest: 9 },
+                newest: slots(newest),
+            };
+            let found = presumed(&ticket, &known, known.len(), 200);
+            assert_eq!(found, wanted.map(slot), "{ticket:?}, known {known:?}");
+        }
+    }
+}

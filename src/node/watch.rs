@@ -1,0 +1,124 @@
+//! Following the changes of etcd, while the lease is kept alive.
+
+use std::time::Instant;
+
+use super::claim::Claimant;
+use super::ownership::{Lease, Membership};
+use super::session::Session;
+use super::sync::{MOST_AT_ONCE, apply_event, watch_range};
+use super::{Counter, Host, SessionError};
+use crate::cluster::Record;
+use crate::etcd::{Event, EventKind, Filter, LeaseId, Watch, WatchReply};
+
+impl<H: Host> Session<H> {
+    /// Watches all names from where the directory stands, and in addition, if a revision is given,
+    /// who leaves the queue after it.
+    pub(super) fn open_watch(&mut self, queue: Option<i64>) -> Result<Watch, SessionError> {
+        let Some(history) = &self.history else { return Err(SessionError::NoHistory) };
+        let keyspace = &self.settings.keyspace;
+        let mut ranges = history.watch_ranges(keyspace);
+        if let Some(revision) = queue {
+            ranges.push(watch_range(keyspace.queue(), revision, Filter::NoPut));
+        }
+        let result = self.client.watch(&ranges).map_err(SessionError::from);
+        let watch = self.heard(result)?;
+        self.host.note(Counter::WatchOpened);
+        Ok(watch)
+    }
+
+    /// Applies the changes as they come, and keeps the lease alive, until the name is lost or in
+    /// doubt, or the watch's endpoint is no longer the one in use.
+    pub(super) fn follow(&mut self, watch: &mut Watch) -> Result<(), SessionError> {
+        while self.is_settled() && watch.endpoint() == self.client.endpoint() {
+            self.follow_once(watch)?;
+        }
+        Ok(())
+    }
+
+    /// Whether there is nothing to do but to follow.
+    fn is_settled(&self) -> bool {
+        match self.membership {
+            Membership::Owned(_) => true,
+            Membership::Doubtful(_) => false,
+            Membership::Newcomer | Membership::Lost(_) => !self.host.wants_name(),
+        }
+    }
+
+    /// Keeps the lease alive if it is time to, else waits for changes until it is, and applies them.
+    pub(super) fn follow_once(
+        &mut self,
+        watch: &mut Watch,
+    ) -> Result<Option<WatchReply>, SessionError> {
+        self.doubt();
+        let Some(lease) = self.lease else { return Err(SessionError::LeaseGone) };
+        if Instant::now() >= lease.renew_at {
+            self.keep_alive(lease)?;
+            return Ok(None);
+        }
+        let reply = watch.next(lease.renew_at)?;
+        // This process may have been frozen while it waited.
+        self.doubt();
+        if let Some(reply) = &reply {
+            self.contact.hear();
+            self.apply(reply, lease)?;
+        }
+        Ok(reply)
+    }
+
+    fn apply(&mut self, reply: &WatchReply, lease: Lease) -> Result<(), SessionError> {
+        for events in reply.events.chunks(MOST_AT_ONCE) {
+            for event in events {
+                apply_event(&self.host, reply.range, event);
+                self.watch_own_key(event, lease.id)?;
+            }
+            self.host.sleep_until(Instant::now());
+        }
+        let seen = self.history.as_mut().and_then(|history| history.revisions.get_mut(reply.range));
+        if let (Some(seen), Some(last), true) = (seen, reply.events.last(), reply.complete) {
+            *seen = last.kv.mod_revision.max(*seen);
+            let revision = *seen;
+            self.host.directory(|directory| directory.advance(revision));
+        }
+        Ok(())
+    }
+
+    fn watch_own_key(&mut self, event: &Event, lease: LeaseId) -> Result<(), SessionError> {
+        let Some(slot) = self.settings.keyspace.slot_of(&event.kv.key) else { return Ok(()) };
+        let is_ours = event.kind == EventKind::Put && event.kv.lease == lease;
+        let Some(claimed) = self.membership.held() else {
+            // A claim whose reply never came was carried out after all: it is found by reading.
+            return if is_ours { Err(SessionError::NoHistory) } else { Ok(()) };
+        };
+        if slot != claimed.slot {
+            let (true, Some(record)) = (is_ours, self.record) else { return Ok(()) };
+            let keyspace = self.settings.keyspace.clone();
+            return self.give_back(Claimant { keyspace: &keyspace, record: &record, lease }, slot);
+        }
+        if event.kv.mod_revision <= claimed.mod_revision || is_ours {
+            return Ok(());
+        }
+        match event.kind {
+            EventKind::Delete if matches!(self.membership, Membership::Doubtful(_)) => {
+                self.lose(claimed, "its lease ended");
+            }
+            EventKind::Delete => self.lose(claimed, "its key was deleted"),
+            EventKind::Put => {
+                let cause = self.displaced_by(&event.kv.value);
+                self.lose(claimed, &cause);
+            }
+        }
+        Ok(())
+    }
+
+    /// Why a key that was ours holds another's record.
+    pub(super) fn displaced_by(&self, value: &[u8]) -> String {
+        match (Record::parse(value), self.record) {
+            (Ok(theirs), Some(ours)) if theirs == ours => format!(
+                "another node publishes the same addresses, {ours}, and took it for its own; give \
+                 each node its own --ipv4, --ipv6 or --port"
+            ),
+            (Ok(theirs), _) => format!("somebody else put a record there: {theirs}"),
+            (Err(_), _) => "somebody else put something there that is not a record".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! A file that its readers find whole or not at all, whenever this process may end.
+
+use std::ffi::OsString;
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// Everybody may read it, whatever the umask.
+const MODE: u32 = 0o644;
+
+/// A small file that is replaced as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AtomicFile {
+    path: PathBuf,
+    /// In the same directory, and always the same, so that kills leave one at most. Hidden, and
+    /// with an ending that no collector of files looks for.
+    draft: PathBuf,
+}
+
+impl AtomicFile {
+    /// The file of that name; touches nothing.
+    pub fn new(path: PathBuf) -> AtomicFile {
+        let mut name = OsString::from(".");
+        name.push(path.file_name().unwrap_or_default());
+        name.push(".new");
+        AtomicFile { draft: path.with_file_name(name), path }
+    }
+
+    /// Its name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes what an earlier life left, and finds out whether it can be written.
+    ///
+    /// # Errors
+    /// When it cannot, or when something that is not a file is there.
+    pub fn prepare(&self) -> io::Result<()> {
+        match fs::symlink_metadata(&self.path) {
+            Ok(there) if !there.is_file() && !there.is_symlink() => {
+                return Err(io::Error::new(ErrorKind::AlreadyExists, "it is no regular file"));
+            }
+            Ok(_) => fs::remove_file(&self.path)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        self.write_draft("")?;
+        remove(&self.draft)
+    }
+
+    /// Puts the text in its place.
+    ///
+    /// # Errors
+    /// When the directory is gone, full, or not ours to write to. What was there stays.
+    pub fn write(&self, text: &str) -> io::Result<()> {
+        let written = self.write_draft(text).and_then(|()| fs::rename(&self.draft, &self.path));
+        if written.is_err() {
+            // It failed already, and that is what is told.
+            let _ = remove(&self.draft);
+        }
+        written
+    }
+
+    fn write_draft(&self, text: &str) -> io::Result<()> {
+        remove(&self.draft)?;
+        // Never through a link that somebody put there.
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(MODE).open(&self.draft)?;
+        file.set_permissions(Permissions::from_mode(MODE))?;
+        file.write_all(text.as_bytes())
+    }
+
+    /// Removes it, if it is there.
+    ///
+    /// # Errors
+    /// When it stays.
+    pub fn remove(&self) -> io::Result<()> {
+        remove(&self.path)
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,191 @@
+//! Commands that are run when the name comes and goes, one at a time and in order.
+//!
+//! A hook may take its time while nothing waits for its end. What comes next, and the end of this
+//! process too, gives it a grace time and then kills it: a hook that hangs must not keep from other
+//! programs that the name is lost.
+
+use std::collections::VecDeque;
+use std::io;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+
+use super::children::{self, Ended};
+use super::identity::Identity;
+
+/// A hook that runs longer is told of once.
+const LONG: Duration = Duration::from_secs(10);
+
+/// How long a killed hook may need to go, and others to start, at the end.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// What a hook is run for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameEvent {
+    /// The name is this node's now.
+    Claim,
+    /// It is no longer.
+    Lost,
+}
+
+impl NameEvent {
+    fn option(self) -> &'static str {
+        match self {
+            NameEvent::Claim => "--on-claim",
+            NameEvent::Lost => "--on-lost",
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Call {
+    event: NameEvent,
+    identity: Identity,
+}
+
+#[derive(Debug)]
+struct Running {
+    pid: Pid,
+    option: &'static str,
+    began: Instant,
+    /// When to kill it; `None`: nothing waits for its end, or it is killed already.
+    kill_at: Option<Instant>,
+    /// When to say that it still runs; `None`: that is said.
+    tell_at: Option<Instant>,
+    is_killed: bool,
+}
+
+/// The hooks, and what is left to run of them.
+#[derive(Debug)]
+pub struct Hooks {
+    on_claim: Option<String>,
+    on_lost: Option<String>,
+    grace: Duration,
+    running: Option<Running>,
+    waiting: VecDeque<Call>,
+    is_closing: bool,
+}
+
+impl Hooks {
+    /// Commands for `/bin/sh -c`, and how long one may run on when another waits for it.
+    pub fn new(on_claim: Option<String>, on_lost: Option<String>, grace: Duration) -> Hooks {
+        let (running, waiting, is_closing) = (None, VecDeque::new(), false);
+        Hooks { on_claim, on_lost, grace, running, waiting, is_closing }
+    }
+
+    /// Whether there is any.
+    pub fn are_wanted(&self) -> bool {
+        self.on_claim.is_some() || self.on_lost.is_some()
+    }
+
+    fn command(&self, event: NameEvent) -> Option<&str> {
+        match event {
+            NameEvent::Claim => self.on_claim.as_deref(),
+            NameEvent::Lost => self.on_lost.as_deref(),
+        }
+    }
+
+    /// Runs the hook for an event as soon as those before have ended.
+    pub(super) fn call(&mut self, event: NameEvent, identity: &Identity, now: Instant) {
+        let is_unheard = event == NameEvent::Lost
+            && self.waiting.back().is_some_and(|call| call.event == NameEvent::Claim);
+        if is_unheard {
+            // Over before anybody was told: there is nothing to take back either.
+            self.waiting.pop_back();
+            return;
+        }
+        if self.command(event).is_some() {
+            self.waiting.push_back(Call { event, identity: identity.clone() });
+            self.advance(now);
+        }
+    }
+
+    /// Starts the next one, unless one runs: then that has its grace time from now.
+    fn advance(&mut self, now: Instant) {
+        if let Some(running) = &mut self.running {
+            let is_waited_for = self.is_closing || !self.waiting.is_empty();
+            if is_waited_for && !running.is_killed {
+                running.kill_at.get_or_insert(now + self.grace);
+            }
+            return;
+        }
+        while let Some(Call { event, identity }) = self.waiting.pop_front() {
+            let Some(command) = self.command(event) else { continue };
+            let option = event.option();
+            match start(command, &identity) {
+                Ok(pid) => {
+                    log::debug!("{option}: started as process {pid}");
+                    let (kill_at, tell_at) = (None, Some(now + LONG));
+                    let began = now;
+                    let is_killed = false;
+                    self.running =
+                        Some(Running { pid, option, began, kill_at, tell_at, is_killed });
+                    return self.advance(now);
+                }
+                Err(error) => log::error!("{option}: /bin/sh does not start: {error}"),
+            }
+        }
+    }
+
+    /// A child ended; it may be one of the hooks.
+    pub(super) fn ended(&mut self, pid: Pid, ended: Ended, now: Instant) {
+        let Some(running) = self.running.take_if(|running| running.pid == pid) else { return };
+        let seconds = now.saturating_duration_since(running.began).as_secs_f64();
+        match ended {
+            Ended::Exited(0) => log::debug!("{}: done in {seconds:.3} s", running.option),
+            _ => log::warn!("{}: {ended} after {seconds:.3} s", running.option),
+        }
+        self.advance(now);
+    }
+
+    pub(super) fn next(&self) -> Option<Instant> {
+        let running = self.running.as_ref()?;
+        [running.kill_at, running.tell_at].into_iter().flatten().min()
+    }
+
+    pub(super) fn run(&mut self, now: Instant) {
+        let Some(running) = &mut self.running else { return };
+        let (option, pid) = (running.option, running.pid);
+        if running.kill_at.take_if(|at| *at <= now).is_some() {
+            log::error!("{option}: process {pid} does not end, and is waited for: killing it");
+            children::signal(pid, Signal::KILL);
+            running.is_killed = true;
+        }
+        if running.tell_at.take_if(|at| *at <= now).is_some() {
+            log::warn!("{option}: process {pid} still runs after {} s", LONG.as_secs());
+        }
+    }
+
+    pub(super) fn are_busy(&self) -> bool {
+        self.running.is_some() || !self.waiting.is_empty()
+    }
+
+    /// Lets the end of this process wait for the hooks.
+    pub(super) fn close(&mut self, now: Instant) {
+        self.is_closing = true;
+        self.advance(now);
+    }
+
+    /// How long all that is left may take.
+    pub(super) fn patience(&self) -> Duration {
+        let left = self.waiting.len() + usize::from(self.running.is_some());
+        (self.grace + SLACK).saturating_mul(u32::try_from(left).unwrap_or(u32::MAX))
+    }
+
+    /// Ends the one that runs.
+    pub(super) fn kill(&mut self) {
+        self.waiting.clear();
+        if let Some(running) = self.running.take() {
+            log::error!("{}: process {} is killed: stopping", running.option, running.pid);
+            children::signal(running.pid, Signal::KILL);
+        }
+    }
+}
+
+fn start(command: &str, identity: &Identity) -> io::Result<Pid> {
+    let mut shell = Command::new("/bin/sh");
+    // What they print goes where the log goes: standard output is nobody's.
+    shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::from(io::stderr()));
+    children::start(&mut shell, identity)
+}

@@ -1,0 +1,82 @@
+//! Who this node is, as other programs are told.
+
+use crate::cluster::{Keyspace, Record, SlotId};
+use crate::host::accounts::Login;
+use crate::node::Owned;
+
+/// A name that this node owns, with what goes with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The name without its final dot: `hostname -F` refuses one, and programs print it.
+    pub name: String,
+    slot: SlotId,
+    limit: u32,
+    create_revision: i64,
+    record: Record,
+    login: Option<Login>,
+}
+
+impl Identity {
+    /// What is told of an owned name, and to whom: `None`, to the user who started this process.
+    pub fn new(keyspace: &Keyspace, owned: &Owned, login: Option<Login>) -> Identity {
+        let name = keyspace.pattern.name(owned.slot);
+        Identity {
+            name: name.trim_end_matches('.').to_owned(),
+            slot: owned.slot,
+            limit: keyspace.limit,
+            create_revision: owned.create_revision,
+            record: owned.record,
+            login,
+        }
+    }
+
+    /// The variables of a child's environment; `None`: the child is to have no such variable, even
+    /// where we do.
+    pub fn environment(&self) -> Vec<(&'static str, Option<String>)> {
+        let Record { ipv4, ipv6, port } = self.record;
+        let id = self.slot.get();
+        let login = self.login.iter().flat_map(Login::environment);
+        let own = [
+            ("IDETCD_NAME", Some(self.name.clone())),
+            ("IDETCD_ID", Some(id.to_string())),
+            ("IDETCD_INDEX", Some(id.saturating_sub(1).to_string())),
+            ("IDETCD_LIMIT", Some(self.limit.to_string())),
+            ("IDETCD_REVISION", Some(self.create_revision.to_string())),
+            ("IDETCD_IPV4", ipv4.map(|address| address.to_string())),
+            ("IDETCD_IPV6", ipv6.map(|address| address.to_string())),
+            ("IDETCD_PORT", port.map(|port| port.to_string())),
+        ];
+        own.into_iter().chain(login).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::cluster::Pattern;
+
+    #[test]
+    fn absent_fields_are_absent_variables() {
+        let pattern = Pattern::parse(r#"w{{printf "%03d" .ID}}.tf.local."#, 12).expect("a pattern");
+        let keyspace = Keyspace { prefix: "/a/".to_owned(), pattern, limit: 12, resolve: vec![] };
+        let record = Record { ipv4: "10.0.0.7".parse().ok(), ..Record::default() };
+        let owned = Owned {
+            slot: SlotId::new(7).expect("not zero"),
+            create_revision: 42,
+            record,
+            valid_until: Instant::now(),
+        };
+        let variables = Identity::new(&keyspace, &owned, None).environment();
+        let text: Vec<String> = variables
+            .iter()
+            .map(|(name, value)| format!("{name}={}", value.as_deref().unwrap_or("-")))
+            .collect();
+        assert_eq!(
+            text.join(" "),
+            "IDETCD_NAME=w007.tf.local IDETCD_ID=7 IDETCD_INDEX=6 IDETCD_LIMIT=12 \
+             IDETCD_REVISION=42 IDETCD_IPV4=10.0.0.7 IDETCD_IPV6=- IDETCD_PORT=-"
+        );
+    }
+}

@@ -1,0 +1,266 @@
+//! The figures in the text format of Prometheus (version 0.0.4), for node_exporter's collector of
+//! text files, and the file itself, written anew at times. It goes when the process ends: a file that
+//! stays would be scraped for ever as if the process ran.
+//!
+//! Names follow CoreDNS's `coredns_dns_…` where they mean the same. All begin with `idetcd_`: beside
+//! node_exporter's own `process_…` in one scrape, a second family of that name is an error.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::atomic_file::AtomicFile;
+use crate::cluster::Freshness;
+use crate::dns::Rcode;
+use crate::node::{Counter, Owned};
+use crate::server::timers::View;
+
+/// What is counted since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally {
+    started: SystemTime,
+    pub(super) claims: u64,
+    pub(super) losses: u64,
+    syncs: u64,
+    watches: u64,
+    contacts_lost: u64,
+}
+
+impl Tally {
+    /// Nothing yet.
+    pub(super) fn start() -> Tally {
+        let started = SystemTime::now();
+        Tally { started, claims: 0, losses: 0, syncs: 0, watches: 0, contacts_lost: 0 }
+    }
+
+    pub(super) fn note(&mut self, counter: Counter) {
+        match counter {
+            Counter::FullSync => self.syncs += 1,
+            Counter::WatchOpened => self.watches += 1,
+            Counter::ContactLost => self.contacts_lost += 1,
+        }
+    }
+}
+
+/// An owned name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct OwnedName {
+    /// In lower case, with the final dot, as a query's.
+    pub(super) name: String,
+    pub(super) id: u32,
+    pub(super) create_revision: i64,
+    /// What is left of the lease.
+    pub(super) lease: Duration,
+}
+
+/// What is told.
+#[derive(Clone, Debug)]
+pub(super) struct Figures<'a> {
+    pub(super) tally: &'a Tally,
+    pub(super) name: Option<OwnedName>,
+    pub(super) freshness: Freshness,
+    pub(super) revision: i64,
+    /// How many slots are occupied, and how many this node may claim from.
+    pub(super) slots: usize,
+    pub(super) limit: u32,
+    pub(super) queries: u64,
+    pub(super) dropped: u64,
+    /// Queries that other servers answered, and that they should have answered.
+    pub(super) forwarded: u64,
+    pub(super) unanswered: u64,
+    pub(super) answers: Vec<(Rcode, u64)>,
+}
+
+/// The states of etcd, as a label tells them.
+const STATES: [(Freshness, &str); 4] = [
+    (Freshness::Empty, "never_reached"),
+    (Freshness::Synced, "in_sync"),
+    (Freshness::Stale, "out_of_reach"),
+    (Freshness::Expired, "expired"),
+];
+
+/// The file's text.
+pub(super) fn format(figures: &Figures<'_>) -> String {
+    let mut text = Text(String::with_capacity(4096));
+    text.info("build", "The version that runs.", &[("version", env!("CARGO_PKG_VERSION"))]);
+    let since = figures.tally.started.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let started = format!("{:.3}", since.as_secs_f64());
+    text.gauge("process_start_time_seconds", "Start since the Unix epoch in seconds.", &started);
+    dns(&mut text, figures);
+    etcd(&mut text, figures);
+    name(&mut text, figures);
+    text.0
+}
+
+fn dns(text: &mut Text, figures: &Figures<'_>) {
+    text.counter("dns_requests_total", "DNS requests received.", figures.queries);
+    text.family("dns_responses_total", "counter", "DNS responses by response code.");
+    for (rcode, count) in &figures.answers {
+        text.sample("dns_responses_total", &[("rcode", &rcode.to_string())], count);
+    }
+    text.counter("dns_dropped_total", "DNS requests that were not answered.", figures.dropped);
+    let (forwarded, unanswered) = (figures.forwarded, figures.unanswered);
+    text.counter("dns_forwarded_total", "DNS requests that other servers answered.", forwarded);
+    text.counter("dns_unanswered_total", "DNS requests that no other server answered.", unanswered);
+}
+
+fn etcd(text: &mut Text, figures: &Figures<'_>) {
+    let tally = figures.tally;
+    text.family("etcd_state", "gauge", "How far etcd can be followed: 1 for the state that is.");
+    for (freshness, state) in STATES {
+        let value = u8::from(freshness == figures.freshness);
+        text.sample("etcd_state", &[("state", state)], value);
+    }
+    text.gauge("etcd_revision", "Latest revision of etcd that is known.", figures.revision);
+    text.counter("etcd_full_syncs_total", "Times that all names were read.", tally.syncs);
+    text.counter("etcd_watches_total", "Watches opened.", tally.watches);
+    let lost = tally.contacts_lost;
+    text.counter("etcd_contacts_lost_total", "Times that an endpoint was lost.", lost);
+    text.gauge("slots", "Slots of the pattern that are taken.", figures.slots);
+    text.gauge("slots_limit", "Highest slot that this node claims.", figures.limit);
+}
+
+fn name(text: &mut Text, figures: &Figures<'_>) {
+    let tally = figures.tally;
+    text.counter("name_claims_total", "Times that this node came to own a name.", tally.claims);
+    text.counter("name_losses_total", "Times that this node ceased to own one.", tally.losses);
+    let owned = u8::from(figures.name.is_some());
+    text.gauge("name_owned", "Whether this node owns a name.", owned);
+    let Some(name) = &figures.name else { return };
+    let labels = [("name", name.name.as_str()), ("id", &name.id.to_string())];
+    text.info("name", "The name that this node owns.", &labels);
+    let revision = name.create_revision;
+    text.gauge("name_create_revision", "Revision of etcd that created the name.", revision);
+    let left = format!("{:.3}", name.lease.as_secs_f64());
+    text.gauge("lease_remaining_seconds", "Time left of the lease in seconds.", &left);
+}
+
+/// Families of samples, one after the other.
+struct Text(String);
+
+impl Text {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing into a string does not fail.
+        let _ = writeln!(self.0, "# HELP idetcd_{name} {help}\n# TYPE idetcd_{name} {kind}");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        let labels: Vec<String> =
+            labels.iter().map(|(label, text)| format!("{label}=\"{}\"", escaped(text))).collect();
+        let labels = match labels.is_empty() {
+            true => String::new(),
+            false => format!("{{{}}}", labels.join(",")),
+        };
+        let _ = writeln!(self.0, "idetcd_{name}{labels} {value}");
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
+        self.family(name, "counter", help);
+        self.sample(name, &[], value);
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: impl std::fmt::Display) {
+        self.family(name, "gauge", help);
+        self.sample(name, &[], value);
+    }
+
+    fn info(&mut self, name: &str, help: &str, labels: &[(&str, &str)]) {
+        let name = format!("{name}_info");
+        self.family(&name, "gauge", help);
+        self.sample(&name, labels, 1);
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+/// The interval at which Prometheus scrapes, where nobody set another.
+const INTERVAL: Duration = Duration::from_secs(15);
+
+/// The file of figures.
+#[derive(Debug)]
+pub struct MetricsFile {
+    file: AtomicFile,
+    write_at: Instant,
+    has_failed: bool,
+}
+
+impl MetricsFile {
+    /// One that is written first at `now`.
+    pub fn new(file: AtomicFile, now: Instant) -> MetricsFile {
+        MetricsFile { file, write_at: now, has_failed: false }
+    }
+
+    pub(super) fn next(&self) -> Instant {
+        self.write_at
+    }
+
+    /// Something changed that is worth writing now.
+    pub(super) fn hasten(&mut self, now: Instant) {
+        self.write_at = now;
+    }
+
+    pub(super) fn run(
+        &mut self,
+        now: Instant,
+        tally: &Tally,
+        view: View<'_>,
+        owned: Option<&Owned>,
+    ) {
+        if now < self.write_at {
+            return;
+        }
+        self.write_at = now + INTERVAL;
+        let figures = figures(now, tally, view, owned);
+        let path = self.file.path().display();
+        let failed_before = std::mem::take(&mut self.has_failed);
+        match self.file.write(&format(&figures)) {
+            Ok(()) if failed_before => log::info!("--metrics-file: {path} is written again"),
+            Ok(()) => {}
+            Err(error) => {
+                if !failed_before {
+                    log::error!("--metrics-file: {path} is not written, trying on: {error}");
+                }
+                self.has_failed = true;
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self) {
+        if let Err(error) = self.file.remove() {
+            log::error!("--metrics-file: {} stays: {error}", self.file.path().display());
+        }
+    }
+}
+
+fn figures<'a>(
+    now: Instant,
+    tally: &'a Tally,
+    view: View<'_>,
+    owned: Option<&Owned>,
+) -> Figures<'a> {
+    let View { directory, counters } = view;
+    let name = owned.map(|owned| OwnedName {
+        name: directory.pattern().name(owned.slot),
+        id: owned.slot.get(),
+        create_revision: owned.create_revision,
+        lease: owned.valid_until.saturating_duration_since(now),
+    });
+    Figures {
+        tally,
+        name,
+        freshness: directory.freshness(),
+        revision: directory.revision(),
+        slots: directory.slots().count(),
+        limit: directory.keyspace().limit,
+        queries: counters.queries(),
+        dropped: counters.dropped(),
+        forwarded: counters.forwarded(),
+        unanswered: counters.unanswered(),
+        answers: counters.answers().collect(),
+    }
+}
+
+#[cfg(test)]
+#[path = "metrics_tests.rs"]
+mod tests;

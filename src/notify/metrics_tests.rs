@@ -1,0 +1,104 @@
+use super::*;
+
+fn figures(tally: &Tally) -> Figures<'_> {
+    Figures {
+        tally,
+        name: None,
+        freshness: Freshness::Empty,
+        revision: 0,
+        slots: 0,
+        limit: 10,
+        queries: 0,
+        dropped: 0,
+        forwarded: 0,
+        unanswered: 0,
+        answers: Vec::new(),
+    }
+}
+
+fn tally() -> Tally {
+    let started = UNIX_EPOCH + Duration::from_millis(1_795_497_034_123);
+    Tally { started, claims: 2, losses: 1, syncs: 3, watches: 4, contacts_lost: 5 }
+}
+
+#[test]
+fn each_figure_has_its_sample() {
+    let tally = tally();
+    let lease = Duration::from_millis(13_333);
+    let name =
+        OwnedName { name: "worker4.tf.local.".to_owned(), id: 4, create_revision: 77, lease };
+    let told = format(&Figures {
+        name: Some(name),
+        freshness: Freshness::Stale,
+        revision: 99,
+        slots: 6,
+        queries: 9,
+        dropped: 1,
+        forwarded: 5,
+        unanswered: 6,
+        answers: vec![(Rcode::NOERROR, 5), (Rcode::NXDOMAIN, 3)],
+        ..figures(&tally)
+    });
+    for wanted in [
+        concat!("idetcd_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+        "idetcd_process_start_time_seconds 1795497034.123",
+        "idetcd_dns_requests_total 9",
+        "idetcd_dns_responses_total{rcode=\"NOERROR\"} 5",
+        "idetcd_dns_responses_total{rcode=\"NXDOMAIN\"} 3",
+        "idetcd_dns_dropped_total 1",
+        "idetcd_dns_forwarded_total 5",
+        "idetcd_dns_unanswered_total 6",
+        "idetcd_etcd_state{state=\"never_reached\"} 0",
+        "idetcd_etcd_state{state=\"in_sync\"} 0",
+        "idetcd_etcd_state{state=\"out_of_reach\"} 1",
+        "idetcd_etcd_state{state=\"expired\"} 0",
+        "idetcd_etcd_revision 99",
+        "idetcd_etcd_full_syncs_total 3",
+        "idetcd_etcd_watches_total 4",
+        "idetcd_etcd_contacts_lost_total 5",
+        "idetcd_slots 6",
+        "idetcd_slots_limit 10",
+        "idetcd_name_claims_total 2",
+        "idetcd_name_losses_total 1",
+        "idetcd_name_owned 1",
+        "idetcd_name_info{name=\"worker4.tf.local.\",id=\"4\"} 1",
+        "idetcd_name_create_revision 77",
+        "idetcd_lease_remaining_seconds 13.333",
+    ] {
+        assert!(told.lines().any(|line| line == wanted), "{wanted} in\n{told}");
+    }
+}
+
+#[test]
+fn without_a_name_nothing_is_told_of_one() {
+    let tally = tally();
+    let told = format(&figures(&tally));
+    assert!(told.contains("\nidetcd_name_owned 0\n"), "{told}");
+    for absent in ["name_info", "name_create_revision", "lease_remaining"] {
+        assert!(!told.contains(absent), "{absent} in\n{told}");
+    }
+}
+
+#[test]
+fn each_family_is_told_once_with_help_and_type_before_its_samples() {
+    let tally = tally();
+    let told = format(&figures(&tally));
+    let mut families: Vec<&str> = Vec::new();
+    let mut lines = told.lines().peekable();
+    while let Some(help) = lines.next() {
+        let name = help.strip_prefix("# HELP ").and_then(|rest| rest.split(' ').next());
+        let name = name.unwrap_or_else(|| panic!("no HELP: {help}"));
+        assert!(!families.contains(&name), "{name} twice");
+        families.push(name);
+        let kind = lines.next().and_then(|line| line.strip_prefix("# TYPE "));
+        let kind = kind.and_then(|rest| rest.split_once(' ')).expect("a type");
+        assert_eq!(kind.0, name);
+        assert_eq!(kind.1 == "counter", name.ends_with("_total"), "{name}");
+        while lines.next_if(|line| line.starts_with(name)).is_some() {}
+    }
+}
+
+#[test]
+fn labels_are_escaped() {
+    assert_eq!(escaped("a\"b\\c\nd"), "a\\\"b\\\\c\\nd");
+}

@@ -1,0 +1,21 @@
+//! How other programs on the node learn its name: a file, hooks, a program of their own, metrics.
+//!
+//! Each of them follows one fact, whether this node owns a name now, which [`Notifier::ownership`]
+//! is told. Nothing here waits: files are small, and of children it only looks whether they ended.
+//! Knows nothing of etcd and of DNS messages.
+
+mod atomic_file;
+mod children;
+mod hooks;
+mod identity;
+mod metrics;
+mod name_file;
+mod notifier;
+pub mod parent_death;
+mod program;
+mod setup;
+
+pub use children::Ended;
+pub use notifier::Notifier;
+pub use program::Outcome;
+pub use setup::{NotifySettings, file_failure, set_up};

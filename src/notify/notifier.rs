@@ -1,0 +1,218 @@
+//! One fact, whether this node owns a name now, and all who are told of its changes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::children;
+use super::hooks::{Hooks, NameEvent};
+use super::identity::Identity;
+use super::metrics::{MetricsFile, Tally};
+use super::name_file::NameFile;
+use super::program::{Outcome, Program};
+use crate::cluster::Keyspace;
+use crate::host::accounts::Login;
+use crate::node::{Counter, Owned};
+use crate::server::timers::View;
+
+/// Tells other programs of this node's name.
+#[derive(Debug)]
+pub struct Notifier {
+    keyspace: Arc<Keyspace>,
+    /// Whom this process came to be; `None`: it is who started it.
+    login: Option<Login>,
+    /// Asks the process to stop.
+    stop: Arc<AtomicBool>,
+    name_file: Option<NameFile>,
+    hooks: Hooks,
+    program: Option<Program>,
+    metrics: Option<MetricsFile>,
+    owned: Option<Owned>,
+    tally: Tally,
+    /// Whether the process ends as soon as no child is left to wait for.
+    is_closing: bool,
+}
+
+/// What there is to tell, and to whom.
+#[derive(Debug)]
+pub struct Recipients {
+    /// Holds the name.
+    pub name_file: Option<NameFile>,
+    /// Run when the name comes and goes.
+    pub hooks: Hooks,
+    /// Runs for as long as there is a name.
+    pub program: Option<Program>,
+    /// Holds the figures.
+    pub metrics: Option<MetricsFile>,
+}
+
+impl Notifier {
+    /// One that knows of no name yet. `stop` asks the process to stop when it is set.
+    pub fn new(
+        keyspace: Arc<Keyspace>,
+        login: Option<Login>,
+        recipients: Recipients,
+        stop: Arc<AtomicBool>,
+    ) -> Self {
+        let Recipients { name_file, hooks, program, metrics } = recipients;
+        let (owned, tally, is_closing) = (None, Tally::start(), false);
+        Notifier {
+            keyspace,
+            login,
+            stop,
+            name_file,
+            hooks,
+            program,
+            metrics,
+            owned,
+            tally,
+            is_closing,
+        }
+    }
+
+    /// Whether there will ever be something to run: a server that has nothing else to do should not
+    /// have to ask at every query.
+    pub fn needs_timer(&self) -> bool {
+        self.name_file.is_some()
+            || self.hooks.are_wanted()
+            || self.program.is_some()
+            || self.metrics.is_some()
+            || children::is_init()
+    }
+
+    /// Tells which name this node owns from now on; `None`: none. The same name told again has a
+    /// longer lease.
+    pub fn ownership(&mut self, owned: Option<Owned>, now: Instant) {
+        // What a program was started for ends with it: it is not started twice.
+        let owned = owned.filter(|_| self.program.as_ref().is_none_or(Program::wants_name));
+        let before = std::mem::replace(&mut self.owned, owned);
+        let is_same = match (before, owned) {
+            (Some(before), Some(owned)) => {
+                before.slot == owned.slot && before.create_revision == owned.create_revision
+            }
+            (None, None) => true,
+            _ => false,
+        };
+        if is_same {
+            return;
+        }
+        if let Some(before) = before {
+            self.withdraw(&self.identity(&before), now);
+        }
+        if let Some(owned) = owned {
+            self.announce(&self.identity(&owned), now);
+        }
+        if let Some(metrics) = &mut self.metrics {
+            metrics.hasten(now);
+        }
+    }
+
+    /// Whether this node, if it owns no name, is to claim one: not for a program that is on its way
+    /// out, so that it keeps no name from others.
+    pub fn wants_name(&self) -> bool {
+        self.program.as_ref().is_none_or(Program::awaits_name)
+    }
+
+    fn identity(&self, owned: &Owned) -> Identity {
+        Identity::new(&self.keyspace, owned, self.login.clone())
+    }
+
+    fn announce(&mut self, identity: &Identity, now: Instant) {
+        self.tally.claims += 1;
+        if let Some(file) = &mut self.name_file {
+            file.set(Some(&identity.name), now);
+        }
+        self.hooks.call(NameEvent::Claim, identity, now);
+        if let Some(program) = &mut self.program {
+            program.start(identity);
+        }
+        self.stop_when_over();
+    }
+
+    fn withdraw(&mut self, identity: &Identity, now: Instant) {
+        self.tally.losses += 1;
+        if let Some(file) = &mut self.name_file {
+            file.set(None, now);
+        }
+        self.hooks.call(NameEvent::Lost, identity, now);
+        if let Some(program) = &mut self.program {
+            program.end(identity, now);
+        }
+    }
+
+    /// Counts what happened.
+    pub fn note(&mut self, counter: Counter) {
+        self.tally.note(counter);
+    }
+
+    /// When to run next, unless a signal comes before.
+    pub fn next(&self) -> Option<Instant> {
+        let file = self.name_file.as_ref().and_then(NameFile::next);
+        let program = self.program.as_ref().and_then(Program::next);
+        let metrics = self.metrics.as_ref().map(MetricsFile::next);
+        [file, self.hooks.next(), program, metrics].into_iter().flatten().min()
+    }
+
+    /// Does what is due, and looks after the children.
+    pub fn run(&mut self, now: Instant, view: View<'_>) {
+        if let Some(file) = &mut self.name_file {
+            file.run(now);
+        }
+        for (pid, ended) in children::reap() {
+            self.hooks.ended(pid, ended, now);
+            if let Some(program) = &mut self.program {
+                program.ended(pid, ended, now);
+            }
+        }
+        self.hooks.run(now);
+        let unheard = self.program.as_mut().and_then(|program| program.run(now));
+        if self.is_closing && unheard.is_some() {
+            // Asked once more: no hook is waited for any longer.
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        if let Some(metrics) = &mut self.metrics {
+            metrics.run(now, &self.tally, view, self.owned.as_ref());
+        }
+        self.stop_when_over();
+    }
+
+    fn stop_when_over(&self) {
+        let is_over = match self.is_closing {
+            false => self.program.as_ref().is_some_and(Program::is_over),
+            true => !self.hooks.are_busy() && !self.is_program_ending(),
+        };
+        if is_over {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn is_program_ending(&self) -> bool {
+        self.program.as_ref().is_some_and(Program::is_ending)
+    }
+
+    /// Lets nothing begin any more but what the end of the name calls for, and says how long that
+    /// may take; `None`: nothing is left to wait for. `stop` is set when it is over.
+    pub fn close(&mut self, now: Instant) -> Option<Duration> {
+        self.ownership(None, now);
+        self.hooks.close(now);
+        self.is_closing = true;
+        let hooks = self.hooks.are_busy().then(|| self.hooks.patience());
+        let program = self.program.as_ref().filter(|program| program.is_ending());
+        let program = program.map(Program::patience);
+        for (what, _) in
+            [("hooks", hooks), ("the program", program)].iter().filter(|w| w.1.is_some())
+        {
+            log::info!("waiting for {what} to end");
+        }
+        hooks.max(program)
+    }
+
+    /// Ends what is still there, and says what became of the program, if there was to be one.
+    pub fn finish(&mut self) -> Option<Outcome> {
+        self.hooks.kill();
+        if let Some(metrics) = &mut self.metrics {
+            metrics.remove();
+        }
+        self.program.take().map(Program::outcome)
+    }
+}

@@ -1,0 +1,103 @@
+//! From the options to an notifier: the files are tried, the signals watched.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::atomic_file::AtomicFile;
+use super::hooks::Hooks;
+use super::metrics::MetricsFile;
+use super::name_file::NameFile;
+use super::notifier::{Notifier, Recipients};
+use super::program::Program;
+use super::{children, parent_death};
+use crate::cluster::Keyspace;
+use crate::failure::Failure;
+use crate::host::accounts::Login;
+use crate::server::signals::Signals;
+
+/// Who is told of this node's name, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotifySettings {
+    /// The file that holds the name while it is owned.
+    pub name_file: Option<PathBuf>,
+    /// The command to run when a name is owned.
+    pub on_claim: Option<String>,
+    /// The command to run when it no longer is.
+    pub on_lost: Option<String>,
+    /// How long a child may run on when its end is waited for; whole seconds.
+    pub grace: Duration,
+    /// The program to run for as long as the name is owned, with its arguments.
+    pub program: Option<Vec<String>>,
+    /// The file of figures for Prometheus.
+    pub metrics_file: Option<PathBuf>,
+}
+
+/// The failure of the file of an option that cannot be written.
+pub fn file_failure(option: &str, path: &Path, error: &io::Error) -> Failure {
+    Failure::new(format!("--{option}: {}: {error}; {}", path.display(), remedy(error)))
+}
+
+fn no_signals(error: io::Error) -> Failure {
+    Failure::new(format!("cannot handle signals: {error}"))
+}
+
+fn no_process(error: io::Error) -> Failure {
+    let remedy = parent_death::remedy(&error);
+    Failure::new(format!("exec: no process would start: {error}; {remedy}"))
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::NotFound => "create its directory, or give a file in another",
+        ErrorKind::PermissionDenied => {
+            "let this user (see --run-as) write to its directory, or give a file in another"
+        }
+        _ => "give another file",
+    }
+}
+
+/// Removes what an earlier life left, and gets ready to tell of a name. `login`: whom this process came
+/// to be.
+///
+/// # Errors
+/// When a file cannot be written, a signal handler is refused, or no process would start.
+pub fn set_up(
+    wanted: NotifySettings,
+    keyspace: Arc<Keyspace>,
+    login: Option<Login>,
+    signals: &Signals,
+) -> Result<Notifier, Failure> {
+    let name_file = wanted.name_file.map(|path| prepared("name-file", path)).transpose()?;
+    let metrics = wanted.metrics_file.map(|path| prepared("metrics-file", path)).transpose()?;
+    let hooks = Hooks::new(wanted.on_claim, wanted.on_lost, wanted.grace);
+    if wanted.program.is_some() {
+        parent_death::probe().map_err(no_process)?;
+        children::adopt_orphans();
+    }
+    let has_children = hooks.are_wanted() || wanted.program.is_some() || children::is_init();
+    if has_children {
+        // What is woken by it looks after all children.
+        signals.watch(Signal::CHILD.as_raw()).map_err(no_signals)?;
+    }
+    let program = |words| Program::new(words, wanted.grace, |signal| signals.watch(signal));
+    let program = wanted.program.map(program).transpose().map_err(no_signals)?;
+    let recipients = Recipients {
+        name_file: name_file.map(NameFile::new),
+        hooks,
+        program,
+        metrics: metrics.map(|file| MetricsFile::new(file, Instant::now())),
+    };
+    Ok(Notifier::new(keyspace, login, recipients, signals.stop_request()))
+}
+
+fn prepared(option: &str, path: PathBuf) -> Result<AtomicFile, Failure> {
+    let file = AtomicFile::new(path);
+    match file.prepare() {
+        Ok(()) => Ok(file),
+        Err(error) => Err(file_failure(option, file.path(), &error)),
+    }
+}

@@ -1,0 +1,41 @@
+//! A server as the place in which a node's life waits.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use super::Shared;
+use crate::cluster::Directory;
+use crate::node::{Counter, Host, Owned};
+
+/// A server alone tells nobody: the tools own no name.
+impl Host for Shared {
+    fn sleep_until(&self, deadline: Instant) {
+        if let Err(error) = self.lock().wait(None, Some(deadline)) {
+            log::error!("poll: {error}");
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.lock().is_stopping()
+    }
+
+    fn begin_release(&self) {
+        self.lock().begin_release();
+    }
+
+    fn source_address(&self) -> Option<IpAddr> {
+        self.lock().source_address()
+    }
+
+    fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T {
+        access(self.lock().directory_mut())
+    }
+
+    fn ownership(&self, _owned: Option<Owned>) {}
+
+    fn wants_name(&self) -> bool {
+        false
+    }
+
+    fn note(&self, _happening: Counter) {}
+}

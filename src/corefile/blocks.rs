@@ -132,9 +132,10 @@ fn directives(
         if word.is_open() {
             return wrong(&word.place, "a { without anything before it; remove it");
         }
-        match word.is("import") {
-            true => source.import(&word)?,
-            false => directives.push(directive(source, word, depth)?),
+        if word.is("import") {
+            source.import(&word)?
+        } else {
+            directives.push(directive(source, word, depth)?)
         }
     }
 }

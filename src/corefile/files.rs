@@ -107,10 +107,7 @@ fn import(name: &str, importer: &str) -> Imported {
     }
     let directory = Path::new(importer).parent().unwrap_or(Path::new(""));
     let path = directory.join(name);
-    let paths = match name.contains(['*', '?', '[']) {
-        true => matching(&path)?,
-        false => vec![path],
-    };
+    let paths = if name.contains(['*', '?', '[']) { matching(&path)? } else { vec![path] };
     paths.iter().map(|path| imported(path)).collect()
 }
 

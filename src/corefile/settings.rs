@@ -185,16 +185,17 @@ fn bind(directive: &Directive, addresses: &mut Vec<IpAddr>) -> Result<(), Corefi
 /// CoreDNS forwards what is in the block's zone, and we what is outside of the pattern's.
 fn check_forward(served: &Served) -> Result<(), CorefileError> {
     let Some(forward) = &served.forward else { return Ok(()) };
-    match served.keys.iter().any(|key| key.zone.value.is_root()) {
-        true => Ok(()),
-        false => wrong(
+    if served.keys.iter().any(|key| key.zone.value.is_root()) {
+        Ok(())
+    } else {
+        wrong(
             &forward.place,
             format!(
                 "{}: in this block no name outside of its zone is forwarded; remove it, or make . \
-                 the block's key",
+             the block's key",
                 forward.name
             ),
-        ),
+        )
     }
 }
 

@@ -100,9 +100,10 @@ impl Responder {
         };
         let mut name = Name::default();
         query.question.read_name(&mut name);
-        let decision = match self.allows(asker.address) {
-            true => self.decide(&query, name.as_bytes(), directory, counters),
-            false => Some(Decision::failure(Rcode::REFUSED, Some(ExtendedError::Prohibited))),
+        let decision = if self.allows(asker.address) {
+            self.decide(&query, name.as_bytes(), directory, counters)
+        } else {
+            Some(Decision::failure(Rcode::REFUSED, Some(ExtendedError::Prohibited)))
         };
         let Some(decision) = decision else { return Verdict::Forward };
         let rotation = usize::try_from(counters.queries()).unwrap_or_default();

@@ -80,10 +80,8 @@ pub(super) fn of_name<'a>(
         }
         (_, record, group) => {
             let exists = is_apex || record.is_some() || group.is_some();
-            let rcode = match exists || directory.has_below(name) {
-                true => Rcode::NOERROR,
-                false => Rcode::NXDOMAIN,
-            };
+            let rcode =
+                if exists || directory.has_below(name) { Rcode::NOERROR } else { Rcode::NXDOMAIN };
             return (rcode, Content::Negative(Apex::Zone(zone)));
         }
     };

@@ -33,10 +33,7 @@ impl Keep {
     /// are listened on.
     pub fn needed_by(mut listening: impl Iterator<Item = SocketAddr>) -> Keep {
         let is_low = |at: SocketAddr| at.ip().is_unspecified() && at.port() < FIRST_FREE_PORT;
-        match listening.any(is_low) {
-            true => Keep::LowPorts,
-            false => Keep::Nothing,
-        }
+        if listening.any(is_low) { Keep::LowPorts } else { Keep::Nothing }
     }
 }
 
@@ -116,8 +113,5 @@ fn verify(gid: Gid, kept: CapabilitySet) -> Result<(), Failure> {
         return Err(remains("supplementary groups"));
     }
     let is_as_wanted = |sets: CapabilitySets| sets.permitted == kept && sets.inheritable.is_empty();
-    match capabilities(None).is_ok_and(is_as_wanted) {
-        true => Ok(()),
-        false => Err(remains("capabilities")),
-    }
+    if capabilities(None).is_ok_and(is_as_wanted) { Ok(()) } else { Err(remains("capabilities")) }
 }

@@ -146,10 +146,10 @@ impl<H: Host> Session<H> {
             let slot = match self.slot_for(claimant, &ticket, knowledge)? {
                 FreeSlot::Slot(slot) => Some(slot),
                 FreeSlot::Full if when_full == WhenFull::Exit => {
-                    return Err(match self.is_current(&ticket) {
-                        true => SessionError::NoFreeSlot,
-                        // One of those that came since may be a claim of ours.
-                        false => SessionError::NoHistory,
+                    return Err(if self.is_current(&ticket) {
+                        SessionError::NoFreeSlot
+                    } else {
+                        SessionError::NoHistory
                     });
                 }
                 FreeSlot::Full | FreeSlot::Behind => {
@@ -216,10 +216,7 @@ impl<H: Host> Session<H> {
         let verb = if previous.is_some() { "re-claimed" } else { "claimed" };
         self.contact.forget();
         let is_late = self.lease.is_none_or(|lease| Instant::now() >= lease.valid_until);
-        self.turn(match is_late {
-            true => Membership::Doubtful(claimed),
-            false => Membership::Owned(claimed),
-        });
+        self.turn(if is_late { Membership::Doubtful(claimed) } else { Membership::Owned(claimed) });
         // The watch will tell it too, but whoever reads the log may ask for the name at once.
         let key = self.settings.keyspace.key(claimed.slot);
         let value = record.to_json();

@@ -35,9 +35,10 @@ impl<H: Host> Session<H> {
         let mut told = false;
         let mut left = queue.revision;
         loop {
-            let free = match self.is_current(place_taken) {
-                true => self.free_slot(claimant, ahead.len()),
-                false => FreeSlot::Behind,
+            let free = if self.is_current(place_taken) {
+                self.free_slot(claimant, ahead.len())
+            } else {
+                FreeSlot::Behind
             };
             match free {
                 FreeSlot::Slot(slot) => return Ok(Some(slot)),

@@ -177,9 +177,10 @@ impl Notifier {
     }
 
     fn stop_when_over(&self) {
-        let is_over = match self.is_closing {
-            false => self.program.as_ref().is_some_and(Program::is_over),
-            true => !self.hooks.are_busy() && !self.is_program_ending(),
+        let is_over = if !self.is_closing {
+            self.program.as_ref().is_some_and(Program::is_over)
+        } else {
+            !self.hooks.are_busy() && !self.is_program_ending()
         };
         if is_over {
             self.stop.store(true, Ordering::Relaxed);

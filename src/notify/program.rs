@@ -138,9 +138,10 @@ impl Program {
             State::Running(pid) if pid == ended_pid => {
                 log::info!("process {pid} ended: {ended}");
                 let outcome = Outcome::Ended(ended);
-                match children::are_left(pid) {
-                    true => self.ask_to_end(pid, outcome, now),
-                    false => self.state = State::Over(outcome),
+                if children::are_left(pid) {
+                    self.ask_to_end(pid, outcome, now)
+                } else {
+                    self.state = State::Over(outcome)
                 }
             }
             State::Ending(Ending { group, .. }) if group == ended_pid => {

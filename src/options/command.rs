@@ -277,10 +277,8 @@ fn release(matches: &Matches, options: &Options) -> Result<Tool, Failure> {
             "{text:?} is no name or number of {pattern}, nor of a --resolve"
         )));
     };
-    let confirmation = match matches.opt_present("yes") {
-        true => Confirmation::Given,
-        false => Confirmation::Ask,
-    };
+    let confirmation =
+        if matches.opt_present("yes") { Confirmation::Given } else { Confirmation::Ask };
     Ok(Tool::Release(Release { name, confirmation }))
 }
 

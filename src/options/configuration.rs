@@ -125,18 +125,13 @@ pub(super) fn endpoints(
             endpoints.push(endpoint);
         }
     }
-    match endpoints.is_empty() {
-        true => addresses::endpoints(&[]),
-        false => Ok(endpoints),
-    }
+    if endpoints.is_empty() { addresses::endpoints(&[]) } else { Ok(endpoints) }
 }
 
 /// The plugin's client of etcd takes `HOST:PORT` as well.
 fn endpoint(Placed { value: text, place }: &Placed<String>) -> Result<Endpoint, CorefileError> {
-    let endpoint = match text.contains("://") {
-        true => text.parse(),
-        false => format!("http://{text}").parse(),
-    };
+    let endpoint =
+        if text.contains("://") { text.parse() } else { format!("http://{text}").parse() };
     endpoint.map_err(|reason| CorefileError::at(place, format!("endpoint: {text:?}: {reason}")))
 }
 

@@ -130,11 +130,10 @@ pub fn parse(arguments: &[String], read_corefile: ReadCorefile<'_>) -> Result<Co
     }
     table::refuse_coredns(&matches)?;
     if let Some(word) = matches.free.first() {
-        return Err(match command::is_command(word) {
-            true => {
-                Failure::usage(format!("{word:?} is a command, and stands first: idetcd {word} …"))
-            }
-            false => Failure::usage(format!("{word:?} is no option; see --help")),
+        return Err(if command::is_command(word) {
+            Failure::usage(format!("{word:?} is a command, and stands first: idetcd {word} …"))
+        } else {
+            Failure::usage(format!("{word:?} is no option; see --help"))
         });
     }
     let file = configuration::settings(&matches, read_corefile)?;

@@ -192,9 +192,10 @@ fn permissions(
     let rights = rights(keyspace, ticket);
     let missing = rights.iter().filter_map(|right| {
         let error = right.probe(client).err()?;
-        let text = match error.is_denied() {
-            true => format!("may not {}: {}", right.purpose, right.remedy),
-            false => format!("cannot {}: {error}", right.purpose),
+        let text = if error.is_denied() {
+            format!("may not {}: {}", right.purpose, right.remedy)
+        } else {
+            format!("cannot {}: {error}", right.purpose)
         };
         Some(Finding::waits("permission", text))
     });

@@ -128,10 +128,7 @@ fn enter(directory: &Path, about: &Metadata, right: u32, account: Account) -> io
     let whole = directory.canonicalize()?;
     let above = whole.ancestors().skip(1).map(fs::metadata).collect::<io::Result<Vec<_>>>()?;
     let may_enter = above.iter().all(|about| allows(about, SEARCH, account));
-    match may_enter && allows(about, right | SEARCH, account) {
-        true => Ok(()),
-        false => Err(refused()),
-    }
+    if may_enter && allows(about, right | SEARCH, account) { Ok(()) } else { Err(refused()) }
 }
 
 /// By the mode alone: a list of further rights (`acl(5)`) is not looked at.

@@ -1,10 +1,14 @@
 //! What the fuzz targets assert, over their seeds: each as it is, cut off anywhere, and with any one
 //! octet changed. `scripts/fuzz` searches for more of them.
+//!
+//! A target has a folder of seeds that a person named, and may have a file of those that were found
+//! and reach what the named ones do not: a line each, in hexadecimal.
 
 #[path = "fuzz/src/lib.rs"]
 mod fuzz;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The largest seed, and all of them together, in octets: they are part of every checkout.
@@ -14,13 +18,13 @@ const ALL: usize = 400 * 1024;
 /// How many places of a seed are cut and changed at most.
 const PLACES: usize = 50;
 
-fn folder(target: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/seeds").join(target)
+fn path(kind: &str, target: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz").join(kind).join(target)
 }
 
-/// The seeds of a target, by file name.
+/// The seeds of a target, by name.
 fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
-    let folder = folder(target);
+    let folder = path("seeds", target);
     let files =
         fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut seeds: Vec<_> = files
@@ -32,7 +36,26 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
         .collect();
     seeds.sort();
     assert!(!seeds.is_empty(), "{} has no seeds", folder.display());
+    seeds.extend(found(target));
     seeds
+}
+
+/// The seeds that were found, by the number of their line.
+fn found(target: &str) -> Vec<(String, Vec<u8>)> {
+    let path = path("found", target);
+    let lines = match fs::read_to_string(&path) {
+        Ok(lines) => lines,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Vec::new(),
+        Err(error) => panic!("{}: {error}", path.display()),
+    };
+    lines.lines().zip(1..).map(|(line, number)| (format!("found-{number}"), octets(line))).collect()
+}
+
+fn octets(hexadecimal: &str) -> Vec<u8> {
+    (0..hexadecimal.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&hexadecimal[at..at + 2], 16).expect("two digits"))
+        .collect()
 }
 
 /// Runs a target over its seeds and their neighbours. What fails is left in a file, to be looked at

@@ -1,4 +1,4 @@
-//! How long the answer to each kind of query takes, without sockets. Run by scripts/bench --answers.
+//! How long the answer to each kind of query takes, without sockets. Run by scripts/bench answers.
 
 mod kinds;
 

@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 from picture import bars
-from servers import Bench, Etcd
+from servers import Bench, Etcd, end_on_signal
 
 SERVER_CORE, CLIENT_CORE = 0, 1
 OTHERS = ["NSD", "Knot DNS", "Unbound", "dnsmasq"]
@@ -99,7 +99,7 @@ def latency(server, file, seconds, directory):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts/bench compare", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each comparison [5]")
     parser.add_argument("--seconds", type=int, default=2, help="of each server in a round [2]")
     parser.add_argument("--names", default="1000,10,100000", help="numbers of names")
@@ -107,6 +107,7 @@ def main():
     parser.add_argument("--programs", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--picture", required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    end_on_signal()
     programs = {"idetcd": f"{options.programs}/idetcd",
                 "bare_loop": f"{options.programs}/examples/bare_loop"}
     with tempfile.TemporaryDirectory() as directory:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures one node with many names, and many nodes at once. Called by scripts/scale."""
+"""Measures one node with many names, and many nodes at once. Called by scripts/bench."""
 
 import argparse
 import base64
@@ -15,7 +15,7 @@ import threading
 import time
 import urllib.request
 
-from servers import Etcd, ipv4
+from servers import Etcd, end_on_signal, ipv4
 
 PATTERN = "worker{{.ID}}.tf.local."
 PATIENCE = 300
@@ -245,11 +245,12 @@ def end(nodes, etcd):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="scripts/scale", description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts/bench scale", description=__doc__)
     parser.add_argument("--slots", type=int, default=100_000, help="names in etcd [100000]")
     parser.add_argument("--nodes", type=int, default=1_000, help="nodes at once [1000]")
-    parser.add_argument("--program", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--programs", required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    end_on_signal()
     # It must not be what waits for the processor.
     prefer(0, 2)
     with tempfile.TemporaryDirectory() as directory, \
@@ -258,7 +259,7 @@ def main():
             if count:
                 place = os.path.join(directory, str(number))
                 os.mkdir(place)
-                measure(options.program, count, place, log)
+                measure(f"{options.programs}/idetcd", count, place, log)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 
@@ -23,6 +24,11 @@ def ipv4(number):
 
 def ipv6(number):
     return f"fd00::{number // 65536:x}:{number % 65536:x}"
+
+
+def end_on_signal():
+    """Lets a signal to end it end as an error does, so that what was started is stopped."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 def free_port():

@@ -4,15 +4,18 @@
 //! (etcd's reply, a moment to pass) waits there, and queries are answered meanwhile. Nothing in it
 //! talks to etcd.
 
+pub mod attempt;
 pub mod client;
 pub mod forward;
 mod framed;
 mod host;
+pub mod id_source;
 mod interfaces;
 pub mod listen;
 mod service;
 pub mod signals;
 pub mod socket;
+pub mod socket_set;
 mod tcp;
 pub mod timers;
 pub mod udp;

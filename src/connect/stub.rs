@@ -153,9 +153,9 @@ fn progress(
     start: &mut impl FnMut(&[u8], Transport) -> io::Result<Attempt>,
 ) -> Option<io::Result<Vec<IpAddr>>> {
     let reply = match attempt.progress(buffer) {
-        Progress::Waiting => return None,
-        Progress::Failed(error) => return Some(Err(error)),
-        Progress::Reply(reply) | Progress::Refusal(reply) => reply,
+        Ok(Progress::Waiting) => return None,
+        Ok(Progress::Reply(reply) | Progress::Refusal(reply)) => reply,
+        Err(error) => return Some(Err(error)),
     };
     if !is_truncated(&reply) || attempt.transport() == Transport::Tcp {
         return Some(read_addresses(&reply));

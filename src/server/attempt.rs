@@ -27,8 +27,6 @@ pub enum Progress {
     Refusal(Vec<u8>),
     /// The reply.
     Reply(Vec<u8>),
-    /// There will be none: the server cannot be reached, or broke the connection.
-    Failed(io::Error),
 }
 
 /// A query on its way to one server.
@@ -107,65 +105,59 @@ impl Attempt {
     }
 
     /// Goes on as far as it can without waiting. `buffer` is room for the longest reply.
-    pub fn progress(&mut self, buffer: &mut [u8]) -> Progress {
-        let came = match &mut self.channel {
+    ///
+    /// # Errors
+    /// When there will be no reply: the server cannot be reached, or broke the connection.
+    pub fn progress(&mut self, buffer: &mut [u8]) -> io::Result<Progress> {
+        match &mut self.channel {
             Channel::Datagram(socket) => receive_datagram(socket, &self.query, buffer),
             Channel::Stream(stream) => exchange(stream, &self.query),
-        };
-        match came {
-            Ok(None) => Progress::Waiting,
-            Ok(Some((ReplyClass::Refusal, message))) => Progress::Refusal(message),
-            Ok(Some((ReplyClass::Reply, message))) => Progress::Reply(message),
-            // On a connection nobody else can put in a word.
-            Ok(Some((ReplyClass::Stray, _))) => {
-                Progress::Failed(io::Error::other("the server sent a reply to another query"))
-            }
-            Err(error) => Progress::Failed(error),
         }
     }
 }
 
 /// Reads datagrams up to the first that is a reply. The kernel drops those that are not from the
 /// server's address and port, and tells if the server's host says that nobody listens there.
-fn receive_datagram(
-    socket: &UdpSocket,
-    query: &[u8],
-    buffer: &mut [u8],
-) -> io::Result<Option<(ReplyClass, Vec<u8>)>> {
+fn receive_datagram(socket: &UdpSocket, query: &[u8], buffer: &mut [u8]) -> io::Result<Progress> {
     loop {
         match socket.recv(buffer) {
-            Ok(length) => {
-                let message = buffer.get(..length).unwrap_or_default();
-                match classify(message, query) {
-                    ReplyClass::Stray => {
-                        log::debug!("{length} octets dropped: no reply to the query that was sent");
-                    }
-                    class => return Ok(Some((class, message.to_vec()))),
-                }
-            }
+            Ok(length) => match reply(buffer.get(..length).unwrap_or_default(), query) {
+                Some(reply) => return Ok(reply),
+                None => log::debug!("{length} octets dropped: no reply to the query that was sent"),
+            },
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Progress::Waiting),
             Err(error) => return Err(error),
         }
     }
 }
 
 /// Sends what is left and reads the one reply.
-fn exchange(stream: &mut FramedStream, query: &[u8]) -> io::Result<Option<(ReplyClass, Vec<u8>)>> {
+fn exchange(stream: &mut FramedStream, query: &[u8]) -> io::Result<Progress> {
     stream.send()?;
     if stream.unsent() > 0 {
-        return Ok(None);
+        return Ok(Progress::Waiting);
     }
     loop {
         match stream.receive()? {
-            Received::Nothing => return Ok(None),
+            Received::Nothing => return Ok(Progress::Waiting),
             Received::End => return Err(ErrorKind::UnexpectedEof.into()),
             Received::Data => {}
         }
-        let message = stream.next_message().map_err(|TooLong| ErrorKind::InvalidData)?;
-        if let Some(message) = message {
-            return Ok(Some((classify(message, query), message.to_vec())));
+        let next = stream.next_message().map_err(|TooLong| ErrorKind::InvalidData)?;
+        if let Some(message) = next {
+            // On a connection nobody else can put in a word.
+            let stray = || io::Error::other("the server sent a reply to another query");
+            return reply(message, query).ok_or_else(stray);
         }
+    }
+}
+
+fn reply(message: &[u8], query: &[u8]) -> Option<Progress> {
+    match classify(message, query) {
+        ReplyClass::Stray => None,
+        ReplyClass::Refusal => Some(Progress::Refusal(message.to_vec())),
+        ReplyClass::Reply => Some(Progress::Reply(message.to_vec())),
     }
 }
 

@@ -141,18 +141,18 @@ impl Exchange {
         let (refusal, unreached, answered_by) =
             (&mut self.refusal, &mut self.unreached, &mut self.answered_by);
         self.attempts.retain_mut(|attempt| match attempt.progress(buffer) {
-            Progress::Waiting => true,
-            Progress::Reply(message) => {
+            Ok(Progress::Waiting) => true,
+            Ok(Progress::Reply(message)) => {
                 *answered_by = Some(attempt.server());
                 reply = Some(message);
                 false
             }
-            Progress::Refusal(message) => {
+            Ok(Progress::Refusal(message)) => {
                 *refusal = Some(message);
                 failed += 1;
                 false
             }
-            Progress::Failed(error) => {
+            Err(error) => {
                 log::debug!("forwarding to {}: {error}", attempt.server());
                 *unreached = Some(attempt.server());
                 failed += 1;

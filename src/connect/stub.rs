@@ -1,39 +1,40 @@
 //! A stub resolver (RFC 9499 §6) for the host names of etcd's endpoints, which waits where everything
 //! waits: the system's own would block, and may well ask this very server.
 //!
-//! It reads `/etc/hosts` and `/etc/resolv.conf` anew each time, asks over UDP for A and AAAA at once,
-//! and takes the answer of the first server that has one. Other sources that `nsswitch.conf` may
-//! name are not asked.
+//! It reads `/etc/hosts` and `/etc/resolv.conf` anew each time, asks for A and AAAA at once, over TCP
+//! what does not fit into UDP, and takes the answer of the first server that has one. Other sources
+//! that `nsswitch.conf` may name are not asked.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use simple_dns::rdata::RData;
-use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, TYPE};
+use simple_dns::{CLASS, Packet, RCODE, TYPE};
 
+use crate::dns::Transport;
+use crate::dns::framing::LONGEST_MESSAGE;
+use crate::dns::relay::{is_truncated, standard_query};
+use crate::dns::wire::HEADER;
 use crate::host::resolv_conf::{DNS_PORT, RESOLV_CONF, ResolvConf, hosts};
+use crate::server::attempt::{Attempt, Progress};
+use crate::server::id_source::IdSource;
+use crate::server::socket_set::SocketSet;
 use crate::server::{Interest, Shared, Wake};
 
-/// How often the servers are asked in turn, and how long each is given at most.
-const ROUNDS: u32 = 2;
+/// Rounds over the servers, and the longest time that each of them has.
+const LOOKUP_ROUNDS: u32 = 2;
 const LONGEST_TRY: Duration = Duration::from_secs(1);
 
 /// The longest look-up where nobody says how long it may take.
 const LONGEST_LOOKUP: Duration = Duration::from_secs(4);
 
-/// The longest reply over UDP to a query without EDNS (RFC 1035 §4.2.1), and some more.
-const LONGEST_REPLY: usize = 1500;
-
-/// The header of a message, and the shortest question and record, in octets.
-const HEADER: usize = 12;
+/// The shortest question and record, in octets.
 const SHORTEST_QUESTION: usize = 5;
 const SHORTEST_RECORD: usize = 11;
 
-/// The addresses of a host, IPv4 first. Queries are answered meanwhile.
+/// Looks up the addresses of a host, IPv4 first. Queries are answered meanwhile.
 ///
 /// # Errors
 /// When no server knows it, or none replies in time.
@@ -50,14 +51,15 @@ pub(super) fn look_up(
     if configuration.servers.is_empty() {
         configuration.servers.push(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), DNS_PORT));
     }
-    let tries = u32::try_from(configuration.servers.len()).unwrap_or(1) * ROUNDS;
+    let tries = u32::try_from(configuration.servers.len()).unwrap_or(1) * LOOKUP_ROUNDS;
     let share = deadline
         .map_or(LONGEST_TRY, |at| at.saturating_duration_since(Instant::now()) / tries.max(1));
     let share = share.min(LONGEST_TRY);
     let end = deadline.unwrap_or_else(|| Instant::now() + LONGEST_LOOKUP);
+    let mut ids = IdSource::default();
     let mut failure = io::Error::other(format!("{host}: no server in {RESOLV_CONF} knows it"));
     for name in configuration.candidates(host) {
-        match ask_servers(server, &configuration.servers, &name, share, end) {
+        match ask_servers(server, &mut ids, &configuration.servers, &name, share, end) {
             Ok(addresses) if addresses.is_empty() => {}
             Ok(addresses) => return Ok(addresses),
             Err(error) => failure = error,
@@ -69,18 +71,19 @@ pub(super) fn look_up(
 /// Asks one server after the other until one has an answer; empty: there are no such addresses.
 fn ask_servers(
     server: &Shared,
+    ids: &mut IdSource,
     servers: &[SocketAddr],
     name: &str,
     share: Duration,
     end: Instant,
 ) -> io::Result<Vec<IpAddr>> {
     let mut failure = io::Error::from(ErrorKind::TimedOut);
-    for address in servers.iter().cycle().take(servers.len() * ROUNDS as usize) {
+    for address in servers.iter().cycle().take(servers.len() * LOOKUP_ROUNDS as usize) {
         let now = Instant::now();
         if now >= end {
             break;
         }
-        match ask(server, *address, name, (now + share).min(end)) {
+        match ask(server, ids, *address, name, (now + share).min(end)) {
             Ok(addresses) => return Ok(addresses),
             Err(error) if server.lock().is_stopping() => return Err(error),
             Err(error) => {
@@ -91,106 +94,110 @@ fn ask_servers(
     Err(failure)
 }
 
+/// Asks one server for both address families; empty: the name has no addresses.
 fn ask(
     server: &Shared,
+    ids: &mut IdSource,
     address: SocketAddr,
     name: &str,
     deadline: Instant,
 ) -> io::Result<Vec<IpAddr>> {
-    let local: IpAddr = match address {
-        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    let sockets = SocketSet::new()?;
+    let mut start = |query: &[u8], transport| {
+        let attempt = Attempt::start(address, query, transport, ids)?;
+        sockets.add(&attempt, 0)?;
+        Ok::<Attempt, io::Error>(attempt)
     };
-    let socket = UdpSocket::bind((local, 0))?;
-    socket.set_nonblocking(true)?;
-    socket.connect(address)?;
-    let seed = RandomState::new().hash_one(name);
-    let [high, low, ..] = seed.to_be_bytes();
-    let first = u16::from_be_bytes([high, low]);
-    // Each address family is asked for by a query with an ID of its own.
-    let mut open: HashSet<u16> = HashSet::new();
-    for (id, rrtype) in [(first, TYPE::A), (first.wrapping_add(1), TYPE::AAAA)] {
-        socket.send(&query(id, name, rrtype)?)?;
-        open.insert(id);
+    let mut open = Vec::new();
+    for rrtype in [TYPE::A, TYPE::AAAA] {
+        let query = standard_query(name, rrtype);
+        let query = query.map_err(|error| io::Error::new(ErrorKind::InvalidInput, error))?;
+        open.push(start(&query, Transport::Udp)?);
     }
-    let mut addresses = Vec::new();
-    let mut failure = None;
-    let mut buffer = [0; LONGEST_REPLY];
-    while !open.is_empty() {
-        match socket.recv(&mut buffer) {
-            Ok(length) => {
-                let reply = buffer.get(..length).unwrap_or_default();
-                if let Some((id, found)) = read_reply(reply, name)
-                    && open.remove(&id)
-                {
-                    match found {
-                        Ok(found) => addresses.extend(found),
-                        Err(error) => failure = Some(error),
-                    }
-                }
+    let (mut addresses, mut failure) = (Vec::new(), None);
+    let mut buffer = vec![0; LONGEST_MESSAGE];
+    loop {
+        open.retain_mut(|attempt| {
+            match progress(attempt, &mut buffer, &mut start) {
+                None => return true,
+                Some(Ok(found)) => addresses.extend(found),
+                Some(Err(error)) => failure = Some(error),
             }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                let wanted = Some((socket.as_fd(), Interest::Readable));
-                match server.lock().wait(wanted, Some(deadline))? {
-                    Wake::Ready => {}
-                    // One family is better than none.
-                    Wake::TimedOut if !addresses.is_empty() => break,
-                    Wake::TimedOut => return Err(ErrorKind::TimedOut.into()),
-                    Wake::Stopping => return Err(io::Error::other("asked to stop")),
-                }
+            false
+        });
+        if open.is_empty() {
+            break;
+        }
+        match server.lock().wait(Some((sockets.as_fd(), Interest::Readable)), Some(deadline))? {
+            Wake::Ready => drop(sockets.take_ready()),
+            Wake::TimedOut => {
+                failure = Some(ErrorKind::TimedOut.into());
+                break;
             }
-            Err(error) => return Err(error),
+            Wake::Stopping => return Err(io::Error::other("asked to stop")),
         }
     }
     addresses.sort_by_key(IpAddr::is_ipv6);
     match failure {
-        // One family is better than none here as well.
+        // One family is better than none.
         Some(error) if addresses.is_empty() => Err(error),
         _ => Ok(addresses),
     }
 }
 
-fn query(id: u16, name: &str, rrtype: TYPE) -> io::Result<Vec<u8>> {
-    let built = Name::new(name).and_then(|name| {
-        let mut query = Packet::new_query(id);
-        query.set_flags(PacketFlag::RECURSION_DESIRED);
-        let (qtype, qclass) = (QTYPE::TYPE(rrtype), QCLASS::CLASS(CLASS::IN));
-        query.questions.push(Question::new(name, qtype, qclass, false));
-        query.build_bytes_vec()
-    });
-    built.map_err(|error| io::Error::new(ErrorKind::InvalidInput, error))
+/// Goes on with an attempt; `None`: it is still under way. The whole of what is truncated is asked
+/// for over TCP, by `start`.
+fn progress(
+    attempt: &mut Attempt,
+    buffer: &mut [u8],
+    start: &mut impl FnMut(&[u8], Transport) -> io::Result<Attempt>,
+) -> Option<io::Result<Vec<IpAddr>>> {
+    let reply = match attempt.progress(buffer) {
+        Ok(Progress::Waiting) => return None,
+        Ok(Progress::Reply(reply) | Progress::Refusal(reply)) => reply,
+        Err(error) => return Some(Err(error)),
+    };
+    if !is_truncated(&reply) || attempt.transport() == Transport::Tcp {
+        return Some(read_addresses(&reply));
+    }
+    match start(attempt.query(), Transport::Tcp) {
+        Ok(over_tcp) => {
+            *attempt = over_tcp;
+            None
+        }
+        Err(error) => Some(Err(error)),
+    }
 }
 
-/// The ID of a reply to a question for this name, and its addresses. `None`: it is no such reply.
-fn read_reply(reply: &[u8], name: &str) -> Option<(u16, io::Result<Vec<IpAddr>>)> {
-    // The decoder makes room for as many records as the header claims.
-    let count =
-        |at: usize| Some(usize::from(u16::from_be_bytes([*reply.get(at)?, *reply.get(at + 1)?])));
-    let (questions, records) = (count(4)?, count(6)? + count(8)? + count(10)?);
-    if HEADER + questions * SHORTEST_QUESTION + records * SHORTEST_RECORD > reply.len() {
-        return None;
+/// Reads the addresses in a reply.
+///
+/// # Errors
+/// When the server has none to give, or the reply is malformed.
+fn read_addresses(reply: &[u8]) -> io::Result<Vec<IpAddr>> {
+    let malformed = || io::Error::new(ErrorKind::InvalidData, "the reply is malformed");
+    if !is_long_enough(reply) {
+        return Err(malformed());
     }
-    let packet = Packet::parse(reply).ok()?;
-    let [question] = packet.questions.as_slice() else { return None };
-    let is_ours = packet.has_flags(PacketFlag::RESPONSE)
-        && question.qname.to_string().eq_ignore_ascii_case(name);
-    if !is_ours {
-        return None;
+    let packet = Packet::parse(reply).map_err(|_| malformed())?;
+    match packet.rcode() {
+        RCODE::NoError | RCODE::NameError => {}
+        rcode => return Err(io::Error::other(format!("the server says {rcode:?}"))),
     }
-    let found = match packet.rcode() {
-        RCODE::NoError | RCODE::NameError => Ok(packet
-            .answers
-            .iter()
-            .filter_map(|record| match &record.rdata {
-                RData::A(a) => Some(Ipv4Addr::from(a.address).into()),
-                RData::AAAA(a) => Some(Ipv6Addr::from(a.address).into()),
-                _ => None,
-            })
-            .collect()),
-        rcode => Err(io::Error::other(format!("the server says {rcode:?}"))),
-    };
-    Some((packet.id(), found))
+    let records = packet.answers.iter().filter(|record| record.class == CLASS::IN);
+    let addresses = records.filter_map(|record| match &record.rdata {
+        RData::A(a) => Some(Ipv4Addr::from(a.address).into()),
+        RData::AAAA(a) => Some(Ipv6Addr::from(a.address).into()),
+        _ => None,
+    });
+    Ok(addresses.collect())
+}
+
+/// Whether as many records as the header claims can be there: the decoder makes room for them.
+fn is_long_enough(reply: &[u8]) -> bool {
+    let Some(header) = reply.first_chunk::<HEADER>() else { return false };
+    let count = |at: usize| usize::from(u16::from_be_bytes([header[at], header[at + 1]]));
+    let records = count(6) + count(8) + count(10);
+    HEADER + count(4) * SHORTEST_QUESTION + records * SHORTEST_RECORD <= reply.len()
 }
 
 #[cfg(test)]
@@ -198,27 +205,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_reply_to_the_question_is_read() {
-        let query = query(7, "etcd.example", TYPE::A).expect("a query");
-        assert!(read_reply(&query, "etcd.example").is_none(), "a query is no reply");
-        let mut reply = query;
+    fn addresses_are_read_and_malformed_replies_refused() {
+        let mut reply = standard_query("etcd.example", TYPE::A).expect("a query");
         reply[2] |= 0x80;
-        let found =
-            |reply: &[u8], name| read_reply(reply, name).map(|(id, found)| (id, found.ok()));
-        assert_eq!(found(&reply, "ETCD.example"), Some((7, Some(Vec::new()))));
-        assert_eq!(found(&reply, "other.example"), None);
-        reply[3] |= 2;
-        assert_eq!(found(&reply, "etcd.example"), Some((7, None)), "SERVFAIL is no answer");
-        reply[3] &= 0xf0;
+        let read = |reply: &[u8]| read_addresses(reply).ok();
+        assert_eq!(read(&reply), Some(Vec::new()));
         let mut answered = reply.clone();
-        answered[7] = 1;
+        answered[7] = 2;
+        // The second one is of another class.
         answered.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 5, 0, 4, 10, 0, 0, 5]);
-        let address = IpAddr::from([10, 0, 0, 5]);
-        assert_eq!(found(&answered, "etcd.example"), Some((7, Some(vec![address]))));
-        reply[6..12].fill(0xff);
-        assert_eq!(found(&reply, "etcd.example"), None, "more records than octets");
+        answered.extend([0xc0, 12, 0, 1, 0, 3, 0, 0, 0, 5, 0, 4, 10, 0, 0, 6]);
+        assert_eq!(read(&answered), Some(vec![IpAddr::from([10, 0, 0, 5])]));
+        answered[3] |= 3;
+        assert!(read(&answered).is_some(), "NXDOMAIN");
+        answered[3] ^= 1;
+        assert_eq!(read(&answered), None, "SERVFAIL is no answer");
+        answered[3] ^= 2;
         for length in 0..answered.len() {
-            let _ = read_reply(&answered[..length], "etcd.example");
+            assert_eq!(read(&answered[..length]), None, "{length}");
         }
+        reply[6..12].fill(0xff);
+        assert_eq!(read(&reply), None, "more records than octets");
     }
 }

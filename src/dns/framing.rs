@@ -3,6 +3,9 @@
 /// The octets of the length.
 pub const PREFIX: usize = 2;
 
+/// The longest message that the two octets can stand for.
+pub const LONGEST_MESSAGE: usize = u16::MAX as usize;
+
 /// A message is longer than the reader takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLong;
@@ -20,7 +23,7 @@ pub fn first_message(octets: &[u8], longest: usize) -> Result<Option<&[u8]>, Too
     Ok(rest.get(..length))
 }
 
-/// Appends a message with its length. One over 65,535 octets cannot be told and is left out.
+/// Appends a message with its length. One over [`LONGEST_MESSAGE`] is left out.
 pub fn push_message(message: &[u8], stream: &mut Vec<u8>) {
     if let Ok(length) = u16::try_from(message.len()) {
         stream.extend_from_slice(&length.to_be_bytes());

@@ -1,19 +1,23 @@
-//! Forwarding, as far as it needs no sockets: the query as it is sent on, which messages are replies
-//! to it, and what the client gets of them.
+//! Asking other servers, as far as it needs no sockets: queries as they are sent, which messages are
+//! replies to them, and what a client gets of those that were forwarded.
 //!
-//! A forwarder (RFC 9499 §6) is transparent (RFC 5625 §3): what it does not have to change goes
-//! through as it is, EDNS included. It changes the ID, which is its own towards each server and so
-//! hard to guess (RFC 5452 §4.3), and cuts short what the client does not take.
+//! A reply is one only if ID and question are those of the query (RFC 5452 §9.1). A forwarder
+//! (RFC 9499 §6) is transparent (RFC 5625 §3): what it does not have to change goes through as it
+//! is, EDNS included. It changes the ID, which is its own towards each server and so hard to guess
+//! (RFC 5452 §4.3), and cuts short what the client does not take.
+
+use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, SimpleDnsError, TYPE};
 
 use super::edns::{self, longest_datagram};
 use super::query::Question;
 use super::reply::cut_short;
-use super::wire::{CLASS_IN, HEADER, Rcode, flag, rrtype};
+use super::wire::{HEADER, Rcode, flag, u16_at};
 
-/// The name under which a forwarder looks whether a query comes back to it; nobody has such names.
+/// The zone of the names by which a forwarder finds out whether a query comes back to it; nobody has
+/// such names.
 const LOOP_ZONE: &str = "loop.idetcd.";
 
-/// What a message is to a query that was sent on.
+/// The relation of a message to a query that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplyClass {
     /// No reply to it: forged, or late.
@@ -24,7 +28,19 @@ pub enum ReplyClass {
     Reply,
 }
 
-/// The query under another ID.
+/// Makes a query for one type of records in the Internet class, recursion desired; its ID is 0.
+///
+/// # Errors
+/// When the name is no domain name.
+pub fn standard_query(name: &str, rrtype: TYPE) -> Result<Vec<u8>, SimpleDnsError> {
+    let mut query = Packet::new_query(0);
+    query.set_flags(PacketFlag::RECURSION_DESIRED);
+    let (qtype, qclass) = (QTYPE::TYPE(rrtype), QCLASS::CLASS(CLASS::IN));
+    query.questions.push(simple_dns::Question::new(Name::new(name)?, qtype, qclass, false));
+    query.build_bytes_vec()
+}
+
+/// Copies a query and gives it another ID.
 pub fn with_id(query: &[u8], id: u16) -> Vec<u8> {
     let mut query = query.to_vec();
     set_id(&mut query, id);
@@ -37,12 +53,12 @@ fn set_id(message: &mut [u8], id: u16) {
     }
 }
 
-/// Says what a message is to a query that was sent on under `id`.
-pub fn classify(message: &[u8], query: &[u8], id: u16) -> ReplyClass {
+/// Says what a message is to a query as it was sent.
+pub fn classify(message: &[u8], query: &[u8]) -> ReplyClass {
     let Some(header) = message.first_chunk::<HEADER>() else { return ReplyClass::Stray };
     let flags = u16::from_be_bytes([header[2], header[3]]);
     let is_reply = flags & flag::QR != 0 && flags & flag::OPCODE == 0;
-    if !is_reply || header[..2] != id.to_be_bytes() {
+    if !is_reply || Some(&header[..2]) != query.get(..2) {
         return ReplyClass::Stray;
     }
     let rcode = Rcode::new((flags & 0x0f) as u8);
@@ -56,6 +72,11 @@ pub fn classify(message: &[u8], query: &[u8], id: u16) -> ReplyClass {
         (_, true) if rcode == Rcode::FORMERR => ReplyClass::Reply,
         _ => ReplyClass::Stray,
     }
+}
+
+/// Says whether a reply was cut short: the whole one is to be had over TCP (RFC 7766 §5).
+pub fn is_truncated(reply: &[u8]) -> bool {
+    u16_at(reply, 2).is_some_and(|flags| flags & flag::TC != 0)
 }
 
 /// Whether nothing but at most OPT follows the header.
@@ -76,8 +97,8 @@ fn is_same_question(message: &[u8], query: &[u8]) -> bool {
         && theirs.wire_name().eq_ignore_ascii_case(ours.wire_name())
 }
 
-/// Makes the reply that goes to the client of a server's: its ID, its spelling of the question, and
-/// no more octets over UDP than it takes.
+/// Turns a server's reply into the one that the client gets: with its ID, its spelling of the
+/// question, and no more octets over UDP than it takes.
 pub fn hand_on(reply: &mut Vec<u8>, query: &[u8], transport: super::Transport) {
     let (Some(id), Some(question)) = (query.first_chunk(), Question::read(query)) else { return };
     set_id(reply, u16::from_be_bytes(*id));
@@ -93,18 +114,15 @@ pub fn hand_on(reply: &mut Vec<u8>, query: &[u8], transport: super::Transport) {
     }
 }
 
-/// A query that a server answers somehow, unless it sends it on to us.
-pub fn loop_probe(id: u16, token: u64) -> Vec<u8> {
-    let mut query = id.to_be_bytes().to_vec();
-    query.extend_from_slice(&flag::RD.to_be_bytes());
-    query.extend_from_slice(&[0, 1, 0, 0, 0, 0, 0, 0]);
-    super::reply::push_name(&loop_name(token), &mut query);
-    query.extend_from_slice(&rrtype::TXT.to_be_bytes());
-    query.extend_from_slice(&CLASS_IN.to_be_bytes());
-    query
+/// Makes a query that any server answers somehow, unless it forwards it to us.
+///
+/// # Errors
+/// None: each token makes a domain name.
+pub fn loop_probe(token: u64) -> Result<Vec<u8>, SimpleDnsError> {
+    standard_query(&loop_name(token), TYPE::TXT)
 }
 
-/// The token of a [`loop_probe`]; `None` for any other query.
+/// Reads the token of a [`loop_probe`]; `None` for any other query.
 pub fn loop_token(query: &[u8]) -> Option<u64> {
     let name = Question::read(query)?.name();
     let name = std::str::from_utf8(name.as_bytes()).ok()?;

@@ -71,7 +71,7 @@ fn only_a_reply_with_the_id_and_the_question_is_believed() {
         (Vec::new(), ReplyClass::Stray, "nothing"),
     ];
     for (message, worth, what) in table {
-        assert_eq!(classify(&message, &asked, 7), worth, "{what}");
+        assert_eq!(classify(&message, &with_id(&asked, 7)), worth, "{what}");
     }
 }
 
@@ -120,11 +120,23 @@ fn an_error_without_the_question_is_handed_on_as_it_is() {
 
 #[test]
 fn a_probe_for_loops_is_known_again_whatever_its_case() {
-    let probe = loop_probe(5, 0xdead_beef);
+    let probe = loop_probe(0xdead_beef).expect("a query");
     assert_eq!(loop_token(&probe), Some(0xdead_beef));
     assert_eq!(loop_token(&probe.to_ascii_uppercase()), Some(0xdead_beef));
     for name in ["loop.idetcd.", "x.loop.idetcd.", "+0000000deadbeef.loop.idetcd.", "a.example."] {
         assert_eq!(loop_token(&query(name, &[])), None, "{name}");
     }
     assert_eq!(loop_token(&probe[..20]), None);
+    // Header, two labels of the zone and one of the token, the root, type and class.
+    assert_eq!(probe.len(), 12 + 5 + 7 + 17 + 1 + 4);
+    assert_eq!(probe[..12], [0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(probe[probe.len() - 4..], [0, 16, 0, 1]);
+}
+
+#[test]
+fn a_reply_that_is_cut_short_says_so() {
+    let mut reply = reply_to(&query("www.example.com.", &[]), 7, 0);
+    assert!(!is_truncated(&reply));
+    reply[2] |= 0x02;
+    assert!(is_truncated(&reply) && !is_truncated(&reply[..3]));
 }

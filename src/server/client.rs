@@ -1,10 +1,15 @@
-//! Who asks, and what there is for it.
+//! The clients that ask this server, and when they get a reply.
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::dns::Transport;
 
-/// What tells connections apart, for as long as the process lives.
+/// The longest query that is read; a longer datagram is cut off there and is malformed then, and a
+/// connection is closed. Queries of real clients stay below 512 octets (RFC 1035 §2.3.4), with EDNS
+/// options below 1232.
+pub(super) const LONGEST_QUERY: usize = 4096;
+
+/// The number of a connection, which no other one has for as long as the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionId(u64);
 
@@ -15,28 +20,28 @@ impl ConnectionId {
     }
 }
 
-/// What there is for a client when its query was looked at.
+/// The moment at which a client gets the reply to its query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answered {
-    /// The reply.
+    /// At once.
     Now,
-    /// The reply comes later, by `Connections::deliver`.
+    /// Once another server has answered.
     Later,
-    /// No reply.
+    /// Never: there is none.
     Never,
 }
 
-/// Who is to get the reply.
+/// The client that a reply goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Client {
-    /// Who sent a datagram to one of our sockets.
+    /// It sent a datagram to one of our sockets.
     Datagram {
         /// The address of that socket.
         listener: SocketAddr,
         /// The client's address.
         address: SocketAddr,
     },
-    /// Who is at the other end of a connection.
+    /// It is at the other end of a connection.
     Stream {
         /// The connection.
         connection: ConnectionId,
@@ -46,7 +51,7 @@ pub enum Client {
 }
 
 impl Client {
-    /// The client's address.
+    /// Returns its address.
     pub fn address(&self) -> IpAddr {
         match self {
             Client::Datagram { address, .. } => address.ip(),
@@ -54,7 +59,7 @@ impl Client {
         }
     }
 
-    /// How it asks, and is answered.
+    /// Returns the transport over which it asks and is answered.
     pub fn transport(&self) -> Transport {
         match self {
             Client::Datagram { .. } => Transport::Udp,

@@ -1,8 +1,10 @@
-//! Listening on all addresses of this host, and answering from the one that was asked.
+//! A socket for each address of this host, beside the one for all, to the effect of Unbound's
+//! `interface-automatic`.
 //!
-//! A reply from a socket that is bound to no address leaves from the address that the kernel thinks
-//! best, and a client that asked another one of this host does not take it. So each address has a
-//! socket of its own beside the one for all, which serves those that were not seen yet.
+//! A reply from a socket that is bound to no address leaves from the address that the kernel prefers
+//! on that route, and a client that asked another one of this host drops it. A socket that is bound
+//! to the address that was asked replies from there. The one for all addresses serves those that
+//! came up since they were last listed.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -10,33 +12,33 @@ use std::time::{Duration, Instant};
 
 use super::udp::UdpListener;
 
-/// How often the addresses of this host are looked at: they come with the network, and go.
-const INTERVAL: Duration = Duration::from_secs(5);
+/// The time between two listings of the addresses of this host: they come with the network, and go.
+const SCAN_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The sockets of single addresses, and when to look for more.
+/// The listeners on all addresses of this host, and when those addresses are listed next.
 #[derive(Debug)]
 pub(super) struct Interfaces {
-    /// What is listened on for all addresses of a family.
-    bound: Vec<SocketAddr>,
-    pub(super) look_at: Instant,
+    /// The unspecified addresses that are listened on, with their ports.
+    unspecified: Vec<SocketAddr>,
+    next_scan: Instant,
 }
 
 impl Interfaces {
     /// Those of the listeners that are bound to all addresses.
     pub(super) fn of(listeners: &[UdpListener]) -> Self {
         let all = listeners.iter().map(UdpListener::address);
-        let bound = all.filter(|address| address.ip().is_unspecified()).collect();
-        Interfaces { bound, look_at: Instant::now() }
+        let unspecified = all.filter(|address| address.ip().is_unspecified()).collect();
+        Interfaces { unspecified, next_scan: Instant::now() }
     }
 
-    /// When to look at the addresses next; `None`: there is no need to.
-    pub(super) fn next_look(&self) -> Option<Instant> {
-        (!self.bound.is_empty()).then_some(self.look_at)
+    /// When to list the addresses next; `None`: there is no need to.
+    pub(super) fn next_scan(&self) -> Option<Instant> {
+        (!self.unspecified.is_empty()).then_some(self.next_scan)
     }
 
     /// Gives each new address a socket, and closes those of addresses that are gone.
-    pub(super) fn look(&mut self, listeners: &mut Vec<UdpListener>, now: Instant) {
-        self.look_at = now + INTERVAL;
+    pub(super) fn scan(&mut self, listeners: &mut Vec<UdpListener>, now: Instant) {
+        self.next_scan = now + SCAN_INTERVAL;
         let here = match local_addresses() {
             Ok(here) => here,
             Err(error) => {
@@ -45,24 +47,24 @@ impl Interfaces {
             }
         };
         listeners.retain(|listener| {
-            !listener.is_one_of_many() || here.contains(&listener.address().ip())
+            !listener.is_of_one_interface() || here.contains(&listener.address().ip())
         });
-        for wildcard in &self.bound {
-            let family = here.iter().filter(|ip| ip.is_ipv4() == wildcard.is_ipv4());
-            for address in family.map(|ip| SocketAddr::new(*ip, wildcard.port())) {
+        for any in &self.unspecified {
+            let family = here.iter().filter(|ip| ip.is_ipv4() == any.is_ipv4());
+            for address in family.map(|ip| SocketAddr::new(*ip, any.port())) {
                 if listeners.iter().any(|listener| listener.address() == address) {
                     continue;
                 }
-                match UdpListener::bind_beside_wildcard(address) {
+                match UdpListener::bind_interface(address) {
                     Ok(listener) => listeners.push(listener),
-                    Err(error) => log::debug!("{address}: {error}"),
+                    Err(error) => log::debug!("listening on {address}: {error}"),
                 }
             }
         }
     }
 }
 
-/// Link-local addresses of IPv6 are left out: they mean nothing without their interface, and the
+/// The addresses of this host. Link-local addresses of IPv6 are left out: they mean nothing without their interface, and the
 /// socket for all addresses answers from the right one.
 fn local_addresses() -> io::Result<Vec<IpAddr>> {
     let interfaces = if_addrs::get_if_addrs()?;

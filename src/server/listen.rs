@@ -24,7 +24,7 @@ impl Listen {
     }
 }
 
-/// How often another port is tried, where the system chose one for UDP that is taken for TCP.
+/// Tries to find a port, where the system chooses it for UDP and it may be taken for TCP.
 const PORT_TRIES: usize = 16;
 
 /// Binds every address for UDP and for TCP. What may fail is left out.

@@ -4,14 +4,18 @@
 //! (etcd's reply, a moment to pass) waits there, and queries are answered meanwhile. Nothing in it
 //! talks to etcd.
 
+pub mod attempt;
 pub mod client;
 pub mod forward;
+mod framed;
 mod host;
+pub mod id_source;
 mod interfaces;
 pub mod listen;
 mod service;
 pub mod signals;
 pub mod socket;
+pub mod socket_set;
 mod tcp;
 pub mod timers;
 pub mod udp;
@@ -31,7 +35,7 @@ use tcp::Connections;
 use timers::{Timer, Timers};
 use udp::UdpListener;
 
-/// What a caller of [`Server::wait`] waits for on its descriptor.
+/// The readiness of a descriptor that a caller of [`Server::wait`] waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interest {
     /// Data to read, or the end of the stream.
@@ -40,7 +44,7 @@ pub enum Interest {
     Writable,
 }
 
-/// Why [`Server::wait`] returned.
+/// The reason why [`Server::wait`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
     /// The caller's descriptor is ready, or has an error to tell.
@@ -121,32 +125,32 @@ impl Server {
         self
     }
 
-    /// Sends queries for names outside of all zones on.
+    /// Forwards queries for names outside of all zones.
     #[must_use]
     pub fn with_forwarder(mut self, forwarder: Option<Forwarder>) -> Self {
         self.service.forwarder = forwarder;
-        self.tell_own_addresses();
+        self.update_own_addresses();
         self
     }
 
-    fn tell_own_addresses(&mut self) {
+    fn update_own_addresses(&mut self) {
         let own = self.addresses();
         if let Some(forwarder) = &mut self.service.forwarder {
             forwarder.set_own(own, Instant::now());
         }
     }
 
-    /// Sees to a chore from now on.
-    pub fn add_timer(&mut self, chore: Box<dyn Timer>) {
-        self.timers.add(chore);
+    /// Runs a timer from now on.
+    pub fn add_timer(&mut self, timer: Box<dyn Timer>) {
+        self.timers.add(timer);
     }
 
-    /// What is answered from.
+    /// The names that are answered for.
     pub fn directory(&self) -> &Directory {
         &self.service.directory
     }
 
-    /// What is answered from, to be changed.
+    /// The same, to be changed.
     pub fn directory_mut(&mut self) -> &mut Directory {
         &mut self.service.directory
     }

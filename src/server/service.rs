@@ -1,4 +1,4 @@
-//! What is done with a query, however it came: answered from the directory, forwarded, or dropped.
+//! The life of a query, however it came: answered from the directory, forwarded, or dropped.
 
 use std::net::IpAddr;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -11,7 +11,7 @@ use crate::dns::reply::cut_short;
 use crate::dns::wire::ExtendedError;
 use crate::dns::{Asker, Counters, Limit, RateLimiter, Rcode, Responder, Verdict};
 
-/// Everything that an answer is made of.
+/// Everything that a reply is made of.
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) responder: Responder,
@@ -28,7 +28,7 @@ pub(super) fn unix_time() -> u32 {
 }
 
 impl Service {
-    /// Writes the reply to a query, or sends the query on. `now` is in seconds since 1970.
+    /// Writes the reply to a query, or forwards the query. `now` is in seconds since 1970.
     pub(super) fn answer(
         &mut self,
         query: &[u8],
@@ -63,7 +63,7 @@ impl Service {
         self.responder.fail(query, ExtendedError::NetworkError, asker, &self.directory, reply)
     }
 
-    /// The reply to a query that was sent on; `None`: there is none to send.
+    /// Returns the reply to a query that was forwarded; `None`: there is none to send.
     pub(super) fn conclude(&mut self, finished: Finished) -> Option<Vec<u8>> {
         let Finished { client, query, reply } = finished;
         let (address, transport) = (client.address(), client.transport());
@@ -85,7 +85,7 @@ impl Service {
         verdict.rcode().map(|_| reply)
     }
 
-    /// Whether a reply over UDP is to be sent; it may be cut short first.
+    /// Says whether the rate limit lets a reply over UDP pass; it may be cut short first.
     pub(super) fn is_within_limit(&mut self, client: IpAddr, reply: &mut Vec<u8>) -> bool {
         let Some(limiter) = &mut self.limiter else { return true };
         match limiter.check(client, Instant::now()) {

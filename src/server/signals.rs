@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
-/// The signals that are looked out for. What a signal means is changed for the whole life of the
-/// process.
+/// The signals that are handled. A handler stays for the whole life of the process.
 #[derive(Debug)]
 pub struct Signals {
     wakeup: UnixStream,
@@ -19,7 +18,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// None yet.
+    /// Handles none yet.
     ///
     /// # Errors
     /// When the system refuses a socket pair.
@@ -44,7 +43,7 @@ impl Signals {
         self.raise(SIGUSR1, &self.report)
     }
 
-    /// Lets a signal end the sleep, for a chore to be run. The flag says that it came. SIGHUP stays
+    /// Lets a signal end the sleep, for timers to be run. The flag says that it came. SIGHUP stays
     /// ignored where it is, here and in our children.
     ///
     /// # Errors
@@ -64,7 +63,7 @@ impl Signals {
         Ok(())
     }
 
-    /// What asks the process to stop when it is set, as SIGTERM does.
+    /// The flag that asks the process to stop when it is set, as SIGTERM does.
     pub fn stop_request(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.stop)
     }

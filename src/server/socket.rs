@@ -23,7 +23,7 @@ pub fn unbound(address: SocketAddr, kind: SocketType) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// How far a connection is.
+/// The state of a connection that was begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connecting {
     /// It is made.

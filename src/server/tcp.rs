@@ -3,36 +3,33 @@
 //! Nobody can hold up the others: connections are few and short, queries small, and a client that
 //! does not read its answers is not read from.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 use rustix::net::{SocketType, bind, listen, sockopt};
 
-use super::client::{Answered, Client, ConnectionId};
+use super::client::{Answered, Client, ConnectionId, LONGEST_QUERY};
+use super::framed::{FramedStream, Received};
 use super::socket;
-use crate::dns::framing::{PREFIX, TooLong, first_message, push_message};
+use crate::dns::framing::TooLong;
 
 /// Connections at a time; the one that has been idle for longest gives way to a new one.
 const MOST_CONNECTIONS: usize = 128;
 
-/// How long a connection may go without a whole query (RFC 7766 §6.2.3).
+/// The longest time that a connection may go without a whole query (RFC 7766 §6.2.3).
 const IDLE: Duration = Duration::from_secs(10);
 
-/// The longest query that is read, as over UDP.
-const LONGEST_QUERY: usize = 4096;
-
-/// Octets read at a time, and how much may wait to be sent before no further query is answered.
-const CHUNK: usize = 4096;
+/// Octets that may wait to be sent before no further query is answered.
 const MOST_UNSENT: usize = 16 * 1024;
 
 /// Queries of one connection that may be under way to other servers.
 const MOST_AWAITED: usize = 32;
 
-/// Connections taken in one turn, so that a flood of them does not keep queries waiting.
-const BATCH: usize = 16;
+/// Connections accepted in one turn, so that a flood of them does not keep queries waiting.
+const ACCEPTS_PER_TURN: usize = 16;
 
 /// Connections that the kernel keeps until they are taken.
 const BACKLOG: i32 = 1024;
@@ -58,9 +55,9 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// What to poll for on each, in order.
+    /// The events to poll for on each, in order.
     pub(super) fn interests(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
-        self.open.iter().map(|connection| (connection.stream.as_fd(), connection.interest()))
+        self.open.iter().map(|connection| (connection.framed.as_fd(), connection.interest()))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -90,7 +87,7 @@ impl Connections {
 
     /// Takes new connections.
     pub(super) fn accept(&mut self, listener: &TcpListener, now: Instant) {
-        for _ in 0..BATCH {
+        for _ in 0..ACCEPTS_PER_TURN {
             let (stream, client) = match listener.accept() {
                 Ok(accepted) => accepted,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
@@ -111,13 +108,9 @@ impl Connections {
             self.accepted += 1;
             self.open.push(Connection {
                 id: ConnectionId::new(self.accepted),
-                stream,
+                framed: FramedStream::new(stream, LONGEST_QUERY),
                 client: client.ip(),
-                input: Vec::new(),
-                output: Vec::new(),
-                sent: 0,
                 awaited: 0,
-                has_whole_query: false,
                 deadline: now + IDLE,
                 is_last: false,
             });
@@ -129,7 +122,7 @@ impl Connections {
         if let Some(connection) = self.open.iter_mut().find(|connection| connection.id == to) {
             connection.awaited = connection.awaited.saturating_sub(1);
             // Sent when the connection is next found to take it, and what waited behind is read.
-            push_message(reply, &mut connection.output);
+            connection.framed.push(reply);
         }
     }
 
@@ -142,23 +135,16 @@ impl Connections {
 }
 
 /// The connection is to be closed.
-struct Over;
+struct Close;
 
 /// One connection.
 #[derive(Debug)]
 struct Connection {
     id: ConnectionId,
-    stream: TcpStream,
+    framed: FramedStream,
     client: IpAddr,
-    /// What came of queries that are not whole yet.
-    input: Vec<u8>,
-    /// What is to be sent, and how much of it was.
-    output: Vec<u8>,
-    sent: usize,
     /// Replies that come later.
     awaited: usize,
-    /// Whether a query is left in the input for which there was no room.
-    has_whole_query: bool,
     /// When it has been idle for too long: counted from the last whole query.
     deadline: Instant,
     /// The client sends no more.
@@ -166,13 +152,9 @@ struct Connection {
 }
 
 impl Connection {
-    fn unsent(&self) -> usize {
-        self.output.len() - self.sent
-    }
-
     /// Whether another query may be answered before the client takes what there is for it.
     fn has_room(&self) -> bool {
-        self.unsent() < MOST_UNSENT && self.awaited < MOST_AWAITED
+        self.framed.unsent() < MOST_UNSENT && self.awaited < MOST_AWAITED
     }
 
     fn interest(&self) -> PollFlags {
@@ -181,7 +163,7 @@ impl Connection {
             interest |= PollFlags::IN;
         }
         // A query that came already is answered when there is room for more.
-        if self.unsent() > 0 || (self.has_whole_query && self.has_room()) {
+        if self.framed.unsent() > 0 || (self.has_room() && self.framed.has_message()) {
             interest |= PollFlags::OUT;
         }
         interest
@@ -191,35 +173,22 @@ impl Connection {
         &mut self,
         now: Instant,
         answer: &mut impl FnMut(&[u8], Client, &mut Vec<u8>) -> Answered,
-    ) -> Result<(), Over> {
+    ) -> Result<(), Close> {
         self.send()?;
         if self.has_room() && !self.is_last {
-            self.receive()?;
+            self.is_last = self.framed.receive().map_err(|_| Close)? == Received::End;
         }
         self.answer_whole_queries(now, answer)?;
         self.send()?;
-        let is_done =
-            self.is_last && self.unsent() == 0 && self.awaited == 0 && !self.has_whole_query;
-        if is_done || self.is_broken() { Err(Over) } else { Ok(()) }
+        let is_done = self.is_last
+            && self.framed.unsent() == 0
+            && self.awaited == 0
+            && !self.framed.has_message();
+        if is_done || self.framed.is_broken() { Err(Close) } else { Ok(()) }
     }
 
-    /// Whether the client is gone, rather than only done with asking.
-    fn is_broken(&self) -> bool {
-        !matches!(self.stream.take_error(), Ok(None))
-    }
-
-    fn receive(&mut self) -> Result<(), Over> {
-        let start = self.input.len();
-        self.input.resize(start + CHUNK, 0);
-        let result = self.stream.read(self.input.get_mut(start..).unwrap_or_default());
-        self.input.truncate(start + result.as_ref().copied().unwrap_or(0));
-        match result {
-            Ok(0) => self.is_last = true,
-            Ok(_) => {}
-            Err(error) if is_momentary(&error) => {}
-            Err(_) => return Err(Over),
-        }
-        Ok(())
+    fn send(&mut self) -> Result<(), Close> {
+        self.framed.send().map_err(|_| Close)
     }
 
     /// Answers queries while there is room, so that one client's many do not hold up the others.
@@ -227,44 +196,19 @@ impl Connection {
         &mut self,
         now: Instant,
         answer: &mut impl FnMut(&[u8], Client, &mut Vec<u8>) -> Answered,
-    ) -> Result<(), Over> {
-        let mut at = 0;
+    ) -> Result<(), Close> {
         let client = Client::Stream { connection: self.id, address: self.client };
         while self.has_room() {
-            let rest = self.input.get(at..).unwrap_or_default();
-            let first = first_message(rest, LONGEST_QUERY).map_err(|TooLong| Over)?;
-            let Some(query) = first else { break };
-            let length = query.len();
+            let next = self.framed.next_message().map_err(|TooLong| Close)?;
+            let Some(query) = next else { break };
             let mut reply = Vec::new();
             match answer(query, client, &mut reply) {
-                Answered::Now => push_message(&reply, &mut self.output),
+                Answered::Now => self.framed.push(&reply),
                 Answered::Later => self.awaited += 1,
                 Answered::Never => {}
             }
             self.deadline = now + IDLE;
-            at += PREFIX + length;
         }
-        self.input.drain(..at);
-        self.has_whole_query = matches!(first_message(&self.input, LONGEST_QUERY), Ok(Some(_)));
         Ok(())
     }
-
-    fn send(&mut self) -> Result<(), Over> {
-        while self.unsent() > 0 {
-            match self.stream.write(self.output.get(self.sent..).unwrap_or_default()) {
-                Ok(0) => return Err(Over),
-                Ok(length) => self.sent += length,
-                Err(error) if is_momentary(&error) => return Ok(()),
-                Err(_) => return Err(Over),
-            }
-        }
-        // An idle connection keeps no memory.
-        self.output = Vec::new();
-        self.sent = 0;
-        Ok(())
-    }
-}
-
-fn is_momentary(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

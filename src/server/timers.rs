@@ -1,4 +1,4 @@
-//! What the process does beside service, in the one sleep.
+//! Work at set times beside the service, such as running hooks and writing metrics.
 
 use std::fmt;
 use std::time::Instant;
@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::cluster::Directory;
 use crate::dns::Counters;
 
-/// Something to be done at times, and when a signal came. [`super::Server::wait`] sees to it.
+/// Work to be done at certain times, and when a signal came. [`super::Server::wait`] runs it.
 pub trait Timer: fmt::Debug + Send {
     /// When to run it next at the latest; `None`: not before a signal comes.
     fn next(&self) -> Option<Instant>;
@@ -15,27 +15,27 @@ pub trait Timer: fmt::Debug + Send {
     fn run(&mut self, now: Instant, view: View<'_>);
 }
 
-/// What a chore may see of the server.
+/// The part of the server that a timer sees.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    /// What is answered from.
+    /// The names that are answered for.
     pub directory: &'a Directory,
-    /// What was answered.
+    /// Replies counted by kind.
     pub counters: &'a Counters,
 }
 
-/// All of them.
+/// All timers.
 #[derive(Debug, Default)]
 pub(super) struct Timers(Vec<Box<dyn Timer>>);
 
 impl Timers {
-    pub(super) fn add(&mut self, chore: Box<dyn Timer>) {
-        self.0.push(chore);
+    pub(super) fn add(&mut self, timer: Box<dyn Timer>) {
+        self.0.push(timer);
     }
 
     /// When the first of them is due.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.0.iter().filter_map(|chore| chore.next()).min()
+        self.0.iter().filter_map(|timer| timer.next()).min()
     }
 
     /// Runs those that are due; after a signal, all of them.
@@ -44,9 +44,9 @@ impl Timers {
             return;
         }
         let now = Instant::now();
-        for chore in &mut self.0 {
-            if signalled || chore.next().is_some_and(|at| at <= now) {
-                chore.run(now, view);
+        for timer in &mut self.0 {
+            if signalled || timer.next().is_some_and(|at| at <= now) {
+                timer.run(now, view);
             }
         }
     }

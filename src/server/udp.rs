@@ -8,16 +8,12 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SocketType, bind, sockopt};
 
-use super::client::{Answered, Client};
+use super::client::{Answered, Client, LONGEST_QUERY};
 use super::service::Service;
 use super::socket;
 
 /// Datagrams answered on one socket before the others, and etcd, get their turn again.
-const BATCH: usize = 64;
-
-/// The longest query that is read; a longer datagram is cut off there and is malformed then.
-/// Queries of real clients stay below 512 octets (RFC 1035 §2.3.4), with EDNS options below 1232.
-const LONGEST_QUERY: usize = 4096;
+const DATAGRAMS_PER_TURN: usize = 64;
 
 /// Room for the longest reply over UDP, so that the buffer never grows.
 const REPLY_CAPACITY: usize = 4096;
@@ -25,16 +21,16 @@ const REPLY_CAPACITY: usize = 4096;
 /// The kernel's receive buffer that is asked for, so that a burst outlasts a full sync.
 const RECEIVE_BUFFER: usize = 4 << 20;
 
-/// How long a reply may wait for room in the kernel's send buffer before it is given up.
-const SEND_PATIENCE: Duration = Duration::from_millis(5);
+/// The longest time that a reply waits for room in the kernel's send buffer before it is dropped.
+const SEND_TIMEOUT: Duration = Duration::from_millis(5);
 
-/// One bound socket with its buffers.
+/// A bound socket with its buffers.
 #[derive(Debug)]
 pub struct UdpListener {
     socket: UdpSocket,
     address: SocketAddr,
-    /// Whether there is another socket for all addresses on the same port.
-    is_one_of_many: bool,
+    /// Whether another socket has the same port for all addresses.
+    is_of_one_interface: bool,
     query: Box<[u8; LONGEST_QUERY]>,
     reply: Vec<u8>,
 }
@@ -55,18 +51,19 @@ impl UdpListener {
         Ok(listener)
     }
 
-    /// Binds a socket to one address, whose port another one of this process has for all.
+    /// Binds a socket to an address of an interface, whose port another socket of this process has for
+    /// all addresses.
     ///
     /// # Errors
     /// Those of `socket(2)` and `bind(2)`.
-    pub(super) fn bind_beside_wildcard(address: SocketAddr) -> io::Result<Self> {
+    pub(super) fn bind_interface(address: SocketAddr) -> io::Result<Self> {
         Self::new(address, true)
     }
 
-    fn new(address: SocketAddr, is_one_of_many: bool) -> io::Result<Self> {
+    fn new(address: SocketAddr, is_of_one_interface: bool) -> io::Result<Self> {
         let socket = socket::unbound(address, SocketType::DGRAM)?;
-        sockopt::set_socket_reuseaddr(&socket, is_one_of_many)?;
-        // A wish: root may exceed the system's maximum, others get what it allows.
+        sockopt::set_socket_reuseaddr(&socket, is_of_one_interface)?;
+        // No error if it fails: root may exceed the system's maximum, others get what it allows.
         if sockopt::set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER).is_err() {
             let _ = sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER);
         }
@@ -76,7 +73,7 @@ impl UdpListener {
         Ok(UdpListener {
             socket,
             address,
-            is_one_of_many,
+            is_of_one_interface,
             query: Box::new([0; LONGEST_QUERY]),
             reply: Vec::with_capacity(REPLY_CAPACITY),
         })
@@ -87,14 +84,14 @@ impl UdpListener {
         self.address
     }
 
-    /// Whether there is another socket for all addresses on the same port.
-    pub(super) fn is_one_of_many(&self) -> bool {
-        self.is_one_of_many
+    /// Whether another socket has the same port for all addresses.
+    pub(super) fn is_of_one_interface(&self) -> bool {
+        self.is_of_one_interface
     }
 
     /// Answers what is there, up to a batch.
     pub(super) fn answer_batch(&mut self, service: &mut Service, now: u32) {
-        for _ in 0..BATCH {
+        for _ in 0..DATAGRAMS_PER_TURN {
             let (length, address) = match self.socket.recv_from(&mut self.query[..]) {
                 Ok(received) => received,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
@@ -124,8 +121,8 @@ impl UdpListener {
             }
         }
         let mut fds = [PollFd::new(&self.socket, PollFlags::OUT)];
-        let patience = Timespec::try_from(SEND_PATIENCE).ok();
-        let _ = poll(&mut fds, patience.as_ref());
+        let timeout = Timespec::try_from(SEND_TIMEOUT).ok();
+        let _ = poll(&mut fds, timeout.as_ref());
         if let Err(error) = self.socket.send_to(reply, client) {
             log::debug!("{}: reply to {client}: {error}", self.address);
         }

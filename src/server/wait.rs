@@ -30,9 +30,9 @@ impl Server {
                 return Ok(Wake::Stopping);
             }
             let now = Instant::now();
-            if self.interfaces.next_look().is_some_and(|at| at <= now) {
-                self.interfaces.look(&mut self.listeners, now);
-                self.tell_own_addresses();
+            if self.interfaces.next_scan().is_some_and(|at| at <= now) {
+                self.interfaces.scan(&mut self.listeners, now);
+                self.update_own_addresses();
             }
             let wake = self.poll_once(descriptor, deadline)?;
             let signalled = self.answer_ready();
@@ -73,7 +73,7 @@ impl Server {
         signalled
     }
 
-    /// Gives clients what came of their queries that were sent on.
+    /// Sends clients the replies to their queries that were forwarded.
     fn forward_back(&mut self) {
         let Some(forwarder) = &mut self.service.forwarder else { return };
         let now = Instant::now();
@@ -99,7 +99,7 @@ impl Server {
         }
     }
 
-    /// Sleeps once, and notes on each socket whether something came.
+    /// Sleeps once, and notes for each socket whether it is ready.
     fn poll_once(
         &mut self,
         descriptor: Option<(BorrowedFd<'_>, Interest)>,
@@ -124,13 +124,13 @@ impl Server {
         let forwarder = self.service.forwarder.as_ref();
         let others = [
             self.connections.next_deadline(),
-            self.interfaces.next_look(),
+            self.interfaces.next_scan(),
             forwarder.and_then(|forwarder| forwarder.next_deadline(now)),
             self.timers.next(),
         ];
         let first = others.into_iter().chain([deadline]).flatten().min();
-        let patience = first.map_or(LONGEST_POLL, |at| at.saturating_duration_since(now));
-        let timeout = Timespec::try_from(patience.min(LONGEST_POLL)).ok();
+        let longest = first.map_or(LONGEST_POLL, |at| at.saturating_duration_since(now));
+        let timeout = Timespec::try_from(longest.min(LONGEST_POLL)).ok();
         self.ready.clear();
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) => {}

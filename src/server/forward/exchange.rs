@@ -1,47 +1,47 @@
-//! One query that was sent on: the attempts, one server after the other, until one answers or the
-//! client is told that none does.
+//! One forwarded query: attempts at one server after the other, until one answers or the client is
+//! told that none does.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::attempt::{Attempt, Progress};
+use crate::server::attempt::{Attempt, Progress};
 use crate::server::client::Client;
 
-/// How long a client waits for an answer, all attempts together: less than the five seconds after
+/// The time that a client waits for an answer, all attempts together: less than the five seconds after
 /// which stub resolvers turn to another server (`resolv.conf(5)`, `timeout`).
-const PATIENCE: Duration = Duration::from_millis(4500);
+const EXCHANGE_TIMEOUT: Duration = Duration::from_millis(4500);
 
-/// How often each server is tried, and the most attempts for one query.
+/// Rounds over the servers, and the most attempts for one query.
 const ROUNDS: usize = 2;
 const MOST_ATTEMPTS: usize = 6;
 
-/// Who waits for what comes of an exchange.
+/// The purpose of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// A client.
+    /// The reply goes to a client.
     Answer(Client),
-    /// Nobody: it is to be seen whether the query comes back to us.
+    /// It shows whether the query comes back to us; the reply goes to nobody.
     Probe,
 }
 
-/// What an exchange did since it was looked at.
+/// The state of an exchange.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// It goes on.
-    Goes,
+    Pending,
     /// It is over, with this reply.
     Done(Vec<u8>),
     /// It is over, without one.
     Failed,
 }
 
-/// A query that was sent on.
+/// A forwarded query.
 #[derive(Debug)]
 pub(super) struct Exchange {
     pub(super) purpose: Purpose,
     /// As it came.
     pub(super) query: Vec<u8>,
-    /// What tells equal questions.
+    /// The same for equal questions.
     pub(super) question_hash: u64,
     /// In the order in which they are asked.
     servers: Vec<SocketAddr>,
@@ -49,8 +49,8 @@ pub(super) struct Exchange {
     /// How many attempts were made.
     tried: usize,
     next_try: Option<Instant>,
-    give_up: Instant,
-    /// What a server said that cannot answer; better than nothing.
+    deadline: Instant,
+    /// The reply of a server that cannot answer; better than none.
     refusal: Option<Vec<u8>>,
     /// The server that could not be reached.
     unreached: Option<SocketAddr>,
@@ -73,7 +73,7 @@ impl Exchange {
             attempts: Vec::new(),
             tried: 0,
             next_try: Some(now),
-            give_up: now + PATIENCE,
+            deadline: now + EXCHANGE_TIMEOUT,
             refusal: None,
             unreached: None,
             answered_by: None,
@@ -87,26 +87,26 @@ impl Exchange {
         }
     }
 
-    /// How long each attempt is waited for before the next one is made beside it.
+    /// The time that an attempt has before the next one is made beside it.
     fn interval(&self) -> Duration {
-        PATIENCE / u32::try_from(self.most_attempts() + 1).unwrap_or(u32::MAX)
+        EXCHANGE_TIMEOUT / u32::try_from(self.most_attempts() + 1).unwrap_or(u32::MAX)
     }
 
     /// When [`Exchange::due_server`] or [`Exchange::step`] has something to do next.
     pub(super) fn next_deadline(&self) -> Instant {
-        self.next_try.map_or(self.give_up, |at| at.min(self.give_up))
+        self.next_try.map_or(self.deadline, |at| at.min(self.deadline))
     }
 
     /// The server of the attempt that is to be made now.
     pub(super) fn due_server(&self, now: Instant) -> Option<SocketAddr> {
-        let is_due = self.next_try.is_some_and(|at| at <= now) && now < self.give_up;
+        let is_due = self.next_try.is_some_and(|at| at <= now) && now < self.deadline;
         let index = self.tried.checked_rem(self.servers.len())?;
         self.servers.get(index).filter(|_| is_due).copied()
     }
 
-    /// The server that could not be reached, or was asked last and let the time for it pass.
-    pub(super) fn blamed_server(&mut self) -> Option<SocketAddr> {
-        let slow = self.attempts.last().map(|attempt| attempt.server);
+    /// Takes the server that could not be reached, or was asked last and did not answer in time.
+    pub(super) fn failed_server(&mut self) -> Option<SocketAddr> {
+        let slow = self.attempts.last().map(Attempt::server);
         self.unreached.take().or(slow)
     }
 
@@ -125,8 +125,8 @@ impl Exchange {
         self.answered_by
     }
 
-    /// Notes the attempt that was due: `None` if it could not even be made.
-    pub(super) fn note(&mut self, attempt: Option<Attempt>, now: Instant) {
+    /// Adds the attempt that was due: `None` if it could not even be made.
+    pub(super) fn note_attempt(&mut self, attempt: Option<Attempt>, now: Instant) {
         self.tried += 1;
         let is_last = self.tried >= self.most_attempts();
         let wait = if attempt.is_some() { self.interval() } else { Duration::ZERO };
@@ -134,26 +134,27 @@ impl Exchange {
         self.attempts.extend(attempt);
     }
 
-    /// Reads what came, and says what comes of it. Attempts that failed make the next one due.
+    /// Reads what came. Attempts that failed make the next one due.
     pub(super) fn step(&mut self, now: Instant, buffer: &mut [u8]) -> Step {
         let mut failed = 0;
         let mut reply = None;
-        let (query, refusal, unreached, answered_by) =
-            (&self.query, &mut self.refusal, &mut self.unreached, &mut self.answered_by);
-        self.attempts.retain_mut(|attempt| match attempt.progress(query, buffer) {
-            Progress::Waiting => true,
-            Progress::Reply(message) => {
-                *answered_by = Some(attempt.server);
+        let (refusal, unreached, answered_by) =
+            (&mut self.refusal, &mut self.unreached, &mut self.answered_by);
+        self.attempts.retain_mut(|attempt| match attempt.progress(buffer) {
+            Ok(Progress::Waiting) => true,
+            Ok(Progress::Reply(message)) => {
+                *answered_by = Some(attempt.server());
                 reply = Some(message);
                 false
             }
-            Progress::Refusal(message) => {
+            Ok(Progress::Refusal(message)) => {
                 *refusal = Some(message);
                 failed += 1;
                 false
             }
-            Progress::Dead => {
-                *unreached = Some(attempt.server);
+            Err(error) => {
+                log::debug!("forwarding to {}: {error}", attempt.server());
+                *unreached = Some(attempt.server());
                 failed += 1;
                 false
             }
@@ -169,8 +170,8 @@ impl Exchange {
             }
         }
         let is_over = self.attempts.is_empty() && self.next_try.is_none();
-        if !is_over && now < self.give_up {
-            return Step::Goes;
+        if !is_over && now < self.deadline {
+            return Step::Pending;
         }
         self.refusal.take().map_or(Step::Failed, Step::Done)
     }

@@ -1,6 +1,6 @@
 //! Forwarding: queries for names outside of our zones go on to other servers, and their replies
-//! back to the clients. Nothing here waits: the sockets are looked at when the one sleep finds
-//! something on them, and the number of queries under way is bounded.
+//! back to the clients. Nothing here waits: sockets are read when the one sleep finds them ready, and
+//! the number of queries under way is bounded.
 //!
 //! ```text
 //!  client ── query ──▶ Forwarder ──▶ Exchange ──▶ Attempt ── socket ──▶ server
@@ -8,10 +8,10 @@
 //! ```
 //!
 //! A query may come back to us, by way of a server that forwards to us in turn. Each server is
-//! therefore sent a name that nobody else knows, before it is asked for the first time and whenever
-//! many equal questions are under way: if that comes back, the server is left alone for a while.
+//! therefore probed with a name that nobody else knows, before it is asked for the first time and
+//! whenever many equal questions are under way: if that comes back, the server is not asked for a
+//! while.
 
-mod attempt;
 mod exchange;
 mod servers;
 
@@ -19,15 +19,16 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use rustix::event::{Timespec, epoll};
-
+use super::attempt::Attempt;
+use super::client::Client;
+use super::id_source::IdSource;
+use super::socket_set::SocketSet;
+use crate::dns::framing::LONGEST_MESSAGE;
 use crate::dns::query::Question;
 use crate::dns::relay::{loop_probe, loop_token};
-use crate::server::client::Client;
-use attempt::{Attempt, LONGEST_REPLY};
 use exchange::{Exchange, Purpose, Step};
 pub use servers::ForwardTo;
 use servers::Servers;
@@ -38,20 +39,17 @@ use servers::Servers;
 const MOST_EXCHANGES: usize = 512;
 const MOST_SOCKETS: usize = 600;
 
-/// So many equal questions at a time look like a loop, and how often that is looked into.
-const ALIKE: usize = 32;
-const ALIKE_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Sockets that are looked at in one turn.
-const BATCH: usize = 64;
+/// So many equal questions at a time look like a loop, and how often the servers are probed for that.
+const EQUAL_QUESTIONS: usize = 32;
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// An exchange by its number, which grows.
 type Number = u64;
 
-/// A query that is done with.
+/// A forwarded query that is done with.
 #[derive(Debug)]
 pub struct Finished {
-    /// Who waits for the reply.
+    /// The client that waits for the reply.
     pub client: Client,
     /// The query as it came.
     pub query: Vec<u8>,
@@ -67,16 +65,18 @@ pub struct NoServer;
 #[derive(Debug)]
 pub struct Forwarder {
     servers: Servers,
-    /// Becomes readable when one of the sockets has something.
-    epoll: OwnedFd,
+    sockets: SocketSet,
     exchanges: BTreeMap<Number, Exchange>,
     next_number: Number,
     finished: Vec<Finished>,
-    /// What was sent to see whether it comes back, and to whom.
+    /// The token of the latest probe of each server.
     probes: Vec<(u64, SocketAddr)>,
-    doubted_at: Option<Instant>,
-    random: RandomState,
-    drawn: u64,
+    /// When all servers were last to be probed anew.
+    probed_at: Option<Instant>,
+    /// Keys the hashes of questions, so that nobody can make two that are equal.
+    hasher: RandomState,
+    ids: IdSource,
+    /// Room for the longest reply.
     buffer: Vec<u8>,
 }
 
@@ -88,22 +88,22 @@ impl Forwarder {
     pub fn new(to: ForwardTo) -> io::Result<Self> {
         Ok(Forwarder {
             servers: Servers::new(to),
-            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            sockets: SocketSet::new()?,
             exchanges: BTreeMap::new(),
             next_number: 0,
             finished: Vec::new(),
             probes: Vec::new(),
-            doubted_at: None,
-            random: RandomState::new(),
-            drawn: 0,
-            buffer: vec![0; LONGEST_REPLY],
+            probed_at: None,
+            hasher: RandomState::new(),
+            ids: IdSource::default(),
+            buffer: vec![0; LONGEST_MESSAGE],
         })
     }
 
     /// Says what this process listens on, and so must not forward to.
     pub fn set_own(&mut self, own: Vec<SocketAddr>, now: Instant) {
         self.servers.set_own(own);
-        self.servers.look(now);
+        self.servers.refresh(now);
     }
 
     /// When there is something to do even if nothing comes.
@@ -114,7 +114,7 @@ impl Forwarder {
         self.exchanges.values().map(Exchange::next_deadline).min()
     }
 
-    /// Sends a query on.
+    /// Forwards a query.
     ///
     /// # Errors
     /// When there is no server that could be asked, or the query has been forwarded by us before.
@@ -122,9 +122,9 @@ impl Forwarder {
         if loop_token(query).is_some_and(|token| self.closes_loop(token, now)) {
             return Err(NoServer);
         }
-        self.servers.look(now);
+        self.servers.refresh(now);
         let question_hash = self.question_hash(query);
-        self.doubt_if_alike(question_hash, now);
+        self.probe_again_if_equal(question_hash, now);
         self.probe(now);
         let servers = self.servers.in_order(now);
         if servers.is_empty() {
@@ -136,10 +136,9 @@ impl Forwarder {
         Ok(())
     }
 
-    /// Goes on with everything that something came for or whose time has come, and returns what is
-    /// done with.
+    /// Goes on with each exchange that has something to read or to do, and returns what is done with.
     pub fn progress(&mut self, now: Instant) -> Vec<Finished> {
-        for number in self.ready() {
+        for number in self.sockets.take_ready() {
             self.step(number, now);
         }
         let due = self.exchanges.iter().filter(|(_, exchange)| exchange.next_deadline() <= now);
@@ -147,18 +146,6 @@ impl Forwarder {
             self.step(number, now);
         }
         std::mem::take(&mut self.finished)
-    }
-
-    fn ready(&self) -> Vec<Number> {
-        let mut events = Vec::with_capacity(BATCH);
-        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let room = rustix::buffer::spare_capacity(&mut events);
-        if let Err(error) = epoll::wait(&self.epoll, room, Some(&at_once)) {
-            log::debug!("epoll: {error}");
-        }
-        let mut numbers: Vec<Number> = events.iter().map(|event| event.data.u64()).collect();
-        numbers.dedup();
-        numbers
     }
 
     fn open(&mut self, exchange: Exchange, now: Instant) {
@@ -173,7 +160,7 @@ impl Forwarder {
         let Some(mut exchange) = self.exchanges.remove(&number) else { return };
         loop {
             match exchange.step(now, &mut self.buffer) {
-                Step::Goes => {}
+                Step::Pending => {}
                 Step::Done(reply) => {
                     self.servers.note_answer(exchange.answered_by());
                     return self.finish(exchange, Some(reply));
@@ -181,18 +168,18 @@ impl Forwarder {
                 Step::Failed => return self.finish(exchange, None),
             }
             let Some(server) = exchange.due_server(now) else { break };
-            if self.sockets() >= MOST_SOCKETS && exchange.sockets() > 0 {
+            if self.open_sockets() >= MOST_SOCKETS && exchange.sockets() > 0 {
                 exchange.keep_waiting();
                 break;
             }
-            if let Some(blamed) = exchange.blamed_server() {
-                self.servers.blame(blamed, now);
+            if let Some(failed) = exchange.failed_server() {
+                self.servers.note_failure(failed, now);
             }
             let attempt = self.attempt(number, &exchange, server);
             if attempt.is_none() {
-                self.servers.blame(server, now);
+                self.servers.note_failure(server, now);
             }
-            exchange.note(attempt, now);
+            exchange.note_attempt(attempt, now);
         }
         self.exchanges.insert(number, exchange);
     }
@@ -207,21 +194,12 @@ impl Forwarder {
             Purpose::Answer(client) => client.transport(),
             Purpose::Probe => crate::dns::Transport::Udp,
         };
-        let [high, low, ..] = self.draw().to_be_bytes();
-        let id = u16::from_be_bytes([high, low]);
-        let started = Attempt::start(server, &exchange.query, transport, id);
+        let started = Attempt::start(server, &exchange.query, transport, &mut self.ids);
         let watched = started.and_then(|attempt| {
-            let number = epoll::EventData::new_u64(number);
-            epoll::add(&self.epoll, &attempt, number, attempt.events())?;
+            self.sockets.add(&attempt, number)?;
             Ok(attempt)
         });
-        match watched {
-            Ok(attempt) => Some(attempt),
-            Err(error) => {
-                log::debug!("forwarding to {server}: {error}");
-                None
-            }
-        }
+        watched.inspect_err(|error| log::debug!("forwarding to {server}: {error}")).ok()
     }
 
     fn finish(&mut self, exchange: Exchange, reply: Option<Vec<u8>>) {
@@ -231,59 +209,54 @@ impl Forwarder {
     }
 
     fn make_room(&mut self) {
-        while self.exchanges.len() >= MOST_EXCHANGES || self.sockets() >= MOST_SOCKETS {
+        while self.exchanges.len() >= MOST_EXCHANGES || self.open_sockets() >= MOST_SOCKETS {
             let Some((_, oldest)) = self.exchanges.pop_first() else { return };
             self.finish(oldest, None);
         }
     }
 
-    fn sockets(&self) -> usize {
+    fn open_sockets(&self) -> usize {
         self.exchanges.values().map(Exchange::sockets).sum()
     }
 
     fn question_hash(&self, query: &[u8]) -> u64 {
         let question = Question::read(query);
-        let question_hash = |q: Question<'_>| self.random.hash_one((q.name().as_bytes(), q.qtype));
+        let question_hash = |q: Question<'_>| self.hasher.hash_one((q.name().as_bytes(), q.qtype));
         question.map_or(0, question_hash)
     }
 
-    fn doubt_if_alike(&mut self, question_hash: u64, now: Instant) {
-        let is_alike = |exchange: &&Exchange| exchange.question_hash == question_hash;
-        let is_recent = self.doubted_at.is_some_and(|at| now < at + ALIKE_INTERVAL);
-        if !is_recent && self.exchanges.values().filter(is_alike).count() >= ALIKE {
-            self.doubted_at = Some(now);
-            self.servers.doubt_all();
+    /// Lets all servers be probed anew where many questions are equal to this one.
+    fn probe_again_if_equal(&mut self, question_hash: u64, now: Instant) {
+        let is_equal = |exchange: &&Exchange| exchange.question_hash == question_hash;
+        let is_recent = self.probed_at.is_some_and(|at| now < at + PROBE_INTERVAL);
+        if !is_recent && self.exchanges.values().filter(is_equal).count() >= EQUAL_QUESTIONS {
+            self.probed_at = Some(now);
+            self.servers.probe_all_again();
         }
     }
 
-    /// Sends servers that were not seen yet what should not come back.
+    /// Probes the servers that were not probed yet.
     fn probe(&mut self, now: Instant) {
         for server in self.servers.take_unprobed() {
-            let token = self.draw();
+            let token = self.ids.draw();
+            let Ok(query) = loop_probe(token) else { continue };
             self.probes.retain(|(_, probed)| *probed != server);
             self.probes.push((token, server));
-            let query = loop_probe(0, token);
             self.open(Exchange::new(Purpose::Probe, query, token, vec![server], now), now);
         }
     }
 
-    /// Whether this node sent that out; the server that it was sent to leads back here then.
+    /// Whether this node sent that probe; the server that it was sent to leads back here then.
     fn closes_loop(&mut self, token: u64, now: Instant) -> bool {
         let probe = self.probes.iter().find(|(sent, _)| *sent == token);
         let Some((_, server)) = probe else { return false };
         self.servers.mark_loop(*server, now);
         true
     }
-
-    /// A number that nobody can guess: a keyed hash of a counter.
-    fn draw(&mut self) -> u64 {
-        self.drawn = self.drawn.wrapping_add(1);
-        self.random.hash_one(self.drawn)
-    }
 }
 
 impl AsFd for Forwarder {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.epoll.as_fd()
+        self.sockets.as_fd()
     }
 }

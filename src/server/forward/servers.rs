@@ -1,5 +1,5 @@
-//! The servers that queries are forwarded to: which ones there are, in which order they are asked,
-//! and which are left alone.
+//! The servers that queries are forwarded to: where they are named, the order in which they are
+//! asked, and those that are not asked for a while.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,25 +7,26 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::host::resolv_conf::ResolvConf;
 
-/// More servers than these are of no use within the time that a client waits.
+/// More servers cannot be asked within the time that a client waits.
 const MOST_SERVERS: usize = 8;
 
-/// How often the file that names the servers is looked at, while there is something to forward.
-const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+/// The time between two checks of the file that names the servers, while there is something to
+/// forward.
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How long a server that leads back to us is left alone.
+/// The time for which a server that leads back to us is not asked.
 const LOOP_PAUSE: Duration = Duration::from_secs(60);
 
-/// So many failures in a row put a server after the others, and for how long.
+/// The failures in a row that put a server after the others, and the time for which they do.
 const FAILURES: u32 = 3;
-const LAST_FOR: Duration = Duration::from_secs(30);
+const DEMOTION: Duration = Duration::from_secs(30);
 
-/// Where the servers are named.
+/// The place where the servers are named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ForwardTo {
-    /// By the operator, in the order of preference.
+    /// The option, in the order of preference.
     Servers(Vec<SocketAddr>),
-    /// In a file, as `resolv.conf(5)` says, which may change.
+    /// A file in the format of `resolv.conf(5)`, which may change.
     ResolvConf(PathBuf),
 }
 
@@ -33,14 +34,14 @@ pub enum ForwardTo {
 #[derive(Clone, Debug)]
 struct ForwardServer {
     address: SocketAddr,
-    /// Whether it was looked whether this server sends queries back to us.
+    /// Whether it was sent a probe for loops.
     is_probed: bool,
-    /// It sent one back, so it is not asked until then.
+    /// It forwarded the probe to us, so it is not asked until then.
     loops_until: Option<Instant>,
     /// How often in a row it did not answer.
     failures: u32,
     /// It comes after the others until then.
-    last_until: Option<Instant>,
+    demoted_until: Option<Instant>,
 }
 
 /// The servers, the preferred one first.
@@ -50,9 +51,9 @@ pub(super) struct Servers {
     /// What this process listens on, and so must not forward to.
     own: Vec<SocketAddr>,
     servers: Vec<ForwardServer>,
-    /// What was named last.
-    named: Option<Named>,
-    look_at: Option<Instant>,
+    /// As they were named last.
+    named: Option<NamedServers>,
+    check_at: Option<Instant>,
     /// Of the file that was read last.
     modified: Option<SystemTime>,
 }
@@ -64,47 +65,49 @@ impl Servers {
             own: Vec::new(),
             servers: Vec::new(),
             named: None,
-            look_at: None,
+            check_at: None,
             modified: None,
         }
     }
 
-    /// Says what this process listens on now.
+    /// Sets what this process listens on now.
     pub(super) fn set_own(&mut self, own: Vec<SocketAddr>) {
         if self.own != own {
             self.own = own;
             self.modified = None;
-            self.look_at = None;
+            self.check_at = None;
         }
     }
 
     /// Reads the servers anew if it is time to.
-    pub(super) fn look(&mut self, now: Instant) {
-        if self.look_at.is_some_and(|at| now < at) {
+    pub(super) fn refresh(&mut self, now: Instant) {
+        if self.check_at.is_some_and(|at| now < at) {
             return;
         }
         let named = match &self.source {
-            ForwardTo::Servers(addresses) if self.look_at.is_none() => Named::given(addresses),
+            ForwardTo::Servers(addresses) if self.check_at.is_none() => {
+                NamedServers::given(addresses)
+            }
             ForwardTo::Servers(_) => return,
             ForwardTo::ResolvConf(path) => {
                 let modified = std::fs::metadata(path).and_then(|about| about.modified()).ok();
-                self.look_at = Some(now + LOOK_INTERVAL);
+                self.check_at = Some(now + CHECK_INTERVAL);
                 if modified.is_some() && modified == self.modified {
                     return;
                 }
                 self.modified = modified;
-                Named::by(path)
+                NamedServers::read(path)
             }
         };
-        self.look_at = Some(now + LOOK_INTERVAL);
+        self.check_at = Some(now + CHECK_INTERVAL);
         self.replace(named.without(&self.own));
     }
 
-    fn replace(&mut self, named: Named) {
+    fn replace(&mut self, named: NamedServers) {
         if self.named.as_ref() == Some(&named) {
             return;
         }
-        named.tell();
+        named.log();
         let is_as_before =
             self.named.as_ref().is_some_and(|before| before.servers == named.servers);
         let servers = named.servers.clone();
@@ -117,12 +120,12 @@ impl Servers {
             is_probed: false,
             loops_until: None,
             failures: 0,
-            last_until: None,
+            demoted_until: None,
         };
         self.servers = servers.into_iter().map(fresh).collect();
     }
 
-    /// Whom to ask, in this order.
+    /// Returns the servers to ask, in this order.
     pub(super) fn in_order(&mut self, now: Instant) -> Vec<SocketAddr> {
         for server in &mut self.servers {
             if server.loops_until.is_some_and(|until| until <= now) {
@@ -131,12 +134,13 @@ impl Servers {
             }
         }
         let usable = self.servers.iter().filter(|server| server.loops_until.is_none());
-        let is_last = |server: &&ForwardServer| server.last_until.is_some_and(|until| until > now);
+        let is_last =
+            |server: &&ForwardServer| server.demoted_until.is_some_and(|until| until > now);
         let (last, first): (Vec<_>, Vec<_>) = usable.partition(is_last);
         first.into_iter().chain(last).map(|server| server.address).collect()
     }
 
-    /// Those that are to be probed now, each once.
+    /// Takes those that are to be probed now, each once.
     pub(super) fn take_unprobed(&mut self) -> Vec<SocketAddr> {
         let usable = self.servers.iter_mut().filter(|server| server.loops_until.is_none());
         let unprobed = usable.filter(|server| !server.is_probed);
@@ -149,32 +153,32 @@ impl Servers {
     }
 
     /// Lets all be probed again.
-    pub(super) fn doubt_all(&mut self) {
+    pub(super) fn probe_all_again(&mut self) {
         for server in &mut self.servers {
             server.is_probed = false;
         }
     }
 
-    /// This server could not be reached, or did not answer in time. Several times in a row, and it
-    /// comes after the others for a while; once may be due to the name that was asked for.
-    pub(super) fn blame(&mut self, address: SocketAddr, now: Instant) {
+    /// Notes that this server could not be reached, or did not answer in time. Several times in a row,
+    /// and it comes after the others for a while; once may be due to the name that was asked for.
+    pub(super) fn note_failure(&mut self, address: SocketAddr, now: Instant) {
         if let Some(server) = self.servers.iter_mut().find(|s| s.address == address) {
             server.failures += 1;
             if server.failures >= FAILURES {
                 server.failures = 0;
-                server.last_until = Some(now + LAST_FOR);
+                server.demoted_until = Some(now + DEMOTION);
             }
         }
     }
 
-    /// This server answered; it is well.
+    /// Notes that this server answered.
     pub(super) fn note_answer(&mut self, address: Option<SocketAddr>) {
         if let Some(server) = self.servers.iter_mut().find(|s| Some(s.address) == address) {
             server.failures = 0;
         }
     }
 
-    /// This server sent a query back to us.
+    /// Notes that this server forwarded a probe to us.
     pub(super) fn mark_loop(&mut self, address: SocketAddr, now: Instant) {
         if let Some(server) = self.servers.iter_mut().find(|s| s.address == address)
             && server.loops_until.is_none()
@@ -189,41 +193,41 @@ impl Servers {
     }
 }
 
-/// What the source names.
+/// The servers as the operator, or the file, names them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Named {
+struct NamedServers {
     /// Our own addresses among them, until those are left out.
     servers: Vec<SocketAddr>,
     /// How many of our own were left out.
     own: usize,
-    /// What is not as the operator wants, a sentence each.
-    troubles: Vec<String>,
+    /// Warnings, a sentence each.
+    warnings: Vec<String>,
 }
 
-impl Named {
-    /// By the operator.
-    fn given(servers: &[SocketAddr]) -> Named {
-        Named { servers: servers.to_vec(), ..Named::default() }
+impl NamedServers {
+    /// Those of the option.
+    fn given(servers: &[SocketAddr]) -> NamedServers {
+        NamedServers { servers: servers.to_vec(), ..NamedServers::default() }
     }
 
-    /// By a file that is read now.
-    fn by(path: &Path) -> Named {
+    /// Reads those of a file.
+    fn read(path: &Path) -> NamedServers {
         match ResolvConf::read(path) {
             Ok(found) => {
-                let troubles =
+                let warnings =
                     found.skipped.iter().map(|what| format!("{}: {what}", path.display()));
-                Named { troubles: troubles.collect(), servers: found.servers, own: 0 }
+                NamedServers { warnings: warnings.collect(), servers: found.servers, own: 0 }
             }
             Err(error) => {
-                let trouble =
+                let warning =
                     format!("{}: {error}; create it, or name the servers", path.display());
-                Named { troubles: vec![trouble], ..Named::default() }
+                NamedServers { warnings: vec![warning], ..NamedServers::default() }
             }
         }
     }
 
-    /// Less the addresses that are our own.
-    fn without(mut self, own: &[SocketAddr]) -> Named {
+    /// Leaves our own addresses out.
+    fn without(mut self, own: &[SocketAddr]) -> NamedServers {
         let all = self.servers.len();
         self.servers.retain(|address| !own.contains(address));
         self.own = all - self.servers.len();
@@ -231,10 +235,10 @@ impl Named {
         self
     }
 
-    /// Tells the operator.
-    fn tell(&self) {
-        for trouble in &self.troubles {
-            log::warn!("--forward: {trouble}");
+    /// Logs them.
+    fn log(&self) {
+        for warning in &self.warnings {
+            log::warn!("--forward: {warning}");
         }
         let text: Vec<String> = self.servers.iter().map(SocketAddr::to_string).collect();
         match (text.as_slice(), self.own) {

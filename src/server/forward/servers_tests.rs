@@ -10,23 +10,23 @@ fn own_addresses_are_left_out_and_silent_servers_come_last() {
     let mut servers = Servers::new(ForwardTo::Servers(all.to_vec()));
     let now = Instant::now();
     servers.set_own(vec![all[1], address("10.0.0.1:5353")]);
-    servers.look(now);
+    servers.refresh(now);
     assert_eq!(servers.in_order(now), [all[0], all[2]]);
     for _ in 0..2 {
-        servers.blame(all[0], now);
+        servers.note_failure(all[0], now);
     }
     assert_eq!(servers.in_order(now), [all[0], all[2]], "it may have been the name");
     servers.note_answer(Some(all[0]));
-    servers.blame(all[0], now);
+    servers.note_failure(all[0], now);
     assert_eq!(servers.in_order(now), [all[0], all[2]], "not in a row");
     for _ in 0..2 {
-        servers.blame(all[0], now);
+        servers.note_failure(all[0], now);
     }
-    servers.look(now + LOOK_INTERVAL);
+    servers.refresh(now + CHECK_INTERVAL);
     assert_eq!(servers.in_order(now), [all[2], all[0]]);
-    assert_eq!(servers.in_order(now + LAST_FOR), [all[0], all[2]], "the order given is back");
+    assert_eq!(servers.in_order(now + DEMOTION), [all[0], all[2]], "the order given is back");
     servers.set_own(all.to_vec());
-    servers.look(now);
+    servers.refresh(now);
     assert_eq!(servers.in_order(now), []);
 }
 
@@ -35,12 +35,12 @@ fn a_server_that_leads_back_is_left_alone_for_a_while_and_probed_again() {
     let all = ["10.0.0.1:53", "10.0.0.2:53"].map(address);
     let mut servers = Servers::new(ForwardTo::Servers(all.to_vec()));
     let now = Instant::now();
-    servers.look(now);
+    servers.refresh(now);
     assert_eq!(servers.take_unprobed(), all);
     assert_eq!(servers.take_unprobed(), []);
     servers.mark_loop(all[0], now);
     assert_eq!(servers.in_order(now), [all[1]]);
-    servers.doubt_all();
+    servers.probe_all_again();
     assert_eq!(servers.take_unprobed(), [all[1]]);
     let later = now + LOOP_PAUSE;
     assert_eq!(servers.in_order(later), all);
@@ -52,14 +52,14 @@ fn the_file_is_read_again_when_it_changes() {
     let path = std::env::temp_dir().join(format!("idetcd-resolv-{}", std::process::id()));
     let now = Instant::now();
     let mut servers = Servers::new(ForwardTo::ResolvConf(path.clone()));
-    servers.look(now);
+    servers.refresh(now);
     assert_eq!(servers.in_order(now), [], "a file that is not there names no servers");
     std::fs::write(&path, "nameserver 10.0.0.1\nnameserver ::1\n").expect("written");
-    servers.look(now);
+    servers.refresh(now);
     assert_eq!(servers.in_order(now), [], "not looked at again yet");
-    servers.look(now + LOOK_INTERVAL);
+    servers.refresh(now + CHECK_INTERVAL);
     assert_eq!(servers.in_order(now), ["10.0.0.1:53", "[::1]:53"].map(address));
     std::fs::remove_file(&path).expect("removed");
-    servers.look(now + 2 * LOOK_INTERVAL);
+    servers.refresh(now + 2 * CHECK_INTERVAL);
     assert_eq!(servers.in_order(now), []);
 }

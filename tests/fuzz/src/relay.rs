@@ -24,15 +24,11 @@ pub fn run(data: &[u8]) {
     let query = input.take(length);
     let Some(question) = forwarded(query) else { return };
     let _ = loop_token(query);
-    let id = u16::from_be_bytes(ID);
-    assert_eq!(
-        classify(&with_id(query, id), query, id),
-        ReplyClass::Stray,
-        "a query that came back"
-    );
+    let sent = with_id(query, u16::from_be_bytes(ID));
+    assert_eq!(classify(&sent, &sent), ReplyClass::Stray, "a query that came back");
 
     let reply = [edited(query, same, edits).as_slice(), input.rest()].concat();
-    if classify(&reply, query, id) == ReplyClass::Stray {
+    if classify(&reply, &sent) == ReplyClass::Stray {
         return;
     }
     assert!(reply.starts_with(&ID) && reply[2] & 0xf8 == 0x80, "no reply to this query");

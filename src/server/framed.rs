@@ -1,0 +1,124 @@
+//! A connection that carries messages (RFC 1035 §4.2.2), whichever end of it this is. Nothing here
+//! waits.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use crate::dns::framing::{PREFIX, TooLong, first_message, push_message};
+
+/// Octets read at a time.
+const CHUNK: usize = 4096;
+
+/// The outcome of reading once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Received {
+    /// Octets.
+    Data,
+    /// Nothing yet.
+    Nothing,
+    /// The peer sends no more.
+    End,
+}
+
+/// A non-blocking connection with what was received and what is to be sent.
+#[derive(Debug)]
+pub(super) struct FramedStream {
+    stream: TcpStream,
+    /// The longest message that is taken.
+    longest: usize,
+    /// Octets that came, and how many of them were taken out.
+    input: Vec<u8>,
+    taken: usize,
+    /// Octets to be sent, and how many of them were.
+    output: Vec<u8>,
+    sent: usize,
+}
+
+impl FramedStream {
+    pub(super) fn new(stream: TcpStream, longest: usize) -> Self {
+        FramedStream { stream, longest, input: Vec::new(), taken: 0, output: Vec::new(), sent: 0 }
+    }
+
+    /// Octets that are still to be sent.
+    pub(super) fn unsent(&self) -> usize {
+        self.output.len() - self.sent
+    }
+
+    /// Appends a message to what is to be sent.
+    pub(super) fn push(&mut self, message: &[u8]) {
+        push_message(message, &mut self.output);
+    }
+
+    /// Sends as much as the connection takes.
+    ///
+    /// # Errors
+    /// When it takes no more, ever.
+    pub(super) fn send(&mut self) -> io::Result<()> {
+        while self.unsent() > 0 {
+            match self.stream.write(self.output.get(self.sent..).unwrap_or_default()) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(length) => self.sent += length,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        // An idle connection keeps no memory.
+        self.output = Vec::new();
+        self.sent = 0;
+        Ok(())
+    }
+
+    /// Reads once.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub(super) fn receive(&mut self) -> io::Result<Received> {
+        self.input.drain(..self.taken);
+        self.taken = 0;
+        let start = self.input.len();
+        self.input.resize(start + CHUNK, 0);
+        let result = loop {
+            let result = self.stream.read(self.input.get_mut(start..).unwrap_or_default());
+            if !matches!(&result, Err(error) if error.kind() == ErrorKind::Interrupted) {
+                break result;
+            }
+        };
+        self.input.truncate(start + result.as_ref().copied().unwrap_or(0));
+        match result {
+            Ok(0) => Ok(Received::End),
+            Ok(_) => Ok(Received::Data),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Received::Nothing),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes out the next message; `None`: it is not whole yet.
+    ///
+    /// # Errors
+    /// When it is longer than is taken. The connection is of no use then.
+    pub(super) fn next_message(&mut self) -> Result<Option<&[u8]>, TooLong> {
+        let rest = self.input.get(self.taken..).unwrap_or_default();
+        let first = first_message(rest, self.longest)?;
+        self.taken += first.map_or(0, |message| PREFIX + message.len());
+        Ok(first)
+    }
+
+    /// Whether [`FramedStream::next_message`] has one.
+    pub(super) fn has_message(&self) -> bool {
+        let rest = self.input.get(self.taken..).unwrap_or_default();
+        matches!(first_message(rest, self.longest), Ok(Some(_)))
+    }
+
+    /// Whether the peer is gone, rather than only done with sending.
+    pub(super) fn is_broken(&self) -> bool {
+        !matches!(self.stream.take_error(), Ok(None))
+    }
+}
+
+impl AsFd for FramedStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}

@@ -1,0 +1,54 @@
+//! The sockets of many attempts behind one descriptor, so that one poll waits for all of them.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{Timespec, epoll};
+
+use super::attempt::Attempt;
+
+/// Sockets that are looked at in one turn.
+const EVENTS_PER_TURN: usize = 64;
+
+/// A set of sockets (`epoll(7)`) that is readable when one of them is ready. One that is closed
+/// leaves it.
+#[derive(Debug)]
+pub struct SocketSet(OwnedFd);
+
+impl SocketSet {
+    /// Has no sockets yet.
+    ///
+    /// # Errors
+    /// When the system has no descriptor left.
+    pub fn new() -> io::Result<Self> {
+        Ok(SocketSet(epoll::create(epoll::CreateFlags::CLOEXEC)?))
+    }
+
+    /// Adds the socket of an attempt, under a number that several may share.
+    ///
+    /// # Errors
+    /// When the system has no memory left, or no further watch for this user.
+    pub fn add(&self, attempt: &Attempt, number: u64) -> io::Result<()> {
+        let number = epoll::EventData::new_u64(number);
+        Ok(epoll::add(&self.0, attempt, number, attempt.events())?)
+    }
+
+    /// Takes the numbers of those that are ready, without waiting.
+    pub fn take_ready(&self) -> Vec<u64> {
+        let mut events = Vec::with_capacity(EVENTS_PER_TURN);
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let room = rustix::buffer::spare_capacity(&mut events);
+        if let Err(error) = epoll::wait(&self.0, room, Some(&at_once)) {
+            log::debug!("asking which sockets are ready: {error}");
+        }
+        let mut numbers: Vec<u64> = events.iter().map(|event| event.data.u64()).collect();
+        numbers.dedup();
+        numbers
+    }
+}
+
+impl AsFd for SocketSet {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}

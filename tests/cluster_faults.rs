@@ -5,6 +5,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{Cluster, Node, PATIENCE, Prober, Signal, lookup, until};
+use serde_json::json;
 
 const OPTIONS: [&str; 4] = ["--lease-ttl", "6", "--etcd-timeout", "0.5"];
 
@@ -31,13 +32,18 @@ impl Scene {
         Scene { cluster, nodes, probers }
     }
 
-    /// A change is answered by all nodes; returns how long after etcd took it.
+    /// The change of this number, from 1, is answered by all nodes; returns how long after etcd took it.
     fn converges(&self, number: u32) -> Duration {
         let value = format!(r#"{{"ipv4":"10.9.9.{number}"}}"#);
+        // Just once: what was sent to a member that is frozen may be carried out when it is thawed,
+        // and must not undo a later change.
+        let key = encode("worker9.tf.local.");
+        let change = json!({
+            "compare": [{"key": key, "target": "VERSION", "version": (number - 1).to_string()}],
+            "success": [{"request_put": {"key": key, "value": encode(&value)}}],
+        });
         until(PATIENCE, "a change is taken", || {
-            let put = serde_json::json!({
-                "key": encode("worker9.tf.local."), "value": encode(&value)});
-            self.cluster.members.iter().find_map(|member| member.try_call("/v3/kv/put", &put))
+            self.cluster.members.iter().find_map(|member| member.try_call("/v3/kv/txn", &change))
         });
         let began = Instant::now();
         for node in &self.nodes {

@@ -1,7 +1,7 @@
 //! Millions of queries, good, odd and broken, answered in this process, over UDP and over TCP.
 //!
-//! Each reply is read by `hickory-proto`, which shares no code with the server, and compared with
-//! what a small model of the names says. `IDETCD_QUERIES` says how many are asked (300,000), and
+//! Each reply is read by a reader that shares no code with the server, and compared with what a
+//! small model of the names says. `IDETCD_QUERIES` says how many are asked (300,000), and
 //! `IDETCD_SEED` which ones (1).
 
 use std::collections::BTreeMap;

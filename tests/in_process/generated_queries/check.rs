@@ -1,12 +1,11 @@
 //! Whether a reply is the right one.
 
-use hickory_proto::op::{Message, MessageType};
-use hickory_proto::rr::{DNSClass, Name, RData, Record};
-use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
+use support::dns::message::{Data, lowered};
+use support::dns::{Message, Record};
 
 use super::expected::{Expected, Records, expect};
 use super::generator::State;
-use super::model::{Data, Labels, Model, Outcome};
+use super::model::{Model, Outcome};
 use super::shape::Shape;
 
 /// The replies to one query.
@@ -42,21 +41,22 @@ pub fn check(
         return Ok(Checked { what: "dropped".to_owned(), cookie: None });
     };
     let replies = replies.ok_or("not answered")?;
+    let read = |octets| Message::read(octets).map_err(|why| format!("the reply: {why}"));
     let (udp, tcp) = (read(replies.udp)?, read(replies.tcp)?);
     let cookie = option(&tcp, 10);
-    let expected = expect(model, query, &shape, state, cookie.as_deref())?;
+    let expected = expect(model, &shape, state, cookie.as_deref());
     for (octets, message) in [(replies.udp, &udp), (replies.tcp, &tcp)] {
         check_header(query, &shape, octets, message, &expected)?;
         check_opt(&shape, message, &expected)?;
     }
     check_records(model, &tcp, &expected)?;
     check_lengths(&shape, replies, &udp, &tcp)?;
-    let truncated = if udp.truncation { ", truncated" } else { "" };
+    let truncated = if udp.is_truncated() { ", truncated" } else { "" };
     Ok(Checked { what: format!("{}{truncated}", rcode_name(&udp)), cookie })
 }
 
 fn rcode_name(reply: &Message) -> &'static str {
-    match u16::from(reply.response_code) {
+    match reply.rcode() {
         0 => "NOERROR",
         1 => "FORMERR",
         2 => "SERVFAIL",
@@ -69,18 +69,9 @@ fn rcode_name(reply: &Message) -> &'static str {
     }
 }
 
-/// Reads a reply to its last octet.
-fn read(reply: &[u8]) -> Result<Message, String> {
-    let mut decoder = BinDecoder::new(reply);
-    let message = Message::read(&mut decoder).map_err(|error| format!("the reply: {error}"))?;
-    ensure!(decoder.is_empty(), "{} octets after the reply", decoder.len());
-    Ok(message)
-}
-
 fn option(message: &Message, code: u16) -> Option<Vec<u8>> {
-    let options = message.edns.as_ref()?.options().as_ref();
-    let option = options.iter().find(|(other, _)| u16::from(*other) == code);
-    option.and_then(|(_, option)| Vec::<u8>::try_from(option).ok())
+    let options = &message.opt.as_ref()?.options;
+    options.iter().find(|(other, _)| *other == code).map(|(_, option)| option.clone())
 }
 
 fn check_header(
@@ -90,42 +81,40 @@ fn check_header(
     reply: &Message,
     expected: &Expected<'_>,
 ) -> Result<(), String> {
-    let rcode = u16::from(reply.response_code);
+    let rcode = reply.rcode();
     ensure!(rcode == expected.rcode, "{rcode}, expected {}", expected.rcode);
     ensure!(octets[..2] == query[..2], "another ID");
-    ensure!(reply.message_type == MessageType::Response, "no response");
-    ensure!(u8::from(reply.op_code) == shape.opcode, "another opcode");
-    ensure!(reply.authoritative == expected.is_authoritative, "AA is {}", reply.authoritative);
+    ensure!(reply.flags & 0x8000 != 0, "no response");
+    ensure!(reply.flags >> 11 & 0x0f == u16::from(shape.opcode), "another opcode");
+    let is_authoritative = reply.flags & 0x0400 != 0;
+    ensure!(is_authoritative == expected.is_authoritative, "AA is {is_authoritative}");
     ensure!(octets[2] & 1 == query[2] & 1, "RD is not echoed");
     ensure!(octets[3] & 0xf0 == query[3] & 0x10, "RA, Z, AD or CD");
     match &expected.question {
-        None => ensure!(reply.queries.is_empty(), "a question that was not asked"),
+        None => ensure!(reply.questions.is_empty(), "a question that was not asked"),
         Some(question) => {
-            let end = shape.question_end.unwrap_or(0);
+            let end = shape.question.as_ref().map_or(0, |(_, end)| *end);
             ensure!(octets.get(12..end) == query.get(12..end), "the question is changed");
-            ensure!(reply.queries == [question.clone()], "another question");
+            ensure!(reply.questions == [question.clone()], "another question");
         }
     }
     Ok(())
 }
 
 fn check_opt(shape: &Shape, reply: &Message, expected: &Expected<'_>) -> Result<(), String> {
-    let (asked, answered) = (&shape.opt, &reply.edns);
+    let (asked, answered) = (&shape.opt, &reply.opt);
     ensure!(asked.is_some() == answered.is_some(), "OPT is there: {}", answered.is_some());
     let (Some(asked), Some(answered)) = (asked, answered) else { return Ok(()) };
-    ensure!(answered.version() == 0, "EDNS version {}", answered.version());
-    ensure!(answered.max_payload() == 1232, "payload {}", answered.max_payload());
-    ensure!(answered.flags().dnssec_ok == asked.is_dnssec_ok, "DO is not echoed");
-    ensure!(answered.flags().z == 0, "flags of EDNS {:x}", answered.flags().z);
-    let options = answered.options().as_ref().iter().map(|(code, option)| {
-        let mut data = Vec::<u8>::try_from(option).unwrap_or_default();
-        let code = u16::from(*code);
-        if code == 10 && data.len() == 24 {
+    ensure!(answered.version == 0, "EDNS version {}", answered.version);
+    ensure!(answered.payload == 1232, "payload {}", answered.payload);
+    ensure!(answered.is_dnssec_ok() == asked.is_dnssec_ok(), "DO is not echoed");
+    ensure!(answered.flags & 0x7fff == 0, "flags of EDNS {:x}", answered.flags);
+    let mut options = answered.options.clone();
+    for (code, data) in &mut options {
+        if *code == 10 && data.len() == 24 {
             data.truncate(8);
         }
-        (code, data)
-    });
-    let options: Vec<_> = options.collect();
+    }
     ensure!(options == expected.options, "options {options:?}, expected {:?}", expected.options);
     Ok(())
 }
@@ -134,7 +123,7 @@ fn check_opt(shape: &Shape, reply: &Message, expected: &Expected<'_>) -> Result<
 fn check_records(model: &Model, reply: &Message, expected: &Expected<'_>) -> Result<(), String> {
     match &expected.records {
         Records::None => {
-            ensure!(reply.all_sections().next().is_none(), "records, expected none");
+            ensure!(!reply.has_records(), "records, expected none");
             Ok(())
         }
         Records::Of(outcome) => {
@@ -143,29 +132,26 @@ fn check_records(model: &Model, reply: &Message, expected: &Expected<'_>) -> Res
             check_additional(model, reply)
         }
         Records::Texts(text) => {
-            ensure!(
-                reply.authorities.is_empty() && reply.additionals.is_empty(),
-                "more than texts"
-            );
+            ensure!(reply.authority.is_empty() && reply.additional.is_empty(), "more than texts");
             let is_text = |record: &Record| {
-                record.dns_class == DNSClass::CH && record.ttl == 0 && data(record).is_some()
+                record.class == 3 && record.ttl == 0 && matches!(record.data, Data::Txt(_))
             };
             ensure!(!reply.answers.is_empty() && reply.answers.iter().all(is_text), "no texts");
             let Some(text) = text else { return Ok(()) };
-            let texts: Vec<_> = reply.answers.iter().filter_map(data).collect();
-            ensure!(texts == [Data::Txt(text.clone().into_bytes())], "{texts:?}, expected {text}");
+            let texts: Vec<_> = reply.answers.iter().map(|record| &record.data).collect();
+            ensure!(texts == [&Data::Txt(text.clone())], "{texts:?}, expected {text}");
             Ok(())
         }
     }
 }
 
 fn check_answers(model: &Model, reply: &Message, outcome: &Outcome<'_>) -> Result<(), String> {
-    let asked = &reply.queries[0];
+    let asked = &reply.questions[0];
     let mut data = Vec::new();
     for record in &reply.answers {
-        ensure!(record.name.eq_case(&asked.name), "the answer's owner is {}", record.name);
-        ensure!(record.dns_class == DNSClass::IN && record.ttl == model.ttl, "{record:?}");
-        data.push(self::data(record).ok_or_else(|| format!("{record:?}"))?);
+        ensure!(record.owner == asked.name, "the owner of {record:?}");
+        ensure!(record.class == 1 && record.ttl == model.ttl, "{record:?}");
+        data.push(record.data.clone().lowered());
     }
     data.sort();
     ensure!(data.iter().eq(outcome.answers.iter().copied()), "{data:?}, expected {outcome:?}");
@@ -174,15 +160,14 @@ fn check_answers(model: &Model, reply: &Message, outcome: &Outcome<'_>) -> Resul
 
 fn check_authority(model: &Model, reply: &Message, outcome: &Outcome<'_>) -> Result<(), String> {
     let Some((zone, soa)) = &outcome.denied_by else {
-        ensure!(reply.authorities.is_empty(), "authority records, expected none");
+        ensure!(reply.authority.is_empty(), "authority records, expected none");
         return Ok(());
     };
-    let [record] = reply.authorities.as_slice() else { return Err("no SOA".to_owned()) };
-    ensure!(data(record).as_ref() == Some(soa), "{record:?}, expected {soa:?}");
-    ensure!(record.dns_class == DNSClass::IN && record.ttl == model.ttl, "{record:?}");
-    ensure!(lowered(&record.name) == *zone, "the SOA of {}, expected {zone:?}", record.name);
-    let asked = reply.queries[0].name.iter().rev();
-    ensure!(record.name.iter().rev().zip(asked).all(|(a, b)| a == b), "{} is no end", record.name);
+    let [record] = reply.authority.as_slice() else { return Err("no SOA".to_owned()) };
+    ensure!(record.data.clone().lowered() == *soa, "{record:?}, expected {soa:?}");
+    ensure!(record.class == 1 && record.ttl == model.ttl, "{record:?}");
+    ensure!(lowered(&record.owner) == *zone, "the SOA of {:?}, expected {zone:?}", record.owner);
+    ensure!(reply.questions[0].name.ends_with(&record.owner), "{:?} is no end", record.owner);
     Ok(())
 }
 
@@ -190,18 +175,18 @@ fn check_authority(model: &Model, reply: &Message, outcome: &Outcome<'_>) -> Res
 fn check_additional(model: &Model, reply: &Message) -> Result<(), String> {
     let mut expected = Vec::new();
     for answer in &reply.answers {
-        if let Some(Data::Srv(_, target)) = data(answer) {
+        if let Data::Srv(_, target) = &answer.data {
+            let target = lowered(target);
             let addresses = model.nodes.get(&target).map(|node| node.addresses());
             let addresses = addresses.ok_or("a target that does not exist")?;
             expected.extend(addresses.into_iter().map(|(_, data)| (target.clone(), data)));
         }
     }
-    let found = reply.additionals.iter().map(|record| {
-        let is_plain = record.dns_class == DNSClass::IN && record.ttl == model.ttl;
-        data(record).filter(|_| is_plain).map(|data| (lowered(&record.name), data))
-    });
-    let found: Option<Vec<_>> = found.collect();
-    ensure!(found.as_ref() == Some(&expected), "additional {found:?}, expected {expected:?}");
+    let is_plain = |record: &Record| record.class == 1 && record.ttl == model.ttl;
+    ensure!(reply.additional.iter().all(is_plain), "{:?}", reply.additional);
+    let found = reply.additional.iter().map(|r| (lowered(&r.owner), r.data.clone().lowered()));
+    let found: Vec<_> = found.collect();
+    ensure!(found == expected, "additional {found:?}, expected {expected:?}");
     Ok(())
 }
 
@@ -215,46 +200,20 @@ fn check_lengths(
     let limit = shape.opt.as_ref().map_or(512, |opt| usize::from(opt.payload.clamp(512, 1232)));
     let (length, whole) = (replies.udp.len(), replies.tcp.len());
     ensure!(length <= limit, "{length} octets, {limit} at most");
-    ensure!(!tcp.truncation, "truncated over TCP");
+    ensure!(!tcp.is_truncated(), "truncated over TCP");
     // Pointer, type, class, TTL, length; address.
-    let size = |record: &Record| 12 + if matches!(record.data, RData::A(_)) { 4 } else { 16 };
-    let spare: usize = tcp.additionals.iter().map(size).sum();
-    ensure!(udp.truncation == (whole - spare > limit), "TC is {}, {whole} octets", udp.truncation);
-    if udp.truncation {
-        ensure!(udp.all_sections().next().is_none(), "records in a truncated reply");
+    let size = |record: &Record| 12 + if matches!(record.data, Data::A(_)) { 4 } else { 16 };
+    let spare: usize = tcp.additional.iter().map(size).sum();
+    let is_truncated = udp.is_truncated();
+    ensure!(is_truncated == (whole - spare > limit), "TC is {is_truncated}, {whole} octets");
+    if is_truncated {
+        ensure!(!udp.has_records(), "records in a truncated reply");
         return Ok(());
     }
-    ensure!(udp.answers == tcp.answers && udp.authorities == tcp.authorities, "not as over TCP");
-    ensure!(tcp.additionals.starts_with(&udp.additionals), "additional not as over TCP");
-    if let Some(next) = tcp.additionals.get(udp.additionals.len()) {
+    ensure!(udp.answers == tcp.answers && udp.authority == tcp.authority, "not as over TCP");
+    ensure!(tcp.additional.starts_with(&udp.additional), "additional not as over TCP");
+    if let Some(next) = tcp.additional.get(udp.additional.len()) {
         ensure!(length + size(next) > limit, "{next:?} would have fitted");
     }
     Ok(())
-}
-
-fn lowered(name: &Name) -> Labels {
-    name.iter().map(<[u8]>::to_ascii_lowercase).collect()
-}
-
-/// `None` for what is never answered.
-fn data(record: &Record) -> Option<Data> {
-    match &record.data {
-        RData::A(a) => Some(Data::A(a.0)),
-        RData::AAAA(aaaa) => Some(Data::Aaaa(aaaa.0)),
-        RData::SRV(srv) if (srv.priority, srv.weight) == (0, 0) => {
-            Some(Data::Srv(srv.port, lowered(&srv.target)))
-        }
-        RData::PTR(ptr) => Some(Data::Ptr(lowered(&ptr.0))),
-        RData::NS(ns) => Some(Data::Ns(lowered(&ns.0))),
-        RData::SOA(soa) => {
-            let times = [soa.refresh, soa.retry, soa.expire].map(i32::cast_unsigned);
-            let numbers = [soa.serial, times[0], times[1], times[2], soa.minimum];
-            Some(Data::Soa(lowered(&soa.mname), lowered(&soa.rname), numbers))
-        }
-        RData::HINFO(hinfo) if *hinfo.cpu == *b"RFC8482" && hinfo.os.is_empty() => {
-            Some(Data::Hinfo)
-        }
-        RData::TXT(txt) => Some(Data::Txt(txt.txt_data.concat())),
-        _ => None,
-    }
 }

@@ -1,10 +1,9 @@
 //! What a query is to be answered by.
 
-use hickory_proto::op::Query;
-use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
+use support::dns::message::{Labels, Question, lowered};
 
 use super::generator::State;
-use super::model::{Labels, Model, Outcome};
+use super::model::{Model, Outcome};
 use super::shape::Shape;
 
 const NSID: u16 = 3;
@@ -26,34 +25,25 @@ pub enum Records<'a> {
 pub struct Expected<'a> {
     pub rcode: u16,
     pub is_authoritative: bool,
-    /// The question, as `hickory` reads it from the query; absent where none is echoed.
-    pub question: Option<Query>,
+    /// The question as it was asked; absent where none is echoed.
+    pub question: Option<Question>,
     pub records: Records<'a>,
     /// The options of OPT; the cookie's data is its client part only.
     pub options: Vec<(u16, Vec<u8>)>,
 }
 
-/// The name of a question in lower case.
-fn labels(question: &Query) -> Labels {
-    question.name.iter().map(<[u8]>::to_ascii_lowercase).collect()
-}
-
 /// `given` is the cookie in the reply: a shown one is good if it is the same.
 pub fn expect<'a>(
     model: &'a Model,
-    query: &[u8],
     shape: &Shape,
     state: State,
     given: Option<&[u8]>,
-) -> Result<Expected<'a>, String> {
-    let question = match shape.question_end {
-        Some(end) if shape.opcode == 0 => Some(read_question(query, end)?),
-        _ => None,
-    };
+) -> Expected<'a> {
+    let asked = shape.question.as_ref().filter(|_| shape.opcode == 0).map(|(asked, _)| asked);
     let bare = |rcode| Expected {
         rcode,
         is_authoritative: false,
-        question: question.clone(),
+        question: asked.cloned(),
         records: Records::None,
         options: Vec::new(),
     };
@@ -68,44 +58,39 @@ pub fn expect<'a>(
         nsid.into_iter().chain(cookie).chain(error).collect::<Vec<_>>()
     };
     if shape.opcode != 0 {
-        return Ok(bare(4));
+        return bare(4);
     }
     if !shape.is_sound || shape.questions > 1 {
-        return Ok(bare(1));
+        return bare(1);
     }
     if version > 0 {
-        return Ok(bare(16));
+        return bare(16);
     }
-    let Some(asked) = &question else {
-        return Ok(match shown {
+    let Some(asked) = asked else {
+        return match shown {
             None => bare(1),
             Some(shown) if shown.len() == 8 || given == Some(shown) => {
                 Expected { options: options(None), ..bare(0) }
             }
             Some(_) => Expected { options: options(None), ..bare(23) },
-        });
+        };
     };
-    let (rcode, error, records) = match u16::from(asked.query_class) {
+    let name = lowered(&asked.name);
+    let (rcode, error, records) = match asked.class {
         1 => {
-            let outcome = model.look_up(&labels(asked), asked.query_type.into(), state);
+            let outcome = model.look_up(&name, asked.rrtype, state);
             (outcome.rcode, outcome.error, Records::Of(outcome))
         }
-        3 => chaos(&labels(asked), asked.query_type.into(), state)
+        3 => chaos(&name, asked.rrtype, state)
             .map_or((5, None, Records::None), |records| (0, None, records)),
         _ => (5, None, Records::None),
     };
-    Ok(Expected {
+    Expected {
         is_authoritative: matches!(rcode, 0 | 3),
         records,
         options: options(error),
         ..bare(rcode.into())
-    })
-}
-
-fn read_question(query: &[u8], end: usize) -> Result<Query, String> {
-    let mut decoder = BinDecoder::new(&query[..end]).clone(12);
-    let question = Query::read(&mut decoder).map_err(|error| format!("the question: {error}"))?;
-    if decoder.is_empty() { Ok(question) } else { Err("the question ends elsewhere".to_owned()) }
+    }
 }
 
 fn chaos<'a>(name: &Labels, rrtype: u16, state: State) -> Option<Records<'a>> {

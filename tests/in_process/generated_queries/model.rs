@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::generator::State;
+use support::dns::message::{Data, Labels};
 
-/// A name: its labels in lower case.
-pub type Labels = Vec<Vec<u8>>;
+use super::generator::State;
 
 #[derive(Clone, Debug)]
 pub struct Node {
@@ -27,7 +26,7 @@ impl Node {
 
     fn data(&self, name: &Labels) -> Vec<(u16, Data)> {
         let mut data = self.addresses();
-        data.extend(self.port.map(|port| (33, Data::Srv(port, name.clone()))));
+        data.extend(self.port.map(|port| (33, Data::Srv([0, 0, port], name.clone()))));
         data
     }
 
@@ -35,20 +34,6 @@ impl Node {
         let ipv4 = self.ipv4.map(|ip| (1, Data::A(ip)));
         ipv4.into_iter().chain(self.ipv6.map(|ip| (28, Data::Aaaa(ip)))).collect()
     }
-}
-
-/// The data of a record.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Data {
-    A(Ipv4Addr),
-    Aaaa(Ipv6Addr),
-    Srv(u16, Labels),
-    Ptr(Labels),
-    Ns(Labels),
-    /// MNAME, RNAME, serial, refresh, retry, expire, minimum.
-    Soa(Labels, Labels, [u32; 5]),
-    Hinfo,
-    Txt(Vec<u8>),
 }
 
 /// What a name of the class IN stands for.
@@ -61,8 +46,11 @@ pub struct Outcome<'a> {
     pub denied_by: Option<(Labels, Data)>,
 }
 
+/// All names are in lower case.
 pub struct Model {
     pub ttl: u32,
+    /// What is answered in place of every record (RFC 8482).
+    any: Data,
     serial: u32,
     /// Each zone, and its server.
     zones: Vec<(Labels, Labels)>,
@@ -93,6 +81,7 @@ impl Model {
     ) -> Model {
         let mut model = Model {
             ttl,
+            any: Data::Hinfo("RFC8482".to_owned(), String::new()),
             serial: revision as u32,
             zones: Vec::new(),
             names: BTreeMap::new(),
@@ -200,7 +189,7 @@ impl Model {
         }
         let exists = data.is_some() || self.existing.contains(name);
         let answers: Vec<&Data> = match (rrtype, data) {
-            (255, Some(_)) => vec![&Data::Hinfo],
+            (255, Some(_)) => vec![&self.any],
             (_, data) => {
                 let data = data.into_iter().flatten();
                 data.filter(|(other, _)| *other == rrtype).map(|(_, data)| data).collect()

@@ -1,5 +1,7 @@
 //! Names to ask for: known ones, their neighbours, and what is hardly a name.
 
+use support::dns::wire;
+
 use super::Generator;
 
 const CHAOS: [&str; 13] = [
@@ -46,22 +48,22 @@ const ODD_NAMES: [&str; 24] = [
 
 impl Generator {
     pub(super) fn chaos_name(&mut self) -> Vec<u8> {
-        let name = self.pick(&CHAOS);
+        let name = self.random.pick(&CHAOS);
         self.wire(name)
     }
 
     /// A name of any kind, in wire form.
     pub(super) fn name(&mut self) -> Vec<u8> {
-        let known = self.below(self.names.len());
+        let known = self.random.below(self.names.len());
         let known = self.names[known].clone();
-        match self.below(32) {
+        match self.random.below(32) {
             0..16 => self.wire(&known),
             16 | 17 => {
-                let number = self.below(450);
+                let number = self.random.below(450);
                 self.wire(&format!("worker{number}.tf.local."))
             }
             18..22 => {
-                let name = self.pick(&ODD_NAMES);
+                let name = self.random.pick(&ODD_NAMES);
                 self.wire(name)
             }
             22 | 23 => self.below_known(&known),
@@ -77,24 +79,20 @@ impl Generator {
 
     /// A name in wire form, its letters in either case.
     fn wire(&mut self, name: &str) -> Vec<u8> {
-        let mut wire = Vec::new();
-        let is_mixed = self.one_in(2);
-        for label in name.split('.').filter(|label| !label.is_empty()) {
-            wire.push(label.len() as u8);
-            for octet in label.bytes() {
-                let is_flipped = is_mixed && octet.is_ascii_alphabetic() && self.one_in(2);
-                wire.push(if is_flipped { octet ^ 0x20 } else { octet });
+        let mut wire = wire(name);
+        if self.random.one_in(2) {
+            for letter in wire.iter_mut().filter(|octet| octet.is_ascii_alphabetic()) {
+                *letter ^= u8::from(self.random.one_in(2)) << 5;
             }
         }
-        wire.push(0);
         wire
     }
 
     /// A name below one that exists, or one whose label holds a dot.
     fn below_known(&mut self, known: &str) -> Vec<u8> {
         let mut wire = self.wire(known);
-        match self.below(3) {
-            0 => [vec![2, b'x', self.random() as u8], wire].concat(),
+        match self.random.below(3) {
+            0 => [vec![2, b'x', self.random.octet()], wire].concat(),
             1 => [self.wire("_dns._tcp")[..10].to_vec(), wire].concat(),
             _ => {
                 // The length of the first label becomes a dot within a longer one.
@@ -109,10 +107,10 @@ impl Generator {
     }
 
     fn reverse_name(&mut self) -> String {
-        let (high, low) = (self.below(2), self.below(210));
-        let number = self.below(0x300);
+        let (high, low) = (self.random.below(2), self.random.below(210));
+        let number = self.random.below(0x300);
         let [a, b, c] = [number & 15, number >> 4 & 15, number >> 8];
-        match self.below(5) {
+        match self.random.below(5) {
             0 | 1 => format!("{low}.{high}.0.10.in-addr.arpa."),
             2 => format!("{a:x}.{b:x}.{c:x}.0.{}0.0.d.f.ip6.arpa.", "0.".repeat(24)),
             3 => format!("{high}.0.10.in-addr.arpa."),
@@ -124,23 +122,23 @@ impl Generator {
     fn long_name(&mut self) -> Vec<u8> {
         let mut wire = Vec::new();
         while wire.len() < 190 {
-            let length = 1 + self.below(63);
+            let length = 1 + self.random.below(63);
             wire.push(length as u8);
-            wire.extend(self.octets(length));
+            wire.extend(self.random.octets(length));
         }
-        let zone = self.pick(&["tf.local.", "example.com."]);
+        let zone = self.random.pick(&["tf.local.", "example.com."]);
         wire.extend(self.wire(zone));
         wire
     }
 
     fn odd_labels(&mut self) -> Vec<u8> {
         let mut wire = Vec::new();
-        for _ in 0..self.below(5) {
-            let length = 1 + self.below(12);
+        for _ in 0..self.random.below(5) {
+            let length = 1 + self.random.below(12);
             wire.push(length as u8);
-            wire.extend(self.octets(length));
+            wire.extend(self.random.octets(length));
         }
-        let zone = self.pick(&["tf.local.", "n.", "com."]);
+        let zone = self.random.pick(&["tf.local.", "n.", "com."]);
         wire.extend(self.wire(zone));
         wire
     }

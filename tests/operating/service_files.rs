@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 
-use support::process::{repository, try_install};
+use support::process::{repository, try_install, with_environment};
 use support::{Directory, command, idetcd, run};
 
 fn script(name: &str) -> PathBuf {
@@ -133,7 +133,7 @@ fn unpack_cloud_init(directory: &Directory) -> Result<String, String> {
         directory.path().display(),
         CLOUD_INIT.join(" ")
     );
-    let output = command("sh").args(["-c", &commands]).output().expect("a shell");
+    let output = with_environment("sh").args(["-c", &commands]).output().expect("a shell");
     if !output.status.success() {
         return Err(said(&output));
     }

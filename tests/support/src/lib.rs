@@ -2,7 +2,8 @@
 //!
 //! Everything listens on loopback or in a network of its own, on ports that were free a moment
 //! before; everything is ended and removed when dropped. Nothing sleeps for a fixed time to guess
-//! that something happened: [`until`] waits for a condition.
+//! that something happened: [`until`] waits for a condition. Programs are started by way of
+//! [`command`] alone, so that they begin in a state that the tests know.
 
 pub mod dns;
 pub mod etcd;
@@ -54,6 +55,7 @@ pub struct Directory(PathBuf);
 impl Directory {
     pub fn new() -> Directory {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
+        process::set_umask();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("idetcd-{}-{number}", std::process::id()));
         fs::create_dir_all(&path).expect("a temporary directory");

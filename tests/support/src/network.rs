@@ -9,6 +9,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
+use super::process::with_environment;
 use super::{Directory, command, run};
 
 /// Names a file that is to be created as a sign that the test runs inside.
@@ -46,7 +47,7 @@ pub fn is_private(path: &str) -> bool {
     let executable = std::env::current_exe().expect("its path");
     let directory = Directory::new();
     let sign = directory.file("inside");
-    let status = command("unshare")
+    let status = with_environment("unshare")
         .args(unshare)
         .arg(executable)
         .args([test, "--exact", "--nocapture"])

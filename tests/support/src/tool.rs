@@ -71,7 +71,6 @@ impl Terminal {
         let line = format!("exec {}", quoted.collect::<Vec<_>>().join(" "));
         let mut child = command("script")
             .args(["--quiet", "--return", "--command", &line, "/dev/null"])
-            .env_remove("NO_COLOR")
             .env("TERM", "xterm")
             .env("SHELL", "/bin/sh")
             .envs(env.iter().copied())

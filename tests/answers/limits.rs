@@ -1,0 +1,45 @@
+//! Who is answered, and how often.
+
+use std::time::Duration;
+
+use simple_dns::TYPE;
+use support::{Etcd, Node, ask, exchange, question, run};
+
+#[test]
+fn only_allowed_networks_are_answered() {
+    let etcd = Etcd::start();
+    let node = Node::in_cluster(&etcd, 1, 3, &["--allow", "127.0.0.0/8"]);
+    node.slot();
+    let servers = node.addresses();
+    assert_eq!(ask(servers[0], "worker1.tf.local.", TYPE::A).rcode, 0);
+    assert_eq!(ask(servers[1], "worker1.tf.local.", TYPE::A).rcode, 5, "::1 is not among them");
+    let port = servers[1].port().to_string();
+    let output = run("dig", &["+tcp", "-p", &port, "@::1", "worker1.tf.local"]);
+    assert!(output.contains("REFUSED") && output.contains("18 (Prohibited)"), "{output}");
+}
+
+#[test]
+fn replies_over_the_rate_are_cut_short_or_left_out_and_tcp_is_not_limited() {
+    let etcd = Etcd::start();
+    let node = Node::in_cluster(&etcd, 1, 3, &["--rrl", "20"]);
+    node.slot();
+    let server = node.address();
+    let query = question("worker1.tf.local.", TYPE::A);
+    let (mut whole, mut short, mut none) = (0, 0, 0);
+    for _ in 0..100 {
+        match exchange(server, &query, Duration::from_millis(20)) {
+            None => none += 1,
+            Some(reply) if reply[2] & 0x02 != 0 => {
+                assert_eq!(reply[12..], query[12..], "the question, and nothing else");
+                short += 1;
+            }
+            Some(_) => whole += 1,
+        }
+    }
+    println!("{whole} whole, {short} cut short, {none} left out");
+    assert!((20..60).contains(&whole) && short > 10 && none > 10, "{whole} {short} {none}");
+    let port = server.port().to_string();
+    let output = run("dig", &["+short", "+tries=5", "-p", &port, "@127.0.0.1", "worker1.tf.local"]);
+    // One of its tries may be left out first.
+    assert_eq!(output.lines().last(), Some("10.0.0.2"), "an honest client gets through: {output}");
+}

@@ -1,0 +1,12 @@
+//! What is answered to whom, over the wire.
+
+mod clients;
+mod forward;
+mod forward_clients;
+mod limits;
+mod listen;
+mod packets;
+mod rfc8906;
+mod system_calls;
+mod tcp;
+mod udp_and_tcp;

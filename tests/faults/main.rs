@@ -1,0 +1,10 @@
+//! What etcd, networks and name servers do to a node, and what it makes of that.
+
+mod cluster_faults;
+mod etcd_faults;
+mod host_names;
+mod lost_replies;
+mod partitions;
+mod resync;
+mod stub_checks;
+mod trust;

@@ -1,0 +1,8 @@
+//! Which node gets which name, and for how long it keeps it.
+
+mod foreign_values;
+mod life;
+mod main_job;
+mod own_key;
+mod patterns;
+mod queue;

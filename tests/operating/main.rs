@@ -1,0 +1,16 @@
+//! What people and programs that run a node are told, and can rely on.
+
+mod busybox_init;
+mod check;
+mod corefile;
+mod exec;
+mod hooks;
+mod list;
+mod manual;
+mod metrics;
+mod name_file;
+mod release;
+mod run_as;
+mod service_files;
+mod usage;
+mod wait;

@@ -17,6 +17,6 @@ pub use directory::{Directory, Freshness};
 pub use entry::{Applied, Entry, RangeDigest};
 pub use keyspace::{KeyRange, Keyspace};
 pub use names::Names;
-pub use network::{Network, NetworkError};
+pub use network::Network;
 pub use pattern::{Pattern, PatternError, SlotId};
 pub use record::{AddressChoice, Record, RecordError};

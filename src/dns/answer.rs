@@ -106,7 +106,7 @@ impl Responder {
             Some(Decision::failure(Rcode::REFUSED, Some(ExtendedError::Prohibited)))
         };
         let Some(decision) = decision else { return Verdict::Forward };
-        let rotation = usize::try_from(counters.queries()).unwrap_or_default();
+        let rotation = usize::try_from(counters.queries).unwrap_or_default();
         self.write(&query, &decision, asker, directory, rotation, reply);
         Verdict::Reply(decision.rcode)
     }

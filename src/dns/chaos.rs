@@ -43,7 +43,7 @@ pub(super) fn content<'a>(
 }
 
 fn queries(counters: &Counters) -> String {
-    format!("queries {} dropped {}", counters.queries(), counters.dropped())
+    format!("queries {} dropped {}", counters.queries, counters.dropped)
 }
 
 fn answers(counters: &Counters) -> Vec<String> {
@@ -51,7 +51,7 @@ fn answers(counters: &Counters) -> Vec<String> {
 }
 
 fn forwarded(counters: &Counters) -> String {
-    format!("forwarded {} unanswered {}", counters.forwarded(), counters.unanswered())
+    format!("forwarded {} unanswered {}", counters.forwarded, counters.unanswered)
 }
 
 fn etcd(directory: &Directory) -> String {

@@ -57,7 +57,7 @@ impl RateLimiter {
     /// Counts a reply to this client.
     pub fn check(&mut self, client: IpAddr, now: Instant) -> Limit {
         let prefix = if client.is_ipv4() { PREFIX_IPV4 } else { PREFIX_IPV6 };
-        let hash = self.random.hash_one(Network::around(client, prefix).address());
+        let hash = self.random.hash_one(Network::around(client, prefix));
         let index = usize::try_from(hash % PLACES as u64).unwrap_or(0);
         let most = self.rate * u64::try_from(BURST.as_millis()).unwrap_or(u64::MAX);
         let Some(place) = self.places.get_mut(index) else { return Limit::Pass };

@@ -251,10 +251,10 @@ fn figures<'a>(
         revision: directory.revision(),
         slots: directory.slots().count(),
         limit: directory.keyspace().limit,
-        queries: counters.queries(),
-        dropped: counters.dropped(),
-        forwarded: counters.forwarded(),
-        unanswered: counters.unanswered(),
+        queries: counters.queries,
+        dropped: counters.dropped,
+        forwarded: counters.forwarded,
+        unanswered: counters.unanswered,
         answers: counters.answers().collect(),
     }
 }

@@ -59,7 +59,7 @@ impl Service {
     }
 
     fn fail(&mut self, query: &[u8], asker: Asker, reply: &mut Vec<u8>) -> Verdict {
-        self.counters.count_unanswered();
+        self.counters.unanswered += 1;
         self.responder.fail(query, ExtendedError::NetworkError, asker, &self.directory, reply)
     }
 
@@ -70,7 +70,7 @@ impl Service {
         let (verdict, reply) = match reply {
             Some(mut reply) => {
                 hand_on(&mut reply, &query, transport);
-                self.counters.count_forwarded();
+                self.counters.forwarded += 1;
                 let rcode = reply.get(3).map_or(0, |octet| octet & 0x0f);
                 (Verdict::Reply(Rcode::new(rcode)), reply)
             }

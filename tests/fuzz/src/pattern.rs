@@ -81,11 +81,11 @@ fn can_stand(name: &str) -> bool {
 
 fn network(text: &str, address: &[u8]) {
     let Ok(network) = text.parse::<Network>() else { return };
-    assert!(network.contains(network.address()), "{text}");
+    assert!(network.contains(network.address), "{text}");
     let (first, prefix) = text.split_once('/').unwrap_or((text, "128"));
     let prefix = prefix.parse().expect("a number");
-    assert_eq!(first.parse(), Ok(network.address()), "{text}");
-    assert_eq!(Network::around(network.address(), prefix), network, "{text}");
+    assert_eq!(first.parse(), Ok(network.address), "{text}");
+    assert_eq!(Network::around(network.address, prefix), network, "{text}");
     let address: Option<IpAddr> = match address.len() {
         4 => <[u8; 4]>::try_from(address).ok().map(IpAddr::from),
         _ => <[u8; 16]>::try_from(address).ok().map(IpAddr::from),

@@ -103,11 +103,7 @@ fn ask(
     deadline: Instant,
 ) -> io::Result<Vec<IpAddr>> {
     let sockets = SocketSet::new()?;
-    let mut start = |query: &[u8], transport| {
-        let attempt = Attempt::start(address, query, transport, ids)?;
-        sockets.add(&attempt, 0)?;
-        Ok::<Attempt, io::Error>(attempt)
-    };
+    let mut start = |query: &[u8], transport| sockets.start(0, address, query, transport, ids);
     let mut open = Vec::new();
     for rrtype in [TYPE::A, TYPE::AAAA] {
         let query = standard_query(name, rrtype);
@@ -160,7 +156,7 @@ fn progress(
     if !is_truncated(&reply) || attempt.transport() == Transport::Tcp {
         return Some(read_addresses(&reply));
     }
-    match start(attempt.query(), Transport::Tcp) {
+    match start(&attempt.query, Transport::Tcp) {
         Ok(over_tcp) => {
             *attempt = over_tcp;
             None

@@ -91,7 +91,7 @@ pub fn set_up(
         program,
         metrics: metrics.map(|file| MetricsFile::new(file, Instant::now())),
     };
-    Ok(Notifier::new(keyspace, login, recipients, signals.stop_request()))
+    Ok(Notifier::new(keyspace, login, recipients, signals.stop.clone()))
 }
 
 fn prepared(option: &str, path: PathBuf) -> Result<AtomicFile, Failure> {

@@ -13,8 +13,7 @@ pub struct IdSource {
 impl IdSource {
     /// Draws the ID of a message.
     pub fn draw_id(&mut self) -> u16 {
-        let [high, low, ..] = self.draw().to_be_bytes();
-        u16::from_be_bytes([high, low])
+        (self.draw() >> 48) as u16
     }
 
     /// Draws a number.

@@ -55,7 +55,7 @@ fn listen_on_both(address: SocketAddr) -> io::Result<(UdpListener, TcpListener)>
     let mut tries = PORT_TRIES;
     loop {
         let udp = UdpListener::bind(address)?;
-        match tcp::listen_on(udp.address()) {
+        match tcp::listen_on(udp.address) {
             Ok(tcp) => return Ok((udp, tcp)),
             Err(error) if address.port() != 0 || tries == 0 => return Err(error),
             Err(_) => tries -= 1,

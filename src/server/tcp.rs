@@ -4,17 +4,18 @@
 //! does not read its answers is not read from.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 use rustix::net::{SocketType, bind, listen, sockopt};
 
-use super::client::{Answered, Client, ConnectionId, LONGEST_QUERY};
+use super::client::{Client, ConnectionId, LONGEST_QUERY};
 use super::framed::{FramedStream, Received};
+use super::service::Service;
 use super::socket;
-use crate::dns::framing::TooLong;
+use crate::dns::Verdict;
 
 /// Connections at a time; the one that has been idle for longest gives way to a new one.
 const MOST_CONNECTIONS: usize = 128;
@@ -47,7 +48,6 @@ pub(super) fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(TcpListener::from(socket))
 }
 
-/// All connections.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     open: Vec<Connection>,
@@ -70,17 +70,12 @@ impl Connections {
     }
 
     /// Serves those that are ready, given in order, and drops those that are done or idle.
-    /// `answer` writes the reply to a query, if there is one.
-    pub(super) fn serve(
-        &mut self,
-        ready: &[bool],
-        now: Instant,
-        mut answer: impl FnMut(&[u8], Client, &mut Vec<u8>) -> Answered,
-    ) {
+    pub(super) fn serve(&mut self, ready: &[bool], now: Instant, service: &mut Service) {
         let mut ready = ready.iter();
         self.open.retain_mut(|connection| {
             let is_ready = ready.next().copied().unwrap_or(false);
-            let goes_on = !is_ready || connection.progress(now, &mut answer).is_ok();
+            let goes_on =
+                !is_ready || (connection.progress(now, service).is_ok() && !connection.is_over());
             goes_on && now < connection.deadline
         });
     }
@@ -88,7 +83,7 @@ impl Connections {
     /// Takes new connections.
     pub(super) fn accept(&mut self, listener: &TcpListener, now: Instant) {
         for _ in 0..ACCEPTS_PER_TURN {
-            let (stream, client) = match listener.accept() {
+            let (stream, address) = match listener.accept() {
                 Ok(accepted) => accepted,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) => {
@@ -106,10 +101,10 @@ impl Connections {
                 self.drop_oldest();
             }
             self.accepted += 1;
+            let connection = ConnectionId(self.accepted);
             self.open.push(Connection {
-                id: ConnectionId::new(self.accepted),
+                client: Client::Stream { connection, address: address.ip() },
                 framed: FramedStream::new(stream, LONGEST_QUERY),
-                client: client.ip(),
                 awaited: 0,
                 deadline: now + IDLE,
                 is_last: false,
@@ -118,8 +113,8 @@ impl Connections {
     }
 
     /// Sends a reply that came later. Nobody gets it where the connection is closed.
-    pub(super) fn deliver(&mut self, to: ConnectionId, reply: &[u8]) {
-        if let Some(connection) = self.open.iter_mut().find(|connection| connection.id == to) {
+    pub(super) fn deliver(&mut self, client: Client, reply: &[u8]) {
+        if let Some(connection) = self.open.iter_mut().find(|open| open.client == client) {
             connection.awaited = connection.awaited.saturating_sub(1);
             // Sent when the connection is next found to take it, and what waited behind is read.
             connection.framed.push(reply);
@@ -134,15 +129,10 @@ impl Connections {
     }
 }
 
-/// The connection is to be closed.
-struct Close;
-
-/// One connection.
 #[derive(Debug)]
 struct Connection {
-    id: ConnectionId,
+    client: Client,
     framed: FramedStream,
-    client: IpAddr,
     /// Replies that come later.
     awaited: usize,
     /// When it has been idle for too long: counted from the last whole query.
@@ -169,46 +159,28 @@ impl Connection {
         interest
     }
 
-    fn progress(
-        &mut self,
-        now: Instant,
-        answer: &mut impl FnMut(&[u8], Client, &mut Vec<u8>) -> Answered,
-    ) -> Result<(), Close> {
-        self.send()?;
-        if self.has_room() && !self.is_last {
-            self.is_last = self.framed.receive().map_err(|_| Close)? == Received::End;
-        }
-        self.answer_whole_queries(now, answer)?;
-        self.send()?;
-        let is_done = self.is_last
-            && self.framed.unsent() == 0
-            && self.awaited == 0
-            && !self.framed.has_message();
-        if is_done || self.framed.is_broken() { Err(Close) } else { Ok(()) }
-    }
-
-    fn send(&mut self) -> Result<(), Close> {
-        self.framed.send().map_err(|_| Close)
-    }
-
     /// Answers queries while there is room, so that one client's many do not hold up the others.
-    fn answer_whole_queries(
-        &mut self,
-        now: Instant,
-        answer: &mut impl FnMut(&[u8], Client, &mut Vec<u8>) -> Answered,
-    ) -> Result<(), Close> {
-        let client = Client::Stream { connection: self.id, address: self.client };
+    fn progress(&mut self, now: Instant, service: &mut Service) -> io::Result<()> {
+        self.framed.send()?;
+        if self.has_room() && !self.is_last {
+            self.is_last = self.framed.receive()? == Received::End;
+        }
         while self.has_room() {
-            let next = self.framed.next_message().map_err(|TooLong| Close)?;
-            let Some(query) = next else { break };
+            let Some(query) = self.framed.next_message()? else { break };
             let mut reply = Vec::new();
-            match answer(query, client, &mut reply) {
-                Answered::Now => self.framed.push(&reply),
-                Answered::Later => self.awaited += 1,
-                Answered::Never => {}
+            match service.answer(query, self.client, &mut reply) {
+                Verdict::Reply(_) => self.framed.push(&reply),
+                Verdict::Forward => self.awaited += 1,
+                Verdict::Silent => {}
             }
             self.deadline = now + IDLE;
         }
-        Ok(())
+        self.framed.send()
+    }
+
+    /// Whether the client got all that it will ask for, or is gone.
+    fn is_over(&self) -> bool {
+        let is_done = self.is_last && self.awaited == 0 && self.framed.unsent() == 0;
+        (is_done && !self.framed.has_message()) || self.framed.is_broken()
     }
 }

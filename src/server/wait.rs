@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::client::Client;
-use super::service::{Service, unix_time};
+use super::service::Service;
 use super::timers::View;
 use super::{Interest, Server, Wake};
 
@@ -26,7 +26,7 @@ impl Server {
         deadline: Option<Instant>,
     ) -> io::Result<Wake> {
         loop {
-            if self.signals.stop_requested() && !self.releasing {
+            if self.is_stopping() && !self.releasing {
                 return Ok(Wake::Stopping);
             }
             let now = Instant::now();
@@ -40,8 +40,7 @@ impl Server {
             if signalled && self.signals.take_report_request() {
                 self.log_state();
             }
-            let Service { directory, counters, .. } = &self.service;
-            self.timers.run(signalled, View { directory, counters });
+            self.run_timers(signalled);
             if let Some(wake) = wake {
                 return Ok(wake);
             }
@@ -57,16 +56,14 @@ impl Server {
         let (datagrams, streams) = sockets.split_at(self.listeners.len().min(sockets.len()));
         let service = &mut self.service;
         for (listener, _) in self.listeners.iter_mut().zip(datagrams).filter(|(_, r)| **r) {
-            listener.answer_batch(service, unix_time());
+            listener.answer_batch(service);
         }
         if self.connections.len() == 0 && !streams.contains(&true) {
             return signalled;
         }
         let now = Instant::now();
         let (arrivals, open) = streams.split_at(self.acceptors.len().min(streams.len()));
-        self.connections.serve(open, now, |query, client, reply| {
-            service.answer(query, client, unix_time(), reply)
-        });
+        self.connections.serve(open, now, service);
         for (acceptor, _) in self.acceptors.iter().zip(arrivals).filter(|(_, ready)| **ready) {
             self.connections.accept(acceptor, now);
         }
@@ -86,9 +83,9 @@ impl Server {
             let client = finished.client;
             let Some(mut reply) = self.service.conclude(finished) else { continue };
             match client {
-                Client::Stream { connection, .. } => self.connections.deliver(connection, &reply),
+                Client::Stream { .. } => self.connections.deliver(client, &reply),
                 Client::Datagram { listener, address } => {
-                    let from = self.listeners.iter().find(|l| l.address() == listener);
+                    let from = self.listeners.iter().find(|from| from.address == listener);
                     if self.service.is_within_limit(address.ip(), &mut reply)
                         && let Some(from) = from
                     {
@@ -126,7 +123,7 @@ impl Server {
             self.connections.next_deadline(),
             self.interfaces.next_scan(),
             forwarder.and_then(|forwarder| forwarder.next_deadline(now)),
-            self.timers.next(),
+            self.timers.iter().filter_map(|timer| timer.next()).min(),
         ];
         let first = others.into_iter().chain([deadline]).flatten().min();
         let longest = first.map_or(LONGEST_POLL, |at| at.saturating_duration_since(now));
@@ -144,6 +141,17 @@ impl Server {
             Some(at) if at <= Instant::now() => Some(Wake::TimedOut),
             _ => None,
         })
+    }
+
+    /// Runs the timers that are due; after a signal, all of them.
+    fn run_timers(&mut self, signalled: bool) {
+        let Service { directory, counters, .. } = &self.service;
+        let now = Instant::now();
+        for timer in &mut self.timers {
+            if signalled || timer.next().is_some_and(|at| at <= now) {
+                timer.run(now, View { directory, counters });
+            }
+        }
     }
 
     fn log_state(&self) {

@@ -147,7 +147,7 @@ fn publication(
     let first = options.listen.first().map_or(0, |listen| listen.address.port());
     let mut settings = options.node.clone();
     settings.port.get_or_insert(first);
-    let source = place.lock().source_address();
+    let source = place.lock().source_address;
     if let Some(Err(error)) = options.node.interface.as_deref().map(check_interface) {
         report.tell(&Finding::bad("addresses", error.to_string()))?;
         return Ok(None);

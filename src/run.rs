@@ -10,7 +10,7 @@ use crate::connect::Connect;
 use crate::dns::{OutOfZone, Responder};
 use crate::failure::Failure;
 use crate::host::accounts::Login;
-use crate::host::privileges::{self, Keep};
+use crate::host::privileges;
 use crate::node::address::check_interface;
 use crate::node::session::{Session, SessionEnd};
 use crate::node::{Counter, Host, NodeSettings, Owned};
@@ -43,8 +43,8 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     let login = options.run_as.as_ref().map(privileges::look_up).transpose()?;
     let (listeners, acceptors) = listen(&options.listen)?;
     if let Some(Login { account, .. }) = login {
-        let keep = Keep::needed_by(listeners.iter().map(|listener| listener.address));
-        privileges::give_up(account, keep)?;
+        let kept = privileges::lasting_rights(listeners.iter().map(|listener| listener.address));
+        privileges::give_up(account, kept)?;
     }
     let Some(first) = listeners.first() else {
         return Err(Failure::new("--listen: there is no address to listen on"));

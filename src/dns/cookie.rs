@@ -30,7 +30,6 @@ const AHEAD: u32 = 300;
 const HEAD: usize = 8;
 
 const VERSION: u8 = 1;
-const RESERVED: [u8; 3] = [0; 3];
 
 /// The cookie in a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +75,7 @@ impl Secret {
     /// The server's part for a client at this time, in seconds since 1970.
     pub fn server_part(&self, request: &Request, client: IpAddr, now: u32) -> [u8; SERVER] {
         let [a, b, c, d] = now.to_be_bytes();
-        let [r1, r2, r3] = RESERVED;
-        let head = [VERSION, r1, r2, r3, a, b, c, d];
+        let head = [VERSION, 0, 0, 0, a, b, c, d];
         let mut cookie = [0; SERVER];
         cookie[..HEAD].copy_from_slice(&head);
         cookie[HEAD..].copy_from_slice(&self.hash(request, head, client));

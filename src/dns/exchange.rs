@@ -39,10 +39,7 @@ pub enum Verdict {
 impl Verdict {
     /// The response code of the reply, if there is one.
     pub fn rcode(self) -> Option<Rcode> {
-        match self {
-            Verdict::Silent | Verdict::Forward => None,
-            Verdict::Reply(rcode) => Some(rcode),
-        }
+        if let Verdict::Reply(rcode) = self { Some(rcode) } else { None }
     }
 }
 

@@ -29,7 +29,6 @@ pub enum Limit {
     Drop,
 }
 
-/// What a network may still get.
 #[derive(Clone, Copy, Debug)]
 struct Allowance {
     /// In thousandths of a reply.
@@ -61,8 +60,7 @@ impl RateLimiter {
         let index = usize::try_from(hash % PLACES as u64).unwrap_or(0);
         let most = self.rate * u64::try_from(BURST.as_millis()).unwrap_or(u64::MAX);
         let Some(place) = self.places.get_mut(index) else { return Limit::Pass };
-        let fresh = Allowance { left: most, at: now, slipped: false };
-        let allowance = place.get_or_insert(fresh);
+        let allowance = place.get_or_insert(Allowance { left: most, at: now, slipped: false });
         let waited = now.saturating_duration_since(allowance.at).min(BURST);
         let earned = self.rate * u64::try_from(waited.as_micros()).unwrap_or(0) / 1000;
         if earned > 0 {

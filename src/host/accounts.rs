@@ -35,13 +35,10 @@ impl Login {
     /// What programs find in their environment after a login (`login(1)`); `None`: they are to have
     /// no such variable.
     pub fn environment(&self) -> [(&'static str, Option<String>); 3] {
-        let (name, home) = match &self.home {
-            Some((name, home)) => (Some(name.clone()), home.as_str()),
-            None => (None, ""),
-        };
+        let (name, home) = self.home.clone().unzip();
         // Whoever has none starts at the root (`login(1)`).
-        let home = if home.is_empty() { "/" } else { home };
-        [("HOME", Some(home.to_owned())), ("USER", name.clone()), ("LOGNAME", name)]
+        let home = home.filter(|home| !home.is_empty()).unwrap_or_else(|| "/".to_owned());
+        [("HOME", Some(home)), ("USER", name.clone()), ("LOGNAME", name)]
     }
 }
 

@@ -45,7 +45,6 @@ impl FramedStream {
         self.output.len() - self.sent
     }
 
-    /// Appends a message to what is to be sent.
     pub(super) fn push(&mut self, message: &[u8]) {
         push_message(message, &mut self.output);
     }

@@ -16,7 +16,6 @@ impl IdSource {
         (self.draw() >> 48) as u16
     }
 
-    /// Draws a number.
     pub(super) fn draw(&mut self) -> u64 {
         self.drawn = self.drawn.wrapping_add(1);
         self.key.hash_one(self.drawn)

@@ -1,7 +1,6 @@
 //! Signals as a descriptor that becomes readable, so that they end the one sleep at once.
 
 use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +10,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 /// The signals that are handled. A handler stays for the whole life of the process.
 #[derive(Debug)]
 pub struct Signals {
-    wakeup: UnixStream,
+    /// Readable once a signal came.
+    pub(super) wakeup: UnixStream,
     sender: UnixStream,
     /// Asks the process to stop when it is set, as SIGTERM does.
     pub stop: Arc<AtomicBool>,
@@ -51,7 +51,7 @@ impl Signals {
     }
 
     fn raise(&self, signal: i32, flag: &Arc<AtomicBool>) -> io::Result<()> {
-        // It stays ignored where it is, here and in our children.
+        // SIGHUP stays ignored where it is, here and in our children.
         if signal == SIGHUP && is_ignored(SIGHUP) {
             return Ok(());
         }
@@ -66,12 +66,6 @@ impl Signals {
         let mut octets = [0; 64];
         while matches!(self.wakeup.read(&mut octets), Ok(length) if length > 0) {}
         self.report.swap(false, Ordering::Relaxed)
-    }
-}
-
-impl AsFd for Signals {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.wakeup.as_fd()
     }
 }
 

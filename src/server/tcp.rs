@@ -5,10 +5,9 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use rustix::event::PollFlags;
+use rustix::event::{PollFd, PollFlags};
 use rustix::net::{SocketType, bind, listen, sockopt};
 
 use super::client::{Client, ConnectionId, LONGEST_QUERY};
@@ -35,10 +34,6 @@ const ACCEPTS_PER_TURN: usize = 16;
 /// Connections that the kernel keeps until they are taken.
 const BACKLOG: i32 = 1024;
 
-/// Binds a socket to listen on. An IPv6 socket takes no IPv4 connections.
-///
-/// # Errors
-/// As with UDP: the address is in use, is not of this host, or the port needs a right.
 pub(super) fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket::unbound(address, SocketType::STREAM)?;
     // Connections of an earlier life may still be closing.
@@ -56,8 +51,8 @@ pub(super) struct Connections {
 
 impl Connections {
     /// The events to poll for on each, in order.
-    pub(super) fn interests(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
-        self.open.iter().map(|connection| (connection.framed.as_fd(), connection.interest()))
+    pub(super) fn interests(&self) -> impl Iterator<Item = PollFd<'_>> {
+        self.open.iter().map(|it| PollFd::new(&it.framed, it.interest()))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -80,7 +75,6 @@ impl Connections {
         });
     }
 
-    /// Takes new connections.
     pub(super) fn accept(&mut self, listener: &TcpListener, now: Instant) {
         for _ in 0..ACCEPTS_PER_TURN {
             let (stream, address) = match listener.accept() {

@@ -2,7 +2,6 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -28,7 +27,7 @@ const SEND_TIMEOUT: Duration = Duration::from_millis(5);
 /// A bound socket with its buffers.
 #[derive(Debug)]
 pub struct UdpListener {
-    socket: UdpSocket,
+    pub(super) socket: UdpSocket,
     /// What is listened on, with the port that the system chose if 0 was asked for.
     pub address: SocketAddr,
     /// Whether another socket has the same port for all addresses.
@@ -55,9 +54,6 @@ impl UdpListener {
 
     /// Binds a socket to an address of an interface, whose port another socket of this process has for
     /// all addresses.
-    ///
-    /// # Errors
-    /// Those of `socket(2)` and `bind(2)`.
     pub(super) fn bind_interface(address: SocketAddr) -> io::Result<Self> {
         Self::new(address, true)
     }
@@ -81,7 +77,6 @@ impl UdpListener {
         })
     }
 
-    /// Answers what is there, up to a batch.
     pub(super) fn answer_batch(&mut self, service: &mut Service) {
         for _ in 0..DATAGRAMS_PER_TURN {
             let (length, address) = match self.socket.recv_from(&mut self.query[..]) {
@@ -109,12 +104,6 @@ impl UdpListener {
         if let Err(error) = sent {
             log::debug!("{}: reply to {client}: {error}", self.address);
         }
-    }
-}
-
-impl AsFd for UdpListener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
     }
 }
 

@@ -49,10 +49,7 @@ impl Server {
 
     /// Answers what the last poll found; says whether a signal came.
     fn answer_ready(&mut self) -> bool {
-        let (signalled, sockets) = match self.ready.split_first() {
-            Some((signalled, sockets)) => (*signalled, sockets),
-            None => return false,
-        };
+        let Some((&signalled, sockets)) = self.ready.split_first() else { return false };
         let (datagrams, streams) = sockets.split_at(self.listeners.len().min(sockets.len()));
         let service = &mut self.service;
         for (listener, _) in self.listeners.iter_mut().zip(datagrams).filter(|(_, r)| **r) {
@@ -104,12 +101,11 @@ impl Server {
     ) -> io::Result<Option<Wake>> {
         let sockets = self.listeners.len() + self.acceptors.len() + self.connections.len();
         let mut fds = Vec::with_capacity(sockets + 3);
-        fds.push(PollFd::new(&self.signals, PollFlags::IN));
-        fds.extend(self.listeners.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
+        fds.push(PollFd::new(&self.signals.wakeup, PollFlags::IN));
+        fds.extend(self.listeners.iter().map(|it| PollFd::new(&it.socket, PollFlags::IN)));
         fds.extend(self.acceptors.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
-        let connections = self.connections.interests();
-        fds.extend(connections.map(|(fd, interest)| PollFd::from_borrowed_fd(fd, interest)));
-        fds.extend(self.service.forwarder.iter().map(|f| PollFd::new(f, PollFlags::IN)));
+        fds.extend(self.connections.interests());
+        fds.extend(self.service.forwarder.iter().map(|it| PollFd::new(&it.sockets, PollFlags::IN)));
         if let Some((fd, interest)) = descriptor {
             let flags = match interest {
                 Interest::Readable => PollFlags::IN,
@@ -155,13 +151,9 @@ impl Server {
     }
 
     fn log_state(&self) {
-        let directory = &self.service.directory;
-        log::info!(
-            "state: {} names at revision {}, {}",
-            directory.len(),
-            directory.revision(),
-            self.service.counters
-        );
+        let Service { directory, counters, .. } = &self.service;
+        let (names, revision) = (directory.len(), directory.revision());
+        log::info!("state: {names} names at revision {revision}, {counters}");
         for (name, record) in directory.records() {
             log::info!("state: {name} {record}");
         }

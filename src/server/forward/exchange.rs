@@ -16,7 +16,6 @@ const EXCHANGE_TIMEOUT: Duration = Duration::from_millis(4500);
 const ROUNDS: usize = 2;
 const MOST_ATTEMPTS: usize = 6;
 
-/// A forwarded query.
 #[derive(Debug)]
 pub(super) struct Exchange {
     /// Who gets the reply; `None`: nobody, it shows whether the query comes back to us.
@@ -27,7 +26,6 @@ pub(super) struct Exchange {
     pub(super) question_hash: u64,
     /// In the order in which they are asked.
     servers: Vec<SocketAddr>,
-    /// Those under way.
     pub(super) attempts: Vec<Attempt>,
     /// How many attempts were made.
     tried: usize,
@@ -72,11 +70,6 @@ impl Exchange {
         }
     }
 
-    /// The time that an attempt has before the next one is made beside it.
-    fn interval(&self) -> Duration {
-        EXCHANGE_TIMEOUT / u32::try_from(self.most_attempts() + 1).unwrap_or(u32::MAX)
-    }
-
     /// When [`Exchange::due_server`] or [`Exchange::step`] has something to do next.
     pub(super) fn next_deadline(&self) -> Instant {
         self.next_try.map_or(self.deadline, |at| at.min(self.deadline))
@@ -99,7 +92,9 @@ impl Exchange {
     pub(super) fn note_attempt(&mut self, attempt: Option<Attempt>, now: Instant) {
         self.tried += 1;
         let is_last = self.tried >= self.most_attempts();
-        let wait = if attempt.is_some() { self.interval() } else { Duration::ZERO };
+        // The time that an attempt has before the next one is made beside it.
+        let interval = EXCHANGE_TIMEOUT / (self.most_attempts() as u32 + 1);
+        let wait = if attempt.is_some() { interval } else { Duration::ZERO };
         self.next_try = (!is_last).then_some(now + wait);
         self.attempts.extend(attempt);
     }

@@ -19,7 +19,6 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -59,7 +58,7 @@ pub struct Finished {
 #[derive(Debug)]
 pub struct Forwarder {
     servers: Servers,
-    sockets: SocketSet,
+    pub(super) sockets: SocketSet,
     /// By number, which grows.
     exchanges: BTreeMap<u64, Exchange>,
     next_number: u64,
@@ -116,7 +115,8 @@ impl Forwarder {
             return false;
         }
         self.servers.refresh(now);
-        let question_hash = self.question_hash(query);
+        let hash = |it: Question<'_>| self.hasher.hash_one((it.name().as_bytes(), it.qtype));
+        let question_hash = Question::read(query).map_or(0, hash);
         self.probe_again_if_equal(question_hash, now);
         self.probe(now);
         let servers = self.servers.in_order(now);
@@ -192,10 +192,6 @@ impl Forwarder {
         self.exchanges.values().map(|exchange| exchange.attempts.len()).sum()
     }
 
-    fn question_hash(&self, query: &[u8]) -> u64 {
-        Question::read(query).map_or(0, |it| self.hasher.hash_one((it.name().as_bytes(), it.qtype)))
-    }
-
     /// Lets all servers be probed anew where many questions are equal to this one.
     fn probe_again_if_equal(&mut self, question_hash: u64, now: Instant) {
         let is_equal = |exchange: &&Exchange| exchange.question_hash == question_hash;
@@ -206,7 +202,6 @@ impl Forwarder {
         }
     }
 
-    /// Probes the servers that were not probed yet.
     fn probe(&mut self, now: Instant) {
         for server in self.servers.take_unprobed() {
             let token = self.ids.draw();
@@ -223,11 +218,5 @@ impl Forwarder {
         let Some((_, server)) = probe else { return false };
         self.servers.mark_loop(*server, now);
         true
-    }
-}
-
-impl AsFd for Forwarder {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.sockets.as_fd()
     }
 }

@@ -69,7 +69,6 @@ impl Servers {
         }
     }
 
-    /// Sets what this process listens on now.
     pub(super) fn set_own(&mut self, own: Vec<SocketAddr>) {
         if self.own != own {
             self.own = own;
@@ -119,7 +118,7 @@ impl Servers {
         self.named = Some(named);
     }
 
-    /// Returns the servers to ask, in this order.
+    /// The servers to ask, in this order.
     pub(super) fn in_order(&mut self, now: Instant) -> Vec<SocketAddr> {
         for server in &mut self.servers {
             if server.loops_until.is_some_and(|until| until <= now) {
@@ -145,7 +144,6 @@ impl Servers {
         unprobed.map(take).collect()
     }
 
-    /// Lets all be probed again.
     pub(super) fn probe_all_again(&mut self) {
         for server in &mut self.servers {
             server.is_probed = false;
@@ -164,7 +162,6 @@ impl Servers {
         }
     }
 
-    /// Notes that this server answered.
     pub(super) fn note_answer(&mut self, address: Option<SocketAddr>) {
         if let Some(server) = self.servers.iter_mut().find(|s| Some(s.address) == address) {
             server.failures = 0;
@@ -198,7 +195,6 @@ struct NamedServers {
 }
 
 impl NamedServers {
-    /// Reads those of a file.
     fn read(path: &Path) -> NamedServers {
         let name = path.display();
         let (servers, warnings) = match ResolvConf::read(path) {
@@ -209,7 +205,6 @@ impl NamedServers {
         NamedServers { servers, own: 0, warnings }
     }
 
-    /// Leaves our own addresses out.
     fn without(mut self, own: &[SocketAddr]) -> NamedServers {
         let all = self.servers.len();
         self.servers.retain(|address| !own.contains(address));

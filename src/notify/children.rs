@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::time::Duration;
 
 use rustix::process::{
     Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process_group, set_child_subreaper,
@@ -11,6 +12,9 @@ use rustix::process::{
 };
 
 use super::identity::Identity;
+
+/// The time that a child that was killed may need to go.
+pub(super) const AFTER_KILL: Duration = Duration::from_secs(1);
 
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

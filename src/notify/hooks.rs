@@ -11,14 +11,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
-use super::children::{self, Ended};
+use super::children::{self, AFTER_KILL, Ended};
 use super::identity::Identity;
 
 /// A hook that runs longer is told of once.
 const LONG: Duration = Duration::from_secs(10);
-
-/// How long a killed hook may need to go, and others to start, at the end.
-const SLACK: Duration = Duration::from_secs(1);
 
 /// What a hook is run for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,7 +167,7 @@ impl Hooks {
     /// How long all that is left may take.
     pub(super) fn patience(&self) -> Duration {
         let left = self.waiting.len() + usize::from(self.running.is_some());
-        (self.grace + SLACK).saturating_mul(u32::try_from(left).unwrap_or(u32::MAX))
+        (self.grace + AFTER_KILL).saturating_mul(u32::try_from(left).unwrap_or(u32::MAX))
     }
 
     /// Ends the one that runs.

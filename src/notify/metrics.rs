@@ -173,7 +173,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// The interval at which Prometheus scrapes, where nobody set another.
-const INTERVAL: Duration = Duration::from_secs(15);
+const SCRAPE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The file of figures.
 #[derive(Debug)]
@@ -208,7 +208,7 @@ impl MetricsFile {
         if now < self.write_at {
             return;
         }
-        self.write_at = now + INTERVAL;
+        self.write_at = now + SCRAPE_INTERVAL;
         let figures = figures(now, tally, view, owned);
         let path = self.file.path().display();
         let failed_before = std::mem::take(&mut self.has_failed);

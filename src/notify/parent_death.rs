@@ -23,8 +23,8 @@ const NAME: &str = "idetcd: exec";
 const OURSELVES: &str = "/proc/self/exe";
 
 /// The exit statuses of a shell (POSIX, *Shell Command Language* §2.8.2).
-const NOT_EXECUTABLE: u8 = 126;
-const NOT_FOUND: u8 = 127;
+const CANNOT_EXECUTE: u8 = 126;
+const COMMAND_NOT_FOUND: u8 = 127;
 
 /// The program as a child of this process that ends with it.
 pub(super) fn command(words: &[String]) -> Command {
@@ -60,12 +60,12 @@ pub fn asked(arguments: &[OsString]) -> Option<&[OsString]> {
 /// Becomes the program. Returns only if that fails: why, with the exit status that tells it.
 pub fn become_program(words: &[OsString]) -> Failure {
     let [parent, program, arguments @ ..] = words else {
-        return Failure::with_status("exec: there is no program", NOT_FOUND);
+        return Failure::with_status("exec: there is no program", COMMAND_NOT_FOUND);
     };
     let error = follow(parent, program, arguments);
     let status = match error.kind() {
-        io::ErrorKind::NotFound => NOT_FOUND,
-        _ => NOT_EXECUTABLE,
+        io::ErrorKind::NotFound => COMMAND_NOT_FOUND,
+        _ => CANNOT_EXECUTE,
     };
     let (program, remedy) = (program.display(), remedy_for(program, &error));
     Failure::with_status(format!("exec: {program}: {error}; {remedy}"), status)

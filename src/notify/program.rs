@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
-use super::children::{self, Ended};
+use super::children::{self, AFTER_KILL, Ended};
 use super::identity::Identity;
 use super::parent_death;
 
@@ -22,9 +22,6 @@ pub const PASSED_ON: [Signal; 6] =
 
 /// Those among them that ask a process to end. One that is stopped obeys only when it is continued.
 const ASKING_TO_END: [Signal; 4] = [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT];
-
-/// How long what was killed may need to go.
-const SLACK: Duration = Duration::from_secs(1);
 
 /// A signal that may come, and whether it did.
 #[derive(Debug)]
@@ -202,7 +199,7 @@ impl Program {
 
     /// How long that may take.
     pub(super) fn patience(&self) -> Duration {
-        self.grace + SLACK
+        self.grace + AFTER_KILL
     }
 
     /// Whether it ended, or never will be started.
@@ -251,7 +248,7 @@ impl Ending {
             Force::Asked => {
                 log::error!("process group {group} does not end: killing it");
                 children::signal(group, Signal::KILL);
-                State::Ending(Ending { force: Force::Killed, until: now + SLACK, ..self })
+                State::Ending(Ending { force: Force::Killed, until: now + AFTER_KILL, ..self })
             }
             Force::Killed => {
                 log::error!("process group {group} is killed, and still there");

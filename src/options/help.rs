@@ -2,7 +2,7 @@
 
 use getopts::Occur;
 
-use super::table::{self, OptionEntry, SECTIONS};
+use super::table::{self, GROUPS, OptionEntry};
 
 const WIDTH: usize = 80;
 /// The column at which the options are explained, from 0.
@@ -10,7 +10,7 @@ const COLUMN: usize = 24;
 /// How wide what stands before them is: two blanks go before it, and two behind.
 const PADDED: usize = COLUMN - 4;
 
-const USAGE: &str = "\
+const BEGINNING: &str = "\
 Usage: idetcd --pattern NAME [OPTION]..., or idetcd [--conf FILE] [OPTION]...
        idetcd list|wait|check|release [OPTION]...
        idetcd exec [OPTION]... -- PROGRAM [ARG]...
@@ -18,33 +18,33 @@ Takes the lowest free name of a pattern in etcd, and answers DNS for all nodes.
 
 ";
 
-const STATUS: &str = "\
+const EXIT_STATUS: &str = "\
 Exit status: 0 stopped by a signal, 1 failure, 2 usage, 3 no free name;
 with exec that of PROGRAM, 128 and more for a signal, 126 and 127 as in sh.";
 
 /// The help of the program; `tools`: each with what it is for.
 pub(super) fn of_server(tools: impl Iterator<Item = (&'static str, &'static str)>) -> String {
-    let mut help = USAGE.to_owned();
-    for section in SECTIONS.iter().filter(|section| section.tool.is_none()) {
-        if !section.heading.is_empty() {
-            help.push_str(section.heading);
+    let mut help = BEGINNING.to_owned();
+    for group in GROUPS.iter().filter(|group| group.tool.is_none()) {
+        if !group.heading.is_empty() {
+            help.push_str(group.heading);
             help.push('\n');
         }
-        push_options(section.options, &mut help);
+        push_options(group.options, &mut help);
     }
     help.push_str("Tools for the operator, each with a --help of its own:\n");
     for (name, purpose) in tools {
         push_row(&format!("idetcd {name}"), purpose, &mut help);
     }
-    help + STATUS
+    help + EXIT_STATUS
 }
 
 /// The help of a tool, which begins with `about`. One that does not take all of the server's
 /// options names those that it takes.
 pub(super) fn of_tool(name: &str, about: &str, takes_all: bool) -> String {
     let mut help = format!("{about}\n\n");
-    for section in SECTIONS.iter().filter(|section| section.tool == Some(name)) {
-        push_options(section.options, &mut help);
+    for group in GROUPS.iter().filter(|group| group.tool == Some(name)) {
+        push_options(group.options, &mut help);
         help.push('\n');
     }
     if !takes_all {

@@ -32,7 +32,7 @@ pub(super) struct OptionEntry {
 
 /// Options that belong together.
 #[derive(Debug)]
-pub(super) struct Section {
+pub(super) struct OptionGroup {
     /// The tool that has these beside the server's options; `None`: they are the server's.
     pub(super) tool: Option<&'static str>,
     /// The line above them in the help; empty: none.
@@ -91,8 +91,8 @@ impl OptionEntry {
 const PORT: OptionEntry = number("port", "N", 1..=65_535, "");
 
 /// All options, in the order of the help.
-pub(super) const SECTIONS: [Section; 9] = [
-    Section {
+pub(super) const GROUPS: [OptionGroup; 9] = [
+    OptionGroup {
         tool: None,
         heading: "",
         options: &[
@@ -121,7 +121,7 @@ pub(super) const SECTIONS: [Section; 9] = [
                 .default("all"),
         ],
     },
-    Section {
+    OptionGroup {
         tool: None,
         heading: "What is published; found out where not given:",
         options: &[
@@ -131,7 +131,7 @@ pub(super) const SECTIONS: [Section; 9] = [
             PORT,
         ],
     },
-    Section {
+    OptionGroup {
         tool: None,
         heading: "etcd, and how to be let in:",
         options: &[
@@ -155,7 +155,7 @@ pub(super) const SECTIONS: [Section; 9] = [
                 .for_tools(),
         ],
     },
-    Section {
+    OptionGroup {
         tool: None,
         heading: "The CoreDNS plugin's configuration; each option wins over it:",
         options: &[
@@ -167,7 +167,7 @@ pub(super) const SECTIONS: [Section; 9] = [
                 .for_tools(),
         ],
     },
-    Section {
+    OptionGroup {
         tool: None,
         heading: "For programs on this node:",
         options: &[
@@ -182,7 +182,7 @@ pub(super) const SECTIONS: [Section; 9] = [
                 .default("unchanged"),
         ],
     },
-    Section {
+    OptionGroup {
         tool: None,
         heading: "Other:",
         options: &[
@@ -192,7 +192,7 @@ pub(super) const SECTIONS: [Section; 9] = [
             flag("version", "show that and exit").letter("V").for_tools(),
         ],
     },
-    Section {
+    OptionGroup {
         tool: Some("list"),
         heading: "",
         options: &[
@@ -214,7 +214,7 @@ pub(super) const SECTIONS: [Section; 9] = [
             PORT.meaning("of several nodes on this host, I am the one that published N"),
         ],
     },
-    Section {
+    OptionGroup {
         tool: Some("wait"),
         heading: "",
         options: &[
@@ -222,7 +222,7 @@ pub(super) const SECTIONS: [Section; 9] = [
             number("timeout", "SECONDS", 1..=31_536_000, "for how long").default("for ever"),
         ],
     },
-    Section { tool: Some("release"), heading: "", options: &[flag("yes", "do not ask")] },
+    OptionGroup { tool: Some("release"), heading: "", options: &[flag("yes", "do not ask")] },
 ];
 
 impl OptionEntry {
@@ -236,12 +236,12 @@ impl OptionEntry {
 
 /// The options of the server, or those that a tool has beside them.
 pub(super) fn options(tool: Option<&str>) -> impl Iterator<Item = &'static OptionEntry> {
-    SECTIONS.iter().filter(move |section| section.tool == tool).flat_map(|section| section.options)
+    GROUPS.iter().filter(move |group| group.tool == tool).flat_map(|group| group.options)
 }
 
 /// The option of this name.
 pub(super) fn entry(name: &str) -> Option<&'static OptionEntry> {
-    SECTIONS.iter().flat_map(|section| section.options).find(|entry| entry.name == name)
+    GROUPS.iter().flat_map(|group| group.options).find(|entry| entry.name == name)
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ fn manual() -> String {
 #[test]
 fn the_manual_has_each_option_with_its_placeholder_and_no_other() {
     let manual = manual();
-    for entry in SECTIONS.iter().flat_map(|section| section.options) {
+    for entry in GROUPS.iter().flat_map(|group| group.options) {
         let spelling = OptionEntry { short: "", ..entry.clone() }.spelling();
         let is_there = manual.match_indices(&spelling).any(|(at, _)| {
             let next = manual[at + spelling.len()..].chars().next().unwrap_or(' ');

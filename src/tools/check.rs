@@ -7,13 +7,13 @@ use std::net::SocketAddr;
 
 use log::Level;
 
-use super::endpoints;
 use super::holder::holders;
 use super::probe::rights;
 use super::report::{Finding, Report, Severity};
+use super::session::{advised, stopped};
 use super::snapshot::{self, KeyContent, Snapshot};
 use super::table::style;
-use super::{advised, local, stopped};
+use super::{endpoints, local};
 use crate::cluster::{Keyspace, Record, SlotId};
 use crate::connect::{Connect, Password};
 use crate::etcd::{Error, GatewayClient, LoginState, Range};

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::session::heard;
 use super::snapshot::{self, KeyContent, KeyEntry, Snapshot, Whose};
 use super::table::{self, Cell, Style, Tone, table};
-use super::{heard, tf_config};
+use super::tf_config;
 use crate::cluster::{Keyspace, Names};
 use crate::connect::Connect;
 use crate::etcd::{GatewayClient, LeaseId};

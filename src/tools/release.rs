@@ -4,8 +4,8 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use super::session::{heard, stopped};
 use super::table::{self, output_failure};
-use super::{heard, stopped};
 use crate::cluster::Record;
 use crate::connect::Connect;
 use crate::etcd::{

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{advised, stopped};
+use super::session::{advised, stopped};
 use crate::cluster::Freshness;
 use crate::connect::Connect;
 use crate::etcd::{Error, GatewayClient, Range, Watch};

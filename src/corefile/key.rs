@@ -23,7 +23,7 @@ impl ServedZone {
         &self.0
     }
 
-    /// Whether it is everything.
+    /// Whether it holds all names.
     pub fn is_root(&self) -> bool {
         self.0 == "."
     }

@@ -1,4 +1,4 @@
-//! Where something stands in a file, and what is said about it.
+//! Places in a file, and messages about what stands there.
 
 use std::fmt;
 use std::sync::Arc;
@@ -36,11 +36,11 @@ impl fmt::Display for Place {
 pub struct Placed<T> {
     /// The value.
     pub value: T,
-    /// Where it stands.
+    /// Its place.
     pub place: Place,
 }
 
-/// Why a file cannot be used: where, what, and what to do. One line.
+/// The reason for which a file cannot be used: where, what, and what to do. One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CorefileError {
     file: Arc<str>,
@@ -79,14 +79,14 @@ pub(super) fn wrong<T>(place: &Place, text: impl fmt::Display) -> Result<T, Core
     Err(CorefileError::at(place, text))
 }
 
-/// What the log is to say of a part of the file that was accepted.
+/// A remark in the log about a part of the file that was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// How much it matters.
+    /// Its weight.
     pub level: Level,
-    /// Where it stands.
+    /// The place of that part.
     pub place: Place,
-    /// What has no effect, or another one than there.
+    /// The effect that it does not have, or has not as in CoreDNS.
     pub text: String,
 }
 

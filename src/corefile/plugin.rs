@@ -8,10 +8,10 @@ use super::place::{CorefileError, Notice, Place, Placed, wrong};
 use crate::cluster::pattern::MAX_LIMIT;
 use crate::text::number;
 
-/// What the plugin is told.
+/// The settings of the plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plugin {
-    /// Where `idetcd` stands.
+    /// The place of `idetcd`.
     pub place: Place,
     /// The endpoints as they are written; empty: `http://localhost:2379`.
     pub endpoints: Vec<Placed<String>>,
@@ -33,12 +33,12 @@ impl WrittenPattern {
         &self.word.text
     }
 
-    /// What is wrong with it from a column on, from 1.
+    /// The error of a pattern that is wrong from a column on, from 1.
     pub fn error(&self, column: usize, reason: &str) -> CorefileError {
         CorefileError::at(&self.word.place_of(column), format!("pattern: {reason}"))
     }
 
-    /// Something to say about it.
+    /// A remark about it.
     pub fn notice(&self, text: &str) -> Notice {
         notice(&self.word, text)
     }

@@ -56,14 +56,14 @@ impl Layer {
     }
 }
 
-/// The stream.
+/// The stream of words.
 pub(super) struct Source<'a> {
     surroundings: &'a Surroundings<'a>,
     layers: Vec<Layer>,
     snippets: HashMap<String, Arc<[Word]>>,
     words_left: usize,
     octets_left: usize,
-    /// What there is to say so far.
+    /// The remarks so far.
     pub(super) notices: Vec<Notice>,
 }
 

@@ -1,4 +1,4 @@
-//! What the system's files say of names: `hosts(5)` and `resolv.conf(5)`.
+//! The system's files about names: `hosts(5)` and `resolv.conf(5)`.
 //!
 //! They are read in one go and anew each time: they are small, local, and change.
 
@@ -10,7 +10,7 @@ use crate::text::{excerpt, number};
 
 const HOSTS: &str = "/etc/hosts";
 
-/// Where the system's name servers are written down.
+/// The file in which the system's name servers are written down.
 pub const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 /// The most of a word that is logged, in characters: an address and an interface are shorter.
@@ -22,7 +22,7 @@ pub const DNS_PORT: u16 = 53;
 /// As many name servers as stub resolvers ask (`resolv.conf(5)`, `MAXNS`).
 const MOST_NAME_SERVERS: usize = 3;
 
-/// What `resolv.conf(5)` says.
+/// The content of a `resolv.conf(5)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolvConf {
     /// The name servers, in order; none where none is named.

@@ -45,13 +45,13 @@ enum State {
 struct Ending {
     group: Pid,
     force: Force,
-    /// When that was enough.
+    /// The time to use more force, or to give up.
     until: Instant,
-    /// What is told when it is gone.
+    /// The outcome to tell when it is gone.
     outcome: Outcome,
 }
 
-/// What was done to end it.
+/// The force that was used to end it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Force {
     /// It was asked to.
@@ -60,7 +60,7 @@ enum Force {
     Killed,
 }
 
-/// What became of the program.
+/// The fate of the program.
 #[derive(Debug)]
 pub enum Outcome {
     /// It ended by itself.
@@ -197,7 +197,7 @@ impl Program {
         matches!(self.state, State::Ending(_))
     }
 
-    /// How long that may take.
+    /// The time that may take.
     pub(super) fn patience(&self) -> Duration {
         self.grace + AFTER_KILL
     }
@@ -246,12 +246,14 @@ impl Ending {
         }
         match self.force {
             Force::Asked => {
-                log::error!("process group {group} does not end: killing it");
+                log::error!("process group {group} did not end in time (--grace): killing it");
                 children::signal(group, Signal::KILL);
                 State::Ending(Ending { force: Force::Killed, until: now + AFTER_KILL, ..self })
             }
             Force::Killed => {
-                log::error!("process group {group} is killed, and still there");
+                log::error!(
+                    "process group {group} was killed, but is still there; going on without its end"
+                );
                 State::Over(self.outcome)
             }
         }

@@ -14,7 +14,7 @@ use crate::host::resolv_conf::{DNS_PORT, RESOLV_CONF};
 use crate::server::forward::ForwardTo;
 use crate::server::listen::Listen;
 
-/// What stands for the system's own file in `--forward`.
+/// The word for the system's own file in `--forward`.
 const SYSTEMS_OWN: &str = "resolv.conf";
 
 pub(super) fn address<A>(matches: &Matches, option: &str) -> Result<AddressChoice<A>, Failure>

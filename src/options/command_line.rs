@@ -1,25 +1,17 @@
 //! The words of a command line, as the table of options and CoreDNS spell them.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
-use getopts::{HasArg, Matches, Occur};
+use getopts::{Fail, HasArg, Matches, Occur};
 
-use super::table::{self, OptionEntry};
+use super::table::{self, Takers};
 use super::values::wrong;
 use crate::failure::Failure;
 
-/// Options that launch scripts of CoreDNS spell with one dash, and how they are declared here.
-const COREDNS: [(&str, &str); 9] = [
-    ("conf", "conf"),
-    ("dns.port", "dns.port"),
-    ("p", "dns.port"),
-    ("quiet", "quiet"),
-    ("version", "version"),
-    ("log", LOG),
-    ("cpu", "cpu"),
-    ("pidfile", "pidfile"),
-    ("plugins", "plugins"),
-];
+/// Options that launch scripts of CoreDNS spell with one dash, but for `-p`, its `-dns.port`.
+const COREDNS: [&str; 8] =
+    ["conf", "dns.port", "quiet", "version", LOG, "cpu", "pidfile", "plugins"];
 
 /// Of CoreDNS's alone. This one asks for what is done always.
 const LOG: &str = "log";
@@ -35,18 +27,18 @@ const REFUSED: [(&str, HasArg, &str); 3] = [
     ("plugins", HasArg::No, "there are none; leave it out, and see --help"),
 ];
 
-/// Matches words with the options of the server, and with those of a tool where one is named.
+/// Matches words with the options of the server, and with those of a tool where it is for one.
 ///
 /// # Errors
 /// When one is no option, or is not spelt as such.
-pub(super) fn matched(tool: Option<&str>, words: &[String]) -> Result<Matches, Failure> {
+pub(super) fn matched(takers: Takers, words: &[String]) -> Result<Matches, Failure> {
     let mut declared = getopts::Options::new();
-    for entry in table::options(None) {
-        declare(entry, &mut declared);
-    }
-    let is_new = |entry: &&OptionEntry| table::options(None).all(|other| other.name != entry.name);
-    for entry in table::options(tool).filter(|_| tool.is_some()).filter(is_new) {
-        declare(entry, &mut declared);
+    let mut seen = HashSet::new();
+    for entry in table::options(Takers::Server).chain(table::options(takers)) {
+        if seen.insert(entry.name) {
+            let argument = if entry.argument.is_empty() { HasArg::No } else { HasArg::Yes };
+            declared.opt(entry.letter, entry.name, "", "", argument, entry.occurrence);
+        }
     }
     declared.opt("", LOG, "", "", HasArg::No, Occur::Multi);
     for (name, argument, _) in REFUSED {
@@ -56,27 +48,16 @@ pub(super) fn matched(tool: Option<&str>, words: &[String]) -> Result<Matches, F
     declared.parse(words).map_err(|fail| Failure::usage(explain(&fail)))
 }
 
-fn declare(entry: &OptionEntry, declared: &mut getopts::Options) {
-    let argument = if entry.argument.is_empty() { HasArg::No } else { HasArg::Yes };
-    declared.opt(entry.short, entry.name, "", "", argument, entry.occurrence);
-}
-
-fn explain(fail: &getopts::Fail) -> String {
-    let dashed = |name: &str| match name.len() {
-        1 => format!("-{name}"),
-        _ => format!("--{}", name.escape_debug()),
+fn explain(fail: &Fail) -> String {
+    let (name, what) = match fail {
+        Fail::ArgumentMissing(name) => (name, "an argument is missing"),
+        Fail::UnrecognizedOption(name) => (name, "no such option; see --help"),
+        Fail::OptionMissing(name) => (name, "must be given"),
+        Fail::OptionDuplicated(name) => (name, "given twice; once is enough"),
+        Fail::UnexpectedArgument(name) => (name, "takes no argument"),
     };
-    match fail {
-        getopts::Fail::ArgumentMissing(name) => format!("{}: an argument is missing", dashed(name)),
-        getopts::Fail::UnrecognizedOption(name) => {
-            format!("{}: no such option; see --help", dashed(name))
-        }
-        getopts::Fail::OptionMissing(name) => format!("{}: must be given", dashed(name)),
-        getopts::Fail::OptionDuplicated(name) => {
-            format!("{}: given twice; once is enough", dashed(name))
-        }
-        getopts::Fail::UnexpectedArgument(name) => format!("{}: takes no argument", dashed(name)),
-    }
+    let dashes = if name.len() == 1 { "-" } else { "--" };
+    format!("{dashes}{}: {what}", name.escape_debug())
 }
 
 /// Refuses what only CoreDNS can follow.
@@ -91,11 +72,9 @@ pub(super) fn refuse_coredns(matches: &Matches) -> Result<(), Failure> {
 fn with_two_dashes(word: &str) -> Cow<'_, str> {
     let Some(rest) = word.strip_prefix('-') else { return word.into() };
     let name = rest.split('=').next().unwrap_or(rest);
-    match COREDNS.iter().find(|(coredns, _)| *coredns == name) {
-        Some((_, ours)) => {
-            let value = rest.get(name.len()..).unwrap_or_default();
-            format!("--{ours}{value}").into()
-        }
-        None => word.into(),
+    match name {
+        "p" => format!("--dns.port{}", rest.get(name.len()..).unwrap_or_default()).into(),
+        name if COREDNS.contains(&name) => format!("-{word}").into(),
+        _ => word.into(),
     }
 }

@@ -1,4 +1,4 @@
-//! The Corefile beside the command line: which one, and its settings where no option wins over them.
+//! The Corefile beside the command line: which one, and its settings where no option wins.
 
 use std::net::SocketAddr;
 

@@ -2,12 +2,12 @@
 
 use getopts::Occur;
 
-use super::table::{self, GROUPS, OptionEntry};
+use super::table::{self, GROUPS, OptionEntry, Takers};
 
 const WIDTH: usize = 80;
 /// The column at which the options are explained, from 0.
 const COLUMN: usize = 24;
-/// How wide what stands before them is: two blanks go before it, and two behind.
+/// The width of what stands before them, without two blanks on either side.
 const PADDED: usize = COLUMN - 4;
 
 const BEGINNING: &str = "\
@@ -22,13 +22,12 @@ const EXIT_STATUS: &str = "\
 Exit status: 0 stopped by a signal, 1 failure, 2 usage, 3 no free name;
 with exec that of PROGRAM, 128 and more for a signal, 126 and 127 as in sh.";
 
-/// The help of the program; `tools`: each with what it is for.
+/// The help of the program; `tools`: each with its purpose.
 pub(super) fn of_server(tools: impl Iterator<Item = (&'static str, &'static str)>) -> String {
     let mut help = BEGINNING.to_owned();
-    for group in GROUPS.iter().filter(|group| group.tool.is_none()) {
+    for group in GROUPS.iter().filter(|group| !matches!(group.takers, Takers::Tool(_))) {
         if !group.heading.is_empty() {
-            help.push_str(group.heading);
-            help.push('\n');
+            push_words(group.heading, 0, &mut help);
         }
         push_options(group.options, &mut help);
     }
@@ -41,21 +40,17 @@ pub(super) fn of_server(tools: impl Iterator<Item = (&'static str, &'static str)
 
 /// The help of a tool, which begins with `about`. One that does not take all of the server's
 /// options names those that it takes.
-pub(super) fn of_tool(name: &str, about: &str, takes_all: bool) -> String {
+pub(super) fn of_tool(name: &'static str, about: &str, takes_all: bool) -> String {
     let mut help = format!("{about}\n\n");
-    for group in GROUPS.iter().filter(|group| group.tool == Some(name)) {
+    for group in GROUPS.iter().filter(|group| group.takers == Takers::Tool(name)) {
         push_options(group.options, &mut help);
         help.push('\n');
     }
     if !takes_all {
+        let dashed = |entry: &OptionEntry| format!("--{}", entry.name);
+        let shared: Vec<String> = table::options(Takers::ServerAndTools).map(dashed).collect();
         help.push_str("As for the server, see idetcd --help:\n");
-        let shared = table::options(None).filter(|entry| entry.is_for_tools);
-        let spelt = |entry: &OptionEntry| match entry.short {
-            "" => format!("--{}", entry.name),
-            short => format!("-{short}"),
-        };
-        let names = shared.map(spelt).collect::<Vec<_>>().join(", ");
-        push_row(&names, "", &mut help);
+        push_row(&shared.join(", "), "", &mut help);
     }
     help
 }
@@ -63,26 +58,15 @@ pub(super) fn of_tool(name: &str, about: &str, takes_all: bool) -> String {
 /// A row for each option; those that are not explained share it with the next one.
 fn push_options(options: &[OptionEntry], help: &mut String) {
     let mut spellings: Vec<String> = Vec::new();
-    for entry in options {
+    for (index, entry) in options.iter().enumerate() {
         spellings.push(entry.spelling());
-        if !entry.help.is_empty() {
-            push_row(&spellings.join(", "), &explanation(entry), help);
+        if !entry.help.is_empty() || index + 1 == options.len() {
+            let many = entry.occurrence == Occur::Multi && !entry.argument.is_empty();
+            let repeatable = if many { "repeatable: " } else { "" };
+            push_row(&spellings.join(", "), &format!("{repeatable}{}", entry.help), help);
             spellings.clear();
         }
     }
-    if !spellings.is_empty() {
-        push_row(&spellings.join(", "), "", help);
-    }
-}
-
-fn explanation(entry: &OptionEntry) -> String {
-    let is_repeatable = entry.occurrence == Occur::Multi && !entry.argument.is_empty();
-    let repeatable = if is_repeatable { ", repeatable" } else { "" };
-    let default = match entry.default {
-        "" => String::new(),
-        default => format!(" [{default}]"),
-    };
-    format!("{}{repeatable}{default}", entry.help)
 }
 
 /// A row of two columns; a left one that is too long pushes the right one away.

@@ -29,6 +29,7 @@ use getopts::Matches;
 use crate::failure::Failure;
 pub use configuration::ReadCorefile;
 pub use settings::{Command, Confirmation, Form, List, Options, Origin, Release, Tool, Wait};
+use table::Takers;
 use tools::{TOOLS, ToolEntry};
 
 /// The command that a program follows.
@@ -76,7 +77,7 @@ fn serve(
     program: Option<Vec<String>>,
     read_corefile: ReadCorefile<'_>,
 ) -> Result<Command, Failure> {
-    let matches = command_line::matched(None, arguments)?;
+    let matches = command_line::matched(Takers::Server, arguments)?;
     let server_help = || help::of_server(TOOLS.iter().map(|tool| (tool.name, tool.purpose)));
     if let Some(text) = text_to_print(&matches, server_help) {
         return Ok(Command::Print(text));
@@ -95,7 +96,7 @@ fn use_tool(
     arguments: &[String],
     read_corefile: ReadCorefile<'_>,
 ) -> Result<Command, Failure> {
-    let matches = command_line::matched(Some(tool.name), arguments)?;
+    let matches = command_line::matched(Takers::Tool(tool.name), arguments)?;
     if let Some(text) = text_to_print(&matches, || tool.help()) {
         return Ok(Command::Print(text));
     }

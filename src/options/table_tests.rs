@@ -30,7 +30,7 @@ fn manual() -> String {
 fn the_manual_has_each_option_with_its_placeholder_and_no_other() {
     let manual = manual();
     for entry in GROUPS.iter().flat_map(|group| group.options) {
-        let spelling = OptionEntry { short: "", ..entry.clone() }.spelling();
+        let spelling = OptionEntry { letter: "", ..entry.clone() }.spelling();
         let is_there = manual.match_indices(&spelling).any(|(at, _)| {
             let next = manual[at + spelling.len()..].chars().next().unwrap_or(' ');
             !next.is_alphanumeric() && !"-.[:|".contains(next)
@@ -47,19 +47,19 @@ fn the_manual_has_each_option_with_its_placeholder_and_no_other() {
 
 #[test]
 fn names_and_letters_stand_for_one_option_each() {
-    for tool in [None, Some("list"), Some("wait"), Some("release")] {
+    for takers in [Takers::Server, Takers::Tool("list"), Takers::Tool("wait")] {
         let (mut names, mut letters) = (BTreeSet::new(), BTreeSet::new());
-        for entry in options(tool) {
+        for entry in options(takers) {
             assert!(names.insert(entry.name), "{} is there twice", entry.name);
-            assert!(entry.short.is_empty() || letters.insert(entry.short), "-{}", entry.short);
+            assert!(entry.letter.is_empty() || letters.insert(entry.letter), "-{}", entry.letter);
         }
-        assert!(!names.is_empty(), "{tool:?}");
+        assert!(!names.is_empty(), "{takers:?}");
     }
 }
 
 #[test]
 fn defaults_that_other_rooms_have_are_those_of_the_help() {
-    let default = |name| entry(name).map(|entry| entry.default);
+    let default = |name| entry(name).and_then(OptionEntry::default);
     assert_eq!(default("endpoints"), Some(Endpoint::default().as_str()));
     let port = crate::host::resolv_conf::DNS_PORT;
     assert_eq!(default("dns.port"), Some(port.to_string().as_str()));

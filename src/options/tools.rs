@@ -1,14 +1,15 @@
 //! The operator's tools: commands whose name is the first word of the command line.
 //!
-//! They take the server's options about etcd and names, so that what stands in an init script can be
-//! copied, and refuse those that would mean nothing to them.
+//! They take the server's options about etcd and names, so that what stands in an init script can
+//! be copied, and refuse those that would mean nothing to them.
 
 use getopts::Matches;
 use log::LevelFilter;
 
+use super::help;
 use super::settings::{Confirmation, Form, List, Options, Release, Tool, Wait};
+use super::table::{self, Takers};
 use super::values::{number, seconds, wrong};
-use super::{help, table};
 use crate::cluster::{Keyspace, Names, SlotId};
 use crate::failure::Failure;
 use crate::text;
@@ -16,13 +17,13 @@ use crate::text;
 /// A tool of the operator's. Its own options are in the table.
 pub(super) struct ToolEntry {
     pub(super) name: &'static str,
-    /// What it is for, in the help of the program.
+    /// Its purpose, in the help of the program.
     pub(super) purpose: &'static str,
     /// The beginning of its own help.
     about: &'static str,
     /// Whether it takes all of the server's options, or those that every tool does.
     takes_all: bool,
-    /// How many words may stand beside the options.
+    /// The most words that may stand beside the options.
     operands: usize,
     pub(super) read: fn(&Matches, &Options) -> Result<Tool, Failure>,
 }
@@ -87,14 +88,15 @@ impl ToolEntry {
         help::of_tool(self.name, self.about, self.takes_all)
     }
 
-    /// Refuses what is the server's alone, and words that nobody asked for.
+    /// Refuses options that are the server's alone, and words that nobody asked for.
     pub(super) fn refuse(&self, matches: &Matches) -> Result<(), Failure> {
         let name = self.name;
-        let is_own = |option| table::options(Some(name)).any(|own| own.name == option);
-        let mut others = table::options(None).filter(|entry| {
-            !self.takes_all && !entry.is_for_tools && matches.opt_present(entry.name)
-        });
-        if let Some(entry) = others.find(|entry| !is_own(entry.name)) {
+        let taken = [Takers::ServerAndTools, Takers::Tool(name)];
+        let is_taken =
+            |option| taken.into_iter().flat_map(table::options).any(|own| own.name == option);
+        let mut given =
+            table::options(Takers::Server).filter(|entry| matches.opt_present(entry.name));
+        if let Some(entry) = given.find(|entry| !self.takes_all && !is_taken(entry.name)) {
             return wrong(entry.name, format!("not for {name}; see idetcd {name} --help"));
         }
         match matches.free.get(self.operands) {

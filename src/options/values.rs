@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use getopts::Matches;
 
-use super::table;
+use super::table::{self, OptionEntry};
 use crate::failure::Failure;
 use crate::text;
 
@@ -22,10 +22,11 @@ pub(super) fn wrong<T>(option: &str, text: impl fmt::Display) -> Result<T, Failu
 /// # Errors
 /// When it is none of these, or there is neither.
 pub(super) fn number<N: TryFrom<u32>>(matches: &Matches, option: &str) -> Result<N, Failure> {
-    match (optional_number(matches, option)?, table::entry(option)) {
-        (Some(number), _) => Ok(number),
-        (None, Some(entry)) if !entry.default.is_empty() => parse(option, entry.default),
-        (None, entry) => {
+    let entry = table::entry(option);
+    let default = entry.and_then(OptionEntry::default).map(str::to_owned);
+    match matches.opt_str(option).or(default) {
+        Some(text) => parse(option, &text),
+        None => {
             let help = entry.map_or("", |entry| entry.help);
             wrong(option, format!("must be given: {help}"))
         }
@@ -60,8 +61,8 @@ pub(super) fn seconds(matches: &Matches, option: &str) -> Result<Duration, Failu
 /// The one time that need not be whole seconds.
 pub(super) fn etcd_timeout(matches: &Matches) -> Result<Duration, Failure> {
     let option = "etcd-timeout";
-    let default = table::entry(option).map_or("", |entry| entry.default);
-    let text = matches.opt_str(option).unwrap_or_else(|| default.to_owned());
+    let default = table::entry(option).and_then(OptionEntry::default);
+    let text = matches.opt_str(option).unwrap_or_else(|| default.unwrap_or_default().to_owned());
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, "0"));
     let milliseconds = (|| {
         let whole: u32 = text::number(whole)?;

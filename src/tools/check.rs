@@ -112,7 +112,7 @@ fn files(options: &Options) -> Vec<Finding> {
     std::iter::once(Finding::good("files", names.join(", "))).chain(notes).collect()
 }
 
-/// Whether etcd lets us in as who we say we are.
+/// Finds out whether etcd lets us in as who we say we are.
 fn user(options: &Options, client: &mut GatewayClient) -> (Finding, bool) {
     let name =
         options.connect.access.user.as_ref().map(|user| user.name.as_str()).unwrap_or_default();
@@ -138,7 +138,7 @@ fn user(options: &Options, client: &mut GatewayClient) -> (Finding, bool) {
     }
 }
 
-/// What a node would publish.
+/// Finds the addresses that a node would publish.
 fn publication(
     options: &Options,
     place: &Shared,
@@ -164,7 +164,7 @@ fn publication(
     }
 }
 
-/// What is to be seen behind etcd's door: permissions and names.
+/// Looks at what etcd shows to those whom it let in: permissions and names.
 fn inside(options: &Options, record: Option<&Record>, client: &mut GatewayClient) -> Vec<Finding> {
     let keyspace = &options.node.keyspace;
     let mut findings = permissions(keyspace, record, client);
@@ -213,7 +213,7 @@ fn waiting(keyspace: &Keyspace, client: &mut GatewayClient) -> Result<usize, Err
     Ok(usize::try_from(reply.count).unwrap_or(0))
 }
 
-/// Names that nobody can have.
+/// Notes about names that nobody can have.
 fn unusable(snapshot: &Snapshot) -> Vec<Finding> {
     let told = snapshot.entries.iter().filter_map(|entry| match &entry.content {
         KeyContent::Unusable(error) => {
@@ -226,7 +226,7 @@ fn unusable(snapshot: &Snapshot) -> Vec<Finding> {
     told.collect()
 }
 
-/// Which name a node would get.
+/// Finds the name that a node would get.
 fn names(
     options: &Options,
     record: Option<&Record>,
@@ -265,7 +265,7 @@ fn names(
     }
 }
 
-/// Whether DNS could be answered at each address. They are bound for a moment.
+/// Finds out whether DNS could be answered at each address: they are bound for a moment.
 fn dns(options: &Options) -> Vec<Finding> {
     let found = options.listen.iter().map(|listen| {
         let address = listen.address;
@@ -280,7 +280,7 @@ fn dns(options: &Options) -> Vec<Finding> {
     found.collect()
 }
 
-/// Who has the port already, to be put behind it; often nothing.
+/// The end of a sentence about a port that is taken: by whom, as far as that is known.
 fn who_has(address: SocketAddr) -> String {
     match holders(address) {
         holders if holders.is_empty() => String::new(),

@@ -1,4 +1,4 @@
-//! Who has a port, from `/proc` (proc(5)): which processes, as far as this user may know.
+//! The processes that have a port, from `/proc` (proc(5)), as far as this user may know.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -21,7 +21,7 @@ pub use table::print;
 /// Runs a tool to its end.
 ///
 /// # Errors
-/// When it did not do what it was asked for.
+/// When the tool could not do its work.
 pub fn run(tool: &Tool, options: &Options) -> Result<(), Failure> {
     let place = session::open(options)?;
     match tool {

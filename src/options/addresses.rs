@@ -80,20 +80,11 @@ pub(super) fn listen(texts: &[String]) -> Result<Vec<Listen>, Failure> {
 }
 
 pub(super) fn endpoints(texts: &[String]) -> Result<Vec<Endpoint>, Failure> {
-    let mut endpoints: Vec<Endpoint> = Vec::new();
-    for text in split_at_commas(texts) {
-        let endpoint: Endpoint = match text.parse() {
-            Ok(endpoint) => endpoint,
-            Err(reason) => return wrong("endpoints", format!("{text:?}: {reason}")),
-        };
-        if !endpoints.contains(&endpoint) {
-            endpoints.push(endpoint);
-        }
-    }
-    if endpoints.is_empty() {
-        endpoints.push(Endpoint::default());
-    }
-    Ok(endpoints)
+    let endpoints = split_at_commas(texts).map(|text| match text.parse() {
+        Ok(endpoint) => Ok(endpoint),
+        Err(reason) => wrong("endpoints", format!("{text:?}: {reason}")),
+    });
+    endpoints.collect()
 }
 
 pub(super) fn forward(texts: &[String]) -> Result<Option<ForwardTo>, Failure> {

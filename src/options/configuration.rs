@@ -92,22 +92,26 @@ fn compare_spellings(file: &mut Corefile, pattern: &Pattern) {
     )));
 }
 
+/// The endpoints, each once; the default where neither names any.
 pub(super) fn endpoints(
     matches: &Matches,
     file: Option<&Corefile>,
 ) -> Result<Vec<Endpoint>, Failure> {
     let given = matches.opt_strs("endpoints");
-    let Some(file) = file.filter(|_| given.is_empty()) else {
-        return addresses::endpoints(&given);
+    let all = match file.filter(|_| given.is_empty()) {
+        Some(file) => file.plugin.endpoints.iter().map(endpoint).collect::<Result<Vec<_>, _>>()?,
+        None => addresses::endpoints(&given)?,
     };
     let mut endpoints: Vec<Endpoint> = Vec::new();
-    for written in &file.plugin.endpoints {
-        let endpoint = endpoint(written)?;
+    for endpoint in all {
         if !endpoints.contains(&endpoint) {
             endpoints.push(endpoint);
         }
     }
-    if endpoints.is_empty() { addresses::endpoints(&[]) } else { Ok(endpoints) }
+    if endpoints.is_empty() {
+        endpoints.push(Endpoint::default());
+    }
+    Ok(endpoints)
 }
 
 /// The plugin's client of etcd takes `HOST:PORT` as well.

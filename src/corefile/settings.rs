@@ -243,6 +243,14 @@ fn is_same<T: PartialEq>(left: &[T], right: &[T]) -> bool {
 }
 
 impl Corefile {
+    /// Logs that it was read, and the remarks.
+    pub fn log(&self) {
+        log::info!("read {}", self.file);
+        for notice in &self.notices {
+            log::log!(notice.level, "{notice}");
+        }
+    }
+
     /// Checks the file against a zone, that of the names to claim.
     ///
     /// # Errors

@@ -37,7 +37,7 @@ where
 }
 
 /// The parts of all arguments of an option that may be given several times, without the commas.
-fn split_at_commas(texts: &[String]) -> impl Iterator<Item = &str> {
+pub(super) fn split_at_commas(texts: &[String]) -> impl Iterator<Item = &str> {
     texts.iter().flat_map(|text| text.split(',')).map(str::trim)
 }
 
@@ -87,25 +87,11 @@ pub(super) fn endpoints(texts: &[String]) -> Result<Vec<Endpoint>, Failure> {
     endpoints.collect()
 }
 
-pub(super) fn forward(texts: &[String]) -> Result<Option<ForwardTo>, Failure> {
-    let mut forward = None;
-    for word in split_at_commas(texts) {
-        match forward_to_as_well(forward, word) {
-            Ok(more) => forward = Some(more),
-            Err(why) => return wrong("forward", why),
-        }
-    }
-    Ok(forward)
-}
-
 /// Adds one more word to the servers so far.
 ///
 /// # Errors
 /// When it is no server, or a file that names servers is not alone; why.
-pub(super) fn forward_to_as_well(
-    forward: Option<ForwardTo>,
-    word: &str,
-) -> Result<ForwardTo, String> {
+pub(super) fn forward(forward: Option<ForwardTo>, word: &str) -> Result<ForwardTo, String> {
     let alone = "a file that names servers must be given alone";
     let mut servers = match (forward, file_of_servers(word)) {
         (None, Some(path)) => return Ok(ForwardTo::ResolvConf(path)),

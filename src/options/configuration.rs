@@ -9,7 +9,7 @@ use super::values::{number, wrong};
 use crate::cluster::Pattern;
 use crate::connect::Endpoint;
 use crate::corefile::files::CorefileChoice;
-use crate::corefile::{Corefile, CorefileError, Placed};
+use crate::corefile::{Corefile, CorefileError, ForwardDirective, Placed};
 use crate::failure::Failure;
 use crate::server::forward::ForwardTo;
 use crate::server::listen::Listen;
@@ -146,13 +146,16 @@ pub(super) fn forward(
 ) -> Result<Option<ForwardTo>, Failure> {
     let given = matches.opt_strs("forward");
     let written = file.and_then(|file| file.forward.as_ref()).filter(|_| given.is_empty());
-    let Some(written) = written else { return addresses::forward(&given) };
     let mut forward = None;
-    for Placed { value: upstream, place } in &written.to {
-        let more = addresses::forward_to_as_well(forward, upstream.as_str());
-        let more =
-            more.map_err(|why| CorefileError::at(place, format!("{}: {why}", written.name)))?;
+    for word in addresses::split_at_commas(&given) {
+        let more = addresses::forward(forward, word).or_else(|why| wrong("forward", why))?;
         forward = Some(more);
+    }
+    if let Some(ForwardDirective { name, to, .. }) = written {
+        for Placed { value: upstream, place } in to {
+            let at_place = |why| CorefileError::at(place, format!("{name}: {why}"));
+            forward = Some(addresses::forward(forward, upstream.as_str()).map_err(at_place)?);
+        }
     }
     Ok(forward)
 }

@@ -28,7 +28,7 @@ use getopts::Matches;
 
 use crate::failure::Failure;
 pub use configuration::ReadCorefile;
-pub use settings::{Command, Confirmation, Form, List, Options, Origin, Release, Tool, Wait};
+pub use settings::{Command, Confirmation, Form, List, Options, Release, Tool, Wait};
 use table::Takers;
 use tools::{TOOLS, ToolEntry};
 

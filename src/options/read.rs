@@ -7,7 +7,7 @@ use log::LevelFilter;
 
 use super::addresses::{self, networks};
 use super::configuration;
-use super::settings::{Options, Origin};
+use super::settings::Options;
 use super::values::{
     command, etcd_timeout, number, optional_number, path, path_to_write, seconds, wrong,
 };
@@ -48,7 +48,7 @@ pub(super) fn options(
         notify: notify(matches, program)?,
         run_as: run_as(matches)?,
         verbosity: verbosity(matches)?,
-        origin: file.map(Origin::from),
+        corefile: file,
     })
 }
 

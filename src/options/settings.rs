@@ -6,7 +6,7 @@ use log::LevelFilter;
 
 use crate::cluster::Network;
 use crate::connect::ConnectSettings;
-use crate::corefile::{Corefile, Notice};
+use crate::corefile::Corefile;
 use crate::host::accounts::RunAs;
 use crate::node::NodeSettings;
 use crate::notify::NotifySettings;
@@ -48,32 +48,7 @@ pub struct Options {
     /// The least important lines that are logged.
     pub verbosity: LevelFilter,
     /// The file that says what the command line does not.
-    pub origin: Option<Origin>,
-}
-
-/// The file that settings come from beside the command line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// Its name.
-    pub file: String,
-    /// Remarks about parts of it.
-    pub notices: Vec<Notice>,
-}
-
-impl Origin {
-    /// Logs that it was read, and the remarks.
-    pub fn log(&self) {
-        log::info!("read {}", self.file);
-        for notice in &self.notices {
-            log::log!(notice.level, "{notice}");
-        }
-    }
-}
-
-impl From<Corefile> for Origin {
-    fn from(file: Corefile) -> Origin {
-        Origin { file: file.file, notices: file.notices }
-    }
+    pub corefile: Option<Corefile>,
 }
 
 /// One of the operator's tools, and what it is to do.

@@ -101,12 +101,12 @@ fn files(options: &Options) -> Vec<Finding> {
         Password::Given(_) => None,
     });
     let paths = access.cacert.iter().chain(certificate).chain(password);
-    let corefile = options.origin.iter().map(|origin| origin.file.clone());
+    let corefile = options.corefile.iter().map(|corefile| corefile.file.clone());
     let names: Vec<String> = corefile.chain(paths.map(|path| path.display().to_string())).collect();
     if names.is_empty() {
         return Vec::new();
     }
-    let notices = options.origin.iter().flat_map(|origin| &origin.notices);
+    let notices = options.corefile.iter().flat_map(|corefile| &corefile.notices);
     let told = notices.filter(|notice| notice.level <= Level::Warn);
     let notes = told.map(|notice| Finding::note("files", notice.to_string()));
     std::iter::once(Finding::good("files", names.join(", "))).chain(notes).collect()

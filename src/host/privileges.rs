@@ -19,7 +19,7 @@ const GROUP: &str = "/etc/group";
 /// Ports below need a right, unless the system is told otherwise (`ip(7)`).
 const FIRST_FREE_PORT: u16 = 1024;
 
-/// What is kept of root's rights.
+/// The rights of root that are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
     /// Nothing.
@@ -29,8 +29,8 @@ pub enum Keep {
 }
 
 impl Keep {
-    /// What goes on to need a right: addresses that come later get a socket of their own where all
-    /// are listened on.
+    /// The rights that are still needed: addresses that come later get a socket of their own where
+    /// all are listened on.
     pub fn needed_by(mut listening: impl Iterator<Item = SocketAddr>) -> Keep {
         let is_low = |at: SocketAddr| at.ip().is_unspecified() && at.port() < FIRST_FREE_PORT;
         if listening.any(is_low) { Keep::LowPorts } else { Keep::Nothing }
@@ -65,7 +65,7 @@ pub fn look_up(wanted: &RunAs) -> Result<Login, Failure> {
     accounts::find(wanted, &read(PASSWD)?, &read(GROUP)?).map_err(failure)
 }
 
-/// Whether this process may become another user at all.
+/// Finds out whether this process may become another user at all.
 ///
 /// # Errors
 /// Where it lacks the right.

@@ -8,7 +8,7 @@ use crate::etcd::{Error, Status};
 use crate::node::contact::advice;
 use crate::server::Shared;
 
-/// What was found.
+/// The findings about all endpoints.
 #[derive(Debug)]
 pub(super) struct EndpointReport {
     pub(super) findings: Vec<Finding>,
@@ -16,7 +16,7 @@ pub(super) struct EndpointReport {
     pub(super) is_reachable: bool,
 }
 
-/// What an endpoint said, and how long that took.
+/// The state that an endpoint told, and the time that took.
 type Answer = Result<(Status, Duration), Error>;
 
 /// Asks each endpoint for its state.

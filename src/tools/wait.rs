@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{advised, stopped};
+use super::session::{advised, stopped};
 use crate::cluster::Freshness;
 use crate::connect::Connect;
 use crate::etcd::{Error, GatewayClient, Range, Watch};
@@ -17,7 +17,7 @@ use crate::server::Shared;
 /// whether it lives.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// Why following ended.
+/// The reason for which following ended.
 #[derive(Debug, PartialEq, Eq)]
 enum WaitEnd {
     /// So many nodes are named.
@@ -66,12 +66,12 @@ fn timed_out(wait: &Wait, place: &Shared) -> String {
     }
 }
 
-/// How many nodes have a name of the pattern, as far as the directory knows.
+/// The number of nodes with a name of the pattern, as far as the directory knows.
 fn named(place: &Shared) -> usize {
     place.directory(|directory| directory.slots().filter_map(|(_, record)| record).count())
 }
 
-/// Who follows the names in etcd.
+/// A reader of the names in etcd and of their changes.
 struct Follower<'a> {
     client: GatewayClient,
     place: &'a Shared,

@@ -129,33 +129,6 @@ impl GatewayClient {
         range_reply(&reply).map_err(|what| Error::malformed(self.endpoint(), &what))
     }
 
-    /// The same page by page, `range.limit` keys at a time, all of them at the revision of the
-    /// first. Returns the header of the first page, with the revision that was read at.
-    ///
-    /// # Errors
-    /// See [`Error`]. What was handed to `each` until then is not all.
-    pub fn range_pages(
-        &mut self,
-        mut range: Range,
-        mut each: impl FnMut(Vec<KeyValue>),
-    ) -> Result<ResponseHeader, Error> {
-        let mut first = None;
-        loop {
-            let reply = self.range(&range)?;
-            let header = first.get_or_insert(reply.header);
-            if range.revision == 0 {
-                range.revision = header.revision;
-            }
-            header.revision = range.revision;
-            let header = *header;
-            let last = reply.kvs.last().filter(|_| reply.more).map(|kv| kv.key.clone());
-            each(reply.kvs);
-            let Some(last) = last else { return Ok(header) };
-            range.key = last;
-            range.key.push(0);
-        }
-    }
-
     /// `KV.Put`: writes one key. Without a lease it stays until it is deleted.
     ///
     /// # Errors

@@ -10,12 +10,12 @@ use super::json::{self, Wrong};
 use super::kv::{header, key_value};
 use super::reply::{is_time_up, rejected, reply, transport_error};
 use super::slices::Slices;
-use super::{Error, GatewayClient, KeyValue, ReadDeadline, ResponseHeader};
+use super::{Clock, Error, GatewayClient, KeyValue, ReadDeadline, ResponseHeader};
 
 /// The longest line read, in octets: etcd's messages are far smaller, as they come in fragments.
 const MAX_LINE: usize = 64 * 1024 * 1024;
 /// Octets read at a time.
-const BUFFER: usize = 8 * 1024;
+const STREAM_BUFFER: usize = 8 * 1024;
 /// The largest line whose memory is kept for the next one.
 const MAX_KEPT: usize = 1024 * 1024;
 /// The largest error body read, in octets.
@@ -81,6 +81,7 @@ pub struct WatchReply {
 pub struct Watch {
     endpoint: String,
     stream: BufReader<ureq::BodyReader<'static>>,
+    clock: Clock,
     read_deadline: ReadDeadline,
     slices: Slices,
     /// The line that is being read.
@@ -112,7 +113,7 @@ impl GatewayClient {
     /// See [`Error`].
     pub fn watch(&mut self, ranges: &[WatchRange]) -> Result<Watch, Error> {
         self.ensure_token()?;
-        let deadline = Instant::now().checked_add(self.timeout());
+        let deadline = self.clock.now().checked_add(self.timeout());
         let read_deadline = self.read_deadline.clone();
         let opened = read_deadline.during(deadline, || self.open(ranges, deadline));
         if opened.as_ref().is_err_and(|error| !error.is_compacted()) {
@@ -137,12 +138,13 @@ impl GatewayClient {
         if !response.status().is_success() {
             let body = response.body_mut().with_config().limit(MAX_ERROR).read_to_vec();
             let body = body.map_err(|error| transport_error(&endpoint, &error))?;
-            reply(&endpoint, status, self.slices.first_value(&body))?;
+            reply(&endpoint, status, &body, &self.slices)?;
             return Err(Error::malformed(&endpoint, &format!("HTTP status {status}")));
         }
         let mut watch = Watch {
-            stream: BufReader::with_capacity(BUFFER, response.into_body().into_reader()),
+            stream: BufReader::with_capacity(STREAM_BUFFER, response.into_body().into_reader()),
             endpoint: endpoint.clone(),
+            clock: self.clock.clone(),
             read_deadline: self.read_deadline.clone(),
             slices: self.slices.clone(),
             line: Vec::new(),
@@ -154,7 +156,7 @@ impl GatewayClient {
                 Line::Created => awaited -= 1,
                 Line::Changes(changes) => watch.early.push_back(changes),
             }
-            if awaited > 0 && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if awaited > 0 && deadline.is_some_and(|deadline| self.clock.now() >= deadline) {
                 return Err(timed_out());
             }
         }
@@ -183,7 +185,7 @@ impl Watch {
             loop {
                 match self.read_line()? {
                     Some(Line::Changes(changes)) => return Ok(Some(changes)),
-                    Some(Line::Created) if Instant::now() < deadline => {}
+                    Some(Line::Created) if self.clock.now() < deadline => {}
                     _ => return Ok(None),
                 }
             }

@@ -1,24 +1,23 @@
 //! From a lease to a name: which slot to try, in which order.
 
-use std::time::Instant;
-
-use super::claim::{Claimant, Claimed, Taken, Ticket};
-use super::ownership::Membership;
+use super::claim::{Claimant, Taken, Ticket};
 use super::rank::{FreeSlot, free_slot, presumed};
 use super::session::Session;
+use super::state::{Claimed, Membership};
 use super::{Host, SessionError, WhenFull, address};
 use crate::cluster::{Entry, Record, SlotId};
+use crate::etcd::Etcd;
 
 /// How the taken slots are found out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Knowledge {
-    /// They may be presumed, once: in a herd that is right but for strange cases.
+    /// They may be presumed, once: where many start together that is right but for strange cases.
     MayBePresumed,
     /// They are read.
     OfEtcd,
 }
 
-impl<H: Host> Session<H> {
+impl<H: Host, E: Etcd> Session<H, E> {
     /// Claims a slot unless one is owned, or none is wanted.
     pub(super) fn ensure_name(&mut self) -> Result<(), SessionError> {
         let previous = match self.membership {
@@ -41,25 +40,25 @@ impl<H: Host> Session<H> {
         let result = match self.reclaim(claimant, previous) {
             Ok(None) => self.queue_and_claim(claimant, when_full),
             Ok(Some(claimed)) => Ok(claimed),
-            Err(trouble) => Err(trouble),
+            Err(error) => Err(error),
         };
         let taken = match result {
             Ok(taken) => taken,
-            Err(trouble) => {
+            Err(error) => {
                 // A call that failed may have been carried out: read everything, and look for it.
                 self.history = None;
-                let lease_is_gone = matches!(&trouble, SessionError::Etcd(e) if e.is_not_found());
+                let lease_is_gone = matches!(&error, SessionError::Etcd(e) if e.is_not_found());
                 if lease_is_gone {
                     self.lease = None;
                 }
-                return Err(if lease_is_gone { SessionError::LeaseGone } else { trouble });
+                return Err(if lease_is_gone { SessionError::LeaseGone } else { error });
             }
         };
         self.client.timeout_mut().settle();
         self.own(taken.claimed, record, previous);
         self.give_back_others(claimant, taken.claimed.slot)?;
         match previous {
-            None => self.make_room(claimant, taken.queue_length),
+            None => self.stagger(claimant, taken.queue_length),
             Some(_) => Ok(()),
         }
     }
@@ -215,8 +214,12 @@ impl<H: Host> Session<H> {
         let limit = self.settings.keyspace.limit;
         let verb = if previous.is_some() { "re-claimed" } else { "claimed" };
         self.contact.forget();
-        let is_late = self.lease.is_none_or(|lease| Instant::now() >= lease.valid_until);
-        self.turn(if is_late { Membership::Doubtful(claimed) } else { Membership::Owned(claimed) });
+        let is_late = self.lease.is_none_or(|lease| self.host.now() >= lease.valid_until);
+        self.set_membership(if is_late {
+            Membership::Doubtful(claimed)
+        } else {
+            Membership::Owned(claimed)
+        });
         // The watch will tell it too, but whoever reads the log may ask for the name at once.
         let key = self.settings.keyspace.key(claimed.slot);
         let value = record.to_json();

@@ -1,23 +1,22 @@
 //! The lease: granted, kept alive, revoked. The name lives as long as it does.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::claim::Claimed;
-use super::ownership::{Lease, Membership};
 use super::session::Session;
+use super::state::{Claimed, Lease, Membership};
 use super::{Host, SessionError};
-use crate::etcd::{KeyValue, Range};
+use crate::etcd::{Error, Etcd, KeyValue, Range};
 
 /// How long the release may take, all endpoints together: who stops a process does not wait long.
-const RELEASE_PATIENCE: Duration = Duration::from_secs(1);
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often the release is tried in that time: a reply may be lost.
 const RELEASE_ROUNDS: u32 = 2;
 
-impl<H: Host> Session<H> {
+impl<H: Host, E: Etcd> Session<H, E> {
     /// Grants a lease if there is none, and keeps it alive when it is time to.
     pub(super) fn ensure_lease(&mut self) -> Result<(), SessionError> {
-        let asked = Instant::now();
+        let asked = self.host.now();
         match self.lease {
             Some(lease) if asked < lease.renew_at => Ok(()),
             Some(lease) => self.keep_alive(lease),
@@ -32,7 +31,7 @@ impl<H: Host> Session<H> {
     }
 
     pub(super) fn keep_alive(&mut self, lease: Lease) -> Result<(), SessionError> {
-        let asked = Instant::now();
+        let asked = self.host.now();
         let result = self.client.lease_keep_alive(lease.id).map_err(SessionError::from);
         let Some(ttl) = self.heard(result)? else {
             self.lease = None;
@@ -45,7 +44,7 @@ impl<H: Host> Session<H> {
         if self.membership != Membership::Newcomer {
             self.client.timeout_mut().settle();
         }
-        self.turn(self.membership);
+        self.set_membership(self.membership);
         Ok(())
     }
 
@@ -56,14 +55,14 @@ impl<H: Host> Session<H> {
             return Ok(());
         };
         let own = self.read_own_key(claimed)?;
-        if Instant::now() >= lease.valid_until {
+        if self.host.now() >= lease.valid_until {
             return Ok(());
         }
         match own {
             Some(kv) if kv.lease == lease.id && kv.create_revision == claimed.create_revision => {
                 let name = self.settings.keyspace.pattern.name(claimed.slot);
                 log::info!("kept {name}: its lease lives");
-                self.turn(Membership::Owned(claimed));
+                self.set_membership(Membership::Owned(claimed));
             }
             other => self.lose_to(claimed, other),
         }
@@ -99,12 +98,12 @@ impl<H: Host> Session<H> {
         let held = self.membership.held();
         if let Some(claimed) = held {
             // Nobody is to rely on it any more when others may take it.
-            self.turn(Membership::Lost(claimed));
+            self.set_membership(Membership::Lost(claimed));
         }
         let requests = RELEASE_ROUNDS.saturating_mul(self.client.endpoint_count()).max(1);
         self.client.timeout_mut().reset();
-        self.client.timeout_mut().set_timeout(RELEASE_PATIENCE / requests);
-        self.client.timeout_mut().set_not_after(Some(Instant::now() + RELEASE_PATIENCE));
+        self.client.timeout_mut().set_timeout(RELEASE_TIMEOUT / requests);
+        self.client.timeout_mut().set_not_after(Some(self.host.now() + RELEASE_TIMEOUT));
         let name = match held {
             Some(claimed) => self.settings.keyspace.pattern.name(claimed.slot),
             None => "the place in the queue".to_owned(),
@@ -113,7 +112,7 @@ impl<H: Host> Session<H> {
         let mut result = Ok(());
         for _ in 0..RELEASE_ROUNDS {
             result = self.client.lease_revoke(lease.id);
-            if !result.as_ref().is_err_and(crate::etcd::Error::is_unavailable) {
+            if !result.as_ref().is_err_and(Error::is_unavailable) {
                 break;
             }
         }

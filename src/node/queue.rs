@@ -10,8 +10,9 @@ use super::rank::{FreeSlot, free_slot};
 use super::session::Session;
 use super::{Host, SessionError, WhenFull};
 use crate::cluster::SlotId;
+use crate::etcd::{Etcd, WatchStream};
 
-impl<H: Host> Session<H> {
+impl<H: Host, E: Etcd> Session<H, E> {
     /// Waits until a slot is ours to claim. `None`: our ticket is gone, and a new one is needed.
     pub(super) fn wait_in_queue(
         &mut self,

@@ -20,9 +20,8 @@ use std::io;
 
 use crate::cluster::Directory;
 use crate::dns::Responder;
-use crate::etcd;
+use crate::etcd::{Error, advised};
 use crate::failure::Failure;
-use crate::node::contact::advice;
 use crate::options::{Options, Tool};
 use crate::server::signals::Signals;
 use crate::server::{Server, Shared};
@@ -43,7 +42,7 @@ pub fn run(tool: &Tool, options: &Options) -> Result<(), Failure> {
 }
 
 /// What etcd said, unless a signal came meanwhile: that ends every call.
-fn heard<T>(place: &Shared, result: Result<T, etcd::Error>) -> Result<T, Failure> {
+fn heard<T>(place: &Shared, result: Result<T, Error>) -> Result<T, Failure> {
     match result {
         Err(_) if place.lock().is_stopping() => Err(stopped()),
         result => result.map_err(|error| Failure::new(advised(&error))),
@@ -53,11 +52,6 @@ fn heard<T>(place: &Shared, result: Result<T, etcd::Error>) -> Result<T, Failure
 /// A signal ended the tool.
 fn stopped() -> Failure {
     Failure::new("stopped by a signal")
-}
-
-/// An error of etcd's with what the user can do about it.
-fn advised(error: &etcd::Error) -> String {
-    format!("{error}{}", advice(error))
 }
 
 /// A server that nobody can ask.

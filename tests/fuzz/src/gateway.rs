@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use idetcd::cluster::{Directory, Entry, Keyspace, Pattern, Record};
 use idetcd::etcd::{
-    Compare, Credentials, Error, EventKind, Filter, GatewayClient, KeyValue, LeaseId, Op, OpReply,
-    Range, ReadDeadline, Txn, WatchRange, WatchReply,
+    Clock, Compare, Credentials, Error, EventKind, Filter, GatewayClient, KeyValue, LeaseId, Op,
+    OpReply, Range, ReadDeadline, Txn, WatchRange, WatchReply,
 };
 
 use super::input::Input;
@@ -104,7 +104,8 @@ fn http(status: Option<&str>, body: &[u8], length: Length) -> Vec<u8> {
 
 fn client(wire: &Wire) -> GatewayClient {
     let endpoints = vec!["http://127.0.0.1:2379".to_owned()];
-    GatewayClient::new(wire.agent(), endpoints, PATIENCE, ReadDeadline::default())
+    let clock = Clock::new(Instant::now);
+    GatewayClient::new(wire.agent(), endpoints, PATIENCE, clock, ReadDeadline::default())
 }
 
 /// What went wrong is told in one line of bounded length.

@@ -93,6 +93,9 @@ fn client_certificate(
         .and_then(|builder| {
             builder.with_root_certificates(roots).with_client_auth_cert(chain.clone(), private)
         });
+    if let Err(reason @ rustls::Error::InvalidCertificate(_)) = &fits {
+        return error("cert", cert, format!("{reason}; give one of X.509 version 3, in PEM"));
+    }
     if let Err(reason) = fits {
         let cert = cert.display();
         let what = "cannot be used with the certificate";

@@ -66,7 +66,7 @@ impl Error {
 #[must_use]
 pub fn advised(error: &Error) -> String {
     match error.remedy() {
-        Some(remedy) => format!("{error}; {remedy}"),
+        Some(remedy) => format!("{}; {remedy}", error.to_string().trim_end_matches('.')),
         None => error.to_string(),
     }
 }
@@ -110,7 +110,7 @@ mod tests {
         for (error, wanted) in table {
             let told = advised(&error);
             assert!(told.contains(wanted), "{wanted} is not in {told}");
-            assert!(told.starts_with(&error.to_string()), "{told}");
+            assert!(told.starts_with(error.to_string().trim_end_matches('.')), "{told}");
         }
         let compacted = Error::Compacted { compact_revision: 3 };
         assert_eq!(advised(&compacted), compacted.to_string());

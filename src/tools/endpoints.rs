@@ -8,6 +8,9 @@ use crate::etcd::{Error, Status, advised, remedy_for};
 use crate::node::Host;
 use crate::server::Shared;
 
+/// What a member without a leader has among its errors.
+const LEADER: &str = "no leader";
+
 /// What was found.
 #[derive(Debug)]
 pub(super) struct EndpointReport {
@@ -74,7 +77,9 @@ fn findings(endpoint: &str, answer: &Answer, lost: Severity) -> Vec<Finding> {
         let text = format!("{endpoint}: no member leads; see that most members run and reach it");
         findings.push(Finding::waits("etcd", text));
     }
-    for error in &status.errors {
+    // That nobody leads was told already.
+    let errors = status.errors.iter().filter(|error| status.leader != 0 || !error.contains(LEADER));
+    for error in errors {
         let remedy = remedy_for(error).unwrap_or("see etcdctl alarm list");
         let text = format!("{endpoint}: {error}; {remedy}");
         findings.push(Finding::note("etcd", text));

@@ -15,7 +15,8 @@ const PAGE: i64 = 500;
 /// The calls of etcd that a node makes, and to which endpoint. [`GatewayClient`] makes them; a model of
 /// etcd can stand in for it.
 ///
-/// Every call may be carried out twice, or be carried out and yet fail: see [`Error`].
+/// Every call may be carried out twice, or be carried out and yet fail: see [`Error`]. When the process
+/// is asked to stop, a call, or a wait for changes, that is in progress fails at once.
 pub trait Etcd {
     /// The stream of a watch.
     type Watch: WatchStream;

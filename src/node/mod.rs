@@ -28,3 +28,6 @@ pub use error::SessionError;
 pub use host::{Counter, Host, Owned};
 pub use settings::{NodeSettings, WhenFull};
 pub use state::History;
+
+#[cfg(test)]
+mod session_tests;

@@ -145,15 +145,15 @@ impl Process {
     }
 
     /// Lets the hooks that are left, and the program where it is being ended, end while DNS is
-    /// answered; a further request to stop ends the patience with them. Says what became of the
+    /// answered; a further request to stop ends the wait for them. Says what became of the
     /// program, if there was to be one.
     pub fn finish(&self) -> Option<Outcome> {
         // While requests are heard again: the end of the last hook asks the process to stop.
         self.server.lock().resume();
         let now = self.now();
-        let patience = lock(&self.notifier).close(now);
-        if let Some(patience) = patience {
-            match self.server.lock().wait(None, Some(now + patience)) {
+        let grace = lock(&self.notifier).close(now);
+        if let Some(grace) = grace {
+            match self.server.lock().wait(None, Some(now + grace)) {
                 Ok(Wake::Stopping) | Ok(Wake::Ready) => {}
                 Ok(Wake::TimedOut) => log::error!("the hooks or the program did not end in time"),
                 Err(error) => log::error!("poll: {error}"),

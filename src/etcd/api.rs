@@ -60,10 +60,10 @@ pub trait Etcd {
     /// The endpoint in use: the one that the next call tries first. Empty if there are none.
     fn endpoint(&self) -> &str;
 
-    /// How many endpoints there are.
+    /// The number of endpoints.
     fn endpoint_count(&self) -> u32;
 
-    /// How long a request may take.
+    /// The time-out of requests.
     fn timeout_mut(&mut self) -> &mut Timeout;
 
     /// `KV.Range` page by page, all of them at the revision of the first. Returns the header of the

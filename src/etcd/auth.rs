@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Error, json};
 
-/// What etcd says when nobody switched authentication on.
+/// etcd's message while authentication is off.
 const NOT_ENABLED: &str = "authentication is not enabled";
 
 /// A user's name and password.
@@ -25,7 +25,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// What goes along with calls.
+/// The token that goes along with calls.
 #[derive(Clone, Default)]
 pub(super) enum Token {
     /// To be asked for, if there are credentials.
@@ -48,7 +48,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// How etcd takes the client's user.
+/// The outcome of a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginState {
     /// The client has no user to name.
@@ -69,7 +69,7 @@ impl Token {
     }
 }
 
-/// What the reply to a login gives.
+/// Reads the token in the reply to a login.
 pub(super) fn token(endpoint: &str, reply: Result<Value, Error>) -> Result<Token, Error> {
     match reply {
         Ok(reply) => match json::text(&reply, "token") {

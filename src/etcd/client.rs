@@ -12,7 +12,7 @@ use super::slices::Slices;
 use super::timeout::Timeout;
 use super::{Clock, Error};
 
-/// Until when a read on the watch stream may wait. It is shared with the transport of the agent,
+/// The time until which a read on the watch stream may wait. It is shared with the transport of the agent,
 /// which returns [`std::io::ErrorKind::WouldBlock`] at that time. `None`: no such time.
 #[derive(Clone, Default, Debug)]
 pub struct ReadDeadline(Arc<Mutex<Option<Instant>>>);
@@ -38,7 +38,7 @@ impl ReadDeadline {
     }
 }
 
-/// Is told of an endpoint that is left because it failed.
+/// A callback for an endpoint that is left because it failed.
 #[derive(Clone)]
 struct OnLeave(Arc<dyn Fn(&str) + Send + Sync>);
 
@@ -91,14 +91,14 @@ impl GatewayClient {
         }
     }
 
-    /// Tells of each endpoint that is left because it failed, so that one that stands for several
+    /// Calls this for each endpoint that is left because it failed, so that one that stands for several
     /// members by its host name can stand for another of them next time.
     #[must_use]
     pub fn with_on_leave(self, on_leave: impl Fn(&str) + Send + Sync + 'static) -> GatewayClient {
         GatewayClient { on_leave: Some(OnLeave(Arc::new(on_leave))), ..self }
     }
 
-    /// Does this again and again while a large reply is read, so that it does not wait for the end.
+    /// Calls this again and again while a large reply is read: DNS must not wait for its end.
     #[must_use]
     pub fn with_between_slices(self, take: impl Fn() + Send + Sync + 'static) -> GatewayClient {
         GatewayClient { slices: Slices::new(take), ..self }
@@ -116,18 +116,18 @@ impl GatewayClient {
         self.endpoints.get(self.in_use).map_or("", String::as_str)
     }
 
-    /// How many endpoints there are.
+    /// The number of endpoints.
     #[must_use]
     pub fn endpoint_count(&self) -> u32 {
         u32::try_from(self.endpoints.len()).unwrap_or(u32::MAX)
     }
 
-    /// How long a request may take.
+    /// The time-out of requests.
     pub fn timeout_mut(&mut self) -> &mut Timeout {
         &mut self.timeout
     }
 
-    /// How long one request may take from now on.
+    /// The time that a request which is sent now may take.
     pub(super) fn timeout(&self) -> Duration {
         self.timeout.at(self.clock.now())
     }

@@ -15,19 +15,19 @@ const GRPC_OUT_OF_RANGE: i64 = 11;
 /// gRPC's `UNAUTHENTICATED`: the token is missing, wrong or expired.
 const GRPC_UNAUTHENTICATED: i64 = 16;
 
-/// What etcd says, with various codes, when it does not know who calls.
+/// etcd's messages, with various codes, to a caller that it does not know.
 const TOKEN_MESSAGES: [&str; 3] =
     ["user name is empty", "invalid auth token", "revision in header is old"];
-/// What etcd says, with code 3, to a wrong name as well.
+/// etcd's message, with code 3, to a wrong name as well.
 const WRONG_PASSWORD: &str = "invalid user ID or password";
 
-/// What etcd says, with code 11, to a lease that is to live for too long.
+/// etcd's message, with code 11, to a lease that is to live for too long.
 const TTL_TOO_LARGE: &str = "too large lease TTL";
 
 /// The longest text taken from a peer into an error, in characters.
 const MAX_TEXT: usize = 200;
 
-/// Why a call to etcd failed. It prints as one line.
+/// The failure of a call to etcd. It prints as one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// No HTTP reply came: refused, reset, no route, host name unknown, not HTTP, or a proxy
@@ -110,7 +110,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether another endpoint, or the same one later, may well do the same call.
+    /// Returns whether another endpoint, or the same one later, may well do the same call.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         matches!(
@@ -126,13 +126,13 @@ impl Error {
         )
     }
 
-    /// Whether etcd knows no such lease (code 5).
+    /// Returns whether etcd knows no such lease (code 5).
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         matches!(self, Error::Rejected { code: GRPC_NOT_FOUND, .. })
     }
 
-    /// Whether etcd refuses this user: the right is missing (code 7), or the name or password.
+    /// Returns whether etcd refuses this user: the right is missing (code 7), or the name or password.
     #[must_use]
     pub fn is_denied(&self) -> bool {
         match self {
@@ -142,7 +142,7 @@ impl Error {
         }
     }
 
-    /// Whether etcd does not know who calls: the token is missing, wrong or expired (code 16, and
+    /// Returns whether etcd does not know who calls: the token is missing, wrong or expired (code 16, and
     /// some messages with other codes).
     #[must_use]
     pub fn is_unauthenticated(&self) -> bool {
@@ -155,14 +155,14 @@ impl Error {
         }
     }
 
-    /// Whether it asked for a revision that etcd has forgotten or not reached (code 11).
+    /// Returns whether it asked for a revision that etcd has forgotten or not reached (code 11).
     #[must_use]
     pub fn is_out_of_range(&self) -> bool {
         matches!(self, Error::Rejected { code: GRPC_OUT_OF_RANGE, message, .. }
             if !message.contains(TTL_TOO_LARGE))
     }
 
-    /// What the peer says, where it says something.
+    /// The peer's own words, where there are some.
     pub(super) fn words(&self) -> &str {
         match self {
             Error::Rejected { message, .. } => message,
@@ -172,7 +172,7 @@ impl Error {
         }
     }
 
-    /// Whether the other error is of the same kind, so that telling both would say nothing new.
+    /// Returns whether the other error is of the same kind, so that a report of both would say nothing new.
     #[must_use]
     pub fn is_like(&self, other: &Error) -> bool {
         match (self, other) {
@@ -188,7 +188,7 @@ impl Error {
         }
     }
 
-    /// Whether a watch asked for changes that etcd has forgotten.
+    /// Returns whether a watch asked for changes that etcd has forgotten.
     #[must_use]
     pub fn is_compacted(&self) -> bool {
         matches!(self, Error::Compacted { .. })

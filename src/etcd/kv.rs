@@ -8,7 +8,7 @@ use super::{Error, GatewayClient, LeaseId};
 /// A number of etcd's history: the whole store has one, and each change makes it larger by one.
 pub type Revision = i64;
 
-/// What etcd says of itself in a reply (`ResponseHeader`).
+/// The state of etcd in a reply (`ResponseHeader`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ResponseHeader {
     /// The cluster that answered.
@@ -46,7 +46,7 @@ pub enum Order {
     NewestFirst,
 }
 
-/// Which keys to read, and what of them (`RangeRequest`).
+/// A request to read keys (`RangeRequest`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Range {
     /// The key, or the first of many.
@@ -106,7 +106,7 @@ impl Range {
     }
 }
 
-/// What a range holds (`RangeResponse`).
+/// The keys of a range (`RangeResponse`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RangeReply {
     /// The reply's header. In a transaction it has the revision only.

@@ -22,7 +22,7 @@ impl fmt::Display for LeaseId {
     }
 }
 
-/// How long a lease has to live.
+/// The time that a lease has to live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeToLive {
     /// From now on, in whole seconds, if nobody keeps it alive.

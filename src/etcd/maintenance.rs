@@ -16,7 +16,7 @@ pub struct Status {
     pub version: String,
     /// The member that leads, as this one knows it; 0: none does.
     pub leader: u64,
-    /// Its alarms and other troubles, in etcd's words.
+    /// Its alarms and other errors, in etcd's words.
     pub errors: Vec<String>,
 }
 

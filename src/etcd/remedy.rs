@@ -1,9 +1,9 @@
-//! What the user can do about an error: the one table of remedies, for the server's log as for the
+//! Remedies: what the user can do about an error. The one table of them, for the server's log as for the
 //! tools. It names the program's options, since these are what its user can change.
 
 use super::Error;
 
-/// What a peer says, by a part of it, and what to do.
+/// Parts of messages, each with its remedy.
 const BY_WORDS: [(&str, &str); 11] = [
     // An HTTP server without this path: etcd with `--enable-grpc-gateway=false`.
     ("404 page not found", GATEWAY),
@@ -30,14 +30,14 @@ const NO_LEADER: &str = "see that most members run and reach each other";
 const NO_SPACE: &str =
     "compact and defragment etcd or raise its --quota-backend-bytes, then etcdctl alarm disarm";
 
-/// What the user can do about what a peer says; `None`: nothing that is known.
+/// The remedy for the message of a peer; `None`: none is known.
 #[must_use]
 pub fn remedy_for(words: &str) -> Option<&'static str> {
     BY_WORDS.iter().find(|(part, _)| words.contains(part)).map(|(_, remedy)| *remedy)
 }
 
 impl Error {
-    /// What the user can do about it; `None`: nothing that is known.
+    /// What the user can do about it; `None`: no remedy is known.
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
         remedy_for(self.words()).or_else(|| self.remedy_by_kind())
@@ -62,7 +62,7 @@ impl Error {
     }
 }
 
-/// An error with what the user can do about it.
+/// Describes an error, with what the user can do about it.
 #[must_use]
 pub fn advised(error: &Error) -> String {
     match error.remedy() {

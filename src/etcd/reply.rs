@@ -11,13 +11,13 @@ use super::{Error, json};
 /// The largest reply read, in octets.
 pub(super) const MAX_BODY: u64 = 64 * 1024 * 1024;
 
-/// How much is looked at of what is to be quoted, in octets.
+/// The longest part of a body that is looked at for a quotation, in octets.
 const MOST_QUOTED: usize = 4096;
 
 /// HTTP's status of a server that does not know the method, 501.
 const NOT_IMPLEMENTED: u16 = 501;
 
-/// The reply in an HTTP response: the first JSON value of the body, unless it tells an error.
+/// Reads an HTTP response: the first JSON value of the body, unless that is an error.
 pub(super) fn reply(
     endpoint: &str,
     status: u16,
@@ -39,7 +39,7 @@ pub(super) fn reply(
     }
 }
 
-/// What a reply tells that is nothing of etcd's API.
+/// The error for a reply that is none of etcd's API.
 fn without_json(endpoint: &str, status: u16, body: &[u8]) -> Error {
     let text = String::from_utf8_lossy(body.get(..MOST_QUOTED).unwrap_or(body));
     // A proxy in front of etcd, or etcd on its way out. Where POST is not implemented, etcd is not.
@@ -79,7 +79,7 @@ pub(super) fn transport_error(endpoint: &str, error: &ureq::Error) -> Error {
     }
 }
 
-/// What the system or a peer said, without the kind that ureq puts before it.
+/// The message of the system or a peer, without the kind that ureq puts before it.
 fn cause(error: &ureq::Error) -> String {
     match innermost(error) {
         ureq::Error::Io(error) => error.to_string(),
@@ -87,13 +87,13 @@ fn cause(error: &ureq::Error) -> String {
     }
 }
 
-/// Whether the stream ended in a handshake: later ends are told by ureq and TLS in their own words.
+/// Returns whether the stream ended in a handshake: ureq and TLS have their own words for later ends.
 fn is_cut_off(error: &ureq::Error) -> bool {
     matches!(innermost(error), ureq::Error::Io(error)
         if error.kind() == io::ErrorKind::UnexpectedEof && error.get_ref().is_none())
 }
 
-/// Whether the stream ended, whoever tells.
+/// Returns whether the stream ended, whoever says so.
 fn is_end(error: &ureq::Error) -> bool {
     matches!(innermost(error), ureq::Error::Io(error)
         if error.kind() == io::ErrorKind::UnexpectedEof)
@@ -106,7 +106,7 @@ fn innermost(error: &ureq::Error) -> &ureq::Error {
     inner.map_or(error, innermost)
 }
 
-/// What TLS complained of, however ureq and the standard library wrap that.
+/// The error of TLS, however ureq and the standard library wrap it.
 fn tls_error(error: &ureq::Error) -> Option<&rustls::Error> {
     match error {
         ureq::Error::Rustls(error) => Some(error),
@@ -119,7 +119,7 @@ fn tls_error(error: &ureq::Error) -> Option<&rustls::Error> {
     }
 }
 
-/// Whether a read or a write only waited too long, however ureq wraps that.
+/// Returns whether a read or a write only waited too long, however ureq wraps that.
 pub(super) fn is_time_up(error: &io::Error) -> bool {
     if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
         return true;

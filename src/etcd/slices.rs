@@ -9,7 +9,7 @@ use serde_json::Value;
 /// Octets of JSON that are read in one go: some tenths of a millisecond.
 const SLICE: usize = 16 * 1024;
 
-/// What is done between two slices of long work.
+/// A callback between two slices of long work.
 #[derive(Clone)]
 pub(super) struct Slices(Arc<dyn Fn() + Send + Sync>);
 

@@ -1,4 +1,4 @@
-//! How long a request may take.
+//! The time-out of requests.
 //!
 //! Where many clients ask at once, those that give up and ask again are what keeps etcd from
 //! answering any. So requests can be given more time than usual, until etcd is prompt.
@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 /// The most by which the usual time is multiplied.
 const MOST: u32 = 8;
 
-/// Which part of the usual time a reply takes at most where etcd is not busy.
+/// The part of the usual time within which a reply comes where etcd is not busy.
 const PROMPT_PART: u32 = 8;
 
-/// How long a request may take.
+/// The time that a request may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeout {
     /// For one request to one endpoint, usually.
     timeout: Duration,
-    /// How many times that much it is now.
+    /// The multiple of it that is used now.
     factor: u32,
     /// No request waits longer than this.
     not_after: Option<Instant>,
-    /// How long the last call took.
+    /// The duration of the last call.
     last_reply_after: Duration,
 }
 
@@ -63,7 +63,7 @@ impl Timeout {
         self.factor = 1;
     }
 
-    /// Whether requests get more than the usual time.
+    /// Returns whether requests get more than the usual time.
     #[must_use]
     pub fn is_extended(&self) -> bool {
         self.factor > 1
@@ -74,7 +74,7 @@ impl Timeout {
         self.last_reply_after = after;
     }
 
-    /// How long a request that is sent now may take.
+    /// The time that a request which is sent now may take.
     #[must_use]
     pub fn at(&self, now: Instant) -> Duration {
         let extended = self.timeout.saturating_mul(self.factor);

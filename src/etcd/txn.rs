@@ -9,11 +9,11 @@ use super::{Error, GatewayClient, LeaseId, Range, RangeReply, ResponseHeader};
 /// Operations that happen at once, at one revision (`TxnRequest`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Txn {
-    /// What must be equal, all of it.
+    /// The conditions, all of which must hold.
     pub compare: Vec<Compare>,
-    /// What to do then.
+    /// The operations to carry out then.
     pub success: Vec<Op>,
-    /// What to do otherwise.
+    /// The operations to carry out otherwise.
     pub failure: Vec<Op>,
 }
 
@@ -93,7 +93,7 @@ impl Op {
     }
 }
 
-/// How a transaction went (`TxnResponse`).
+/// The outcome of a transaction (`TxnResponse`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TxnReply {
     /// The reply's header: its revision is that of the transaction's changes.

@@ -21,7 +21,7 @@ const MAX_KEPT: usize = 1024 * 1024;
 /// The largest error body read, in octets.
 const MAX_ERROR: u64 = 64 * 1024;
 
-/// What happened to a key.
+/// The kind of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKind {
     /// It was written.
@@ -33,26 +33,26 @@ pub enum EventKind {
 /// One change of one key (`mvccpb.Event`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// What happened.
+    /// Its kind.
     pub kind: EventKind,
     /// The key as it is now; `mod_revision` is the revision of this change.
     pub kv: KeyValue,
 }
 
-/// What to watch (`WatchCreateRequest`).
+/// A range to watch (`WatchCreateRequest`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchRange {
     /// The first key.
     pub key: Vec<u8>,
     /// The first key that is past the range.
     pub range_end: Vec<u8>,
-    /// The first revision whose changes are told; 0: from now on.
+    /// The first revision whose changes are sent; 0: from now on.
     pub start_revision: i64,
-    /// What is told.
+    /// The changes that are sent.
     pub filter: Filter,
 }
 
-/// Which changes are told.
+/// The changes that a watch sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Filter {
     /// All.
@@ -66,7 +66,7 @@ pub enum Filter {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchReply {
     /// The header. Its revision may be past that of the events, and events of other ranges may
-    /// still be to come: what was seen is told by the events' `mod_revision` only.
+    /// still be to come: only the events' `mod_revision` says what was seen.
     pub header: ResponseHeader,
     /// Which of the ranges it is about, by index. Each progresses on its own.
     pub range: usize,
@@ -96,7 +96,7 @@ impl std::fmt::Debug for Watch {
     }
 }
 
-/// What a line of the stream says.
+/// A line of the stream.
 #[derive(Debug, PartialEq)]
 enum Line {
     Created,

@@ -8,7 +8,7 @@ use super::{Host, SessionError, WhenFull, address};
 use crate::cluster::{Entry, Record, SlotId};
 use crate::etcd::Etcd;
 
-/// How the taken slots are found out.
+/// The source of what slots are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Knowledge {
     /// They may be presumed, once: where many start together that is right but for strange cases.
@@ -167,7 +167,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
     }
 
-    /// What a ticket is good for: as the directory knows, if it stands where the ticket does.
+    /// The slot that a ticket leads to: as the directory knows, if it stands where the ticket does.
     fn slot_for(
         &mut self,
         claimant: Claimant<'_>,
@@ -192,15 +192,15 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(free_slot(ticket.rank, self.heard(result)?.into_iter(), limit))
     }
 
-    /// Whether the directory knows every slot that was taken when the ticket was.
+    /// Returns whether the directory knows every slot that was taken when the ticket was.
     pub(super) fn is_current(&self, ticket: &Ticket) -> bool {
         let seen = self.history.as_ref().and_then(|history| history.revisions.first());
         seen.is_some_and(|seen| *seen >= ticket.slots.newest)
     }
 
     /// If no slot changed between the full sync and the ticket, the directory stands where the
-    /// ticket does: etcd tells a watch that begins in the present at once, but looks after those
-    /// that begin in the past ten times a second only.
+    /// ticket does: etcd serves a watch that begins in the present at once, but those that begin in
+    /// the past ten times a second only.
     fn catch_up_with(&mut self, ticket: &Ticket) {
         let digest = self.host.directory(|directory| directory.digest(0, i64::MAX));
         let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
@@ -220,7 +220,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         } else {
             Membership::Owned(claimed)
         });
-        // The watch will tell it too, but whoever reads the log may ask for the name at once.
+        // The watch will bring it too, but whoever reads the log may ask for the name at once.
         let key = self.settings.keyspace.key(claimed.slot);
         let value = record.to_json();
         self.host.directory(|directory| {
@@ -264,7 +264,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
     ) -> Result<(), SessionError> {
         let result = claimant.give_back(&mut self.client, slot).map_err(SessionError::from);
         if self.heard(result)? {
-            log::info!("gave slot {slot} back: its claim was carried out late");
+            log::info!(
+                "gave slot {slot} back: etcd carried its claim out late, beside another one"
+            );
         }
         Ok(())
     }

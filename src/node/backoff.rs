@@ -1,4 +1,4 @@
-//! How long to wait before etcd is tried again: growing by half, bounded, and different on every node,
+//! The pauses before etcd is tried again: growing by half, bounded, and different on every node,
 //! so that not all of a cluster come back at once.
 
 use std::time::{Duration, Instant};

@@ -42,10 +42,10 @@ pub struct Ticket {
     pub newest: Vec<SlotId>,
 }
 
-/// How many of the slots that changed last a ticket tells.
+/// The number of slots that a ticket has of those that changed last.
 pub const NEWEST: usize = 16;
 
-/// What a claim needs to know of this node.
+/// This node as a claim needs to know it.
 #[derive(Clone, Copy, Debug)]
 pub struct Claimant<'a> {
     /// Where the names lie in etcd, and how many there are.
@@ -56,7 +56,7 @@ pub struct Claimant<'a> {
     pub lease: LeaseId,
 }
 
-/// Where this node stands in the queue.
+/// The place of this node in the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queue {
     /// The tickets of those ahead; `None`: our own ticket is gone.
@@ -208,7 +208,7 @@ impl Claimant<'_> {
         Ok(taken)
     }
 
-    /// Who is ahead in the queue now.
+    /// Returns who is ahead in the queue now.
     ///
     /// # Errors
     /// Those of the call to etcd.
@@ -221,7 +221,7 @@ impl Claimant<'_> {
         Ok(Queue { ahead, revision: reply.header.revision })
     }
 
-    /// How many are in the queue now.
+    /// Counts those in the queue now.
     ///
     /// # Errors
     /// Those of the call to etcd.
@@ -230,7 +230,7 @@ impl Claimant<'_> {
         Ok(usize::try_from(reply.count).unwrap_or(0))
     }
 
-    /// How many slots are taken now, other keys between them included.
+    /// Counts the slots that are taken now, other keys between them included.
     ///
     /// # Errors
     /// Those of the call to etcd.

@@ -1,12 +1,12 @@
-//! Whether etcd answers, for how long it has not, and what of that is told.
+//! The contact with etcd: whether it answers, for how long it has not, and what is logged of that.
 
 use super::session::Session;
 use super::{Counter, Host, SessionError};
 use crate::cluster::Freshness;
 use crate::etcd::{Error, Etcd, advised};
 
-/// How many kinds of errors are kept in mind.
-const MOST_TOLD: usize = 16;
+/// The number of kinds of errors that are remembered as logged.
+const MOST_LOGGED: usize = 16;
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Notes that etcd answered, and by which endpoint.
@@ -17,7 +17,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             if self.contact.endpoint.as_deref() != Some(endpoint) {
                 log::info!("etcd endpoint {endpoint} found");
                 self.contact.endpoint = Some(endpoint.to_owned());
-                self.contact.told.clear();
+                self.contact.logged.clear();
             }
         }
         result
@@ -37,8 +37,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let is_etcds = matches!(error, Error::Rejected { .. }) && !error.is_unavailable();
         let lost = if is_etcds { None } else { self.contact.endpoint.take() };
         let refuses = is_etcds || matches!(error, Error::NotJson { .. });
-        let is_news = !self.contact.told.iter().any(|told| told.is_like(&error));
-        let told = match (&lost, &error) {
+        let is_news = !self.contact.logged.iter().any(|logged| logged.is_like(&error));
+        let text = match (&lost, &error) {
             // Until now it was as --endpoints says, and another one may be there.
             (
                 Some(_),
@@ -49,18 +49,18 @@ impl<H: Host, E: Etcd> Session<H, E> {
         match lost {
             Some(endpoint) => {
                 self.host.note(Counter::ContactLost);
-                log::warn!("etcd endpoint {endpoint} lost: {told}");
+                log::warn!("etcd endpoint {endpoint} lost: {text}");
             }
-            None if !is_news => log::debug!("still without etcd: {told}"),
-            None if refuses => log::warn!("etcd refuses, trying on: {told}"),
-            None => log::warn!("etcd is out of reach, waiting for it: {told}"),
+            None if !is_news => log::debug!("still without etcd: {text}"),
+            None if refuses => log::warn!("etcd refuses, trying on: {text}"),
+            None => log::warn!("etcd is out of reach, waiting for it: {text}"),
         }
-        if is_news && self.contact.told.len() < MOST_TOLD {
-            self.contact.told.push(error);
+        if is_news && self.contact.logged.len() < MOST_LOGGED {
+            self.contact.logged.push(error);
         }
     }
 
-    /// What is older than the operator wants is not answered from.
+    /// Ends answers from what is older than the operator wants.
     pub(super) fn expire(&mut self) {
         let max_stale = self.settings.max_stale;
         if self.contact.expires_at(max_stale).is_none_or(|at| at > self.host.now()) {
@@ -75,16 +75,16 @@ impl<H: Host, E: Etcd> Session<H, E> {
             let seconds = max_stale.as_secs();
             log::warn!(
                 "etcd not heard for {seconds} s (--max-stale): names of the cluster are answered with \
-                 SERVFAIL until it is"
+                 SERVFAIL until it answers"
             );
         }
     }
 
-    /// Tells once that there is no address to publish yet.
-    pub(super) fn tell_address(&mut self, text: String) {
-        if self.contact.told_address.as_ref() != Some(&text) {
+    /// Logs once that there is no address to publish yet.
+    pub(super) fn log_address(&mut self, text: String) {
+        if self.contact.logged_address.as_ref() != Some(&text) {
             log::warn!("{text}");
-            self.contact.told_address = Some(text);
+            self.contact.logged_address = Some(text);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use super::address::AddressError;
 use crate::etcd;
 
-/// What ended a stretch of contact with etcd.
+/// The end of a stretch of contact with etcd.
 #[derive(Debug)]
 pub enum SessionError {
     /// A call to etcd failed, or the watch ended.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::cluster::{Directory, Record, SlotId};
 
-/// What a node's life needs of the process it lives in.
+/// The process that a node lives in, and what the node needs of it.
 pub trait Host {
     /// The time now.
     fn now(&self) -> Instant;
@@ -13,7 +13,7 @@ pub trait Host {
     /// Waits, answering DNS meanwhile. Returns early when the process is asked to stop.
     fn sleep_until(&self, deadline: Instant);
 
-    /// Whether the process was asked to stop.
+    /// Returns whether the process was asked to stop.
     fn is_stopping(&self) -> bool;
 
     /// Lets waits wait again after a request to stop, for the release.
@@ -25,14 +25,14 @@ pub trait Host {
     /// Reads or changes what DNS is answered from.
     fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T;
 
-    /// Tells which name this node owns from now on; `None`: none. Called at every change, and with
+    /// Takes note of the name that this node owns from now on; `None`: none. Called at every change, and with
     /// the same name and a later end at every renewal of its lease. Must not block.
     fn ownership(&self, owned: Option<Owned>);
 
-    /// Whether a name is of use to this process, if it owns none. Without one it goes on answering.
+    /// Returns whether a name is of use to this process, if it owns none. Without one it goes on answering.
     fn wants_name(&self) -> bool;
 
-    /// Tells that something happened that is worth counting.
+    /// Counts that something happened.
     fn note(&self, counter: Counter);
 }
 
@@ -50,7 +50,7 @@ pub struct Owned {
     pub valid_until: Instant,
 }
 
-/// What is counted of a node's life.
+/// Something that is counted of a node's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counter {
     /// All names were read anew.

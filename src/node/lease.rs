@@ -7,10 +7,10 @@ use super::state::{Claimed, Lease, Membership};
 use super::{Host, SessionError};
 use crate::etcd::{Error, Etcd, KeyValue, Range};
 
-/// How long the release may take, all endpoints together: who stops a process does not wait long.
+/// The time that the release may take, all endpoints together: who stops a process does not wait long.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often the release is tried in that time: a reply may be lost.
+/// The number of attempts to release in that time: a reply may be lost.
 const RELEASE_ROUNDS: u32 = 2;
 
 impl<H: Host, E: Etcd> Session<H, E> {
@@ -69,7 +69,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(())
     }
 
-    /// What stands at the key of our name now.
+    /// Reads what stands at the key of our name now.
     pub(super) fn read_own_key(
         &mut self,
         claimed: Claimed,
@@ -79,7 +79,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(self.heard(result)?.kvs.into_iter().next())
     }
 
-    /// The name is lost to what stands at its key, or to nothing.
+    /// Loses the name to what stands at its key, or to nothing.
     pub(super) fn lose_to(&mut self, claimed: Claimed, other: Option<KeyValue>) {
         match other {
             Some(kv) => {

@@ -9,7 +9,7 @@ use super::{Host, Owned};
 use crate::etcd::Etcd;
 
 impl<H: Host, E: Etcd> Session<H, E> {
-    /// Changes the state, tells it to the process, and lets no call to etcd outlast the ownership,
+    /// Changes the state, reports it to the process, and lets no call to etcd outlast the ownership,
     /// so that its end is noticed in time.
     pub(super) fn set_membership(&mut self, membership: Membership) {
         self.membership = membership;

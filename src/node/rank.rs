@@ -7,7 +7,7 @@ use crate::cluster::SlotId;
 /// the claim.
 const PRESUMED_FROM: usize = 64;
 
-/// What a ticket is good for.
+/// The slot that a rank leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FreeSlot {
     /// The free slot that is ours to claim.

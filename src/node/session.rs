@@ -10,7 +10,7 @@ use crate::cluster::{Freshness, Record};
 use crate::etcd::{Error, Etcd, WatchStream};
 use crate::random::Random;
 
-/// How [`Session::run`] ends.
+/// The end of [`Session::run`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum SessionEnd {
     /// The process was asked to stop.
@@ -27,9 +27,9 @@ pub struct Session<H, E> {
     pub(super) settings: NodeSettings,
     pub(super) random: Random,
     pub(super) contact: Contact,
-    /// What the directory stands at; `None`: read everything.
+    /// Where the directory stands in etcd's history; `None`: read everything.
     pub(super) history: Option<History>,
-    /// What is published; found before a claim.
+    /// The record that is published; found before a claim.
     pub(super) record: Option<Record>,
     pub(super) lease: Option<Lease>,
     pub(super) membership: Membership,
@@ -73,7 +73,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 SessionError::NoAddress(error) => {
                     // Nothing was followed meanwhile.
                     self.history = None;
-                    self.tell_address(error.to_string());
+                    self.log_address(error.to_string());
                 }
                 SessionError::Etcd(error) if error.is_out_of_range() || error.is_compacted() => {
                     log::info!("{error}: reading everything anew");

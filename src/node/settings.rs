@@ -27,7 +27,7 @@ pub struct NodeSettings {
     pub port: Option<u16>,
 }
 
-/// What to do when every slot up to the limit is taken.
+/// The reaction to every slot up to the limit being taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
     /// End.

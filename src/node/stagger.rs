@@ -1,8 +1,8 @@
 //! Starting together with many others.
 //!
-//! Each of them has to hear of each other one, so what etcd has to tell grows with the square of
-//! their number, and is far more than what it needs to name them. So they are named first, and told
-//! at moments that are spread over the time that this takes.
+//! Each of them has to learn of each other one, so what etcd has to send grows with the square of
+//! their number, and is far more than what it needs to name them. So they are named first, and read
+//! the names at moments that are spread over the time that this takes.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use crate::etcd::Etcd;
 
 /// So many in the queue that it matters.
 const STAGGER_FROM: usize = 30;
-/// What etcd needs for a claim when many nodes start together, roughly.
+/// The time that etcd needs for a claim when many nodes start together, roughly.
 const CLAIM_TIME: Duration = Duration::from_millis(3);
-/// How often a node looks at most whether the others are named, and for how long it lets them be.
-const SHORTEST_LOOK: Duration = Duration::from_millis(300);
-const LONGEST_STAY: Duration = Duration::from_secs(4);
-/// What etcd needs to tell one node of one name, roughly, by two of its cores.
-const TELLING_TIME: Duration = Duration::from_micros(20);
+/// The shortest time between two looks whether the others are named, and the longest wait for that.
+const LOOK_INTERVAL: Duration = Duration::from_millis(300);
+const LONGEST_WAIT: Duration = Duration::from_secs(4);
+/// The time that etcd needs to send one name to one node, roughly, by two of its cores.
+const SENDING_TIME: Duration = Duration::from_micros(20);
 /// The longest delay, whatever etcd says of the number of names.
 const LONGEST_DELAY: Duration = Duration::from_secs(3600);
 
 impl<H: Host, E: Etcd> Session<H, E> {
-    /// Lets the others be named first, and draws a moment at which to be told of them all: each change
-    /// would be told to each of those that are named already, and all at once they would keep
+    /// Lets the others be named first, and draws a moment at which to read all names: each change
+    /// would be sent to each of those that are named already, and all at once they would keep
     /// etcd from keeping leases alive.
     pub(super) fn stagger(
         &mut self,
@@ -52,11 +52,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
         claimant: Claimant<'_>,
         queue_length: usize,
     ) -> Result<(), SessionError> {
-        let end = self.host.now() + LONGEST_STAY.min(self.settings.lease_ttl / 4);
+        let end = self.host.now() + LONGEST_WAIT.min(self.settings.lease_ttl / 4);
         let mut others = queue_length;
         while others >= STAGGER_FROM && self.host.now() < end && !self.host.is_stopping() {
             let claims = CLAIM_TIME.saturating_mul(u32::try_from(others).unwrap_or(u32::MAX));
-            self.host.sleep_until((self.host.now() + claims.max(SHORTEST_LOOK)).min(end));
+            self.host.sleep_until((self.host.now() + claims.max(LOOK_INTERVAL)).min(end));
             let result = claimant.queue_length(&mut self.client).map_err(SessionError::from);
             let before = std::mem::replace(&mut others, self.heard(result)?);
             if others == before {
@@ -68,11 +68,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 }
 
-/// After how long to be told of so many names: this fraction of the time that etcd needs to tell as
-/// many nodes of them.
+/// The delay before so many names are read: this fraction of the time that etcd needs to send them
+/// to as many nodes.
 fn delay(names: usize, fraction: f64) -> Duration {
     let names = u32::try_from(names).unwrap_or(u32::MAX);
-    let all = TELLING_TIME.saturating_mul(names).saturating_mul(names).min(LONGEST_DELAY);
+    let all = SENDING_TIME.saturating_mul(names).saturating_mul(names).min(LONGEST_DELAY);
     all.mul_f64(fraction)
 }
 
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_are_spread_over_the_time_that_telling_takes() {
+    fn delays_are_spread_over_the_time_that_sending_takes() {
         let milliseconds = |names, fraction| delay(names, fraction).as_millis();
         assert_eq!(milliseconds(100, 0.0), 0);
         assert_eq!(milliseconds(100, 0.5), 100);

@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 use crate::cluster::{KeyRange, Keyspace, SlotId};
 use crate::etcd::{Error, Filter, LeaseId, WatchRange};
 
-/// When etcd was heard, where, and what was told of it.
+/// When etcd was heard, by which endpoint, and what was logged of it.
 #[derive(Debug, Default)]
 pub(super) struct Contact {
     /// The endpoint that answered last; `None`: it is out of reach.
     pub(super) endpoint: Option<String>,
     /// When it was heard last.
     pub(super) heard_at: Option<Instant>,
-    /// What was told since it was heard last, each kind once: kinds may alternate.
-    pub(super) told: Vec<Error>,
-    /// What was told last of there being no address to publish.
-    pub(super) told_address: Option<String>,
+    /// The errors logged since it was heard last, each kind once: kinds may alternate.
+    pub(super) logged: Vec<Error>,
+    /// The last line logged of there being no address to publish.
+    pub(super) logged_address: Option<String>,
 }
 
 impl Contact {
@@ -24,19 +24,19 @@ impl Contact {
         self.heard_at = Some(now);
     }
 
-    /// Lets an error be told again that was told before.
+    /// Lets an error be logged again that was logged before.
     pub(super) fn forget(&mut self) {
-        self.told.clear();
+        self.logged.clear();
     }
 
-    /// When the directory is too old to answer from.
+    /// The time from which the directory is too old to answer from.
     pub(super) fn expires_at(&self, max_stale: Duration) -> Option<Instant> {
         let lost = self.endpoint.is_none();
         self.heard_at.filter(|_| lost).and_then(|heard_at| heard_at.checked_add(max_stale))
     }
 }
 
-/// Where the directory stands in etcd's history.
+/// The point in etcd's history at which the directory stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
     /// The cluster that was read from.
@@ -51,7 +51,7 @@ impl History {
         self.revisions.iter().copied().max().unwrap_or(0)
     }
 
-    /// What to watch of these names, each range from where it stands.
+    /// The ranges to watch of these names, each from where it stands.
     pub fn watch_ranges(&self, keyspace: &Keyspace) -> Vec<WatchRange> {
         let ranges = keyspace.ranges().into_iter().zip(&self.revisions);
         ranges.map(|(range, revision)| watch_range(range, *revision, Filter::None)).collect()
@@ -94,7 +94,7 @@ impl Lease {
     }
 }
 
-/// What this node knows of its name.
+/// This node's name, as far as it knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Membership {
     /// Never claimed.

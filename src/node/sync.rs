@@ -1,5 +1,5 @@
 //! The full sync: read all names, page by page, and put them in place of the directory; and how to
-//! tell that this is not needed.
+//! see that this is not needed.
 
 use super::session::Session;
 use super::state::History;
@@ -7,7 +7,7 @@ use super::{Counter, Host, SessionError};
 use crate::cluster::{Applied, Directory, Entry, KeyRange, RangeDigest};
 use crate::etcd::{Error, Etcd, Event, EventKind, KeyValue, Order, Range};
 
-/// How many changes are applied before DNS is answered again.
+/// The number of changes that are applied before DNS is answered again.
 pub(super) const MOST_AT_ONCE: usize = 128;
 
 /// Whether etcd's history goes on from where we stand.
@@ -82,7 +82,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(Continuity::Continued)
     }
 
-    /// After a full sync no event tells what became of the own key meanwhile.
+    /// After a full sync no event says what became of the own key meanwhile.
     fn look_after_own_key(&mut self) -> Result<(), SessionError> {
         let (Some(claimed), Some(lease)) = (self.membership.held(), self.lease) else {
             return Ok(());
@@ -114,9 +114,9 @@ pub fn full_sync(client: &mut impl Etcd, host: &impl Host) -> Result<History, Er
             for kvs in kvs.chunks(MOST_AT_ONCE) {
                 for kv in kvs {
                     let applied = snapshot.apply(index, entry(kv, EventKind::Put));
-                    let told = |d: &mut Directory| d.knows_unusable(&kv.key, kv.mod_revision);
-                    if !host.directory(told) {
-                        tell(kv, &applied);
+                    let is_logged = |d: &mut Directory| d.knows_unusable(&kv.key, kv.mod_revision);
+                    if !host.directory(is_logged) {
+                        log(kv, &applied);
                     }
                 }
                 host.sleep_until(host.now());
@@ -141,7 +141,7 @@ pub fn full_sync(client: &mut impl Etcd, host: &impl Host) -> Result<History, Er
 pub fn apply_event(host: &impl Host, range: usize, event: &Event) {
     let entry = entry(&event.kv, event.kind);
     let applied = host.directory(|directory| directory.apply(range, entry));
-    tell(&event.kv, &applied);
+    log(&event.kv, &applied);
 }
 
 fn entry(kv: &KeyValue, kind: EventKind) -> Entry<'_> {
@@ -152,7 +152,7 @@ fn entry(kv: &KeyValue, kind: EventKind) -> Entry<'_> {
     Entry { key: &kv.key, value, mod_revision: kv.mod_revision }
 }
 
-fn tell(kv: &KeyValue, applied: &Applied) {
+fn log(kv: &KeyValue, applied: &Applied) {
     let key = String::from_utf8_lossy(&kv.key);
     match applied {
         Applied::Unusable(error) => log::warn!("{key} is not a record: {error}"),

@@ -33,7 +33,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(())
     }
 
-    /// Whether there is nothing to do but to follow.
+    /// Returns whether there is nothing to do but to follow.
     fn is_settled(&self) -> bool {
         match self.membership {
             Membership::Owned(_) => true,
@@ -108,7 +108,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(())
     }
 
-    /// Why a key that was ours holds another's record.
+    /// Says why a key that was ours holds another's record.
     pub(super) fn displaced_by(&self, value: &[u8]) -> String {
         match (Record::parse(value), self.record) {
             (Ok(theirs), Some(ours)) if theirs == ours => format!(

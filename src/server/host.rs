@@ -7,7 +7,7 @@ use super::Shared;
 use crate::cluster::Directory;
 use crate::node::{Counter, Host, Owned};
 
-/// A server alone tells nobody: the tools own no name.
+/// A server alone reports to nobody: the tools own no name.
 impl Host for Shared {
     fn now(&self) -> Instant {
         Instant::now()

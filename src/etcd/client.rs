@@ -52,9 +52,9 @@ impl fmt::Debug for OnLeave {
 #[derive(Debug)]
 pub struct GatewayClient {
     pub(super) agent: ureq::Agent,
-    endpoints: Vec<String>,
+    pub(super) endpoints: Vec<String>,
     in_use: usize,
-    timeout: Timeout,
+    pub(super) timeout: Timeout,
     pub(super) clock: Clock,
     pub(super) read_deadline: ReadDeadline,
     credentials: Option<Credentials>,
@@ -114,17 +114,6 @@ impl GatewayClient {
     #[must_use]
     pub fn endpoint(&self) -> &str {
         self.endpoints.get(self.in_use).map_or("", String::as_str)
-    }
-
-    /// The number of endpoints.
-    #[must_use]
-    pub fn endpoint_count(&self) -> u32 {
-        u32::try_from(self.endpoints.len()).unwrap_or(u32::MAX)
-    }
-
-    /// The time-out of requests.
-    pub fn timeout_mut(&mut self) -> &mut Timeout {
-        &mut self.timeout
     }
 
     /// The time that a request which is sent now may take.

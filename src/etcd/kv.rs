@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::LeaseId;
 use super::json::{self, Wrong};
-use super::{Error, GatewayClient, LeaseId};
 
 /// A number of etcd's history: the whole store has one, and each change makes it larger by one.
 pub type Revision = i64;
@@ -117,46 +117,6 @@ pub struct RangeReply {
     pub count: i64,
     /// Whether the limit cut some off.
     pub more: bool,
-}
-
-impl GatewayClient {
-    /// `KV.Range`: reads keys, linearizably: from no member that fell behind.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn range(&mut self, range: &Range) -> Result<RangeReply, Error> {
-        let reply = self.call("/v3/kv/range", &range.encode())?;
-        range_reply(&reply).map_err(|what| Error::malformed(self.endpoint(), &what))
-    }
-
-    /// `KV.Put`: writes one key. Without a lease it stays until it is deleted.
-    ///
-    /// # Errors
-    /// See [`Error`]; code 5: there is no such lease.
-    pub fn put(
-        &mut self,
-        key: &[u8],
-        value: &[u8],
-        lease: Option<LeaseId>,
-    ) -> Result<ResponseHeader, Error> {
-        let reply = self.call("/v3/kv/put", &put(key, value, lease))?;
-        header(&reply).map_err(|what| Error::malformed(self.endpoint(), &what))
-    }
-
-    /// `KV.DeleteRange`: deletes `key`, or all from it up to, and without, `range_end`; returns
-    /// how many there were.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn delete_range(
-        &mut self,
-        key: &[u8],
-        range_end: Option<&[u8]>,
-    ) -> Result<(ResponseHeader, i64), Error> {
-        let reply = self.call("/v3/kv/deleterange", &keys(key, range_end))?;
-        let decode = || Ok((header(&reply)?, json::int64(&reply, "deleted")?));
-        decode().map_err(|what: Wrong| Error::malformed(self.endpoint(), &what))
-    }
 }
 
 pub(super) fn keys(key: &[u8], range_end: Option<&[u8]>) -> Value {

@@ -4,7 +4,7 @@
 //!
 //! * A [`GatewayClient`] sends each call as one short POST over a ready [`ureq::Agent`], and the agent
 //!   decides what a wait is: this module has no sockets, threads, sleeps or clock of its own.
-//! * [`Etcd`] is what a node asks of it, so that a model of etcd can stand in for a real one.
+//! * [`Etcd`] has the calls that a node makes, so that a model of etcd can stand in for a real one.
 //! * It sticks to one endpoint for as long as that works, and tries each other one once when it
 //!   does not. A call may thus be carried out twice, or be carried out and yet fail: after
 //!   [`Error::TimedOut`] and [`Error::Unreachable`], look before you conclude.

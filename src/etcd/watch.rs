@@ -104,22 +104,10 @@ enum Line {
 }
 
 impl GatewayClient {
-    /// `Watch.Watch`: the changes of the ranges. It asks the endpoint in use only, and returns once
-    /// etcd has acknowledged every range, within the timeout of a request. If that fails, the next
-    /// call tries another endpoint, unless it is [`Error::Compacted`]. An expired token looks like
-    /// a missing right here; any other call renews it.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn watch(&mut self, ranges: &[WatchRange]) -> Result<Watch, Error> {
-        self.ensure_token()?;
+    /// Opens a watch at the endpoint in use, and waits until every range is acknowledged.
+    pub(super) fn open_watch(&self, ranges: &[WatchRange]) -> Result<Watch, Error> {
         let deadline = self.clock.now().checked_add(self.timeout());
-        let read_deadline = self.read_deadline.clone();
-        let opened = read_deadline.during(deadline, || self.open(ranges, deadline));
-        if opened.as_ref().is_err_and(|error| !error.is_compacted()) {
-            self.use_next();
-        }
-        opened
+        self.read_deadline.during(deadline, || self.open(ranges, deadline))
     }
 
     fn open(&self, ranges: &[WatchRange], deadline: Option<Instant>) -> Result<Watch, Error> {

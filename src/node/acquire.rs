@@ -80,7 +80,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         match (previous, self.lease) {
             (Some(previous), Some(lease)) if previous != record => {
                 // With the lease go the ticket and the claims of what is not this node any more.
-                let result = self.client.lease_revoke(lease.id).map_err(SessionError::from);
+                let result = self.client.lease_revoke(lease.id);
                 self.heard(result)?;
                 self.lease = None;
                 Err(SessionError::LeaseGone)
@@ -106,7 +106,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         previous: Option<Claimed>,
     ) -> Result<Option<Taken>, SessionError> {
         for slot in self.own_slots(claimant) {
-            let result = claimant.find_own(&mut self.client, slot).map_err(SessionError::from);
+            let result = claimant.find_own(&mut self.client, slot);
             let Some(own) = self.heard(result)? else { continue };
             if own.lease == claimant.lease {
                 // A claim of ours succeeded, and its reply was lost.
@@ -117,7 +117,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             if previous.is_some() {
                 continue;
             }
-            let result = claimant.take_over(&mut self.client, own).map_err(SessionError::from);
+            let result = claimant.take_over(&mut self.client, own);
             if let Some(taken) = self.heard(result)? {
                 let name = claimant.keyspace.pattern.name(slot);
                 log::info!("{name} holds this node's record from an earlier life: taking it over");
@@ -125,7 +125,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             }
         }
         let Some(claimed) = previous else { return Ok(None) };
-        let result = claimant.claim(&mut self.client, claimed.slot).map_err(SessionError::from);
+        let result = claimant.claim(&mut self.client, claimed.slot);
         self.heard(result)
     }
 
@@ -139,7 +139,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let mut knowledge = Knowledge::MayBePresumed;
         loop {
             self.ensure_lease()?;
-            let result = claimant.take_ticket(&mut self.client).map_err(SessionError::from);
+            let result = claimant.take_ticket(&mut self.client);
             let ticket = self.heard(result)?;
             self.catch_up_with(&ticket);
             let slot = match self.slot_for(claimant, &ticket, knowledge)? {
@@ -157,7 +157,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 }
             };
             let Some(slot) = slot else { continue };
-            let result = claimant.claim(&mut self.client, slot).map_err(SessionError::from);
+            let result = claimant.claim(&mut self.client, slot);
             if let Some(taken) = self.heard(result)? {
                 // Who waited knows that the others wait as well, rather than start.
                 let queue_length = if waited { 0 } else { taken.queue_length };
@@ -188,7 +188,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if let Some(slot) = presumed {
             return Ok(FreeSlot::Slot(slot));
         }
-        let result = claimant.taken(&mut self.client, ticket.revision).map_err(SessionError::from);
+        let result = claimant.taken(&mut self.client, ticket.revision);
         Ok(free_slot(ticket.rank, self.heard(result)?.into_iter(), limit))
     }
 
@@ -262,7 +262,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         claimant: Claimant<'_>,
         slot: SlotId,
     ) -> Result<(), SessionError> {
-        let result = claimant.give_back(&mut self.client, slot).map_err(SessionError::from);
+        let result = claimant.give_back(&mut self.client, slot);
         if self.heard(result)? {
             log::info!(
                 "gave slot {slot} back: etcd carried its claim out late, beside another one"

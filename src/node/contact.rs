@@ -10,7 +10,7 @@ const MOST_LOGGED: usize = 16;
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Notes that etcd answered, and by which endpoint.
-    pub(super) fn heard<T>(&mut self, result: Result<T, SessionError>) -> Result<T, SessionError> {
+    pub(super) fn heard<T>(&mut self, result: Result<T, Error>) -> Result<T, SessionError> {
         if result.is_ok() {
             self.contact.hear(self.host.now());
             let endpoint = self.client.endpoint();
@@ -20,7 +20,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 self.contact.logged.clear();
             }
         }
-        result
+        result.map_err(SessionError::from)
     }
 
     /// Notes that etcd does not answer, or refuses; answers are as of now from here on.

@@ -22,7 +22,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             Some(lease) => self.keep_alive(lease),
             None => {
                 let ttl = self.settings.lease_ttl;
-                let result = self.client.lease_grant(ttl).map_err(SessionError::from);
+                let result = self.client.lease_grant(ttl);
                 let id = self.heard(result)?;
                 self.lease = Some(Lease::new(id, asked, ttl));
                 Ok(())
@@ -32,7 +32,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     pub(super) fn keep_alive(&mut self, lease: Lease) -> Result<(), SessionError> {
         let asked = self.host.now();
-        let result = self.client.lease_keep_alive(lease.id).map_err(SessionError::from);
+        let result = self.client.lease_keep_alive(lease.id);
         let Some(ttl) = self.heard(result)? else {
             self.lease = None;
             if let Some(claimed) = self.membership.held() {
@@ -75,7 +75,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         claimed: Claimed,
     ) -> Result<Option<KeyValue>, SessionError> {
         let key = self.settings.keyspace.key(claimed.slot);
-        let result = self.client.range(&Range::new(key, None)).map_err(SessionError::from);
+        let result = self.client.range(&Range::new(key, None));
         Ok(self.heard(result)?.kvs.into_iter().next())
     }
 

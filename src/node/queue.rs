@@ -20,7 +20,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         taken: &Ticket,
         when_full: WhenFull,
     ) -> Result<Option<SlotId>, SessionError> {
-        let result = claimant.look_at_queue(&mut self.client).map_err(SessionError::from);
+        let result = claimant.look_at_queue(&mut self.client);
         let queue = self.heard(result)?;
         let Some(ahead) = queue.ahead else { return Ok(None) };
         let mut ahead: HashSet<Vec<u8>> = ahead.into_iter().collect();

@@ -16,7 +16,7 @@ const STAGGER_FROM: usize = 30;
 /// The time that etcd needs for a claim when many nodes start together, roughly.
 const CLAIM_TIME: Duration = Duration::from_millis(3);
 /// The shortest time between two looks whether the others are named, and the longest wait for that.
-const LOOK_INTERVAL: Duration = Duration::from_millis(300);
+const QUEUE_INTERVAL: Duration = Duration::from_millis(300);
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
 /// The time that etcd needs to send one name to one node, roughly, by two of its cores.
 const SENDING_TIME: Duration = Duration::from_micros(20);
@@ -36,7 +36,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             return Ok(());
         }
         self.let_others_claim(claimant, queue_length)?;
-        let result = claimant.slots_taken(&mut self.client).map_err(SessionError::from);
+        let result = claimant.slots_taken(&mut self.client);
         let names = self.heard(result)?;
         let end = self.host.now() + delay(names, self.random.fraction());
         while self.host.now() < end && !self.host.is_stopping() {
@@ -56,8 +56,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let mut others = queue_length;
         while others >= STAGGER_FROM && self.host.now() < end && !self.host.is_stopping() {
             let claims = CLAIM_TIME.saturating_mul(u32::try_from(others).unwrap_or(u32::MAX));
-            self.host.sleep_until((self.host.now() + claims.max(LOOK_INTERVAL)).min(end));
-            let result = claimant.queue_length(&mut self.client).map_err(SessionError::from);
+            self.host.sleep_until((self.host.now() + claims.max(QUEUE_INTERVAL)).min(end));
+            let result = claimant.queue_length(&mut self.client);
             let before = std::mem::replace(&mut others, self.heard(result)?);
             if others == before {
                 // Nobody comes and nobody goes: they wait for names, of which there are not enough.

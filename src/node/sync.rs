@@ -35,7 +35,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 }
             }
         }
-        let result = full_sync(&mut self.client, &self.host).map_err(SessionError::from);
+        let result = full_sync(&mut self.client, &self.host);
         self.history = Some(self.heard(result)?);
         self.look_after_own_key()
     }
@@ -59,10 +59,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                     let why = format!("etcd cannot tell what changed since revision {revision}");
                     return Ok(Continuity::Broken(why));
                 }
-                result => {
-                    let result = result.map_err(SessionError::from);
-                    self.heard(result)?
-                }
+                result => self.heard(result)?,
             };
             if reply.header.cluster_id != known.cluster_id {
                 let (now, then) = (reply.header.cluster_id, known.cluster_id);

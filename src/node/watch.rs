@@ -18,7 +18,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if let Some(revision) = queue {
             ranges.push(watch_range(keyspace.queue(), revision, Filter::NoPut));
         }
-        let result = self.client.watch(&ranges).map_err(SessionError::from);
+        let result = self.client.watch(&ranges);
         let watch = self.heard(result)?;
         self.host.note(Counter::WatchOpened);
         Ok(watch)

@@ -16,7 +16,7 @@ use super::table::style;
 use super::{local, stopped};
 use crate::cluster::{Keyspace, Record, SlotId};
 use crate::connect::{Connect, Password};
-use crate::etcd::{Error, GatewayClient, LoginState, Range, advised};
+use crate::etcd::{Error, Etcd, GatewayClient, LoginState, Range, advised};
 use crate::failure::Failure;
 use crate::node::WhenFull;
 use crate::node::address::{check_interface, discover};

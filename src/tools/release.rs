@@ -9,8 +9,8 @@ use super::{heard, stopped};
 use crate::cluster::Record;
 use crate::connect::Connect;
 use crate::etcd::{
-    Compare, Error, EventKind, Filter, GatewayClient, KeyValue, LeaseId, Op, OpReply, Range, Txn,
-    WatchRange,
+    Compare, Error, Etcd, EventKind, Filter, GatewayClient, KeyValue, LeaseId, Op, OpReply, Range,
+    Txn, WatchRange,
 };
 use crate::failure::Failure;
 use crate::node::Host;

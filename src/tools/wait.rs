@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::stopped;
 use crate::cluster::Freshness;
 use crate::connect::Connect;
-use crate::etcd::{Error, GatewayClient, Range, Watch, advised};
+use crate::etcd::{Error, Etcd, GatewayClient, Range, Watch, advised};
 use crate::failure::Failure;
 use crate::node::Host;
 use crate::node::backoff::Backoff;

@@ -34,6 +34,20 @@
 //! The life of a query: [`server::udp`] → [`dns::Responder::answer`] → [`cluster::directory`] →
 //! the same socket. The life of a name: [`options`] → [`node::claim`] → [`etcd::Etcd::txn`] →
 //! watch → [`cluster::directory`] on every node.
+//!
+//! # What goes where
+//!
+//! | to add | begin in | and go on in |
+//! | --- | --- | --- |
+//! | a type of record that is answered | `dns::content`: what a name stands for | `dns::wire` its number; [`cluster::record`] if nodes publish it, by a field that the CoreDNS plugin ignores; `tests/bench/kinds.rs` its cost |
+//! | an option | `options::table`: one entry makes its help, and what is accepted | `options::read`, which fills in the settings of the room that obeys it; the manual, which a test compares |
+//! | a reason to lose a name | `node::watch` if an event tells it, `node::sync` if reading does, `node::lease` if the lease does | all end in `Session::lose` of `node::ownership`, which tells the [`node::Host`], and so [`notify`] |
+//! | a call to etcd | [`etcd::Etcd`], the trait that [`node`] knows | [`etcd::GatewayClient`], its words in JSON |
+//! | someone who is told of the name | a file of its own in [`notify`] | `notify::notifier`, which all of them follow |
+//! | something to be done at times | [`server::timers`] | whoever owns it |
+//!
+//! Time comes from [`node::Host::now`] and [`etcd::Clock`], chance from [`random`]: `node` and `etcd` have
+//! none of their own, so that a life can be run again.
 
 pub mod cluster;
 pub mod connect;

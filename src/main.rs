@@ -24,7 +24,7 @@ fn main() -> ExitCode {
 }
 
 fn obey(words: &[OsString]) -> Result<u8, Failure> {
-    if let Some(words) = parent_death::asked(words) {
+    if let Some(words) = parent_death::words_of_child(words) {
         return Err(parent_death::become_program(words));
     }
     let arguments = options::text(words)?;

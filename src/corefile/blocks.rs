@@ -10,7 +10,7 @@ const MOST_NESTED: usize = 8;
 /// A server block.
 #[derive(Clone, Debug)]
 pub(super) struct Block {
-    /// What it serves; one at least.
+    /// Its keys: the zones and ports that it serves; one at least.
     pub(super) keys: Vec<Word>,
     pub(super) directives: Vec<Directive>,
 }
@@ -23,7 +23,7 @@ pub(super) struct Directive {
     pub(super) body: Vec<Directive>,
 }
 
-/// What ends a block.
+/// The end of a block.
 enum BlockEnd {
     /// The brace that matches the one that stands here.
     Brace(Place),

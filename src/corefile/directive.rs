@@ -1,14 +1,14 @@
-//! Directives of CoreDNS, and what they come to here.
+//! Directives of CoreDNS, and their treatment here.
 //!
 //! Nothing that clients would notice is dropped in silence: a directive is followed, or does what
 //! happens here anyway, or the log says what is missing, or the file is refused.
 
 use log::Level;
 
-/// What becomes of a directive.
+/// The treatment of a directive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Treatment {
-    /// What it asks for is done here always.
+    /// Done here always, asked for or not.
     Always,
     /// Clients do not notice that it is missing; the log says so.
     Noticed(Level, &'static str),
@@ -16,7 +16,7 @@ pub(super) enum Treatment {
     Refused(&'static str),
 }
 
-/// What becomes of a directive that is not followed; `None`: there is none of this name.
+/// The treatment of a directive; `None`: it is followed elsewhere, or there is none of this name.
 pub(super) fn treatment(name: &str) -> Option<Treatment> {
     use Level::{Info, Warn};
     use Treatment::{Always, Noticed, Refused};

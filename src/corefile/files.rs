@@ -8,14 +8,14 @@ use super::place::CorefileError;
 use super::settings::Corefile;
 use super::{Imported, ImportedFile, Surroundings, parse};
 
-/// What CoreDNS reads in the working directory.
+/// The file that CoreDNS reads in the working directory.
 const DEFAULT: &str = "Corefile";
-/// What stands for standard input in CoreDNS; `./stdin` is a file.
+/// The name of standard input in CoreDNS; `./stdin` is a file.
 const STDIN: &str = "stdin";
 /// The largest file, in octets: far beyond any configuration.
 const LARGEST: u64 = 1 << 20;
 
-/// Which Corefile is asked for.
+/// The Corefile that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CorefileChoice<'a> {
     /// The one of this name.
@@ -61,7 +61,7 @@ fn environment(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-/// Why a file has no text.
+/// The reason for which a file has no text.
 enum Unreadable {
     Io(io::Error),
     TooLarge,
@@ -126,7 +126,7 @@ fn matching(path: &Path) -> Result<Vec<PathBuf>, String> {
     let here = Path::new(".");
     let wild = |text: &str| text.contains(['*', '?', '[']);
     if wild(&directory.to_string_lossy()) || pattern.contains('[') {
-        return Err("of interfaces only * and ? in the last part of the path are known".to_owned());
+        return Err("as wildcards only * and ? in the last part of the path are known".to_owned());
     }
     let readable = if directory.as_os_str().is_empty() { here } else { directory };
     let failed = |error: io::Error| format!("{}: {error}", readable.display());
@@ -141,7 +141,7 @@ fn matching(path: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(paths)
 }
 
-/// Whether `*` for any characters and `?` for one make a name of a pattern.
+/// Matches a name with a pattern: `*` is for any characters, and `?` for one.
 fn is_match(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), name.chars().collect());

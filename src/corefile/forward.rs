@@ -7,10 +7,10 @@ use super::key::{self, ServedZone};
 use super::lexer::Word;
 use super::place::{CorefileError, Notice, Place, Placed, wrong};
 
-/// Which servers are asked for names that are not ours.
+/// A directive that names the servers for names that are not ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForwardDirective {
-    /// Where the directive stands.
+    /// Its place.
     pub place: Place,
     /// Its name.
     pub name: String,

@@ -2,6 +2,7 @@
 
 use super::lexer::Word;
 use super::place::{CorefileError, Placed, wrong};
+use crate::text::number;
 
 /// The longest name, in characters without the final dot (RFC 1035 §2.3.4).
 const LONGEST_ZONE: usize = 253;
@@ -22,7 +23,7 @@ impl ServedZone {
         &self.0
     }
 
-    /// Whether it is everything.
+    /// Whether it holds all names.
     pub fn is_root(&self) -> bool {
         self.0 == "."
     }
@@ -56,7 +57,7 @@ pub(super) fn read(word: &Word, default_port: u16) -> Result<Key, CorefileError>
     };
     let (name, port) = match rest.rsplit_once(':') {
         None => (rest, default_port),
-        Some((name, digits)) => match port(digits) {
+        Some((name, digits)) => match number(digits) {
             Some(port) => (name, port),
             None => return here("what follows the last : is not a port from 0 to 65535"),
         },
@@ -76,8 +77,4 @@ fn is_name(text: &str) -> bool {
 /// The zone of a word that is nothing else.
 pub(super) fn zone(word: &Word, name: &str) -> Placed<ServedZone> {
     Placed { value: ServedZone::new(name), place: word.place.clone() }
-}
-
-fn port(digits: &str) -> Option<u16> {
-    digits.bytes().all(|octet| octet.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
 }

@@ -13,7 +13,7 @@ use super::place::{CorefileError, Place, wrong};
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// How a word was written.
+/// The way in which a word was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Spelling {
     /// As it is.
@@ -24,12 +24,12 @@ pub(super) enum Spelling {
     Expanded,
 }
 
-/// Whether a word is the first on its line.
+/// The place of a word on its line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Position {
-    /// It is, or begins what was imported.
+    /// The first, or the first of what was imported.
     Leading,
-    /// It is not.
+    /// Any other.
     Following,
 }
 
@@ -62,7 +62,7 @@ impl Word {
         self.spelling == Spelling::Bare && self.text == text
     }
 
-    /// Where its `column`th character stands, as far as that is known: quotes and what comes from
+    /// The place of its `column`th character, as far as that is known: quotes and what comes from
     /// the environment move the rest.
     pub(super) fn place_of(&self, column: usize) -> Place {
         match self.spelling {
@@ -211,7 +211,7 @@ pub(super) fn expand(text: &str, environment: &dyn Fn(&str) -> Option<String>) -
     is_changed.then_some(expanded)
 }
 
-/// What stands before the first reference, the name in it, and what follows.
+/// The text before the first reference, the name in it, and the text behind.
 fn first_reference(text: &str) -> Option<(&str, &str, &str)> {
     let mut from = 0;
     loop {

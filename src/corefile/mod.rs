@@ -29,29 +29,9 @@ pub use key::ServedZone;
 pub use place::{CorefileError, Notice, Place, Placed};
 pub use plugin::{Plugin, WrittenPattern};
 pub use settings::Corefile;
+pub use source::{Imported, ImportedFile, Surroundings};
 
 use source::Source;
-
-/// What a file may refer to.
-#[derive(Clone, Copy)]
-pub struct Surroundings<'a> {
-    /// The value of a variable of the environment.
-    pub environment: &'a dyn Fn(&str) -> Option<String>,
-    /// The files that an `import` names, given that name and the file that it stands in.
-    pub import: &'a dyn Fn(&str, &str) -> Imported,
-}
-
-/// What was imported, or why nothing could be.
-pub type Imported = Result<Vec<ImportedFile>, String>;
-
-/// A file that was imported.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImportedFile {
-    /// What it is called in messages, and what imports in it are relative to.
-    pub name: String,
-    /// What is in it.
-    pub text: String,
-}
 
 /// Reads a Corefile called `name`. Keys without a port are for `default_port`.
 ///

@@ -1,10 +1,11 @@
-//! Where something stands in a file, and what is said about it.
+//! Places in a file, and messages about what stands there.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use log::Level;
+
+use crate::text::printable;
 
 /// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ impl Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: line {}, column {}", one_line(&self.file), self.line, self.column)
+        write!(f, "{}: line {}, column {}", printable(&self.file), self.line, self.column)
     }
 }
 
@@ -35,11 +36,11 @@ impl fmt::Display for Place {
 pub struct Placed<T> {
     /// The value.
     pub value: T,
-    /// Where it stands.
+    /// Its place.
     pub place: Place,
 }
 
-/// Why a file cannot be used: where, what, and what to do. One line.
+/// The reason for which a file cannot be used: where, what, and what to do. One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CorefileError {
     file: Arc<str>,
@@ -66,8 +67,8 @@ impl CorefileError {
 impl fmt::Display for CorefileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
-            Some(place) => write!(f, "{place}: {}", one_line(&self.text)),
-            None => write!(f, "{}: {}", one_line(&self.file), one_line(&self.text)),
+            Some(place) => write!(f, "{place}: {}", printable(&self.text)),
+            None => write!(f, "{}: {}", printable(&self.file), printable(&self.text)),
         }
     }
 }
@@ -78,34 +79,19 @@ pub(super) fn wrong<T>(place: &Place, text: impl fmt::Display) -> Result<T, Core
     Err(CorefileError::at(place, text))
 }
 
-/// What the log is to say of a part of the file that was accepted.
+/// A remark in the log about a part of the file that was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// How much it matters.
+    /// Its weight.
     pub level: Level,
-    /// Where it stands.
+    /// The place of that part.
     pub place: Place,
-    /// What has no effect, or another one than there.
+    /// The effect that it does not have, or has not as in CoreDNS.
     pub text: String,
 }
 
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, one_line(&self.text))
+        write!(f, "{}: {}", self.place, printable(&self.text))
     }
-}
-
-/// Names of files and what stands in them must not forge lines or move a cursor.
-fn one_line(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
-        return text.into();
-    }
-    let escape = |character: char| {
-        if character.is_control() {
-            character.escape_default().to_string()
-        } else {
-            character.to_string()
-        }
-    };
-    text.chars().map(escape).collect()
 }

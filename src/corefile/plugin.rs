@@ -6,19 +6,17 @@ use super::blocks::Directive;
 use super::lexer::Word;
 use super::place::{CorefileError, Notice, Place, Placed, wrong};
 use crate::cluster::pattern::MAX_LIMIT;
+use crate::text::number;
 
-/// The plugin's default.
-const LIMIT: u32 = 10;
-
-/// What the plugin is told.
+/// The settings of the plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plugin {
-    /// Where `idetcd` stands.
+    /// The place of `idetcd`.
     pub place: Place,
     /// The endpoints as they are written; empty: `http://localhost:2379`.
     pub endpoints: Vec<Placed<String>>,
-    /// The highest ID, from 1 to [`MAX_LIMIT`].
-    pub limit: u32,
+    /// The highest ID, from 1 to [`MAX_LIMIT`]; `None`: it is not said, and 10.
+    pub limit: Option<u32>,
     /// The pattern as it is written.
     pub pattern: Option<WrittenPattern>,
 }
@@ -35,12 +33,12 @@ impl WrittenPattern {
         &self.word.text
     }
 
-    /// What is wrong with it from a column on, from 1.
+    /// The error of a pattern that is wrong from a column on, from 1.
     pub fn error(&self, column: usize, reason: &str) -> CorefileError {
         CorefileError::at(&self.word.place_of(column), format!("pattern: {reason}"))
     }
 
-    /// Something to say about it.
+    /// A remark about it.
     pub fn notice(&self, text: &str) -> Notice {
         notice(&self.word, text)
     }
@@ -53,7 +51,7 @@ pub(super) fn read(
     let mut plugin = Plugin {
         place: directive.name.place.clone(),
         endpoints: Vec::new(),
-        limit: LIMIT,
+        limit: None,
         pattern: None,
     };
     for word in &directive.arguments {
@@ -64,7 +62,7 @@ pub(super) fn read(
         let (name, arguments) = (&property.name, property.arguments.as_slice());
         match name.text.as_str() {
             "endpoint" => plugin.endpoints = endpoints(name, arguments)?,
-            "limit" => plugin.limit = limit(name, arguments)?,
+            "limit" => plugin.limit = Some(limit(name, arguments)?),
             "pattern" => plugin.pattern = Some(pattern(name, arguments)?),
             // The plugin says nothing; a slip of the pen should not pass unseen.
             _ => notices.push(notice(name, "no property of idetcd; it has no effect")),
@@ -95,9 +93,8 @@ fn endpoints(name: &Word, arguments: &[Word]) -> Result<Vec<Placed<String>>, Cor
 
 fn limit(name: &Word, arguments: &[Word]) -> Result<u32, CorefileError> {
     let word = only(name, arguments, "a number such as 10")?;
-    let is_number = word.text.bytes().all(|octet| octet.is_ascii_digit());
-    match word.text.parse() {
-        Ok(limit) if is_number && (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
+    match number(&word.text) {
+        Some(limit) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
         _ => {
             let text = &word.text;
             let text = format!("limit: {text:?} is not a whole number from 1 to {MAX_LIMIT}");

@@ -11,7 +11,7 @@ use super::key::{self, Key, ServedZone};
 use super::place::{CorefileError, Notice, Placed, wrong};
 use super::plugin::{self, Plugin};
 
-/// What a Corefile says.
+/// The settings of a Corefile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Corefile {
     /// The file.
@@ -24,13 +24,13 @@ pub struct Corefile {
     pub addresses: Vec<IpAddr>,
     /// The ports to listen on; one at least.
     pub ports: Vec<u16>,
-    /// Where other names are forwarded.
+    /// The servers for other names.
     pub forward: Option<ForwardDirective>,
-    /// What the log is to say.
+    /// Remarks for the log.
     pub notices: Vec<Notice>,
 }
 
-/// What a server block says, with or without `idetcd`.
+/// The settings of a server block, with or without `idetcd`.
 struct Served {
     keys: Vec<Key>,
     addresses: Vec<IpAddr>,
@@ -199,8 +199,8 @@ fn check_forward(served: &Served) -> Result<(), CorefileError> {
     }
 }
 
-/// What a server block without `idetcd` adds: it may forward all names that are not in the zone of
-/// the one with it.
+/// Reads a server block without `idetcd`: it may forward all names that are not in the zone of the
+/// one with it.
 fn companion(other: Served, own: &Corefile) -> Result<ForwardDirective, CorefileError> {
     let key = other.keys.iter().find(|key| !key.zone.value.is_root()).or(other.keys.first());
     let Some(Placed { value: zone, place }) = key.map(|key| &key.zone) else {
@@ -237,12 +237,20 @@ fn ports(keys: &[Key]) -> Vec<u16> {
     ports
 }
 
-/// Whether both hold the same, in any order; neither holds anything twice.
+/// Compares in any order; neither holds anything twice.
 fn is_same<T: PartialEq>(left: &[T], right: &[T]) -> bool {
     left.len() == right.len() && left.iter().all(|item| right.contains(item))
 }
 
 impl Corefile {
+    /// Logs that it was read, and the remarks.
+    pub fn log(&self) {
+        log::info!("read {}", self.file);
+        for notice in &self.notices {
+            log::log!(notice.level, "{notice}");
+        }
+    }
+
     /// Checks the file against a zone, that of the names to claim.
     ///
     /// # Errors

@@ -11,7 +11,6 @@ use log::Level;
 use super::lexer;
 use super::lexer::{Position, Spelling, Word};
 use super::place::{CorefileError, Notice, Place, wrong};
-use super::{ImportedFile, Surroundings};
 
 /// The deepest import within imports: nobody nests configuration so deeply on purpose.
 const MOST_IMPORTS: usize = 16;
@@ -22,28 +21,49 @@ const MOST_WORDS: usize = 100_000;
 /// The most octets of all words that are read from files.
 const MOST_OCTETS: usize = 1 << 20;
 
-/// What is being read.
-struct Frame {
+/// The world outside of a file, as far as the file may refer to it.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The value of a variable of the environment.
+    pub environment: &'a dyn Fn(&str) -> Option<String>,
+    /// The files that an `import` names, given that name and the file that it stands in.
+    pub import: &'a dyn Fn(&str, &str) -> Imported,
+}
+
+/// The files that were imported, or why none could be.
+pub type Imported = Result<Vec<ImportedFile>, String>;
+
+/// A file that was imported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportedFile {
+    /// Its name in messages, and the one that imports in it are relative to.
+    pub name: String,
+    /// The text in it.
+    pub text: String,
+}
+
+/// Words that are being read, laid on top of those that imported them.
+struct Layer {
     words: Arc<[Word]>,
     next: usize,
-    /// What it was imported by, and last its own name.
+    /// The names of those that imported it, and last its own.
     chain: Vec<Arc<str>>,
 }
 
-impl Frame {
+impl Layer {
     fn peek(&self) -> Option<&Word> {
         self.words.get(self.next)
     }
 }
 
-/// The stream.
+/// The stream of words.
 pub(super) struct Source<'a> {
     surroundings: &'a Surroundings<'a>,
-    frames: Vec<Frame>,
+    layers: Vec<Layer>,
     snippets: HashMap<String, Arc<[Word]>>,
     words_left: usize,
     octets_left: usize,
-    /// What there is to say so far.
+    /// The remarks so far.
     pub(super) notices: Vec<Notice>,
 }
 
@@ -55,7 +75,7 @@ impl<'a> Source<'a> {
     ) -> Result<Source<'a>, CorefileError> {
         let mut source = Source {
             surroundings,
-            frames: Vec::new(),
+            layers: Vec::new(),
             snippets: HashMap::new(),
             words_left: MOST_WORDS,
             octets_left: MOST_OCTETS,
@@ -63,16 +83,16 @@ impl<'a> Source<'a> {
         };
         let name: Arc<str> = name.into();
         let words = source.lex(&name, text)?;
-        source.frames.push(Frame { words, next: 0, chain: vec![name] });
+        source.layers.push(Layer { words, next: 0, chain: vec![name] });
         Ok(source)
     }
 
     /// The next word, which stays.
     pub(super) fn peek(&mut self) -> Option<&Word> {
-        while self.frames.last().is_some_and(|frame| frame.peek().is_none()) {
-            self.frames.pop();
+        while self.layers.last().is_some_and(|layer| layer.peek().is_none()) {
+            self.layers.pop();
         }
-        self.frames.last()?.peek()
+        self.layers.last()?.peek()
     }
 
     /// Takes the next word.
@@ -83,9 +103,9 @@ impl<'a> Source<'a> {
 
     /// Takes the next word of what is being read, if that goes on.
     fn next_here(&mut self) -> Result<Option<Word>, CorefileError> {
-        let Some(frame) = self.frames.last_mut() else { return Ok(None) };
-        let Some(word) = frame.peek().cloned() else { return Ok(None) };
-        frame.next += 1;
+        let Some(layer) = self.layers.last_mut() else { return Ok(None) };
+        let Some(word) = layer.peek().cloned() else { return Ok(None) };
+        layer.next += 1;
         let Some(left) = self.words_left.checked_sub(1) else {
             return wrong(
                 &word.place,
@@ -129,14 +149,14 @@ impl<'a> Source<'a> {
             Some(word) if !word.is_leading() && !word.is_open() && !word.is_close() => word,
             _ => return wrong(&keyword.place, "import: of what? give a file or a snippet"),
         };
-        let more = self.frames.last().and_then(Frame::peek);
+        let more = self.layers.last().and_then(Layer::peek);
         if let Some(more) = more.filter(|word| !word.is_leading() && !word.is_close()) {
             let text = format!("import: takes one name; put {:?} on a line of its own", more.text);
             return wrong(&more.place, text);
         }
         if let Some(words) = self.snippets.get(&name.text).cloned() {
-            let frame = self.frame(&name, &format!("({})", name.text), words)?;
-            self.frames.push(frame);
+            let layer = self.layer(&name, &format!("({})", name.text), words)?;
+            self.layers.push(layer);
             return Ok(());
         }
         let files = (self.surroundings.import)(&name.text, &name.place.file);
@@ -148,17 +168,17 @@ impl<'a> Source<'a> {
             let text = format!("import: no file matches {:?}", name.text);
             self.notices.push(Notice { level: Level::Warn, place: name.place.clone(), text });
         }
-        let mut frames = Vec::new();
+        let mut layers = Vec::new();
         for ImportedFile { name: file, text } in files {
             let words = self.lex(&file.as_str().into(), &text)?;
-            frames.push(self.frame(&name, &file, words)?);
+            layers.push(self.layer(&name, &file, words)?);
         }
-        self.frames.extend(frames.into_iter().rev());
+        self.layers.extend(layers.into_iter().rev());
         Ok(())
     }
 
-    fn frame(&self, word: &Word, name: &str, words: Arc<[Word]>) -> Result<Frame, CorefileError> {
-        let mut chain = self.frames.last().map(|frame| frame.chain.clone()).unwrap_or_default();
+    fn layer(&self, word: &Word, name: &str, words: Arc<[Word]>) -> Result<Layer, CorefileError> {
+        let mut chain = self.layers.last().map(|layer| layer.chain.clone()).unwrap_or_default();
         let is_cycle = chain.iter().any(|other| **other == *name);
         chain.push(name.into());
         if is_cycle {
@@ -169,7 +189,7 @@ impl<'a> Source<'a> {
             let text = format!("import: more than {MOST_IMPORTS} within each other; nest less");
             return wrong(&word.place, text);
         }
-        Ok(Frame { words, next: 0, chain })
+        Ok(Layer { words, next: 0, chain })
     }
 
     fn lex(&mut self, name: &Arc<str>, text: &str) -> Result<Arc<[Word]>, CorefileError> {

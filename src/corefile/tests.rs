@@ -79,7 +79,10 @@ fn the_documented_file_says_what_it_says() {
     {
         let settings = settings(&text);
         assert_eq!(endpoints(&settings), ["http://10.0.0.1:2379", "http://10.0.0.2:2379"]);
-        assert_eq!((settings.plugin.limit, pattern(&settings)), (5, "worker{{.ID}}.tf.local."));
+        assert_eq!(
+            (settings.plugin.limit, pattern(&settings)),
+            (Some(5), "worker{{.ID}}.tf.local.")
+        );
         assert_eq!((settings.ports.as_slice(), settings.addresses.len()), (&[53][..], 0));
         assert_eq!((settings.forward, settings.notices.len()), (None, 0));
     }
@@ -89,7 +92,7 @@ fn the_documented_file_says_what_it_says() {
 fn defaults_are_those_of_the_plugin() {
     for text in [". {\nidetcd\n}", ". {\n idetcd {\n }\n}", ".\nidetcd", ". { idetcd { } }"] {
         let settings = settings(text);
-        assert_eq!((settings.plugin.limit, pattern(&settings)), (10, ""), "{text}");
+        assert_eq!((settings.plugin.limit, pattern(&settings)), (None, ""), "{text}");
         assert!(settings.plugin.endpoints.is_empty(), "{text}");
     }
 }
@@ -118,7 +121,8 @@ fn all_ways_to_write_a_file_are_understood() {
     ];
     for (text, wanted, limit) in table {
         let settings = settings(text);
-        assert_eq!((pattern(&settings), settings.plugin.limit), (wanted, limit), "{text}");
+        let found = settings.plugin.limit.unwrap_or(10);
+        assert_eq!((pattern(&settings), found), (wanted, limit), "{text}");
     }
     assert_eq!(
         endpoints(&settings(". {\nidetcd {\nendpoint {$ETCD}\n}\n}")),
@@ -227,7 +231,7 @@ fn what_has_no_effect_is_told_with_its_place() {
             assert!(found.starts_with(wanted), "{text}: {found}");
         }
     }
-    assert_eq!(settings(". {\nidetcd {\nlimit 3\nlimit 4\n}\n}").plugin.limit, 4);
+    assert_eq!(settings(". {\nidetcd {\nlimit 3\nlimit 4\n}\n}").plugin.limit, Some(4));
 }
 
 #[test]

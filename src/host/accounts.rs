@@ -4,7 +4,7 @@
 
 use crate::text::number;
 
-/// Who to be: what `--run-as` asks for.
+/// The user and group that `--run-as` asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunAs {
     /// A user's name or number.
@@ -22,7 +22,7 @@ pub struct Account {
     pub gid: u32,
 }
 
-/// Whom to be, with what `passwd(5)` says of it.
+/// A user to become, with its entry in `passwd(5)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
     /// By number.
@@ -32,7 +32,7 @@ pub struct Login {
 }
 
 impl Login {
-    /// What programs find in their environment after a login (`login(1)`); `None`: they are to have
+    /// The variables that programs find after a login (`login(1)`); `None`: they are to have
     /// no such variable.
     pub fn environment(&self) -> [(&'static str, Option<String>); 3] {
         let (name, home) = self.home.clone().unzip();

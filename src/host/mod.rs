@@ -1,5 +1,4 @@
-//! What this host says of itself in its files, and what the process is on it: users, name servers,
-//! rights, and the log.
+//! This host, and the process on it: users, name servers, rights, and the log.
 
 pub mod accounts;
 pub mod logging;

@@ -47,7 +47,7 @@ pub fn look_up(wanted: &RunAs) -> Result<Login, Failure> {
     accounts::find(wanted, &read("/etc/passwd")?, &read("/etc/group")?).map_err(failure)
 }
 
-/// Whether this process may become another user at all.
+/// Finds out whether this process may become another user at all.
 ///
 /// # Errors
 /// Where it lacks the right.

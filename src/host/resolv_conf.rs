@@ -1,4 +1,4 @@
-//! What the system's files say of names: `hosts(5)` and `resolv.conf(5)`.
+//! The system's files about names: `hosts(5)` and `resolv.conf(5)`.
 //!
 //! They are read in one go and anew each time: they are small, local, and change.
 
@@ -6,13 +6,15 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
+use crate::text::{excerpt, number};
+
 const HOSTS: &str = "/etc/hosts";
 
-/// Where the system's name servers are written down.
+/// The file in which the system's name servers are written down.
 pub const RESOLV_CONF: &str = "/etc/resolv.conf";
 
-/// As long as an address and an interface can be, in characters.
-const LONGEST_WORD: usize = 64;
+/// The most of a word that is logged, in characters: an address and an interface are shorter.
+const LONGEST_SHOWN: usize = 64;
 
 /// The port of DNS (RFC 1035 §4.2).
 pub const DNS_PORT: u16 = 53;
@@ -20,7 +22,7 @@ pub const DNS_PORT: u16 = 53;
 /// As many name servers as stub resolvers ask (`resolv.conf(5)`, `MAXNS`).
 const MOST_NAME_SERVERS: usize = 3;
 
-/// What `resolv.conf(5)` says.
+/// The content of a `resolv.conf(5)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolvConf {
     /// The name servers, in order; none where none is named.
@@ -85,7 +87,7 @@ impl ResolvConf {
                 }
                 ["options", options @ ..] => {
                     let ndots = options.iter().filter_map(|option| option.strip_prefix("ndots:"));
-                    let given = ndots.filter_map(|number| number.parse().ok()).next_back();
+                    let given = ndots.filter_map(number).next_back();
                     found.ndots = given.unwrap_or(found.ndots);
                 }
                 _ => {}
@@ -95,7 +97,7 @@ impl ResolvConf {
     }
 
     fn add(&mut self, server: &str) {
-        let word: String = server.chars().take(LONGEST_WORD).collect();
+        let word = excerpt(server, LONGEST_SHOWN);
         let skipped = match server.parse() {
             Ok(ip) if self.servers.len() < MOST_NAME_SERVERS => {
                 return self.servers.push(SocketAddr::new(ip, DNS_PORT));
@@ -103,10 +105,10 @@ impl ResolvConf {
             Ok(_) => format!("{word} is not asked: only the first {MOST_NAME_SERVERS} are"),
             // With an interface behind it, as link-local addresses need.
             Err(_) if server.contains('%') => format!(
-                "{word:?} is not asked: addresses with an interface are not understood; name one \
+                "\"{word}\" is not asked: addresses with an interface are not understood; name one \
                  without"
             ),
-            Err(_) => format!("{word:?} is not asked: it is no address"),
+            Err(_) => format!("\"{word}\" is not asked: it is no address"),
         };
         self.skipped.push(format!("nameserver {skipped}"));
     }

@@ -32,7 +32,7 @@ impl AtomicFile {
         &self.path
     }
 
-    /// Removes what an earlier life left, and finds out whether it can be written.
+    /// Removes what an earlier process left, and finds out whether it can be written.
     ///
     /// # Errors
     /// When it cannot, or when something that is not a file is there.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::time::Duration;
 
 use rustix::process::{
     Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process_group, set_child_subreaper,
@@ -12,7 +13,10 @@ use rustix::process::{
 
 use super::identity::Identity;
 
-/// How a child ended.
+/// The time that a child that was killed may need to go.
+pub(super) const AFTER_KILL: Duration = Duration::from_secs(1);
+
+/// The end of a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// By itself, with this status.
@@ -59,7 +63,7 @@ pub(super) fn start(command: &mut Command, identity: &Identity) -> io::Result<Pi
 /// its end, and it is gone then.
 pub(super) fn adopt_orphans() {
     if let Err(error) = set_child_subreaper(Some(getpid())) {
-        log::debug!("orphans are not adopted: {error}");
+        log::debug!("processes that a child leaves behind will go unnoticed: {error}");
     }
 }
 

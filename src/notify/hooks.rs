@@ -11,16 +11,13 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
-use super::children::{self, Ended};
+use super::children::{self, AFTER_KILL, Ended};
 use super::identity::Identity;
 
 /// A hook that runs longer is told of once.
 const LONG: Duration = Duration::from_secs(10);
 
-/// How long a killed hook may need to go, and others to start, at the end.
-const SLACK: Duration = Duration::from_secs(1);
-
-/// What a hook is run for.
+/// The event that a hook is run for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameEvent {
     /// The name is this node's now.
@@ -49,9 +46,9 @@ struct Running {
     pid: Pid,
     option: &'static str,
     began: Instant,
-    /// When to kill it; `None`: nothing waits for its end, or it is killed already.
+    /// The time to kill it; `None`: nothing waits for its end, or it is killed already.
     kill_at: Option<Instant>,
-    /// When to say that it still runs; `None`: that is said.
+    /// The time to log that it still runs; `None`: that is done.
     tell_at: Option<Instant>,
     is_killed: bool,
 }
@@ -148,7 +145,10 @@ impl Hooks {
         let Some(running) = &mut self.running else { return };
         let (option, pid) = (running.option, running.pid);
         if running.kill_at.take_if(|at| *at <= now).is_some() {
-            log::error!("{option}: process {pid} does not end, and is waited for: killing it");
+            let seconds = self.grace.as_secs();
+            log::error!(
+                "{option}: process {pid} did not end within {seconds} s (--grace): killing it"
+            );
             children::signal(pid, Signal::KILL);
             running.is_killed = true;
         }
@@ -167,17 +167,21 @@ impl Hooks {
         self.advance(now);
     }
 
-    /// How long all that is left may take.
+    /// The time that all that is left may take.
     pub(super) fn patience(&self) -> Duration {
         let left = self.waiting.len() + usize::from(self.running.is_some());
-        (self.grace + SLACK).saturating_mul(u32::try_from(left).unwrap_or(u32::MAX))
+        (self.grace + AFTER_KILL).saturating_mul(u32::try_from(left).unwrap_or(u32::MAX))
     }
 
     /// Ends the one that runs.
     pub(super) fn kill(&mut self) {
         self.waiting.clear();
         if let Some(running) = self.running.take() {
-            log::error!("{}: process {} is killed: stopping", running.option, running.pid);
+            log::error!(
+                "{}: process {} is killed, because idetcd ends",
+                running.option,
+                running.pid
+            );
             children::signal(running.pid, Signal::KILL);
         }
     }

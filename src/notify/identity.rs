@@ -1,4 +1,4 @@
-//! Who this node is, as other programs are told.
+//! The identity of this node, as other programs are told it.
 
 use crate::cluster::{Keyspace, Record, SlotId};
 use crate::host::accounts::Login;
@@ -17,7 +17,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// What is told of an owned name, and to whom: `None`, to the user who started this process.
+    /// The identity that goes with an owned name. `login`: the user that this process became;
+    /// `None`: it is still the one who started it.
     pub fn new(keyspace: &Keyspace, owned: &Owned, login: Option<Login>) -> Identity {
         let name = keyspace.pattern.name(owned.slot);
         Identity {

@@ -14,7 +14,7 @@ use crate::dns::Rcode;
 use crate::node::{Counter, Owned};
 use crate::server::timers::View;
 
-/// What is counted since the start.
+/// Counts of events since the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tally {
     started: SystemTime,
@@ -26,7 +26,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Nothing yet.
+    /// No events yet.
     pub(super) fn start() -> Tally {
         let started = SystemTime::now();
         Tally { started, claims: 0, losses: 0, syncs: 0, watches: 0, contacts_lost: 0 }
@@ -48,18 +48,18 @@ pub(super) struct OwnedName {
     pub(super) name: String,
     pub(super) id: u32,
     pub(super) create_revision: i64,
-    /// What is left of the lease.
+    /// The time that the lease has left.
     pub(super) lease: Duration,
 }
 
-/// What is told.
+/// The figures of one moment.
 #[derive(Clone, Debug)]
 pub(super) struct Figures<'a> {
     pub(super) tally: &'a Tally,
     pub(super) name: Option<OwnedName>,
     pub(super) freshness: Freshness,
     pub(super) revision: i64,
-    /// How many slots are occupied, and how many this node may claim from.
+    /// The number of slots that are occupied, and of those that this node may claim from.
     pub(super) slots: usize,
     pub(super) limit: u32,
     pub(super) queries: u64,
@@ -173,7 +173,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// The interval at which Prometheus scrapes, where nobody set another.
-const INTERVAL: Duration = Duration::from_secs(15);
+const SCRAPE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The file of figures.
 #[derive(Debug)]
@@ -193,7 +193,7 @@ impl MetricsFile {
         self.write_at
     }
 
-    /// Something changed that is worth writing now.
+    /// Lets it be written at once, because something changed.
     pub(super) fn hasten(&mut self, now: Instant) {
         self.write_at = now;
     }
@@ -208,7 +208,7 @@ impl MetricsFile {
         if now < self.write_at {
             return;
         }
-        self.write_at = now + INTERVAL;
+        self.write_at = now + SCRAPE_INTERVAL;
         let figures = figures(now, tally, view, owned);
         let path = self.file.path().display();
         let failed_before = std::mem::take(&mut self.has_failed);
@@ -217,7 +217,11 @@ impl MetricsFile {
             Ok(()) => {}
             Err(error) => {
                 if !failed_before {
-                    log::error!("--metrics-file: {path} is not written, trying on: {error}");
+                    let seconds = SCRAPE_INTERVAL.as_secs();
+                    log::error!(
+                        "--metrics-file: {path} cannot be written: {error}; trying again every \
+                         {seconds} s"
+                    );
                 }
                 self.has_failed = true;
             }
@@ -226,7 +230,8 @@ impl MetricsFile {
 
     pub(super) fn remove(&mut self) {
         if let Err(error) = self.file.remove() {
-            log::error!("--metrics-file: {} stays: {error}", self.file.path().display());
+            let path = self.file.path().display();
+            log::error!("--metrics-file: {path} cannot be removed: {error}; remove it by hand");
         }
     }
 }

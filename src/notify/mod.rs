@@ -1,4 +1,5 @@
-//! How other programs on the node learn its name: a file, hooks, a program of their own, metrics.
+//! Other programs on the node that are told its name: by a file, by hooks, as the program of
+//! `idetcd exec`, by metrics.
 //!
 //! Each of them follows one fact, whether this node owns a name now, which [`Notifier::ownership`]
 //! is told. Nothing here waits: files are small, and of children it only looks whether they ended.

@@ -4,16 +4,16 @@ use std::time::{Duration, Instant};
 
 use super::atomic_file::AtomicFile;
 
-/// When to try again what failed.
-const PAUSE: Duration = Duration::from_secs(1);
+/// The time after which it is tried again.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The file with the name.
 #[derive(Debug)]
 pub struct NameFile {
     file: AtomicFile,
-    /// What it is to hold; `None`: it is to be gone.
+    /// The text that it is to hold; `None`: it is to be gone.
     wanted: Option<String>,
-    /// When to try again; `None`: it is as it is to be.
+    /// The time to try again; `None`: it is as wanted.
     retry_at: Option<Instant>,
 }
 
@@ -25,7 +25,7 @@ impl NameFile {
 
     pub(super) fn set(&mut self, name: Option<&str>, now: Instant) {
         self.wanted = name.map(|name| format!("{name}\n"));
-        self.try_it(now);
+        self.update(now);
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
@@ -34,11 +34,11 @@ impl NameFile {
 
     pub(super) fn run(&mut self, now: Instant) {
         if self.retry_at.is_some_and(|at| at <= now) {
-            self.try_it(now);
+            self.update(now);
         }
     }
 
-    fn try_it(&mut self, now: Instant) {
+    fn update(&mut self, now: Instant) {
         let result = match &self.wanted {
             Some(line) => self.file.write(line),
             None => self.file.remove(),
@@ -47,14 +47,18 @@ impl NameFile {
         let path = self.file.path().display();
         let Err(error) = result else {
             if failed_before {
-                log::info!("--name-file: {path} is right again");
+                let now = if self.wanted.is_some() { "written again" } else { "removed now" };
+                log::info!("--name-file: {path} is {now}");
             }
             return;
         };
         if !failed_before {
             let what = if self.wanted.is_some() { "written" } else { "removed" };
-            log::error!("--name-file: {path} is not {what}, trying on: {error}");
+            let seconds = RETRY_INTERVAL.as_secs();
+            log::error!(
+                "--name-file: {path} cannot be {what}: {error}; trying again every {seconds} s"
+            );
         }
-        self.retry_at = Some(now + PAUSE);
+        self.retry_at = Some(now + RETRY_INTERVAL);
     }
 }

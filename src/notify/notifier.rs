@@ -1,4 +1,4 @@
-//! One fact, whether this node owns a name now, and all who are told of its changes.
+//! The fact whether this node owns a name now, and all who are told of its changes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,59 +18,28 @@ use crate::server::timers::View;
 /// Tells other programs of this node's name.
 #[derive(Debug)]
 pub struct Notifier {
-    keyspace: Arc<Keyspace>,
-    /// Whom this process came to be; `None`: it is who started it.
-    login: Option<Login>,
+    pub(super) keyspace: Arc<Keyspace>,
+    /// The user that this process became; `None`: it is still the one who started it.
+    pub(super) login: Option<Login>,
     /// Asks the process to stop.
-    stop: Arc<AtomicBool>,
-    name_file: Option<NameFile>,
-    hooks: Hooks,
-    program: Option<Program>,
-    metrics: Option<MetricsFile>,
-    owned: Option<Owned>,
-    tally: Tally,
-    /// Whether the process ends as soon as no child is left to wait for.
-    is_closing: bool,
-}
-
-/// What there is to tell, and to whom.
-#[derive(Debug)]
-pub struct Recipients {
+    pub(super) stop: Arc<AtomicBool>,
     /// Holds the name.
-    pub name_file: Option<NameFile>,
+    pub(super) name_file: Option<NameFile>,
     /// Run when the name comes and goes.
-    pub hooks: Hooks,
+    pub(super) hooks: Hooks,
     /// Runs for as long as there is a name.
-    pub program: Option<Program>,
+    pub(super) program: Option<Program>,
     /// Holds the figures.
-    pub metrics: Option<MetricsFile>,
+    pub(super) metrics: Option<MetricsFile>,
+    /// The name that this node owns now.
+    pub(super) owned: Option<Owned>,
+    pub(super) tally: Tally,
+    /// Whether the process ends as soon as no child is left to wait for.
+    pub(super) is_closing: bool,
 }
 
 impl Notifier {
-    /// One that knows of no name yet. `stop` asks the process to stop when it is set.
-    pub fn new(
-        keyspace: Arc<Keyspace>,
-        login: Option<Login>,
-        recipients: Recipients,
-        stop: Arc<AtomicBool>,
-    ) -> Self {
-        let Recipients { name_file, hooks, program, metrics } = recipients;
-        let (owned, tally, is_closing) = (None, Tally::start(), false);
-        Notifier {
-            keyspace,
-            login,
-            stop,
-            name_file,
-            hooks,
-            program,
-            metrics,
-            owned,
-            tally,
-            is_closing,
-        }
-    }
-
-    /// Whether there will ever be something to run: a server that has nothing else to do should not
+    /// Whether [`Notifier::run`] will ever be needed: a server that has nothing else to do should not
     /// have to ask at every query.
     pub fn needs_timer(&self) -> bool {
         self.name_file.is_some()
@@ -97,10 +66,10 @@ impl Notifier {
             return;
         }
         if let Some(before) = before {
-            self.withdraw(&self.identity(&before), now);
+            self.lost(&self.identity(&before), now);
         }
         if let Some(owned) = owned {
-            self.announce(&self.identity(&owned), now);
+            self.gained(&self.identity(&owned), now);
         }
         if let Some(metrics) = &mut self.metrics {
             metrics.hasten(now);
@@ -117,7 +86,7 @@ impl Notifier {
         Identity::new(&self.keyspace, owned, self.login.clone())
     }
 
-    fn announce(&mut self, identity: &Identity, now: Instant) {
+    fn gained(&mut self, identity: &Identity, now: Instant) {
         self.tally.claims += 1;
         if let Some(file) = &mut self.name_file {
             file.set(Some(&identity.name), now);
@@ -129,7 +98,7 @@ impl Notifier {
         self.stop_when_over();
     }
 
-    fn withdraw(&mut self, identity: &Identity, now: Instant) {
+    fn lost(&mut self, identity: &Identity, now: Instant) {
         self.tally.losses += 1;
         if let Some(file) = &mut self.name_file {
             file.set(None, now);
@@ -145,7 +114,7 @@ impl Notifier {
         self.tally.note(counter);
     }
 
-    /// When to run next, unless a signal comes before.
+    /// The time to run next, unless a signal comes before.
     pub fn next(&self) -> Option<Instant> {
         let file = self.name_file.as_ref().and_then(NameFile::next);
         let program = self.program.as_ref().and_then(Program::next);

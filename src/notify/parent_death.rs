@@ -1,5 +1,5 @@
-//! What makes a program end with us, however we end: killed, we cannot end it, and our successor
-//! would start a second one under the same name beside it.
+//! A program that ends with this process, however that ends: killed, it cannot end the program, and
+//! its successor would start a second one under the same name beside it.
 //!
 //! Only a process itself can ask for a signal at its parent's death (`PR_SET_PDEATHSIG`, `prctl(2)`),
 //! so the child is this very program first, asks, and becomes the other one then.
@@ -16,15 +16,15 @@ use rustix::process::{Pid, Signal, getpid, getppid, set_parent_process_death_sig
 
 use crate::failure::Failure;
 
-/// What the child is called, so that it knows what it is. Nobody types that.
+/// The name by which the child is called, so that it knows what it is. Nobody types that.
 const NAME: &str = "idetcd: exec";
 
-/// This program, whatever stands at its path by now.
+/// The file of this process, whatever stands at its path by now.
 const OURSELVES: &str = "/proc/self/exe";
 
 /// The exit statuses of a shell (POSIX, *Shell Command Language* §2.8.2).
-const NOT_EXECUTABLE: u8 = 126;
-const NOT_FOUND: u8 = 127;
+const CANNOT_EXECUTE: u8 = 126;
+const COMMAND_NOT_FOUND: u8 = 127;
 
 /// The program as a child of this process that ends with it.
 pub(super) fn command(words: &[String]) -> Command {
@@ -33,7 +33,7 @@ pub(super) fn command(words: &[String]) -> Command {
     command
 }
 
-/// Whether this user may start what the child is first. There is no name to run it under yet.
+/// Finds out whether this user may start the file of this process, before there is a name.
 ///
 /// # Errors
 /// When it may not, or there is no such file.
@@ -41,7 +41,7 @@ pub(super) fn probe() -> io::Result<()> {
     Ok(rustix::fs::access(OURSELVES, Access::EXEC_OK)?)
 }
 
-/// What to do where no process starts.
+/// The remedy where no process starts.
 pub fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::NotFound => "mount /proc",
@@ -53,25 +53,25 @@ pub fn remedy(error: &io::Error) -> &'static str {
 }
 
 /// The words of the child that a program begins as; `None`: this process is no such child.
-pub fn asked(arguments: &[OsString]) -> Option<&[OsString]> {
+pub fn words_of_child(arguments: &[OsString]) -> Option<&[OsString]> {
     arguments.split_first().filter(|(name, _)| *name == NAME).map(|(_, words)| words)
 }
 
 /// Becomes the program. Returns only if that fails: why, with the exit status that tells it.
 pub fn become_program(words: &[OsString]) -> Failure {
     let [parent, program, arguments @ ..] = words else {
-        return Failure::with_status("exec: there is no program", NOT_FOUND);
+        return Failure::with_status("exec: there is no program", COMMAND_NOT_FOUND);
     };
     let error = follow(parent, program, arguments);
     let status = match error.kind() {
-        io::ErrorKind::NotFound => NOT_FOUND,
-        _ => NOT_EXECUTABLE,
+        io::ErrorKind::NotFound => COMMAND_NOT_FOUND,
+        _ => CANNOT_EXECUTE,
     };
     let (program, remedy) = (program.display(), remedy_for(program, &error));
     Failure::with_status(format!("exec: {program}: {error}; {remedy}"), status)
 }
 
-/// What to do where the program cannot be executed (`execve(2)`).
+/// The remedy where the program cannot be executed (`execve(2)`).
 fn remedy_for(program: &OsStr, error: &io::Error) -> &'static str {
     match Errno::from_io_error(error) {
         Some(Errno::ACCESS) if !Path::new(program).is_dir() => {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
-use super::children::{self, Ended};
+use super::children::{self, AFTER_KILL, Ended};
 use super::identity::Identity;
 use super::parent_death;
 
@@ -22,9 +22,6 @@ pub const PASSED_ON: [Signal; 6] =
 
 /// Those among them that ask a process to end. One that is stopped obeys only when it is continued.
 const ASKING_TO_END: [Signal; 4] = [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT];
-
-/// How long what was killed may need to go.
-const SLACK: Duration = Duration::from_secs(1);
 
 /// A signal that may come, and whether it did.
 #[derive(Debug)]
@@ -48,13 +45,13 @@ enum State {
 struct Ending {
     group: Pid,
     force: Force,
-    /// When that was enough.
+    /// The time to use more force, or to give up.
     until: Instant,
-    /// What is told when it is gone.
+    /// The outcome to tell when it is gone.
     outcome: Outcome,
 }
 
-/// What was done to end it.
+/// The force that was used to end it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Force {
     /// It was asked to.
@@ -63,7 +60,7 @@ enum Force {
     Killed,
 }
 
-/// What became of the program.
+/// The fate of the program.
 #[derive(Debug)]
 pub enum Outcome {
     /// It ended by itself.
@@ -200,9 +197,9 @@ impl Program {
         matches!(self.state, State::Ending(_))
     }
 
-    /// How long that may take.
+    /// The time that may take.
     pub(super) fn patience(&self) -> Duration {
-        self.grace + SLACK
+        self.grace + AFTER_KILL
     }
 
     /// Whether it ended, or never will be started.
@@ -249,12 +246,14 @@ impl Ending {
         }
         match self.force {
             Force::Asked => {
-                log::error!("process group {group} does not end: killing it");
+                log::error!("process group {group} did not end in time (--grace): killing it");
                 children::signal(group, Signal::KILL);
-                State::Ending(Ending { force: Force::Killed, until: now + SLACK, ..self })
+                State::Ending(Ending { force: Force::Killed, until: now + AFTER_KILL, ..self })
             }
             Force::Killed => {
-                log::error!("process group {group} is killed, and still there");
+                log::error!(
+                    "process group {group} was killed, but is still there; going on without its end"
+                );
                 State::Over(self.outcome)
             }
         }

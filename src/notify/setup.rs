@@ -1,4 +1,4 @@
-//! From the options to an notifier: the files are tried, the signals watched.
+//! Settings → [`Notifier`]: the files are tried, the signals watched.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -9,9 +9,9 @@ use rustix::process::Signal;
 
 use super::atomic_file::AtomicFile;
 use super::hooks::Hooks;
-use super::metrics::MetricsFile;
+use super::metrics::{MetricsFile, Tally};
 use super::name_file::NameFile;
-use super::notifier::{Notifier, Recipients};
+use super::notifier::Notifier;
 use super::program::Program;
 use super::{children, parent_death};
 use crate::cluster::Keyspace;
@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::host::accounts::Login;
 use crate::server::signals::Signals;
 
-/// Who is told of this node's name, and how.
+/// The files and programs that are told of this node's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotifySettings {
     /// The file that holds the name while it is owned.
@@ -28,7 +28,7 @@ pub struct NotifySettings {
     pub on_claim: Option<String>,
     /// The command to run when it no longer is.
     pub on_lost: Option<String>,
-    /// How long a child may run on when its end is waited for; whole seconds.
+    /// The time that a child may run on when its end is waited for; whole seconds.
     pub grace: Duration,
     /// The program to run for as long as the name is owned, with its arguments.
     pub program: Option<Vec<String>>,
@@ -60,8 +60,8 @@ fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
-/// Removes what an earlier life left, and gets ready to tell of a name. `login`: whom this process came
-/// to be.
+/// Removes what an earlier process left, and gets ready to tell of a name. `login`: the user that
+/// this process became.
 ///
 /// # Errors
 /// When a file cannot be written, a signal handler is refused, or no process would start.
@@ -85,13 +85,18 @@ pub fn set_up(
     }
     let program = |words| Program::new(words, wanted.grace, |signal| signals.watch(signal));
     let program = wanted.program.map(program).transpose().map_err(no_signals)?;
-    let recipients = Recipients {
+    Ok(Notifier {
+        keyspace,
+        login,
+        stop: signals.stop.clone(),
         name_file: name_file.map(NameFile::new),
         hooks,
         program,
         metrics: metrics.map(|file| MetricsFile::new(file, Instant::now())),
-    };
-    Ok(Notifier::new(keyspace, login, recipients, signals.stop.clone()))
+        owned: None,
+        tally: Tally::start(),
+        is_closing: false,
+    })
 }
 
 fn prepared(option: &str, path: PathBuf) -> Result<AtomicFile, Failure> {

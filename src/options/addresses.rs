@@ -1,17 +1,21 @@
-//! Options that are addresses: what to publish, where to listen, where etcd is.
+//! Addresses: what to publish, where to listen, where etcd is, where queries for other names go.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use getopts::Matches;
 
-use super::wrong;
-
-use crate::cluster::AddressChoice;
+use super::values::wrong;
+use crate::cluster::{AddressChoice, Network};
 use crate::connect::Endpoint;
 use crate::failure::Failure;
-use crate::host::resolv_conf::DNS_PORT;
+use crate::host::resolv_conf::{DNS_PORT, RESOLV_CONF};
+use crate::server::forward::ForwardTo;
 use crate::server::listen::Listen;
+
+/// The word for the system's own file in `--forward`.
+const SYSTEMS_OWN: &str = "resolv.conf";
 
 pub(super) fn address<A>(matches: &Matches, option: &str) -> Result<AddressChoice<A>, Failure>
 where
@@ -32,8 +36,22 @@ where
     Ok(AddressChoice::Fixed(address))
 }
 
+/// The parts of all arguments of an option that may be given several times, without the commas.
+pub(super) fn split_at_commas(texts: &[String]) -> impl Iterator<Item = &str> {
+    texts.iter().flat_map(|text| text.split(',')).map(str::trim)
+}
+
+pub(super) fn networks(matches: &Matches, option: &str) -> Result<Vec<Network>, Failure> {
+    let texts = matches.opt_strs(option);
+    let networks = split_at_commas(&texts).map(|text| match text.parse() {
+        Ok(network) => Ok(network),
+        Err(error) => wrong(option, format!("{text:?}: {error}")),
+    });
+    networks.collect()
+}
+
 /// An address with or without a port; that of DNS where it is missing.
-pub(super) fn socket_address(text: &str) -> Option<SocketAddr> {
+fn socket_address(text: &str) -> Option<SocketAddr> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     let with_default = || Some(SocketAddr::new(bare.parse().ok()?, DNS_PORT));
     text.parse().ok().or_else(with_default)
@@ -62,18 +80,48 @@ pub(super) fn listen(texts: &[String]) -> Result<Vec<Listen>, Failure> {
 }
 
 pub(super) fn endpoints(texts: &[String]) -> Result<Vec<Endpoint>, Failure> {
-    let mut endpoints: Vec<Endpoint> = Vec::new();
-    for text in texts.iter().flat_map(|text| text.split(',')) {
-        let endpoint: Endpoint = match text.trim().parse() {
-            Ok(endpoint) => endpoint,
-            Err(reason) => return wrong("endpoints", format!("{text:?}: {reason}")),
-        };
-        if !endpoints.contains(&endpoint) {
-            endpoints.push(endpoint);
+    let endpoints = split_at_commas(texts).map(|text| match text.parse() {
+        Ok(endpoint) => Ok(endpoint),
+        Err(reason) => wrong("endpoints", format!("{text:?}: {reason}")),
+    });
+    endpoints.collect()
+}
+
+/// Adds one more word to the servers so far.
+///
+/// # Errors
+/// When it is no server, or a file that names servers is not alone; why.
+pub(super) fn forward(forward: Option<ForwardTo>, word: &str) -> Result<ForwardTo, String> {
+    let alone = "a file that names servers must be given alone";
+    let mut servers = match (forward, file_of_servers(word)) {
+        (None, Some(path)) => return Ok(ForwardTo::ResolvConf(path)),
+        (Some(_), Some(_)) => return Err(format!("{word:?}: {alone}")),
+        (Some(ForwardTo::ResolvConf(path)), None) => {
+            return Err(format!("{:?}: {alone}", path.display().to_string()));
         }
+        (Some(ForwardTo::Servers(servers)), None) => servers,
+        (None, None) => Vec::new(),
+    };
+    let Some(server) = socket_address(word) else {
+        return Err(format!(
+            "{word:?} is not an address; write 10.0.0.1, 10.0.0.1:53, [fd00::1]:53 or \
+             {SYSTEMS_OWN}"
+        ));
+    };
+    if server.ip().is_unspecified() || server.ip().is_multicast() || server.port() == 0 {
+        return Err(format!("{word} is not the address of a server"));
     }
-    if endpoints.is_empty() {
-        endpoints.push(Endpoint::default());
+    if !servers.contains(&server) {
+        servers.push(server);
     }
-    Ok(endpoints)
+    Ok(ForwardTo::Servers(servers))
+}
+
+/// The file that is meant: a path has a slash, and an address none.
+fn file_of_servers(word: &str) -> Option<PathBuf> {
+    match word {
+        SYSTEMS_OWN => Some(RESOLV_CONF.into()),
+        path if path.contains('/') => Some(path.into()),
+        _ => None,
+    }
 }

@@ -1,43 +1,26 @@
-//! Which Corefile is read, and what its settings come to. Options win over it.
+//! The Corefile beside the command line: which one, and its settings where no option wins.
 
 use std::net::SocketAddr;
 
 use getopts::Matches;
 
 use super::addresses;
-use super::values::number;
-use super::{ReadCorefile, wrong};
+use super::values::{number, wrong};
 use crate::cluster::Pattern;
 use crate::connect::Endpoint;
 use crate::corefile::files::CorefileChoice;
-use crate::corefile::{Corefile, CorefileError, Notice, Placed};
+use crate::corefile::{Corefile, CorefileError, ForwardDirective, Placed};
 use crate::failure::Failure;
-use crate::host::resolv_conf::DNS_PORT;
 use crate::server::forward::ForwardTo;
 use crate::server::listen::Listen;
 
-/// Where options come from that are not on the command line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// The file.
-    pub file: String,
-    /// What there is to say about it.
-    pub notices: Vec<Notice>,
-}
+/// A way to read a Corefile: which one, and the port of keys that have none. `None`: there is none.
+pub type ReadCorefile<'a> =
+    &'a dyn Fn(CorefileChoice<'_>, u16) -> Result<Option<Corefile>, CorefileError>;
 
-impl Origin {
-    /// Tells the log what was read.
-    pub fn log(&self) {
-        log::info!("read {}", self.file);
-        for notice in &self.notices {
-            log::log!(notice.level, "{notice}");
-        }
-    }
-}
-
-impl From<Corefile> for Origin {
-    fn from(file: Corefile) -> Origin {
-        Origin { file: file.file, notices: file.notices }
+impl From<CorefileError> for Failure {
+    fn from(error: CorefileError) -> Failure {
+        Failure::usage(error)
     }
 }
 
@@ -56,8 +39,7 @@ pub(super) fn settings(
         }
         None => return Ok(None),
     };
-    let port = number(matches, "dns.port", 0..=65_535, DNS_PORT.into())?;
-    Ok(read(corefile, u16::try_from(port).unwrap_or(DNS_PORT))?)
+    Ok(read(corefile, number(matches, "dns.port")?)?)
 }
 
 /// The pattern to claim from; the file's server block must serve its zone.
@@ -110,22 +92,26 @@ fn compare_spellings(file: &mut Corefile, pattern: &Pattern) {
     )));
 }
 
+/// The endpoints, each once; the default where neither names any.
 pub(super) fn endpoints(
     matches: &Matches,
     file: Option<&Corefile>,
 ) -> Result<Vec<Endpoint>, Failure> {
     let given = matches.opt_strs("endpoints");
-    let Some(file) = file.filter(|_| given.is_empty()) else {
-        return addresses::endpoints(&given);
+    let all = match file.filter(|_| given.is_empty()) {
+        Some(file) => file.plugin.endpoints.iter().map(endpoint).collect::<Result<Vec<_>, _>>()?,
+        None => addresses::endpoints(&given)?,
     };
     let mut endpoints: Vec<Endpoint> = Vec::new();
-    for written in &file.plugin.endpoints {
-        let endpoint = endpoint(written)?;
+    for endpoint in all {
         if !endpoints.contains(&endpoint) {
             endpoints.push(endpoint);
         }
     }
-    if endpoints.is_empty() { addresses::endpoints(&[]) } else { Ok(endpoints) }
+    if endpoints.is_empty() {
+        endpoints.push(Endpoint::default());
+    }
+    Ok(endpoints)
 }
 
 /// The plugin's client of etcd takes `HOST:PORT` as well.
@@ -160,13 +146,16 @@ pub(super) fn forward(
 ) -> Result<Option<ForwardTo>, Failure> {
     let given = matches.opt_strs("forward");
     let written = file.and_then(|file| file.forward.as_ref()).filter(|_| given.is_empty());
-    let Some(written) = written else { return super::forward::read(&given) };
     let mut forward = None;
-    for Placed { value: upstream, place } in &written.to {
-        let more = super::forward::with(forward, upstream.as_str());
-        let more =
-            more.map_err(|why| CorefileError::at(place, format!("{}: {why}", written.name)))?;
+    for word in addresses::split_at_commas(&given) {
+        let more = addresses::forward(forward, word).or_else(|why| wrong("forward", why))?;
         forward = Some(more);
+    }
+    if let Some(ForwardDirective { name, to, .. }) = written {
+        for Placed { value: upstream, place } in to {
+            let at_place = |why| CorefileError::at(place, format!("{name}: {why}"));
+            forward = Some(addresses::forward(forward, upstream.as_str()).map_err(at_place)?);
+        }
     }
     Ok(forward)
 }

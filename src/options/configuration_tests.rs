@@ -52,9 +52,9 @@ fn the_file_says_what_the_command_line_does_not() {
     assert_eq!(from_file.node.keyspace.limit, 5);
     assert_eq!(from_file.node.keyspace.pattern.to_string(), "worker{{.ID}}.tf.local.");
     assert_eq!(listens(&from_file), ["127.0.0.1:54", "[::1]:54"]);
-    let origin = from_file.origin.expect("a file");
+    let origin = from_file.corefile.expect("a file");
     assert_eq!((origin.file.as_str(), origin.notices.len()), ("Corefile", 0));
-    let origin = options(FILE, &["-conf", "x"]).origin.expect("a file");
+    let origin = options(FILE, &["-conf", "x"]).corefile.expect("a file");
     assert_eq!(origin.file, "x");
     let bare = FILE.replace(":54", "").replace("    bind 127.0.0.1 ::1\n", "");
     for (arguments, port) in [(&[][..], 53), (&["-dns.port", "1053"][..], 1053)] {
@@ -81,7 +81,7 @@ fn each_option_wins_over_the_file() {
     assert_eq!(pattern.node.keyspace.pattern.to_string(), "w{{.ID}}.a.");
     assert_eq!(listens(&pattern), ["127.0.0.1:54", "[::1]:54"]);
     let alone = options(FILE, &["--pattern", "w{{.ID}}.a."]);
-    assert_eq!((alone.origin, alone.connect.endpoints.len()), (None, 1), "no file is read");
+    assert_eq!((alone.corefile, alone.connect.endpoints.len()), (None, 1), "no file is read");
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn other_spellings_of_the_pattern_are_told() {
         ("Worker{{.ID}}.tf.local.", 1),
     ] {
         let text = FILE.replace("worker{{.ID}}.tf.local.", pattern);
-        let origin = options(&text, &[]).origin.expect("a file");
+        let origin = options(&text, &[]).corefile.expect("a file");
         assert_eq!(origin.notices.len(), count, "{pattern}");
         for notice in origin.notices {
             let wanted = "Corefile: line 6, column 17: ";

@@ -2,96 +2,38 @@
 //!
 //! Everything is checked here, so that whoever gets [`Options`] need not doubt them. Touches
 //! neither files nor sockets: who calls says how a Corefile is read.
+//!
+//! | part | what it does |
+//! | --- | --- |
+//! | `table` | all options, each in one place |
+//! | `command_line` | words → matched options |
+//! | `help` | the table → what `--help` shows |
+//! | `read` | matched options and a Corefile → [`Options`] |
+//! | `values`, `addresses`, `configuration` | how their parts are read |
+//! | `tools` | the operator's tools: what each takes and is told |
 
-mod access;
 mod addresses;
-mod command;
-mod command_help;
+mod command_line;
 mod configuration;
-mod forward;
 mod help;
-mod identity;
-mod names;
+mod read;
+mod settings;
 mod table;
+mod tools;
 mod values;
 
 use std::ffi::OsString;
-use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
 
 use getopts::Matches;
-use log::LevelFilter;
 
-use crate::cluster::pattern::MAX_LIMIT;
-use crate::cluster::{AddressChoice, Keyspace, Network};
-use crate::connect::ConnectSettings;
-use crate::corefile::files::CorefileChoice;
-use crate::corefile::{Corefile, CorefileError};
 use crate::failure::Failure;
-use crate::host::accounts::RunAs;
-use crate::node::{NodeSettings, WhenFull};
-use crate::notify::NotifySettings;
-use crate::server::forward::ForwardTo;
-use crate::server::listen::Listen;
-pub use command::{Confirmation, Form, List, Release, Tool, Wait};
-pub use configuration::Origin;
-use values::{LEASE_TTL, MAX_STALE, RRL, TTL, number, optional_number};
+pub use configuration::ReadCorefile;
+pub use settings::{Command, Confirmation, Form, List, Options, Release, Tool, Wait};
+use table::Takers;
+use tools::{TOOLS, ToolEntry};
 
-/// The highest ID to take, where nothing else is said.
-const LIMIT: u32 = 10;
-
-/// The checked command line: the settings of each room.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Where etcd is, and how to be let in.
-    pub connect: ConnectSettings,
-    /// This node's life: its names, its lease, what it publishes.
-    pub node: NodeSettings,
-    /// Where to listen; one at least.
-    pub listen: Vec<Listen>,
-    /// The TTL of answers, in seconds.
-    pub ttl: u32,
-    /// Where queries for other names go; `None`: they are refused.
-    pub forward: Option<ForwardTo>,
-    /// Who may ask; empty: everybody.
-    pub allow: Vec<Network>,
-    /// How many replies a second a client's network gets over UDP; `None`: as many as it asks for.
-    pub rrl: Option<u32>,
-    /// Who is told of this node's name, and how.
-    pub notify: NotifySettings,
-    /// Who to be, once everything that needs root is open; `None`: whoever it is.
-    pub run_as: Option<RunAs>,
-    /// What to log.
-    pub verbosity: LevelFilter,
-    /// The file that says what the command line does not.
-    pub origin: Option<Origin>,
-}
-
-/// What the command line asks for.
-#[derive(Clone, Debug)]
-pub enum Command {
-    /// To serve.
-    Run(Box<Options>),
-    /// To do something else with the names, and exit.
-    Tool(Tool, Box<Options>),
-    /// To show this text and exit.
-    Print(String),
-}
-
-impl From<CorefileError> for Failure {
-    fn from(error: CorefileError) -> Failure {
-        Failure::usage(error)
-    }
-}
-
-fn wrong<T>(option: &str, text: impl fmt::Display) -> Result<T, Failure> {
-    Err(Failure::usage(format!("--{option}: {text}")))
-}
-
-/// How a Corefile is read: which one, and the port of keys that have none. `None`: there is none.
-pub type ReadCorefile<'a> =
-    &'a dyn Fn(CorefileChoice<'_>, u16) -> Result<Option<Corefile>, CorefileError>;
+/// The command that a program follows.
+const EXEC: &str = "exec";
 
 /// The arguments of a process as text, its own name left out.
 ///
@@ -115,114 +57,86 @@ pub fn text(words: &[OsString]) -> Result<Vec<String>, Failure> {
 /// # Errors
 /// When they cannot be followed: which option, what is wrong, what to write instead.
 pub fn parse(arguments: &[String], read_corefile: ReadCorefile<'_>) -> Result<Command, Failure> {
-    let (arguments, program) = identity::split(arguments);
-    let first = arguments.split_first().filter(|(word, _)| is_word(word));
-    if let (Some((word, arguments)), None) = (first, &program) {
-        return command::parse(word, arguments, read_corefile);
+    match arguments.split_first() {
+        Some((word, arguments)) if word == EXEC => {
+            let (arguments, program) = split_at_dashes(arguments);
+            serve(arguments, Some(program.to_vec()), read_corefile)
+        }
+        Some((word, arguments)) if !word.starts_with('-') => {
+            match TOOLS.iter().find(|tool| tool.name == word) {
+                Some(tool) => use_tool(tool, arguments, read_corefile),
+                None => Err(no_command(word)),
+            }
+        }
+        _ => serve(arguments, None, read_corefile),
     }
-    let matches = table::declared().parse(table::spelt_out(arguments));
-    let matches = matches.map_err(|fail| Failure::usage(table::explain(&fail)))?;
-    if matches.opt_present("help") {
-        return Ok(Command::Print(help::HELP.to_owned()));
+}
+
+fn serve(
+    arguments: &[String],
+    program: Option<Vec<String>>,
+    read_corefile: ReadCorefile<'_>,
+) -> Result<Command, Failure> {
+    let matches = command_line::matched(Takers::Server, arguments)?;
+    let server_help = || help::of_server(TOOLS.iter().map(|tool| (tool.name, tool.purpose)));
+    if let Some(text) = text_to_print(&matches, server_help) {
+        return Ok(Command::Print(text));
     }
-    if matches.opt_present("version") {
-        return Ok(Command::Print(concat!("idetcd ", env!("CARGO_PKG_VERSION")).to_owned()));
-    }
-    table::refuse_coredns(&matches)?;
+    command_line::refuse_coredns(&matches)?;
     if let Some(word) = matches.free.first() {
-        return Err(if command::is_command(word) {
-            Failure::usage(format!("{word:?} is a command, and stands first: idetcd {word} …"))
-        } else {
-            Failure::usage(format!("{word:?} is no option; see --help"))
-        });
+        return Err(stray(word));
     }
     let file = configuration::settings(&matches, read_corefile)?;
-    read(&matches, file, program).map(|options| Command::Run(Box::new(options)))
+    let options = read::options(&matches, file, program)?;
+    Ok(Command::Run(Box::new(options)))
 }
 
-/// Whether it is a word of its own rather than an option.
-fn is_word(argument: &str) -> bool {
-    !argument.starts_with('-')
+fn use_tool(
+    tool: &ToolEntry,
+    arguments: &[String],
+    read_corefile: ReadCorefile<'_>,
+) -> Result<Command, Failure> {
+    let matches = command_line::matched(Takers::Tool(tool.name), arguments)?;
+    if let Some(text) = text_to_print(&matches, || tool.help()) {
+        return Ok(Command::Print(text));
+    }
+    command_line::refuse_coredns(&matches)?;
+    tool.refuse(&matches)?;
+    let file = configuration::settings(&matches, read_corefile)?;
+    let mut options = read::options(&matches, file, None)?;
+    options.verbosity = tools::verbosity(&matches, options.verbosity);
+    let what = (tool.read)(&matches, &options)?;
+    Ok(Command::Tool(what, Box::new(options)))
 }
 
-/// Each option wins over the file.
-fn read(
-    matches: &Matches,
-    mut file: Option<Corefile>,
-    program: Option<Vec<String>>,
-) -> Result<Options, Failure> {
-    let keyspace = keyspace(matches, file.as_mut())?;
-    let endpoints = configuration::endpoints(matches, file.as_ref())?;
-    Ok(Options {
-        connect: ConnectSettings {
-            access: access::read(matches, &endpoints)?,
-            endpoints,
-            timeout: values::etcd_timeout(matches)?,
-        },
-        node: node(matches, keyspace)?,
-        listen: configuration::listen(matches, file.as_ref())?,
-        ttl: number(matches, "ttl", TTL, 5)?,
-        forward: configuration::forward(matches, file.as_ref())?,
-        allow: allow(&matches.opt_strs("allow"))?,
-        rrl: optional_number(matches, "rrl", RRL)?,
-        notify: identity::notify(matches, program)?,
-        run_as: identity::run_as(matches)?,
-        verbosity: verbosity(matches)?,
-        origin: file.map(Origin::from),
+/// The text that is shown instead of doing anything; `None`: that is not asked for.
+fn text_to_print(matches: &Matches, help: impl FnOnce() -> String) -> Option<String> {
+    if matches.opt_present("help") {
+        return Some(help());
+    }
+    let is_version = matches.opt_present("version");
+    is_version.then(|| concat!("idetcd ", env!("CARGO_PKG_VERSION")).to_owned())
+}
+
+/// The options, and the program with its arguments after the first `--`. Whoever asks for help need
+/// not name one.
+fn split_at_dashes(arguments: &[String]) -> (&[String], &[String]) {
+    let mut parts = arguments.splitn(2, |word| word == "--");
+    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
+}
+
+fn stray(word: &str) -> Failure {
+    let is_command = word == EXEC || TOOLS.iter().any(|tool| tool.name == word);
+    Failure::usage(if is_command {
+        format!("{word:?} is a command, and stands first: idetcd {word} …")
+    } else {
+        format!("{word:?} is no option; see --help")
     })
 }
 
-fn keyspace(matches: &Matches, file: Option<&mut Corefile>) -> Result<Keyspace, Failure> {
-    let limit = file.as_ref().map_or(LIMIT, |file| file.plugin.limit);
-    let limit = number(matches, "limit", 1..=MAX_LIMIT, limit)?;
-    let pattern = configuration::pattern(matches, file, limit)?;
-    let resolve = names::resolve(matches, &pattern, limit)?;
-    Ok(Keyspace { prefix: names::prefix(matches)?, pattern, limit, resolve })
-}
-
-fn node(matches: &Matches, keyspace: Keyspace) -> Result<NodeSettings, Failure> {
-    let ipv4 = addresses::address(matches, "ipv4")?;
-    let ipv6 = addresses::address(matches, "ipv6")?;
-    if ipv4 == AddressChoice::Omit && ipv6 == AddressChoice::Omit {
-        return wrong("ipv6", "none, and --ipv4 none as well: publish one address at least");
-    }
-    let interface = matches.opt_str("interface");
-    if interface.as_deref() == Some("") {
-        return wrong("interface", "the name is empty; give one such as eth0");
-    }
-    let seconds = |option, allowed, default| {
-        number(matches, option, allowed, default).map(|seconds| Duration::from_secs(seconds.into()))
-    };
-    let port = optional_number(matches, "port", 1..=65_535)?;
-    Ok(NodeSettings {
-        keyspace: Arc::new(keyspace),
-        when_full: if matches.opt_present("wait") { WhenFull::Wait } else { WhenFull::Exit },
-        max_stale: seconds("max-stale", MAX_STALE, 86_400)?,
-        lease_ttl: seconds("lease-ttl", LEASE_TTL, 20)?,
-        ipv4,
-        ipv6,
-        interface,
-        port: port.and_then(|port| u16::try_from(port).ok()),
-    })
-}
-
-fn allow(texts: &[String]) -> Result<Vec<Network>, Failure> {
-    let networks = texts.iter().flat_map(|text| text.split(',')).map(str::trim);
-    let parsed = networks.map(|text| match text.parse() {
-        Ok(network) => Ok(network),
-        Err(error) => wrong("allow", format!("{text:?}: {error}")),
-    });
-    parsed.collect()
-}
-
-fn verbosity(matches: &Matches) -> Result<LevelFilter, Failure> {
-    match (matches.opt_count("verbose"), matches.opt_present("quiet")) {
-        (0, true) => Ok(LevelFilter::Warn),
-        (_, true) => wrong("quiet", "contradicts --verbose; leave one of them out"),
-        (0, false) => Ok(LevelFilter::Info),
-        (1, false) => Ok(LevelFilter::Debug),
-        (_, false) => Ok(LevelFilter::Trace),
-    }
+fn no_command(word: &str) -> Failure {
+    let names = TOOLS.map(|tool| tool.name).join(", ");
+    Failure::usage(format!("{word:?} is no command, only {EXEC}, {names} are; see --help"))
 }
 
 #[cfg(test)]

@@ -1,133 +1,219 @@
-//! Which options there are, how they may be spelt, and how one is told that is none.
+//! The options: each is one entry, from which come what getopts is told, the help of the program
+//! and of its tools, the numbers that are allowed, and the default.
+//!
+//! To add one: an entry here, the line in `read` or `tools` that reads it by its name, and its
+//! paragraph in the manual, which a test compares with this table.
 
-use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
-use getopts::{HasArg, Matches, Occur};
+use getopts::Occur;
 
-use super::wrong;
-use crate::failure::Failure;
+use crate::cluster::pattern::MAX_LIMIT;
 
-/// Options of the server that take an argument, and may be given several times.
-pub(super) const REPEATABLE: [&str; 5] = ["endpoints", "listen", "resolve", "forward", "allow"];
-/// Those that take an argument, and are given once.
-pub(super) const SINGLE: [&str; 25] = [
-    "pattern",
-    "limit",
-    "ttl",
-    "ipv4",
-    "ipv6",
-    "interface",
-    "port",
-    "lease-ttl",
-    "etcd-timeout",
-    "max-stale",
-    "rrl",
-    "prefix",
-    "cacert",
-    "cert",
-    "key",
-    "user",
-    "password-file",
-    "conf",
-    "dns.port",
-    "name-file",
-    "on-claim",
-    "on-lost",
-    "grace",
-    "metrics-file",
-    "run-as",
-];
-/// Those that take none.
-pub(super) const FLAGS: [&str; 1] = ["wait"];
-
-pub(super) fn declared() -> getopts::Options {
-    let mut options = getopts::Options::new();
-    for name in REPEATABLE {
-        options.opt("", name, "", "", HasArg::Yes, Occur::Multi);
-    }
-    for name in SINGLE {
-        options.opt("", name, "", "", HasArg::Yes, Occur::Optional);
-    }
-    for name in FLAGS {
-        options.opt("", name, "", "", HasArg::No, Occur::Optional);
-    }
-    options.opt("", LOG, "", "", HasArg::No, Occur::Multi);
-    for (name, argument, _) in REFUSED {
-        options.opt("", name, "", "", argument, Occur::Multi);
-    }
-    for (short, long) in [("v", "verbose"), ("q", "quiet"), ("h", "help"), ("V", "version")] {
-        options.opt(short, long, "", "", HasArg::No, Occur::Multi);
-    }
-    options
+/// An option of the command line.
+#[derive(Clone, Debug)]
+pub(super) struct OptionEntry {
+    /// The name, without the dashes.
+    pub(super) name: &'static str,
+    /// The letter that stands for it as well; empty: none does.
+    pub(super) letter: &'static str,
+    /// The placeholder of its argument; empty: it takes none.
+    pub(super) argument: &'static str,
+    pub(super) occurrence: Occur,
+    /// The numbers that are allowed, where it is one.
+    pub(super) numbers: RangeInclusive<u32>,
+    /// A phrase, and in brackets what counts where none is given. Empty: the name says it all, and
+    /// shares the next one's line.
+    pub(super) help: &'static str,
 }
 
-pub(super) fn explain(fail: &getopts::Fail) -> String {
-    let dashed = |name: &str| match name.len() {
-        1 => format!("-{name}"),
-        _ => format!("--{}", name.escape_debug()),
-    };
-    match fail {
-        getopts::Fail::ArgumentMissing(name) => format!("{}: an argument is missing", dashed(name)),
-        getopts::Fail::UnrecognizedOption(name) => {
-            format!("{}: no such option; see --help", dashed(name))
-        }
-        getopts::Fail::OptionMissing(name) => format!("{}: must be given", dashed(name)),
-        getopts::Fail::OptionDuplicated(name) => {
-            format!("{}: given twice; once is enough", dashed(name))
-        }
-        getopts::Fail::UnexpectedArgument(name) => format!("{}: takes no argument", dashed(name)),
-    }
+/// Options that belong together.
+#[derive(Debug)]
+pub(super) struct OptionGroup {
+    pub(super) takers: Takers,
+    /// The line above them in the help; empty: none.
+    pub(super) heading: &'static str,
+    pub(super) options: &'static [OptionEntry],
 }
 
-/// Options that launch scripts of CoreDNS spell with one dash, and how they are declared here.
-const COREDNS: [(&str, &str); 9] = [
-    ("conf", "conf"),
-    ("dns.port", "dns.port"),
-    ("p", "dns.port"),
-    ("quiet", "quiet"),
-    ("version", "version"),
-    ("log", "log"),
-    ("cpu", "cpu"),
-    ("pidfile", "pidfile"),
-    ("plugins", "plugins"),
+/// Those who take an option; `check` takes all of the server's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takers {
+    Server,
+    ServerAndTools,
+    Tool(&'static str),
+}
+
+const fn flag(name: &'static str, letter: &'static str, help: &'static str) -> OptionEntry {
+    let occurrence = if letter.is_empty() { Occur::Optional } else { Occur::Multi };
+    OptionEntry { letter, occurrence, ..text(name, "", help) }
+}
+
+const fn text(name: &'static str, argument: &'static str, help: &'static str) -> OptionEntry {
+    let (letter, occurrence, numbers) = ("", Occur::Optional, 0..=u32::MAX);
+    OptionEntry { name, letter, argument, occurrence, numbers, help }
+}
+
+const fn texts(name: &'static str, argument: &'static str, help: &'static str) -> OptionEntry {
+    OptionEntry { occurrence: Occur::Multi, ..text(name, argument, help) }
+}
+
+const fn number(
+    name: &'static str,
+    argument: &'static str,
+    numbers: RangeInclusive<u32>,
+    help: &'static str,
+) -> OptionEntry {
+    OptionEntry { numbers, ..text(name, argument, help) }
+}
+
+const fn group(
+    takers: Takers,
+    heading: &'static str,
+    options: &'static [OptionEntry],
+) -> OptionGroup {
+    OptionGroup { takers, heading, options }
+}
+
+/// In seconds: as good as for ever.
+const YEAR: u32 = 31_536_000;
+
+const PORT: OptionEntry = number("port", "N", 1..=65_535, "");
+
+const NAMES: &[OptionEntry] = &[
+    text("pattern", "NAME", "required, such as 'worker{{.ID}}.tf.local.'"),
+    number("limit", "N", 1..=MAX_LIMIT, "highest ID to take [10]"),
+    texts("resolve", "NAME", "answer for these names as well"),
 ];
 
-/// Of CoreDNS's alone. This one asks for what is done always.
-const LOG: &str = "log";
-
-/// Those that cannot be followed: with or without an argument, and what to do instead.
-const REFUSED: [(&str, HasArg, &str); 3] = [
-    ("cpu", HasArg::Yes, "there is one thread, which uses one processor at most; leave it out"),
-    (
-        "pidfile",
-        HasArg::Yes,
-        "none is written; leave it out, and let the script that starts this in the background write $!",
+const ANSWERS: &[OptionEntry] = &[
+    flag("wait", "", "no free name: wait for one, and serve meanwhile"),
+    texts("listen", "ADDRESS[:PORT]", "where to answer [0.0.0.0:53 and [::]:53]"),
+    texts(
+        "forward",
+        "ADDRESS[:PORT][,...]",
+        "where queries for other names go, or resolv.conf: its servers [refused]",
     ),
-    ("plugins", HasArg::No, "there are none; leave it out, and see --help"),
+    number("ttl", "SECONDS", 0..=86_400, "TTL of the answers [5]"),
+    number("max-stale", "SECONDS", 0..=YEAR, "answer this long without etcd [86400]"),
+    texts("allow", "NETWORK[,...]", "answer these networks only [all]"),
+    number("rrl", "N", 1..=1_000_000, "replies a second to a network over UDP [all]"),
+    // Shorter leases would end between two renewals of a busy etcd.
+    number("lease-ttl", "SECONDS", 2..=86_400, "how long a dead node keeps its name [20]"),
 ];
 
-/// Refuses what only CoreDNS can follow.
-pub(super) fn refuse_coredns(matches: &Matches) -> Result<(), Failure> {
-    match REFUSED.iter().find(|(name, ..)| matches.opt_present(name)) {
-        Some((name, _, why)) => wrong(name, format!("as for CoreDNS: {why}")),
-        None => Ok(()),
+const PUBLISHED: &[OptionEntry] = &[
+    text("ipv4", "ADDRESS|none", ""),
+    text("ipv6", "ADDRESS|none", ""),
+    text("interface", "NAME", ""),
+    PORT,
+];
+
+const ETCD: &[OptionEntry] = &[
+    texts("endpoints", "URL[,...]", "members of etcd [http://localhost:2379]"),
+    text("prefix", "KEY", "what all keys begin with [nothing]"),
+    text("cacert", "FILE", "whom to trust for https:// [the system's]"),
+    text("cert", "FILE", ""),
+    text("key", "FILE", "client certificate"),
+    text("user", "NAME[:PASSWORD]", ""),
+    text("password-file", "FILE", "the password is its first line"),
+    text("etcd-timeout", "SECONDS", "patience with each call to each endpoint [2]"),
+];
+
+const COREFILE: &[OptionEntry] = &[
+    text("conf", "FILE", "a Corefile, or stdin [./Corefile without --pattern]"),
+    number("dns.port", "N", 0..=65_535, "port of its server blocks that name none [53]"),
+];
+
+const PROGRAMS: &[OptionEntry] = &[
+    text("name-file", "PATH", "holds the name for as long as it is owned"),
+    text("on-claim", "COMMAND", ""),
+    text("on-lost", "COMMAND", "run by sh when the name comes and goes"),
+    // Without any, what is begun at the end, --on-lost foremost, is killed at birth.
+    number("grace", "SECONDS", 1..=86_400, "how long those, and PROGRAM, may take to end [10]"),
+    text("metrics-file", "PATH", "figures for Prometheus, by node_exporter"),
+    text("run-as", "USER[:GROUP]", "who to be, once the port is bound [unchanged]"),
+];
+
+const OTHER: &[OptionEntry] = &[
+    flag("verbose", "v", "log more; twice: each query"),
+    flag("quiet", "q", "log warnings and errors only"),
+    flag("help", "h", ""),
+    flag("version", "V", "show that and exit"),
+];
+
+const LIST: &[OptionEntry] = &[
+    flag("json", "", "everything, for programs"),
+    flag("hosts", "", "lines for /etc/hosts"),
+    flag(
+        "tf-config",
+        "",
+        "TF_CONFIG for TensorFlow: a job for --pattern and for each --resolve, called worker \
+         for worker{{.ID}}; the task is the place of this host's node, and left out unless that is \
+         certain",
+    ),
+    number(
+        "tf-port",
+        "PORT",
+        1..=65_535,
+        "where TensorFlow listens; the ports in etcd are DNS's [2222]",
+    ),
+    OptionEntry { help: "of several nodes on this host, I am the one that published N", ..PORT },
+];
+
+const WAIT: &[OptionEntry] = &[
+    number("count", "N", 1..=MAX_LIMIT, "how many nodes are waited for"),
+    number("timeout", "SECONDS", 1..=YEAR, "for how long [for ever]"),
+];
+
+const RELEASE: &[OptionEntry] = &[flag("yes", "", "do not ask")];
+
+/// All options, in the order of the help.
+pub(super) const GROUPS: [OptionGroup; 10] = [
+    group(Takers::ServerAndTools, "", NAMES),
+    group(Takers::Server, "", ANSWERS),
+    group(Takers::Server, "What is published; found out where not given:", PUBLISHED),
+    group(Takers::ServerAndTools, "etcd, and how to be let in:", ETCD),
+    group(
+        Takers::ServerAndTools,
+        "The CoreDNS plugin's configuration; each option wins over it:",
+        COREFILE,
+    ),
+    group(Takers::Server, "For programs on this node:", PROGRAMS),
+    group(Takers::ServerAndTools, "Other:", OTHER),
+    group(Takers::Tool("list"), "", LIST),
+    group(Takers::Tool("wait"), "", WAIT),
+    group(Takers::Tool("release"), "", RELEASE),
+];
+
+impl OptionEntry {
+    /// Its spelling, with the placeholder of its argument.
+    pub(super) fn spelling(&self) -> String {
+        let letter = if self.letter.is_empty() { "" } else { &format!("-{}, ", self.letter) };
+        let blank = if self.argument.is_empty() { "" } else { " " };
+        format!("{letter}--{}{blank}{}", self.name, self.argument)
+    }
+
+    /// What counts where none is given.
+    pub(super) fn default(&self) -> Option<&'static str> {
+        self.help.split_once(" [")?.1.strip_suffix(']')
     }
 }
 
-/// The command line, with every option spelt as it is declared.
-pub(super) fn spelt_out(arguments: &[String]) -> Vec<String> {
-    arguments.iter().map(|word| with_two_dashes(word).into_owned()).collect()
+/// The options of some takers, and those that they share with others.
+pub(super) fn options(takers: Takers) -> impl Iterator<Item = &'static OptionEntry> {
+    let is_theirs = move |group: &&OptionGroup| match (takers, group.takers) {
+        (Takers::Server, Takers::ServerAndTools) => true,
+        (one, other) => one == other,
+    };
+    GROUPS.iter().filter(is_theirs).flat_map(|group| group.options)
 }
 
-/// A word of the command line, with two dashes where CoreDNS has one: `-conf FILE`, `-conf=FILE`.
-fn with_two_dashes(word: &str) -> Cow<'_, str> {
-    let Some(rest) = word.strip_prefix('-') else { return word.into() };
-    let name = rest.split('=').next().unwrap_or(rest);
-    match COREDNS.iter().find(|(coredns, _)| *coredns == name) {
-        Some((_, ours)) => {
-            let value = rest.get(name.len()..).unwrap_or_default();
-            format!("--{ours}{value}").into()
-        }
-        None => word.into(),
-    }
+/// The option of this name.
+pub(super) fn entry(name: &str) -> Option<&'static OptionEntry> {
+    GROUPS.iter().flat_map(|group| group.options).find(|entry| entry.name == name)
 }
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;

@@ -1,21 +1,34 @@
 //! The command line, right and wrong.
 
+use std::time::Duration;
+
+use log::LevelFilter;
+
 use super::*;
-use crate::cluster::Names;
+use crate::cluster::{AddressChoice, Names};
 use crate::connect::{Access, Endpoint, Password};
+use crate::host::accounts::RunAs;
+use crate::node::WhenFull;
+use crate::server::forward::ForwardTo;
 
 const PATTERN: [&str; 2] = ["--pattern", "worker{{.ID}}.tf.local."];
+const EXEC_PATTERN: [&str; 3] = ["exec", PATTERN[0], PATTERN[1]];
 
 fn parsed(arguments: &[&str]) -> Result<Command, Failure> {
     let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
     parse(&arguments, &|_, _| Ok(None))
 }
 
-fn options(arguments: &[&str]) -> Options {
-    match parsed(&[&PATTERN, arguments].concat()) {
-        Ok(Command::Run(options)) => *options,
-        other => panic!("{arguments:?}: {other:?}"),
+fn options_of(arguments: &[&str]) -> Result<Options, String> {
+    match parsed(arguments) {
+        Ok(Command::Run(options)) => Ok(*options),
+        Ok(other) => panic!("{arguments:?}: {other:?}"),
+        Err(error) => Err(error.to_string()),
     }
+}
+
+fn options(arguments: &[&str]) -> Options {
+    options_of(&[&PATTERN, arguments].concat()).expect("a command line that is right")
 }
 
 #[test]
@@ -98,6 +111,36 @@ fn names_keys_and_trust_are_read() {
     let user = access.user.expect("a user");
     assert_eq!((user.name.as_str(), &user.password), ("root", &Password::Given("se:cret".into())));
     assert!(!format!("{user:?}").contains("cret"), "{user:?}");
+}
+
+#[test]
+fn servers_or_a_file_that_names_them() {
+    let forward = |text| options(&["--forward", text]).forward;
+    let servers = |texts: &[&str]| {
+        let parse = |text: &&str| text.parse().expect("an address");
+        Some(ForwardTo::Servers(texts.iter().map(parse).collect()))
+    };
+    assert_eq!(forward("10.0.0.1"), servers(&["10.0.0.1:53"]));
+    assert_eq!(
+        forward("10.0.0.1, fd00::1,[fd00::2]:5353,10.0.0.1:53"),
+        servers(&["10.0.0.1:53", "[fd00::1]:53", "[fd00::2]:5353"])
+    );
+    let file = |path: &str| Some(ForwardTo::ResolvConf(path.into()));
+    assert_eq!(forward("resolv.conf"), file("/etc/resolv.conf"));
+    assert_eq!(forward("/run/resolv.conf"), file("/run/resolv.conf"));
+}
+
+#[test]
+fn what_follows_the_dashes_is_the_program_whatever_it_looks_like() {
+    let more = ["--grace=3", "--", "torchrun", "--pattern", "-v", "--", "x y"];
+    let with_program = options_of(&[&EXEC_PATTERN[..], &more].concat()).expect("right");
+    let program = with_program.notify.program.expect("a program");
+    assert_eq!(program, ["torchrun", "--pattern", "-v", "--", "x y"]);
+    assert_eq!(with_program.notify.grace.as_secs(), 3);
+    let options = options(&["--run-as=a:b"]);
+    let run_as = RunAs { user: "a".to_owned(), group: Some("b".to_owned()) };
+    assert_eq!((options.notify.program, options.run_as), (None, Some(run_as)));
+    assert_eq!(options.notify.grace.as_secs(), 10);
 }
 
 #[test]
@@ -202,6 +245,29 @@ fn what_is_wrong_is_told_in_one_line_that_names_the_option() {
     {
         let error = parsed(pattern).expect_err("no pattern");
         assert!(error.to_string().starts_with(wanted), "{error}");
+    }
+}
+
+#[test]
+fn what_makes_no_sense_for_a_program_is_told() {
+    for (more, wanted) in [
+        (&[][..], "exec: the program is missing; "),
+        (&["--"], "exec: the program is missing; "),
+        (&["--", ""], "exec: the program is missing; "),
+        (&["stray", "--", "true"], "\"stray\" is no option"),
+        (&["--name-file=", "--", "true"], "--name-file: \"\" does not name a file"),
+        (&["--name-file=/run/", "--", "true"], "--name-file: \"/run/\" does not"),
+        (&["--name-file=..", "--", "true"], "--name-file: \"..\" does not name"),
+        (&["--metrics-file=/", "--", "true"], "--metrics-file: \"/\" does not name"),
+        (&["--name-file=/a", "--metrics-file=/a", "--", "true"], "--metrics-file: is the"),
+        (&["--on-claim= ", "--", "true"], "--on-claim: the command is empty"),
+        (&["--on-lost=", "--", "true"], "--on-lost: the command is empty"),
+        (&["--grace=x", "--", "true"], "--grace: \"x\" is not a whole number"),
+        (&["--grace=0", "--", "true"], "--grace: \"0\" is not a whole number from 1 to"),
+        (&["--run-as=:b", "--", "true"], "--run-as: \":b\" is not USER"),
+    ] {
+        let told = options_of(&[&EXEC_PATTERN[..], more].concat()).expect_err("wrong");
+        assert!(told.starts_with(wanted), "{more:?}: {told}");
     }
 }
 

@@ -1,54 +1,68 @@
-//! Options that are numbers, and their bounds.
+//! The arguments of options: numbers, times, files and commands, each read by its option's name.
 
-use std::ops::RangeInclusive;
+use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use getopts::Matches;
 
-use super::wrong;
+use super::table::{self, OptionEntry};
 use crate::failure::Failure;
 use crate::text;
 
-/// Shorter leases would end between two renewals of a busy etcd; longer ones than a day are none.
-pub(super) const LEASE_TTL: RangeInclusive<u32> = 2..=86_400;
-pub(super) const TTL: RangeInclusive<u32> = 0..=86_400;
 /// In milliseconds.
-const ETCD_TIMEOUT: RangeInclusive<u32> = 100..=60_000;
+const ETCD_TIMEOUT: std::ops::RangeInclusive<u32> = 100..=60_000;
 
-/// In seconds; a year is as good as for ever.
-pub(super) const MAX_STALE: RangeInclusive<u32> = 0..=31_536_000;
-pub(super) const RRL: RangeInclusive<u32> = 1..=1_000_000;
+pub(super) fn wrong<T>(option: &str, text: impl fmt::Display) -> Result<T, Failure> {
+    Err(Failure::usage(format!("--{option}: {text}")))
+}
 
-pub(super) fn number(
+/// The number that is given, or else the default of the table. The table says which are allowed.
+///
+/// # Errors
+/// When it is none of these, or there is neither.
+pub(super) fn number<N: TryFrom<u32>>(matches: &Matches, option: &str) -> Result<N, Failure> {
+    let entry = table::entry(option);
+    let default = entry.and_then(OptionEntry::default).map(str::to_owned);
+    match matches.opt_str(option).or(default) {
+        Some(text) => parse(option, &text),
+        None => {
+            let help = entry.map_or("", |entry| entry.help);
+            wrong(option, format!("must be given: {help}"))
+        }
+    }
+}
+
+/// The number that is given; `None`: none is.
+pub(super) fn optional_number<N: TryFrom<u32>>(
     matches: &Matches,
     option: &str,
-    allowed: RangeInclusive<u32>,
-    default: u32,
-) -> Result<u32, Failure> {
-    let Some(text) = matches.opt_str(option) else { return Ok(default) };
-    match text::number(&text) {
-        Some(number) if allowed.contains(&number) => Ok(number),
-        _ => {
+) -> Result<Option<N>, Failure> {
+    matches.opt_str(option).map(|text| parse(option, &text)).transpose()
+}
+
+fn parse<N: TryFrom<u32>>(option: &str, text: &str) -> Result<N, Failure> {
+    let allowed = table::entry(option).map_or(0..=u32::MAX, |entry| entry.numbers.clone());
+    let number = text::number(text).filter(|number| allowed.contains(number));
+    match number.and_then(|number| N::try_from(number).ok()) {
+        Some(number) => Ok(number),
+        None => {
             let (least, most) = (allowed.start(), allowed.end());
             wrong(option, format!("{text:?} is not a whole number from {least} to {most}"))
         }
     }
 }
 
-pub(super) fn optional_number(
-    matches: &Matches,
-    option: &str,
-    allowed: RangeInclusive<u32>,
-) -> Result<Option<u32>, Failure> {
-    if matches.opt_present(option) {
-        number(matches, option, allowed, 0).map(Some)
-    } else {
-        Ok(None)
-    }
+/// A time in whole seconds, as [`number`] finds it.
+pub(super) fn seconds(matches: &Matches, option: &str) -> Result<Duration, Failure> {
+    number(matches, option).map(|seconds: u32| Duration::from_secs(seconds.into()))
 }
 
+/// The one time that need not be whole seconds.
 pub(super) fn etcd_timeout(matches: &Matches) -> Result<Duration, Failure> {
-    let text = matches.opt_str("etcd-timeout").unwrap_or_else(|| "2".to_owned());
+    let option = "etcd-timeout";
+    let default = table::entry(option).and_then(OptionEntry::default);
+    let text = matches.opt_str(option).unwrap_or_else(|| default.unwrap_or_default().to_owned());
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, "0"));
     let milliseconds = (|| {
         let whole: u32 = text::number(whole)?;
@@ -60,6 +74,37 @@ pub(super) fn etcd_timeout(matches: &Matches) -> Result<Duration, Failure> {
         Some(milliseconds) if ETCD_TIMEOUT.contains(&milliseconds) => {
             Ok(Duration::from_millis(milliseconds.into()))
         }
-        _ => wrong("etcd-timeout", format!("{text:?} is not a number of seconds from 0.1 to 60")),
+        _ => wrong(option, format!("{text:?} is not a number of seconds from 0.1 to 60")),
+    }
+}
+
+/// The name of a file that is read.
+pub(super) fn path(matches: &Matches, option: &str) -> Result<Option<PathBuf>, Failure> {
+    match matches.opt_str(option) {
+        Some(text) if text.is_empty() => wrong(option, "the name of the file is empty"),
+        text => Ok(text.map(PathBuf::from)),
+    }
+}
+
+/// The name of a file that is written: the last part must name it.
+pub(super) fn path_to_write(matches: &Matches, option: &str) -> Result<Option<PathBuf>, Failure> {
+    let Some(text) = matches.opt_str(option) else { return Ok(None) };
+    let path = PathBuf::from(&text);
+    if text.ends_with('/') || path.file_name().is_none() {
+        return wrong(
+            option,
+            format!("{text:?} does not name a file; give one as in /run/idetcd/name"),
+        );
+    }
+    Ok(Some(path))
+}
+
+/// A command for `/bin/sh`.
+pub(super) fn command(matches: &Matches, option: &str) -> Result<Option<String>, Failure> {
+    match matches.opt_str(option) {
+        Some(text) if text.trim().is_empty() => {
+            wrong(option, "the command is empty; give one for /bin/sh, or leave the option out")
+        }
+        text => Ok(text),
     }
 }

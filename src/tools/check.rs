@@ -7,16 +7,16 @@ use std::net::SocketAddr;
 
 use log::Level;
 
-use super::endpoints;
 use super::holder::holders;
 use super::probe::rights;
 use super::report::{Finding, Report, Severity};
+use super::session::stopped;
 use super::snapshot::{self, KeyContent, Snapshot};
 use super::table::style;
-use super::{advised, local, stopped};
+use super::{endpoints, local};
 use crate::cluster::{Keyspace, Record, SlotId};
 use crate::connect::{Connect, Password};
-use crate::etcd::{Error, GatewayClient, LoginState, Range};
+use crate::etcd::{Error, Etcd, GatewayClient, LoginState, Range, advised};
 use crate::failure::Failure;
 use crate::node::WhenFull;
 use crate::node::address::{check_interface, discover};
@@ -101,18 +101,18 @@ fn files(options: &Options) -> Vec<Finding> {
         Password::Given(_) => None,
     });
     let paths = access.cacert.iter().chain(certificate).chain(password);
-    let corefile = options.origin.iter().map(|origin| origin.file.clone());
+    let corefile = options.corefile.iter().map(|corefile| corefile.file.clone());
     let names: Vec<String> = corefile.chain(paths.map(|path| path.display().to_string())).collect();
     if names.is_empty() {
         return Vec::new();
     }
-    let notices = options.origin.iter().flat_map(|origin| &origin.notices);
+    let notices = options.corefile.iter().flat_map(|corefile| &corefile.notices);
     let told = notices.filter(|notice| notice.level <= Level::Warn);
     let notes = told.map(|notice| Finding::note("files", notice.to_string()));
     std::iter::once(Finding::good("files", names.join(", "))).chain(notes).collect()
 }
 
-/// Whether etcd lets us in as who we say we are.
+/// Finds out whether etcd lets us in as who we say we are.
 fn user(options: &Options, client: &mut GatewayClient) -> (Finding, bool) {
     let name =
         options.connect.access.user.as_ref().map(|user| user.name.as_str()).unwrap_or_default();
@@ -138,7 +138,7 @@ fn user(options: &Options, client: &mut GatewayClient) -> (Finding, bool) {
     }
 }
 
-/// What a node would publish.
+/// Finds the addresses that a node would publish.
 fn publication(
     options: &Options,
     place: &Shared,
@@ -164,7 +164,7 @@ fn publication(
     }
 }
 
-/// What is to be seen behind etcd's door: permissions and names.
+/// Looks at what etcd shows to those whom it let in: permissions and names.
 fn inside(options: &Options, record: Option<&Record>, client: &mut GatewayClient) -> Vec<Finding> {
     let keyspace = &options.node.keyspace;
     let mut findings = permissions(keyspace, record, client);
@@ -195,7 +195,7 @@ fn permissions(
         let text = if error.is_denied() {
             format!("may not {}: {}", right.purpose, right.remedy)
         } else {
-            format!("cannot {}: {error}", right.purpose)
+            format!("cannot {}: {}", right.purpose, advised(&error))
         };
         Some(Finding::waits("permission", text))
     });
@@ -213,7 +213,7 @@ fn waiting(keyspace: &Keyspace, client: &mut GatewayClient) -> Result<usize, Err
     Ok(usize::try_from(reply.count).unwrap_or(0))
 }
 
-/// Names that nobody can have.
+/// Notes about names that nobody can have.
 fn unusable(snapshot: &Snapshot) -> Vec<Finding> {
     let told = snapshot.entries.iter().filter_map(|entry| match &entry.content {
         KeyContent::Unusable(error) => {
@@ -226,7 +226,7 @@ fn unusable(snapshot: &Snapshot) -> Vec<Finding> {
     told.collect()
 }
 
-/// Which name a node would get.
+/// Finds the name that a node would get.
 fn names(
     options: &Options,
     record: Option<&Record>,
@@ -265,7 +265,7 @@ fn names(
     }
 }
 
-/// Whether DNS could be answered at each address. They are bound for a moment.
+/// Finds out whether DNS could be answered at each address: they are bound for a moment.
 fn dns(options: &Options) -> Vec<Finding> {
     let found = options.listen.iter().map(|listen| {
         let address = listen.address;
@@ -280,7 +280,7 @@ fn dns(options: &Options) -> Vec<Finding> {
     found.collect()
 }
 
-/// Who has the port already, to be put behind it; often nothing.
+/// The end of a sentence about a port that is taken: by whom, as far as that is known.
 fn who_has(address: SocketAddr) -> String {
     match holders(address) {
         holders if holders.is_empty() => String::new(),

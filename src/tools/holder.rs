@@ -1,10 +1,10 @@
-//! Who has a port, from `/proc` (proc(5)): which processes, as far as this user may know.
+//! The processes that have a port, from `/proc` (proc(5)), as far as this user may know.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::text::printable;
+use crate::text::{number, printable};
 
 /// The tables of sockets. Their lines begin with a number, the local address and port in hexadecimal,
 /// and the tenth word is the inode.
@@ -25,7 +25,7 @@ pub(super) fn holders(address: SocketAddr) -> Vec<String> {
     let links: BTreeSet<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
     let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = processes.flatten().filter_map(|process| process.file_name().into_string().ok());
-    let pids = pids.filter(|name| name.bytes().all(|octet| octet.is_ascii_digit()));
+    let pids = pids.filter(|name| number::<u32>(name).is_some());
     pids.filter(|pid| has_open(pid, &links)).map(|pid| described(&pid)).collect()
 }
 

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::session::heard;
 use super::snapshot::{self, KeyContent, KeyEntry, Snapshot, Whose};
 use super::table::{self, Cell, Style, Tone, table};
-use super::{heard, tf_config};
+use super::tf_config;
 use crate::cluster::{Keyspace, Names};
 use crate::connect::Connect;
 use crate::etcd::{GatewayClient, LeaseId};
@@ -20,7 +21,7 @@ use crate::text::printable;
 
 const HEADING: [&str; 7] = ["SLOT", "NAME", "IPV4", "IPV6", "PORT", "SECONDS", "NOTE"];
 
-/// How long a key stays, if its node does nothing for it.
+/// The time that a key stays, if its node does nothing for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
     /// Until it is deleted.
@@ -38,7 +39,7 @@ pub(super) fn run(list: &List, options: &Options, place: &Shared) -> Result<(), 
     let mut snapshot = heard(place, snapshot::read(&mut client, keyspace))?;
     match own_addresses() {
         Ok(own) => snapshot.find_mine(&own, list.port),
-        Err(error) => log::warn!("{error}: which name is this host's is not known"),
+        Err(error) => log::warn!("{error}; so no name is marked as this host's"),
     }
     match list.form {
         Form::Table => {
@@ -58,7 +59,7 @@ pub(super) fn run(list: &List, options: &Options, place: &Shared) -> Result<(), 
     }
 }
 
-/// How long each entry stays. Of keys on one lease etcd is asked once.
+/// Asks how long each entry stays, once for all keys on one lease.
 fn lives(
     client: &mut GatewayClient,
     place: &Shared,
@@ -81,7 +82,7 @@ fn lives(
     Ok(lives)
 }
 
-/// What is left out of `TF_CONFIG`, and why.
+/// Logs what is left out of `TF_CONFIG`, and why.
 fn tell_about_task(snapshot: &Snapshot) {
     for entry in &snapshot.entries {
         if let KeyContent::Unusable(error) = &entry.content {
@@ -90,7 +91,9 @@ fn tell_about_task(snapshot: &Snapshot) {
     }
     let whose: Vec<Whose> = snapshot.entries.iter().map(|entry| entry.whose).collect();
     if whose.contains(&Whose::Here) {
-        log::warn!("several nodes are on this host, so there is no task; --port N says which I am");
+        log::warn!(
+            "several nodes are on this host, so there is no task; say by --port N which one this is"
+        );
     } else if !whose.contains(&Whose::Mine) {
         log::warn!("none of the nodes is on this host, so there is no task");
     }

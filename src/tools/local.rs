@@ -1,5 +1,5 @@
-//! What a node would use of this host beside its sockets: whom it would be, and files that it writes
-//! or reads again. Nothing is created, changed or removed, so some of it is told by modes alone.
+//! A look at this host: the user that a node would be, and the files that it would write or read
+//! again. Nothing is created, changed or removed, so some of it is told by modes alone.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
@@ -22,7 +22,7 @@ const WRITE: u32 = 0o2;
 const SEARCH: u32 = 0o1;
 const STICKY: u32 = 0o1000;
 
-/// Whom a node would be.
+/// The user that a node would be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Who {
     /// Whoever looks.
@@ -31,7 +31,7 @@ enum Who {
     Other(Account),
 }
 
-/// Looks at all that the options name.
+/// Looks at the user and the files that the options name.
 pub(super) fn look(options: &Options) -> Vec<Finding> {
     let (finding, who) = match &options.run_as {
         None => (None, Some(Who::Same)),
@@ -73,7 +73,7 @@ fn files(options: &Options, who: Who) -> Vec<Finding> {
     written.chain(read).collect()
 }
 
-/// As far as that is seen without doing it.
+/// Finds out, without doing it, whether a file could be written.
 fn try_to_write(path: &Path, who: Who) -> io::Result<()> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -123,7 +123,7 @@ fn try_to_read(path: &Path, who: Who) -> io::Result<()> {
     }
 }
 
-/// Whether a user gets to a directory and has this right there.
+/// Finds out whether a user gets to a directory and has this right there.
 fn enter(directory: &Path, about: &Metadata, right: u32, account: Account) -> io::Result<()> {
     let whole = directory.canonicalize()?;
     let above = whole.ancestors().skip(1).map(fs::metadata).collect::<io::Result<Vec<_>>>()?;
@@ -141,7 +141,7 @@ fn allows(about: &Metadata, right: u32, account: Account) -> bool {
     (about.mode() >> place) & right == right
 }
 
-/// What the system would say.
+/// The error that the system would return.
 fn refused() -> io::Error {
     rustix::io::Errno::ACCESS.into()
 }

@@ -1,10 +1,10 @@
-//! What this user may do in etcd, found out without doing it.
+//! The rights that this user has in etcd, found out without using them.
 //!
 //! etcd checks the permissions for both branches of a transaction before it compares anything. So
 //! the right to write is asked for by a transaction whose put is never carried out.
 
 use crate::cluster::{Keyspace, Names};
-use crate::etcd::{Compare, Error, GatewayClient, Op, Range, Txn};
+use crate::etcd::{Compare, Error, Etcd, GatewayClient, Op, Range, Txn};
 
 /// A revision that no key has, so that comparing with it is always false.
 const NEVER: i64 = -1;
@@ -12,9 +12,9 @@ const NEVER: i64 = -1;
 /// A right that a node needs, and how it is granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Right {
-    /// What it is for.
+    /// Its purpose.
     pub(super) purpose: String,
-    /// How it is granted.
+    /// The command that grants it.
     pub(super) remedy: String,
     access: KeyAccess,
 }
@@ -68,7 +68,7 @@ fn grant(kind: &str, names: &Names, first: &[u8]) -> String {
 }
 
 impl Right {
-    /// Whether the user has it.
+    /// Finds out whether the user has it.
     ///
     /// # Errors
     /// [`Error::is_denied`]: it is missing. Any other: it is not known.

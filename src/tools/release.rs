@@ -2,25 +2,26 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::session::{heard, stopped};
 use super::table::{self, output_failure};
-use super::{heard, stopped};
 use crate::cluster::Record;
 use crate::connect::Connect;
 use crate::etcd::{
-    Compare, Error, EventKind, Filter, GatewayClient, KeyValue, LeaseId, Op, OpReply, Range, Txn,
-    WatchRange,
+    Compare, Error, Etcd, EventKind, Filter, GatewayClient, KeyValue, LeaseId, Op, OpReply, Range,
+    Txn, WatchRange,
 };
 use crate::failure::Failure;
+use crate::node::Host;
 use crate::options::{Confirmation, Options, Release};
 use crate::server::{Interest, Shared, Wake};
 use crate::text::excerpt;
 
-/// How long to look whether the node takes its name again. It hears of the deletion at once.
+/// The time in which a node that runs takes its name again. It hears of the deletion at once.
 const AFTERMATH: Duration = Duration::from_secs(1);
 
-/// How much of a value that is not a record is shown, in characters.
+/// The most that is shown of a value that is not a record, in characters.
 const LONGEST_VALUE: usize = 200;
 
 /// Shows what stands at the name, asks, deletes just that, and looks whether it comes back.
@@ -42,8 +43,8 @@ pub(super) fn run(release: &Release, options: &Options, place: &Shared) -> Resul
         return Err(Failure::new(format!("{name} was left as it is")));
     }
     let revision = delete(&mut client, place, name, found)?;
-    let next = successor(&mut client, found, revision).unwrap_or_else(|error| {
-        log::warn!("whether its node takes it again was not seen: {error}");
+    let next = successor(&mut client, place, found, revision).unwrap_or_else(|error| {
+        log::warn!("cannot see whether its node takes it again: {error}");
         None
     });
     match next {
@@ -57,7 +58,7 @@ pub(super) fn run(release: &Release, options: &Options, place: &Shared) -> Resul
     }
 }
 
-/// How long the lease has left; `None`: it is gone, or etcd does not tell this user.
+/// The time that the lease has left; `None`: it is gone, or etcd does not tell this user.
 fn left(
     client: &mut GatewayClient,
     place: &Shared,
@@ -72,7 +73,7 @@ fn left(
     }
 }
 
-/// What stands there, and what to think of before it is deleted.
+/// Describes the key, and what to think of before it is deleted.
 fn description(name: &str, found: &KeyValue, left: Option<Duration>) -> String {
     let what = shown(&found.value);
     if found.lease == LeaseId(0) {
@@ -146,9 +147,10 @@ fn delete(
     }
 }
 
-/// Who takes the name within a moment, as far as that can be seen.
+/// The key of the node that takes the name within a moment, as far as that can be seen.
 fn successor(
     client: &mut GatewayClient,
+    place: &Shared,
     found: &KeyValue,
     revision: i64,
 ) -> Result<Option<KeyValue>, Error> {
@@ -160,9 +162,9 @@ fn successor(
         start_revision: revision + 1,
         filter: Filter::None,
     };
-    let end = Instant::now() + AFTERMATH;
+    let end = place.now() + AFTERMATH;
     let mut watch = client.watch(&[range])?;
-    while Instant::now() < end {
+    while place.now() < end {
         let Some(reply) = watch.next(end)? else { continue };
         let put = reply.events.into_iter().find(|event| event.kind == EventKind::Put);
         if let Some(event) = put {

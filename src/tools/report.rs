@@ -1,9 +1,9 @@
-//! What a check found, a line for each thing.
+//! The findings of a check, a line each.
 
 use super::table::{self, Cell, Style, Tone, shown};
 use crate::failure::Failure;
 
-/// How it is with something.
+/// The weight of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Severity {
     /// Well.
@@ -20,9 +20,9 @@ pub(super) enum Severity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
     pub(super) severity: Severity,
-    /// What was looked at, in a word.
+    /// The thing that was looked at, in a word.
     pub(super) subject: &'static str,
-    /// What was seen, and what to do if that is not well.
+    /// The state of it, and the remedy if that is not well.
     pub(super) text: String,
 }
 
@@ -62,7 +62,7 @@ impl Report {
         table::write(&line(finding, self.style))
     }
 
-    /// How it is with a node, as far as was told.
+    /// The worst of the findings so far.
     pub(super) fn worst(&self) -> Severity {
         self.worst
     }

@@ -1,15 +1,12 @@
-//! The names as etcd has them at one moment, whatever stands there, and which of them is me.
+//! The names as etcd has them at one moment, and those among them that are this host's.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
 
 use crate::cluster::{Keyspace, Names, Record, RecordError, SlotId};
-use crate::etcd::{Error, GatewayClient, KeyValue, LeaseId, Range};
+use crate::etcd::{Error, Etcd, GatewayClient, KeyValue, LeaseId, Range};
 
-/// Keys read at a time.
-const PAGE: i64 = 500;
-
-/// What stands at a key.
+/// The content of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyContent {
     /// A node.
@@ -20,33 +17,33 @@ pub enum KeyContent {
     Stray,
 }
 
-/// Whose name it is.
+/// The owner of a name, as seen from this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
-    /// That of the one node on this host.
+    /// The one node on this host.
     Mine,
-    /// That of one of several nodes on this host.
+    /// One of several nodes on this host.
     Here,
-    /// That of a node out_of_zone, or of nobody.
+    /// A node elsewhere, or nobody.
     Others,
 }
 
 /// A key of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyEntry {
-    /// Which of [`Keyspace::names`] it belongs to.
+    /// The place in [`Keyspace::names`] of those that it belongs to.
     pub names: usize,
     /// Its slot, if it has one.
     pub slot: Option<SlotId>,
     /// The name: the key without the prefix.
     pub name: String,
-    /// What stands there.
+    /// Its content.
     pub content: KeyContent,
     /// The lease that it hangs on; 0: none.
     pub lease: LeaseId,
     /// The fencing token: grows with each new owner.
     pub create_revision: i64,
-    /// Whose it is.
+    /// Its owner.
     pub whose: Whose,
 }
 
@@ -77,7 +74,7 @@ pub fn read(client: &mut GatewayClient, keyspace: &Keyspace) -> Result<Snapshot,
     let mut kvs = Vec::new();
     let mut revision = 0;
     for (first, end) in keyspace.ranges() {
-        let range = Range { limit: PAGE, revision, ..Range::new(first, Some(end)) };
+        let range = Range { revision, ..Range::new(first, Some(end)) };
         revision = client.range_pages(range, |page| kvs.extend(page))?.revision;
     }
     Ok(Snapshot { revision, entries: sorted(&kvs, keyspace) })
@@ -118,7 +115,7 @@ fn entry(kv: &KeyValue, keyspace: &Keyspace, all: &[Names]) -> Option<KeyEntry> 
 }
 
 impl Snapshot {
-    /// Notes whose names are this host's: those whose every address is its own, and whose port is
+    /// Notes which names are this host's: those whose every address is its own, and whose port is
     /// `port`, where that is given. What all hosts have alike, such as 127.0.0.1, tells nothing, so
     /// it must not be in `own`.
     pub fn find_mine(&mut self, own: &[IpAddr], port: Option<u16>) {

@@ -56,11 +56,11 @@ fn a_name_is_mine_only_if_no_other_one_could_be() {
     let both = r#"{"ipv4":"10.0.0.1","ipv6":"fd00::1","port":"53"}"#;
     let half = r#"{"ipv4":"10.0.0.1","ipv6":"fd00::7","port":"53"}"#;
     let second = r#"{"ipv4":"10.0.0.1","port":"54"}"#;
-    let out_of_zone = r#"{"ipv4":"10.0.0.2","port":"53"}"#;
+    let elsewhere = r#"{"ipv4":"10.0.0.2","port":"53"}"#;
     use Whose::{Here, Mine, Others};
     let table: [(&[&str], Option<u16>, &[Whose]); 7] = [
-        (&[both, out_of_zone], None, &[Mine, Others]),
-        (&[out_of_zone, half], None, &[Others, Others]),
+        (&[both, elsewhere], None, &[Mine, Others]),
+        (&[elsewhere, half], None, &[Others, Others]),
         (&[both, second], None, &[Here, Here]),
         (&[both, second], Some(54), &[Others, Mine]),
         (&[both, second], Some(55), &[Others, Others]),

@@ -1,5 +1,5 @@
-//! What the tools write, and where to: tables, aligned and coloured for a terminal, with tabs for a pipe
-//! or a file that a program reads.
+//! Tables on standard output: aligned and coloured for a terminal, with tabs for a pipe or a file
+//! that a program reads.
 
 use std::env;
 use std::ffi::OsStr;
@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use crate::failure::Failure;
 use crate::text::printable;
 
-/// How a table is written.
+/// The form of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
     /// A line for each row, tabs between the columns, no heading.
@@ -19,7 +19,7 @@ pub enum Style {
     Coloured,
 }
 
-/// What a cell says beside its text.
+/// The mood of a cell, which a terminal shows as its colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tone {
     /// Nothing.
@@ -45,7 +45,7 @@ impl Tone {
     }
 }
 
-/// What ends every colour.
+/// The end of every colour.
 const RESET: &str = "\x1b[0m";
 const BOLD: &str = "\x1b[1m";
 
@@ -120,7 +120,7 @@ pub fn shown(cell: &Cell, style: Style) -> String {
     }
 }
 
-/// How standard output is to be written.
+/// The style that fits standard output.
 pub(super) fn style() -> Style {
     style_of(
         io::stdout().is_terminal(),

@@ -126,7 +126,7 @@ fn a_lost_name_ends_the_program_gently_then_by_force_and_exits_with_1() {
     node.wait_for_log("is no longer owned: ending process");
     until(PATIENCE, "DNS is answered", || lookup(node.address(), "worker2.tf.local."));
     assert_eq!(node.wait(PATIENCE).code(), Some(1), "{}", node.log());
-    assert!(node.log().contains("does not end: killing it"), "{}", node.log());
+    assert!(node.log().contains("did not end in time (--grace): killing it"), "{}", node.log());
     let process = format!("/proc/{}/cmdline", grandchild.trim());
     let is_gone = || fs::read(&process).map_or(true, |words| words.is_empty()).then_some(());
     until(PATIENCE, "the grandchild is gone", is_gone);

@@ -152,7 +152,7 @@ fn a_hook_that_hangs_leaves_dns_alone_and_is_killed_when_the_name_is_lost() {
     node.wait_for_log("--on-claim: process");
     assert!(text(&lost).is_none());
     etcd.delete("worker1.tf.local.");
-    node.wait_for_log("does not end, and is waited for: killing it");
+    node.wait_for_log("(--grace): killing it");
     file_with(&lost, "IDETCD_ID=1");
     let probed = prober.stop();
     assert_eq!(probed.lost, 0, "{probed:?}");

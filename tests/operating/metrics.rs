@@ -143,7 +143,7 @@ fn a_directory_that_goes_later_is_told_once_and_tried_again() {
     let node = Node::at("http://127.0.0.1:1", 1, 3, &["--metrics-file", &path]);
     until(PATIENCE, "figures", || text(&path));
     fs::remove_dir_all(directory.path()).expect("removed");
-    until(INTERVAL, "told", || node.log().contains("is not written, trying on").then_some(()));
+    until(INTERVAL, "told", || node.log().contains("cannot be written: ").then_some(()));
     fs::create_dir(directory.path()).expect("a directory");
     until(INTERVAL, "figures again", || text(&path));
     node.wait_for_log("is written again");

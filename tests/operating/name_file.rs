@@ -212,10 +212,10 @@ fn a_directory_that_goes_later_is_told_once_and_tried_again() {
     until(PATIENCE, "the name", || held(&path));
     fs::remove_dir_all(&inner).expect("removed");
     etcd.delete("worker1.tf.local.");
-    node.wait_for_log("inner/name is not written, trying on: ");
+    node.wait_for_log("inner/name cannot be written: ");
     thread::sleep(Duration::from_millis(2500));
-    assert_eq!(node.log().matches("trying on").count(), 1, "{}", node.log());
+    assert_eq!(node.log().matches("trying again every").count(), 1, "{}", node.log());
     fs::create_dir(&inner).expect("a directory");
     until(PATIENCE, "the name again", || held(&path));
-    node.wait_for_log("inner/name is right again");
+    node.wait_for_log("inner/name is written again");
 }

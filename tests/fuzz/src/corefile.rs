@@ -32,7 +32,7 @@ pub fn run(data: &[u8]) {
             );
             let name = options.node.keyspace.pattern.to_string();
             assert!(name.ends_with(options.node.keyspace.pattern.zone()), "{file:?}");
-            for notice in options.origin.iter().flat_map(|origin| &origin.notices) {
+            for notice in options.corefile.iter().flat_map(|corefile| &corefile.notices) {
                 assert!(!notice.to_string().contains(char::is_control), "{file:?}: {notice}");
             }
         }

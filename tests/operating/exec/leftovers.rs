@@ -49,7 +49,7 @@ fn what_the_program_leaves_behind_is_ended_under_the_name_whichever_way_it_ends(
         }
         leftover.node.wait_for_log(" ended: ");
         assert!(leftover.is_there() && etcd.keys().len() == 1, "{}", leftover.node.log());
-        leftover.node.wait_for_log("does not end: killing it");
+        leftover.node.wait_for_log("did not end in time (--grace): killing it");
         assert_eq!(leftover.end(), Some(status));
         assert!(etcd.keys().is_empty(), "{:?}", etcd.keys());
     }

@@ -1,10 +1,13 @@
+use std::time::Duration;
+
 use super::*;
+use crate::options::{Command, parse};
 
 const PATTERN: [&str; 2] = ["--pattern", "worker{{.ID}}.tf.local."];
 
 fn parsed(arguments: &[&str]) -> Result<Command, Failure> {
     let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
-    super::super::parse(&arguments, &|_, _| Ok(None))
+    parse(&arguments, &|_, _| Ok(None))
 }
 
 fn tool(word: &str, arguments: &[&str]) -> (Tool, Options) {
@@ -103,15 +106,15 @@ fn what_is_wrong_is_told_in_one_line() {
 
 #[test]
 fn each_command_has_a_help_that_fits() {
-    for command in COMMANDS {
-        let Ok(Command::Print(help)) = parsed(&[command.name, "--help"]) else { panic!("no help") };
-        assert!(help.starts_with(&format!("Usage: idetcd {} ", command.name)), "{help}");
+    for tool in TOOLS {
+        let Ok(Command::Print(help)) = parsed(&[tool.name, "--help"]) else { panic!("no help") };
+        assert!(help.starts_with(&format!("Usage: idetcd {} ", tool.name)), "{help}");
         assert!(help.lines().count() <= 25, "{help}");
         for line in help.lines() {
             assert!(line.chars().count() <= 80, "{}: {line}", line.chars().count());
         }
-        for (option, _) in command.own {
-            assert!(help.contains(&format!("--{option} ")), "{option} is not in {help}");
+        for entry in table::options(Takers::Tool(tool.name)) {
+            assert!(help.contains(&entry.spelling()), "{} is not in {help}", entry.name);
         }
     }
 }

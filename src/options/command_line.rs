@@ -1,0 +1,80 @@
+//! The words of a command line, as the table of options and CoreDNS spell them.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use getopts::{Fail, HasArg, Matches, Occur};
+
+use super::table::{self, Takers};
+use super::values::wrong;
+use crate::failure::Failure;
+
+/// Options that launch scripts of CoreDNS spell with one dash, but for `-p`, its `-dns.port`.
+const COREDNS: [&str; 8] =
+    ["conf", "dns.port", "quiet", "version", LOG, "cpu", "pidfile", "plugins"];
+
+/// Of CoreDNS's alone. This one asks for what is done always.
+const LOG: &str = "log";
+
+/// Those that cannot be followed: with or without an argument, and what to do instead.
+const REFUSED: [(&str, HasArg, &str); 3] = [
+    ("cpu", HasArg::Yes, "there is one thread, which uses one processor at most; leave it out"),
+    (
+        "pidfile",
+        HasArg::Yes,
+        "none is written; leave it out, and let the script that starts this in the background write $!",
+    ),
+    ("plugins", HasArg::No, "there are none; leave it out, and see --help"),
+];
+
+/// Matches words with the options of the server, and with those of a tool where it is for one.
+///
+/// # Errors
+/// When one is no option, or is not spelt as such.
+pub(super) fn matched(takers: Takers, words: &[String]) -> Result<Matches, Failure> {
+    let mut declared = getopts::Options::new();
+    let mut seen = HashSet::new();
+    for entry in table::options(Takers::Server).chain(table::options(takers)) {
+        if seen.insert(entry.name) {
+            let argument = if entry.argument.is_empty() { HasArg::No } else { HasArg::Yes };
+            declared.opt(entry.letter, entry.name, "", "", argument, entry.occurrence);
+        }
+    }
+    declared.opt("", LOG, "", "", HasArg::No, Occur::Multi);
+    for (name, argument, _) in REFUSED {
+        declared.opt("", name, "", "", argument, Occur::Multi);
+    }
+    let words = words.iter().map(|word| with_two_dashes(word).into_owned());
+    declared.parse(words).map_err(|fail| Failure::usage(explain(&fail)))
+}
+
+fn explain(fail: &Fail) -> String {
+    let (name, what) = match fail {
+        Fail::ArgumentMissing(name) => (name, "an argument is missing"),
+        Fail::UnrecognizedOption(name) => (name, "no such option; see --help"),
+        Fail::OptionMissing(name) => (name, "must be given"),
+        Fail::OptionDuplicated(name) => (name, "given twice; once is enough"),
+        Fail::UnexpectedArgument(name) => (name, "takes no argument"),
+    };
+    let dashes = if name.len() == 1 { "-" } else { "--" };
+    format!("{dashes}{}: {what}", name.escape_debug())
+}
+
+/// Refuses what only CoreDNS can follow.
+pub(super) fn refuse_coredns(matches: &Matches) -> Result<(), Failure> {
+    match REFUSED.iter().find(|(name, ..)| matches.opt_present(name)) {
+        Some((name, _, why)) => wrong(name, format!("as for CoreDNS: {why}")),
+        None => Ok(()),
+    }
+}
+
+/// A word of the command line, with two dashes where CoreDNS has one: `-conf FILE`, `-conf=FILE`.
+fn with_two_dashes(word: &str) -> Cow<'_, str> {
+    let Some(rest) = word.strip_prefix('-') else { return word.into() };
+    let name = rest.split('=').next().unwrap_or(rest);
+    match name {
+        "p" => format!("--dns.port{}", rest.get(name.len()..).unwrap_or_default()).into(),
+        name if COREDNS.contains(&name) => format!("-{word}").into(),
+        _ => word.into(),
+    }
+}

@@ -1,0 +1,216 @@
+//! Matched options → the settings of each room.
+
+use std::sync::Arc;
+
+use getopts::Matches;
+use log::LevelFilter;
+
+use super::addresses::{self, networks};
+use super::configuration;
+use super::settings::Options;
+use super::values::{
+    command, etcd_timeout, number, optional_number, path, path_to_write, seconds, wrong,
+};
+use crate::cluster::{AddressChoice, Keyspace, Names, Pattern};
+use crate::connect::{Access, ConnectSettings, Endpoint, Password, User};
+use crate::corefile::Corefile;
+use crate::failure::Failure;
+use crate::host::accounts::RunAs;
+use crate::node::{NodeSettings, WhenFull};
+use crate::notify::NotifySettings;
+
+/// The longest `--prefix`, in octets: a bound, not a rule of etcd's.
+const LONGEST_PREFIX: usize = 1024;
+
+/// Reads all settings; each option wins over the file. `program`: the words after `exec … --`.
+///
+/// # Errors
+/// When an option or the file cannot be followed.
+pub(super) fn options(
+    matches: &Matches,
+    mut file: Option<Corefile>,
+    program: Option<Vec<String>>,
+) -> Result<Options, Failure> {
+    let keyspace = keyspace(matches, file.as_mut())?;
+    let endpoints = configuration::endpoints(matches, file.as_ref())?;
+    Ok(Options {
+        connect: ConnectSettings {
+            access: access(matches, &endpoints)?,
+            endpoints,
+            timeout: etcd_timeout(matches)?,
+        },
+        node: node(matches, keyspace)?,
+        listen: configuration::listen(matches, file.as_ref())?,
+        ttl: number(matches, "ttl")?,
+        forward: configuration::forward(matches, file.as_ref())?,
+        allow: networks(matches, "allow")?,
+        rrl: optional_number(matches, "rrl")?,
+        notify: notify(matches, program)?,
+        run_as: run_as(matches)?,
+        verbosity: verbosity(matches)?,
+        corefile: file,
+    })
+}
+
+fn keyspace(matches: &Matches, file: Option<&mut Corefile>) -> Result<Keyspace, Failure> {
+    let in_file = file.as_ref().and_then(|file| file.plugin.limit);
+    let limit = match (in_file, matches.opt_present("limit")) {
+        (Some(limit), false) => limit,
+        _ => number(matches, "limit")?,
+    };
+    let pattern = configuration::pattern(matches, file, limit)?;
+    let resolve = resolve(matches, &pattern, limit)?;
+    Ok(Keyspace { prefix: prefix(matches)?, pattern, limit, resolve })
+}
+
+fn prefix(matches: &Matches) -> Result<String, Failure> {
+    let prefix = matches.opt_str("prefix").unwrap_or_default();
+    if prefix.len() > LONGEST_PREFIX {
+        return wrong("prefix", format!("{} octets, at most {LONGEST_PREFIX} fit", prefix.len()));
+    }
+    if let Some(bad) = prefix.chars().find(|character| character.is_control()) {
+        return wrong("prefix", format!("{bad:?} cannot stand in it; give text such as /site/a/"));
+    }
+    Ok(prefix)
+}
+
+fn resolve(matches: &Matches, own: &Pattern, limit: u32) -> Result<Vec<Names>, Failure> {
+    let mut resolve: Vec<Names> = Vec::new();
+    for text in matches.opt_strs("resolve") {
+        let names = match Names::parse(&text, limit) {
+            Ok(names) => names,
+            Err(error) => return wrong("resolve", format!("{text:?}: {error}")),
+        };
+        if names == Names::Numbered(own.clone()) {
+            return wrong("resolve", format!("{names} is the --pattern, and is answered anyway"));
+        }
+        if resolve.contains(&names) {
+            return wrong("resolve", format!("{names} is given twice; once is enough"));
+        }
+        resolve.push(names);
+    }
+    Ok(resolve)
+}
+
+fn node(matches: &Matches, keyspace: Keyspace) -> Result<NodeSettings, Failure> {
+    let ipv4 = addresses::address(matches, "ipv4")?;
+    let ipv6 = addresses::address(matches, "ipv6")?;
+    if ipv4 == AddressChoice::Omit && ipv6 == AddressChoice::Omit {
+        return wrong("ipv6", "none, and --ipv4 none as well: publish one address at least");
+    }
+    let interface = matches.opt_str("interface");
+    if interface.as_deref() == Some("") {
+        return wrong("interface", "the name is empty; give one such as eth0");
+    }
+    Ok(NodeSettings {
+        keyspace: Arc::new(keyspace),
+        when_full: if matches.opt_present("wait") { WhenFull::Wait } else { WhenFull::Exit },
+        max_stale: seconds(matches, "max-stale")?,
+        lease_ttl: seconds(matches, "lease-ttl")?,
+        ipv4,
+        ipv6,
+        interface,
+        port: optional_number(matches, "port")?,
+    })
+}
+
+fn access(matches: &Matches, endpoints: &[Endpoint]) -> Result<Access, Failure> {
+    let access = Access {
+        cacert: path(matches, "cacert")?,
+        certificate: match (path(matches, "cert")?, path(matches, "key")?) {
+            (Some(cert), Some(key)) => Some((cert, key)),
+            (None, None) => None,
+            (Some(_), None) => {
+                return wrong("cert", "needs the private key as well; give it by --key FILE");
+            }
+            (None, Some(_)) => {
+                return wrong("key", "needs the certificate as well; give it by --cert FILE");
+            }
+        },
+        user: user(matches)?,
+    };
+    let uses_tls = endpoints.iter().any(Endpoint::is_https);
+    let trust = [("cacert", access.cacert.is_some()), ("cert", access.certificate.is_some())];
+    match trust.iter().find(|(_, is_given)| *is_given && !uses_tls) {
+        Some((option, _)) => {
+            wrong(option, "no endpoint is https://; change --endpoints, or leave it out")
+        }
+        None => Ok(access),
+    }
+}
+
+fn user(matches: &Matches) -> Result<Option<User>, Failure> {
+    let file = path(matches, "password-file")?;
+    let Some(text) = matches.opt_str("user") else {
+        return match file {
+            None => Ok(None),
+            Some(_) => wrong("password-file", "whose password? give --user NAME as well"),
+        };
+    };
+    // A password may hold colons, a name of etcd's may not be told apart from one that does.
+    let (name, password) = in_two(&text);
+    if name.is_empty() {
+        return wrong("user", "the name is empty; give NAME:PASSWORD, or NAME and --password-file");
+    }
+    let password = match (password, file) {
+        (Some(_), Some(_)) => {
+            return wrong("password-file", "--user holds a password already; give one of them");
+        }
+        (None, None) => {
+            return wrong("user", "the password is missing; give it by --password-file FILE");
+        }
+        (Some(""), None) => return wrong("user", "the password after the colon is empty"),
+        (Some(password), None) => Password::Given(password.to_owned()),
+        (None, Some(file)) => Password::File(file),
+    };
+    Ok(Some(User { name: name.to_owned(), password }))
+}
+
+fn notify(matches: &Matches, program: Option<Vec<String>>) -> Result<NotifySettings, Failure> {
+    let name_file = path_to_write(matches, "name-file")?;
+    let metrics_file = path_to_write(matches, "metrics-file")?;
+    if name_file.is_some() && name_file == metrics_file {
+        return wrong("metrics-file", "is the --name-file as well; give another file");
+    }
+    if program.as_ref().is_some_and(|words| words.first().is_none_or(String::is_empty)) {
+        let text =
+            "exec: the program is missing; write idetcd exec [OPTION]... -- PROGRAM [ARG]...";
+        return Err(Failure::usage(text));
+    }
+    Ok(NotifySettings {
+        name_file,
+        on_claim: command(matches, "on-claim")?,
+        on_lost: command(matches, "on-lost")?,
+        grace: seconds(matches, "grace")?,
+        program,
+        metrics_file,
+    })
+}
+
+fn run_as(matches: &Matches) -> Result<Option<RunAs>, Failure> {
+    let Some(text) = matches.opt_str("run-as") else { return Ok(None) };
+    let (user, group) = in_two(&text);
+    let is_name = |name: &str| !name.is_empty() && !name.contains([':', '\n']);
+    if !is_name(user) || !group.is_none_or(is_name) {
+        return wrong("run-as", format!("{text:?} is not USER or USER:GROUP, by name or number"));
+    }
+    Ok(Some(RunAs { user: user.to_owned(), group: group.map(str::to_owned) }))
+}
+
+/// The parts before and after the first colon.
+fn in_two(text: &str) -> (&str, Option<&str>) {
+    match text.split_once(':') {
+        Some((first, second)) => (first, Some(second)),
+        None => (text, None),
+    }
+}
+
+fn verbosity(matches: &Matches) -> Result<LevelFilter, Failure> {
+    match (matches.opt_count("verbose"), matches.opt_present("quiet")) {
+        (0, true) => Ok(LevelFilter::Warn),
+        (_, true) => wrong("quiet", "contradicts --verbose; leave one of them out"),
+        (0, false) => Ok(LevelFilter::Info),
+        (1, false) => Ok(LevelFilter::Debug),
+        (_, false) => Ok(LevelFilter::Trace),
+    }
+}

@@ -1,0 +1,117 @@
+//! The outcome: what the command line asks for, and the settings of each room.
+
+use std::time::Duration;
+
+use log::LevelFilter;
+
+use crate::cluster::Network;
+use crate::connect::ConnectSettings;
+use crate::corefile::Corefile;
+use crate::host::accounts::RunAs;
+use crate::node::NodeSettings;
+use crate::notify::NotifySettings;
+use crate::server::forward::ForwardTo;
+use crate::server::listen::Listen;
+
+/// A command line that was understood.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// To serve.
+    Run(Box<Options>),
+    /// To do something else with the names, and exit.
+    Tool(Tool, Box<Options>),
+    /// To show this text and exit.
+    Print(String),
+}
+
+/// The settings of each room. All of them are checked.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where etcd is, and how to be let in.
+    pub connect: ConnectSettings,
+    /// This node's life: its names, its lease, what it publishes.
+    pub node: NodeSettings,
+    /// Where to listen; one at least.
+    pub listen: Vec<Listen>,
+    /// The TTL of answers, in seconds.
+    pub ttl: u32,
+    /// Where queries for other names go; `None`: they are refused.
+    pub forward: Option<ForwardTo>,
+    /// Who may ask; empty: everybody.
+    pub allow: Vec<Network>,
+    /// Replies a second to a client's network over UDP; `None`: as many as it asks for.
+    pub rrl: Option<u32>,
+    /// Who is told of this node's name, and how.
+    pub notify: NotifySettings,
+    /// Who to be, once everything that needs root is open; `None`: whoever it is.
+    pub run_as: Option<RunAs>,
+    /// The least important lines that are logged.
+    pub verbosity: LevelFilter,
+    /// The file that says what the command line does not.
+    pub corefile: Option<Corefile>,
+}
+
+/// One of the operator's tools, and what it is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tool {
+    /// To show who has which name.
+    List(List),
+    /// To wait until nodes are named.
+    Wait(Wait),
+    /// To say whether a node could start here.
+    Check,
+    /// To take a name away.
+    Release(Release),
+}
+
+/// A list of the names that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct List {
+    /// Its form.
+    pub form: Form,
+    /// The port that the record of this host's node has, where several nodes share the host.
+    pub port: Option<u16>,
+}
+
+/// The form of a list, by who reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// People, on a terminal.
+    Table,
+    /// A program.
+    Json,
+    /// The system, as a part of `/etc/hosts`.
+    Hosts,
+    /// A TensorFlow server, as `TF_CONFIG` in its environment.
+    TfConfig {
+        /// The port of the TensorFlow servers.
+        port: u16,
+    },
+}
+
+/// Nodes that are waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// The number of nodes that are to be named.
+    pub count: usize,
+    /// The longest that it may take; `None`: for ever.
+    pub timeout: Option<Duration>,
+}
+
+/// A name that is to be taken away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// The name, in lower case with the final dot.
+    pub name: String,
+    /// Whether the operator is asked before.
+    pub confirmation: Confirmation,
+}
+
+/// The operator's word that it is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirmation {
+    /// To be asked for.
+    Ask,
+    /// Given on the command line.
+    Given,
+}

@@ -1,0 +1,176 @@
+//! The operator's tools: commands whose name is the first word of the command line.
+//!
+//! They take the server's options about etcd and names, so that what stands in an init script can
+//! be copied, and refuse those that would mean nothing to them.
+
+use getopts::Matches;
+use log::LevelFilter;
+
+use super::help;
+use super::settings::{Confirmation, Form, List, Options, Release, Tool, Wait};
+use super::table::{self, Takers};
+use super::values::{number, seconds, wrong};
+use crate::cluster::{Keyspace, Names, SlotId};
+use crate::failure::Failure;
+use crate::text;
+
+/// A tool of the operator's. Its own options are in the table.
+pub(super) struct ToolEntry {
+    pub(super) name: &'static str,
+    /// Its purpose, in the help of the program.
+    pub(super) purpose: &'static str,
+    /// The beginning of its own help.
+    about: &'static str,
+    /// Whether it takes all of the server's options, or those that every tool does.
+    takes_all: bool,
+    /// The most words that may stand beside the options.
+    operands: usize,
+    pub(super) read: fn(&Matches, &Options) -> Result<Tool, Failure>,
+}
+
+pub(super) const TOOLS: [ToolEntry; 4] = [
+    ToolEntry {
+        name: "list",
+        purpose: "who has which name, and how to tell others",
+        about: "\
+Usage: idetcd list --pattern NAME [OPTION]...
+Shows the names as etcd has them now: slot, name, addresses, port, seconds left
+on the lease, and a note. The note \"me\" is for the one node of this host; where
+several are on it, each is \"here\". Into a pipe: a line for each name, with tabs
+between the columns and \"-\" where there is nothing.",
+        takes_all: false,
+        operands: 0,
+        read: list,
+    },
+    ToolEntry {
+        name: "wait",
+        purpose: "wait until so many nodes are named",
+        about: "\
+Usage: idetcd wait --pattern NAME --count N [OPTION]...
+Waits until nodes have N names of the pattern, and while etcd is out of reach.
+Exit status 0 as soon as they have, 1 if not in time or if a signal ends it.",
+        takes_all: false,
+        operands: 0,
+        read: wait,
+    },
+    ToolEntry {
+        name: "check",
+        purpose: "whether a node could start here, and what to do if not",
+        about: "\
+Usage: idetcd check --pattern NAME [OPTION]...
+Says whether a node with these options, all of which are the server's (see
+idetcd --help), could start here and be named: files, the user of --run-as, each
+endpoint of etcd, its user, addresses, permissions, free names, DNS port; and
+what to do about what is not well. It changes nothing, neither in etcd nor here.
+Exit status 0 if a node could; 1 if it could not start, or would wait without a
+name, as while etcd is away.",
+        takes_all: true,
+        operands: 0,
+        read: |_, _| Ok(Tool::Check),
+    },
+    ToolEntry {
+        name: "release",
+        purpose: "take a name away by hand",
+        about: "\
+Usage: idetcd release --pattern NAME [OPTION]... NAME
+Takes a name away, which is given as such or by its number: shows what stands
+there, asks, and deletes just that. A node that runs takes its name again at
+once: stop it there instead. A node that died loses its name with its lease. So
+this is for names that were put by hand, or hang on a long lease.",
+        takes_all: false,
+        operands: 1,
+        read: release,
+    },
+];
+
+impl ToolEntry {
+    pub(super) fn help(&self) -> String {
+        help::of_tool(self.name, self.about, self.takes_all)
+    }
+
+    /// Refuses options that are the server's alone, and words that nobody asked for.
+    pub(super) fn refuse(&self, matches: &Matches) -> Result<(), Failure> {
+        let name = self.name;
+        let taken = [Takers::ServerAndTools, Takers::Tool(name)];
+        let is_taken =
+            |option| taken.into_iter().flat_map(table::options).any(|own| own.name == option);
+        let mut given =
+            table::options(Takers::Server).filter(|entry| matches.opt_present(entry.name));
+        if let Some(entry) = given.find(|entry| !self.takes_all && !is_taken(entry.name)) {
+            return wrong(entry.name, format!("not for {name}; see idetcd {name} --help"));
+        }
+        match matches.free.get(self.operands) {
+            Some(word) => Err(Failure::usage(format!(
+                "{word:?} is no option of {name}; see idetcd {name} --help"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The level of what a tool logs: its output is for the one who called it.
+pub(super) fn verbosity(matches: &Matches, asked_for: LevelFilter) -> LevelFilter {
+    if matches.opt_present("verbose") { asked_for } else { LevelFilter::Warn }
+}
+
+fn list(matches: &Matches, options: &Options) -> Result<Tool, Failure> {
+    let forms = ["json", "hosts", "tf-config"].map(|form| matches.opt_present(form));
+    if matches.opt_present("tf-port") && !matches.opt_present("tf-config") {
+        return wrong("tf-port", "means nothing without --tf-config; give that as well");
+    }
+    let form = match forms {
+        [false, false, false] => Form::Table,
+        [true, false, false] => Form::Json,
+        [false, true, false] => Form::Hosts,
+        [false, false, true] => Form::TfConfig { port: number(matches, "tf-port")? },
+        _ => return wrong("json", "give one of --json, --hosts and --tf-config at most"),
+    };
+    Ok(Tool::List(List { form, port: options.node.port }))
+}
+
+fn wait(matches: &Matches, options: &Options) -> Result<Tool, Failure> {
+    let count = number(matches, "count")?;
+    let limit = options.node.keyspace.limit;
+    if matches.opt_present("limit") && usize::try_from(limit).is_ok_and(|limit| count > limit) {
+        return wrong("count", format!("{count} nodes will never have {limit} names (--limit)"));
+    }
+    let is_bounded = matches.opt_present("timeout");
+    let timeout = is_bounded.then(|| seconds(matches, "timeout")).transpose()?;
+    Ok(Tool::Wait(Wait { count, timeout }))
+}
+
+fn release(matches: &Matches, options: &Options) -> Result<Tool, Failure> {
+    let Some(text) = matches.free.first() else {
+        return Err(Failure::usage(
+            "NAME is missing: which name is to be released? see idetcd release --help",
+        ));
+    };
+    let Some(name) = find_name(text, &options.node.keyspace) else {
+        let pattern = &options.node.keyspace.pattern;
+        return Err(Failure::usage(format!(
+            "{text:?} is no name or number of {pattern}, nor of a --resolve"
+        )));
+    };
+    let confirmation =
+        if matches.opt_present("yes") { Confirmation::Given } else { Confirmation::Ask };
+    Ok(Tool::Release(Release { name, confirmation }))
+}
+
+/// The name that is meant by a number, or by a name with or without its final dot or its zone.
+fn find_name(text: &str, keyspace: &Keyspace) -> Option<String> {
+    if let Some(number) = text::number(text) {
+        return Some(keyspace.pattern.name(SlotId::new(number)?));
+    }
+    let mut name = text.to_ascii_lowercase();
+    if !name.ends_with('.') {
+        name.push('.');
+    }
+    let longer = format!("{name}{}", keyspace.pattern.zone());
+    [name, longer]
+        .into_iter()
+        .find(|name| keyspace.names().any(|names: Names| names.has(name.as_bytes())))
+}
+
+#[cfg(test)]
+#[path = "tools_tests.rs"]
+mod tests;

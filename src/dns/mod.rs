@@ -16,6 +16,7 @@ pub mod cookie;
 pub mod edns;
 pub mod exchange;
 pub mod framing;
+mod group;
 pub mod query;
 pub mod relay;
 pub mod reply;

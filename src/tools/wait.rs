@@ -68,7 +68,7 @@ fn timed_out(wait: &Wait, place: &Shared) -> String {
 
 /// How many nodes have a name of the pattern, as far as the directory knows.
 fn named(place: &Shared) -> usize {
-    place.directory(|directory| directory.slots().filter_map(|(_, record)| record).count())
+    place.directory(|directory| directory.named())
 }
 
 /// Who follows the names in etcd.

@@ -80,9 +80,13 @@ impl<const N: usize> AddressSet<N> {
         &self.distinct
     }
 
-    /// Whether a slot publishes an address.
-    pub(super) fn contains(&self, address: [u8; N]) -> bool {
-        self.published(&address).is_some()
+    /// Returns how many slots publish an address.
+    pub(super) fn publishers(&self, address: [u8; N]) -> usize {
+        match self.published(&address).map(|published| &published.by) {
+            None => 0,
+            Some(Publishers::One(_)) => 1,
+            Some(Publishers::Several(ids)) => ids.len(),
+        }
     }
 
     /// Tells the slots that publish an address, lowest first, until one fails.
@@ -216,7 +220,7 @@ mod tests {
                 let told: Result<(), ()> = set.try_publishers(address, |id| Ok(ids.push(id)));
                 let known = model.get(&address);
                 assert!(ids.iter().eq(known.into_iter().flatten()), "{address:?}");
-                assert_eq!((told, set.contains(address)), (Ok(()), known.is_some()));
+                assert_eq!((told, set.publishers(address)), (Ok(()), ids.len()));
             }
             let mut distinct = set.distinct().to_vec();
             distinct.sort_unstable();

@@ -103,7 +103,13 @@ impl Directory {
 
     /// Whether a name publishes an address.
     pub fn has_address(&self, address: IpAddr) -> bool {
-        self.known.iter().any(|known| known.has_address(address))
+        self.known.iter().any(|known| known.at_address(address) > 0)
+    }
+
+    /// Returns how many names publish an address at least: a name may lie in several ranges, and
+    /// those of one differ.
+    pub fn least_names_of(&self, address: IpAddr) -> usize {
+        self.known.iter().map(|known| known.at_address(address)).max().unwrap_or(0)
     }
 
     /// Tells the names that publish an address, each once, lowest number first, until one fails.

@@ -23,6 +23,8 @@ fn names_of(directory: &Directory, address: &str) -> Vec<String> {
     let told: Result<(), ()> =
         directory.try_names_of(address, |name| Ok(names.push(name.to_string())));
     assert_eq!((told, directory.has_address(address)), (Ok(()), !names.is_empty()));
+    let least = directory.least_names_of(address);
+    assert!(least <= names.len() && (least > 0) == !names.is_empty());
     names
 }
 

@@ -142,6 +142,17 @@ impl Pattern {
     /// Appends the name of a slot, as [`Pattern::name`] returns it, without asking for memory.
     pub fn push_name(&self, slot: SlotId, text: &mut Vec<u8>) {
         text.extend_from_slice(self.prefix.as_bytes());
+        self.push_number(slot, text);
+        text.extend_from_slice(self.suffix.as_bytes());
+    }
+
+    /// Returns what stands before the number in the name of every slot, and what after it.
+    pub fn around_number(&self) -> (&str, &str) {
+        (&self.prefix, &self.suffix)
+    }
+
+    /// Appends the number of a slot, as it stands in its name.
+    pub fn push_number(&self, slot: SlotId, text: &mut Vec<u8>) {
         let (mut digits, mut number) = ([b'0'; MOST_DIGITS], slot.0);
         let mut first = digits.len();
         for (index, digit) in digits.iter_mut().enumerate().rev() {
@@ -157,7 +168,6 @@ impl Pattern {
         let padding = self.width.saturating_sub(significant.len());
         text.extend(std::iter::repeat_n(b'0', padding));
         text.extend_from_slice(significant);
-        text.extend_from_slice(self.suffix.as_bytes());
     }
 
     /// The slot of a name, which must be in lower case with the final dot, its number spelt as

@@ -47,11 +47,11 @@ impl KnownRange {
         record.is_some_and(|record| record.has_address(address))
     }
 
-    /// Whether a name publishes an address.
-    pub(super) fn has_address(&self, address: IpAddr) -> bool {
+    /// Returns how many names publish an address.
+    pub(super) fn at_address(&self, address: IpAddr) -> usize {
         match self {
-            KnownRange::Numbered(slots) => slots.has_address(address),
-            KnownRange::Single(name, _) => self.publishes(name.as_bytes(), address),
+            KnownRange::Numbered(slots) => slots.at_address(address),
+            KnownRange::Single(name, _) => usize::from(self.publishes(name.as_bytes(), address)),
         }
     }
 
@@ -65,7 +65,7 @@ impl KnownRange {
             KnownRange::Numbered(slots) => {
                 slots.try_at_address(address, |id| tell(KnownName::Slot(&slots.pattern, id)))
             }
-            KnownRange::Single(name, _) if self.has_address(address) => {
+            KnownRange::Single(name, _) if self.publishes(name.as_bytes(), address) => {
                 tell(KnownName::Single(name))
             }
             KnownRange::Single(..) => Ok(()),

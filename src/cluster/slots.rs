@@ -114,11 +114,11 @@ impl Slots {
         &self.with_port
     }
 
-    /// Whether a record has an address.
-    pub(super) fn has_address(&self, address: IpAddr) -> bool {
+    /// Returns how many records have an address.
+    pub(super) fn at_address(&self, address: IpAddr) -> usize {
         match address {
-            IpAddr::V4(ip) => self.ipv4.contains(ip.octets()),
-            IpAddr::V6(ip) => self.ipv6.contains(ip.octets()),
+            IpAddr::V4(ip) => self.ipv4.publishers(ip.octets()),
+            IpAddr::V6(ip) => self.ipv6.publishers(ip.octets()),
         }
     }
 

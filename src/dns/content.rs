@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::group;
 use super::query::Question;
-use super::reply::{Full, Owner, Reply, Section, push_name, push_name_by, push_text};
+use super::reply::{Full, Owner, RECORD_HEAD, Reply, Section, push_name, push_name_by, push_text};
 use super::wire::{CLASS_CH, HEADER, POINTER_TO_QUESTION, Rcode, rrtype};
 use super::zone::Zone;
 use crate::cluster::{Directory, Group, Record};
@@ -14,6 +14,9 @@ const HINFO_RFC8482: &[u8] = b"\x07RFC8482\x00";
 
 /// Of SRV (RFC 2782): all nodes are alike.
 const PRIORITY_AND_WEIGHT: [u8; 4] = [0; 4];
+
+/// The octets of the shortest name that is published: two labels of one octet, and the root.
+const SHORTEST_NAME: usize = 5;
 
 /// The records of a reply.
 pub(super) enum Content<'a> {
@@ -140,11 +143,7 @@ impl Content<'_> {
                 write_address(record, *rrtype, Section::Answer, Owner::Question, ttl, reply)
             }
             Content::Group(group, rrtype) => group::write(*group, *rrtype, context, reply),
-            Content::Names(address) => context.directory.try_names_of(*address, |name| {
-                reply.record(Section::Answer, Owner::Question, rrtype::PTR, ttl, |octets| {
-                    push_name_by(octets, |text| name.push_to(text));
-                })
-            }),
+            Content::Names(address) => write_names(*address, context, reply),
             Content::Hinfo => {
                 let write = |octets: &mut Vec<u8>| octets.extend_from_slice(HINFO_RFC8482);
                 reply.record(Section::Answer, Owner::Question, rrtype::HINFO, ttl, write)
@@ -165,6 +164,23 @@ impl Content<'_> {
             }
         }
     }
+}
+
+/// Writes the PTR records of an address.
+fn write_names(
+    address: IpAddr,
+    context: RecordContext<'_>,
+    reply: &mut Reply<'_>,
+) -> Result<(), Full> {
+    let least = context.directory.least_names_of(address);
+    if !reply.has_room_for(least.saturating_mul(RECORD_HEAD + SHORTEST_NAME)) {
+        return Err(Full);
+    }
+    context.directory.try_names_of(address, |name| {
+        reply.record(Section::Answer, Owner::Question, rrtype::PTR, context.ttl, |octets| {
+            push_name_by(octets, |text| name.push_to(text));
+        })
+    })
 }
 
 fn write_address(

@@ -43,7 +43,9 @@ impl Directory {
     /// An empty directory.
     pub fn new(keyspace: Arc<Keyspace>) -> Self {
         let known = keyspace.names().map(|names| match names {
-            Names::Numbered(pattern) => KnownRange::Numbered(Slots::new(pattern, keyspace.limit)),
+            Names::Numbered(pattern) => {
+                KnownRange::Numbered(Box::new(Slots::new(pattern, keyspace.limit)))
+            }
             Names::Single(name) => KnownRange::Single(name, None),
         });
         let groups = keyspace.names().enumerate().filter_map(|(index, names)| match names {
@@ -236,7 +238,7 @@ impl Directory {
         (0..most).all(|_| self.known.iter_mut().any(KnownRange::forget_one))
     }
 
-    /// Says how far it can be believed from now on. Before the first snapshot that is not at all.
+    /// Sets how far it can be believed from now on. Before the first snapshot that is not at all.
     pub fn mark(&mut self, freshness: Freshness) {
         if self.freshness != Freshness::Empty {
             self.freshness = freshness;

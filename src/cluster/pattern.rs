@@ -64,7 +64,7 @@ pub struct Pattern {
 pub struct PatternError {
     /// The place, in characters from 1.
     pub column: usize,
-    /// What is wrong there, and what to write instead.
+    /// The fault there, and what to write instead.
     pub reason: String,
 }
 
@@ -146,7 +146,7 @@ impl Pattern {
         text.extend_from_slice(self.suffix.as_bytes());
     }
 
-    /// Returns what stands before the number in the name of every slot, and what after it.
+    /// Returns the text before the number in the name of every slot, and the text after it.
     pub fn around_number(&self) -> (&str, &str) {
         (&self.prefix, &self.suffix)
     }
@@ -202,7 +202,7 @@ impl Pattern {
         SlotId::new(number)
     }
 
-    /// What follows the label with the ID: `tf.local.`
+    /// The zone: all labels after that with the ID, as `tf.local.`
     pub fn zone(&self) -> &str {
         let dot = self.suffix.find('.').map_or(0, |dot| dot + 1);
         &self.suffix[dot..]
@@ -223,7 +223,7 @@ impl Pattern {
         format!("{}{digit}", self.prefix)
     }
 
-    /// What is past the names of all slots: `:` follows `9`.
+    /// The first name past those of all slots: `:` follows `9`.
     pub fn end_name(&self) -> String {
         format!("{}:", self.prefix)
     }

@@ -11,7 +11,7 @@ use super::slots::{Occupant, SlotValue, Slots};
 /// The slots of a pattern, or one name.
 #[derive(Clone, Debug)]
 pub(super) enum KnownRange {
-    Numbered(Slots),
+    Numbered(Box<Slots>),
     Single(String, Option<Occupant>),
 }
 

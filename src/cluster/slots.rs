@@ -11,7 +11,7 @@ use super::entry::RangeDigest;
 use super::pattern::{Pattern, SlotId};
 use super::record::Record;
 
-/// What occupies a key. A value that is not a record holds it as well: nobody can claim it.
+/// The value of a key that is occupied. A value that is not a record holds it as well: nobody can claim it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SlotValue {
     Record(Record),
@@ -51,9 +51,9 @@ pub(super) struct Slots {
     /// huge number costs no memory.
     sparse: BTreeMap<SlotId, Occupant>,
     occupied: usize,
-    /// How many of the occupied ones have a record.
+    /// The number of those that have a record.
     named: usize,
-    /// What the records publish.
+    /// The addresses of the records.
     ipv4: AddressSet<4>,
     ipv6: AddressSet<16>,
     /// The slots whose records have a port. The last takes the place of one that goes.

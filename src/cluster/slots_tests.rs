@@ -59,7 +59,10 @@ fn compare(slots: &Slots, model: &BTreeMap<SlotId, Option<Record>>) {
     for address in ipv4.into_iter().map(IpAddr::from).chain(ipv6.into_iter().map(IpAddr::from)) {
         let same = records().filter(|(_, record)| record.has_address(address));
         let mut ids = Vec::new();
-        let told: Result<(), ()> = slots.try_at_address(address, |id| Ok(ids.push(id)));
+        let told: Result<(), ()> = slots.try_at_address(address, |id| {
+            ids.push(id);
+            Ok(())
+        });
         assert_eq!((told, slots.at_address(address)), (Ok(()), ids.len()));
         assert!(ids.into_iter().eq(same.map(|(id, _)| id)), "{address}");
     }

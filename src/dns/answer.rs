@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use simple_dns::SimpleDnsError;
 
 use super::chaos;
-use super::content::{self, Content, RecordContext};
+use super::content::{self, Content};
 use super::cookie::{Request, Secret, ServerPart};
 use super::edns::{Edns, Opt, longest_datagram};
 use super::exchange::{Asker, OutOfZone, Transport, Verdict};
 use super::query::{Fault, Header, Name, NoQuestion, Query};
+use super::records::RecordContext;
 use super::reply::{Full, Reply};
 use super::reverse;
 use super::stats::Counters;

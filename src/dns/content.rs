@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::group;
-use super::query::Question;
+use super::records::{self, RecordContext};
 use super::reply::{Full, Owner, RECORD_HEAD, Reply, Section, push_name, push_name_by, push_text};
 use super::wire::{CLASS_CH, HEADER, POINTER_TO_QUESTION, Rcode, rrtype};
 use super::zone::Zone;
@@ -11,9 +11,6 @@ use crate::cluster::{Directory, Group, Record};
 
 /// The data of the HINFO record that answers ANY: CPU `RFC8482`, OS empty (RFC 8482 §4.2).
 const HINFO_RFC8482: &[u8] = b"\x07RFC8482\x00";
-
-/// Of SRV (RFC 2782): all nodes are alike.
-const PRIORITY_AND_WEIGHT: [u8; 4] = [0; 4];
 
 /// The octets of the shortest name that is published: two labels of one octet, and the root.
 const SHORTEST_NAME: usize = 5;
@@ -50,16 +47,6 @@ pub(super) enum Apex<'a> {
     Address(&'a Zone),
 }
 
-/// The circumstances in which records are written.
-#[derive(Clone, Copy)]
-pub(super) struct RecordContext<'a> {
-    pub(super) question: &'a Question<'a>,
-    pub(super) directory: &'a Directory,
-    pub(super) ttl: u32,
-    /// The number of the query: each begins a group with another node.
-    pub(super) rotation: usize,
-}
-
 /// Returns what a name of a zone stands for, with the response code.
 pub(super) fn of_name<'a>(
     name: &[u8],
@@ -68,7 +55,7 @@ pub(super) fn of_name<'a>(
     directory: &'a Directory,
 ) -> (Rcode, Content<'a>) {
     let record = directory.record(name);
-    if let Some(record) = record.filter(|record| has(record, qtype)) {
+    if let Some(record) = record.filter(|record| records::has(record, qtype)) {
         return (Rcode::NOERROR, Content::Node(record, qtype));
     }
     let is_apex = name == zone.name.as_bytes();
@@ -100,22 +87,6 @@ pub(super) fn of_address<'a>(address: IpAddr, qtype: u16, zone: &'a Zone) -> Con
     }
 }
 
-fn has(record: &Record, qtype: u16) -> bool {
-    match qtype {
-        rrtype::SRV => record.port.is_some(),
-        _ => address(record, qtype).is_some(),
-    }
-}
-
-/// The address of this type.
-fn address(record: &Record, rrtype: u16) -> Option<IpAddr> {
-    match rrtype {
-        rrtype::A => record.ipv4.map(IpAddr::from),
-        rrtype::AAAA => record.ipv6.map(IpAddr::from),
-        _ => None,
-    }
-}
-
 impl Content<'_> {
     /// Writes the records. What is only of use, and no answer, is left out where it does not fit.
     pub(super) fn write(
@@ -135,13 +106,18 @@ impl Content<'_> {
             Content::Empty => Ok(()),
             Content::Node(record, rrtype::SRV) => {
                 let name = context.question.wire_name();
-                write_srv(record, ttl, reply, |octets| octets.extend_from_slice(name))?;
-                let _ = write_addresses(record, Owner::Question, ttl, reply);
+                records::write_srv(record, ttl, reply, |octets| octets.extend_from_slice(name))?;
+                let _ = records::write_addresses(record, Owner::Question, ttl, reply);
                 Ok(())
             }
-            Content::Node(record, rrtype) => {
-                write_address(record, *rrtype, Section::Answer, Owner::Question, ttl, reply)
-            }
+            Content::Node(record, rrtype) => records::write_address(
+                record,
+                *rrtype,
+                Section::Answer,
+                Owner::Question,
+                ttl,
+                reply,
+            ),
             Content::Group(group, rrtype) => group::write(*group, *rrtype, context, reply),
             Content::Names(address) => write_names(*address, context, reply),
             Content::Hinfo => {
@@ -180,48 +156,6 @@ fn write_names(
         reply.record(Section::Answer, Owner::Question, rrtype::PTR, context.ttl, |octets| {
             push_name_by(octets, |text| name.push_to(text));
         })
-    })
-}
-
-fn write_address(
-    record: &Record,
-    rrtype: u16,
-    section: Section,
-    owner: Owner,
-    ttl: u32,
-    reply: &mut Reply<'_>,
-) -> Result<(), Full> {
-    match address(record, rrtype) {
-        Some(IpAddr::V4(ip)) => reply.address(section, owner, rrtype, ttl, ip.octets()),
-        Some(IpAddr::V6(ip)) => reply.address(section, owner, rrtype, ttl, ip.octets()),
-        None => Ok(()),
-    }
-}
-
-/// Writes both addresses, as a help.
-pub(super) fn write_addresses(
-    record: &Record,
-    owner: Owner,
-    ttl: u32,
-    reply: &mut Reply<'_>,
-) -> Result<(), Full> {
-    write_address(record, rrtype::A, Section::Additional, owner, ttl, reply)?;
-    write_address(record, rrtype::AAAA, Section::Additional, owner, ttl, reply)
-}
-
-/// Writes the record that says where a node's service is, if it has a port. The target, which
-/// `target` appends, is not compressed (RFC 2782).
-pub(super) fn write_srv(
-    record: &Record,
-    ttl: u32,
-    reply: &mut Reply<'_>,
-    target: impl FnOnce(&mut Vec<u8>),
-) -> Result<(), Full> {
-    let Some(port) = record.port else { return Ok(()) };
-    reply.record(Section::Answer, Owner::Question, rrtype::SRV, ttl, |octets| {
-        octets.extend_from_slice(&PRIORITY_AND_WEIGHT);
-        octets.extend_from_slice(&port.to_be_bytes());
-        target(octets);
     })
 }
 

@@ -4,7 +4,7 @@
 //! What such an answer costs depends on the records in it, and not on the size of the group: whether
 //! all fit is known from their number.
 
-use super::content::{RecordContext, write_addresses, write_srv};
+use super::records::{RecordContext, write_addresses, write_srv};
 use super::reply::{Full, Owner, RECORD_HEAD, Reply, push_name_by};
 use super::wire::{LONGEST_NAME, rrtype};
 use crate::cluster::{Group, Pattern, Record, SlotId};

@@ -18,6 +18,7 @@ pub mod exchange;
 pub mod framing;
 mod group;
 pub mod query;
+mod records;
 pub mod relay;
 pub mod reply;
 pub mod reverse;

@@ -201,8 +201,10 @@ fn compare(directory: &Directory, model: &Model, names: &[Vec<u8>]) {
         let (ipv4, ipv6) = addresses(number);
         for address in [ipv4.map(IpAddr::from), ipv6.map(IpAddr::from)].into_iter().flatten() {
             let mut names = Vec::new();
-            let told: Result<(), ()> = directory
-                .try_names_of(address, |name| Ok(names.push(name.to_string().into_bytes())));
+            let told: Result<(), ()> = directory.try_names_of(address, |name| {
+                names.push(name.to_string().into_bytes());
+                Ok(())
+            });
             assert_eq!((told, directory.has_address(address)), (Ok(()), !names.is_empty()));
             assert_eq!(names, model.names_of(address), "{address}");
         }

@@ -6,12 +6,11 @@ mod kinds;
 use allocation_counter::measure;
 use idetcd::dns::{Counters, Responder, Verdict};
 
-/// Those that may: the targets of a group are noted, a name of several ranges is compared with
-/// them, and texts and this node's name are put together.
-const MOST: [(&str, u64); 7] = [
+/// Those that may: the targets of a group are noted, and texts and this node's name are put
+/// together.
+const MOST: [(&str, u64); 6] = [
     ("found-nsid", 3),
-    ("group-srv-tcp", 1),
-    ("ptr-shared", 3),
+    ("group-srv-tcp", 3),
     ("version.bind", 2),
     ("hostname.bind", 4),
     ("slots.bind", 2),

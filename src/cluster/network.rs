@@ -8,16 +8,16 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     address: IpAddr,
-    /// How many bits count.
+    /// The number of bits that count.
     prefix: u8,
 }
 
-/// Why a text is no network.
+/// The reason why a text is no network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NetworkError {
-    /// What stands before the slash is no address.
+    /// The text before the slash is no address.
     NotAnAddress,
-    /// What follows the slash is no number of bits.
+    /// The text after the slash is no number of bits.
     NotAPrefix,
     /// The address has bits after those that count.
     BitsLeft,

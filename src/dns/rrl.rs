@@ -1,4 +1,4 @@
-//! How many replies a client's network gets over UDP: whoever forges the address of a victim shall
+//! A limit to the replies that a client's network gets over UDP: whoever forges the address of a victim shall
 //! not have us flood it. Every other reply over the limit is cut short rather than left out, so that
 //! an honest client asks again over TCP.
 
@@ -18,7 +18,7 @@ const PLACES: usize = 4096;
 /// For how long a network may save up replies that it did not get.
 const BURST: Duration = Duration::from_secs(1);
 
-/// What becomes of a reply.
+/// The decision on a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// It is sent.
@@ -29,7 +29,7 @@ pub enum Limit {
     Drop,
 }
 
-/// What a network may still get.
+/// The replies that a network may still get.
 #[derive(Clone, Copy, Debug)]
 struct Allowance {
     /// In thousandths of a reply.

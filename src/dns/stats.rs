@@ -1,4 +1,4 @@
-//! What was answered since the start.
+//! Counts of queries and replies since the start.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use super::wire::Rcode;
 /// The response codes that are told apart.
 const RCODES: u8 = Rcode::BADCOOKIE.value() + 1;
 
-/// What was answered since the start.
+/// Counts of queries and replies since the start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counters {
     queries: u64,
@@ -52,7 +52,7 @@ impl Counters {
         self.queries
     }
 
-    /// Those that were not answered.
+    /// Queries that were not answered.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }

@@ -10,7 +10,7 @@ use crate::text::number;
 pub struct Network {
     /// The first of them.
     pub address: IpAddr,
-    /// How many bits count.
+    /// The number of bits that count.
     prefix: u8,
 }
 

@@ -1,11 +1,11 @@
-//! What the server says of itself, in the class CHAOS: `dig CH TXT version.bind @localhost`.
+//! The server's account of itself, in the class CHAOS: `dig CH TXT version.bind @localhost`.
 
 use super::content::Content;
 use super::stats::Counters;
 use super::wire::rrtype;
 use crate::cluster::{Directory, Freshness};
 
-/// The answer to a question of the class CHAOS; `None`: nothing is known by that name.
+/// Returns the answer to a question of the class CHAOS; `None`: nothing is known by that name.
 pub(super) fn content<'a>(
     name: &[u8],
     qtype: u16,
@@ -69,5 +69,5 @@ fn revision(directory: &Directory) -> String {
 }
 
 fn slots(directory: &Directory) -> String {
-    format!("slots {}", directory.slots().count())
+    format!("slots {}", directory.occupied())
 }

@@ -1,5 +1,5 @@
-//! How many replies a client's network gets over UDP: whoever forges the address of a victim shall
-//! not have us flood it. Every other reply over the limit is cut short rather than left out, so that
+//! A limit to the replies that a client's network gets over UDP: whoever forges the address of a
+//! victim shall not have us flood it. Every other reply over the limit is cut short rather than left out, so that
 //! an honest client asks again over TCP.
 
 use std::hash::{BuildHasher, RandomState};
@@ -18,7 +18,7 @@ const PLACES: usize = 4096;
 /// For how long a network may save up replies that it did not get.
 const BURST: Duration = Duration::from_secs(1);
 
-/// What becomes of a reply.
+/// The decision on a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// It is sent.

@@ -1,4 +1,4 @@
-//! What was answered since the start.
+//! Counts of queries and replies since the start.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use super::wire::Rcode;
 /// The response codes that are told apart.
 const RCODES: u8 = Rcode::BADCOOKIE.value() + 1;
 
-/// What was answered since the start.
+/// Counts of queries and replies since the start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counters {
     /// All queries.
     pub queries: u64,
-    /// Those that were not answered.
+    /// Queries that were not answered.
     pub dropped: u64,
     by_rcode: [u64; RCODES as usize],
     /// Queries that other servers answered.

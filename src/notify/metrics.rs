@@ -254,7 +254,7 @@ fn figures<'a>(
         name,
         freshness: directory.freshness(),
         revision: directory.revision(),
-        slots: directory.slots().count(),
+        slots: directory.occupied(),
         limit: directory.keyspace().limit,
         queries: counters.queries,
         dropped: counters.dropped,

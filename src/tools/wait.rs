@@ -70,7 +70,7 @@ fn timed_out(wait: &Wait, place: &Shared) -> String {
 
 /// The number of nodes with a name of the pattern, as far as the directory knows.
 fn named(place: &Shared) -> usize {
-    place.directory(|directory| directory.slots().filter_map(|(_, record)| record).count())
+    place.directory(|directory| directory.named())
 }
 
 /// A reader of the names in etcd and of their changes.

@@ -70,7 +70,7 @@ fn numbered(pattern: &Pattern, limit: u32, slot: u32, name: &[u8]) {
     assert!(can_stand(&pattern.group()), "{canonical}");
     let responder = Responder::new(&keyspace, 5);
     assert!(responder.is_ok(), "{canonical} can be followed but not answered: {responder:?}");
-    assert!(Directory::new(Arc::new(keyspace)).group_pattern(pattern.group().as_bytes()).is_some());
+    assert!(Directory::new(Arc::new(keyspace)).group(pattern.group().as_bytes()).is_some());
 }
 
 /// Whether a name can stand in a message (RFC 1035 §2.3.4).

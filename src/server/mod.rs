@@ -112,6 +112,7 @@ impl Server {
                 counters: Counters::default(),
                 limiter: None,
                 forwarder: None,
+                now: 0,
             },
             signals,
             timers: Vec::new(),

@@ -19,20 +19,25 @@ pub(super) struct Service {
     pub(super) counters: Counters,
     pub(super) limiter: Option<RateLimiter>,
     pub(super) forwarder: Option<Forwarder>,
+    /// The time as DNS counts it: seconds since 1970 modulo 2^32 (RFC 1982). Read once for each wake-up,
+    /// however many queries there are.
+    pub(super) now: u32,
 }
 
-/// The client as one who asks now.
-fn asker(client: &Client) -> Asker {
+/// The seconds since 1970, modulo 2^32.
+pub(super) fn unix_time() -> u32 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    // As DNS counts the time: modulo 2^32 (RFC 1982).
-    let now = since.as_secs() as u32;
-    Asker { address: client.address(), transport: client.transport(), now }
+    since.as_secs() as u32
 }
 
 impl Service {
+    fn asker(&self, client: &Client) -> Asker {
+        Asker { address: client.address(), transport: client.transport(), now: self.now }
+    }
+
     /// Writes the reply to a query, or forwards the query.
     pub(super) fn answer(&mut self, query: &[u8], client: Client, reply: &mut Vec<u8>) -> Verdict {
-        let asker = asker(&client);
+        let asker = self.asker(&client);
         let (directory, counters) = (&self.directory, &self.counters);
         let mut verdict = self.responder.answer(query, asker, directory, counters, reply);
         log::trace!("query from {}: {} octets, {verdict}", asker.address, query.len());
@@ -55,7 +60,7 @@ impl Service {
     /// The reply to a query that was forwarded; `None`: there is none to send.
     pub(super) fn conclude(&mut self, finished: Finished) -> Option<Vec<u8>> {
         let Finished { client, query, reply } = finished;
-        let asker = asker(&client);
+        let asker = self.asker(&client);
         let (verdict, reply) = match reply {
             Some(mut reply) => {
                 hand_on(&mut reply, &query, asker.transport);

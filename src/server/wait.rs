@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::client::Client;
-use super::service::Service;
+use super::service::{Service, unix_time};
 use super::timers::View;
 use super::{Interest, Server, Wake};
 
@@ -35,6 +35,7 @@ impl Server {
                 self.update_own_addresses();
             }
             let wake = self.poll_once(descriptor, deadline)?;
+            self.service.now = unix_time();
             let signalled = self.answer_ready();
             self.forward_back();
             if signalled && self.signals.take_report_request() {

@@ -155,7 +155,8 @@ class Bench:
     def idetcd(self, count, query, etcd, number=0, name="idetcd"):
         """Several nodes at one etcd publish addresses that tell them apart, by number."""
         port = free_port()
-        etcd.fill(count)
+        if number == 0:
+            etcd.fill(count)
         return self.start(name, [
             self.programs[name], "-q", "--endpoints", etcd.endpoint, "--pattern",
             "worker{{.ID}}.tf.local.", "--resolve", "ps{{.ID}}.tf.local.", "--limit",

@@ -32,7 +32,7 @@
 //! there too ([`connect`]), so everything that talks to etcd is plain blocking code.
 //!
 //! The life of a query: [`server::udp`] → [`dns::Responder::answer`] → [`cluster::directory`] →
-//! the same socket. The life of a name: [`options`] → [`node::claim`] → [`etcd::Etcd::txn`] →
+//! the same socket. The life of a name: [`options`] → [`node::session`] → [`etcd::Etcd::txn`] →
 //! watch → [`cluster::directory`] on every node.
 
 pub mod cluster;

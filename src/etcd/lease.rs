@@ -37,16 +37,21 @@ impl GatewayClient {
     /// # Errors
     /// See [`Error`]. Later versions of etcd want the right to read the keys on it.
     pub fn lease_time_to_live(&mut self, id: LeaseId) -> Result<Option<TimeToLive>, Error> {
-        let reply = match self.call("/v3/lease/timetolive", &request(id)) {
-            Err(error) if error.is_not_found() => return Ok(None),
-            reply => reply?,
-        };
-        time_to_live(&reply).map_err(|what| Error::malformed(self.endpoint(), &what))
+        self.ask_of_lease("/v3/lease/timetolive", id, time_to_live)
     }
-}
 
-pub(super) fn request(id: LeaseId) -> Value {
-    json!({"ID": json::integer(id.0)})
+    /// Makes a call about a lease. `None`: it is gone.
+    pub(super) fn ask_of_lease<T>(
+        &mut self,
+        path: &str,
+        id: LeaseId,
+        read: impl FnOnce(&Value) -> Result<Option<T>, Wrong>,
+    ) -> Result<Option<T>, Error> {
+        match self.ask(path, &json!({"ID": json::integer(id.0)}), read) {
+            Err(error) if error.is_not_found() => Ok(None),
+            reply => reply,
+        }
+    }
 }
 
 pub(super) fn seconds(ttl: Duration) -> i64 {

@@ -27,8 +27,7 @@ impl GatewayClient {
     /// # Errors
     /// See [`Error`].
     pub fn status(&mut self) -> Result<Status, Error> {
-        let reply = self.call("/v3/maintenance/status", &json!({}))?;
-        status(&reply).map_err(|what| Error::malformed(self.endpoint(), &what))
+        self.ask("/v3/maintenance/status", &json!({}), status)
     }
 }
 

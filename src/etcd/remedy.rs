@@ -1,7 +1,7 @@
 //! Remedies: what the user can do about an error. The one table of them, for the server's log as for the
 //! tools. It names the program's options, since these are what its user can change.
 
-use super::Error;
+use super::{Error, ErrorKind};
 
 /// Parts of messages, each with its remedy.
 const BY_WORDS: [(&str, &str); 11] = [
@@ -40,21 +40,21 @@ impl Error {
     /// What the user can do about it; `None`: no remedy is known.
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
-        remedy_for(self.words()).or_else(|| self.remedy_by_kind())
+        remedy_for(&self.text).or_else(|| self.remedy_by_kind())
     }
 
     fn remedy_by_kind(&self) -> Option<&'static str> {
-        Some(match self {
-            Error::Unreachable { .. } => "start it there, or correct --endpoints",
-            Error::TimedOut { .. } => {
+        Some(match self.kind {
+            ErrorKind::Unreachable => "start it there, or correct --endpoints",
+            ErrorKind::TimedOut => {
                 "see whether it hangs or a firewall is between, or raise --etcd-timeout"
             }
-            Error::Untrusted { .. } => "see --cacert, --cert and --key",
-            Error::CutOff { endpoint, .. } if endpoint.starts_with("http://") => HTTPS,
-            Error::WithoutTls { .. } => "if it speaks no TLS, write http:// in --endpoints",
-            Error::NotJson { .. } | Error::Malformed { .. } => GATEWAY,
-            error if error.is_unauthenticated() => "give --user and --password-file",
-            error if error.is_denied() => {
+            ErrorKind::Untrusted => "see --cacert, --cert and --key",
+            ErrorKind::CutOff if self.endpoint.starts_with("http://") => HTTPS,
+            ErrorKind::WithoutTls => "if it speaks no TLS, write http:// in --endpoints",
+            ErrorKind::NotJson(_) | ErrorKind::Malformed => GATEWAY,
+            _ if self.is_unauthenticated() => "give --user and --password-file",
+            _ if self.is_denied() => {
                 "see --user and --password-file, and the role's permission on the keys"
             }
             _ => return None,
@@ -77,21 +77,19 @@ mod tests {
 
     #[test]
     fn what_etcd_says_has_its_remedy() {
-        let says = |code, message: &str| Error::Rejected {
-            endpoint: "http://e".to_owned(),
-            code,
-            message: message.to_owned(),
-        };
+        let error = |kind, text| Error::new(kind, "http://e", text);
+        let says = |code, message| error(ErrorKind::Rejected(code), message);
+        let not_json = |status, text| error(ErrorKind::NotJson(status), text);
         // As etcd 3.4 says it.
         let common_name = "CommonName of client sending a request against gateway will be ignored \
             and not used as expected";
         let whitelist = "etcd received your request, but the Host header was unrecognized.";
         let table = [
-            (Error::not_json("http://e", 404, "404 page not found"), "--enable-grpc-gateway"),
-            (Error::not_json("https://e", 400, common_name), "without a common name"),
-            (Error::not_json("http://e", 421, whitelist), "--host-whitelist"),
-            (Error::not_json("http://e", 501, "<!DOCTYPE HTML>"), "it must be etcd"),
-            (Error::malformed("http://e", "no header"), "it must be etcd"),
+            (not_json(404, "404 page not found"), "--enable-grpc-gateway"),
+            (not_json(400, common_name), "without a common name"),
+            (not_json(421, whitelist), "--host-whitelist"),
+            (not_json(501, "<!DOCTYPE HTML>"), "it must be etcd"),
+            (error(ErrorKind::Malformed, "no header"), "it must be etcd"),
             (says(8, "etcdserver: mvcc: database space exceeded"), "alarm disarm"),
             (says(8, "etcdserver: too many requests"), "overloaded"),
             (says(11, "etcdserver: too large lease TTL"), "--lease-ttl"),
@@ -101,18 +99,18 @@ mod tests {
             (says(3, "etcdserver: user name is empty"), "give --user"),
             (says(16, "etcdserver: invalid auth token"), "give --user"),
             (says(7, "etcdserver: permission denied"), "permission on the keys"),
-            (Error::unreachable("http://e", "refused"), "start it there"),
-            (Error::cut_off("http://e", "end"), "https://"),
-            (Error::without_tls("https://e", "end"), "http://"),
-            (Error::untrusted("https://e", "UnknownIssuer"), "--cacert"),
-            (Error::TimedOut { endpoint: "http://e".to_owned() }, "--etcd-timeout"),
+            (error(ErrorKind::Unreachable, "refused"), "start it there"),
+            (error(ErrorKind::CutOff, "end"), "https://"),
+            (error(ErrorKind::WithoutTls, "end"), "http://"),
+            (error(ErrorKind::Untrusted, "UnknownIssuer"), "--cacert"),
+            (error(ErrorKind::TimedOut, ""), "--etcd-timeout"),
         ];
         for (error, wanted) in table {
             let told = advised(&error);
             assert!(told.contains(wanted), "{wanted} is not in {told}");
             assert!(told.starts_with(error.to_string().trim_end_matches('.')), "{told}");
         }
-        let compacted = Error::Compacted { compact_revision: 3 };
+        let compacted = error(ErrorKind::Compacted(3), "");
         assert_eq!(advised(&compacted), compacted.to_string());
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::session::Session;
 use super::state::{Claimed, Lease, Membership};
 use super::{Host, SessionError};
-use crate::etcd::{Error, Etcd, KeyValue, Range};
+use crate::etcd::{Error, Etcd, KeyValue, Range, Timeout};
 
 /// The time that the release may take, all endpoints together: who stops a process does not wait long.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -22,8 +22,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             Some(lease) => self.keep_alive(lease),
             None => {
                 let ttl = self.settings.lease_ttl;
-                let result = self.client.lease_grant(ttl);
-                let id = self.heard(result)?;
+                let id = self.ask(|client| client.lease_grant(ttl))?;
                 self.lease = Some(Lease::new(id, asked, ttl));
                 Ok(())
             }
@@ -32,8 +31,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     pub(super) fn keep_alive(&mut self, lease: Lease) -> Result<(), SessionError> {
         let asked = self.host.now();
-        let result = self.client.lease_keep_alive(lease.id);
-        let Some(ttl) = self.heard(result)? else {
+        let Some(ttl) = self.ask(|client| client.lease_keep_alive(lease.id))? else {
             self.lease = None;
             if let Some(claimed) = self.membership.held() {
                 self.lose(claimed, "its lease is gone");
@@ -60,11 +58,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
         match own {
             Some(kv) if kv.lease == lease.id && kv.create_revision == claimed.create_revision => {
-                let name = self.settings.keyspace.pattern.name(claimed.slot);
-                log::info!("kept {name}: its lease lives");
+                log::info!("kept {}: its lease lives", self.name(claimed));
                 self.set_membership(Membership::Owned(claimed));
             }
-            other => self.lose_to(claimed, other),
+            other => self.lose_to(claimed, other.as_ref()),
         }
         Ok(())
     }
@@ -75,12 +72,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
         claimed: Claimed,
     ) -> Result<Option<KeyValue>, SessionError> {
         let key = self.settings.keyspace.key(claimed.slot);
-        let result = self.client.range(&Range::new(key, None));
-        Ok(self.heard(result)?.kvs.into_iter().next())
+        let reply = self.ask(|client| client.range(&Range::new(key, None)))?;
+        Ok(reply.kvs.into_iter().next())
     }
 
     /// Loses the name to what stands at its key, or to nothing.
-    pub(super) fn lose_to(&mut self, claimed: Claimed, other: Option<KeyValue>) {
+    pub(super) fn lose_to(&mut self, claimed: Claimed, other: Option<&KeyValue>) {
         match other {
             Some(kv) => {
                 let cause = self.displaced_by(&kv.value);
@@ -101,13 +98,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.set_membership(Membership::Lost(claimed));
         }
         let requests = RELEASE_ROUNDS.saturating_mul(self.client.endpoint_count()).max(1);
-        self.client.timeout_mut().reset();
-        self.client.timeout_mut().set_timeout(RELEASE_TIMEOUT / requests);
-        self.client.timeout_mut().set_not_after(Some(self.host.now() + RELEASE_TIMEOUT));
-        let name = match held {
-            Some(claimed) => self.settings.keyspace.pattern.name(claimed.slot),
-            None => "the place in the queue".to_owned(),
-        };
+        let end = self.host.now() + RELEASE_TIMEOUT;
+        let timeout = self.client.timeout_mut();
+        *timeout = Timeout::new(RELEASE_TIMEOUT / requests);
+        timeout.not_after = Some(end);
+        let name = held.map_or("the place in the queue".to_owned(), |claimed| self.name(claimed));
         log::info!("releasing {name}");
         let mut result = Ok(());
         for _ in 0..RELEASE_ROUNDS {

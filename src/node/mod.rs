@@ -9,7 +9,7 @@
 mod acquire;
 pub mod address;
 pub mod backoff;
-pub mod claim;
+mod claim;
 mod contact;
 mod error;
 mod host;

@@ -14,7 +14,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     pub(super) fn set_membership(&mut self, membership: Membership) {
         self.membership = membership;
         let owned = self.owned();
-        self.client.timeout_mut().set_not_after(owned.map(|owned| owned.valid_until));
+        self.client.timeout_mut().not_after = owned.map(|owned| owned.valid_until);
         self.host.directory(|directory| directory.set_own(owned.map(|owned| owned.slot)));
         self.host.ownership(owned);
     }
@@ -34,8 +34,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
         })
     }
 
+    pub(super) fn name(&self, claimed: Claimed) -> String {
+        self.settings.keyspace.pattern.name(claimed.slot)
+    }
+
     pub(super) fn lose(&mut self, claimed: Claimed, why: &str) {
-        log::warn!("lost {}: {why}", self.settings.keyspace.pattern.name(claimed.slot));
+        log::warn!("lost {}: {why}", self.name(claimed));
         self.set_membership(Membership::Lost(claimed));
     }
 
@@ -46,12 +50,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
         };
         let now = self.host.now();
         if now >= lease.valid_until {
-            let name = self.settings.keyspace.pattern.name(claimed.slot);
-            let ago = now.saturating_duration_since(lease.valid_until);
-            log::warn!(
-                "{name} is in doubt: its lease ran out {:.3} s ago by this clock",
-                ago.as_secs_f64()
-            );
+            let name = self.name(claimed);
+            let ago = now.saturating_duration_since(lease.valid_until).as_secs_f64();
+            log::warn!("{name} is in doubt: its lease ran out {ago:.3} s ago by this clock");
             self.set_membership(Membership::Doubtful(claimed));
         }
     }

@@ -3,8 +3,6 @@
 //! Whoever waits knows the tickets ahead of its own and strikes out those that leave, so a free slot
 //! costs etcd one claim, however many are waiting.
 
-use std::collections::HashSet;
-
 use super::claim::{Claimant, Ticket};
 use super::rank::{FreeSlot, free_slot};
 use super::session::Session;
@@ -20,10 +18,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         taken: &Ticket,
         when_full: WhenFull,
     ) -> Result<Option<SlotId>, SessionError> {
-        let result = claimant.look_at_queue(&mut self.client);
-        let queue = self.heard(result)?;
-        let Some(ahead) = queue.ahead else { return Ok(None) };
-        let mut ahead: HashSet<Vec<u8>> = ahead.into_iter().collect();
+        let queue = self.ask(|client| claimant.look_at_queue(client))?;
+        let Some((mut ahead, mut left)) = queue else { return Ok(None) };
         // A ticket that was put late, by a node that has a name already, is nobody's.
         self.host.directory(|directory| {
             for record in directory.slots().filter_map(|(_, record)| record) {
@@ -31,10 +27,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
             }
         });
         let ticket = claimant.keyspace.ticket(claimant.record);
-        let mut watch = self.open_watch(Some(queue.revision))?;
+        let mut watch = self.open_watch(Some(left))?;
         let names = claimant.keyspace.ranges().len();
         let mut is_logged = false;
-        let mut left = queue.revision;
         loop {
             let free = if self.is_current(taken) {
                 self.free_slot(claimant, ahead.len())

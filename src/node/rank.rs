@@ -49,7 +49,7 @@ pub fn free_slot(rank: usize, taken: impl Iterator<Item = SlotId>, limit: u32) -
 /// `known_keys` counts all keys that were there then. `None` where that is not likely, or where so
 /// few are new that they can be read: then they have to be. If it is wrong, the claim fails, or a
 /// lower slot stays free for the next one.
-pub fn presumed(
+pub(super) fn presumed(
     ticket: &Ticket,
     known: &[SlotId],
     known_keys: usize,

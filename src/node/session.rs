@@ -7,7 +7,7 @@ use super::backoff::Backoff;
 use super::state::{Contact, History, Lease, Membership};
 use super::{Host, NodeSettings, SessionError};
 use crate::cluster::{Freshness, Record};
-use crate::etcd::{Error, Etcd, WatchStream};
+use crate::etcd::{Error, ErrorKind, Etcd, WatchStream};
 use crate::random::Random;
 
 /// The end of [`Session::run`].
@@ -116,7 +116,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     fn allow_for_load(&mut self, error: &Error) {
         let is_newcomer =
             self.membership == Membership::Newcomer || self.client.timeout_mut().is_extended();
-        if is_newcomer && matches!(error, Error::TimedOut { .. }) {
+        if is_newcomer && error.kind == ErrorKind::TimedOut {
             self.client.timeout_mut().grow();
         }
     }

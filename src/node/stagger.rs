@@ -36,8 +36,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             return Ok(());
         }
         self.let_others_claim(claimant, queue_length)?;
-        let result = claimant.slots_taken(&mut self.client);
-        let names = self.heard(result)?;
+        let names = self.ask(|client| claimant.slots_taken(client))?;
         let end = self.host.now() + delay(names, self.random.fraction());
         while self.host.now() < end && !self.host.is_stopping() {
             let Some(lease) = self.lease else { return Err(SessionError::LeaseGone) };
@@ -57,8 +56,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         while others >= STAGGER_FROM && self.host.now() < end && !self.host.is_stopping() {
             let claims = CLAIM_TIME.saturating_mul(u32::try_from(others).unwrap_or(u32::MAX));
             self.host.sleep_until((self.host.now() + claims.max(QUEUE_INTERVAL)).min(end));
-            let result = claimant.queue_length(&mut self.client);
-            let before = std::mem::replace(&mut others, self.heard(result)?);
+            let before = others;
+            others = self.ask(|client| claimant.queue_length(client))?;
             if others == before {
                 // Nobody comes and nobody goes: they wait for names, of which there are not enough.
                 break;

@@ -6,7 +6,7 @@ use super::state::{Lease, Membership, watch_range};
 use super::sync::{MOST_AT_ONCE, apply_event};
 use super::{Counter, Host, SessionError};
 use crate::cluster::Record;
-use crate::etcd::{Etcd, Event, EventKind, Filter, LeaseId, WatchReply, WatchStream};
+use crate::etcd::{Etcd, Event, EventKind, LeaseId, WatchRange, WatchReply, WatchStream};
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Watches all names from where the directory stands, and in addition, if a revision is given,
@@ -16,10 +16,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let keyspace = &self.settings.keyspace;
         let mut ranges = history.watch_ranges(keyspace);
         if let Some(revision) = queue {
-            ranges.push(watch_range(keyspace.queue(), revision, Filter::NoPut));
+            let range = watch_range(keyspace.queue(), revision);
+            ranges.push(WatchRange { deletions_only: true, ..range });
         }
-        let result = self.client.watch(&ranges);
-        let watch = self.heard(result)?;
+        let watch = self.ask(|client| client.watch(&ranges))?;
         self.host.note(Counter::WatchOpened);
         Ok(watch)
     }
@@ -57,7 +57,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         // This process may have been frozen while it waited.
         self.doubt();
         if let Some(reply) = &reply {
-            self.contact.hear(self.host.now());
+            self.contact.heard_at = Some(self.host.now());
             self.apply(reply, lease)?;
         }
         Ok(reply)
@@ -100,10 +100,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 self.lose(claimed, "its lease ended");
             }
             EventKind::Delete => self.lose(claimed, "its key was deleted"),
-            EventKind::Put => {
-                let cause = self.displaced_by(&event.kv.value);
-                self.lose(claimed, &cause);
-            }
+            EventKind::Put => self.lose_to(claimed, Some(&event.kv)),
         }
         Ok(())
     }

@@ -19,7 +19,6 @@ pub struct ReadDeadline(Arc<Mutex<Option<Instant>>>);
 
 impl ReadDeadline {
     /// The time set last.
-    #[must_use]
     pub fn get(&self) -> Option<Instant> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -56,7 +55,6 @@ impl GatewayClient {
     /// A client that has not called anybody yet. The agent is to have `http_status_as_error(false)`.
     /// Endpoints are URLs such as `http://10.0.0.1:2379`, tried in this order. The timeout is for
     /// one request to one endpoint: a call takes at most that much for each endpoint.
-    #[must_use]
     pub fn new(
         agent: ureq::Agent,
         endpoints: Vec<String>,
@@ -82,25 +80,21 @@ impl GatewayClient {
 
     /// Calls this for each endpoint that is left because it failed, so that one that stands for several
     /// members by its host name can stand for another of them next time.
-    #[must_use]
     pub fn with_on_leave(self, on_leave: impl Fn(&str) + Send + Sync + 'static) -> GatewayClient {
         GatewayClient { on_leave: Box::new(on_leave), ..self }
     }
 
     /// Calls this again and again while a large reply is read: DNS must not wait for its end.
-    #[must_use]
     pub fn with_between_slices(self, take: impl Fn() + Send + Sync + 'static) -> GatewayClient {
         GatewayClient { slices: Slices::new(take), ..self }
     }
 
     /// Lets calls be made as this user.
-    #[must_use]
     pub fn with_credentials(self, credentials: Option<Credentials>) -> GatewayClient {
         GatewayClient { credentials, ..self }
     }
 
     /// The endpoint in use: the one that the next call tries first. Empty if there are none.
-    #[must_use]
     pub fn endpoint(&self) -> &str {
         self.endpoints.get(self.in_use).map_or("", String::as_str)
     }

@@ -9,13 +9,11 @@ pub struct Clock(Arc<dyn Fn() -> Instant + Send + Sync>);
 
 impl Clock {
     /// A clock that shows what this returns.
-    #[must_use]
     pub fn new(now: impl Fn() -> Instant + Send + Sync + 'static) -> Clock {
         Clock(Arc::new(now))
     }
 
     /// The time now.
-    #[must_use]
     pub fn now(&self) -> Instant {
         (self.0)()
     }

@@ -70,7 +70,6 @@ pub enum ErrorKind {
 
 impl Error {
     /// Of the text, the first line is taken, as it may stand in a log.
-    #[must_use]
     pub fn new(kind: ErrorKind, endpoint: &str, text: &str) -> Error {
         Error { kind, endpoint: endpoint.to_owned(), text: shown(text) }
     }
@@ -80,7 +79,6 @@ impl Error {
     }
 
     /// Returns whether another endpoint, or the same one later, may well do the same call.
-    #[must_use]
     pub fn is_unavailable(&self) -> bool {
         match self.kind {
             ErrorKind::Rejected(code) => code == GRPC_UNAVAILABLE,
@@ -90,20 +88,17 @@ impl Error {
     }
 
     /// Returns whether etcd knows no such lease (code 5).
-    #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.kind == ErrorKind::Rejected(GRPC_NOT_FOUND)
     }
 
     /// Returns whether etcd refuses this user: the right is missing (code 7), or the name or password.
-    #[must_use]
     pub fn is_denied(&self) -> bool {
         self.is_rejected_for(GRPC_PERMISSION_DENIED, &[WRONG_PASSWORD])
     }
 
     /// Returns whether etcd does not know who calls: the token is missing, wrong or expired (code 16, and
     /// some messages with other codes).
-    #[must_use]
     pub fn is_unauthenticated(&self) -> bool {
         self.is_rejected_for(GRPC_UNAUTHENTICATED, &TOKEN_MESSAGES)
     }
@@ -115,19 +110,16 @@ impl Error {
     }
 
     /// Returns whether it asked for a revision that etcd has forgotten or not reached (code 11).
-    #[must_use]
     pub fn is_out_of_range(&self) -> bool {
         self.kind == ErrorKind::Rejected(GRPC_OUT_OF_RANGE) && !self.text.contains(TTL_TOO_LARGE)
     }
 
     /// Returns whether a watch asked for changes that etcd has forgotten.
-    #[must_use]
     pub fn is_compacted(&self) -> bool {
         matches!(self.kind, ErrorKind::Compacted(_))
     }
 
     /// Returns whether the other error is of the same kind, so that a report of both would say nothing new.
-    #[must_use]
     pub fn is_like(&self, other: &Error) -> bool {
         let says_the_same = self.text == other.text;
         match (self.kind, other.kind) {

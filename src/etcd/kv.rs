@@ -67,7 +67,6 @@ pub struct Range {
 
 impl Range {
     /// All keys from `key` up to, and without, `range_end`, or `key` alone; with values, now.
-    #[must_use]
     pub fn new(key: impl Into<Vec<u8>>, range_end: Option<Vec<u8>>) -> Self {
         Range { key: key.into(), range_end, ..Range::default() }
     }

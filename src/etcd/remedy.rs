@@ -31,14 +31,12 @@ const NO_SPACE: &str =
     "compact and defragment etcd or raise its --quota-backend-bytes, then etcdctl alarm disarm";
 
 /// The remedy for the message of a peer; `None`: none is known.
-#[must_use]
 pub fn remedy_for(words: &str) -> Option<&'static str> {
     BY_WORDS.iter().find(|(part, _)| words.contains(part)).map(|(_, remedy)| *remedy)
 }
 
 impl Error {
     /// What the user can do about it; `None`: no remedy is known.
-    #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
         remedy_for(&self.text).or_else(|| self.remedy_by_kind())
     }
@@ -63,7 +61,6 @@ impl Error {
 }
 
 /// Describes an error, with what the user can do about it.
-#[must_use]
 pub fn advised(error: &Error) -> String {
     match error.remedy() {
         Some(remedy) => format!("{}; {remedy}", error.to_string().trim_end_matches('.')),

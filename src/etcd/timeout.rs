@@ -26,7 +26,6 @@ pub struct Timeout {
 
 impl Timeout {
     /// The usual time for one request to one endpoint.
-    #[must_use]
     pub fn new(timeout: Duration) -> Timeout {
         Timeout { timeout, factor: 1, not_after: None, last_reply_after: Duration::ZERO }
     }
@@ -49,13 +48,11 @@ impl Timeout {
     }
 
     /// Returns whether requests get more than the usual time.
-    #[must_use]
     pub fn is_extended(&self) -> bool {
         self.factor > 1
     }
 
     /// The time that a request which is sent now may take.
-    #[must_use]
     pub fn at(&self, now: Instant) -> Duration {
         let extended = self.timeout.saturating_mul(self.factor);
         let Some(not_after) = self.not_after else { return extended };

@@ -4,7 +4,7 @@ use super::claim::{Claimant, Taken, Ticket};
 use super::rank::{FreeSlot, free_slot, presumed};
 use super::session::Session;
 use super::state::{Claimed, Membership};
-use super::{Host, SessionError, WhenFull, address};
+use super::{Host, Result, SessionError, WhenFull, address};
 use crate::cluster::{Entry, Record, SlotId};
 use crate::etcd::Etcd;
 
@@ -19,7 +19,7 @@ enum Knowledge {
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Claims a slot unless one is owned, or none is wanted.
-    pub(super) fn ensure_name(&mut self) -> Result<(), SessionError> {
+    pub(super) fn ensure_name(&mut self) -> Result<()> {
         let previous = match self.membership {
             Membership::Owned(_) | Membership::Doubtful(_) => return Ok(()),
             Membership::Newcomer => None,
@@ -66,7 +66,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// What to publish. It stays the same for as long as this host has those addresses: a claim or a
     /// ticket that was made with it has to be known again.
-    fn find_record(&mut self) -> Result<Record, SessionError> {
+    fn find_record(&mut self) -> Result<Record> {
         let known = self.record.filter(|record| address::is_here(record, &self.settings));
         if let Some(record) = known {
             return Ok(record);
@@ -100,7 +100,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         &mut self,
         claimant: Claimant<'_>,
         previous: Option<Claimed>,
-    ) -> Result<Option<Taken>, SessionError> {
+    ) -> Result<Option<Taken>> {
         for slot in self.own_slots(claimant) {
             let found = self.ask(|client| claimant.find_own(client, slot))?;
             let Some((own, lease)) = found else { continue };
@@ -124,11 +124,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Takes tickets until one leads to a slot.
-    fn queue_and_claim(
-        &mut self,
-        claimant: Claimant<'_>,
-        when_full: WhenFull,
-    ) -> Result<Taken, SessionError> {
+    fn queue_and_claim(&mut self, claimant: Claimant<'_>, when_full: WhenFull) -> Result<Taken> {
         let mut waited = false;
         let mut knowledge = Knowledge::MayBePresumed;
         loop {
@@ -165,7 +161,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         claimant: Claimant<'_>,
         ticket: &Ticket,
         knowledge: Knowledge,
-    ) -> Result<FreeSlot, SessionError> {
+    ) -> Result<FreeSlot> {
         let digest = self.host.directory(|directory| directory.digest(0, i64::MAX));
         if digest == ticket.slots {
             return Ok(self.free_slot(claimant, ticket.rank));
@@ -227,11 +223,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// A claim that was held up may have been carried out while another one succeeded.
-    fn give_back_others(
-        &mut self,
-        claimant: Claimant<'_>,
-        own: SlotId,
-    ) -> Result<(), SessionError> {
+    fn give_back_others(&mut self, claimant: Claimant<'_>, own: SlotId) -> Result<()> {
         for slot in self.own_slots(claimant).into_iter().filter(|slot| *slot != own) {
             self.give_back(claimant, slot)?;
         }
@@ -239,11 +231,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Gives a slot back that a claim took long after it was made, if it hangs on our lease.
-    pub(super) fn give_back(
-        &mut self,
-        claimant: Claimant<'_>,
-        slot: SlotId,
-    ) -> Result<(), SessionError> {
+    pub(super) fn give_back(&mut self, claimant: Claimant<'_>, slot: SlotId) -> Result<()> {
         if self.ask(|client| claimant.give_back(client, slot))? {
             log::info!(
                 "gave slot {slot} back: etcd carried its claim out late, beside another one"

@@ -63,7 +63,7 @@ impl Claimant<'_> {
 
     /// Looks whether `slot` holds this very record now, and on which lease: ours, or that of an
     /// earlier life.
-    pub(super) fn find_own(
+    pub fn find_own(
         &self,
         client: &mut impl Etcd,
         slot: SlotId,
@@ -76,20 +76,12 @@ impl Claimant<'_> {
     /// Claims a slot if its key does not exist, and gives the ticket back in the same transaction.
     /// If that fails, it may have been carried out, or may be later: by etcd or the network it may
     /// be held up as long as they like.
-    pub(super) fn claim(
-        &self,
-        client: &mut impl Etcd,
-        slot: SlotId,
-    ) -> Result<Option<Taken>, Error> {
+    pub fn claim(&self, client: &mut impl Etcd, slot: SlotId) -> Result<Option<Taken>, Error> {
         self.put_if(client, slot, Equal::CreateRevision(0), None)
     }
 
     /// Puts the record of a slot on our lease, if nobody changed it since it was looked at.
-    pub(super) fn take_over(
-        &self,
-        client: &mut impl Etcd,
-        own: Claimed,
-    ) -> Result<Option<Taken>, Error> {
+    pub fn take_over(&self, client: &mut impl Etcd, own: Claimed) -> Result<Option<Taken>, Error> {
         let unchanged = Equal::ModRevision(own.mod_revision);
         self.put_if(client, own.slot, unchanged, Some(own.create_revision))
     }
@@ -127,7 +119,7 @@ impl Claimant<'_> {
     }
 
     /// Gives back a slot that a claim of ours took whose reply never came, if it is still ours.
-    pub(super) fn give_back(&self, client: &mut impl Etcd, slot: SlotId) -> Result<bool, Error> {
+    pub fn give_back(&self, client: &mut impl Etcd, slot: SlotId) -> Result<bool, Error> {
         let key = self.keyspace.key(slot);
         let txn = Txn {
             compare: vec![Compare { key: key.clone(), to: Equal::Lease(self.lease) }],
@@ -138,7 +130,7 @@ impl Claimant<'_> {
     }
 
     /// Puts this node into the queue and finds its place there, in one transaction.
-    pub(super) fn take_ticket(&self, client: &mut impl Etcd) -> Result<Ticket, Error> {
+    pub fn take_ticket(&self, client: &mut impl Etcd) -> Result<Ticket, Error> {
         let ticket = self.keyspace.ticket(self.record);
         let queue = self.queue();
         let slots = Op::Range(Range {
@@ -180,11 +172,7 @@ impl Claimant<'_> {
     }
 
     /// The slots that were taken at a revision.
-    pub(super) fn taken(
-        &self,
-        client: &mut impl Etcd,
-        revision: i64,
-    ) -> Result<Vec<SlotId>, Error> {
+    pub fn taken(&self, client: &mut impl Etcd, revision: i64) -> Result<Vec<SlotId>, Error> {
         let range = Range { keys_only: true, revision, ..self.slots() };
         let mut taken = Vec::new();
         client.range_pages(range, |kvs| taken.extend(self.slots_of(&kvs)))?;
@@ -193,7 +181,7 @@ impl Claimant<'_> {
 
     /// The tickets of those who are ahead in the queue, and the revision at which that is so.
     /// `None`: our own ticket is gone.
-    pub(super) fn look_at_queue(
+    pub fn look_at_queue(
         &self,
         client: &mut impl Etcd,
     ) -> Result<Option<(HashSet<Vec<u8>>, i64)>, Error> {
@@ -206,12 +194,12 @@ impl Claimant<'_> {
     }
 
     /// Counts those in the queue now.
-    pub(super) fn queue_length(&self, client: &mut impl Etcd) -> Result<usize, Error> {
+    pub fn queue_length(&self, client: &mut impl Etcd) -> Result<usize, Error> {
         Ok(client.range(&Range { count_only: true, ..self.queue() })?.count)
     }
 
     /// Counts the slots that are taken now, other keys between them included.
-    pub(super) fn slots_taken(&self, client: &mut impl Etcd) -> Result<usize, Error> {
+    pub fn slots_taken(&self, client: &mut impl Etcd) -> Result<usize, Error> {
         Ok(client.range(&Range { count_only: true, ..self.slots() })?.count)
     }
 }

@@ -1,7 +1,7 @@
 //! The contact with etcd: whether it answers, for how long it has not, and what is logged of that.
 
 use super::session::Session;
-use super::{Counter, Host, SessionError};
+use super::{Counter, Host, Result};
 use crate::cluster::Freshness;
 use crate::etcd::{Error, ErrorKind, Etcd, advised};
 
@@ -10,10 +10,7 @@ const MOST_LOGGED: usize = 16;
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Makes a call to etcd, and notes that it answered.
-    pub(super) fn ask<T>(
-        &mut self,
-        call: impl FnOnce(&mut E) -> Result<T, Error>,
-    ) -> Result<T, SessionError> {
+    pub(super) fn ask<T>(&mut self, call: impl FnOnce(&mut E) -> Result<T, Error>) -> Result<T> {
         let reply = call(&mut self.client)?;
         self.heard();
         Ok(reply)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::session::Session;
 use super::state::{Claimed, Lease, Membership};
-use super::{Host, SessionError};
+use super::{Host, Result, SessionError};
 use crate::etcd::{Error, Etcd, KeyValue, Range, Timeout};
 
 /// The time that the release may take, all endpoints together: who stops a process does not wait long.
@@ -15,7 +15,7 @@ const RELEASE_ROUNDS: u32 = 2;
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Grants a lease if there is none, and keeps it alive when it is time to.
-    pub(super) fn ensure_lease(&mut self) -> Result<(), SessionError> {
+    pub(super) fn ensure_lease(&mut self) -> Result<()> {
         let asked = self.host.now();
         match self.lease {
             Some(lease) if asked < lease.renew_at => Ok(()),
@@ -29,7 +29,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
     }
 
-    pub(super) fn keep_alive(&mut self, lease: Lease) -> Result<(), SessionError> {
+    pub(super) fn keep_alive(&mut self, lease: Lease) -> Result<()> {
         let asked = self.host.now();
         let Some(ttl) = self.ask(|client| client.lease_keep_alive(lease.id))? else {
             self.lease = None;
@@ -48,7 +48,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Ends the doubt about the name. A lease that lives is no proof: while this node was away, the
     /// key may have been changed by hand.
-    pub(super) fn settle_doubt(&mut self) -> Result<(), SessionError> {
+    pub(super) fn settle_doubt(&mut self) -> Result<()> {
         let (Membership::Doubtful(claimed), Some(lease)) = (self.membership, self.lease) else {
             return Ok(());
         };
@@ -67,10 +67,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Reads what stands at the key of our name now.
-    pub(super) fn read_own_key(
-        &mut self,
-        claimed: Claimed,
-    ) -> Result<Option<KeyValue>, SessionError> {
+    pub(super) fn read_own_key(&mut self, claimed: Claimed) -> Result<Option<KeyValue>> {
         let key = self.settings.keyspace.key(claimed.slot);
         let reply = self.ask(|client| client.range(&Range::new(key, None)))?;
         Ok(reply.kvs.into_iter().next())

@@ -24,7 +24,7 @@ mod state;
 pub mod sync;
 mod watch;
 
-pub use error::SessionError;
+use error::{Result, SessionError};
 pub use host::{Counter, Host, Owned};
 pub use settings::{NodeSettings, WhenFull};
 pub use state::History;

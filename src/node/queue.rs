@@ -6,7 +6,7 @@
 use super::claim::{Claimant, Ticket};
 use super::rank::{FreeSlot, free_slot};
 use super::session::Session;
-use super::{Host, SessionError, WhenFull};
+use super::{Host, Result, SessionError, WhenFull};
 use crate::cluster::SlotId;
 use crate::etcd::{Etcd, WatchStream};
 
@@ -17,7 +17,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         claimant: Claimant<'_>,
         taken: &Ticket,
         when_full: WhenFull,
-    ) -> Result<Option<SlotId>, SessionError> {
+    ) -> Result<Option<SlotId>> {
         let queue = self.ask(|client| claimant.look_at_queue(client))?;
         let Some((mut ahead, mut left)) = queue else { return Ok(None) };
         // A ticket that was put late, by a node that has a name already, is nobody's.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::state::{Contact, History, Lease, Membership};
-use super::{Host, NodeSettings, SessionError};
+use super::{Host, NodeSettings, Result, SessionError};
 use crate::cluster::{Freshness, Record};
 use crate::etcd::{Error, ErrorKind, Etcd, WatchStream};
 use crate::random::Random;
@@ -90,7 +90,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Keeps in contact with etcd until something goes wrong.
-    fn run_until_error(&mut self) -> Result<Infallible, SessionError> {
+    fn run_until_error(&mut self) -> Result<Infallible> {
         self.sync()?;
         self.host.directory(|directory| directory.mark(Freshness::Synced));
         let mut watch: Option<E::Watch> = None;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::claim::Claimant;
 use super::session::Session;
-use super::{Host, SessionError};
+use super::{Host, Result, SessionError};
 use crate::etcd::Etcd;
 
 /// So many in the queue that it matters.
@@ -27,11 +27,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Lets the others be named first, and draws a moment at which to read all names: each change
     /// would be sent to each of those that are named already, and all at once they would keep
     /// etcd from keeping leases alive.
-    pub(super) fn stagger(
-        &mut self,
-        claimant: Claimant<'_>,
-        queue_length: usize,
-    ) -> Result<(), SessionError> {
+    pub(super) fn stagger(&mut self, claimant: Claimant<'_>, queue_length: usize) -> Result<()> {
         if queue_length < STAGGER_FROM {
             return Ok(());
         }
@@ -46,11 +42,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(())
     }
 
-    fn let_others_claim(
-        &mut self,
-        claimant: Claimant<'_>,
-        queue_length: usize,
-    ) -> Result<(), SessionError> {
+    fn let_others_claim(&mut self, claimant: Claimant<'_>, queue_length: usize) -> Result<()> {
         let end = self.host.now() + LONGEST_WAIT.min(self.settings.lease_ttl / 4);
         let mut others = queue_length;
         while others >= STAGGER_FROM && self.host.now() < end && !self.host.is_stopping() {

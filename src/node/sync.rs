@@ -4,7 +4,7 @@
 use super::claim::digest;
 use super::session::Session;
 use super::state::History;
-use super::{Counter, Host, SessionError};
+use super::{Counter, Host, Result, SessionError};
 use crate::cluster::{Applied, Directory, Entry, KeyRange};
 use crate::etcd::{Error, Etcd, Event, EventKind, KeyValue, Order, Range};
 
@@ -13,7 +13,7 @@ pub(super) const MOST_AT_ONCE: usize = 128;
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Reads everything, unless what is known can be followed up from where it stands.
-    pub(super) fn sync(&mut self) -> Result<(), SessionError> {
+    pub(super) fn sync(&mut self) -> Result<()> {
         if let Some(known) = self.history.clone() {
             let Some(why) = self.find_break(&known)? else { return Ok(()) };
             log::info!("{why}: reading everything anew");
@@ -28,7 +28,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// since can be followed up. Looks at each range as it was when we saw it last. In an older
     /// backup that was restored, or in another cluster, there is no such revision, or something else
     /// stood there.
-    fn find_break(&mut self, known: &History) -> Result<Option<String>, SessionError> {
+    fn find_break(&mut self, known: &History) -> Result<Option<String>> {
         let ranges = self.settings.keyspace.ranges();
         for (index, (range, revision)) in ranges.iter().zip(&known.revisions).enumerate() {
             // What was learnt otherwise, as the own name from its claim, is ahead of the events.
@@ -60,7 +60,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// After a full sync no event says what became of the own key meanwhile.
-    fn look_after_own_key(&mut self) -> Result<(), SessionError> {
+    fn look_after_own_key(&mut self) -> Result<()> {
         let (Some(claimed), Some(lease)) = (self.membership.held(), self.lease) else {
             return Ok(());
         };

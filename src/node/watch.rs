@@ -4,14 +4,14 @@ use super::claim::Claimant;
 use super::session::Session;
 use super::state::{Lease, Membership, watch_range};
 use super::sync::{MOST_AT_ONCE, apply_event};
-use super::{Counter, Host, SessionError};
+use super::{Counter, Host, Result, SessionError};
 use crate::cluster::Record;
 use crate::etcd::{Etcd, Event, EventKind, LeaseId, WatchRange, WatchReply, WatchStream};
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Watches all names from where the directory stands, and in addition, if a revision is given,
     /// who leaves the queue after it.
-    pub(super) fn open_watch(&mut self, queue: Option<i64>) -> Result<E::Watch, SessionError> {
+    pub(super) fn open_watch(&mut self, queue: Option<i64>) -> Result<E::Watch> {
         let Some(history) = &self.history else { return Err(SessionError::NoHistory) };
         let keyspace = &self.settings.keyspace;
         let mut ranges = history.watch_ranges(keyspace);
@@ -26,7 +26,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Applies the changes as they come, and keeps the lease alive, until the name is lost or in
     /// doubt, or the watch's endpoint is no longer the one in use.
-    pub(super) fn follow(&mut self, watch: &mut E::Watch) -> Result<(), SessionError> {
+    pub(super) fn follow(&mut self, watch: &mut E::Watch) -> Result<()> {
         while self.is_settled() && watch.endpoint() == self.client.endpoint() {
             self.follow_once(watch)?;
         }
@@ -43,10 +43,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Keeps the lease alive if it is time to, else waits for changes until it is, and applies them.
-    pub(super) fn follow_once(
-        &mut self,
-        watch: &mut E::Watch,
-    ) -> Result<Option<WatchReply>, SessionError> {
+    pub(super) fn follow_once(&mut self, watch: &mut E::Watch) -> Result<Option<WatchReply>> {
         self.doubt();
         let Some(lease) = self.lease else { return Err(SessionError::LeaseGone) };
         if self.host.now() >= lease.renew_at {
@@ -63,7 +60,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(reply)
     }
 
-    fn apply(&mut self, reply: &WatchReply, lease: Lease) -> Result<(), SessionError> {
+    fn apply(&mut self, reply: &WatchReply, lease: Lease) -> Result<()> {
         for events in reply.events.chunks(MOST_AT_ONCE) {
             for event in events {
                 apply_event(&self.host, reply.range, event);
@@ -80,7 +77,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(())
     }
 
-    fn watch_own_key(&mut self, event: &Event, lease: LeaseId) -> Result<(), SessionError> {
+    fn watch_own_key(&mut self, event: &Event, lease: LeaseId) -> Result<()> {
         let Some(slot) = self.settings.keyspace.slot_of(&event.kv.key) else { return Ok(()) };
         let is_ours = event.kind == EventKind::Put && event.kv.lease == lease;
         let Some(claimed) = self.membership.held() else {

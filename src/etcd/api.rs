@@ -70,17 +70,15 @@ pub trait Etcd {
         let mut first = None;
         loop {
             let reply = self.range(&range)?;
-            let header = first.get_or_insert(reply.header);
             if range.revision == 0 {
-                range.revision = header.revision;
+                range.revision = reply.header.revision;
             }
-            header.revision = range.revision;
-            let header = *header;
+            let at_revision = ResponseHeader { revision: range.revision, ..reply.header };
+            let header = *first.get_or_insert(at_revision);
             let last = reply.kvs.last().filter(|_| reply.more).map(|kv| kv.key.clone());
             each(reply.kvs);
             let Some(last) = last else { return Ok(header) };
-            range.key = last;
-            range.key.push(0);
+            range.key = [&last[..], &[0]].concat();
         }
     }
 }

@@ -23,16 +23,12 @@ impl ReadDeadline {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets the time, for all clones.
-    pub fn set(&self, deadline: Option<Instant>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
-    }
-
-    /// Sets the time while `read` runs.
+    /// Sets the time, for all clones, while `read` runs.
     pub(super) fn during<T>(&self, deadline: Option<Instant>, read: impl FnOnce() -> T) -> T {
-        self.set(deadline);
+        let set = |time| *self.0.lock().unwrap_or_else(PoisonError::into_inner) = time;
+        set(deadline);
         let result = read();
-        self.set(None);
+        set(None);
         result
     }
 }

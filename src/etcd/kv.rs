@@ -5,9 +5,6 @@ use serde_json::{Value, json};
 use super::LeaseId;
 use super::json::{self, Wrong};
 
-/// A number of etcd's history: the whole store has one, and each change makes it larger by one.
-pub type Revision = i64;
-
 /// The state of etcd in a reply (`ResponseHeader`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ResponseHeader {

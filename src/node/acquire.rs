@@ -191,9 +191,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// the past ten times a second only.
     fn catch_up_with(&mut self, ticket: &Ticket) {
         let digest = self.host.directory(|directory| directory.digest(0, i64::MAX));
-        let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
-        if let (Some(seen), true) = (seen, digest == ticket.slots) {
-            *seen = ticket.revision.max(*seen);
+        if let (Some(history), true) = (&mut self.history, digest == ticket.slots) {
+            history.see(0, ticket.revision);
         }
     }
 

@@ -1,10 +1,13 @@
-//! The lease: granted, kept alive, revoked. The name lives as long as it does.
+//! The lease: granted, kept alive, revoked; and the name, which lives as long as it does.
+//!
+//! The name is *owned* while the lease is valid by this node's clock, *doubtful* from then on until
+//! etcd is heard, and *lost* when etcd says so. Each change is logged.
 
 use std::time::Duration;
 
 use super::session::Session;
 use super::state::{Claimed, Lease, Membership};
-use super::{Host, Result, SessionError};
+use super::{Host, Owned, Result, SessionError};
 use crate::etcd::{Error, Etcd, KeyValue, Range, Timeout};
 
 /// The time that the release may take, all endpoints together: who stops a process does not wait long.
@@ -81,6 +84,54 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 self.lose(claimed, &cause);
             }
             None => self.lose(claimed, "its key is gone"),
+        }
+    }
+
+    /// Changes the state, reports it to the process, and lets no call to etcd outlast the ownership,
+    /// so that its end is noticed in time.
+    pub(super) fn set_membership(&mut self, membership: Membership) {
+        self.membership = membership;
+        let owned = self.owned();
+        self.client.timeout_mut().not_after = owned.map(|owned| owned.valid_until);
+        self.host.directory(|directory| directory.set_own(owned.map(|owned| owned.slot)));
+        self.host.ownership(owned);
+    }
+
+    /// The name that is ours by all that is known here.
+    fn owned(&self) -> Option<Owned> {
+        let (Membership::Owned(claimed), Some(lease), Some(record)) =
+            (self.membership, self.lease, self.record)
+        else {
+            return None;
+        };
+        Some(Owned {
+            slot: claimed.slot,
+            create_revision: claimed.create_revision,
+            record,
+            valid_until: lease.valid_until,
+        })
+    }
+
+    pub(super) fn name(&self, claimed: Claimed) -> String {
+        self.settings.keyspace.pattern.name(claimed.slot)
+    }
+
+    pub(super) fn lose(&mut self, claimed: Claimed, why: &str) {
+        log::warn!("lost {}: {why}", self.name(claimed));
+        self.set_membership(Membership::Lost(claimed));
+    }
+
+    /// Once the lease ran out by our clock, the name may be another's.
+    pub(super) fn doubt(&mut self) {
+        let (Membership::Owned(claimed), Some(lease)) = (self.membership, self.lease) else {
+            return;
+        };
+        let now = self.host.now();
+        if now >= lease.valid_until {
+            let name = self.name(claimed);
+            let ago = now.saturating_duration_since(lease.valid_until).as_secs_f64();
+            log::warn!("{name} is in doubt: its lease ran out {ago:.3} s ago by this clock");
+            self.set_membership(Membership::Doubtful(claimed));
         }
     }
 

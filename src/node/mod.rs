@@ -14,7 +14,6 @@ mod contact;
 mod error;
 mod host;
 mod lease;
-mod ownership;
 mod queue;
 pub mod rank;
 pub mod session;

@@ -31,20 +31,15 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let names = claimant.keyspace.ranges().len();
         let mut is_logged = false;
         loop {
-            let free = if self.is_current(taken) {
-                self.free_slot(claimant, ahead.len())
-            } else {
-                FreeSlot::Behind
-            };
-            match free {
-                FreeSlot::Slot(slot) => return Ok(Some(slot)),
-                FreeSlot::Full if when_full == WhenFull::Exit => {
+            match self.is_current(taken).then(|| self.free_slot(claimant, ahead.len())) {
+                Some(FreeSlot::Slot(slot)) => return Ok(Some(slot)),
+                Some(FreeSlot::Full) if when_full == WhenFull::Exit => {
                     return Err(SessionError::NoFreeSlot);
                 }
-                _ if is_logged || !self.is_current(taken) => {}
-                _ => {
-                    let pattern = &claimant.keyspace.pattern;
-                    let count = ahead.len();
+                None => {}
+                Some(_) if is_logged => {}
+                Some(_) => {
+                    let (pattern, count) = (&claimant.keyspace.pattern, ahead.len());
                     log::info!("no free name of {pattern}: waiting for one, {count} nodes ahead");
                     is_logged = true;
                 }

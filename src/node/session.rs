@@ -56,7 +56,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Lives until the process is asked to stop, or there is no slot for this node.
     pub fn run(mut self) -> SessionEnd {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::default();
         loop {
             let Err(error) = self.run_until_error();
             if self.host.is_stopping() {

@@ -41,6 +41,13 @@ impl History {
         self.revisions.iter().copied().max().unwrap_or(0)
     }
 
+    /// Moves on in a range, and returns up to where it was seen. `None`: it is none of the names.
+    pub(super) fn see(&mut self, range: usize, revision: i64) -> Option<i64> {
+        let seen = self.revisions.get_mut(range)?;
+        *seen = revision.max(*seen);
+        Some(*seen)
+    }
+
     /// The ranges to watch of these names, each from where it stands.
     pub fn watch_ranges(&self, keyspace: &Keyspace) -> Vec<WatchRange> {
         let ranges = keyspace.ranges().into_iter().zip(&self.revisions);

@@ -68,11 +68,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
             }
             self.host.sleep_until(self.host.now());
         }
-        let seen = self.history.as_mut().and_then(|history| history.revisions.get_mut(reply.range));
-        if let (Some(seen), Some(last), true) = (seen, reply.events.last(), reply.complete) {
-            *seen = last.kv.mod_revision.max(*seen);
-            let revision = *seen;
-            self.host.directory(|directory| directory.advance(revision));
+        let last = reply.events.last().filter(|_| reply.complete);
+        if let (Some(history), Some(last)) = (&mut self.history, last)
+            && let Some(seen) = history.see(reply.range, last.kv.mod_revision)
+        {
+            self.host.directory(|directory| directory.advance(seen));
         }
         Ok(())
     }

@@ -35,7 +35,7 @@ pub(super) fn run(wait: &Wait, options: &Options, place: &Shared) -> Result<(), 
     let mut client = Connect::prepare(&options.connect)?.client(place);
     client.timeout_mut().not_after = deadline;
     let mut follower = Follower { client, place, count: wait.count, deadline, told: false };
-    let (mut backoff, mut random) = (Backoff::new(), Random::from_system());
+    let (mut backoff, mut random) = (Backoff::default(), Random::from_system());
     loop {
         let followed = follower.follow();
         if place.is_stopping() {

@@ -26,9 +26,6 @@ const SYSTEM_BUNDLES: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// The remedy for a file that cannot be read.
-const READABLE: &str = "give a file that this user can read";
-
 fn failure(option: &str, path: &Path, reason: impl fmt::Display) -> Failure {
     Failure::new(format!("--{option}: {}: {reason}", path.display()))
 }
@@ -99,7 +96,8 @@ fn owned(certificates: &[CertificateDer<'_>]) -> Vec<Certificate<'static>> {
 }
 
 fn read(option: &str, path: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(path).map_err(|reason| failure(option, path, format!("{reason}; {READABLE}")))
+    let remedy = "give a file that this user can read";
+    std::fs::read(path).map_err(|reason| failure(option, path, format!("{reason}; {remedy}")))
 }
 
 fn certificates(option: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {

@@ -39,11 +39,10 @@ pub(super) fn agent(
     tls: Option<TlsConfig>,
     read_deadline: ReadDeadline,
 ) -> (ureq::Agent, EndpointAddresses) {
-    let builder = ureq::Agent::config_builder();
-    let builder = match tls {
-        Some(tls) => builder.tls_config(tls),
-        None => builder,
-    };
+    let mut builder = ureq::Agent::config_builder();
+    if let Some(tls) = tls {
+        builder = builder.tls_config(tls);
+    }
     let config = builder
         .proxy(None)
         .http_status_as_error(false)

@@ -96,7 +96,7 @@ impl Etcd for GatewayClient {
 
     fn lease_grant(&mut self, ttl: Duration) -> Result<LeaseId, Error> {
         let request = json!({"TTL": json::integer(lease::seconds(ttl))});
-        self.ask("/v3/lease/grant", &request, |reply| match json::int64(reply, "ID")? {
+        self.ask("/v3/lease/grant", &request, |reply| match json::number(reply, "ID")? {
             0 => Err("a lease without ID".to_owned()),
             id => Ok(LeaseId(id)),
         })

@@ -2,14 +2,6 @@
 
 use std::fmt;
 
-use serde_json::{Value, json};
-
-use super::json::{self, Wrong};
-use super::{Error, ErrorKind};
-
-/// etcd's message while authentication is off.
-const NOT_ENABLED: &str = "authentication is not enabled";
-
 /// A user's name and password.
 #[derive(Clone)]
 pub struct Credentials {
@@ -45,23 +37,4 @@ pub enum LoginState {
     NotNeeded,
     /// The user is logged in.
     LoggedIn,
-}
-
-impl Credentials {
-    pub(super) fn encode(&self) -> Value {
-        json!({"name": self.user, "password": self.password})
-    }
-}
-
-/// Reads the token in the reply to a login.
-pub(super) fn token(reply: &Value) -> Result<Token, Wrong> {
-    match json::text(reply, "token") {
-        "" => Err("no token".to_owned()),
-        token => Ok(Token::Held(token.to_owned())),
-    }
-}
-
-/// Returns whether etcd refused a login since it knows no users.
-pub(super) fn is_not_enabled(error: &Error) -> bool {
-    matches!(error.kind, ErrorKind::Rejected(_)) && error.text.contains(NOT_ENABLED)
 }

@@ -3,14 +3,30 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::auth::{Credentials, LoginState, Token, is_not_enabled, token};
-use super::json::Wrong;
+use super::auth::{Credentials, LoginState, Token};
+use super::json::{self, Wrong};
 use super::reply::{MAX_BODY, reply, transport_error};
 use super::slices::Slices;
 use super::timeout::Timeout;
-use super::{Clock, Error, ErrorKind};
+use super::{Error, ErrorKind};
+
+/// The clock that the client goes by: the system's, or one that a test or a simulation sets.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Instant + Send + Sync>);
+
+impl Clock {
+    /// A clock that shows what this returns.
+    pub fn new(now: impl Fn() -> Instant + Send + Sync + 'static) -> Clock {
+        Clock(Arc::new(now))
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Instant {
+        (self.0)()
+    }
+}
 
 /// The time until which a read on the watch stream may wait. It is shared with the transport of the agent,
 /// which returns [`std::io::ErrorKind::WouldBlock`] at that time. `None`: no such time.
@@ -166,9 +182,13 @@ impl GatewayClient {
         let (Some(credentials), Token::Unknown) = (&self.credentials, &self.token) else {
             return Ok(());
         };
-        self.token = match self.post("/v3/auth/authenticate", &credentials.encode().to_string()) {
-            Ok(reply) => token(&reply).map_err(|what| Error::malformed(self.endpoint(), &what))?,
-            Err(error) if is_not_enabled(&error) => Token::NotNeeded,
+        let request = json!({"name": credentials.user, "password": credentials.password});
+        self.token = match self.post("/v3/auth/authenticate", &request.to_string()) {
+            Ok(reply) => match json::text(&reply, "token") {
+                "" => return Err(Error::malformed(self.endpoint(), "no token")),
+                token => Token::Held(token.to_owned()),
+            },
+            Err(error) if error.is_without_users() => Token::NotNeeded,
             Err(error) => return Err(error),
         };
         Ok(())

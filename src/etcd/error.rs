@@ -21,6 +21,8 @@ const TOKEN_MESSAGES: [&str; 3] =
 /// etcd's message, with code 3, to a wrong name as well.
 const WRONG_PASSWORD: &str = "invalid user ID or password";
 
+/// etcd's message to a login while authentication is off.
+const NOT_ENABLED: &str = "authentication is not enabled";
 /// etcd's message, with code 11, to a lease that is to live for too long.
 const TTL_TOO_LARGE: &str = "too large lease TTL";
 
@@ -101,6 +103,11 @@ impl Error {
     /// some messages with other codes).
     pub fn is_unauthenticated(&self) -> bool {
         self.is_rejected_for(GRPC_UNAUTHENTICATED, &TOKEN_MESSAGES)
+    }
+
+    /// Returns whether etcd refused a login since it asks nobody for a user.
+    pub(super) fn is_without_users(&self) -> bool {
+        matches!(self.kind, ErrorKind::Rejected(_)) && self.text.contains(NOT_ENABLED)
     }
 
     /// By this code, or any other with one of these messages.

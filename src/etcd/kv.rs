@@ -103,9 +103,9 @@ pub struct RangeReply {
 pub(super) fn header(reply: &Value) -> Result<ResponseHeader, Wrong> {
     let header = json::field(reply, "header").ok_or("no header")?;
     Ok(ResponseHeader {
-        cluster_id: json::uint64(header, "cluster_id")?,
-        member_id: json::uint64(header, "member_id")?,
-        revision: json::int64(header, "revision")?,
+        cluster_id: json::number(header, "cluster_id")?,
+        member_id: json::number(header, "member_id")?,
+        revision: json::number(header, "revision")?,
     })
 }
 
@@ -113,9 +113,9 @@ pub(super) fn key_value(kv: &Value) -> Result<KeyValue, Wrong> {
     Ok(KeyValue {
         key: json::bytes(kv, "key")?,
         value: json::bytes(kv, "value")?,
-        create_revision: json::int64(kv, "create_revision")?,
-        mod_revision: json::int64(kv, "mod_revision")?,
-        lease: LeaseId(json::int64(kv, "lease")?),
+        create_revision: json::number(kv, "create_revision")?,
+        mod_revision: json::number(kv, "mod_revision")?,
+        lease: LeaseId(json::number(kv, "lease")?),
     })
 }
 
@@ -123,7 +123,7 @@ pub(super) fn range_reply(reply: &Value) -> Result<RangeReply, Wrong> {
     Ok(RangeReply {
         header: header(reply)?,
         kvs: json::list(reply, "kvs")?.iter().map(key_value).collect::<Result<_, _>>()?,
-        count: usize::try_from(json::uint64(reply, "count")?).unwrap_or(usize::MAX),
+        count: json::number(reply, "count")?,
         more: json::boolean(reply, "more")?,
     })
 }

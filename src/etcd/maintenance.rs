@@ -36,7 +36,7 @@ fn status(reply: &Value) -> Result<Status, Wrong> {
     Ok(Status {
         header: header(reply)?,
         version: shown(json::text(reply, "version")),
-        leader: json::uint64(reply, "leader")?,
+        leader: json::number(reply, "leader")?,
         errors: errors.collect(),
     })
 }

@@ -20,7 +20,6 @@
 mod api;
 mod auth;
 mod client;
-mod clock;
 mod error;
 mod json;
 mod kv;
@@ -35,11 +34,10 @@ mod watch;
 
 pub use api::Etcd;
 pub use auth::{Credentials, LoginState};
-pub use client::{GatewayClient, ReadDeadline};
-pub use clock::Clock;
+pub use client::{Clock, GatewayClient, ReadDeadline};
 pub use error::{Error, ErrorKind};
 pub use kv::{KeyValue, Order, Range, RangeReply, ResponseHeader};
-pub use lease::{LeaseId, TimeToLive};
+pub use lease::LeaseId;
 pub use maintenance::Status;
 pub use remedy::{advised, remedy_for};
 pub use timeout::Timeout;

@@ -35,34 +35,29 @@ pub fn remedy_for(words: &str) -> Option<&'static str> {
     BY_WORDS.iter().find(|(part, _)| words.contains(part)).map(|(_, remedy)| *remedy)
 }
 
-impl Error {
-    /// What the user can do about it; `None`: no remedy is known.
-    pub fn remedy(&self) -> Option<&'static str> {
-        remedy_for(&self.text).or_else(|| self.remedy_by_kind())
-    }
-
-    fn remedy_by_kind(&self) -> Option<&'static str> {
-        Some(match self.kind {
+fn remedy(error: &Error) -> Option<&'static str> {
+    remedy_for(&error.text).or_else(|| {
+        Some(match error.kind {
             ErrorKind::Unreachable => "start it there, or correct --endpoints",
             ErrorKind::TimedOut => {
                 "see whether it hangs or a firewall is between, or raise --etcd-timeout"
             }
             ErrorKind::Untrusted => "see --cacert, --cert and --key",
-            ErrorKind::CutOff if self.endpoint.starts_with("http://") => HTTPS,
+            ErrorKind::CutOff if error.endpoint.starts_with("http://") => HTTPS,
             ErrorKind::WithoutTls => "if it speaks no TLS, write http:// in --endpoints",
             ErrorKind::NotJson(_) | ErrorKind::Malformed => GATEWAY,
-            _ if self.is_unauthenticated() => "give --user and --password-file",
-            _ if self.is_denied() => {
+            _ if error.is_unauthenticated() => "give --user and --password-file",
+            _ if error.is_denied() => {
                 "see --user and --password-file, and the role's permission on the keys"
             }
             _ => return None,
         })
-    }
+    })
 }
 
 /// Describes an error, with what the user can do about it.
 pub fn advised(error: &Error) -> String {
-    match error.remedy() {
+    match remedy(error) {
         Some(remedy) => format!("{}; {remedy}", error.to_string().trim_end_matches('.')),
         None => error.to_string(),
     }

@@ -224,7 +224,7 @@ fn parse(endpoint: &str, value: serde_json::Result<Value>) -> Result<Line, Error
 /// The outer result is about the shape, the inner one is what etcd says.
 fn read(endpoint: &str, result: &Value) -> Result<Result<Line, Error>, Wrong> {
     if json::boolean(result, "canceled")? {
-        let oldest = json::int64(result, "compact_revision")?;
+        let oldest: i64 = json::number(result, "compact_revision")?;
         let (kind, reason) = match json::text(result, "cancel_reason") {
             _ if oldest > 0 => (ErrorKind::Compacted(oldest), ""),
             "" => (ErrorKind::WatchEnded, "etcd canceled it"),
@@ -237,7 +237,7 @@ fn read(endpoint: &str, result: &Value) -> Result<Result<Line, Error>, Wrong> {
     }
     let events = json::list(result, "events")?.iter().map(event).collect::<Result<_, _>>()?;
     let complete = !json::boolean(result, "fragment")?;
-    let id = json::int64(result, "watch_id")?;
+    let id: i64 = json::number(result, "watch_id")?;
     let range = usize::try_from(id).ok().and_then(|id| id.checked_sub(1));
     let range = range.ok_or("changes of an unknown watch")?;
     Ok(Ok(Line::Changes(WatchReply { header: header(result)?, range, events, complete })))

@@ -31,10 +31,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let Some(lease) = self.lease else { return Err(SessionError::LeaseGone) };
         let record = self.find_record()?;
         // Who once had a name serves on without one; ending would be a fault of its own.
-        let when_full = match previous {
-            Some(_) => WhenFull::Wait,
-            None => self.settings.when_full,
-        };
+        let when_full = previous.map_or(self.settings.when_full, |_| WhenFull::Wait);
         let keyspace = self.settings.keyspace.clone();
         let claimant = Claimant { keyspace: &keyspace, record: &record, lease: lease.id };
         let taken = match self.reclaim(claimant, previous) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::session::Session;
 use super::state::{Claimed, Lease, Membership};
 use super::{Host, Owned, Result, SessionError};
+use crate::cluster::Record;
 use crate::etcd::{Error, Etcd, KeyValue, Range, Timeout};
 
 /// The time that the release may take, all endpoints together: who stops a process does not wait long.
@@ -79,11 +80,20 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Loses the name to what stands at its key, or to nothing.
     pub(super) fn lose_to(&mut self, claimed: Claimed, other: Option<&KeyValue>) {
         match other {
-            Some(kv) => {
-                let cause = self.displaced_by(&kv.value);
-                self.lose(claimed, &cause);
-            }
+            Some(kv) => self.lose(claimed, &self.displaced_by(&kv.value)),
             None => self.lose(claimed, "its key is gone"),
+        }
+    }
+
+    /// Says why a key that was ours holds another's record.
+    fn displaced_by(&self, value: &[u8]) -> String {
+        match (Record::parse(value), self.record) {
+            (Ok(theirs), Some(ours)) if theirs == ours => format!(
+                "another node publishes the same addresses, {ours}, and took it for its own; give \
+                 each node its own --ipv4, --ipv6 or --port"
+            ),
+            (Ok(theirs), _) => format!("somebody else put a record there: {theirs}"),
+            (Err(_), _) => "somebody else put something there that is not a record".to_owned(),
         }
     }
 
@@ -98,7 +108,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// The name that is ours by all that is known here.
-    fn owned(&self) -> Option<Owned> {
+    pub(super) fn owned(&self) -> Option<Owned> {
         let (Membership::Owned(claimed), Some(lease), Some(record)) =
             (self.membership, self.lease, self.record)
         else {

@@ -17,15 +17,13 @@ mod lease;
 mod queue;
 pub mod rank;
 pub mod session;
-mod settings;
 mod stagger;
 mod state;
 pub mod sync;
 mod watch;
 
 use error::{Result, SessionError};
-pub use host::{Counter, Host, Owned};
-pub use settings::{NodeSettings, WhenFull};
+pub use host::{Counter, Host, NodeSettings, Owned, WhenFull};
 pub use state::History;
 
 #[cfg(test)]

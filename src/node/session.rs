@@ -131,10 +131,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             if now >= end || self.host.is_stopping() {
                 return;
             }
-            let doubtful_at = match (self.membership, self.lease) {
-                (Membership::Owned(_), Some(lease)) => Some(lease.valid_until),
-                _ => None,
-            };
+            let doubtful_at = self.owned().map(|owned| owned.valid_until);
             let expired_at = self.contact.expires_at(self.settings.max_stale);
             let changes = [doubtful_at, expired_at].into_iter().flatten().filter(|at| *at > now);
             self.host.sleep_until(changes.min().map_or(end, |at| at.min(end)));

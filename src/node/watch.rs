@@ -5,7 +5,6 @@ use super::session::Session;
 use super::state::{Lease, Membership, watch_range};
 use super::sync::{MOST_AT_ONCE, apply_event};
 use super::{Counter, Host, Result, SessionError};
-use crate::cluster::Record;
 use crate::etcd::{Etcd, Event, EventKind, LeaseId, WatchRange, WatchReply, WatchStream};
 
 impl<H: Host, E: Etcd> Session<H, E> {
@@ -100,17 +99,5 @@ impl<H: Host, E: Etcd> Session<H, E> {
             EventKind::Put => self.lose_to(claimed, Some(&event.kv)),
         }
         Ok(())
-    }
-
-    /// Says why a key that was ours holds another's record.
-    pub(super) fn displaced_by(&self, value: &[u8]) -> String {
-        match (Record::parse(value), self.record) {
-            (Ok(theirs), Some(ours)) if theirs == ours => format!(
-                "another node publishes the same addresses, {ours}, and took it for its own; give \
-                 each node its own --ipv4, --ipv6 or --port"
-            ),
-            (Ok(theirs), _) => format!("somebody else put a record there: {theirs}"),
-            (Err(_), _) => "somebody else put something there that is not a record".to_owned(),
-        }
     }
 }

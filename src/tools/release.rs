@@ -69,7 +69,7 @@ fn left(
     }
     match client.lease_time_to_live(id) {
         Err(error) if error.is_denied() => Ok(None),
-        reply => Ok(heard(place, reply)?.map(|ttl| ttl.left)),
+        reply => heard(place, reply),
     }
 }
 

@@ -45,7 +45,7 @@ pub trait Etcd {
 
     /// `Watch.Watch`: the changes of the ranges. It asks the endpoint in use only, and returns once
     /// etcd has acknowledged every range, within the time-out of a request. If that fails, the next
-    /// call tries another endpoint, unless it is [`ErrorKind::Compacted`]. An expired token looks like
+    /// call tries another endpoint, unless it is [`Error::is_compacted`]. An expired token looks like
     /// a missing right here; any other call renews it.
     fn watch(&mut self, ranges: &[WatchRange]) -> Result<Self::Watch, Error>;
 

@@ -33,6 +33,13 @@ pub(super) struct Ticket {
     pub(super) newest: Vec<SlotId>,
 }
 
+/// Those ahead of this node in the queue.
+pub(super) struct Ahead {
+    pub(super) tickets: HashSet<Vec<u8>>,
+    /// The revision at which that was so.
+    pub(super) revision: i64,
+}
+
 /// The number of slots that a ticket has of those that changed last.
 const NEWEST: i64 = 16;
 
@@ -179,18 +186,16 @@ impl Claimant<'_> {
         Ok(taken)
     }
 
-    /// The tickets of those who are ahead in the queue, and the revision at which that is so.
-    /// `None`: our own ticket is gone.
-    pub fn look_at_queue(
-        &self,
-        client: &mut impl Etcd,
-    ) -> Result<Option<(HashSet<Vec<u8>>, i64)>, Error> {
+    /// Looks who is ahead in the queue now. `None`: our own ticket is gone.
+    pub fn look_at_queue(&self, client: &mut impl Etcd) -> Result<Option<Ahead>, Error> {
         let ticket = self.keyspace.ticket(self.record);
         let order = Order::CreateRevision;
         let reply = client.range(&Range { keys_only: true, order, ..self.queue() })?;
         let place = reply.kvs.iter().position(|kv| kv.key == ticket);
-        let ahead = place.map(|place| reply.kvs.into_iter().take(place).map(|kv| kv.key).collect());
-        Ok(ahead.map(|ahead| (ahead, reply.header.revision)))
+        Ok(place.map(|place| Ahead {
+            tickets: reply.kvs.into_iter().take(place).map(|kv| kv.key).collect(),
+            revision: reply.header.revision,
+        }))
     }
 
     /// Counts those in the queue now.

@@ -3,7 +3,7 @@
 //! Whoever waits knows the tickets ahead of its own and strikes out those that leave, so a free slot
 //! costs etcd one claim, however many are waiting.
 
-use super::claim::{Claimant, Ticket};
+use super::claim::{Ahead, Claimant, Ticket};
 use super::rank::{FreeSlot, free_slot};
 use super::session::Session;
 use super::{Host, Result, SessionError, WhenFull};
@@ -19,7 +19,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         when_full: WhenFull,
     ) -> Result<Option<SlotId>> {
         let queue = self.ask(|client| claimant.look_at_queue(client))?;
-        let Some((mut ahead, mut left)) = queue else { return Ok(None) };
+        let Some(Ahead { tickets: mut ahead, revision: mut left }) = queue else { return Ok(None) };
         // A ticket that was put late, by a node that has a name already, is nobody's.
         self.host.directory(|directory| {
             for record in directory.slots().filter_map(|(_, record)| record) {

@@ -48,13 +48,11 @@ pub(super) fn config(access: &Access) -> Result<TlsConfig, Failure> {
         let reason = "no certificate in it can be used; give the authority's, in PEM";
         return Err(failure("cacert", bundle, reason));
     }
-    let client = match &access.certificate {
-        Some((cert, key)) => Some(client_certificate(cert, key, &provider, roots)?),
-        None => None,
-    };
+    let files = access.certificate.as_ref();
+    let client = files.map(|(cert, key)| client_certificate(cert, key, &provider, roots));
     Ok(TlsConfig::builder()
         .root_certs(RootCerts::new_with_certs(&owned(&authorities)))
-        .client_cert(client)
+        .client_cert(client.transpose()?)
         .unversioned_rustls_crypto_provider(provider)
         .build())
 }

@@ -43,10 +43,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.client.timeout_mut().settle();
         self.own(taken.claimed, record, previous);
         self.give_back_others(claimant, taken.claimed.slot)?;
-        match previous {
-            None => self.stagger(claimant, taken.queue_length),
-            Some(_) => Ok(()),
+        if previous.is_none() {
+            self.stagger(claimant, taken.queue_length)?;
         }
+        Ok(())
     }
 
     /// A call that failed may have been carried out: read everything, and look for it.
@@ -130,12 +130,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.catch_up_with(&ticket);
             let slot = match self.slot_for(claimant, &ticket, knowledge)? {
                 FreeSlot::Slot(slot) => Some(slot),
+                FreeSlot::Full if when_full == WhenFull::Exit && self.is_current(&ticket) => {
+                    return Err(SessionError::NoFreeSlot);
+                }
                 FreeSlot::Full if when_full == WhenFull::Exit => {
-                    return Err(if self.is_current(&ticket) {
-                        SessionError::NoFreeSlot
-                    } else {
-                        SessionError::NoHistory
-                    });
+                    return Err(SessionError::NoHistory);
                 }
                 FreeSlot::Full | FreeSlot::Behind => {
                     waited = true;
@@ -163,14 +162,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if digest == ticket.slots {
             return Ok(self.free_slot(claimant, ticket.rank));
         }
+        let limit = claimant.keyspace.limit;
         let known: Vec<SlotId> =
             self.host.directory(|directory| directory.slots().map(|(slot, _)| slot).collect());
-        let limit = claimant.keyspace.limit;
-        let presumed = match knowledge {
-            Knowledge::MayBePresumed => presumed(ticket, &known, digest.keys, limit),
-            Knowledge::OfEtcd => None,
-        };
-        if let Some(slot) = presumed {
+        if knowledge == Knowledge::MayBePresumed
+            && let Some(slot) = presumed(ticket, &known, digest.keys, limit)
+        {
             return Ok(FreeSlot::Slot(slot));
         }
         let taken = self.ask(|client| claimant.taken(client, ticket.revision))?;

@@ -22,15 +22,15 @@ impl<H: Host, E: Etcd> Session<H, E> {
     pub(super) fn ensure_lease(&mut self) -> Result<()> {
         let asked = self.host.now();
         match self.lease {
-            Some(lease) if asked < lease.renew_at => Ok(()),
-            Some(lease) => self.keep_alive(lease),
+            Some(lease) if asked < lease.renew_at => {}
+            Some(lease) => self.keep_alive(lease)?,
             None => {
                 let ttl = self.settings.lease_ttl;
                 let id = self.ask(|client| client.lease_grant(ttl))?;
                 self.lease = Some(Lease::new(id, asked, ttl));
-                Ok(())
             }
         }
+        Ok(())
     }
 
     pub(super) fn keep_alive(&mut self, lease: Lease) -> Result<()> {

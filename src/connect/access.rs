@@ -44,21 +44,15 @@ impl FromStr for Endpoint {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Endpoint, &'static str> {
-        let (scheme, rest) = match text.split_once("://") {
-            Some((scheme @ ("http" | "https"), rest)) => (scheme, rest),
-            _ => return Err("must be a URL such as http://10.0.0.1:2379"),
-        };
+        let url = text.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"));
+        let (scheme, rest) = url.ok_or("must be a URL such as http://10.0.0.1:2379")?;
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         if authority.contains(['/', '?', '#', '@']) {
             return Err("only host and port may follow the ://");
         }
         if let Some(inner) = authority.strip_prefix('[') {
-            let Some((ip, port)) = inner.split_once(']') else {
-                return Err("the ] of the IPv6 address is missing");
-            };
-            let Ok(ip) = ip.parse::<Ipv6Addr>() else {
-                return Err("what stands in [] is not an IPv6 address");
-            };
+            let (ip, port) = inner.split_once(']').ok_or("the ] of the IPv6 address is missing")?;
+            let ip: Ipv6Addr = ip.parse().or(Err("what stands in [] is not an IPv6 address"))?;
             let port = match port.strip_prefix(':') {
                 None if port.is_empty() => ETCD_PORT,
                 Some(port) => port_number(port)?,
@@ -73,16 +67,17 @@ impl FromStr for Endpoint {
             }
             Some((host, port)) => (host, port_number(port)?),
         };
+        let is_named =
+            |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+        // Only an address is made of digits and dots, so one that does not parse is a slip of the pen.
+        let is_numeric =
+            host.chars().all(|character| character.is_ascii_digit() || character == '.');
         if host.is_empty() {
             return Err("the host is missing");
         }
-        let is_named =
-            |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
-        if !host.bytes().all(is_named) {
+        if !host.chars().all(is_named) {
             return Err("the host has characters that no host name has");
         }
-        // Only an address is made of digits and dots, so one that does not parse is a slip of the pen.
-        let is_numeric = host.bytes().all(|octet| octet.is_ascii_digit() || octet == b'.');
         if is_numeric && host.parse::<Ipv4Addr>().is_err() {
             return Err("the host is not an IPv4 address");
         }

@@ -1,14 +1,14 @@
 //! The way to etcd: certificates and the password, read once, and the client that waits in the
 //! server. Knows nothing of names or of the command line.
 
-pub mod access;
-mod deadline;
+mod access;
 mod resolver;
 mod stub;
-pub mod tls;
+mod tls;
 mod transport;
 
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ureq::tls::TlsConfig;
@@ -34,11 +34,13 @@ impl Connect {
     /// # Errors
     /// When a certificate, a key or the password cannot be used.
     pub fn prepare(settings: &ConnectSettings) -> Result<Connect, Failure> {
+        let ConnectSettings { endpoints, access, timeout } = settings;
+        let needs_tls = endpoints.iter().any(Endpoint::is_https);
         Ok(Connect {
-            endpoints: shuffled(&settings.endpoints, &mut Random::from_system()),
-            credentials: settings.access.user.as_ref().map(credentials).transpose()?,
-            tls: tls_config(&settings.access, &settings.endpoints)?,
-            timeout: settings.timeout,
+            endpoints: shuffled(endpoints, &mut Random::from_system()),
+            credentials: access.user.as_ref().map(credentials).transpose()?,
+            tls: needs_tls.then(|| tls::config(access)).transpose()?,
+            timeout: *timeout,
         })
     }
 
@@ -54,10 +56,7 @@ impl Connect {
 
     fn client_of(&self, server: &Shared, endpoints: Vec<String>) -> GatewayClient {
         let read_deadline = ReadDeadline::default();
-        let (agent, addresses) = transport::agent(server, self.tls.clone(), {
-            let read_deadline = read_deadline.clone();
-            move || read_deadline.get()
-        });
+        let (agent, addresses) = transport::agent(server, self.tls.clone(), read_deadline.clone());
         let clock = Clock::new(Instant::now);
         GatewayClient::new(agent, endpoints, self.timeout, clock, read_deadline)
             .with_on_leave(move |endpoint| addresses.demote(endpoint))
@@ -80,37 +79,24 @@ fn shuffled(endpoints: &[Endpoint], random: &mut Random) -> Vec<String> {
 fn credentials(user: &User) -> Result<Credentials, Failure> {
     let password = match &user.password {
         Password::Given(password) => password.clone(),
-        Password::File(path) => {
-            let failed =
-                |why: String| Failure::new(format!("--password-file: {}: {why}", path.display()));
-            let unread = |error| failed(format!("{error}; {}", remedy(&error)));
-            let text = std::fs::read_to_string(path).map_err(unread)?;
-            match text.lines().next() {
-                Some(line) if !line.is_empty() => line.to_owned(),
-                _ => {
-                    return Err(failed(
-                        "its first line is empty; put the password there".to_owned(),
-                    ));
-                }
-            }
-        }
+        Password::File(path) => read_password(path)
+            .map_err(|why| Failure::new(format!("--password-file: {}: {why}", path.display())))?,
     };
     Ok(Credentials { user: user.name.clone(), password })
 }
 
-fn remedy(error: &io::Error) -> &'static str {
-    match error.kind() {
-        ErrorKind::NotFound => "create it, or give another file",
-        ErrorKind::PermissionDenied => "let it be read by who starts this, or give another file",
-        _ => "give a text file that can be read",
-    }
-}
-
-fn tls_config(access: &Access, endpoints: &[Endpoint]) -> Result<Option<TlsConfig>, Failure> {
-    if !endpoints.iter().any(Endpoint::is_https) {
-        return Ok(None);
-    }
-    let certificate =
-        access.certificate.as_ref().map(|(cert, key)| (cert.as_path(), key.as_path()));
-    tls::config(access.cacert.as_deref(), certificate).map(Some)
+/// The first line of a file, or why there is none and what to do.
+fn read_password(path: &Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let remedy = match error.kind() {
+            ErrorKind::NotFound => "create it, or give another file",
+            ErrorKind::PermissionDenied => {
+                "let it be read by who starts this, or give another file"
+            }
+            _ => "give a text file that can be read",
+        };
+        format!("{error}; {remedy}")
+    })?;
+    let line = text.lines().next().filter(|line| !line.is_empty());
+    Ok(line.ok_or("its first line is empty; put the password there")?.to_owned())
 }

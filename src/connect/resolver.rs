@@ -13,7 +13,6 @@ use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
 use super::access::ETCD_PORT;
-use super::deadline::instant_after;
 use super::stub;
 use crate::server::Shared;
 
@@ -34,13 +33,12 @@ struct Lookup {
 
 /// The look-ups, shared between the resolver and the connector, which says what failed.
 #[derive(Clone, Debug)]
-pub struct EndpointAddresses {
+pub(super) struct EndpointAddresses {
     server: Shared,
     lookups: Arc<Mutex<HashMap<String, Lookup>>>,
 }
 
 impl EndpointAddresses {
-    /// Nothing was looked up yet.
     pub(super) fn new(server: &Shared) -> Self {
         EndpointAddresses { server: server.clone(), lookups: Arc::default() }
     }
@@ -49,15 +47,20 @@ impl EndpointAddresses {
         self.lookups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Changes what is known of the host of a URL, if it was looked up.
+    fn change(&self, uri: &Uri, change: impl FnOnce(&mut Lookup)) {
+        self.lookups().get_mut(uri.host().unwrap_or_default()).map(change);
+    }
+
     /// The endpoint of this URL failed: if its host has several addresses, another one is next, and
     /// connections to this one are not used again.
-    pub fn demote(&self, url: &str) {
+    pub(super) fn demote(&self, url: &str) {
         let Ok(uri) = url.parse::<Uri>() else { return };
-        if let Some(lookup) = self.lookups().get_mut(uri.host().unwrap_or_default())
-            && lookup.addresses.len() > 1
-        {
-            lookup.addresses.rotate_left(1);
-        }
+        self.change(&uri, |lookup| {
+            if lookup.addresses.len() > 1 {
+                lookup.addresses.rotate_left(1);
+            }
+        });
     }
 
     /// Returns whether a connection to this address of a host may be used again.
@@ -67,19 +70,15 @@ impl EndpointAddresses {
 
     /// None of the addresses of this endpoint could be connected to: look the name up again.
     pub(super) fn mark_failed(&self, uri: &Uri) {
-        let host = uri.host().unwrap_or_default();
-        if let Some(lookup) = self.lookups().get_mut(host) {
-            lookup.failed = true;
-        }
+        self.change(uri, |lookup| lookup.failed = true);
     }
 
     /// This address could be connected to: try it first from now on.
     pub(super) fn mark_good(&self, uri: &Uri, address: IpAddr) {
-        let host = uri.host().unwrap_or_default();
-        if let Some(lookup) = self.lookups().get_mut(host) {
+        self.change(uri, |lookup| {
             lookup.failed = false;
             lookup.addresses.sort_by_key(|other| *other != address);
-        }
+        });
     }
 
     fn addresses(&self, host: &str, deadline: Option<Instant>) -> std::io::Result<Vec<IpAddr>> {
@@ -126,6 +125,14 @@ impl Resolver for EndpointAddresses {
         }
         Ok(addresses)
     }
+}
+
+/// When a time-out of ureq's is over; `None`: never.
+pub(super) fn instant_after(timeout: NextTimeout) -> Option<Instant> {
+    if timeout.after.is_not_happening() {
+        return None;
+    }
+    Instant::now().checked_add(*timeout.after)
 }
 
 fn literal(host: &str) -> Option<Vec<IpAddr>> {

@@ -14,8 +14,8 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, RustlsConnector, Transport,
 };
 
-use super::deadline::instant_after;
-use super::resolver::EndpointAddresses;
+use super::resolver::{EndpointAddresses, instant_after};
+use crate::etcd::ReadDeadline;
 use crate::server::socket;
 use crate::server::{Interest, Shared, Wake};
 
@@ -31,18 +31,18 @@ const KEEP_ALIVE_PROBES: u32 = 3;
 /// Idle connections older than this are not used again: longer than any interval of keep-alives.
 const LONGEST_IDLE: Duration = Duration::from_secs(3600);
 
-/// An agent whose every wait answers DNS, and what it knows of the endpoints' addresses. `tls` is needed for `https://`. `read_deadline` says until when a read may wait, beside
-/// ureq's own time-outs; past it the read returns [`ErrorKind::WouldBlock`] and can be repeated.
-pub fn agent(
+/// An agent whose every wait answers DNS, and what it knows of the endpoints' addresses. `tls` is needed
+/// for `https://`. `read_deadline` says until when a read may wait, beside ureq's own time-outs; past
+/// it the read returns [`ErrorKind::WouldBlock`] and can be repeated.
+pub(super) fn agent(
     server: &Shared,
     tls: Option<TlsConfig>,
-    read_deadline: impl Fn() -> Option<Instant> + Send + Sync + 'static,
+    read_deadline: ReadDeadline,
 ) -> (ureq::Agent, EndpointAddresses) {
-    let builder = ureq::Agent::config_builder();
-    let builder = match tls {
-        Some(tls) => builder.tls_config(tls),
-        None => builder,
-    };
+    let mut builder = ureq::Agent::config_builder();
+    if let Some(tls) = tls {
+        builder = builder.tls_config(tls);
+    }
     let config = builder
         .proxy(None)
         .http_status_as_error(false)
@@ -54,29 +54,17 @@ pub fn agent(
         .user_agent(concat!("idetcd/", env!("CARGO_PKG_VERSION")))
         .build();
     let endpoints = EndpointAddresses::new(server);
-    let connector = WaitingConnector {
-        server: server.clone(),
-        endpoints: endpoints.clone(),
-        read_deadline: DeadlineSource(std::sync::Arc::new(read_deadline)),
-    };
+    let connector =
+        WaitingConnector { server: server.clone(), endpoints: endpoints.clone(), read_deadline };
     let connector = connector.chain(RustlsConnector::default());
     (ureq::Agent::with_parts(config, connector, endpoints.clone()), endpoints)
 }
 
-#[derive(Clone)]
-struct DeadlineSource(std::sync::Arc<dyn Fn() -> Option<Instant> + Send + Sync>);
-
-impl fmt::Debug for DeadlineSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("DeadlineSource").field(&(self.0)()).finish()
-    }
-}
-
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct WaitingConnector {
     server: Shared,
     endpoints: EndpointAddresses,
-    read_deadline: DeadlineSource,
+    read_deadline: ReadDeadline,
 }
 
 impl Connector<()> for WaitingConnector {
@@ -87,7 +75,7 @@ impl Connector<()> for WaitingConnector {
         details: &ConnectionDetails<'_>,
         _chained: Option<()>,
     ) -> Result<Option<WaitingTransport>, ureq::Error> {
-        let deadline = self.deadline(details.timeout);
+        let deadline = earliest(instant_after(details.timeout), self.read_deadline.get());
         let mut failure = io::Error::from(ErrorKind::AddrNotAvailable);
         for (tried, address) in details.addrs.iter().enumerate() {
             // An address that does not answer leaves an equal share of the time to the others.
@@ -106,10 +94,8 @@ impl Connector<()> for WaitingConnector {
                         stream,
                         host: details.uri.host().unwrap_or_default().to_owned(),
                         peer: address.ip(),
-                        endpoints: self.endpoints.clone(),
                         buffers: LazyBuffers::new(BUFFER, BUFFER),
-                        server: self.server.clone(),
-                        read_deadline: self.read_deadline.clone(),
+                        connector: self.clone(),
                     }));
                 }
                 Err(error) => failure = error,
@@ -120,10 +106,8 @@ impl Connector<()> for WaitingConnector {
     }
 }
 
-impl WaitingConnector {
-    fn deadline(&self, timeout: NextTimeout) -> Option<Instant> {
-        [instant_after(timeout), (self.read_deadline.0)()].into_iter().flatten().min()
-    }
+fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
 }
 
 fn connect_waiting(
@@ -164,10 +148,25 @@ struct WaitingTransport {
     stream: TcpStream,
     host: String,
     peer: IpAddr,
-    endpoints: EndpointAddresses,
     buffers: LazyBuffers,
-    server: Shared,
-    read_deadline: DeadlineSource,
+    connector: WaitingConnector,
+}
+
+impl WaitingTransport {
+    /// Waits in the server; past the deadline, the error is that of ureq's time-out.
+    fn wait(
+        &self,
+        interest: Interest,
+        deadline: Option<Instant>,
+        timeout: NextTimeout,
+    ) -> Result<(), ureq::Error> {
+        match wait(&self.connector.server, self.stream.as_fd(), interest, deadline) {
+            Err(error) if error.kind() == ErrorKind::TimedOut => {
+                Err(ureq::Error::Timeout(timeout.reason))
+            }
+            waited => Ok(waited?),
+        }
+    }
 }
 
 impl fmt::Debug for WaitingTransport {
@@ -191,13 +190,7 @@ impl Transport for WaitingTransport {
                 Ok(length) => sent += length,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    let fd = self.stream.as_fd();
-                    match wait(&self.server, fd, Interest::Writable, deadline) {
-                        Err(error) if error.kind() == ErrorKind::TimedOut => {
-                            return Err(ureq::Error::Timeout(timeout.reason));
-                        }
-                        waited => waited?,
-                    }
+                    self.wait(Interest::Writable, deadline, timeout)?;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -217,14 +210,11 @@ impl Transport for WaitingTransport {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error.into()),
             }
-            let given = (self.read_deadline.0)();
-            let deadline = [own, given].into_iter().flatten().min();
-            match wait(&self.server, self.stream.as_fd(), Interest::Readable, deadline) {
-                Err(error) if error.kind() == ErrorKind::TimedOut && deadline == given => {
+            let given = self.connector.read_deadline.get();
+            let deadline = earliest(own, given);
+            match self.wait(Interest::Readable, deadline, timeout) {
+                Err(ureq::Error::Timeout(_)) if deadline == given => {
                     return Err(io::Error::from(ErrorKind::WouldBlock).into());
-                }
-                Err(error) if error.kind() == ErrorKind::TimedOut => {
-                    return Err(ureq::Error::Timeout(timeout.reason));
                 }
                 waited => waited?,
             }
@@ -234,7 +224,7 @@ impl Transport for WaitingTransport {
     /// A connection that has something to read between two requests is closed or out of step.
     fn is_open(&mut self) -> bool {
         let mut octet = [0];
-        self.endpoints.prefers(&self.host, self.peer)
+        self.connector.endpoints.prefers(&self.host, self.peer)
             && matches!(self.stream.peek(&mut octet), Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 }

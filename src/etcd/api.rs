@@ -1,6 +1,6 @@
 //! The calls of etcd that a node makes, and how the gateway's client makes them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use super::timeout::Timeout;
 use super::txn::{encode_txn, txn_reply};
 use super::{
     Error, GatewayClient, KeyValue, LeaseId, Range, RangeReply, ResponseHeader, Txn, TxnReply,
-    Watch, WatchRange, WatchReply, json, lease,
+    Watch, WatchRange, WatchStream, json, lease,
 };
 
 /// Keys read at a time. Between two pages the caller can do other things, so a page bounds how long
@@ -45,7 +45,7 @@ pub trait Etcd {
 
     /// `Watch.Watch`: the changes of the ranges. It asks the endpoint in use only, and returns once
     /// etcd has acknowledged every range, within the time-out of a request. If that fails, the next
-    /// call tries another endpoint, unless it is [`Error::Compacted`]. An expired token looks like
+    /// call tries another endpoint, unless it is [`Error::is_compacted`]. An expired token looks like
     /// a missing right here; any other call renews it.
     fn watch(&mut self, ranges: &[WatchRange]) -> Result<Self::Watch, Error>;
 
@@ -70,74 +70,46 @@ pub trait Etcd {
         let mut first = None;
         loop {
             let reply = self.range(&range)?;
-            let header = first.get_or_insert(reply.header);
             if range.revision == 0 {
-                range.revision = header.revision;
+                range.revision = reply.header.revision;
             }
-            header.revision = range.revision;
-            let header = *header;
+            let at_revision = ResponseHeader { revision: range.revision, ..reply.header };
+            let header = *first.get_or_insert(at_revision);
             let last = reply.kvs.last().filter(|_| reply.more).map(|kv| kv.key.clone());
             each(reply.kvs);
             let Some(last) = last else { return Ok(header) };
-            range.key = last;
-            range.key.push(0);
+            range.key = [&last[..], &[0]].concat();
         }
     }
-
-    /// The error for a reply of the endpoint in use that is not what was asked for.
-    fn malformed(&self, what: &str) -> Error {
-        Error::malformed(self.endpoint(), what)
-    }
-}
-
-/// The stream of a watch, as it is followed.
-pub trait WatchStream {
-    /// The endpoint that is watched.
-    fn endpoint(&self) -> &str;
-
-    /// The next changes, waiting for them until the deadline; what has arrived is returned even
-    /// when that has passed. `None`: the deadline passed; call again, nothing is lost. After an error
-    /// ([`Error::Compacted`], [`Error::WatchEnded`], [`Error::Malformed`]) the watch is over.
-    fn next(&mut self, deadline: Instant) -> Result<Option<WatchReply>, Error>;
 }
 
 impl Etcd for GatewayClient {
     type Watch = Watch;
 
     fn range(&mut self, range: &Range) -> Result<RangeReply, Error> {
-        let reply = self.call("/v3/kv/range", &range.encode())?;
-        range_reply(&reply).map_err(|what| self.malformed(&what))
+        self.ask("/v3/kv/range", &range.encode(), range_reply)
     }
 
     fn txn(&mut self, txn: &Txn) -> Result<TxnReply, Error> {
-        let reply = self.call("/v3/kv/txn", &encode_txn(txn))?;
-        txn_reply(&reply, txn).map_err(|what| self.malformed(&what))
+        self.ask("/v3/kv/txn", &encode_txn(txn), |reply| txn_reply(reply, txn))
     }
 
     fn lease_grant(&mut self, ttl: Duration) -> Result<LeaseId, Error> {
         let request = json!({"TTL": json::integer(lease::seconds(ttl))});
-        let reply = self.call("/v3/lease/grant", &request)?;
-        match json::int64(&reply, "ID") {
-            Ok(0) => Err(self.malformed("a lease without ID")),
-            Ok(id) => Ok(LeaseId(id)),
-            Err(what) => Err(self.malformed(&what)),
-        }
+        self.ask("/v3/lease/grant", &request, |reply| match json::number(reply, "ID")? {
+            0 => Err("a lease without ID".to_owned()),
+            id => Ok(LeaseId(id)),
+        })
     }
 
     fn lease_keep_alive(&mut self, id: LeaseId) -> Result<Option<Duration>, Error> {
-        let reply = match self.call("/v3/lease/keepalive", &lease::request(id)) {
-            Err(error) if error.is_not_found() => return Ok(None),
-            reply => reply?,
-        };
-        let result = json::field(&reply, "result").ok_or("a keep-alive without result".to_owned());
-        result.and_then(lease::ttl).map_err(|what| self.malformed(&what))
+        self.ask_of_lease("/v3/lease/keepalive", id, |reply| {
+            lease::ttl(json::field(reply, "result").ok_or("a keep-alive without result")?)
+        })
     }
 
     fn lease_revoke(&mut self, id: LeaseId) -> Result<(), Error> {
-        match self.call("/v3/lease/revoke", &lease::request(id)) {
-            Err(error) if !error.is_not_found() => Err(error),
-            _ => Ok(()),
-        }
+        self.ask_of_lease("/v3/lease/revoke", id, |_| Ok(Some(()))).map(drop)
     }
 
     fn watch(&mut self, ranges: &[WatchRange]) -> Result<Watch, Error> {
@@ -159,15 +131,5 @@ impl Etcd for GatewayClient {
 
     fn timeout_mut(&mut self) -> &mut Timeout {
         &mut self.timeout
-    }
-}
-
-impl WatchStream for Watch {
-    fn endpoint(&self) -> &str {
-        Watch::endpoint(self)
-    }
-
-    fn next(&mut self, deadline: Instant) -> Result<Option<WatchReply>, Error> {
-        Watch::next(self, deadline)
     }
 }

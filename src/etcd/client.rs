@@ -1,16 +1,32 @@
 //! The endpoints, and one call to them.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::auth::{Credentials, LoginState, Token, token};
+use super::auth::{Credentials, LoginState, Token};
+use super::json::{self, Wrong};
 use super::reply::{MAX_BODY, reply, transport_error};
 use super::slices::Slices;
 use super::timeout::Timeout;
-use super::{Clock, Error};
+use super::{Error, ErrorKind};
+
+/// The clock that the client goes by: the system's, or one that a test or a simulation sets.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Instant + Send + Sync>);
+
+impl Clock {
+    /// A clock that shows what this returns.
+    pub fn new(now: impl Fn() -> Instant + Send + Sync + 'static) -> Clock {
+        Clock(Arc::new(now))
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Instant {
+        (self.0)()
+    }
+}
 
 /// The time until which a read on the watch stream may wait. It is shared with the transport of the agent,
 /// which returns [`std::io::ErrorKind::WouldBlock`] at that time. `None`: no such time.
@@ -19,37 +35,21 @@ pub struct ReadDeadline(Arc<Mutex<Option<Instant>>>);
 
 impl ReadDeadline {
     /// The time set last.
-    #[must_use]
     pub fn get(&self) -> Option<Instant> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets the time, for all clones.
-    pub fn set(&self, deadline: Option<Instant>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
-    }
-
-    /// Sets the time while `read` runs.
+    /// Sets the time, for all clones, while `read` runs.
     pub(super) fn during<T>(&self, deadline: Option<Instant>, read: impl FnOnce() -> T) -> T {
-        self.set(deadline);
+        let set = |time| *self.0.lock().unwrap_or_else(PoisonError::into_inner) = time;
+        set(deadline);
         let result = read();
-        self.set(None);
+        set(None);
         result
     }
 }
 
-/// A callback for an endpoint that is left because it failed.
-#[derive(Clone)]
-struct OnLeave(Arc<dyn Fn(&str) + Send + Sync>);
-
-impl fmt::Debug for OnLeave {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OnLeave(…)")
-    }
-}
-
 /// A client of one etcd cluster: its endpoints, and which of them is in use.
-#[derive(Debug)]
 pub struct GatewayClient {
     pub(super) agent: ureq::Agent,
     pub(super) endpoints: Vec<String>,
@@ -59,7 +59,7 @@ pub struct GatewayClient {
     pub(super) read_deadline: ReadDeadline,
     credentials: Option<Credentials>,
     token: Token,
-    on_leave: Option<OnLeave>,
+    on_leave: Box<dyn Fn(&str) + Send + Sync>,
     pub(super) slices: Slices,
 }
 
@@ -67,7 +67,6 @@ impl GatewayClient {
     /// A client that has not called anybody yet. The agent is to have `http_status_as_error(false)`.
     /// Endpoints are URLs such as `http://10.0.0.1:2379`, tried in this order. The timeout is for
     /// one request to one endpoint: a call takes at most that much for each endpoint.
-    #[must_use]
     pub fn new(
         agent: ureq::Agent,
         endpoints: Vec<String>,
@@ -86,32 +85,28 @@ impl GatewayClient {
             read_deadline,
             credentials: None,
             token: Token::Unknown,
-            on_leave: None,
+            on_leave: Box::new(|_| {}),
             slices: Slices::default(),
         }
     }
 
     /// Calls this for each endpoint that is left because it failed, so that one that stands for several
     /// members by its host name can stand for another of them next time.
-    #[must_use]
     pub fn with_on_leave(self, on_leave: impl Fn(&str) + Send + Sync + 'static) -> GatewayClient {
-        GatewayClient { on_leave: Some(OnLeave(Arc::new(on_leave))), ..self }
+        GatewayClient { on_leave: Box::new(on_leave), ..self }
     }
 
     /// Calls this again and again while a large reply is read: DNS must not wait for its end.
-    #[must_use]
     pub fn with_between_slices(self, take: impl Fn() + Send + Sync + 'static) -> GatewayClient {
         GatewayClient { slices: Slices::new(take), ..self }
     }
 
     /// Lets calls be made as this user.
-    #[must_use]
     pub fn with_credentials(self, credentials: Option<Credentials>) -> GatewayClient {
         GatewayClient { credentials, ..self }
     }
 
     /// The endpoint in use: the one that the next call tries first. Empty if there are none.
-    #[must_use]
     pub fn endpoint(&self) -> &str {
         self.endpoints.get(self.in_use).map_or("", String::as_str)
     }
@@ -123,19 +118,28 @@ impl GatewayClient {
 
     /// Lets the next call try the next endpoint first.
     pub(super) fn use_next(&mut self) {
-        if let Some(OnLeave(on_leave)) = &self.on_leave {
-            on_leave(self.endpoint());
-        }
+        (self.on_leave)(self.endpoint());
         self.in_use = (self.in_use + 1) % self.endpoints.len().max(1);
+    }
+
+    /// Makes a call, and reads its reply.
+    pub(super) fn ask<T>(
+        &mut self,
+        path: &str,
+        body: &Value,
+        read: impl FnOnce(&Value) -> Result<T, Wrong>,
+    ) -> Result<T, Error> {
+        let reply = self.call(path, body)?;
+        read(&reply).map_err(|what| Error::malformed(self.endpoint(), &what))
     }
 
     /// Posts the body to the endpoint in use and, while that is unavailable, to each other one,
     /// and stays with the one that answers. If none does, the error is that of the last. An
     /// endpoint that did not reply may have carried it out all the same.
-    pub(super) fn call(&mut self, path: &str, body: &Value) -> Result<Value, Error> {
+    fn call(&mut self, path: &str, body: &Value) -> Result<Value, Error> {
         let body = body.to_string();
         let asked = self.clock.now();
-        let mut result = Err(Error::unreachable("", "no endpoint is given"));
+        let mut result = Err(Error::new(ErrorKind::Unreachable, "", "no endpoint is given"));
         for _ in 0..self.endpoints.len() {
             result = self.call_endpoint(path, &body);
             match &result {
@@ -143,7 +147,7 @@ impl GatewayClient {
                 _ => break,
             }
         }
-        self.timeout.note_reply(self.clock.now().saturating_duration_since(asked));
+        self.timeout.last_reply_after = self.clock.now().saturating_duration_since(asked);
         result
     }
 
@@ -166,7 +170,11 @@ impl GatewayClient {
     /// See [`Error`]; [`Error::is_denied`]: the name or the password is wrong.
     pub fn log_in(&mut self) -> Result<LoginState, Error> {
         self.ensure_token()?;
-        Ok(self.token.state())
+        Ok(match self.token {
+            Token::Unknown => LoginState::NoUser,
+            Token::NotNeeded => LoginState::NotNeeded,
+            Token::Held(_) => LoginState::LoggedIn,
+        })
     }
 
     /// `Auth.Authenticate` at the endpoint in use, if there are credentials and no token yet.
@@ -175,8 +183,14 @@ impl GatewayClient {
             return Ok(());
         };
         let request = json!({"name": credentials.user, "password": credentials.password});
-        let reply = self.post("/v3/auth/authenticate", &request.to_string());
-        self.token = token(self.endpoint(), reply)?;
+        self.token = match self.post("/v3/auth/authenticate", &request.to_string()) {
+            Ok(reply) => match json::text(&reply, "token") {
+                "" => return Err(Error::malformed(self.endpoint(), "no token")),
+                token => Token::Held(token.to_owned()),
+            },
+            Err(error) if error.is_without_users() => Token::NotNeeded,
+            Err(error) => return Err(error),
+        };
         Ok(())
     }
 
@@ -190,23 +204,18 @@ impl GatewayClient {
         }
     }
 
-    pub(super) fn post(&self, path: &str, body: &str) -> Result<Value, Error> {
+    fn post(&self, path: &str, body: &str) -> Result<Value, Error> {
         let endpoint = self.endpoint();
         let failed = |error| transport_error(endpoint, &error);
         let timeout = self.timeout();
         if timeout.is_zero() {
-            return Err(Error::TimedOut { endpoint: endpoint.to_owned() });
+            return Err(Error::new(ErrorKind::TimedOut, endpoint, ""));
         }
-        let mut response = self
-            .request(path)
-            .config()
-            .timeout_global(Some(timeout))
-            .build()
-            .send(body)
-            .map_err(failed)?;
+        let request = self.request(path).config().timeout_global(Some(timeout)).build();
+        let mut response = request.send(body).map_err(failed)?;
         let status = response.status().as_u16();
-        let body =
-            response.body_mut().with_config().limit(MAX_BODY).read_to_vec().map_err(failed)?;
+        let body = response.body_mut().with_config().limit(MAX_BODY).read_to_vec();
+        let body = body.map_err(failed)?;
         reply(endpoint, status, &body, &self.slices)
     }
 }

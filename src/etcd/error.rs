@@ -21,6 +21,8 @@ const TOKEN_MESSAGES: [&str; 3] =
 /// etcd's message, with code 3, to a wrong name as well.
 const WRONG_PASSWORD: &str = "invalid user ID or password";
 
+/// etcd's message to a login while authentication is off.
+const NOT_ENABLED: &str = "authentication is not enabled";
 /// etcd's message, with code 11, to a lease that is to live for too long.
 const TTL_TOO_LARGE: &str = "too large lease TTL";
 
@@ -29,197 +31,112 @@ const MAX_TEXT: usize = 200;
 
 /// The failure of a call to etcd. It prints as one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Error {
+pub struct Error {
+    /// What went wrong.
+    pub kind: ErrorKind,
+    /// The endpoint tried last, or the one that answered.
+    pub(super) endpoint: String,
+    /// What etcd, TLS or the transport said, or what is wrong with the reply.
+    pub(super) text: String,
+}
+
+/// What went wrong in a call to etcd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
     /// No HTTP reply came: refused, reset, no route, host name unknown, not HTTP, or a proxy
     /// answered for etcd. Whether etcd carried the call out is unknown.
-    Unreachable {
-        /// The endpoint tried last.
-        endpoint: String,
-        /// What the transport said.
-        cause: String,
-    },
+    Unreachable,
     /// The connection ended where a reply was to come. Whether etcd carried the call out is unknown.
-    CutOff {
-        /// The endpoint tried last.
-        endpoint: String,
-        /// What the transport said.
-        cause: String,
-    },
+    CutOff,
     /// TLS failed: one side does not trust the other's certificate.
     /// etcd did not carry the call out.
-    Untrusted {
-        /// The endpoint tried last.
-        endpoint: String,
-        /// What TLS said.
-        cause: String,
-    },
+    Untrusted,
     /// TLS did not begin: most likely what listens there speaks none. etcd did not carry the call out.
-    WithoutTls {
-        /// The endpoint tried last.
-        endpoint: String,
-        /// What it did instead.
-        cause: String,
-    },
+    WithoutTls,
     /// No complete reply came in time. Whether etcd carried the call out is unknown.
-    TimedOut {
-        /// The endpoint tried last.
-        endpoint: String,
-    },
-    /// etcd answered that it does not do this: see its code and message.
-    Rejected {
-        /// The endpoint that answered.
-        endpoint: String,
-        /// The code of gRPC, such as 5 (not found), 7 (permission denied), 11 (out of range:
-        /// the revision is compacted or in the future), 14 (unavailable), 16 (unauthenticated);
-        /// 2 (unknown) where etcd gives none.
-        code: i64,
-        /// What etcd says.
-        message: String,
-    },
-    /// The reply is no JSON: something in front of etcd's gateway refused, or there is no gateway, or
-    /// no etcd.
-    NotJson {
-        /// The endpoint that answered.
-        endpoint: String,
-        /// The HTTP status.
-        status: u16,
-        /// The first line of the reply.
-        text: String,
-    },
+    TimedOut,
+    /// etcd answered that it does not do this, with a code of gRPC; 2 (unknown) where it gives none.
+    Rejected(i64),
+    /// The reply, of this HTTP status, is no JSON: something in front of etcd's gateway refused, or
+    /// there is no gateway, or no etcd.
+    NotJson(u16),
     /// The reply is not what etcd's API says, or larger than this client reads. Most likely
     /// something other than etcd listens there.
-    Malformed {
-        /// The endpoint that answered.
-        endpoint: String,
-        /// What is wrong with the reply.
-        what: String,
-    },
-    /// The changes to be watched are not in etcd's history any more: read the keys anew and watch
-    /// from there.
-    Compacted {
-        /// The oldest revision to watch from.
-        compact_revision: i64,
-    },
+    Malformed,
+    /// The changes to be watched are not in etcd's history any more, which begins at this revision:
+    /// read the keys anew and watch from there.
+    Compacted(i64),
     /// The stream of a watch is over. Watch again from the last revision seen.
-    WatchEnded {
-        /// The endpoint that was watched.
-        endpoint: String,
-        /// What etcd or the transport said.
-        cause: String,
-    },
+    WatchEnded,
 }
 
 impl Error {
+    /// Of the text, the first line is taken, as it may stand in a log.
+    pub fn new(kind: ErrorKind, endpoint: &str, text: &str) -> Error {
+        Error { kind, endpoint: endpoint.to_owned(), text: shown(text) }
+    }
+
+    pub(super) fn malformed(endpoint: &str, what: &str) -> Error {
+        Error::new(ErrorKind::Malformed, endpoint, what)
+    }
+
     /// Returns whether another endpoint, or the same one later, may well do the same call.
-    #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        matches!(
-            self,
-            Error::Unreachable { .. }
-                | Error::CutOff { .. }
-                | Error::Untrusted { .. }
-                | Error::WithoutTls { .. }
-                | Error::NotJson { .. }
-                | Error::Malformed { .. }
-                | Error::TimedOut { .. }
-                | Error::Rejected { code: GRPC_UNAVAILABLE, .. }
-        )
+        match self.kind {
+            ErrorKind::Rejected(code) => code == GRPC_UNAVAILABLE,
+            ErrorKind::Compacted(_) | ErrorKind::WatchEnded => false,
+            _ => true,
+        }
     }
 
     /// Returns whether etcd knows no such lease (code 5).
-    #[must_use]
     pub fn is_not_found(&self) -> bool {
-        matches!(self, Error::Rejected { code: GRPC_NOT_FOUND, .. })
+        self.kind == ErrorKind::Rejected(GRPC_NOT_FOUND)
     }
 
     /// Returns whether etcd refuses this user: the right is missing (code 7), or the name or password.
-    #[must_use]
     pub fn is_denied(&self) -> bool {
-        match self {
-            Error::Rejected { code: GRPC_PERMISSION_DENIED, .. } => true,
-            Error::Rejected { message, .. } => message.contains(WRONG_PASSWORD),
-            _ => false,
-        }
+        self.is_rejected_for(GRPC_PERMISSION_DENIED, &[WRONG_PASSWORD])
     }
 
     /// Returns whether etcd does not know who calls: the token is missing, wrong or expired (code 16, and
     /// some messages with other codes).
-    #[must_use]
     pub fn is_unauthenticated(&self) -> bool {
-        match self {
-            Error::Rejected { code: GRPC_UNAUTHENTICATED, .. } => true,
-            Error::Rejected { message, .. } => {
-                TOKEN_MESSAGES.iter().any(|text| message.contains(text))
-            }
-            _ => false,
-        }
+        self.is_rejected_for(GRPC_UNAUTHENTICATED, &TOKEN_MESSAGES)
+    }
+
+    /// Returns whether etcd refused a login since it asks nobody for a user.
+    pub(super) fn is_without_users(&self) -> bool {
+        matches!(self.kind, ErrorKind::Rejected(_)) && self.text.contains(NOT_ENABLED)
+    }
+
+    /// By this code, or any other with one of these messages.
+    fn is_rejected_for(&self, wanted: i64, messages: &[&str]) -> bool {
+        matches!(self.kind, ErrorKind::Rejected(code)
+            if code == wanted || messages.iter().any(|message| self.text.contains(message)))
     }
 
     /// Returns whether it asked for a revision that etcd has forgotten or not reached (code 11).
-    #[must_use]
     pub fn is_out_of_range(&self) -> bool {
-        matches!(self, Error::Rejected { code: GRPC_OUT_OF_RANGE, message, .. }
-            if !message.contains(TTL_TOO_LARGE))
-    }
-
-    /// The peer's own words, where there are some.
-    pub(super) fn words(&self) -> &str {
-        match self {
-            Error::Rejected { message, .. } => message,
-            Error::NotJson { text, .. } => text,
-            Error::Unreachable { cause, .. } | Error::WatchEnded { cause, .. } => cause,
-            _ => "",
-        }
-    }
-
-    /// Returns whether the other error is of the same kind, so that a report of both would say nothing new.
-    #[must_use]
-    pub fn is_like(&self, other: &Error) -> bool {
-        match (self, other) {
-            (Error::Untrusted { cause: one, .. }, Error::Untrusted { cause: two, .. }) => {
-                one == two
-            }
-            (
-                Error::Rejected { code, message: one, .. },
-                Error::Rejected { code: other, message: two, .. },
-            ) => code == other && (*code == GRPC_UNAVAILABLE || one == two),
-            (Error::NotJson { text: one, .. }, Error::NotJson { text: two, .. }) => one == two,
-            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
-        }
+        self.kind == ErrorKind::Rejected(GRPC_OUT_OF_RANGE) && !self.text.contains(TTL_TOO_LARGE)
     }
 
     /// Returns whether a watch asked for changes that etcd has forgotten.
-    #[must_use]
     pub fn is_compacted(&self) -> bool {
-        matches!(self, Error::Compacted { .. })
+        matches!(self.kind, ErrorKind::Compacted(_))
     }
 
-    pub(super) fn not_json(endpoint: &str, status: u16, text: &str) -> Self {
-        Error::NotJson { endpoint: endpoint.to_owned(), status, text: shown(text) }
-    }
-
-    pub(super) fn malformed(endpoint: &str, what: &str) -> Self {
-        Error::Malformed { endpoint: endpoint.to_owned(), what: shown(what) }
-    }
-
-    pub(super) fn unreachable(endpoint: &str, cause: &str) -> Self {
-        Error::Unreachable { endpoint: endpoint.to_owned(), cause: shown(cause) }
-    }
-
-    pub(super) fn cut_off(endpoint: &str, cause: &str) -> Self {
-        Error::CutOff { endpoint: endpoint.to_owned(), cause: shown(cause) }
-    }
-
-    pub(super) fn untrusted(endpoint: &str, cause: &str) -> Self {
-        Error::Untrusted { endpoint: endpoint.to_owned(), cause: shown(cause) }
-    }
-
-    pub(super) fn without_tls(endpoint: &str, cause: &str) -> Self {
-        Error::WithoutTls { endpoint: endpoint.to_owned(), cause: shown(cause) }
-    }
-
-    pub(super) fn watch_ended(endpoint: &str, cause: &str) -> Self {
-        Error::WatchEnded { endpoint: endpoint.to_owned(), cause: shown(cause) }
+    /// Returns whether the other error is of the same kind, so that a report of both would say nothing new.
+    pub fn is_like(&self, other: &Error) -> bool {
+        let says_the_same = self.text == other.text;
+        match (self.kind, other.kind) {
+            (ErrorKind::Rejected(one), ErrorKind::Rejected(two)) => {
+                one == two && (one == GRPC_UNAVAILABLE || says_the_same)
+            }
+            (ErrorKind::Untrusted, ErrorKind::Untrusted)
+            | (ErrorKind::NotJson(_), ErrorKind::NotJson(_)) => says_the_same,
+            (one, two) => std::mem::discriminant(&one) == std::mem::discriminant(&two),
+        }
     }
 }
 
@@ -230,35 +147,32 @@ pub(super) fn shown(text: &str) -> String {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::Unreachable { endpoint, cause } | Error::CutOff { endpoint, cause } => {
-                write!(f, "etcd at {endpoint} is out of reach: {cause}")
+        let Error { kind, endpoint, text } = self;
+        match kind {
+            ErrorKind::Unreachable | ErrorKind::CutOff => {
+                write!(f, "etcd at {endpoint} is out of reach: {text}")
             }
-            Error::Untrusted { endpoint, cause } => {
-                write!(f, "etcd at {endpoint} and this node do not trust each other: {cause}")
+            ErrorKind::Untrusted => {
+                write!(f, "etcd at {endpoint} and this node do not trust each other: {text}")
             }
-            Error::WithoutTls { endpoint, cause } => {
-                write!(f, "TLS does not begin with etcd at {endpoint}: {cause}")
+            ErrorKind::WithoutTls => {
+                write!(f, "TLS does not begin with etcd at {endpoint}: {text}")
             }
-            Error::TimedOut { endpoint } => write!(f, "etcd at {endpoint} did not reply in time"),
-            Error::Rejected { endpoint, code, message } => {
-                write!(f, "etcd at {endpoint} refused: {message} (code {code})")
+            ErrorKind::TimedOut => write!(f, "etcd at {endpoint} did not reply in time"),
+            ErrorKind::Rejected(code) => {
+                write!(f, "etcd at {endpoint} refused: {text} (code {code})")
             }
-            Error::NotJson { endpoint, status, text } if text.is_empty() => {
+            ErrorKind::NotJson(status) if text.is_empty() => {
                 write!(f, "{endpoint} replied HTTP status {status} and no more")
             }
-            Error::NotJson { endpoint, status, text } => {
+            ErrorKind::NotJson(status) => {
                 write!(f, "{endpoint} replied HTTP status {status} and no JSON: {text}")
             }
-            Error::Malformed { endpoint, what } => {
-                write!(f, "the reply of {endpoint} is not etcd's: {what}")
+            ErrorKind::Malformed => write!(f, "the reply of {endpoint} is not etcd's: {text}"),
+            ErrorKind::Compacted(revision) => {
+                write!(f, "etcd forgot the changes before revision {revision}")
             }
-            Error::Compacted { compact_revision } => {
-                write!(f, "etcd forgot the changes before revision {compact_revision}")
-            }
-            Error::WatchEnded { endpoint, cause } => {
-                write!(f, "the watch of etcd at {endpoint} ended: {cause}")
-            }
+            ErrorKind::WatchEnded => write!(f, "the watch of etcd at {endpoint} ended: {text}"),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The gateway's JSON: 64-bit integers as strings or numbers, octets in base64, zero values left
 //! out, and errors in several shapes.
 
+use std::str::FromStr;
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_PAD_INDIFFERENT};
 use serde_json::Value;
@@ -26,24 +28,14 @@ pub(super) fn field<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
     object.get(name).filter(|value| !value.is_null())
 }
 
-/// A signed field; 0 if absent.
-pub(super) fn int64(object: &Value, name: &str) -> Result<i64, Wrong> {
+/// A 64-bit integer, signed or not; 0 if absent.
+pub(super) fn number<N: FromStr + Default>(object: &Value, name: &str) -> Result<N, Wrong> {
     let number = match field(object, name) {
-        None => Some(0),
+        None => Some(N::default()),
         Some(Value::String(text)) => text.parse().ok(),
-        Some(value) => value.as_i64(),
+        Some(value) => value.to_string().parse().ok(),
     };
     number.ok_or_else(|| format!("{name} is no 64-bit integer"))
-}
-
-/// An unsigned field; 0 if absent.
-pub(super) fn uint64(object: &Value, name: &str) -> Result<u64, Wrong> {
-    let number = match field(object, name) {
-        None => Some(0),
-        Some(Value::String(text)) => text.parse().ok(),
-        Some(value) => value.as_u64(),
-    };
-    number.ok_or_else(|| format!("{name} is no unsigned 64-bit integer"))
 }
 
 /// A field of octets; empty if absent.
@@ -85,7 +77,7 @@ pub(super) fn error(body: &Value) -> Option<(i64, String)> {
     let inner = field(body, "error").unwrap_or(body);
     let code = [(body, "code"), (body, "grpc_code"), (inner, "grpc_code"), (inner, "code")]
         .into_iter()
-        .filter_map(|(object, name)| int64(object, name).ok())
+        .filter_map(|(object, name)| number::<i64>(object, name).ok())
         .find(|code| *code != 0);
     let message = [text(body, "message"), text(inner, "message"), inner.as_str().unwrap_or("")]
         .into_iter()
@@ -117,10 +109,10 @@ mod tests {
             (json!([]), Some(0)),
         ];
         for (object, expected) in cases {
-            assert_eq!(int64(&object, "n").ok(), expected, "{object}");
+            assert_eq!(number::<i64>(&object, "n").ok(), expected, "{object}");
         }
-        assert_eq!(uint64(&json!({"n": "18446744073709551615"}), "n"), Ok(u64::MAX));
-        assert!(uint64(&json!({"n": "-1"}), "n").is_err());
+        assert_eq!(number(&json!({"n": "18446744073709551615"}), "n"), Ok(u64::MAX));
+        assert!(number::<u64>(&json!({"n": "-1"}), "n").is_err());
     }
 
     #[test]

@@ -5,9 +5,6 @@ use serde_json::{Value, json};
 use super::LeaseId;
 use super::json::{self, Wrong};
 
-/// A number of etcd's history: the whole store has one, and each change makes it larger by one.
-pub type Revision = i64;
-
 /// The state of etcd in a reply (`ResponseHeader`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ResponseHeader {
@@ -47,7 +44,7 @@ pub enum Order {
 }
 
 /// A request to read keys (`RangeRequest`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Range {
     /// The key, or the first of many.
     pub key: Vec<u8>,
@@ -67,42 +64,26 @@ pub struct Range {
 
 impl Range {
     /// All keys from `key` up to, and without, `range_end`, or `key` alone; with values, now.
-    #[must_use]
     pub fn new(key: impl Into<Vec<u8>>, range_end: Option<Vec<u8>>) -> Self {
-        Range {
-            key: key.into(),
-            range_end,
-            revision: 0,
-            limit: 0,
-            keys_only: false,
-            count_only: false,
-            order: Order::Key,
-        }
+        Range { key: key.into(), range_end, ..Range::default() }
     }
 
     pub(super) fn encode(&self) -> Value {
-        let mut request = json!({
+        let (target, order) = match self.order {
+            Order::Key => ("KEY", "NONE"),
+            Order::CreateRevision => ("CREATE", "ASCEND"),
+            Order::NewestFirst => ("MOD", "DESCEND"),
+        };
+        json!({
             "key": json::encode(&self.key),
+            "range_end": json::encode(self.range_end.as_deref().unwrap_or_default()),
             "revision": json::integer(self.revision),
             "limit": json::integer(self.limit),
             "keys_only": self.keys_only,
             "count_only": self.count_only,
-        });
-        if let Some(request) = request.as_object_mut() {
-            if let Some(end) = &self.range_end {
-                request.insert("range_end".to_owned(), json::encode(end));
-            }
-            let sorted = match self.order {
-                Order::Key => None,
-                Order::CreateRevision => Some(("CREATE", "ASCEND")),
-                Order::NewestFirst => Some(("MOD", "DESCEND")),
-            };
-            if let Some((target, order)) = sorted {
-                request.insert("sort_target".to_owned(), target.into());
-                request.insert("sort_order".to_owned(), order.into());
-            }
-        }
-        request
+            "sort_target": target,
+            "sort_order": order,
+        })
     }
 }
 
@@ -114,41 +95,27 @@ pub struct RangeReply {
     /// The keys, in the order asked for.
     pub kvs: Vec<KeyValue>,
     /// How many keys are in the range, whatever the limit.
-    pub count: i64,
+    pub count: usize,
     /// Whether the limit cut some off.
     pub more: bool,
 }
 
-pub(super) fn keys(key: &[u8], range_end: Option<&[u8]>) -> Value {
-    match range_end {
-        Some(end) => json!({"key": json::encode(key), "range_end": json::encode(end)}),
-        None => json!({"key": json::encode(key)}),
-    }
-}
-
-pub(super) fn put(key: &[u8], value: &[u8], lease: Option<LeaseId>) -> Value {
-    let lease = lease.map_or(0, |lease| lease.0);
-    json!({"key": json::encode(key), "value": json::encode(value), "lease": json::integer(lease)})
-}
-
-/// The header of a reply.
 pub(super) fn header(reply: &Value) -> Result<ResponseHeader, Wrong> {
     let header = json::field(reply, "header").ok_or("no header")?;
     Ok(ResponseHeader {
-        cluster_id: json::uint64(header, "cluster_id")?,
-        member_id: json::uint64(header, "member_id")?,
-        revision: json::int64(header, "revision")?,
+        cluster_id: json::number(header, "cluster_id")?,
+        member_id: json::number(header, "member_id")?,
+        revision: json::number(header, "revision")?,
     })
 }
 
-/// A key with its value.
 pub(super) fn key_value(kv: &Value) -> Result<KeyValue, Wrong> {
     Ok(KeyValue {
         key: json::bytes(kv, "key")?,
         value: json::bytes(kv, "value")?,
-        create_revision: json::int64(kv, "create_revision")?,
-        mod_revision: json::int64(kv, "mod_revision")?,
-        lease: LeaseId(json::int64(kv, "lease")?),
+        create_revision: json::number(kv, "create_revision")?,
+        mod_revision: json::number(kv, "mod_revision")?,
+        lease: LeaseId(json::number(kv, "lease")?),
     })
 }
 
@@ -156,7 +123,7 @@ pub(super) fn range_reply(reply: &Value) -> Result<RangeReply, Wrong> {
     Ok(RangeReply {
         header: header(reply)?,
         kvs: json::list(reply, "kvs")?.iter().map(key_value).collect::<Result<_, _>>()?,
-        count: json::int64(reply, "count")?,
+        count: json::number(reply, "count")?,
         more: json::boolean(reply, "more")?,
     })
 }

@@ -5,7 +5,7 @@ fn range_requests() {
     let range = Range { order: Order::CreateRevision, limit: 1, ..Range::new("a", None) };
     assert_eq!(
         range.encode(),
-        json!({"key": "YQ==", "revision": "0", "limit": "1", "keys_only": false,
+        json!({"key": "YQ==", "range_end": "", "revision": "0", "limit": "1", "keys_only": false,
             "count_only": false, "sort_target": "CREATE", "sort_order": "ASCEND"})
     );
 }

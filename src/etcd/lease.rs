@@ -22,31 +22,28 @@ impl fmt::Display for LeaseId {
     }
 }
 
-/// The time that a lease has to live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeToLive {
-    /// From now on, in whole seconds, if nobody keeps it alive.
-    pub left: Duration,
-    /// From each time that it is kept alive.
-    pub granted: Duration,
-}
-
 impl GatewayClient {
-    /// `Lease.LeaseTimeToLive`: how long the lease has to live. `None`: it is gone.
+    /// `Lease.LeaseTimeToLive`: how long the lease has to live if nobody keeps it alive, in whole
+    /// seconds. `None`: it is gone.
     ///
     /// # Errors
     /// See [`Error`]. Later versions of etcd want the right to read the keys on it.
-    pub fn lease_time_to_live(&mut self, id: LeaseId) -> Result<Option<TimeToLive>, Error> {
-        let reply = match self.call("/v3/lease/timetolive", &request(id)) {
-            Err(error) if error.is_not_found() => return Ok(None),
-            reply => reply?,
-        };
-        time_to_live(&reply).map_err(|what| Error::malformed(self.endpoint(), &what))
+    pub fn lease_time_to_live(&mut self, id: LeaseId) -> Result<Option<Duration>, Error> {
+        self.ask_of_lease("/v3/lease/timetolive", id, time_left)
     }
-}
 
-pub(super) fn request(id: LeaseId) -> Value {
-    json!({"ID": json::integer(id.0)})
+    /// Makes a call about a lease. `None`: it is gone.
+    pub(super) fn ask_of_lease<T>(
+        &mut self,
+        path: &str,
+        id: LeaseId,
+        read: impl FnOnce(&Value) -> Result<Option<T>, Wrong>,
+    ) -> Result<Option<T>, Error> {
+        match self.ask(path, &json!({"ID": json::integer(id.0)}), read) {
+            Err(error) if error.is_not_found() => Ok(None),
+            reply => reply,
+        }
+    }
 }
 
 pub(super) fn seconds(ttl: Duration) -> i64 {
@@ -54,17 +51,15 @@ pub(super) fn seconds(ttl: Duration) -> i64 {
     (whole + i64::from(ttl.subsec_nanos() > 0)).clamp(1, MAX_TTL)
 }
 
+/// The time to live in the reply to a keep-alive. A lease that is gone has 0 or none.
 pub(super) fn ttl(reply: &Value) -> Result<Option<Duration>, Wrong> {
-    let seconds = json::int64(reply, "TTL")?.min(MAX_TTL);
-    Ok(u64::try_from(seconds).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs))
+    Ok(time_left(reply)?.filter(|ttl| !ttl.is_zero()))
 }
 
 /// A lease that is gone has -1 second left; one that ends this very second has 0, which is left out.
-fn time_to_live(reply: &Value) -> Result<Option<TimeToLive>, Wrong> {
-    let left = json::int64(reply, "TTL")?.min(MAX_TTL);
-    let granted = json::int64(reply, "grantedTTL")?.clamp(0, MAX_TTL);
-    let duration = |seconds| u64::try_from(seconds).ok().map(Duration::from_secs);
-    Ok(duration(left).zip(duration(granted)).map(|(left, granted)| TimeToLive { left, granted }))
+fn time_left(reply: &Value) -> Result<Option<Duration>, Wrong> {
+    let seconds = json::number::<i64>(reply, "TTL")?.min(MAX_TTL);
+    Ok(u64::try_from(seconds).ok().map(Duration::from_secs))
 }
 
 #[cfg(test)]
@@ -101,20 +96,15 @@ mod tests {
     fn seconds_left() {
         let cases = [
             (json!({"TTL": "-1"}), Ok(None)),
-            (json!({"TTL": "19", "grantedTTL": "20"}), Ok(Some((19, 20)))),
-            (json!({"grantedTTL": 20}), Ok(Some((0, 20)))),
-            (json!({"TTL": i64::MAX, "grantedTTL": -7}), Ok(Some((9_000_000_000, 0)))),
+            (json!({"TTL": "19", "grantedTTL": "20"}), Ok(Some(19))),
+            (json!({"grantedTTL": 20}), Ok(Some(0))),
+            (json!({"TTL": i64::MAX}), Ok(Some(9_000_000_000))),
         ];
         for (reply, expected) in cases {
-            let expected = expected.map(|both| {
-                both.map(|(left, granted)| TimeToLive {
-                    left: Duration::from_secs(left),
-                    granted: Duration::from_secs(granted),
-                })
-            });
-            assert_eq!(time_to_live(&reply), expected, "{reply}");
+            let expected = expected.map(|left| left.map(Duration::from_secs));
+            assert_eq!(time_left(&reply), expected, "{reply}");
         }
-        assert!(time_to_live(&json!({"TTL": "soon"})).is_err());
+        assert!(time_left(&json!({"TTL": "soon"})).is_err());
     }
 
     #[test]

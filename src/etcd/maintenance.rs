@@ -27,8 +27,7 @@ impl GatewayClient {
     /// # Errors
     /// See [`Error`].
     pub fn status(&mut self) -> Result<Status, Error> {
-        let reply = self.call("/v3/maintenance/status", &json!({}))?;
-        status(&reply).map_err(|what| Error::malformed(self.endpoint(), &what))
+        self.ask("/v3/maintenance/status", &json!({}), status)
     }
 }
 
@@ -37,7 +36,7 @@ fn status(reply: &Value) -> Result<Status, Wrong> {
     Ok(Status {
         header: header(reply)?,
         version: shown(json::text(reply, "version")),
-        leader: json::uint64(reply, "leader")?,
+        leader: json::number(reply, "leader")?,
         errors: errors.collect(),
     })
 }

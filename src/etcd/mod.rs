@@ -7,7 +7,7 @@
 //! * [`Etcd`] has the calls that a node makes, so that a model of etcd can stand in for a real one.
 //! * It sticks to one endpoint for as long as that works, and tries each other one once when it
 //!   does not. A call may thus be carried out twice, or be carried out and yet fail: after
-//!   [`Error::TimedOut`] and [`Error::Unreachable`], look before you conclude.
+//!   [`ErrorKind::TimedOut`] and [`ErrorKind::Unreachable`], look before you conclude.
 //! * A [`Watch`] is one long reply, read line by line until a deadline. Past it, the transport
 //!   returns [`std::io::ErrorKind::WouldBlock`], see [`ReadDeadline`], and the same watch is read
 //!   on later. So one thread can keep a lease alive and follow changes.
@@ -20,7 +20,6 @@
 mod api;
 mod auth;
 mod client;
-mod clock;
 mod error;
 mod json;
 mod kv;
@@ -33,15 +32,14 @@ mod timeout;
 mod txn;
 mod watch;
 
-pub use api::{Etcd, WatchStream};
+pub use api::Etcd;
 pub use auth::{Credentials, LoginState};
-pub use client::{GatewayClient, ReadDeadline};
-pub use clock::Clock;
-pub use error::Error;
-pub use kv::{KeyValue, Order, Range, RangeReply, ResponseHeader, Revision};
-pub use lease::{LeaseId, TimeToLive};
+pub use client::{Clock, GatewayClient, ReadDeadline};
+pub use error::{Error, ErrorKind};
+pub use kv::{KeyValue, Order, Range, RangeReply, ResponseHeader};
+pub use lease::LeaseId;
 pub use maintenance::Status;
 pub use remedy::{advised, remedy_for};
 pub use timeout::Timeout;
-pub use txn::{Compare, Op, OpReply, Txn, TxnReply};
-pub use watch::{Event, EventKind, Filter, Watch, WatchRange, WatchReply};
+pub use txn::{Compare, Equal, Op, Txn, TxnReply};
+pub use watch::{Event, EventKind, Watch, WatchRange, WatchReply, WatchStream};

@@ -1,7 +1,7 @@
 //! Remedies: what the user can do about an error. The one table of them, for the server's log as for the
 //! tools. It names the program's options, since these are what its user can change.
 
-use super::Error;
+use super::{Error, ErrorKind};
 
 /// Parts of messages, each with its remedy.
 const BY_WORDS: [(&str, &str); 11] = [
@@ -31,41 +31,33 @@ const NO_SPACE: &str =
     "compact and defragment etcd or raise its --quota-backend-bytes, then etcdctl alarm disarm";
 
 /// The remedy for the message of a peer; `None`: none is known.
-#[must_use]
 pub fn remedy_for(words: &str) -> Option<&'static str> {
     BY_WORDS.iter().find(|(part, _)| words.contains(part)).map(|(_, remedy)| *remedy)
 }
 
-impl Error {
-    /// What the user can do about it; `None`: no remedy is known.
-    #[must_use]
-    pub fn remedy(&self) -> Option<&'static str> {
-        remedy_for(self.words()).or_else(|| self.remedy_by_kind())
-    }
-
-    fn remedy_by_kind(&self) -> Option<&'static str> {
-        Some(match self {
-            Error::Unreachable { .. } => "start it there, or correct --endpoints",
-            Error::TimedOut { .. } => {
+fn remedy(error: &Error) -> Option<&'static str> {
+    remedy_for(&error.text).or_else(|| {
+        Some(match error.kind {
+            ErrorKind::Unreachable => "start it there, or correct --endpoints",
+            ErrorKind::TimedOut => {
                 "see whether it hangs or a firewall is between, or raise --etcd-timeout"
             }
-            Error::Untrusted { .. } => "see --cacert, --cert and --key",
-            Error::CutOff { endpoint, .. } if endpoint.starts_with("http://") => HTTPS,
-            Error::WithoutTls { .. } => "if it speaks no TLS, write http:// in --endpoints",
-            Error::NotJson { .. } | Error::Malformed { .. } => GATEWAY,
-            error if error.is_unauthenticated() => "give --user and --password-file",
-            error if error.is_denied() => {
+            ErrorKind::Untrusted => "see --cacert, --cert and --key",
+            ErrorKind::CutOff if error.endpoint.starts_with("http://") => HTTPS,
+            ErrorKind::WithoutTls => "if it speaks no TLS, write http:// in --endpoints",
+            ErrorKind::NotJson(_) | ErrorKind::Malformed => GATEWAY,
+            _ if error.is_unauthenticated() => "give --user and --password-file",
+            _ if error.is_denied() => {
                 "see --user and --password-file, and the role's permission on the keys"
             }
             _ => return None,
         })
-    }
+    })
 }
 
 /// Describes an error, with what the user can do about it.
-#[must_use]
 pub fn advised(error: &Error) -> String {
-    match error.remedy() {
+    match remedy(error) {
         Some(remedy) => format!("{}; {remedy}", error.to_string().trim_end_matches('.')),
         None => error.to_string(),
     }
@@ -77,21 +69,19 @@ mod tests {
 
     #[test]
     fn what_etcd_says_has_its_remedy() {
-        let says = |code, message: &str| Error::Rejected {
-            endpoint: "http://e".to_owned(),
-            code,
-            message: message.to_owned(),
-        };
+        let error = |kind, text| Error::new(kind, "http://e", text);
+        let says = |code, message| error(ErrorKind::Rejected(code), message);
+        let not_json = |status, text| error(ErrorKind::NotJson(status), text);
         // As etcd 3.4 says it.
         let common_name = "CommonName of client sending a request against gateway will be ignored \
             and not used as expected";
         let whitelist = "etcd received your request, but the Host header was unrecognized.";
         let table = [
-            (Error::not_json("http://e", 404, "404 page not found"), "--enable-grpc-gateway"),
-            (Error::not_json("https://e", 400, common_name), "without a common name"),
-            (Error::not_json("http://e", 421, whitelist), "--host-whitelist"),
-            (Error::not_json("http://e", 501, "<!DOCTYPE HTML>"), "it must be etcd"),
-            (Error::malformed("http://e", "no header"), "it must be etcd"),
+            (not_json(404, "404 page not found"), "--enable-grpc-gateway"),
+            (not_json(400, common_name), "without a common name"),
+            (not_json(421, whitelist), "--host-whitelist"),
+            (not_json(501, "<!DOCTYPE HTML>"), "it must be etcd"),
+            (error(ErrorKind::Malformed, "no header"), "it must be etcd"),
             (says(8, "etcdserver: mvcc: database space exceeded"), "alarm disarm"),
             (says(8, "etcdserver: too many requests"), "overloaded"),
             (says(11, "etcdserver: too large lease TTL"), "--lease-ttl"),
@@ -101,18 +91,18 @@ mod tests {
             (says(3, "etcdserver: user name is empty"), "give --user"),
             (says(16, "etcdserver: invalid auth token"), "give --user"),
             (says(7, "etcdserver: permission denied"), "permission on the keys"),
-            (Error::unreachable("http://e", "refused"), "start it there"),
-            (Error::cut_off("http://e", "end"), "https://"),
-            (Error::without_tls("https://e", "end"), "http://"),
-            (Error::untrusted("https://e", "UnknownIssuer"), "--cacert"),
-            (Error::TimedOut { endpoint: "http://e".to_owned() }, "--etcd-timeout"),
+            (error(ErrorKind::Unreachable, "refused"), "start it there"),
+            (error(ErrorKind::CutOff, "end"), "https://"),
+            (error(ErrorKind::WithoutTls, "end"), "http://"),
+            (error(ErrorKind::Untrusted, "UnknownIssuer"), "--cacert"),
+            (error(ErrorKind::TimedOut, ""), "--etcd-timeout"),
         ];
         for (error, wanted) in table {
             let told = advised(&error);
             assert!(told.contains(wanted), "{wanted} is not in {told}");
             assert!(told.starts_with(error.to_string().trim_end_matches('.')), "{told}");
         }
-        let compacted = Error::Compacted { compact_revision: 3 };
+        let compacted = error(ErrorKind::Compacted(3), "");
         assert_eq!(advised(&compacted), compacted.to_string());
     }
 }

@@ -2,11 +2,11 @@
 
 use std::io;
 
+use rustls::InvalidMessage;
 use serde_json::Value;
 
-use super::error::shown;
 use super::slices::Slices;
-use super::{Error, json};
+use super::{Error, ErrorKind, json};
 
 /// The largest reply read, in octets.
 pub(super) const MAX_BODY: u64 = 64 * 1024 * 1024;
@@ -33,7 +33,7 @@ pub(super) fn reply(
         return Ok(value);
     }
     match json::error(&value) {
-        Some((code, message)) => Err(rejected(endpoint, code, &message)),
+        Some((code, message)) => Err(Error::new(ErrorKind::Rejected(code), endpoint, &message)),
         None if succeeded => Ok(value),
         None => Err(without_json(endpoint, status, body)),
     }
@@ -44,59 +44,38 @@ fn without_json(endpoint: &str, status: u16, body: &[u8]) -> Error {
     let text = String::from_utf8_lossy(body.get(..MOST_QUOTED).unwrap_or(body));
     // A proxy in front of etcd, or etcd on its way out. Where POST is not implemented, etcd is not.
     if status >= 500 && status != NOT_IMPLEMENTED {
-        return Error::unreachable(
-            endpoint,
-            &format!("HTTP status {status} {}", text.trim_start()),
-        );
+        let text = format!("HTTP status {status} {}", text.trim_start());
+        return Error::new(ErrorKind::Unreachable, endpoint, &text);
     }
-    Error::not_json(endpoint, status, &text)
-}
-
-pub(super) fn rejected(endpoint: &str, code: i64, message: &str) -> Error {
-    Error::Rejected { endpoint: endpoint.to_owned(), code, message: shown(message) }
+    Error::new(ErrorKind::NotJson(status), endpoint, &text)
 }
 
 pub(super) fn transport_error(endpoint: &str, error: &ureq::Error) -> Error {
-    match error {
-        ureq::Error::Timeout(_) => Error::TimedOut { endpoint: endpoint.to_owned() },
-        ureq::Error::Io(error) if is_time_up(error) => {
-            Error::TimedOut { endpoint: endpoint.to_owned() }
-        }
+    let (kind, text) = match error {
+        ureq::Error::Timeout(_) => (ErrorKind::TimedOut, String::new()),
+        ureq::Error::Io(error) if is_time_up(error) => (ErrorKind::TimedOut, String::new()),
         ureq::Error::BodyExceedsLimit(_) => {
-            Error::malformed(endpoint, &format!("larger than {MAX_BODY} octets"))
+            (ErrorKind::Malformed, format!("larger than {MAX_BODY} octets"))
         }
-        error => match tls_error(error) {
-            Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
-                Error::without_tls(endpoint, "it answers without")
+        error => match (tls_error(error), innermost(error)) {
+            (Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)), _) => {
+                (ErrorKind::WithoutTls, "it answers without".to_owned())
             }
-            Some(cause) => Error::untrusted(endpoint, &cause.to_string()),
-            None if endpoint.starts_with("https://") && is_cut_off(error) => {
-                Error::without_tls(endpoint, "it closes the connection")
+            (Some(cause), _) => (ErrorKind::Untrusted, cause.to_string()),
+            (None, ureq::Error::Io(cause)) if cause.kind() == io::ErrorKind::UnexpectedEof => {
+                // Of an end after the handshake, ureq and TLS have their own words.
+                if endpoint.starts_with("https://") && cause.get_ref().is_none() {
+                    (ErrorKind::WithoutTls, "it closes the connection".to_owned())
+                } else {
+                    (ErrorKind::CutOff, cause.to_string())
+                }
             }
-            None if is_end(error) => Error::cut_off(endpoint, &cause(error)),
-            None => Error::unreachable(endpoint, &cause(error)),
+            // Without the kind that ureq puts before it.
+            (None, ureq::Error::Io(cause)) => (ErrorKind::Unreachable, cause.to_string()),
+            (None, cause) => (ErrorKind::Unreachable, cause.to_string()),
         },
-    }
-}
-
-/// The message of the system or a peer, without the kind that ureq puts before it.
-fn cause(error: &ureq::Error) -> String {
-    match innermost(error) {
-        ureq::Error::Io(error) => error.to_string(),
-        error => error.to_string(),
-    }
-}
-
-/// Returns whether the stream ended in a handshake: ureq and TLS have their own words for later ends.
-fn is_cut_off(error: &ureq::Error) -> bool {
-    matches!(innermost(error), ureq::Error::Io(error)
-        if error.kind() == io::ErrorKind::UnexpectedEof && error.get_ref().is_none())
-}
-
-/// Returns whether the stream ended, whoever says so.
-fn is_end(error: &ureq::Error) -> bool {
-    matches!(innermost(error), ureq::Error::Io(error)
-        if error.kind() == io::ErrorKind::UnexpectedEof)
+    };
+    Error::new(kind, endpoint, &text)
 }
 
 /// ureq's errors go through the standard library's, and are wrapped once more.
@@ -137,9 +116,9 @@ mod tests {
 
     #[test]
     fn replies() {
-        let rejected = |code| Err(super::rejected("e", code, "gone"));
-        let lost = |text| Err(Error::unreachable("e", text));
-        let not_json = |status, text| Err(Error::not_json("e", status, text));
+        let rejected = |code| Err(Error::new(ErrorKind::Rejected(code), "e", "gone"));
+        let lost = |text| Err(Error::new(ErrorKind::Unreachable, "e", text));
+        let not_json = |status, text| Err(Error::new(ErrorKind::NotJson(status), "e", text));
         let html = "<html>\n<p>no</p>";
         let cases: [(u16, &str, Result<(), Error>); 13] = [
             (200, r#"{"header":{}}"#, Ok(())),
@@ -176,13 +155,14 @@ mod tests {
     #[test]
     fn a_cause_is_told_however_wrapped() {
         let refused = || ureq::Error::Io(io::Error::other("refused"));
+        let of = Error::new;
         for error in [refused(), ureq::Error::Io(io::Error::other(refused()))] {
-            assert_eq!(transport_error("e", &error), Error::unreachable("e", "refused"));
+            assert_eq!(transport_error("e", &error), of(ErrorKind::Unreachable, "e", "refused"));
         }
         let ended = || ureq::Error::Io(io::ErrorKind::UnexpectedEof.into());
-        let told = Error::without_tls("https://e", "it closes the connection");
+        let told = of(ErrorKind::WithoutTls, "https://e", "it closes the connection");
         assert_eq!(transport_error("https://e", &ended()), told);
-        let told = Error::cut_off("http://e", "unexpected end of file");
+        let told = of(ErrorKind::CutOff, "http://e", "unexpected end of file");
         assert_eq!(transport_error("http://e", &ended()), told);
     }
 }

@@ -1,6 +1,5 @@
 //! Long work in slices: between two of them, what must not wait is done.
 
-use std::fmt;
 use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 
@@ -36,12 +35,6 @@ impl Slices {
 impl Default for Slices {
     fn default() -> Self {
         Slices::new(|| {})
-    }
-}
-
-impl fmt::Debug for Slices {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Slices(…)")
     }
 }
 

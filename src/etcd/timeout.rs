@@ -15,30 +15,19 @@ const PROMPT_PART: u32 = 8;
 #[derive(Clone, Copy, Debug)]
 pub struct Timeout {
     /// For one request to one endpoint, usually.
-    timeout: Duration,
+    pub timeout: Duration,
     /// The multiple of it that is used now.
     factor: u32,
-    /// No request waits longer than this.
-    not_after: Option<Instant>,
+    /// No request waits for a reply any longer at this time; `None`: the time-out alone counts.
+    pub not_after: Option<Instant>,
     /// The duration of the last call.
-    last_reply_after: Duration,
+    pub(super) last_reply_after: Duration,
 }
 
 impl Timeout {
     /// The usual time for one request to one endpoint.
-    #[must_use]
     pub fn new(timeout: Duration) -> Timeout {
         Timeout { timeout, factor: 1, not_after: None, last_reply_after: Duration::ZERO }
-    }
-
-    /// Changes the time that one request to one endpoint usually may take.
-    pub fn set_timeout(&mut self, timeout: Duration) {
-        self.timeout = timeout;
-    }
-
-    /// Lets no request wait for a reply any longer at this time; `None`: the time-out alone counts.
-    pub fn set_not_after(&mut self, not_after: Option<Instant>) {
-        self.not_after = not_after;
     }
 
     /// Gives each request more time, so that so many endpoints together get the most for one.
@@ -54,28 +43,16 @@ impl Timeout {
     /// Gives each request the usual time again if the last call took but a small part of that.
     pub fn settle(&mut self) {
         if self.last_reply_after < self.timeout / PROMPT_PART {
-            self.reset();
+            self.factor = 1;
         }
     }
 
-    /// Gives each request the usual time.
-    pub fn reset(&mut self) {
-        self.factor = 1;
-    }
-
     /// Returns whether requests get more than the usual time.
-    #[must_use]
     pub fn is_extended(&self) -> bool {
         self.factor > 1
     }
 
-    /// Notes how long a call took.
-    pub(super) fn note_reply(&mut self, after: Duration) {
-        self.last_reply_after = after;
-    }
-
     /// The time that a request which is sent now may take.
-    #[must_use]
     pub fn at(&self, now: Instant) -> Duration {
         let extended = self.timeout.saturating_mul(self.factor);
         let Some(not_after) = self.not_after else { return extended };
@@ -99,10 +76,10 @@ mod tests {
             timeout.grow();
             assert_eq!(timeout.at(Instant::now()), USUAL * factor);
         }
-        timeout.note_reply(USUAL / 8);
+        timeout.last_reply_after = USUAL / 8;
         timeout.settle();
         assert!(timeout.is_extended());
-        timeout.note_reply(USUAL / 9);
+        timeout.last_reply_after = USUAL / 9;
         timeout.settle();
         assert_eq!(timeout.at(Instant::now()), USUAL);
     }
@@ -122,7 +99,7 @@ mod tests {
         timeout.share(1);
         let now = Instant::now();
         for (left, wanted) in [(60, 16), (20, 10), (3, 2), (1, 1), (0, 0)] {
-            timeout.set_not_after(Some(now + Duration::from_secs(left)));
+            timeout.not_after = Some(now + Duration::from_secs(left));
             assert_eq!(timeout.at(now), Duration::from_secs(wanted), "with {left} s left");
         }
     }

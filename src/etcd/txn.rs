@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::json::{self, Wrong};
-use super::kv::{header, keys, put, range_reply};
+use super::kv::{header, range_reply};
 use super::{LeaseId, Range, RangeReply, ResponseHeader};
 
 /// Operations that happen at once, at one revision (`TxnRequest`).
@@ -17,43 +17,36 @@ pub struct Txn {
     pub failure: Vec<Op>,
 }
 
-/// A condition: something of a key is equal to a value (`Compare`, `EQUAL`).
+/// A condition on a key (`Compare`, `EQUAL`).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Compare {
-    /// The key came to be at this revision; 0: there is no such key.
-    CreateRevision {
-        /// The key.
-        key: Vec<u8>,
-        /// The revision.
-        revision: i64,
-    },
-    /// The key was last changed at this revision; 0: there is no such key.
-    ModRevision {
-        /// The key.
-        key: Vec<u8>,
-        /// The revision.
-        revision: i64,
-    },
-    /// The key hangs on this lease; 0: on none, or there is no such key.
-    Lease {
-        /// The key.
-        key: Vec<u8>,
-        /// The lease.
-        lease: LeaseId,
-    },
+pub struct Compare {
+    /// The key.
+    pub key: Vec<u8>,
+    /// What it is to be equal in.
+    pub to: Equal,
+}
+
+/// What a key is compared to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Equal {
+    /// The revision at which it came to be; 0: there is no such key.
+    CreateRevision(i64),
+    /// The revision of its last change; 0: there is no such key.
+    ModRevision(i64),
+    /// The lease that it hangs on; 0: on none, or there is no such key.
+    Lease(LeaseId),
 }
 
 impl Compare {
     fn encode(&self) -> Value {
         // A value in any other than the target's own field would silently never be equal.
-        let (key, target, name, number) = match self {
-            Compare::CreateRevision { key, revision } => {
-                (key, "CREATE", "create_revision", *revision)
-            }
-            Compare::ModRevision { key, revision } => (key, "MOD", "mod_revision", *revision),
-            Compare::Lease { key, lease } => (key, "LEASE", "lease", lease.0),
+        let (target, name, number) = match self.to {
+            Equal::CreateRevision(revision) => ("CREATE", "create_revision", revision),
+            Equal::ModRevision(revision) => ("MOD", "mod_revision", revision),
+            Equal::Lease(LeaseId(id)) => ("LEASE", "lease", id),
         };
-        json!({"key": json::encode(key), "target": target, "result": "EQUAL", name: json::integer(number)})
+        let key = json::encode(&self.key);
+        json!({"key": key, "target": target, "result": "EQUAL", name: json::integer(number)})
     }
 }
 
@@ -63,32 +56,29 @@ impl Compare {
 pub enum Op {
     /// Reads keys (`KV.Range`).
     Range(Range),
-    /// Writes one key (`KV.Put`). Without a lease it stays until it is deleted.
+    /// Writes one key (`KV.Put`).
     Put {
         /// The key.
         key: Vec<u8>,
         /// The value.
         value: Vec<u8>,
-        /// The lease that the key is to hang on.
-        lease: Option<LeaseId>,
+        /// The lease that the key is to hang on; 0: it stays until it is deleted.
+        lease: LeaseId,
     },
-    /// Deletes keys (`KV.DeleteRange`).
-    DeleteRange {
-        /// The key, or the first of many.
-        key: Vec<u8>,
-        /// The first key to stay; `None`: only `key` itself goes.
-        range_end: Option<Vec<u8>>,
-    },
+    /// Deletes this key (`KV.DeleteRange`).
+    Delete(Vec<u8>),
 }
 
 impl Op {
     fn encode(&self) -> Value {
         match self {
             Op::Range(range) => json!({"request_range": range.encode()}),
-            Op::Put { key, value, lease } => json!({"request_put": put(key, value, *lease)}),
-            Op::DeleteRange { key, range_end } => {
-                json!({"request_delete_range": keys(key, range_end.as_deref())})
-            }
+            Op::Put { key, value, lease } => json!({"request_put": {
+                "key": json::encode(key),
+                "value": json::encode(value),
+                "lease": json::integer(lease.0),
+            }}),
+            Op::Delete(key) => json!({"request_delete_range": {"key": json::encode(key)}}),
         }
     }
 }
@@ -100,19 +90,8 @@ pub struct TxnReply {
     pub header: ResponseHeader,
     /// Whether everything compared was equal.
     pub succeeded: bool,
-    /// One for each operation of the branch taken, in order: the client checks how many.
-    pub responses: Vec<OpReply>,
-}
-
-/// The reply to one operation (`ResponseOp`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OpReply {
-    /// To [`Op::Range`].
-    Range(RangeReply),
-    /// To [`Op::Put`].
-    Put,
-    /// To [`Op::DeleteRange`].
-    DeleteRange,
+    /// One for each [`Op::Range`] of the branch taken, in order: the client checks how many.
+    pub ranges: Vec<RangeReply>,
 }
 
 pub(super) fn encode_txn(txn: &Txn) -> Value {
@@ -128,21 +107,16 @@ pub(super) fn txn_reply(reply: &Value, txn: &Txn) -> Result<TxnReply, Wrong> {
     if responses.len() != ops.len() {
         return Err(format!("{} responses to {} operations", responses.len(), ops.len()));
     }
-    let responses = ops.iter().zip(responses).map(|(op, response)| op_reply(op, response));
-    Ok(TxnReply {
-        header: header(reply)?,
-        succeeded,
-        responses: responses.collect::<Result<_, _>>()?,
-    })
-}
-
-fn op_reply(op: &Op, response: &Value) -> Result<OpReply, Wrong> {
-    let of = |name: &str| json::field(response, name).ok_or_else(|| format!("no {name}"));
-    match op {
-        Op::Range(_) => Ok(OpReply::Range(range_reply(of("response_range")?)?)),
-        Op::Put { .. } => of("response_put").map(|_| OpReply::Put),
-        Op::DeleteRange { .. } => of("response_delete_range").map(|_| OpReply::DeleteRange),
+    let mut ranges = Vec::new();
+    for (op, response) in ops.iter().zip(responses) {
+        let of = |name: &str| json::field(response, name).ok_or_else(|| format!("no {name}"));
+        match op {
+            Op::Range(_) => ranges.push(range_reply(of("response_range")?)?),
+            Op::Put { .. } => _ = of("response_put")?,
+            Op::Delete(_) => _ = of("response_delete_range")?,
+        }
     }
+    Ok(TxnReply { header: header(reply)?, succeeded, ranges })
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@ use super::*;
 fn ops() -> Vec<Op> {
     vec![
         Op::Range(Range::new("a", None)),
-        Op::Put { key: b"a".to_vec(), value: Vec::new(), lease: Some(LeaseId(7)) },
-        Op::DeleteRange { key: b"a".to_vec(), range_end: Some(b"b".to_vec()) },
+        Op::Put { key: b"a".to_vec(), value: Vec::new(), lease: LeaseId(7) },
+        Op::Delete(b"a".to_vec()),
     ]
 }
 
@@ -12,9 +12,9 @@ fn ops() -> Vec<Op> {
 fn requests() {
     let key = || b"a".to_vec();
     let compare = vec![
-        Compare::CreateRevision { key: key(), revision: 0 },
-        Compare::ModRevision { key: key(), revision: 5 },
-        Compare::Lease { key: key(), lease: LeaseId(i64::MAX) },
+        Compare { key: key(), to: Equal::CreateRevision(0) },
+        Compare { key: key(), to: Equal::ModRevision(5) },
+        Compare { key: key(), to: Equal::Lease(LeaseId(i64::MAX)) },
     ];
     let txn = encode_txn(&Txn { compare, success: ops(), failure: Vec::new() });
     assert_eq!(
@@ -27,7 +27,7 @@ fn requests() {
     );
     let request = json!({"key": "YQ==", "value": "", "lease": "7"});
     assert_eq!(txn["success"][1]["request_put"], request);
-    let request = json!({"key": "YQ==", "range_end": "Yg=="});
+    let request = json!({"key": "YQ=="});
     assert_eq!(txn["success"][2]["request_delete_range"], request);
 }
 
@@ -42,12 +42,11 @@ fn transactions() {
         header: ResponseHeader { revision: 3, ..ResponseHeader::default() },
         ..RangeReply::default()
     };
-    let responses = [OpReply::Range(range), OpReply::Put, OpReply::DeleteRange];
     let reply = txn_reply(&reply, &txn).unwrap();
     assert!(reply.succeeded);
-    assert_eq!(reply.responses, responses);
+    assert_eq!(reply.ranges, [range]);
     let failed = txn_reply(&json!({"header": {}}), &txn).unwrap();
-    assert!(!failed.succeeded && failed.responses.is_empty());
+    assert!(!failed.succeeded && failed.ranges.is_empty());
     for garbage in [
         json!({"header": {}, "succeeded": true}),
         json!({"header": {}, "succeeded": 1}),

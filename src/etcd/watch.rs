@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::json::{self, Wrong};
 use super::kv::{header, key_value};
-use super::reply::{is_time_up, rejected, reply, transport_error};
+use super::reply::{is_time_up, reply, transport_error};
 use super::slices::Slices;
-use super::{Clock, Error, GatewayClient, KeyValue, ReadDeadline, ResponseHeader};
+use super::{Clock, Error, ErrorKind, GatewayClient, KeyValue, ReadDeadline, ResponseHeader};
 
 /// The longest line read, in octets: etcd's messages are far smaller, as they come in fragments.
 const MAX_LINE: usize = 64 * 1024 * 1024;
@@ -48,18 +48,8 @@ pub struct WatchRange {
     pub range_end: Vec<u8>,
     /// The first revision whose changes are sent; 0: from now on.
     pub start_revision: i64,
-    /// The changes that are sent.
-    pub filter: Filter,
-}
-
-/// The changes that a watch sends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Filter {
-    /// All.
-    #[default]
-    None,
-    /// Deletions only (`NOPUT`).
-    NoPut,
+    /// Leave out what is written, and send what is deleted (`NOPUT`).
+    pub deletions_only: bool,
 }
 
 /// Some changes in one of the ranges (`WatchResponse`).
@@ -77,7 +67,19 @@ pub struct WatchReply {
     pub complete: bool,
 }
 
-/// A watch of some ranges, each of which progresses on its own.
+/// The stream of a watch, as it is followed.
+pub trait WatchStream {
+    /// The endpoint that is watched.
+    fn endpoint(&self) -> &str;
+
+    /// The next changes, waiting for them until the deadline; what has arrived is returned even
+    /// when that has passed. `None`: the deadline passed; call again, nothing is lost. After an error
+    /// ([`ErrorKind::Compacted`], [`ErrorKind::WatchEnded`], [`ErrorKind::Malformed`]) the watch is
+    /// over.
+    fn next(&mut self, deadline: Instant) -> Result<Option<WatchReply>, Error>;
+}
+
+/// A watch of some ranges.
 pub struct Watch {
     endpoint: String,
     stream: BufReader<ureq::BodyReader<'static>>,
@@ -88,12 +90,6 @@ pub struct Watch {
     line: Vec<u8>,
     /// What came before all ranges were acknowledged.
     early: VecDeque<WatchReply>,
-}
-
-impl std::fmt::Debug for Watch {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Watch").field("endpoint", &self.endpoint).finish_non_exhaustive()
-    }
 }
 
 /// A line of the stream.
@@ -112,21 +108,16 @@ impl GatewayClient {
 
     fn open(&self, ranges: &[WatchRange], deadline: Option<Instant>) -> Result<Watch, Error> {
         let endpoint = self.endpoint().to_owned();
-        let timed_out = || Error::TimedOut { endpoint: endpoint.clone() };
+        let timed_out = || Error::new(ErrorKind::TimedOut, &endpoint, "");
+        let failed = |error| transport_error(&endpoint, &error);
         // No time-out of ureq's may cover the reply: it would end the watch.
-        let mut response = self
-            .request("/v3/watch")
-            .config()
-            .timeout_global(None)
-            .timeout_connect(Some(self.timeout()))
-            .build()
-            .send(requests(ranges).as_bytes())
-            .map_err(|error| transport_error(&endpoint, &error))?;
+        let request = self.request("/v3/watch").config().timeout_global(None);
+        let request = request.timeout_connect(Some(self.timeout())).build();
+        let mut response = request.send(requests(ranges).as_bytes()).map_err(failed)?;
         let status = response.status().as_u16();
         if !response.status().is_success() {
             let body = response.body_mut().with_config().limit(MAX_ERROR).read_to_vec();
-            let body = body.map_err(|error| transport_error(&endpoint, &error))?;
-            reply(&endpoint, status, &body, &self.slices)?;
+            reply(&endpoint, status, &body.map_err(failed)?, &self.slices)?;
             return Err(Error::malformed(&endpoint, &format!("HTTP status {status}")));
         }
         let mut watch = Watch {
@@ -152,19 +143,12 @@ impl GatewayClient {
     }
 }
 
-impl Watch {
-    /// The endpoint that is watched.
-    #[must_use]
-    pub fn endpoint(&self) -> &str {
+impl WatchStream for Watch {
+    fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// The next changes, waiting for them until the deadline; what has arrived is returned even
-    /// when that has passed. `None`: the deadline passed; call again, nothing is lost.
-    ///
-    /// # Errors
-    /// [`Error::Compacted`], [`Error::WatchEnded`] or [`Error::Malformed`]: the watch is over.
-    pub fn next(&mut self, deadline: Instant) -> Result<Option<WatchReply>, Error> {
+    fn next(&mut self, deadline: Instant) -> Result<Option<WatchReply>, Error> {
         if let Some(changes) = self.early.pop_front() {
             return Ok(Some(changes));
         }
@@ -179,24 +163,25 @@ impl Watch {
             }
         })
     }
+}
 
+impl Watch {
     /// One line. `None`: it did not end in time; the part that came is kept.
     fn read_line(&mut self) -> Result<Option<Line>, Error> {
+        let ended = |why: &str| Error::new(ErrorKind::WatchEnded, &self.endpoint, why);
         let room = (MAX_LINE + 1).saturating_sub(self.line.len());
         let mut stream = (&mut self.stream).take(u64::try_from(room).unwrap_or(u64::MAX));
         match stream.read_until(b'\n', &mut self.line) {
             Ok(_) => {}
             Err(error) if is_time_up(&error) => return Ok(None),
-            Err(error) => return Err(Error::watch_ended(&self.endpoint, &error.to_string())),
+            Err(error) => return Err(ended(&error.to_string())),
         }
         if self.line.len() > MAX_LINE {
-            return Err(Error::malformed(
-                &self.endpoint,
-                &format!("a line over {MAX_LINE} octets"),
-            ));
+            let what = format!("a line over {MAX_LINE} octets");
+            return Err(Error::malformed(&self.endpoint, &what));
         }
         if self.line.last() != Some(&b'\n') {
-            return Err(Error::watch_ended(&self.endpoint, "etcd closed the stream"));
+            return Err(ended("etcd closed the stream"));
         }
         let line = parse(&self.endpoint, self.slices.value(&self.line));
         self.line.clear();
@@ -209,10 +194,7 @@ impl Watch {
 /// for 0 would let etcd choose.
 fn requests(ranges: &[WatchRange]) -> String {
     let request = |(id, range): (i64, &WatchRange)| {
-        let filters: &[&str] = match range.filter {
-            Filter::None => &[],
-            Filter::NoPut => &["NOPUT"],
-        };
+        let filters = if range.deletions_only { &["NOPUT"][..] } else { &[] };
         json!({"create_request": {
             "watch_id": json::integer(id),
             "key": json::encode(&range.key),
@@ -227,39 +209,35 @@ fn requests(ranges: &[WatchRange]) -> String {
 }
 
 fn parse(endpoint: &str, value: serde_json::Result<Value>) -> Result<Line, Error> {
-    let value = value
-        .map_err(|error| Error::malformed(endpoint, &format!("a line of the watch: {error}")))?;
-    let Some(result) = json::field(&value, "result") else {
-        return Err(match json::error(&value) {
-            Some((code, message)) => {
-                Error::watch_ended(endpoint, &rejected(endpoint, code, &message).to_string())
-            }
-            None => Error::malformed(endpoint, "a line of the watch without result"),
-        });
+    let malformed = |what: &str| Error::malformed(endpoint, what);
+    let value = value.map_err(|error| malformed(&format!("a line of the watch: {error}")))?;
+    if let Some(result) = json::field(&value, "result") {
+        return read(endpoint, result).map_err(|what| malformed(&what))?;
+    }
+    let Some((code, message)) = json::error(&value) else {
+        return Err(malformed("a line of the watch without result"));
     };
-    decode(endpoint, result).map_err(|what| Error::malformed(endpoint, &what))?
+    let said = Error::new(ErrorKind::Rejected(code), endpoint, &message);
+    Err(Error::new(ErrorKind::WatchEnded, endpoint, &said.to_string()))
 }
 
 /// The outer result is about the shape, the inner one is what etcd says.
-fn decode(endpoint: &str, result: &Value) -> Result<Result<Line, Error>, Wrong> {
+fn read(endpoint: &str, result: &Value) -> Result<Result<Line, Error>, Wrong> {
     if json::boolean(result, "canceled")? {
-        let compact_revision = json::int64(result, "compact_revision")?;
-        return Ok(Err(if compact_revision > 0 {
-            Error::Compacted { compact_revision }
-        } else {
-            let reason = json::text(result, "cancel_reason");
-            Error::watch_ended(
-                endpoint,
-                if reason.is_empty() { "etcd canceled it" } else { reason },
-            )
-        }));
+        let oldest: i64 = json::number(result, "compact_revision")?;
+        let (kind, reason) = match json::text(result, "cancel_reason") {
+            _ if oldest > 0 => (ErrorKind::Compacted(oldest), ""),
+            "" => (ErrorKind::WatchEnded, "etcd canceled it"),
+            reason => (ErrorKind::WatchEnded, reason),
+        };
+        return Ok(Err(Error::new(kind, endpoint, reason)));
     }
     if json::boolean(result, "created")? {
         return Ok(Ok(Line::Created));
     }
     let events = json::list(result, "events")?.iter().map(event).collect::<Result<_, _>>()?;
     let complete = !json::boolean(result, "fragment")?;
-    let id = json::int64(result, "watch_id")?;
+    let id: i64 = json::number(result, "watch_id")?;
     let range = usize::try_from(id).ok().and_then(|id| id.checked_sub(1));
     let range = range.ok_or("changes of an unknown watch")?;
     Ok(Ok(Line::Changes(WatchReply { header: header(result)?, range, events, complete })))

@@ -4,7 +4,7 @@ use super::claim::{Claimant, Taken, Ticket};
 use super::rank::{FreeSlot, free_slot, presumed};
 use super::session::Session;
 use super::state::{Claimed, Membership};
-use super::{Host, SessionError, WhenFull, address};
+use super::{Host, Result, SessionError, WhenFull, address};
 use crate::cluster::{Entry, Record, SlotId};
 use crate::etcd::Etcd;
 
@@ -19,7 +19,7 @@ enum Knowledge {
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Claims a slot unless one is owned, or none is wanted.
-    pub(super) fn ensure_name(&mut self) -> Result<(), SessionError> {
+    pub(super) fn ensure_name(&mut self) -> Result<()> {
         let previous = match self.membership {
             Membership::Owned(_) | Membership::Doubtful(_) => return Ok(()),
             Membership::Newcomer => None,
@@ -31,57 +31,50 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let Some(lease) = self.lease else { return Err(SessionError::LeaseGone) };
         let record = self.find_record()?;
         // Who once had a name serves on without one; ending would be a fault of its own.
-        let when_full = match previous {
-            Some(_) => WhenFull::Wait,
-            None => self.settings.when_full,
-        };
+        let when_full = previous.map_or(self.settings.when_full, |_| WhenFull::Wait);
         let keyspace = self.settings.keyspace.clone();
         let claimant = Claimant { keyspace: &keyspace, record: &record, lease: lease.id };
-        let result = match self.reclaim(claimant, previous) {
+        let taken = match self.reclaim(claimant, previous) {
             Ok(None) => self.queue_and_claim(claimant, when_full),
-            Ok(Some(claimed)) => Ok(claimed),
+            Ok(Some(taken)) => Ok(taken),
             Err(error) => Err(error),
         };
-        let taken = match result {
-            Ok(taken) => taken,
-            Err(error) => {
-                // A call that failed may have been carried out: read everything, and look for it.
-                self.history = None;
-                let lease_is_gone = matches!(&error, SessionError::Etcd(e) if e.is_not_found());
-                if lease_is_gone {
-                    self.lease = None;
-                }
-                return Err(if lease_is_gone { SessionError::LeaseGone } else { error });
-            }
-        };
+        let taken = taken.map_err(|error| self.claim_failed(error))?;
         self.client.timeout_mut().settle();
         self.own(taken.claimed, record, previous);
         self.give_back_others(claimant, taken.claimed.slot)?;
-        match previous {
-            None => self.stagger(claimant, taken.queue_length),
-            Some(_) => Ok(()),
+        if previous.is_none() {
+            self.stagger(claimant, taken.queue_length)?;
+        }
+        Ok(())
+    }
+
+    /// A call that failed may have been carried out: read everything, and look for it.
+    fn claim_failed(&mut self, error: SessionError) -> SessionError {
+        self.history = None;
+        match error {
+            SessionError::Etcd(error) if error.is_not_found() => {
+                self.lease = None;
+                SessionError::LeaseGone
+            }
+            error => error,
         }
     }
 
     /// What to publish. It stays the same for as long as this host has those addresses: a claim or a
     /// ticket that was made with it has to be known again.
-    fn find_record(&mut self) -> Result<Record, SessionError> {
-        if let Some(record) = self.record.filter(|record| address::is_here(record, &self.settings))
-        {
+    fn find_record(&mut self) -> Result<Record> {
+        let known = self.record.filter(|record| address::is_here(record, &self.settings));
+        if let Some(record) = known {
             return Ok(record);
         }
         let found = address::discover(&self.settings, self.host.source_address());
-        let record = match (found, self.record) {
-            (Ok(record), _) => record,
-            (Err(_), Some(record)) => record,
-            (Err(error), None) => return Err(SessionError::NoAddress(error)),
-        };
-        let previous = self.record.replace(record);
-        match (previous, self.lease) {
-            (Some(previous), Some(lease)) if previous != record => {
+        let record = found.or_else(|error| self.record.ok_or(SessionError::NoAddress(error)))?;
+        let previous = self.record.replace(record).unwrap_or(record);
+        match self.lease {
+            Some(lease) if previous != record => {
                 // With the lease go the ticket and the claims of what is not this node any more.
-                let result = self.client.lease_revoke(lease.id);
-                self.heard(result)?;
+                self.ask(|client| client.lease_revoke(lease.id))?;
                 self.lease = None;
                 Err(SessionError::LeaseGone)
             }
@@ -104,52 +97,44 @@ impl<H: Host, E: Etcd> Session<H, E> {
         &mut self,
         claimant: Claimant<'_>,
         previous: Option<Claimed>,
-    ) -> Result<Option<Taken>, SessionError> {
+    ) -> Result<Option<Taken>> {
         for slot in self.own_slots(claimant) {
-            let result = claimant.find_own(&mut self.client, slot);
-            let Some(own) = self.heard(result)? else { continue };
-            if own.lease == claimant.lease {
+            let found = self.ask(|client| claimant.find_own(client, slot))?;
+            let Some((own, lease)) = found else { continue };
+            if lease == claimant.lease {
                 // A claim of ours succeeded, and its reply was lost.
-                return Ok(Some(Taken { claimed: own.claimed, queue_length: 0 }));
+                return Ok(Some(Taken { claimed: own, queue_length: 0 }));
             }
             // Only a newcomer takes over: it crashed and came back. Later it is somebody else who
             // publishes the same addresses, and may be alive.
             if previous.is_some() {
                 continue;
             }
-            let result = claimant.take_over(&mut self.client, own);
-            if let Some(taken) = self.heard(result)? {
-                let name = claimant.keyspace.pattern.name(slot);
+            if let Some(taken) = self.ask(|client| claimant.take_over(client, own))? {
+                let name = self.name(own);
                 log::info!("{name} holds this node's record from an earlier life: taking it over");
                 return Ok(Some(taken));
             }
         }
         let Some(claimed) = previous else { return Ok(None) };
-        let result = claimant.claim(&mut self.client, claimed.slot);
-        self.heard(result)
+        self.ask(|client| claimant.claim(client, claimed.slot))
     }
 
     /// Takes tickets until one leads to a slot.
-    fn queue_and_claim(
-        &mut self,
-        claimant: Claimant<'_>,
-        when_full: WhenFull,
-    ) -> Result<Taken, SessionError> {
+    fn queue_and_claim(&mut self, claimant: Claimant<'_>, when_full: WhenFull) -> Result<Taken> {
         let mut waited = false;
         let mut knowledge = Knowledge::MayBePresumed;
         loop {
             self.ensure_lease()?;
-            let result = claimant.take_ticket(&mut self.client);
-            let ticket = self.heard(result)?;
+            let ticket = self.ask(|client| claimant.take_ticket(client))?;
             self.catch_up_with(&ticket);
             let slot = match self.slot_for(claimant, &ticket, knowledge)? {
                 FreeSlot::Slot(slot) => Some(slot),
+                FreeSlot::Full if when_full == WhenFull::Exit && self.is_current(&ticket) => {
+                    return Err(SessionError::NoFreeSlot);
+                }
                 FreeSlot::Full if when_full == WhenFull::Exit => {
-                    return Err(if self.is_current(&ticket) {
-                        SessionError::NoFreeSlot
-                    } else {
-                        SessionError::NoHistory
-                    });
+                    return Err(SessionError::NoHistory);
                 }
                 FreeSlot::Full | FreeSlot::Behind => {
                     waited = true;
@@ -157,8 +142,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 }
             };
             let Some(slot) = slot else { continue };
-            let result = claimant.claim(&mut self.client, slot);
-            if let Some(taken) = self.heard(result)? {
+            if let Some(taken) = self.ask(|client| claimant.claim(client, slot))? {
                 // Who waited knows that the others wait as well, rather than start.
                 let queue_length = if waited { 0 } else { taken.queue_length };
                 return Ok(Taken { queue_length, ..taken });
@@ -173,23 +157,21 @@ impl<H: Host, E: Etcd> Session<H, E> {
         claimant: Claimant<'_>,
         ticket: &Ticket,
         knowledge: Knowledge,
-    ) -> Result<FreeSlot, SessionError> {
+    ) -> Result<FreeSlot> {
         let digest = self.host.directory(|directory| directory.digest(0, i64::MAX));
         if digest == ticket.slots {
             return Ok(self.free_slot(claimant, ticket.rank));
         }
+        let limit = claimant.keyspace.limit;
         let known: Vec<SlotId> =
             self.host.directory(|directory| directory.slots().map(|(slot, _)| slot).collect());
-        let limit = claimant.keyspace.limit;
-        let presumed = match knowledge {
-            Knowledge::MayBePresumed => presumed(ticket, &known, digest.keys, limit),
-            Knowledge::OfEtcd => None,
-        };
-        if let Some(slot) = presumed {
+        if knowledge == Knowledge::MayBePresumed
+            && let Some(slot) = presumed(ticket, &known, digest.keys, limit)
+        {
             return Ok(FreeSlot::Slot(slot));
         }
-        let result = claimant.taken(&mut self.client, ticket.revision);
-        Ok(free_slot(ticket.rank, self.heard(result)?.into_iter(), limit))
+        let taken = self.ask(|client| claimant.taken(client, ticket.revision))?;
+        Ok(free_slot(ticket.rank, taken.into_iter(), limit))
     }
 
     /// Returns whether the directory knows every slot that was taken when the ticket was.
@@ -203,36 +185,23 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// the past ten times a second only.
     fn catch_up_with(&mut self, ticket: &Ticket) {
         let digest = self.host.directory(|directory| directory.digest(0, i64::MAX));
-        let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
-        if let (Some(seen), true) = (seen, digest == ticket.slots) {
-            *seen = ticket.revision.max(*seen);
+        if let (Some(history), true) = (&mut self.history, digest == ticket.slots) {
+            history.see(0, ticket.revision);
         }
     }
 
     fn own(&mut self, claimed: Claimed, record: Record, previous: Option<Claimed>) {
-        let name = self.settings.keyspace.pattern.name(claimed.slot);
-        let limit = self.settings.keyspace.limit;
-        let verb = if previous.is_some() { "re-claimed" } else { "claimed" };
-        self.contact.forget();
+        let name = self.name(claimed);
+        self.contact.logged.clear();
         let is_late = self.lease.is_none_or(|lease| self.host.now() >= lease.valid_until);
-        self.set_membership(if is_late {
-            Membership::Doubtful(claimed)
-        } else {
-            Membership::Owned(claimed)
-        });
+        let membership = if is_late { Membership::Doubtful } else { Membership::Owned };
+        self.set_membership(membership(claimed));
         // The watch will bring it too, but whoever reads the log may ask for the name at once.
         let key = self.settings.keyspace.key(claimed.slot);
         let value = record.to_json();
-        self.host.directory(|directory| {
-            directory.apply(
-                0,
-                Entry {
-                    key: &key,
-                    value: Some(value.as_bytes()),
-                    mod_revision: claimed.mod_revision,
-                },
-            )
-        });
+        let (value, mod_revision) = (Some(value.as_bytes()), claimed.mod_revision);
+        let entry = Entry { key: &key, value, mod_revision };
+        self.host.directory(|directory| directory.apply(0, entry));
         let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
         if let Some(seen) = seen.filter(|seen| **seen + 1 == claimed.mod_revision) {
             *seen = claimed.mod_revision;
@@ -241,15 +210,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
             log::warn!("{name} is in doubt: the reply to its claim came after its lease ran out");
             return;
         }
+        let verb = if previous.is_some() { "re-claimed" } else { "claimed" };
+        let limit = self.settings.keyspace.limit;
         log::info!("{verb} {name} (slot {} of {limit}): {record}", claimed.slot);
     }
 
     /// A claim that was held up may have been carried out while another one succeeded.
-    fn give_back_others(
-        &mut self,
-        claimant: Claimant<'_>,
-        own: SlotId,
-    ) -> Result<(), SessionError> {
+    fn give_back_others(&mut self, claimant: Claimant<'_>, own: SlotId) -> Result<()> {
         for slot in self.own_slots(claimant).into_iter().filter(|slot| *slot != own) {
             self.give_back(claimant, slot)?;
         }
@@ -257,13 +224,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Gives a slot back that a claim took long after it was made, if it hangs on our lease.
-    pub(super) fn give_back(
-        &mut self,
-        claimant: Claimant<'_>,
-        slot: SlotId,
-    ) -> Result<(), SessionError> {
-        let result = claimant.give_back(&mut self.client, slot);
-        if self.heard(result)? {
+    pub(super) fn give_back(&mut self, claimant: Claimant<'_>, slot: SlotId) -> Result<()> {
+        if self.ask(|client| claimant.give_back(client, slot))? {
             log::info!(
                 "gave slot {slot} back: etcd carried its claim out late, beside another one"
             );

@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use if_addrs::{IfOperStatus, Interface};
 
@@ -28,11 +28,10 @@ impl fmt::Display for AddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             AddressError::Listing(error) => write!(f, "cannot list the interfaces: {error}"),
-            AddressError::NoSuchInterface(name, others) => write!(
-                f,
-                "--interface: no interface {name} with an address here, only {}",
-                others.join(", ")
-            ),
+            AddressError::NoSuchInterface(name, others) => {
+                let others = others.join(", ");
+                write!(f, "--interface: no interface {name} with an address here, only {others}")
+            }
             AddressError::NotFound => f.write_str(
                 "no address to publish on any interface that is up; give one by --ipv4 or --ipv6",
             ),
@@ -45,10 +44,12 @@ impl fmt::Display for AddressError {
 /// # Errors
 /// See [`AddressError`]. All of them can pass: an interface may come up later.
 pub fn discover(settings: &NodeSettings, source: Option<IpAddr>) -> Result<Record, AddressError> {
-    let needs_search =
-        settings.ipv4 == AddressChoice::Discover || settings.ipv6 == AddressChoice::Discover;
-    let interfaces = if needs_search { list()? } else { Vec::new() };
+    let interfaces = if is_search(settings) { list()? } else { Vec::new() };
     select(settings, source, &interfaces)
+}
+
+fn is_search(settings: &NodeSettings) -> bool {
+    settings.ipv4 == AddressChoice::Discover || settings.ipv6 == AddressChoice::Discover
 }
 
 /// Returns whether this host still has the addresses of a record that were found here. Where the system does
@@ -78,11 +79,7 @@ pub fn own_addresses() -> Result<Vec<IpAddr>, AddressError> {
 /// # Errors
 /// See [`AddressError`].
 pub fn check_interface(name: &str) -> Result<(), AddressError> {
-    let interfaces = list()?;
-    if interfaces.iter().any(|interface| interface.name == name) {
-        return Ok(());
-    }
-    Err(no_such_interface(name, &interfaces))
+    find_interface(name, &list()?)
 }
 
 fn list() -> Result<Vec<Interface>, AddressError> {
@@ -91,10 +88,13 @@ fn list() -> Result<Vec<Interface>, AddressError> {
     Ok(interfaces)
 }
 
-fn no_such_interface(name: &str, interfaces: &[Interface]) -> AddressError {
+fn find_interface(name: &str, interfaces: &[Interface]) -> Result<(), AddressError> {
+    if interfaces.iter().any(|interface| interface.name == name) {
+        return Ok(());
+    }
     let mut others: Vec<String> = interfaces.iter().map(|i| i.name.clone()).collect();
     others.dedup();
-    AddressError::NoSuchInterface(name.to_owned(), others)
+    Err(AddressError::NoSuchInterface(name.to_owned(), others))
 }
 
 fn select(
@@ -103,35 +103,29 @@ fn select(
     interfaces: &[Interface],
 ) -> Result<Record, AddressError> {
     let name = match &settings.interface {
-        Some(name)
-            if settings.ipv4 == AddressChoice::Discover
-                || settings.ipv6 == AddressChoice::Discover =>
-        {
-            if !interfaces.iter().any(|interface| interface.name == *name) {
-                return Err(no_such_interface(name, interfaces));
-            }
+        Some(name) if is_search(settings) => {
+            find_interface(name, interfaces)?;
             Some(name.as_str())
         }
         _ => interface_of(source, interfaces),
     };
-    let on_interface: Vec<IpAddr> = interfaces
-        .iter()
-        .filter(|interface| Some(interface.name.as_str()) == name)
-        .map(Interface::ip)
-        .filter(|ip| is_publishable(*ip))
-        .collect();
+    let on_interface = interfaces.iter().filter(|i| Some(i.name.as_str()) == name);
     // The source address comes first: an interface may have several.
-    let preferred = source.filter(|ip| settings.interface.is_none() && is_publishable(*ip));
-    let candidates: Vec<IpAddr> = preferred.into_iter().chain(on_interface).collect();
-    let record = Record {
-        ipv4: choose(settings.ipv4, candidates.iter().find_map(as_ipv4)),
-        ipv6: choose(settings.ipv6, candidates.iter().find_map(as_ipv6)),
-        port: settings.port,
-    };
-    if record.ipv4.is_none() && record.ipv6.is_none() {
+    let preferred = source.filter(|_| settings.interface.is_none());
+    let candidates = preferred.into_iter().chain(on_interface.map(Interface::ip));
+    let (mut ipv4, mut ipv6) = (None, None);
+    for ip in candidates.filter(|ip| is_publishable(*ip)) {
+        match ip {
+            IpAddr::V4(ip) => _ = ipv4.get_or_insert(ip),
+            IpAddr::V6(ip) => _ = ipv6.get_or_insert(ip),
+        }
+    }
+    let ipv4 = choose(settings.ipv4, ipv4);
+    let ipv6 = choose(settings.ipv6, ipv6);
+    if ipv4.is_none() && ipv6.is_none() {
         return Err(AddressError::NotFound);
     }
-    Ok(record)
+    Ok(Record { ipv4, ipv6, port: settings.port })
 }
 
 /// The interface that holds the source address, else the first usable one.
@@ -161,23 +155,11 @@ fn is_publishable(ip: IpAddr) -> bool {
     }
 }
 
-fn as_ipv4(ip: &IpAddr) -> Option<Ipv4Addr> {
-    match ip {
-        IpAddr::V4(ip) => Some(*ip),
-        IpAddr::V6(_) => None,
-    }
-}
-
-fn as_ipv6(ip: &IpAddr) -> Option<Ipv6Addr> {
-    match ip {
-        IpAddr::V6(ip) => Some(*ip),
-        IpAddr::V4(_) => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
     use crate::cluster::{Keyspace, Pattern};
     use crate::node::WhenFull;
     use if_addrs::{IfAddr, Ifv4Addr, Ifv6Addr};

@@ -19,12 +19,14 @@ pub struct Backoff {
     calm_at: Option<Instant>,
 }
 
-impl Backoff {
+impl Default for Backoff {
     /// Starts with the shortest pause.
-    pub fn new() -> Self {
+    fn default() -> Self {
         Backoff { next: SHORTEST, calm_at: None }
     }
+}
 
+impl Backoff {
     /// The pause before the next attempt: between half and all of the current bound, 0.05 s to 5 s.
     pub fn draw(&mut self, now: Instant, random: &mut Random) -> Duration {
         if self.calm_at.is_some_and(|calm_at| now >= calm_at) {
@@ -38,19 +40,13 @@ impl Backoff {
     }
 }
 
-impl Default for Backoff {
-    fn default() -> Self {
-        Backoff::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn pauses_grow_to_the_bound_and_begin_anew_after_a_calm() {
-        let (mut pause, mut random) = (Backoff::new(), Random::from_seed(7));
+        let (mut pause, mut random) = (Backoff::default(), Random::from_seed(7));
         let mut bound = SHORTEST;
         let mut now = Instant::now();
         for _ in 0..20 {

@@ -1,49 +1,52 @@
 //! The contact with etcd: whether it answers, for how long it has not, and what is logged of that.
 
 use super::session::Session;
-use super::{Counter, Host, SessionError};
+use super::{Counter, Host, Result};
 use crate::cluster::Freshness;
-use crate::etcd::{Error, Etcd, advised};
+use crate::etcd::{Error, ErrorKind, Etcd, advised};
 
 /// The number of kinds of errors that are remembered as logged.
 const MOST_LOGGED: usize = 16;
 
 impl<H: Host, E: Etcd> Session<H, E> {
+    /// Makes a call to etcd, and notes that it answered.
+    pub(super) fn ask<T>(&mut self, call: impl FnOnce(&mut E) -> Result<T, Error>) -> Result<T> {
+        let reply = call(&mut self.client)?;
+        self.heard();
+        Ok(reply)
+    }
+
     /// Notes that etcd answered, and by which endpoint.
-    pub(super) fn heard<T>(&mut self, result: Result<T, Error>) -> Result<T, SessionError> {
-        if result.is_ok() {
-            self.contact.hear(self.host.now());
-            let endpoint = self.client.endpoint();
-            if self.contact.endpoint.as_deref() != Some(endpoint) {
-                log::info!("etcd endpoint {endpoint} found");
-                self.contact.endpoint = Some(endpoint.to_owned());
-                self.contact.logged.clear();
-            }
+    pub(super) fn heard(&mut self) {
+        self.contact.heard_at = Some(self.host.now());
+        let endpoint = self.client.endpoint();
+        if self.contact.endpoint.as_deref() != Some(endpoint) {
+            log::info!("etcd endpoint {endpoint} found");
+            self.contact.endpoint = Some(endpoint.to_owned());
+            self.contact.logged.clear();
         }
-        result.map_err(SessionError::from)
     }
 
     /// Notes that etcd does not answer, or refuses; answers are as of now from here on.
     pub(super) fn lose_contact(&mut self, error: Error) {
-        if matches!(error, Error::WatchEnded { .. }) {
+        if error.kind == ErrorKind::WatchEnded {
             // It was there until now.
-            self.contact.hear(self.host.now());
+            self.contact.heard_at = Some(self.host.now());
         }
         self.host.directory(|directory| {
             if directory.freshness() == Freshness::Synced {
                 directory.mark(Freshness::Stale);
             }
         });
-        let is_etcds = matches!(error, Error::Rejected { .. }) && !error.is_unavailable();
+        let is_etcds = matches!(error.kind, ErrorKind::Rejected(_)) && !error.is_unavailable();
         let lost = if is_etcds { None } else { self.contact.endpoint.take() };
-        let refuses = is_etcds || matches!(error, Error::NotJson { .. });
+        let refuses = is_etcds || matches!(error.kind, ErrorKind::NotJson(_));
         let is_news = !self.contact.logged.iter().any(|logged| logged.is_like(&error));
-        let text = match (&lost, &error) {
+        let text = match error.kind {
             // Until now it was as --endpoints says, and another one may be there.
-            (
-                Some(_),
-                Error::Unreachable { .. } | Error::CutOff { .. } | Error::TimedOut { .. },
-            ) => error.to_string(),
+            ErrorKind::Unreachable | ErrorKind::CutOff | ErrorKind::TimedOut if lost.is_some() => {
+                error.to_string()
+            }
             _ => advised(&error),
         };
         match lost {

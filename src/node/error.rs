@@ -1,13 +1,14 @@
 //! What ends a stretch of contact with etcd.
 
-use std::fmt;
-
 use super::address::AddressError;
 use crate::etcd;
 
+/// What comes of a step in the life of a node.
+pub(super) type Result<T, E = SessionError> = std::result::Result<T, E>;
+
 /// The end of a stretch of contact with etcd.
 #[derive(Debug)]
-pub enum SessionError {
+pub(super) enum SessionError {
     /// A call to etcd failed, or the watch ended.
     Etcd(etcd::Error),
     /// Every slot is taken.
@@ -18,18 +19,6 @@ pub enum SessionError {
     LeaseGone,
     /// Nothing is known that changes could be followed up from: read everything.
     NoHistory,
-}
-
-impl fmt::Display for SessionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SessionError::Etcd(error) => error.fmt(f),
-            SessionError::NoFreeSlot => f.write_str("no free slot"),
-            SessionError::NoAddress(error) => error.fmt(f),
-            SessionError::LeaseGone => f.write_str("the lease is gone"),
-            SessionError::NoHistory => f.write_str("nothing was read from etcd yet"),
-        }
-    }
 }
 
 impl From<etcd::Error> for SessionError {

@@ -1,11 +1,15 @@
-//! The lease: granted, kept alive, revoked. The name lives as long as it does.
+//! The lease: granted, kept alive, revoked; and the name, which lives as long as it does.
+//!
+//! The name is *owned* while the lease is valid by this node's clock, *doubtful* from then on until
+//! etcd is heard, and *lost* when etcd says so. Each change is logged.
 
 use std::time::Duration;
 
 use super::session::Session;
 use super::state::{Claimed, Lease, Membership};
-use super::{Host, SessionError};
-use crate::etcd::{Error, Etcd, KeyValue, Range};
+use super::{Host, Owned, Result, SessionError};
+use crate::cluster::Record;
+use crate::etcd::{Error, Etcd, KeyValue, Range, Timeout};
 
 /// The time that the release may take, all endpoints together: who stops a process does not wait long.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -15,25 +19,23 @@ const RELEASE_ROUNDS: u32 = 2;
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Grants a lease if there is none, and keeps it alive when it is time to.
-    pub(super) fn ensure_lease(&mut self) -> Result<(), SessionError> {
+    pub(super) fn ensure_lease(&mut self) -> Result<()> {
         let asked = self.host.now();
         match self.lease {
-            Some(lease) if asked < lease.renew_at => Ok(()),
-            Some(lease) => self.keep_alive(lease),
+            Some(lease) if asked < lease.renew_at => {}
+            Some(lease) => self.keep_alive(lease)?,
             None => {
                 let ttl = self.settings.lease_ttl;
-                let result = self.client.lease_grant(ttl);
-                let id = self.heard(result)?;
+                let id = self.ask(|client| client.lease_grant(ttl))?;
                 self.lease = Some(Lease::new(id, asked, ttl));
-                Ok(())
             }
         }
+        Ok(())
     }
 
-    pub(super) fn keep_alive(&mut self, lease: Lease) -> Result<(), SessionError> {
+    pub(super) fn keep_alive(&mut self, lease: Lease) -> Result<()> {
         let asked = self.host.now();
-        let result = self.client.lease_keep_alive(lease.id);
-        let Some(ttl) = self.heard(result)? else {
+        let Some(ttl) = self.ask(|client| client.lease_keep_alive(lease.id))? else {
             self.lease = None;
             if let Some(claimed) = self.membership.held() {
                 self.lose(claimed, "its lease is gone");
@@ -50,7 +52,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Ends the doubt about the name. A lease that lives is no proof: while this node was away, the
     /// key may have been changed by hand.
-    pub(super) fn settle_doubt(&mut self) -> Result<(), SessionError> {
+    pub(super) fn settle_doubt(&mut self) -> Result<()> {
         let (Membership::Doubtful(claimed), Some(lease)) = (self.membership, self.lease) else {
             return Ok(());
         };
@@ -60,33 +62,86 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
         match own {
             Some(kv) if kv.lease == lease.id && kv.create_revision == claimed.create_revision => {
-                let name = self.settings.keyspace.pattern.name(claimed.slot);
-                log::info!("kept {name}: its lease lives");
+                log::info!("kept {}: its lease lives", self.name(claimed));
                 self.set_membership(Membership::Owned(claimed));
             }
-            other => self.lose_to(claimed, other),
+            other => self.lose_to(claimed, other.as_ref()),
         }
         Ok(())
     }
 
     /// Reads what stands at the key of our name now.
-    pub(super) fn read_own_key(
-        &mut self,
-        claimed: Claimed,
-    ) -> Result<Option<KeyValue>, SessionError> {
+    pub(super) fn read_own_key(&mut self, claimed: Claimed) -> Result<Option<KeyValue>> {
         let key = self.settings.keyspace.key(claimed.slot);
-        let result = self.client.range(&Range::new(key, None));
-        Ok(self.heard(result)?.kvs.into_iter().next())
+        let reply = self.ask(|client| client.range(&Range::new(key, None)))?;
+        Ok(reply.kvs.into_iter().next())
     }
 
     /// Loses the name to what stands at its key, or to nothing.
-    pub(super) fn lose_to(&mut self, claimed: Claimed, other: Option<KeyValue>) {
+    pub(super) fn lose_to(&mut self, claimed: Claimed, other: Option<&KeyValue>) {
         match other {
-            Some(kv) => {
-                let cause = self.displaced_by(&kv.value);
-                self.lose(claimed, &cause);
-            }
+            Some(kv) => self.lose(claimed, &self.displaced_by(&kv.value)),
             None => self.lose(claimed, "its key is gone"),
+        }
+    }
+
+    /// Says why a key that was ours holds another's record.
+    fn displaced_by(&self, value: &[u8]) -> String {
+        match (Record::parse(value), self.record) {
+            (Ok(theirs), Some(ours)) if theirs == ours => format!(
+                "another node publishes the same addresses, {ours}, and took it for its own; give \
+                 each node its own --ipv4, --ipv6 or --port"
+            ),
+            (Ok(theirs), _) => format!("somebody else put a record there: {theirs}"),
+            (Err(_), _) => "somebody else put something there that is not a record".to_owned(),
+        }
+    }
+
+    /// Changes the state, reports it to the process, and lets no call to etcd outlast the ownership,
+    /// so that its end is noticed in time.
+    pub(super) fn set_membership(&mut self, membership: Membership) {
+        self.membership = membership;
+        let owned = self.owned();
+        self.client.timeout_mut().not_after = owned.map(|owned| owned.valid_until);
+        self.host.directory(|directory| directory.set_own(owned.map(|owned| owned.slot)));
+        self.host.ownership(owned);
+    }
+
+    /// The name that is ours by all that is known here.
+    pub(super) fn owned(&self) -> Option<Owned> {
+        let (Membership::Owned(claimed), Some(lease), Some(record)) =
+            (self.membership, self.lease, self.record)
+        else {
+            return None;
+        };
+        Some(Owned {
+            slot: claimed.slot,
+            create_revision: claimed.create_revision,
+            record,
+            valid_until: lease.valid_until,
+        })
+    }
+
+    pub(super) fn name(&self, claimed: Claimed) -> String {
+        self.settings.keyspace.pattern.name(claimed.slot)
+    }
+
+    pub(super) fn lose(&mut self, claimed: Claimed, why: &str) {
+        log::warn!("lost {}: {why}", self.name(claimed));
+        self.set_membership(Membership::Lost(claimed));
+    }
+
+    /// Once the lease ran out by our clock, the name may be another's.
+    pub(super) fn doubt(&mut self) {
+        let (Membership::Owned(claimed), Some(lease)) = (self.membership, self.lease) else {
+            return;
+        };
+        let now = self.host.now();
+        if now >= lease.valid_until {
+            let name = self.name(claimed);
+            let ago = now.saturating_duration_since(lease.valid_until).as_secs_f64();
+            log::warn!("{name} is in doubt: its lease ran out {ago:.3} s ago by this clock");
+            self.set_membership(Membership::Doubtful(claimed));
         }
     }
 
@@ -101,13 +156,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.set_membership(Membership::Lost(claimed));
         }
         let requests = RELEASE_ROUNDS.saturating_mul(self.client.endpoint_count()).max(1);
-        self.client.timeout_mut().reset();
-        self.client.timeout_mut().set_timeout(RELEASE_TIMEOUT / requests);
-        self.client.timeout_mut().set_not_after(Some(self.host.now() + RELEASE_TIMEOUT));
-        let name = match held {
-            Some(claimed) => self.settings.keyspace.pattern.name(claimed.slot),
-            None => "the place in the queue".to_owned(),
-        };
+        let end = self.host.now() + RELEASE_TIMEOUT;
+        let timeout = self.client.timeout_mut();
+        *timeout = Timeout::new(RELEASE_TIMEOUT / requests);
+        timeout.not_after = Some(end);
+        let name = held.map_or("the place in the queue".to_owned(), |claimed| self.name(claimed));
         log::info!("releasing {name}");
         let mut result = Ok(());
         for _ in 0..RELEASE_ROUNDS {

@@ -9,24 +9,21 @@
 mod acquire;
 pub mod address;
 pub mod backoff;
-pub mod claim;
+mod claim;
 mod contact;
 mod error;
 mod host;
 mod lease;
-mod ownership;
 mod queue;
 pub mod rank;
 pub mod session;
-mod settings;
 mod stagger;
 mod state;
 pub mod sync;
 mod watch;
 
-pub use error::SessionError;
-pub use host::{Counter, Host, Owned};
-pub use settings::{NodeSettings, WhenFull};
+use error::{Result, SessionError};
+pub use host::{Counter, Host, NodeSettings, Owned, WhenFull};
 pub use state::History;
 
 #[cfg(test)]

@@ -3,12 +3,10 @@
 //! Whoever waits knows the tickets ahead of its own and strikes out those that leave, so a free slot
 //! costs etcd one claim, however many are waiting.
 
-use std::collections::HashSet;
-
-use super::claim::{Claimant, Ticket};
+use super::claim::{Ahead, Claimant, Ticket};
 use super::rank::{FreeSlot, free_slot};
 use super::session::Session;
-use super::{Host, SessionError, WhenFull};
+use super::{Host, Result, SessionError, WhenFull};
 use crate::cluster::SlotId;
 use crate::etcd::{Etcd, WatchStream};
 
@@ -19,11 +17,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
         claimant: Claimant<'_>,
         taken: &Ticket,
         when_full: WhenFull,
-    ) -> Result<Option<SlotId>, SessionError> {
-        let result = claimant.look_at_queue(&mut self.client);
-        let queue = self.heard(result)?;
-        let Some(ahead) = queue.ahead else { return Ok(None) };
-        let mut ahead: HashSet<Vec<u8>> = ahead.into_iter().collect();
+    ) -> Result<Option<SlotId>> {
+        let queue = self.ask(|client| claimant.look_at_queue(client))?;
+        let Some(Ahead { tickets: mut ahead, revision: mut left }) = queue else { return Ok(None) };
         // A ticket that was put late, by a node that has a name already, is nobody's.
         self.host.directory(|directory| {
             for record in directory.slots().filter_map(|(_, record)| record) {
@@ -31,25 +27,19 @@ impl<H: Host, E: Etcd> Session<H, E> {
             }
         });
         let ticket = claimant.keyspace.ticket(claimant.record);
-        let mut watch = self.open_watch(Some(queue.revision))?;
+        let mut watch = self.open_watch(Some(left))?;
         let names = claimant.keyspace.ranges().len();
         let mut is_logged = false;
-        let mut left = queue.revision;
         loop {
-            let free = if self.is_current(taken) {
-                self.free_slot(claimant, ahead.len())
-            } else {
-                FreeSlot::Behind
-            };
-            match free {
-                FreeSlot::Slot(slot) => return Ok(Some(slot)),
-                FreeSlot::Full if when_full == WhenFull::Exit => {
+            match self.is_current(taken).then(|| self.free_slot(claimant, ahead.len())) {
+                Some(FreeSlot::Slot(slot)) => return Ok(Some(slot)),
+                Some(FreeSlot::Full) if when_full == WhenFull::Exit => {
                     return Err(SessionError::NoFreeSlot);
                 }
-                _ if is_logged || !self.is_current(taken) => {}
-                _ => {
-                    let pattern = &claimant.keyspace.pattern;
-                    let count = ahead.len();
+                None => {}
+                Some(_) if is_logged => {}
+                Some(_) => {
+                    let (pattern, count) = (&claimant.keyspace.pattern, ahead.len());
                     log::info!("no free name of {pattern}: waiting for one, {count} nodes ahead");
                     is_logged = true;
                 }

@@ -23,25 +23,12 @@ pub fn free_slot(rank: usize, taken: impl Iterator<Item = SlotId>, limit: u32) -
     let mut taken: Vec<u32> = taken.map(SlotId::get).filter(|number| *number <= limit).collect();
     taken.sort_unstable();
     taken.dedup();
-    let free = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(taken.len());
-    if free == 0 {
+    if taken.len() == usize::try_from(limit).unwrap_or(usize::MAX) {
         return FreeSlot::Full;
     }
-    if rank >= free {
-        return FreeSlot::Behind;
-    }
     let mut taken = taken.into_iter().peekable();
-    let mut ahead = rank;
-    for number in 1..=limit {
-        if taken.next_if_eq(&number).is_some() {
-            continue;
-        }
-        if ahead == 0 {
-            return SlotId::new(number).map_or(FreeSlot::Behind, FreeSlot::Slot);
-        }
-        ahead -= 1;
-    }
-    FreeSlot::Behind
+    let mut free = (1..=limit).filter(|number| taken.next_if_eq(number).is_none());
+    free.nth(rank).and_then(SlotId::new).map_or(FreeSlot::Behind, FreeSlot::Slot)
 }
 
 /// The slot that a ticket leads to when many nodes start together: the slots that were taken since
@@ -49,7 +36,7 @@ pub fn free_slot(rank: usize, taken: impl Iterator<Item = SlotId>, limit: u32) -
 /// `known_keys` counts all keys that were there then. `None` where that is not likely, or where so
 /// few are new that they can be read: then they have to be. If it is wrong, the claim fails, or a
 /// lower slot stays free for the next one.
-pub fn presumed(
+pub(super) fn presumed(
     ticket: &Ticket,
     known: &[SlotId],
     known_keys: usize,

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::state::{Contact, History, Lease, Membership};
-use super::{Host, NodeSettings, SessionError};
+use super::{Host, NodeSettings, Result, SessionError};
 use crate::cluster::{Freshness, Record};
-use crate::etcd::{Error, Etcd, WatchStream};
+use crate::etcd::{Error, ErrorKind, Etcd, WatchStream};
 use crate::random::Random;
 
 /// The end of [`Session::run`].
@@ -56,7 +56,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Lives until the process is asked to stop, or there is no slot for this node.
     pub fn run(mut self) -> SessionEnd {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::default();
         loop {
             let Err(error) = self.run_until_error();
             if self.host.is_stopping() {
@@ -90,7 +90,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Keeps in contact with etcd until something goes wrong.
-    fn run_until_error(&mut self) -> Result<Infallible, SessionError> {
+    fn run_until_error(&mut self) -> Result<Infallible> {
         self.sync()?;
         self.host.directory(|directory| directory.mark(Freshness::Synced));
         let mut watch: Option<E::Watch> = None;
@@ -116,7 +116,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     fn allow_for_load(&mut self, error: &Error) {
         let is_newcomer =
             self.membership == Membership::Newcomer || self.client.timeout_mut().is_extended();
-        if is_newcomer && matches!(error, Error::TimedOut { .. }) {
+        if is_newcomer && error.kind == ErrorKind::TimedOut {
             self.client.timeout_mut().grow();
         }
     }
@@ -131,10 +131,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             if now >= end || self.host.is_stopping() {
                 return;
             }
-            let doubtful_at = match (self.membership, self.lease) {
-                (Membership::Owned(_), Some(lease)) => Some(lease.valid_until),
-                _ => None,
-            };
+            let doubtful_at = self.owned().map(|owned| owned.valid_until);
             let expired_at = self.contact.expires_at(self.settings.max_stale);
             let changes = [doubtful_at, expired_at].into_iter().flatten().filter(|at| *at > now);
             self.host.sleep_until(changes.min().map_or(end, |at| at.min(end)));

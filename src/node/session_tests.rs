@@ -13,8 +13,8 @@ use super::session::{Session, SessionEnd};
 use super::{Counter, Host, NodeSettings, Owned, WhenFull};
 use crate::cluster::{AddressChoice, Directory, Keyspace, Pattern};
 use crate::etcd::{
-    Compare, Error, Etcd, KeyValue, LeaseId, Op, OpReply, Order, Range, RangeReply, ResponseHeader,
-    Timeout, Txn, TxnReply, WatchRange, WatchReply, WatchStream,
+    Compare, Equal, Error, ErrorKind, Etcd, KeyValue, LeaseId, Op, Order, Range, RangeReply,
+    ResponseHeader, Timeout, Txn, TxnReply, WatchRange, WatchReply, WatchStream,
 };
 use crate::random::Random;
 
@@ -85,11 +85,11 @@ impl World {
 }
 
 fn stopped() -> Error {
-    Error::Unreachable { endpoint: ENDPOINT.to_owned(), cause: "stopping".to_owned() }
+    Error::new(ErrorKind::Unreachable, ENDPOINT, "stopping")
 }
 
 fn timed_out() -> Error {
-    Error::TimedOut { endpoint: ENDPOINT.to_owned() }
+    Error::new(ErrorKind::TimedOut, ENDPOINT, "")
 }
 
 impl Store {
@@ -107,7 +107,7 @@ impl Store {
             Order::CreateRevision => kvs.sort_by_key(|kv| kv.create_revision),
             Order::NewestFirst => kvs.sort_by_key(|kv| -kv.mod_revision),
         }
-        let count = i64::try_from(kvs.len()).unwrap();
+        let count = kvs.len();
         if range.count_only {
             kvs.clear();
         }
@@ -115,15 +115,11 @@ impl Store {
     }
 
     fn holds(&self, compare: &Compare) -> bool {
-        let of = |key: &[u8]| self.keys.get(key);
-        match compare {
-            Compare::CreateRevision { key, revision } => {
-                of(key).map_or(0, |kv| kv.create_revision) == *revision
-            }
-            Compare::ModRevision { key, revision } => {
-                of(key).map_or(0, |kv| kv.mod_revision) == *revision
-            }
-            Compare::Lease { key, lease } => of(key).map_or(LeaseId(0), |kv| kv.lease) == *lease,
+        let kv = self.keys.get(&compare.key);
+        match compare.to {
+            Equal::CreateRevision(revision) => kv.map_or(0, |kv| kv.create_revision) == revision,
+            Equal::ModRevision(revision) => kv.map_or(0, |kv| kv.mod_revision) == revision,
+            Equal::Lease(lease) => kv.map_or(LeaseId(0), |kv| kv.lease) == lease,
         }
     }
 
@@ -131,26 +127,26 @@ impl Store {
         let succeeded = txn.compare.iter().all(|compare| self.holds(compare));
         self.revision += 1;
         let ops = if succeeded { &txn.success } else { &txn.failure };
-        let responses = ops.iter().map(|op| self.carry_out(op)).collect();
-        TxnReply { header: self.header(), succeeded, responses }
+        let ranges = ops.iter().filter_map(|op| self.carry_out(op)).collect();
+        TxnReply { header: self.header(), succeeded, ranges }
     }
 
-    fn carry_out(&mut self, op: &Op) -> OpReply {
+    fn carry_out(&mut self, op: &Op) -> Option<RangeReply> {
         match op {
-            Op::Range(range) => OpReply::Range(self.range(range)),
+            Op::Range(range) => Some(self.range(range)),
             Op::Put { key, value, lease } => {
                 let mod_revision = self.revision;
-                let lease = lease.unwrap_or(LeaseId(0));
                 let create_revision =
                     self.keys.get(key).map_or(mod_revision, |kv| kv.create_revision);
                 let (key, value) = (key.clone(), value.clone());
+                let lease = *lease;
                 let kv = KeyValue { key: key.clone(), value, create_revision, mod_revision, lease };
                 self.keys.insert(key, kv);
-                OpReply::Put
+                None
             }
-            Op::DeleteRange { key, .. } => {
+            Op::Delete(key) => {
                 self.keys.remove(key);
-                OpReply::DeleteRange
+                None
             }
         }
     }

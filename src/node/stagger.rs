@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::claim::Claimant;
 use super::session::Session;
-use super::{Host, SessionError};
+use super::{Host, Result, SessionError};
 use crate::etcd::Etcd;
 
 /// So many in the queue that it matters.
@@ -27,17 +27,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Lets the others be named first, and draws a moment at which to read all names: each change
     /// would be sent to each of those that are named already, and all at once they would keep
     /// etcd from keeping leases alive.
-    pub(super) fn stagger(
-        &mut self,
-        claimant: Claimant<'_>,
-        queue_length: usize,
-    ) -> Result<(), SessionError> {
+    pub(super) fn stagger(&mut self, claimant: Claimant<'_>, queue_length: usize) -> Result<()> {
         if queue_length < STAGGER_FROM {
             return Ok(());
         }
         self.let_others_claim(claimant, queue_length)?;
-        let result = claimant.slots_taken(&mut self.client);
-        let names = self.heard(result)?;
+        let names = self.ask(|client| claimant.slots_taken(client))?;
         let end = self.host.now() + delay(names, self.random.fraction());
         while self.host.now() < end && !self.host.is_stopping() {
             let Some(lease) = self.lease else { return Err(SessionError::LeaseGone) };
@@ -47,18 +42,14 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(())
     }
 
-    fn let_others_claim(
-        &mut self,
-        claimant: Claimant<'_>,
-        queue_length: usize,
-    ) -> Result<(), SessionError> {
+    fn let_others_claim(&mut self, claimant: Claimant<'_>, queue_length: usize) -> Result<()> {
         let end = self.host.now() + LONGEST_WAIT.min(self.settings.lease_ttl / 4);
         let mut others = queue_length;
         while others >= STAGGER_FROM && self.host.now() < end && !self.host.is_stopping() {
             let claims = CLAIM_TIME.saturating_mul(u32::try_from(others).unwrap_or(u32::MAX));
             self.host.sleep_until((self.host.now() + claims.max(QUEUE_INTERVAL)).min(end));
-            let result = claimant.queue_length(&mut self.client);
-            let before = std::mem::replace(&mut others, self.heard(result)?);
+            let before = others;
+            others = self.ask(|client| claimant.queue_length(client))?;
             if others == before {
                 // Nobody comes and nobody goes: they wait for names, of which there are not enough.
                 break;

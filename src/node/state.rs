@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::cluster::{KeyRange, Keyspace, SlotId};
-use crate::etcd::{Error, Filter, LeaseId, WatchRange};
+use crate::etcd::{Error, LeaseId, WatchRange};
 
 /// When etcd was heard, by which endpoint, and what was logged of it.
 #[derive(Debug, Default)]
@@ -19,16 +19,6 @@ pub(super) struct Contact {
 }
 
 impl Contact {
-    /// Notes that something came from etcd.
-    pub(super) fn hear(&mut self, now: Instant) {
-        self.heard_at = Some(now);
-    }
-
-    /// Lets an error be logged again that was logged before.
-    pub(super) fn forget(&mut self) {
-        self.logged.clear();
-    }
-
     /// The time from which the directory is too old to answer from.
     pub(super) fn expires_at(&self, max_stale: Duration) -> Option<Instant> {
         let lost = self.endpoint.is_none();
@@ -51,28 +41,34 @@ impl History {
         self.revisions.iter().copied().max().unwrap_or(0)
     }
 
+    /// Moves on in a range, and returns up to where it was seen. `None`: it is none of the names.
+    pub(super) fn see(&mut self, range: usize, revision: i64) -> Option<i64> {
+        let seen = self.revisions.get_mut(range)?;
+        *seen = revision.max(*seen);
+        Some(*seen)
+    }
+
     /// The ranges to watch of these names, each from where it stands.
     pub fn watch_ranges(&self, keyspace: &Keyspace) -> Vec<WatchRange> {
         let ranges = keyspace.ranges().into_iter().zip(&self.revisions);
-        ranges.map(|(range, revision)| watch_range(range, *revision, Filter::None)).collect()
+        ranges.map(|(range, revision)| watch_range(range, *revision)).collect()
     }
 }
 
 /// The changes of a range after a revision.
-pub(super) fn watch_range((key, range_end): KeyRange, seen: i64, filter: Filter) -> WatchRange {
-    WatchRange { key, range_end, start_revision: seen + 1, filter }
+pub(super) fn watch_range((key, range_end): KeyRange, seen: i64) -> WatchRange {
+    WatchRange { key, range_end, start_revision: seen + 1, deletions_only: false }
 }
 
 /// A slot that is ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claimed {
-    /// The slot.
-    pub slot: SlotId,
+pub(super) struct Claimed {
+    pub(super) slot: SlotId,
     /// The revision that created the key: grows with every new owner, so it serves as a fencing
     /// token.
-    pub create_revision: i64,
+    pub(super) create_revision: i64,
     /// The revision that put our record there.
-    pub mod_revision: i64,
+    pub(super) mod_revision: i64,
 }
 
 /// The lease is renewed after this part of its TTL, so that two renewals may fail.

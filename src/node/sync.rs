@@ -1,52 +1,38 @@
 //! The full sync: read all names, page by page, and put them in place of the directory; and how to
 //! see that this is not needed.
 
+use super::claim::digest;
 use super::session::Session;
 use super::state::History;
-use super::{Counter, Host, SessionError};
-use crate::cluster::{Applied, Directory, Entry, KeyRange, RangeDigest};
+use super::{Counter, Host, Result, SessionError};
+use crate::cluster::{Applied, Directory, Entry, KeyRange};
 use crate::etcd::{Error, Etcd, Event, EventKind, KeyValue, Order, Range};
 
 /// The number of changes that are applied before DNS is answered again.
 pub(super) const MOST_AT_ONCE: usize = 128;
 
-/// Whether etcd's history goes on from where we stand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Continuity {
-    /// The changes since can be followed up.
-    Continued,
-    /// It is not known what changed; why.
-    Broken(String),
-}
-
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Reads everything, unless what is known can be followed up from where it stands.
-    pub(super) fn sync(&mut self) -> Result<(), SessionError> {
-        if let Some(known) = self.history.take() {
-            match self.compare(&known) {
-                Ok(Continuity::Continued) => {
-                    self.history = Some(known);
-                    return Ok(());
-                }
-                Ok(Continuity::Broken(why)) => log::info!("{why}: reading everything anew"),
-                Err(error) => {
-                    self.history = Some(known);
-                    return Err(error);
-                }
-            }
+    pub(super) fn sync(&mut self) -> Result<()> {
+        if let Some(known) = self.history.clone() {
+            let Some(why) = self.find_break(&known)? else { return Ok(()) };
+            log::info!("{why}: reading everything anew");
+            self.history = None;
         }
-        let result = full_sync(&mut self.client, &self.host);
-        self.history = Some(self.heard(result)?);
+        self.history = Some(full_sync(&mut self.client, &self.host)?);
+        self.heard();
         self.look_after_own_key()
     }
 
-    /// Looks at each range as it was when we saw it last. In an older backup that was restored, or
-    /// in another cluster, there is no such revision, or something else stood there.
-    fn compare(&mut self, known: &History) -> Result<Continuity, SessionError> {
+    /// Says why etcd's history does not go on from where we stand; `None`: it does, and the changes
+    /// since can be followed up. Looks at each range as it was when we saw it last. In an older
+    /// backup that was restored, or in another cluster, there is no such revision, or something else
+    /// stood there.
+    fn find_break(&mut self, known: &History) -> Result<Option<String>> {
         let ranges = self.settings.keyspace.ranges();
         for (index, (range, revision)) in ranges.iter().zip(&known.revisions).enumerate() {
             // What was learnt otherwise, as the own name from its claim, is ahead of the events.
-            let digest = self.host.directory(|directory| directory.digest(index, *revision));
+            let seen = self.host.directory(|directory| directory.digest(index, *revision));
             let request = Range {
                 revision: *revision,
                 limit: 1,
@@ -54,39 +40,33 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 order: Order::NewestFirst,
                 ..range_of(range)
             };
-            let reply = match self.client.range(&request) {
-                Err(error) if error.is_out_of_range() => {
+            let reply = match self.ask(|client| client.range(&request)) {
+                Err(SessionError::Etcd(error)) if error.is_out_of_range() => {
                     let why = format!("etcd cannot tell what changed since revision {revision}");
-                    return Ok(Continuity::Broken(why));
+                    return Ok(Some(why));
                 }
-                result => self.heard(result)?,
+                reply => reply?,
             };
-            if reply.header.cluster_id != known.cluster_id {
-                let (now, then) = (reply.header.cluster_id, known.cluster_id);
-                return Ok(Continuity::Broken(format!(
-                    "cluster {now:x} answers, no more {then:x}"
-                )));
+            let (now, then) = (reply.header.cluster_id, known.cluster_id);
+            if now != then {
+                return Ok(Some(format!("cluster {now:x} answers, no more {then:x}")));
             }
-            let there = RangeDigest {
-                keys: usize::try_from(reply.count).unwrap_or(usize::MAX),
-                newest: reply.kvs.first().map_or(0, |kv| kv.mod_revision),
-            };
-            if there != digest {
+            if digest(&reply) != seen {
                 let why = format!("etcd's history up to revision {revision} is not what was seen");
-                return Ok(Continuity::Broken(why));
+                return Ok(Some(why));
             }
         }
-        Ok(Continuity::Continued)
+        Ok(None)
     }
 
     /// After a full sync no event says what became of the own key meanwhile.
-    fn look_after_own_key(&mut self) -> Result<(), SessionError> {
+    fn look_after_own_key(&mut self) -> Result<()> {
         let (Some(claimed), Some(lease)) = (self.membership.held(), self.lease) else {
             return Ok(());
         };
         match self.read_own_key(claimed)? {
             Some(kv) if kv.lease == lease.id => {}
-            other => self.lose_to(claimed, other),
+            other => self.lose_to(claimed, other.as_ref()),
         }
         Ok(())
     }

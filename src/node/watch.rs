@@ -4,29 +4,28 @@ use super::claim::Claimant;
 use super::session::Session;
 use super::state::{Lease, Membership, watch_range};
 use super::sync::{MOST_AT_ONCE, apply_event};
-use super::{Counter, Host, SessionError};
-use crate::cluster::Record;
-use crate::etcd::{Etcd, Event, EventKind, Filter, LeaseId, WatchReply, WatchStream};
+use super::{Counter, Host, Result, SessionError};
+use crate::etcd::{Etcd, Event, EventKind, LeaseId, WatchRange, WatchReply, WatchStream};
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Watches all names from where the directory stands, and in addition, if a revision is given,
     /// who leaves the queue after it.
-    pub(super) fn open_watch(&mut self, queue: Option<i64>) -> Result<E::Watch, SessionError> {
+    pub(super) fn open_watch(&mut self, queue: Option<i64>) -> Result<E::Watch> {
         let Some(history) = &self.history else { return Err(SessionError::NoHistory) };
         let keyspace = &self.settings.keyspace;
         let mut ranges = history.watch_ranges(keyspace);
         if let Some(revision) = queue {
-            ranges.push(watch_range(keyspace.queue(), revision, Filter::NoPut));
+            let range = watch_range(keyspace.queue(), revision);
+            ranges.push(WatchRange { deletions_only: true, ..range });
         }
-        let result = self.client.watch(&ranges);
-        let watch = self.heard(result)?;
+        let watch = self.ask(|client| client.watch(&ranges))?;
         self.host.note(Counter::WatchOpened);
         Ok(watch)
     }
 
     /// Applies the changes as they come, and keeps the lease alive, until the name is lost or in
     /// doubt, or the watch's endpoint is no longer the one in use.
-    pub(super) fn follow(&mut self, watch: &mut E::Watch) -> Result<(), SessionError> {
+    pub(super) fn follow(&mut self, watch: &mut E::Watch) -> Result<()> {
         while self.is_settled() && watch.endpoint() == self.client.endpoint() {
             self.follow_once(watch)?;
         }
@@ -43,10 +42,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Keeps the lease alive if it is time to, else waits for changes until it is, and applies them.
-    pub(super) fn follow_once(
-        &mut self,
-        watch: &mut E::Watch,
-    ) -> Result<Option<WatchReply>, SessionError> {
+    pub(super) fn follow_once(&mut self, watch: &mut E::Watch) -> Result<Option<WatchReply>> {
         self.doubt();
         let Some(lease) = self.lease else { return Err(SessionError::LeaseGone) };
         if self.host.now() >= lease.renew_at {
@@ -57,13 +53,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
         // This process may have been frozen while it waited.
         self.doubt();
         if let Some(reply) = &reply {
-            self.contact.hear(self.host.now());
+            self.contact.heard_at = Some(self.host.now());
             self.apply(reply, lease)?;
         }
         Ok(reply)
     }
 
-    fn apply(&mut self, reply: &WatchReply, lease: Lease) -> Result<(), SessionError> {
+    fn apply(&mut self, reply: &WatchReply, lease: Lease) -> Result<()> {
         for events in reply.events.chunks(MOST_AT_ONCE) {
             for event in events {
                 apply_event(&self.host, reply.range, event);
@@ -71,16 +67,16 @@ impl<H: Host, E: Etcd> Session<H, E> {
             }
             self.host.sleep_until(self.host.now());
         }
-        let seen = self.history.as_mut().and_then(|history| history.revisions.get_mut(reply.range));
-        if let (Some(seen), Some(last), true) = (seen, reply.events.last(), reply.complete) {
-            *seen = last.kv.mod_revision.max(*seen);
-            let revision = *seen;
-            self.host.directory(|directory| directory.advance(revision));
+        let last = reply.events.last().filter(|_| reply.complete);
+        if let (Some(history), Some(last)) = (&mut self.history, last)
+            && let Some(seen) = history.see(reply.range, last.kv.mod_revision)
+        {
+            self.host.directory(|directory| directory.advance(seen));
         }
         Ok(())
     }
 
-    fn watch_own_key(&mut self, event: &Event, lease: LeaseId) -> Result<(), SessionError> {
+    fn watch_own_key(&mut self, event: &Event, lease: LeaseId) -> Result<()> {
         let Some(slot) = self.settings.keyspace.slot_of(&event.kv.key) else { return Ok(()) };
         let is_ours = event.kind == EventKind::Put && event.kv.lease == lease;
         let Some(claimed) = self.membership.held() else {
@@ -100,23 +96,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 self.lose(claimed, "its lease ended");
             }
             EventKind::Delete => self.lose(claimed, "its key was deleted"),
-            EventKind::Put => {
-                let cause = self.displaced_by(&event.kv.value);
-                self.lose(claimed, &cause);
-            }
+            EventKind::Put => self.lose_to(claimed, Some(&event.kv)),
         }
         Ok(())
-    }
-
-    /// Says why a key that was ours holds another's record.
-    pub(super) fn displaced_by(&self, value: &[u8]) -> String {
-        match (Record::parse(value), self.record) {
-            (Ok(theirs), Some(ours)) if theirs == ours => format!(
-                "another node publishes the same addresses, {ours}, and took it for its own; give \
-                 each node its own --ipv4, --ipv6 or --port"
-            ),
-            (Ok(theirs), _) => format!("somebody else put a record there: {theirs}"),
-            (Err(_), _) => "somebody else put something there that is not a record".to_owned(),
-        }
     }
 }

@@ -210,7 +210,7 @@ fn permissions(
 fn waiting(keyspace: &Keyspace, client: &mut GatewayClient) -> Result<usize, Error> {
     let (first, end) = keyspace.queue();
     let reply = client.range(&Range { count_only: true, ..Range::new(first, Some(end)) })?;
-    Ok(usize::try_from(reply.count).unwrap_or(0))
+    Ok(reply.count)
 }
 
 /// Notes about names that nobody can have.

@@ -90,7 +90,7 @@ fn findings(endpoint: &str, answer: &Answer, lost: Severity) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::etcd::ResponseHeader;
+    use crate::etcd::{ErrorKind, ResponseHeader};
 
     #[test]
     fn an_endpoint_is_described_and_its_troubles_are_told() {
@@ -109,7 +109,7 @@ mod tests {
             (Severity::Note, "http://a: alarm:CORRUPT; see etcdctl alarm list"),
         ];
         assert_eq!(shown, wanted);
-        let lost = Err(Error::TimedOut { endpoint: "http://a".to_owned() });
+        let lost = Err(Error::new(ErrorKind::TimedOut, "http://a", ""));
         let found = findings("http://a", &lost, Severity::Note);
         assert!(found[0].text.contains("raise --etcd-timeout"), "{found:?}");
     }

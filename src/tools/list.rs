@@ -71,7 +71,7 @@ fn lives(
         let life = match known.get(&id) {
             Some(life) => *life,
             None => match client.lease_time_to_live(LeaseId(id)) {
-                Ok(left) => Life::Left(left.map_or(Duration::ZERO, |ttl| ttl.left)),
+                Ok(left) => Life::Left(left.unwrap_or_default()),
                 Err(error) if error.is_denied() => Life::Unknown,
                 Err(error) => return heard(place, Err(error)),
             },

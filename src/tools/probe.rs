@@ -4,7 +4,7 @@
 //! the right to write is asked for by a transaction whose put is never carried out.
 
 use crate::cluster::{Keyspace, Names};
-use crate::etcd::{Compare, Error, Etcd, GatewayClient, Op, Range, Txn};
+use crate::etcd::{Compare, Equal, Error, Etcd, GatewayClient, LeaseId, Op, Range, Txn};
 
 /// A revision that no key has, so that comparing with it is always false.
 const NEVER: i64 = -1;
@@ -88,8 +88,8 @@ impl Right {
 /// Puts a key under a condition that does not hold.
 fn put_never(key: Vec<u8>) -> Txn {
     Txn {
-        compare: vec![Compare::ModRevision { key: key.clone(), revision: NEVER }],
-        success: vec![Op::Put { key, value: Vec::new(), lease: None }],
+        compare: vec![Compare { key: key.clone(), to: Equal::ModRevision(NEVER) }],
+        success: vec![Op::Put { key, value: Vec::new(), lease: LeaseId(0) }],
         failure: Vec::new(),
     }
 }

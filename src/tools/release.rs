@@ -9,8 +9,8 @@ use super::table::{self, output_failure};
 use crate::cluster::Record;
 use crate::connect::Connect;
 use crate::etcd::{
-    Compare, Error, Etcd, EventKind, Filter, GatewayClient, KeyValue, LeaseId, Op, OpReply, Range,
-    Txn, WatchRange,
+    Compare, Equal, Error, Etcd, EventKind, GatewayClient, KeyValue, LeaseId, Op, Range, Txn,
+    WatchRange, WatchStream,
 };
 use crate::failure::Failure;
 use crate::node::Host;
@@ -69,7 +69,7 @@ fn left(
     }
     match client.lease_time_to_live(id) {
         Err(error) if error.is_denied() => Ok(None),
-        reply => Ok(heard(place, reply)?.map(|ttl| ttl.left)),
+        reply => heard(place, reply),
     }
 }
 
@@ -128,15 +128,12 @@ fn delete(
 ) -> Result<i64, Failure> {
     let key = found.key.clone();
     let txn = Txn {
-        compare: vec![Compare::ModRevision { key: key.clone(), revision: found.mod_revision }],
-        success: vec![Op::DeleteRange { key: key.clone(), range_end: None }],
+        compare: vec![Compare { key: key.clone(), to: Equal::ModRevision(found.mod_revision) }],
+        success: vec![Op::Delete(key.clone())],
         failure: vec![Op::Range(Range::new(key, None))],
     };
     let reply = heard(place, client.txn(&txn))?;
-    let stands = reply.responses.iter().find_map(|response| match response {
-        OpReply::Range(range) => range.kvs.first(),
-        _ => None,
-    });
+    let stands = reply.ranges.first().and_then(|range| range.kvs.first());
     match stands {
         // A transaction that was carried out twice, as its first reply was lost, finds nothing.
         None => Ok(reply.header.revision),
@@ -160,7 +157,7 @@ fn successor(
         key: found.key.clone(),
         range_end,
         start_revision: revision + 1,
-        filter: Filter::None,
+        deletions_only: false,
     };
     let end = place.now() + AFTERMATH;
     let mut watch = client.watch(&[range])?;

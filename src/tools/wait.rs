@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::session::stopped;
 use crate::cluster::Freshness;
 use crate::connect::Connect;
-use crate::etcd::{Error, Etcd, GatewayClient, Range, Watch, advised};
+use crate::etcd::{Error, Etcd, GatewayClient, Range, Watch, WatchStream, advised};
 use crate::failure::Failure;
 use crate::node::Host;
 use crate::node::backoff::Backoff;
@@ -33,9 +33,9 @@ enum WaitEnd {
 pub(super) fn run(wait: &Wait, options: &Options, place: &Shared) -> Result<(), Failure> {
     let deadline = wait.timeout.and_then(|timeout| place.now().checked_add(timeout));
     let mut client = Connect::prepare(&options.connect)?.client(place);
-    client.timeout_mut().set_not_after(deadline);
+    client.timeout_mut().not_after = deadline;
     let mut follower = Follower { client, place, count: wait.count, deadline, told: false };
-    let (mut backoff, mut random) = (Backoff::new(), Random::from_system());
+    let (mut backoff, mut random) = (Backoff::default(), Random::from_system());
     loop {
         let followed = follower.follow();
         if place.is_stopping() {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use idetcd::cluster::{Directory, Entry, Keyspace, Pattern, Record};
 use idetcd::etcd::{
-    Clock, Compare, Credentials, Error, Etcd, EventKind, Filter, GatewayClient, KeyValue, LeaseId,
-    Op, OpReply, Range, ReadDeadline, Txn, WatchRange, WatchReply,
+    Clock, Compare, Credentials, Equal, Error, Etcd, EventKind, GatewayClient, KeyValue, LeaseId,
+    Op, Range, ReadDeadline, Txn, WatchRange, WatchReply, WatchStream,
 };
 
 use super::input::Input;
@@ -130,25 +130,20 @@ fn range(client: &mut GatewayClient) -> Result<(), Error> {
 fn txn(client: &mut GatewayClient) -> Result<(), Error> {
     let key = || b"worker1.tf.local.".to_vec();
     let txn = Txn {
-        compare: vec![Compare::CreateRevision { key: key(), revision: 0 }],
+        compare: vec![Compare { key: key(), to: Equal::CreateRevision(0) }],
         success: vec![
             Op::Range(Range { count_only: true, ..all() }),
-            Op::Put { key: key(), value: b"{}".to_vec(), lease: Some(LeaseId(7)) },
+            Op::Put { key: key(), value: b"{}".to_vec(), lease: LeaseId(7) },
             Op::Range(all()),
         ],
-        failure: vec![Op::DeleteRange { key: key(), range_end: None }, Op::Range(all())],
+        failure: vec![Op::Delete(key()), Op::Range(all())],
     };
     let reply = client.txn(&txn)?;
     let branch = if reply.succeeded { &txn.success } else { &txn.failure };
-    assert_eq!(reply.responses.len(), branch.len());
-    for (op, response) in branch.iter().zip(&reply.responses) {
-        match (op, response) {
-            (Op::Range(_), OpReply::Range(reply)) => {
-                store(reply.kvs.iter().map(|kv| (kv, EventKind::Put)));
-            }
-            (Op::Put { .. }, OpReply::Put) | (Op::DeleteRange { .. }, OpReply::DeleteRange) => {}
-            other => panic!("a response of another kind: {other:?}"),
-        }
+    let ranges = branch.iter().filter(|op| matches!(op, Op::Range(_))).count();
+    assert_eq!(reply.ranges.len(), ranges);
+    for range in &reply.ranges {
+        store(range.kvs.iter().map(|kv| (kv, EventKind::Put)));
     }
     Ok(())
 }
@@ -177,7 +172,7 @@ fn watch(client: &mut GatewayClient, wire: &Wire) -> (Vec<WatchReply>, Option<Er
         key: key.into(),
         range_end: Vec::new(),
         start_revision: 7,
-        filter: Filter::None,
+        deletions_only: false,
     };
     let mut replies = Vec::new();
     let mut watch = match client.watch(&[range("worker1"), range("db.")]) {

@@ -154,7 +154,7 @@ pub(super) fn forward(
     if let Some(ForwardDirective { name, to, .. }) = written {
         for Placed { value: upstream, place } in to {
             let at_place = |why| CorefileError::at(place, format!("{name}: {why}"));
-            forward = Some(addresses::forward(forward, upstream.as_str()).map_err(at_place)?);
+            forward = Some(addresses::forward(forward, upstream).map_err(at_place)?);
         }
     }
     Ok(forward)

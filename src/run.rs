@@ -16,6 +16,7 @@ use crate::node::session::{Session, SessionEnd};
 use crate::node::{Counter, Host, NodeSettings, Owned};
 use crate::notify::{self, Ended, Notifier, NotifySettings, Outcome, parent_death};
 use crate::options::Options;
+use crate::random::Random;
 use crate::server::forward::Forwarder;
 use crate::server::listen::listen;
 use crate::server::signals::Signals;
@@ -73,7 +74,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     let server = Shared::new(server);
     let client = connect.client(&server);
     let process = Process::new(server, notifier);
-    let end = Session::new(process.clone(), client, node.clone()).run();
+    let end = Session::new(process.clone(), client, node.clone(), Random::from_system()).run();
     match (end, process.finish()) {
         // Whoever took the name may have taken the last one.
         (_, Some(Outcome::NameLost(name))) => Err(name_lost(&name)),
@@ -144,15 +145,15 @@ impl Process {
     }
 
     /// Lets the hooks that are left, and the program where it is being ended, end while DNS is
-    /// answered; a further request to stop ends the patience with them. Says what became of the
+    /// answered; a further request to stop ends the wait for them. Says what became of the
     /// program, if there was to be one.
     pub fn finish(&self) -> Option<Outcome> {
         // While requests are heard again: the end of the last hook asks the process to stop.
         self.server.lock().resume();
-        let now = Instant::now();
-        let patience = lock(&self.notifier).close(now);
-        if let Some(patience) = patience {
-            match self.server.lock().wait(None, Some(now + patience)) {
+        let now = self.now();
+        let grace = lock(&self.notifier).close(now);
+        if let Some(grace) = grace {
+            match self.server.lock().wait(None, Some(now + grace)) {
                 Ok(Wake::Stopping) | Ok(Wake::Ready) => {}
                 Ok(Wake::TimedOut) => log::error!("the hooks or the program did not end in time"),
                 Err(error) => log::error!("poll: {error}"),
@@ -173,6 +174,10 @@ impl Timer for NotifierTimer {
 }
 
 impl Host for Process {
+    fn now(&self) -> Instant {
+        self.server.now()
+    }
+
     fn sleep_until(&self, deadline: Instant) {
         self.server.sleep_until(deadline);
     }
@@ -194,7 +199,7 @@ impl Host for Process {
     }
 
     fn ownership(&self, owned: Option<Owned>) {
-        lock(&self.notifier).ownership(owned, Instant::now());
+        lock(&self.notifier).ownership(owned, self.now());
     }
 
     fn wants_name(&self) -> bool {

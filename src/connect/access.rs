@@ -11,14 +11,14 @@ use crate::text::number;
 /// etcd's client port, as registered with IANA.
 pub const ETCD_PORT: u16 = 2379;
 
-/// What the operator says about etcd.
+/// The settings of the way to etcd.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectSettings {
     /// Its endpoints; one at least.
     pub endpoints: Vec<Endpoint>,
     /// Certificates and the user.
     pub access: Access,
-    /// How long one call to one endpoint may take.
+    /// The time that one call to one endpoint may take.
     pub timeout: Duration,
 }
 
@@ -32,7 +32,7 @@ impl Endpoint {
         &self.0
     }
 
-    /// Whether it is to be reached by TLS.
+    /// Returns whether it is to be reached by TLS.
     pub fn is_https(&self) -> bool {
         self.0.starts_with("https://")
     }
@@ -100,7 +100,7 @@ fn port_number(text: &str) -> Result<u16, &'static str> {
     number(text).filter(|port| *port > 0).ok_or("the port is not a number from 1 to 65535")
 }
 
-/// How this node and etcd convince each other.
+/// The credentials that this node and etcd show each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
     /// PEM file with the certificates of the authorities to trust; `None`: the system's.

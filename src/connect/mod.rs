@@ -8,14 +8,14 @@ mod stub;
 pub mod tls;
 mod transport;
 
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use ureq::tls::TlsConfig;
 
-use crate::etcd::{Credentials, GatewayClient, ReadDeadline};
+use crate::etcd::{Clock, Credentials, GatewayClient, ReadDeadline};
 use crate::failure::Failure;
+use crate::random::Random;
 use crate::server::Shared;
 pub use access::{Access, ConnectSettings, Endpoint, Password, User};
 
@@ -35,7 +35,7 @@ impl Connect {
     /// When a certificate, a key or the password cannot be used.
     pub fn prepare(settings: &ConnectSettings) -> Result<Connect, Failure> {
         Ok(Connect {
-            endpoints: shuffled(&settings.endpoints),
+            endpoints: shuffled(&settings.endpoints, &mut Random::from_system()),
             credentials: settings.access.user.as_ref().map(credentials).transpose()?,
             tls: tls_config(&settings.access, &settings.endpoints)?,
             timeout: settings.timeout,
@@ -58,7 +58,8 @@ impl Connect {
             let read_deadline = read_deadline.clone();
             move || read_deadline.get()
         });
-        GatewayClient::new(agent, endpoints, self.timeout, read_deadline)
+        let clock = Clock::new(Instant::now);
+        GatewayClient::new(agent, endpoints, self.timeout, clock, read_deadline)
             .with_on_leave(move |endpoint| addresses.demote(endpoint))
             .with_between_slices({
                 let server = server.clone();
@@ -70,10 +71,9 @@ impl Connect {
 
 /// In an order of this node's own: every node is given the same endpoints, and all of them at the
 /// same member, or fleeing to the same one, would be a burden that the others could share.
-fn shuffled(endpoints: &[Endpoint]) -> Vec<String> {
-    let random = RandomState::new();
+fn shuffled(endpoints: &[Endpoint], random: &mut Random) -> Vec<String> {
     let mut endpoints: Vec<String> = endpoints.iter().map(|e| e.as_str().to_owned()).collect();
-    endpoints.sort_by_cached_key(|endpoint| random.hash_one(endpoint));
+    endpoints.sort_by_cached_key(|_| random.draw());
     endpoints
 }
 

@@ -23,7 +23,7 @@ const LOOKUP_INTERVAL: Duration = Duration::from_secs(5);
 /// More addresses than ureq has room for are left out.
 const MOST_ADDRESSES: usize = 16;
 
-/// What a look-up said, and when.
+/// The outcome of a look-up.
 #[derive(Clone, Debug)]
 struct Lookup {
     at: Instant,
@@ -32,7 +32,7 @@ struct Lookup {
     failed: bool,
 }
 
-/// The look-ups, shared between the resolver and the connector, which tells what failed.
+/// The look-ups, shared between the resolver and the connector, which says what failed.
 #[derive(Clone, Debug)]
 pub struct EndpointAddresses {
     server: Shared,
@@ -60,7 +60,7 @@ impl EndpointAddresses {
         }
     }
 
-    /// Whether a connection to this address of a host may be used again.
+    /// Returns whether a connection to this address of a host may be used again.
     pub(super) fn prefers(&self, host: &str, address: IpAddr) -> bool {
         self.lookups().get(host).is_none_or(|lookup| lookup.addresses.first() == Some(&address))
     }

@@ -1,6 +1,6 @@
 //! Certificates and keys for the connections to etcd.
 //!
-//! Everything is read and checked once, at the start: a certificate that cannot be used is told
+//! Everything is read and checked once, at the start: a certificate that cannot be used is reported
 //! then, and not when etcd is asked for the first time.
 
 use std::fmt;
@@ -25,14 +25,14 @@ const SYSTEM_BUNDLES: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// What to do about a file that cannot be read.
+/// The remedy for a file that cannot be read.
 const READABLE: &str = "give a file that this user can read";
 
 fn error<T>(option: &str, path: &Path, reason: impl fmt::Display) -> Result<T, Failure> {
     Err(Failure::new(format!("--{option}: {}: {reason}", path.display())))
 }
 
-/// What TLS trusts and shows: the authorities in `cacert`, or the system's; the certificate and the
+/// Makes up what TLS trusts and shows: the authorities in `cacert`, or the system's; the certificate and the
 /// private key in two further files. All of them are PEM.
 ///
 /// # Errors
@@ -93,6 +93,9 @@ fn client_certificate(
         .and_then(|builder| {
             builder.with_root_certificates(roots).with_client_auth_cert(chain.clone(), private)
         });
+    if let Err(reason @ rustls::Error::InvalidCertificate(_)) = &fits {
+        return error("cert", cert, format!("{reason}; give one of X.509 version 3, in PEM"));
+    }
     if let Err(reason) = fits {
         let cert = cert.display();
         let what = "cannot be used with the certificate";

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use serde_json::json;
+use serde_json::Value;
 
-use super::{Error, GatewayClient, json};
+use super::{Error, json};
 
-/// What etcd says when nobody switched authentication on.
+/// etcd's message while authentication is off.
 const NOT_ENABLED: &str = "authentication is not enabled";
 
 /// A user's name and password.
@@ -25,7 +25,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// What goes along with calls.
+/// The token that goes along with calls.
 #[derive(Clone, Default)]
 pub(super) enum Token {
     /// To be asked for, if there are credentials.
@@ -48,7 +48,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// How etcd takes the client's user.
+/// The outcome of a login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginState {
     /// The client has no user to name.
@@ -59,41 +59,26 @@ pub enum LoginState {
     LoggedIn,
 }
 
-impl GatewayClient {
-    /// Logs in at the endpoint in use, unless that was done before.
-    ///
-    /// # Errors
-    /// See [`Error`]; [`Error::is_denied`]: the name or the password is wrong.
-    pub fn log_in(&mut self) -> Result<LoginState, Error> {
-        self.ensure_token()?;
-        Ok(match self.token {
+impl Token {
+    pub(super) fn state(&self) -> LoginState {
+        match self {
             Token::Unknown => LoginState::NoUser,
             Token::NotNeeded => LoginState::NotNeeded,
             Token::Held(_) => LoginState::LoggedIn,
-        })
+        }
     }
+}
 
-    /// `Auth.Authenticate` at the endpoint in use, if there are credentials and no token yet.
-    pub(super) fn ensure_token(&mut self) -> Result<(), Error> {
-        let (Some(credentials), Token::Unknown) = (&self.credentials, &self.token) else {
-            return Ok(());
-        };
-        let request = json!({"name": credentials.user, "password": credentials.password});
-        self.token = match self.post("/v3/auth/authenticate", &request.to_string()) {
-            Ok(reply) => match json::text(&reply, "token") {
-                "" => return Err(Error::malformed(self.endpoint(), "no token")),
-                token => Token::Held(token.to_owned()),
-            },
-            Err(Error::Rejected { message, .. }) if message.contains(NOT_ENABLED) => {
-                Token::NotNeeded
-            }
-            Err(error) => return Err(error),
-        };
-        Ok(())
-    }
-
-    /// Whether a call that failed like this may do with a new token.
-    pub(super) fn may_renew_token(&self, error: &Error) -> bool {
-        self.credentials.is_some() && error.is_unauthenticated()
+/// Reads the token in the reply to a login.
+pub(super) fn token(endpoint: &str, reply: Result<Value, Error>) -> Result<Token, Error> {
+    match reply {
+        Ok(reply) => match json::text(&reply, "token") {
+            "" => Err(Error::malformed(endpoint, "no token")),
+            token => Ok(Token::Held(token.to_owned())),
+        },
+        Err(Error::Rejected { message, .. }) if message.contains(NOT_ENABLED) => {
+            Ok(Token::NotNeeded)
+        }
+        Err(error) => Err(error),
     }
 }

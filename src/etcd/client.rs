@@ -4,15 +4,15 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::Error;
-use super::auth::{Credentials, Token};
+use super::auth::{Credentials, LoginState, Token, token};
 use super::reply::{MAX_BODY, reply, transport_error};
 use super::slices::Slices;
 use super::timeout::Timeout;
+use super::{Clock, Error};
 
-/// Until when a read on the watch stream may wait. It is shared with the transport of the agent,
+/// The time until which a read on the watch stream may wait. It is shared with the transport of the agent,
 /// which returns [`std::io::ErrorKind::WouldBlock`] at that time. `None`: no such time.
 #[derive(Clone, Default, Debug)]
 pub struct ReadDeadline(Arc<Mutex<Option<Instant>>>);
@@ -38,7 +38,7 @@ impl ReadDeadline {
     }
 }
 
-/// Is told of an endpoint that is left because it failed.
+/// A callback for an endpoint that is left because it failed.
 #[derive(Clone)]
 struct OnLeave(Arc<dyn Fn(&str) + Send + Sync>);
 
@@ -52,12 +52,13 @@ impl fmt::Debug for OnLeave {
 #[derive(Debug)]
 pub struct GatewayClient {
     pub(super) agent: ureq::Agent,
-    endpoints: Vec<String>,
+    pub(super) endpoints: Vec<String>,
     in_use: usize,
-    timeout: Timeout,
+    pub(super) timeout: Timeout,
+    pub(super) clock: Clock,
     pub(super) read_deadline: ReadDeadline,
-    pub(super) credentials: Option<Credentials>,
-    pub(super) token: Token,
+    credentials: Option<Credentials>,
+    token: Token,
     on_leave: Option<OnLeave>,
     pub(super) slices: Slices,
 }
@@ -71,6 +72,7 @@ impl GatewayClient {
         agent: ureq::Agent,
         endpoints: Vec<String>,
         timeout: Duration,
+        clock: Clock,
         read_deadline: ReadDeadline,
     ) -> GatewayClient {
         let endpoints =
@@ -80,6 +82,7 @@ impl GatewayClient {
             endpoints,
             in_use: 0,
             timeout: Timeout::new(timeout),
+            clock,
             read_deadline,
             credentials: None,
             token: Token::Unknown,
@@ -88,14 +91,14 @@ impl GatewayClient {
         }
     }
 
-    /// Tells of each endpoint that is left because it failed, so that one that stands for several
+    /// Calls this for each endpoint that is left because it failed, so that one that stands for several
     /// members by its host name can stand for another of them next time.
     #[must_use]
     pub fn with_on_leave(self, on_leave: impl Fn(&str) + Send + Sync + 'static) -> GatewayClient {
         GatewayClient { on_leave: Some(OnLeave(Arc::new(on_leave))), ..self }
     }
 
-    /// Does this again and again while a large reply is read, so that it does not wait for the end.
+    /// Calls this again and again while a large reply is read: DNS must not wait for its end.
     #[must_use]
     pub fn with_between_slices(self, take: impl Fn() + Send + Sync + 'static) -> GatewayClient {
         GatewayClient { slices: Slices::new(take), ..self }
@@ -113,31 +116,9 @@ impl GatewayClient {
         self.endpoints.get(self.in_use).map_or("", String::as_str)
     }
 
-    /// The error for a reply of the endpoint in use that is not what was asked for.
-    #[must_use]
-    pub fn malformed(&self, what: &str) -> Error {
-        Error::malformed(self.endpoint(), what)
-    }
-
-    /// How many endpoints there are.
-    #[must_use]
-    pub fn endpoint_count(&self) -> u32 {
-        u32::try_from(self.endpoints.len()).unwrap_or(u32::MAX)
-    }
-
-    /// How long a request may take.
-    pub fn timeout_mut(&mut self) -> &mut Timeout {
-        &mut self.timeout
-    }
-
-    /// Gives each request more time, so that all endpoints together get what is the most for one.
-    pub fn extend_timeout(&mut self) {
-        self.timeout.share(self.endpoint_count());
-    }
-
-    /// How long one request may take from now on.
+    /// The time that a request which is sent now may take.
     pub(super) fn timeout(&self) -> Duration {
-        self.timeout.now()
+        self.timeout.at(self.clock.now())
     }
 
     /// Lets the next call try the next endpoint first.
@@ -153,7 +134,7 @@ impl GatewayClient {
     /// endpoint that did not reply may have carried it out all the same.
     pub(super) fn call(&mut self, path: &str, body: &Value) -> Result<Value, Error> {
         let body = body.to_string();
-        let asked = Instant::now();
+        let asked = self.clock.now();
         let mut result = Err(Error::unreachable("", "no endpoint is given"));
         for _ in 0..self.endpoints.len() {
             result = self.call_endpoint(path, &body);
@@ -162,7 +143,7 @@ impl GatewayClient {
                 _ => break,
             }
         }
-        self.timeout.note_reply(asked.elapsed());
+        self.timeout.note_reply(self.clock.now().saturating_duration_since(asked));
         result
     }
 
@@ -170,13 +151,33 @@ impl GatewayClient {
         self.ensure_token()?;
         match self.post(path, body) {
             // The token ran out, or etcd was started anew and has forgotten it.
-            Err(error) if self.may_renew_token(&error) => {
+            Err(error) if self.credentials.is_some() && error.is_unauthenticated() => {
                 self.token = Token::Unknown;
                 self.ensure_token()?;
                 self.post(path, body)
             }
             result => result,
         }
+    }
+
+    /// Logs in at the endpoint in use, unless that was done before.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::is_denied`]: the name or the password is wrong.
+    pub fn log_in(&mut self) -> Result<LoginState, Error> {
+        self.ensure_token()?;
+        Ok(self.token.state())
+    }
+
+    /// `Auth.Authenticate` at the endpoint in use, if there are credentials and no token yet.
+    pub(super) fn ensure_token(&mut self) -> Result<(), Error> {
+        let (Some(credentials), Token::Unknown) = (&self.credentials, &self.token) else {
+            return Ok(());
+        };
+        let request = json!({"name": credentials.user, "password": credentials.password});
+        let reply = self.post("/v3/auth/authenticate", &request.to_string());
+        self.token = token(self.endpoint(), reply)?;
+        Ok(())
     }
 
     /// A request to the endpoint in use, with the token.
@@ -206,7 +207,7 @@ impl GatewayClient {
         let status = response.status().as_u16();
         let body =
             response.body_mut().with_config().limit(MAX_BODY).read_to_vec().map_err(failed)?;
-        reply(endpoint, status, self.slices.first_value(&body))
+        reply(endpoint, status, &body, &self.slices)
     }
 }
 
@@ -217,8 +218,9 @@ mod tests {
     #[test]
     fn without_endpoints() {
         let agent = ureq::Agent::new_with_defaults();
+        let clock = Clock::new(Instant::now);
         let mut client =
-            GatewayClient::new(agent, Vec::new(), Duration::ZERO, ReadDeadline::default());
+            GatewayClient::new(agent, Vec::new(), Duration::ZERO, clock, ReadDeadline::default());
         assert_eq!(client.endpoint(), "");
         assert!(client.call("/v3/kv/range", &Value::Null).is_err());
         client.use_next();

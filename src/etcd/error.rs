@@ -2,28 +2,32 @@
 
 use std::fmt;
 
+use crate::text::excerpt;
+
 /// gRPC's `NOT_FOUND`: no such lease.
-const NOT_FOUND: i64 = 5;
+const GRPC_NOT_FOUND: i64 = 5;
 /// gRPC's `PERMISSION_DENIED`.
-const PERMISSION_DENIED: i64 = 7;
+const GRPC_PERMISSION_DENIED: i64 = 7;
 /// gRPC's `UNAVAILABLE`: no leader, overloaded, starting, stopping.
-const UNAVAILABLE: i64 = 14;
-/// gRPC's `UNAUTHENTICATED`: the token is missing, wrong or expired.
-const UNAUTHENTICATED: i64 = 16;
-
+const GRPC_UNAVAILABLE: i64 = 14;
 /// gRPC's `OUT_OF_RANGE`: the revision is compacted or in the future.
-const OUT_OF_RANGE: i64 = 11;
+const GRPC_OUT_OF_RANGE: i64 = 11;
+/// gRPC's `UNAUTHENTICATED`: the token is missing, wrong or expired.
+const GRPC_UNAUTHENTICATED: i64 = 16;
 
-/// What etcd says, with various codes, when it does not know who calls.
+/// etcd's messages, with various codes, to a caller that it does not know.
 const TOKEN_MESSAGES: [&str; 3] =
     ["user name is empty", "invalid auth token", "revision in header is old"];
-/// What etcd says, with code 3, to a wrong name as well.
+/// etcd's message, with code 3, to a wrong name as well.
 const WRONG_PASSWORD: &str = "invalid user ID or password";
 
-/// The longest text taken from a peer into an error, in characters.
-const MAX_TEXT: usize = 300;
+/// etcd's message, with code 11, to a lease that is to live for too long.
+const TTL_TOO_LARGE: &str = "too large lease TTL";
 
-/// Why a call to etcd failed. It prints as one line.
+/// The longest text taken from a peer into an error, in characters.
+const MAX_TEXT: usize = 200;
+
+/// The failure of a call to etcd. It prints as one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// No HTTP reply came: refused, reset, no route, host name unknown, not HTTP, or a proxy
@@ -72,6 +76,16 @@ pub enum Error {
         /// What etcd says.
         message: String,
     },
+    /// The reply is no JSON: something in front of etcd's gateway refused, or there is no gateway, or
+    /// no etcd.
+    NotJson {
+        /// The endpoint that answered.
+        endpoint: String,
+        /// The HTTP status.
+        status: u16,
+        /// The first line of the reply.
+        text: String,
+    },
     /// The reply is not what etcd's API says, or larger than this client reads. Most likely
     /// something other than etcd listens there.
     Malformed {
@@ -96,7 +110,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether another endpoint, or the same one later, may well do the same call.
+    /// Returns whether another endpoint, or the same one later, may well do the same call.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         matches!(
@@ -105,34 +119,35 @@ impl Error {
                 | Error::CutOff { .. }
                 | Error::Untrusted { .. }
                 | Error::WithoutTls { .. }
+                | Error::NotJson { .. }
                 | Error::Malformed { .. }
                 | Error::TimedOut { .. }
-                | Error::Rejected { code: UNAVAILABLE, .. }
+                | Error::Rejected { code: GRPC_UNAVAILABLE, .. }
         )
     }
 
-    /// Whether etcd knows no such lease (code 5).
+    /// Returns whether etcd knows no such lease (code 5).
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        matches!(self, Error::Rejected { code: NOT_FOUND, .. })
+        matches!(self, Error::Rejected { code: GRPC_NOT_FOUND, .. })
     }
 
-    /// Whether etcd refuses this user: the right is missing (code 7), or the name or password.
+    /// Returns whether etcd refuses this user: the right is missing (code 7), or the name or password.
     #[must_use]
     pub fn is_denied(&self) -> bool {
         match self {
-            Error::Rejected { code: PERMISSION_DENIED, .. } => true,
+            Error::Rejected { code: GRPC_PERMISSION_DENIED, .. } => true,
             Error::Rejected { message, .. } => message.contains(WRONG_PASSWORD),
             _ => false,
         }
     }
 
-    /// Whether etcd does not know who calls: the token is missing, wrong or expired (code 16, and
+    /// Returns whether etcd does not know who calls: the token is missing, wrong or expired (code 16, and
     /// some messages with other codes).
     #[must_use]
     pub fn is_unauthenticated(&self) -> bool {
         match self {
-            Error::Rejected { code: UNAUTHENTICATED, .. } => true,
+            Error::Rejected { code: GRPC_UNAUTHENTICATED, .. } => true,
             Error::Rejected { message, .. } => {
                 TOKEN_MESSAGES.iter().any(|text| message.contains(text))
             }
@@ -140,13 +155,24 @@ impl Error {
         }
     }
 
-    /// Whether it asked for a revision that etcd has forgotten or not reached (code 11).
+    /// Returns whether it asked for a revision that etcd has forgotten or not reached (code 11).
     #[must_use]
     pub fn is_out_of_range(&self) -> bool {
-        matches!(self, Error::Rejected { code: OUT_OF_RANGE, .. })
+        matches!(self, Error::Rejected { code: GRPC_OUT_OF_RANGE, message, .. }
+            if !message.contains(TTL_TOO_LARGE))
     }
 
-    /// Whether the other error is of the same kind, so that telling both would say nothing new.
+    /// The peer's own words, where there are some.
+    pub(super) fn words(&self) -> &str {
+        match self {
+            Error::Rejected { message, .. } => message,
+            Error::NotJson { text, .. } => text,
+            Error::Unreachable { cause, .. } | Error::WatchEnded { cause, .. } => cause,
+            _ => "",
+        }
+    }
+
+    /// Returns whether the other error is of the same kind, so that a report of both would say nothing new.
     #[must_use]
     pub fn is_like(&self, other: &Error) -> bool {
         match (self, other) {
@@ -156,46 +182,50 @@ impl Error {
             (
                 Error::Rejected { code, message: one, .. },
                 Error::Rejected { code: other, message: two, .. },
-            ) => code == other && (*code == UNAVAILABLE || one == two),
+            ) => code == other && (*code == GRPC_UNAVAILABLE || one == two),
+            (Error::NotJson { text: one, .. }, Error::NotJson { text: two, .. }) => one == two,
             _ => std::mem::discriminant(self) == std::mem::discriminant(other),
         }
     }
 
-    /// Whether a watch asked for changes that etcd has forgotten.
+    /// Returns whether a watch asked for changes that etcd has forgotten.
     #[must_use]
     pub fn is_compacted(&self) -> bool {
         matches!(self, Error::Compacted { .. })
     }
 
+    pub(super) fn not_json(endpoint: &str, status: u16, text: &str) -> Self {
+        Error::NotJson { endpoint: endpoint.to_owned(), status, text: shown(text) }
+    }
+
     pub(super) fn malformed(endpoint: &str, what: &str) -> Self {
-        Error::Malformed { endpoint: endpoint.to_owned(), what: one_line(what) }
+        Error::Malformed { endpoint: endpoint.to_owned(), what: shown(what) }
     }
 
     pub(super) fn unreachable(endpoint: &str, cause: &str) -> Self {
-        Error::Unreachable { endpoint: endpoint.to_owned(), cause: one_line(cause) }
+        Error::Unreachable { endpoint: endpoint.to_owned(), cause: shown(cause) }
     }
 
     pub(super) fn cut_off(endpoint: &str, cause: &str) -> Self {
-        Error::CutOff { endpoint: endpoint.to_owned(), cause: one_line(cause) }
+        Error::CutOff { endpoint: endpoint.to_owned(), cause: shown(cause) }
     }
 
     pub(super) fn untrusted(endpoint: &str, cause: &str) -> Self {
-        Error::Untrusted { endpoint: endpoint.to_owned(), cause: one_line(cause) }
+        Error::Untrusted { endpoint: endpoint.to_owned(), cause: shown(cause) }
     }
 
     pub(super) fn without_tls(endpoint: &str, cause: &str) -> Self {
-        Error::WithoutTls { endpoint: endpoint.to_owned(), cause: one_line(cause) }
+        Error::WithoutTls { endpoint: endpoint.to_owned(), cause: shown(cause) }
     }
 
     pub(super) fn watch_ended(endpoint: &str, cause: &str) -> Self {
-        Error::WatchEnded { endpoint: endpoint.to_owned(), cause: one_line(cause) }
+        Error::WatchEnded { endpoint: endpoint.to_owned(), cause: shown(cause) }
     }
 }
 
-/// A peer's text as it may stand in a log: one line of bounded length.
-pub(super) fn one_line(text: &str) -> String {
-    let printable = |c: char| if c.is_control() { ' ' } else { c };
-    text.trim().chars().take(MAX_TEXT).map(printable).collect()
+/// The first line of a peer's text, as it may stand in a log.
+pub(super) fn shown(text: &str) -> String {
+    excerpt(text.trim().lines().next().unwrap_or_default().trim_end(), MAX_TEXT)
 }
 
 impl fmt::Display for Error {
@@ -214,6 +244,12 @@ impl fmt::Display for Error {
             Error::Rejected { endpoint, code, message } => {
                 write!(f, "etcd at {endpoint} refused: {message} (code {code})")
             }
+            Error::NotJson { endpoint, status, text } if text.is_empty() => {
+                write!(f, "{endpoint} replied HTTP status {status} and no more")
+            }
+            Error::NotJson { endpoint, status, text } => {
+                write!(f, "{endpoint} replied HTTP status {status} and no JSON: {text}")
+            }
             Error::Malformed { endpoint, what } => {
                 write!(f, "the reply of {endpoint} is not etcd's: {what}")
             }
@@ -230,38 +266,5 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_peer_cannot_forge_log_lines() {
-        let error = Error::malformed("http://e", &format!(" a\nb\x1b[1m{}", "x".repeat(9999)));
-        let text = error.to_string();
-        assert!(!text.contains(char::is_control) && text.len() < 400, "{text}");
-    }
-
-    #[test]
-    fn kinds() {
-        let rejected =
-            |code| Error::Rejected { endpoint: String::new(), code, message: String::new() };
-        assert!(rejected(14).is_unavailable() && !rejected(5).is_unavailable());
-        assert!(rejected(5).is_not_found() && !rejected(7).is_not_found());
-        assert!(rejected(7).is_denied() && !rejected(16).is_denied());
-        assert!(rejected(16).is_unauthenticated() && !rejected(7).is_unauthenticated());
-        assert!(rejected(11).is_out_of_range() && rejected(11).is_like(&rejected(11)));
-        let says = |message: &str| Error::Rejected {
-            endpoint: String::new(),
-            code: 3,
-            message: message.to_owned(),
-        };
-        assert!(says("etcdserver: user name is empty").is_unauthenticated());
-        assert!(says("authentication failed, invalid user ID or password").is_denied());
-        assert!(!says("x").is_like(&says("y")));
-        let lost = |endpoint| Error::unreachable(endpoint, "refused");
-        assert!(lost("a").is_like(&lost("b")) && !lost("a").is_like(&rejected(14)));
-        assert!(Error::cut_off("a", "x").is_unavailable());
-        assert!(Error::untrusted("a", "x").is_unavailable());
-        assert!(Error::without_tls("a", "x").is_unavailable());
-        assert!(Error::Compacted { compact_revision: 3 }.is_compacted());
-    }
-}
+#[path = "error_tests.rs"]
+mod tests;

@@ -8,7 +8,7 @@ use serde_json::Value;
 /// gRPC's `UNKNOWN`, for errors without a code.
 const UNKNOWN: i64 = 2;
 
-/// What is wrong with a reply.
+/// A description of what is wrong with a reply.
 pub(super) type Wrong = String;
 
 /// Octets as the gateway wants them.

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
+use super::LeaseId;
 use super::json::{self, Wrong};
-use super::{Error, GatewayClient, LeaseId};
 
 /// A number of etcd's history: the whole store has one, and each change makes it larger by one.
 pub type Revision = i64;
 
-/// What etcd says of itself in a reply (`ResponseHeader`).
+/// The state of etcd in a reply (`ResponseHeader`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ResponseHeader {
     /// The cluster that answered.
@@ -46,7 +46,7 @@ pub enum Order {
     NewestFirst,
 }
 
-/// Which keys to read, and what of them (`RangeRequest`).
+/// A request to read keys (`RangeRequest`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Range {
     /// The key, or the first of many.
@@ -106,7 +106,7 @@ impl Range {
     }
 }
 
-/// What a range holds (`RangeResponse`).
+/// The keys of a range (`RangeResponse`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RangeReply {
     /// The reply's header. In a transaction it has the revision only.
@@ -117,73 +117,6 @@ pub struct RangeReply {
     pub count: i64,
     /// Whether the limit cut some off.
     pub more: bool,
-}
-
-impl GatewayClient {
-    /// `KV.Range`: reads keys, linearizably: from no member that fell behind.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn range(&mut self, range: &Range) -> Result<RangeReply, Error> {
-        let reply = self.call("/v3/kv/range", &range.encode())?;
-        range_reply(&reply).map_err(|what| Error::malformed(self.endpoint(), &what))
-    }
-
-    /// The same page by page, `range.limit` keys at a time, all of them at the revision of the
-    /// first. Returns the header of the first page, with the revision that was read at.
-    ///
-    /// # Errors
-    /// See [`Error`]. What was handed to `each` until then is not all.
-    pub fn range_pages(
-        &mut self,
-        mut range: Range,
-        mut each: impl FnMut(Vec<KeyValue>),
-    ) -> Result<ResponseHeader, Error> {
-        let mut first = None;
-        loop {
-            let reply = self.range(&range)?;
-            let header = first.get_or_insert(reply.header);
-            if range.revision == 0 {
-                range.revision = header.revision;
-            }
-            header.revision = range.revision;
-            let header = *header;
-            let last = reply.kvs.last().filter(|_| reply.more).map(|kv| kv.key.clone());
-            each(reply.kvs);
-            let Some(last) = last else { return Ok(header) };
-            range.key = last;
-            range.key.push(0);
-        }
-    }
-
-    /// `KV.Put`: writes one key. Without a lease it stays until it is deleted.
-    ///
-    /// # Errors
-    /// See [`Error`]; code 5: there is no such lease.
-    pub fn put(
-        &mut self,
-        key: &[u8],
-        value: &[u8],
-        lease: Option<LeaseId>,
-    ) -> Result<ResponseHeader, Error> {
-        let reply = self.call("/v3/kv/put", &put(key, value, lease))?;
-        header(&reply).map_err(|what| Error::malformed(self.endpoint(), &what))
-    }
-
-    /// `KV.DeleteRange`: deletes `key`, or all from it up to, and without, `range_end`; returns
-    /// how many there were.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn delete_range(
-        &mut self,
-        key: &[u8],
-        range_end: Option<&[u8]>,
-    ) -> Result<(ResponseHeader, i64), Error> {
-        let reply = self.call("/v3/kv/deleterange", &keys(key, range_end))?;
-        let decode = || Ok((header(&reply)?, json::int64(&reply, "deleted")?));
-        decode().map_err(|what: Wrong| Error::malformed(self.endpoint(), &what))
-    }
 }
 
 pub(super) fn keys(key: &[u8], range_end: Option<&[u8]>) -> Value {

@@ -22,7 +22,7 @@ impl fmt::Display for LeaseId {
     }
 }
 
-/// How long a lease has to live.
+/// The time that a lease has to live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeToLive {
     /// From now on, in whole seconds, if nobody keeps it alive.
@@ -32,34 +32,6 @@ pub struct TimeToLive {
 }
 
 impl GatewayClient {
-    /// `Lease.LeaseGrant`: a new lease with this time to live, rounded up to whole seconds, at
-    /// least one. etcd may give a longer one.
-    ///
-    /// # Errors
-    /// See [`Error`]. If the reply was lost, a lease may stay behind for its time to live.
-    pub fn lease_grant(&mut self, ttl: Duration) -> Result<LeaseId, Error> {
-        let reply = self.call("/v3/lease/grant", &json!({"TTL": json::integer(seconds(ttl))}))?;
-        match json::int64(&reply, "ID") {
-            Ok(0) => Err(Error::malformed(self.endpoint(), "a lease without ID")),
-            Ok(id) => Ok(LeaseId(id)),
-            Err(what) => Err(Error::malformed(self.endpoint(), &what)),
-        }
-    }
-
-    /// `Lease.LeaseKeepAlive`, one request: starts the time to live anew and returns it; count it
-    /// from before the call. `None`: the lease is gone.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn lease_keep_alive(&mut self, id: LeaseId) -> Result<Option<Duration>, Error> {
-        let reply = match self.call("/v3/lease/keepalive", &request(id)) {
-            Err(error) if error.is_not_found() => return Ok(None),
-            reply => reply?,
-        };
-        let result = json::field(&reply, "result").ok_or("a keep-alive without result".to_owned());
-        result.and_then(ttl).map_err(|what| Error::malformed(self.endpoint(), &what))
-    }
-
     /// `Lease.LeaseTimeToLive`: how long the lease has to live. `None`: it is gone.
     ///
     /// # Errors
@@ -71,29 +43,18 @@ impl GatewayClient {
         };
         time_to_live(&reply).map_err(|what| Error::malformed(self.endpoint(), &what))
     }
-
-    /// `Lease.LeaseRevoke`: ends the lease and deletes its keys. That it is gone already is fine.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn lease_revoke(&mut self, id: LeaseId) -> Result<(), Error> {
-        match self.call("/v3/lease/revoke", &request(id)) {
-            Err(error) if !error.is_not_found() => Err(error),
-            _ => Ok(()),
-        }
-    }
 }
 
-fn request(id: LeaseId) -> Value {
+pub(super) fn request(id: LeaseId) -> Value {
     json!({"ID": json::integer(id.0)})
 }
 
-fn seconds(ttl: Duration) -> i64 {
+pub(super) fn seconds(ttl: Duration) -> i64 {
     let whole = i64::try_from(ttl.as_secs()).unwrap_or(MAX_TTL).min(MAX_TTL);
     (whole + i64::from(ttl.subsec_nanos() > 0)).clamp(1, MAX_TTL)
 }
 
-fn ttl(reply: &Value) -> Result<Option<Duration>, Wrong> {
+pub(super) fn ttl(reply: &Value) -> Result<Option<Duration>, Wrong> {
     let seconds = json::int64(reply, "TTL")?.min(MAX_TTL);
     Ok(u64::try_from(seconds).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs))
 }

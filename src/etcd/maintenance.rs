@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::error::one_line;
+use super::error::shown;
 use super::json::{self, Wrong};
 use super::kv::header;
 use super::{Error, GatewayClient, ResponseHeader};
@@ -16,7 +16,7 @@ pub struct Status {
     pub version: String,
     /// The member that leads, as this one knows it; 0: none does.
     pub leader: u64,
-    /// Its alarms and other troubles, in etcd's words.
+    /// Its alarms and other errors, in etcd's words.
     pub errors: Vec<String>,
 }
 
@@ -33,10 +33,10 @@ impl GatewayClient {
 }
 
 fn status(reply: &Value) -> Result<Status, Wrong> {
-    let errors = json::list(reply, "errors")?.iter().filter_map(Value::as_str).map(one_line);
+    let errors = json::list(reply, "errors")?.iter().filter_map(Value::as_str).map(shown);
     Ok(Status {
         header: header(reply)?,
-        version: one_line(json::text(reply, "version")),
+        version: shown(json::text(reply, "version")),
         leader: json::uint64(reply, "leader")?,
         errors: errors.collect(),
     })

@@ -3,7 +3,8 @@
 //! # The concept
 //!
 //! * A [`GatewayClient`] sends each call as one short POST over a ready [`ureq::Agent`], and the agent
-//!   decides what a wait is: this module has no sockets, threads or sleeps of its own.
+//!   decides what a wait is: this module has no sockets, threads, sleeps or clock of its own.
+//! * [`Etcd`] has the calls that a node makes, so that a model of etcd can stand in for a real one.
 //! * It sticks to one endpoint for as long as that works, and tries each other one once when it
 //!   does not. A call may thus be carried out twice, or be carried out and yet fail: after
 //!   [`Error::TimedOut`] and [`Error::Unreachable`], look before you conclude.
@@ -16,25 +17,31 @@
 //! Revisions are etcd's: one number for the whole store, which grows with every change. The names
 //! of the calls are those of etcd's API (`KV.Range`, `Lease.LeaseGrant`, `Watch.Watch` …).
 
+mod api;
 mod auth;
 mod client;
+mod clock;
 mod error;
 mod json;
 mod kv;
 mod lease;
 mod maintenance;
+mod remedy;
 mod reply;
 mod slices;
 mod timeout;
 mod txn;
 mod watch;
 
+pub use api::{Etcd, WatchStream};
 pub use auth::{Credentials, LoginState};
 pub use client::{GatewayClient, ReadDeadline};
+pub use clock::Clock;
 pub use error::Error;
 pub use kv::{KeyValue, Order, Range, RangeReply, ResponseHeader, Revision};
 pub use lease::{LeaseId, TimeToLive};
 pub use maintenance::Status;
+pub use remedy::{advised, remedy_for};
 pub use timeout::Timeout;
 pub use txn::{Compare, Op, OpReply, Txn, TxnReply};
 pub use watch::{Event, EventKind, Filter, Watch, WatchRange, WatchReply};

@@ -4,26 +4,30 @@ use std::io;
 
 use serde_json::Value;
 
-use super::error::one_line;
+use super::error::shown;
+use super::slices::Slices;
 use super::{Error, json};
 
 /// The largest reply read, in octets.
 pub(super) const MAX_BODY: u64 = 64 * 1024 * 1024;
 
-/// The reply in an HTTP response: the first JSON value of the body, unless it tells an error.
+/// The longest part of a body that is looked at for a quotation, in octets.
+const MOST_QUOTED: usize = 4096;
+
+/// HTTP's status of a server that does not know the method, 501.
+const NOT_IMPLEMENTED: u16 = 501;
+
+/// Reads an HTTP response: the first JSON value of the body, unless that is an error.
 pub(super) fn reply(
     endpoint: &str,
     status: u16,
-    value: Option<serde_json::Result<Value>>,
+    body: &[u8],
+    slices: &Slices,
 ) -> Result<Value, Error> {
     let succeeded = (200..300).contains(&status);
-    let value = match value {
+    let value = match slices.first_value(body) {
         Some(Ok(value)) if value.is_object() => value,
-        // A proxy in front of etcd, or etcd on its way out.
-        _ if status >= 500 => {
-            return Err(Error::unreachable(endpoint, &format!("HTTP status {status}")));
-        }
-        _ => return Err(Error::malformed(endpoint, &format!("no JSON (HTTP status {status})"))),
+        _ => return Err(without_json(endpoint, status, body)),
     };
     if succeeded && json::field(&value, "error").is_none() {
         return Ok(value);
@@ -31,17 +35,25 @@ pub(super) fn reply(
     match json::error(&value) {
         Some((code, message)) => Err(rejected(endpoint, code, &message)),
         None if succeeded => Ok(value),
-        None if status >= 500 => {
-            Err(Error::unreachable(endpoint, &format!("HTTP status {status}")))
-        }
-        None => {
-            Err(Error::malformed(endpoint, &format!("an unknown error (HTTP status {status})")))
-        }
+        None => Err(without_json(endpoint, status, body)),
     }
 }
 
+/// The error for a reply that is none of etcd's API.
+fn without_json(endpoint: &str, status: u16, body: &[u8]) -> Error {
+    let text = String::from_utf8_lossy(body.get(..MOST_QUOTED).unwrap_or(body));
+    // A proxy in front of etcd, or etcd on its way out. Where POST is not implemented, etcd is not.
+    if status >= 500 && status != NOT_IMPLEMENTED {
+        return Error::unreachable(
+            endpoint,
+            &format!("HTTP status {status} {}", text.trim_start()),
+        );
+    }
+    Error::not_json(endpoint, status, &text)
+}
+
 pub(super) fn rejected(endpoint: &str, code: i64, message: &str) -> Error {
-    Error::Rejected { endpoint: endpoint.to_owned(), code, message: one_line(message) }
+    Error::Rejected { endpoint: endpoint.to_owned(), code, message: shown(message) }
 }
 
 pub(super) fn transport_error(endpoint: &str, error: &ureq::Error) -> Error {
@@ -67,7 +79,7 @@ pub(super) fn transport_error(endpoint: &str, error: &ureq::Error) -> Error {
     }
 }
 
-/// What the system or a peer said, without the kind that ureq puts before it.
+/// The message of the system or a peer, without the kind that ureq puts before it.
 fn cause(error: &ureq::Error) -> String {
     match innermost(error) {
         ureq::Error::Io(error) => error.to_string(),
@@ -75,13 +87,13 @@ fn cause(error: &ureq::Error) -> String {
     }
 }
 
-/// Whether the stream ended in a handshake: later ends are told by ureq and TLS in their own words.
+/// Returns whether the stream ended in a handshake: ureq and TLS have their own words for later ends.
 fn is_cut_off(error: &ureq::Error) -> bool {
     matches!(innermost(error), ureq::Error::Io(error)
         if error.kind() == io::ErrorKind::UnexpectedEof && error.get_ref().is_none())
 }
 
-/// Whether the stream ended, whoever tells.
+/// Returns whether the stream ended, whoever says so.
 fn is_end(error: &ureq::Error) -> bool {
     matches!(innermost(error), ureq::Error::Io(error)
         if error.kind() == io::ErrorKind::UnexpectedEof)
@@ -94,7 +106,7 @@ fn innermost(error: &ureq::Error) -> &ureq::Error {
     inner.map_or(error, innermost)
 }
 
-/// What TLS complained of, however ureq and the standard library wrap that.
+/// The error of TLS, however ureq and the standard library wrap it.
 fn tls_error(error: &ureq::Error) -> Option<&rustls::Error> {
     match error {
         ureq::Error::Rustls(error) => Some(error),
@@ -107,7 +119,7 @@ fn tls_error(error: &ureq::Error) -> Option<&rustls::Error> {
     }
 }
 
-/// Whether a read or a write only waited too long, however ureq wraps that.
+/// Returns whether a read or a write only waited too long, however ureq wraps that.
 pub(super) fn is_time_up(error: &io::Error) -> bool {
     if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
         return true;
@@ -122,30 +134,34 @@ pub(super) fn is_time_up(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::etcd::slices::Slices;
 
     #[test]
     fn replies() {
         let rejected = |code| Err(super::rejected("e", code, "gone"));
-        let lost = Err(Error::unreachable("e", "HTTP status 503"));
-        let cases: [(u16, &str, Result<(), Error>); 10] = [
+        let lost = |text| Err(Error::unreachable("e", text));
+        let not_json = |status, text| Err(Error::not_json("e", status, text));
+        let html = "<html>\n<p>no</p>";
+        let cases: [(u16, &str, Result<(), Error>); 13] = [
             (200, r#"{"header":{}}"#, Ok(())),
             (200, "{}\n{}\n", Ok(())),
             (200, r#"{"error":{"grpc_code":5,"message":"gone"}}"#, rejected(5)),
             (404, r#"{"error":"gone","message":"gone","code":5}"#, rejected(5)),
             (404, r#"{"code":5,"message":"gone","details":[]}"#, rejected(5)),
             (503, r#"{"code":14,"message":"gone"}"#, rejected(14)),
-            (503, "<html>", lost.clone()),
-            (503, "{}", lost),
-            (404, "Not Found", Err(Error::malformed("e", "no JSON (HTTP status 404)"))),
-            (200, "", Err(Error::malformed("e", "no JSON (HTTP status 200)"))),
+            (503, html, lost("HTTP status 503 <html>")),
+            (503, "{}", lost("HTTP status 503 {}")),
+            (503, "", lost("HTTP status 503")),
+            (501, html, not_json(501, "<html>")),
+            (404, "404 page not found\n", not_json(404, "404 page not found")),
+            (404, "{}", not_json(404, "{}")),
+            (200, "", not_json(200, "")),
         ];
         for (status, body, expected) in cases {
-            let value = Slices::default().first_value(body.as_bytes());
-            assert_eq!(reply("e", status, value).map(|_| ()), expected, "{body}");
+            let read = reply("e", status, body.as_bytes(), &Slices::default());
+            assert_eq!(read.map(|_| ()), expected, "{body}");
         }
         for body in ["{", "[", "\"x", "7", "\u{0}", &"[".repeat(100_000)] {
-            assert!(reply("e", 200, Slices::default().first_value(body.as_bytes())).is_err());
+            assert!(reply("e", 200, body.as_bytes(), &Slices::default()).is_err());
         }
     }
 

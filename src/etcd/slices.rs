@@ -9,7 +9,7 @@ use serde_json::Value;
 /// Octets of JSON that are read in one go: some tenths of a millisecond.
 const SLICE: usize = 16 * 1024;
 
-/// What is done between two slices of long work.
+/// A callback between two slices of long work.
 #[derive(Clone)]
 pub(super) struct Slices(Arc<dyn Fn() + Send + Sync>);
 
@@ -45,7 +45,7 @@ impl fmt::Debug for Slices {
     }
 }
 
-/// Octets, with a slices after each slice.
+/// Octets that are read slice by slice.
 struct Sliced<'a> {
     octets: &'a [u8],
     slices: &'a Slices,
@@ -67,17 +67,17 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
-    fn large_values_are_read_the_same_with_a_slices_for_each_slice() {
-        let slicess = Arc::new(AtomicUsize::new(0));
-        let counted = slicess.clone();
+    fn large_values_are_read_the_same_with_a_call_after_each_slice() {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = calls.clone();
         let slices = Slices::new(move || {
             counted.fetch_add(1, Ordering::Relaxed);
         });
         for (length, wanted) in [(10, 0), (SLICE - 100, 0), (10 * SLICE, 10)] {
             let value = serde_json::json!({"kvs": [{"key": "x".repeat(length)}, 7]});
-            slicess.store(0, Ordering::Relaxed);
+            calls.store(0, Ordering::Relaxed);
             assert_eq!(slices.value(value.to_string().as_bytes()).ok(), Some(value.clone()));
-            assert_eq!(slicess.load(Ordering::Relaxed), wanted, "{length} octets");
+            assert_eq!(calls.load(Ordering::Relaxed), wanted, "{length} octets");
             let several = format!("{value}\n{{}}\n");
             let first = slices.first_value(several.as_bytes()).and_then(Result::ok);
             assert_eq!(first, Some(value));

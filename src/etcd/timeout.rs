@@ -1,31 +1,33 @@
-//! How long a request may take.
+//! The time-out of requests.
 //!
 //! Where many clients ask at once, those that give up and ask again are what keeps etcd from
-//! answering any. So it can be given more time than usual, until it is prompt.
+//! answering any. So requests can be given more time than usual, until etcd is prompt.
 
 use std::time::{Duration, Instant};
 
 /// The most by which the usual time is multiplied.
 const MOST: u32 = 8;
 
-/// Which part of the usual time a reply takes at most where etcd is not busy.
+/// The part of the usual time within which a reply comes where etcd is not busy.
 const PROMPT_PART: u32 = 8;
 
-/// How long a request may take.
+/// The time that a request may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeout {
     /// For one request to one endpoint, usually.
     timeout: Duration,
-    /// By how much more patient it is than that.
+    /// The multiple of it that is used now.
     factor: u32,
     /// No request waits longer than this.
     not_after: Option<Instant>,
-    /// How long the last call took.
+    /// The duration of the last call.
     last_reply_after: Duration,
 }
 
 impl Timeout {
-    pub(super) fn new(timeout: Duration) -> Timeout {
+    /// The usual time for one request to one endpoint.
+    #[must_use]
+    pub fn new(timeout: Duration) -> Timeout {
         Timeout { timeout, factor: 1, not_after: None, last_reply_after: Duration::ZERO }
     }
 
@@ -39,8 +41,8 @@ impl Timeout {
         self.not_after = not_after;
     }
 
-    /// Gives each request more time: so many endpoints together eight times the usual.
-    pub(super) fn share(&mut self, endpoints: u32) {
+    /// Gives each request more time, so that so many endpoints together get the most for one.
+    pub fn share(&mut self, endpoints: u32) {
         self.factor = (MOST / endpoints.max(1)).max(self.factor);
     }
 
@@ -61,23 +63,25 @@ impl Timeout {
         self.factor = 1;
     }
 
-    /// Whether requests get more than the usual time.
+    /// Returns whether requests get more than the usual time.
     #[must_use]
     pub fn is_extended(&self) -> bool {
         self.factor > 1
     }
 
+    /// Notes how long a call took.
     pub(super) fn note_reply(&mut self, after: Duration) {
         self.last_reply_after = after;
     }
 
-    /// How long one request may take from now on.
-    pub(super) fn now(&self) -> Duration {
-        let patience = self.timeout.saturating_mul(self.factor);
-        let Some(at) = self.not_after else { return patience };
-        let left = at.saturating_duration_since(Instant::now());
+    /// The time that a request which is sent now may take.
+    #[must_use]
+    pub fn at(&self, now: Instant) -> Duration {
+        let extended = self.timeout.saturating_mul(self.factor);
+        let Some(not_after) = self.not_after else { return extended };
+        let left = not_after.saturating_duration_since(now);
         // More than usual only where it leaves as much for another attempt.
-        patience.min((left / 2).max(self.timeout)).min(left)
+        extended.min((left / 2).max(self.timeout)).min(left)
     }
 }
 
@@ -89,39 +93,37 @@ mod tests {
 
     #[test]
     fn it_grows_to_a_bound_and_settles_when_etcd_is_prompt() {
-        let mut patience = Timeout::new(USUAL);
-        assert_eq!(patience.now(), USUAL);
+        let mut timeout = Timeout::new(USUAL);
+        assert_eq!(timeout.at(Instant::now()), USUAL);
         for factor in [2, 4, 8, 8] {
-            patience.grow();
-            assert_eq!(patience.now(), USUAL * factor);
+            timeout.grow();
+            assert_eq!(timeout.at(Instant::now()), USUAL * factor);
         }
-        patience.note_reply(USUAL / 8);
-        patience.settle();
-        assert!(patience.is_extended());
-        patience.note_reply(USUAL / 9);
-        patience.settle();
-        assert_eq!(patience.now(), USUAL);
+        timeout.note_reply(USUAL / 8);
+        timeout.settle();
+        assert!(timeout.is_extended());
+        timeout.note_reply(USUAL / 9);
+        timeout.settle();
+        assert_eq!(timeout.at(Instant::now()), USUAL);
     }
 
     #[test]
     fn endpoints_share_what_is_the_most_for_one() {
         for (endpoints, factor) in [(0, 8), (1, 8), (3, 2), (5, 1), (9, 1)] {
-            let mut patience = Timeout::new(USUAL);
-            patience.share(endpoints);
-            assert_eq!(patience.now(), USUAL * factor, "{endpoints} endpoints");
+            let mut timeout = Timeout::new(USUAL);
+            timeout.share(endpoints);
+            assert_eq!(timeout.at(Instant::now()), USUAL * factor, "{endpoints} endpoints");
         }
     }
 
     #[test]
     fn what_is_left_bounds_it_and_half_of_that_what_is_more_than_usual() {
-        let mut patience = Timeout::new(USUAL);
-        patience.share(1);
+        let mut timeout = Timeout::new(USUAL);
+        timeout.share(1);
+        let now = Instant::now();
         for (left, wanted) in [(60, 16), (20, 10), (3, 2), (1, 1), (0, 0)] {
-            patience.set_not_after(Some(Instant::now() + Duration::from_secs(left)));
-            let wanted = Duration::from_secs(wanted);
-            let now = patience.now();
-            let bounds = wanted.saturating_sub(Duration::from_millis(900))..=wanted;
-            assert!(bounds.contains(&now), "{now:?} with {left} s left");
+            timeout.set_not_after(Some(now + Duration::from_secs(left)));
+            assert_eq!(timeout.at(now), Duration::from_secs(wanted), "with {left} s left");
         }
     }
 }

@@ -4,16 +4,16 @@ use serde_json::{Value, json};
 
 use super::json::{self, Wrong};
 use super::kv::{header, keys, put, range_reply};
-use super::{Error, GatewayClient, LeaseId, Range, RangeReply, ResponseHeader};
+use super::{LeaseId, Range, RangeReply, ResponseHeader};
 
 /// Operations that happen at once, at one revision (`TxnRequest`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Txn {
-    /// What must be equal, all of it.
+    /// The conditions, all of which must hold.
     pub compare: Vec<Compare>,
-    /// What to do then.
+    /// The operations to carry out then.
     pub success: Vec<Op>,
-    /// What to do otherwise.
+    /// The operations to carry out otherwise.
     pub failure: Vec<Op>,
 }
 
@@ -61,9 +61,9 @@ impl Compare {
 /// what those before it did. etcd rejects two puts of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
-    /// As [`GatewayClient::range`].
+    /// Reads keys (`KV.Range`).
     Range(Range),
-    /// As [`GatewayClient::put`].
+    /// Writes one key (`KV.Put`). Without a lease it stays until it is deleted.
     Put {
         /// The key.
         key: Vec<u8>,
@@ -72,7 +72,7 @@ pub enum Op {
         /// The lease that the key is to hang on.
         lease: Option<LeaseId>,
     },
-    /// As [`GatewayClient::delete_range`].
+    /// Deletes keys (`KV.DeleteRange`).
     DeleteRange {
         /// The key, or the first of many.
         key: Vec<u8>,
@@ -93,7 +93,7 @@ impl Op {
     }
 }
 
-/// How a transaction went (`TxnResponse`).
+/// The outcome of a transaction (`TxnResponse`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TxnReply {
     /// The reply's header: its revision is that of the transaction's changes.
@@ -115,24 +115,13 @@ pub enum OpReply {
     DeleteRange,
 }
 
-impl GatewayClient {
-    /// `KV.Txn`: compares, and carries out one branch or the other, all at once.
-    ///
-    /// # Errors
-    /// See [`Error`]. If the reply was lost, it may have been carried out, even twice.
-    pub fn txn(&mut self, txn: &Txn) -> Result<TxnReply, Error> {
-        let reply = self.call("/v3/kv/txn", &encode_txn(txn))?;
-        txn_reply(&reply, txn).map_err(|what| Error::malformed(self.endpoint(), &what))
-    }
-}
-
-fn encode_txn(txn: &Txn) -> Value {
+pub(super) fn encode_txn(txn: &Txn) -> Value {
     let ops = |ops: &[Op]| ops.iter().map(Op::encode).collect::<Vec<_>>();
     let compare: Vec<_> = txn.compare.iter().map(Compare::encode).collect();
     json!({"compare": compare, "success": ops(&txn.success), "failure": ops(&txn.failure)})
 }
 
-fn txn_reply(reply: &Value, txn: &Txn) -> Result<TxnReply, Wrong> {
+pub(super) fn txn_reply(reply: &Value, txn: &Txn) -> Result<TxnReply, Wrong> {
     let succeeded = json::boolean(reply, "succeeded")?;
     let ops = if succeeded { &txn.success } else { &txn.failure };
     let responses = json::list(reply, "responses")?;

@@ -10,18 +10,18 @@ use super::json::{self, Wrong};
 use super::kv::{header, key_value};
 use super::reply::{is_time_up, rejected, reply, transport_error};
 use super::slices::Slices;
-use super::{Error, GatewayClient, KeyValue, ReadDeadline, ResponseHeader};
+use super::{Clock, Error, GatewayClient, KeyValue, ReadDeadline, ResponseHeader};
 
 /// The longest line read, in octets: etcd's messages are far smaller, as they come in fragments.
 const MAX_LINE: usize = 64 * 1024 * 1024;
 /// Octets read at a time.
-const BUFFER: usize = 8 * 1024;
+const STREAM_BUFFER: usize = 8 * 1024;
 /// The largest line whose memory is kept for the next one.
 const MAX_KEPT: usize = 1024 * 1024;
 /// The largest error body read, in octets.
 const MAX_ERROR: u64 = 64 * 1024;
 
-/// What happened to a key.
+/// The kind of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventKind {
     /// It was written.
@@ -33,26 +33,26 @@ pub enum EventKind {
 /// One change of one key (`mvccpb.Event`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// What happened.
+    /// Its kind.
     pub kind: EventKind,
     /// The key as it is now; `mod_revision` is the revision of this change.
     pub kv: KeyValue,
 }
 
-/// What to watch (`WatchCreateRequest`).
+/// A range to watch (`WatchCreateRequest`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchRange {
     /// The first key.
     pub key: Vec<u8>,
     /// The first key that is past the range.
     pub range_end: Vec<u8>,
-    /// The first revision whose changes are told; 0: from now on.
+    /// The first revision whose changes are sent; 0: from now on.
     pub start_revision: i64,
-    /// What is told.
+    /// The changes that are sent.
     pub filter: Filter,
 }
 
-/// Which changes are told.
+/// The changes that a watch sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Filter {
     /// All.
@@ -66,7 +66,7 @@ pub enum Filter {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchReply {
     /// The header. Its revision may be past that of the events, and events of other ranges may
-    /// still be to come: what was seen is told by the events' `mod_revision` only.
+    /// still be to come: only the events' `mod_revision` says what was seen.
     pub header: ResponseHeader,
     /// Which of the ranges it is about, by index. Each progresses on its own.
     pub range: usize,
@@ -81,6 +81,7 @@ pub struct WatchReply {
 pub struct Watch {
     endpoint: String,
     stream: BufReader<ureq::BodyReader<'static>>,
+    clock: Clock,
     read_deadline: ReadDeadline,
     slices: Slices,
     /// The line that is being read.
@@ -95,7 +96,7 @@ impl std::fmt::Debug for Watch {
     }
 }
 
-/// What a line of the stream says.
+/// A line of the stream.
 #[derive(Debug, PartialEq)]
 enum Line {
     Created,
@@ -103,22 +104,10 @@ enum Line {
 }
 
 impl GatewayClient {
-    /// `Watch.Watch`: the changes of the ranges. It asks the endpoint in use only, and returns once
-    /// etcd has acknowledged every range, within the timeout of a request. If that fails, the next
-    /// call tries another endpoint, unless it is [`Error::Compacted`]. An expired token looks like
-    /// a missing right here; any other call renews it.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn watch(&mut self, ranges: &[WatchRange]) -> Result<Watch, Error> {
-        self.ensure_token()?;
-        let deadline = Instant::now().checked_add(self.timeout());
-        let read_deadline = self.read_deadline.clone();
-        let opened = read_deadline.during(deadline, || self.open(ranges, deadline));
-        if opened.as_ref().is_err_and(|error| !error.is_compacted()) {
-            self.use_next();
-        }
-        opened
+    /// Opens a watch at the endpoint in use, and waits until every range is acknowledged.
+    pub(super) fn open_watch(&self, ranges: &[WatchRange]) -> Result<Watch, Error> {
+        let deadline = self.clock.now().checked_add(self.timeout());
+        self.read_deadline.during(deadline, || self.open(ranges, deadline))
     }
 
     fn open(&self, ranges: &[WatchRange], deadline: Option<Instant>) -> Result<Watch, Error> {
@@ -137,12 +126,13 @@ impl GatewayClient {
         if !response.status().is_success() {
             let body = response.body_mut().with_config().limit(MAX_ERROR).read_to_vec();
             let body = body.map_err(|error| transport_error(&endpoint, &error))?;
-            reply(&endpoint, status, self.slices.first_value(&body))?;
+            reply(&endpoint, status, &body, &self.slices)?;
             return Err(Error::malformed(&endpoint, &format!("HTTP status {status}")));
         }
         let mut watch = Watch {
-            stream: BufReader::with_capacity(BUFFER, response.into_body().into_reader()),
+            stream: BufReader::with_capacity(STREAM_BUFFER, response.into_body().into_reader()),
             endpoint: endpoint.clone(),
+            clock: self.clock.clone(),
             read_deadline: self.read_deadline.clone(),
             slices: self.slices.clone(),
             line: Vec::new(),
@@ -154,7 +144,7 @@ impl GatewayClient {
                 Line::Created => awaited -= 1,
                 Line::Changes(changes) => watch.early.push_back(changes),
             }
-            if awaited > 0 && deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if awaited > 0 && deadline.is_some_and(|deadline| self.clock.now() >= deadline) {
                 return Err(timed_out());
             }
         }
@@ -183,7 +173,7 @@ impl Watch {
             loop {
                 match self.read_line()? {
                     Some(Line::Changes(changes)) => return Ok(Some(changes)),
-                    Some(Line::Created) if Instant::now() < deadline => {}
+                    Some(Line::Created) if self.clock.now() < deadline => {}
                     _ => return Ok(None),
                 }
             }

@@ -1,24 +1,23 @@
 //! From a lease to a name: which slot to try, in which order.
 
-use std::time::Instant;
-
-use super::claim::{Claimant, Claimed, Taken, Ticket};
-use super::ownership::Membership;
+use super::claim::{Claimant, Taken, Ticket};
 use super::rank::{FreeSlot, free_slot, presumed};
 use super::session::Session;
+use super::state::{Claimed, Membership};
 use super::{Host, SessionError, WhenFull, address};
 use crate::cluster::{Entry, Record, SlotId};
+use crate::etcd::Etcd;
 
-/// How the taken slots are found out.
+/// The source of what slots are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Knowledge {
-    /// They may be presumed, once: in a herd that is right but for strange cases.
+    /// They may be presumed, once: where many start together that is right but for strange cases.
     MayBePresumed,
     /// They are read.
     OfEtcd,
 }
 
-impl<H: Host> Session<H> {
+impl<H: Host, E: Etcd> Session<H, E> {
     /// Claims a slot unless one is owned, or none is wanted.
     pub(super) fn ensure_name(&mut self) -> Result<(), SessionError> {
         let previous = match self.membership {
@@ -41,25 +40,25 @@ impl<H: Host> Session<H> {
         let result = match self.reclaim(claimant, previous) {
             Ok(None) => self.queue_and_claim(claimant, when_full),
             Ok(Some(claimed)) => Ok(claimed),
-            Err(trouble) => Err(trouble),
+            Err(error) => Err(error),
         };
         let taken = match result {
             Ok(taken) => taken,
-            Err(trouble) => {
+            Err(error) => {
                 // A call that failed may have been carried out: read everything, and look for it.
                 self.history = None;
-                let lease_is_gone = matches!(&trouble, SessionError::Etcd(e) if e.is_not_found());
+                let lease_is_gone = matches!(&error, SessionError::Etcd(e) if e.is_not_found());
                 if lease_is_gone {
                     self.lease = None;
                 }
-                return Err(if lease_is_gone { SessionError::LeaseGone } else { trouble });
+                return Err(if lease_is_gone { SessionError::LeaseGone } else { error });
             }
         };
         self.client.timeout_mut().settle();
         self.own(taken.claimed, record, previous);
         self.give_back_others(claimant, taken.claimed.slot)?;
         match previous {
-            None => self.make_room(claimant, taken.queue_length),
+            None => self.stagger(claimant, taken.queue_length),
             Some(_) => Ok(()),
         }
     }
@@ -81,7 +80,7 @@ impl<H: Host> Session<H> {
         match (previous, self.lease) {
             (Some(previous), Some(lease)) if previous != record => {
                 // With the lease go the ticket and the claims of what is not this node any more.
-                let result = self.client.lease_revoke(lease.id).map_err(SessionError::from);
+                let result = self.client.lease_revoke(lease.id);
                 self.heard(result)?;
                 self.lease = None;
                 Err(SessionError::LeaseGone)
@@ -107,7 +106,7 @@ impl<H: Host> Session<H> {
         previous: Option<Claimed>,
     ) -> Result<Option<Taken>, SessionError> {
         for slot in self.own_slots(claimant) {
-            let result = claimant.find_own(&mut self.client, slot).map_err(SessionError::from);
+            let result = claimant.find_own(&mut self.client, slot);
             let Some(own) = self.heard(result)? else { continue };
             if own.lease == claimant.lease {
                 // A claim of ours succeeded, and its reply was lost.
@@ -118,7 +117,7 @@ impl<H: Host> Session<H> {
             if previous.is_some() {
                 continue;
             }
-            let result = claimant.take_over(&mut self.client, own).map_err(SessionError::from);
+            let result = claimant.take_over(&mut self.client, own);
             if let Some(taken) = self.heard(result)? {
                 let name = claimant.keyspace.pattern.name(slot);
                 log::info!("{name} holds this node's record from an earlier life: taking it over");
@@ -126,7 +125,7 @@ impl<H: Host> Session<H> {
             }
         }
         let Some(claimed) = previous else { return Ok(None) };
-        let result = claimant.claim(&mut self.client, claimed.slot).map_err(SessionError::from);
+        let result = claimant.claim(&mut self.client, claimed.slot);
         self.heard(result)
     }
 
@@ -140,7 +139,7 @@ impl<H: Host> Session<H> {
         let mut knowledge = Knowledge::MayBePresumed;
         loop {
             self.ensure_lease()?;
-            let result = claimant.take_ticket(&mut self.client).map_err(SessionError::from);
+            let result = claimant.take_ticket(&mut self.client);
             let ticket = self.heard(result)?;
             self.catch_up_with(&ticket);
             let slot = match self.slot_for(claimant, &ticket, knowledge)? {
@@ -158,7 +157,7 @@ impl<H: Host> Session<H> {
                 }
             };
             let Some(slot) = slot else { continue };
-            let result = claimant.claim(&mut self.client, slot).map_err(SessionError::from);
+            let result = claimant.claim(&mut self.client, slot);
             if let Some(taken) = self.heard(result)? {
                 // Who waited knows that the others wait as well, rather than start.
                 let queue_length = if waited { 0 } else { taken.queue_length };
@@ -168,7 +167,7 @@ impl<H: Host> Session<H> {
         }
     }
 
-    /// What a ticket is good for: as the directory knows, if it stands where the ticket does.
+    /// The slot that a ticket leads to: as the directory knows, if it stands where the ticket does.
     fn slot_for(
         &mut self,
         claimant: Claimant<'_>,
@@ -189,19 +188,19 @@ impl<H: Host> Session<H> {
         if let Some(slot) = presumed {
             return Ok(FreeSlot::Slot(slot));
         }
-        let result = claimant.taken(&mut self.client, ticket.revision).map_err(SessionError::from);
+        let result = claimant.taken(&mut self.client, ticket.revision);
         Ok(free_slot(ticket.rank, self.heard(result)?.into_iter(), limit))
     }
 
-    /// Whether the directory knows every slot that was taken when the ticket was.
+    /// Returns whether the directory knows every slot that was taken when the ticket was.
     pub(super) fn is_current(&self, ticket: &Ticket) -> bool {
         let seen = self.history.as_ref().and_then(|history| history.revisions.first());
         seen.is_some_and(|seen| *seen >= ticket.slots.newest)
     }
 
     /// If no slot changed between the full sync and the ticket, the directory stands where the
-    /// ticket does: etcd tells a watch that begins in the present at once, but looks after those
-    /// that begin in the past ten times a second only.
+    /// ticket does: etcd serves a watch that begins in the present at once, but those that begin in
+    /// the past ten times a second only.
     fn catch_up_with(&mut self, ticket: &Ticket) {
         let digest = self.host.directory(|directory| directory.digest(0, i64::MAX));
         let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
@@ -215,9 +214,13 @@ impl<H: Host> Session<H> {
         let limit = self.settings.keyspace.limit;
         let verb = if previous.is_some() { "re-claimed" } else { "claimed" };
         self.contact.forget();
-        let is_late = self.lease.is_none_or(|lease| Instant::now() >= lease.valid_until);
-        self.turn(if is_late { Membership::Doubtful(claimed) } else { Membership::Owned(claimed) });
-        // The watch will tell it too, but whoever reads the log may ask for the name at once.
+        let is_late = self.lease.is_none_or(|lease| self.host.now() >= lease.valid_until);
+        self.set_membership(if is_late {
+            Membership::Doubtful(claimed)
+        } else {
+            Membership::Owned(claimed)
+        });
+        // The watch will bring it too, but whoever reads the log may ask for the name at once.
         let key = self.settings.keyspace.key(claimed.slot);
         let value = record.to_json();
         self.host.directory(|directory| {
@@ -259,9 +262,11 @@ impl<H: Host> Session<H> {
         claimant: Claimant<'_>,
         slot: SlotId,
     ) -> Result<(), SessionError> {
-        let result = claimant.give_back(&mut self.client, slot).map_err(SessionError::from);
+        let result = claimant.give_back(&mut self.client, slot);
         if self.heard(result)? {
-            log::info!("gave slot {slot} back: its claim was carried out late");
+            log::info!(
+                "gave slot {slot} back: etcd carried its claim out late, beside another one"
+            );
         }
         Ok(())
     }

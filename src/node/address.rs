@@ -1,4 +1,4 @@
-//! Which addresses to publish: those given by hand, else those found on this host.
+//! The addresses to publish: those given by hand, else those found on this host.
 //!
 //! Found are the source address towards etcd and its sibling of the other family on the same
 //! interface; where etcd is on loopback, those of the first interface that is up and not loopback.
@@ -13,12 +13,12 @@ use if_addrs::{IfOperStatus, Interface};
 use super::NodeSettings;
 use crate::cluster::{AddressChoice, Record};
 
-/// Why there is nothing to publish.
+/// The reason why there is nothing to publish.
 #[derive(Debug)]
 pub enum AddressError {
     /// The system did not list its interfaces.
     Listing(io::Error),
-    /// There is no interface of this name; the others are told.
+    /// There is no interface of this name, but these others.
     NoSuchInterface(String, Vec<String>),
     /// No address of a wanted family was found.
     NotFound,
@@ -51,16 +51,17 @@ pub fn discover(settings: &NodeSettings, source: Option<IpAddr>) -> Result<Recor
     select(settings, source, &interfaces)
 }
 
-/// Whether this host still has the addresses of a record, or they were given by hand. Where the
-/// system does not tell, they are taken to be here.
+/// Returns whether this host still has the addresses of a record that were found here. Where the system does
+/// not list them, they are taken to be here.
 pub fn is_here(record: &Record, settings: &NodeSettings) -> bool {
+    let ipv4 = record.ipv4.filter(|_| settings.ipv4 == AddressChoice::Discover).map(IpAddr::V4);
+    let ipv6 = record.ipv6.filter(|_| settings.ipv6 == AddressChoice::Discover).map(IpAddr::V6);
+    let found: Vec<IpAddr> = ipv4.into_iter().chain(ipv6).collect();
+    if found.is_empty() {
+        return true;
+    }
     let Ok(interfaces) = list() else { return true };
-    let has = |ip: IpAddr| interfaces.iter().any(|interface| interface.ip() == ip);
-    let ipv4 =
-        record.ipv4.is_none_or(|ip| settings.ipv4 == AddressChoice::Fixed(ip) || has(ip.into()));
-    let ipv6 =
-        record.ipv6.is_none_or(|ip| settings.ipv6 == AddressChoice::Fixed(ip) || has(ip.into()));
-    ipv4 && ipv6
+    found.iter().all(|ip| interfaces.iter().any(|interface| interface.ip() == *ip))
 }
 
 /// This host's addresses that tell it from others: not loopback, not link-local.

@@ -1,28 +1,15 @@
-//! Claiming a slot: take a ticket, then compare and swap.
+//! Claiming a slot: one compare-and-swap decides.
 //!
-//! The ticket's rank says which of the free slots is ours, so nodes that start together go for
-//! different slots and the names come out dense. Safety never rests on the ranks: the claim
-//! itself compares, and fails if the slot was taken meanwhile.
+//! It puts the record at the slot's key if there is no such key; of several nodes that try, one
+//! succeeds. The ticket and its rank only say which slot to try: the first in the queue tries the lowest
+//! that is free, the second the next, so nodes that start together go for different slots and the
+//! names come out dense. A wrong rank costs another attempt, and never makes two owners.
 
-use super::sync::PAGE;
-use crate::cluster::RangeDigest;
-use crate::cluster::{Keyspace, Record, SlotId};
+use super::state::Claimed;
+use crate::cluster::{Keyspace, RangeDigest, Record, SlotId};
 use crate::etcd::{
-    Compare, Error, GatewayClient, KeyValue, LeaseId, Op, OpReply, Order, Range, RangeReply, Txn,
-    TxnReply,
+    Compare, Error, Etcd, KeyValue, LeaseId, Op, OpReply, Order, Range, RangeReply, Txn, TxnReply,
 };
-
-/// A slot that is ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Claimed {
-    /// The slot.
-    pub slot: SlotId,
-    /// The revision that created the key: grows with every new owner, so it serves as a fencing
-    /// token.
-    pub create_revision: i64,
-    /// The revision that put our record there.
-    pub mod_revision: i64,
-}
 
 /// A slot that holds our record, as it was looked at.
 #[derive(Clone, Copy, Debug)]
@@ -55,10 +42,10 @@ pub struct Ticket {
     pub newest: Vec<SlotId>,
 }
 
-/// How many of the slots that changed last a ticket tells.
+/// The number of slots that a ticket has of those that changed last.
 pub const NEWEST: usize = 16;
 
-/// What a claim needs to know of this node.
+/// This node as a claim needs to know it.
 #[derive(Clone, Copy, Debug)]
 pub struct Claimant<'a> {
     /// Where the names lie in etcd, and how many there are.
@@ -69,7 +56,7 @@ pub struct Claimant<'a> {
     pub lease: LeaseId,
 }
 
-/// Where this node stands in the queue.
+/// The place of this node in the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queue {
     /// The tickets of those ahead; `None`: our own ticket is gone.
@@ -95,7 +82,7 @@ impl Claimant<'_> {
     ///
     /// # Errors
     /// Those of the call to etcd.
-    pub fn find_own(&self, client: &mut GatewayClient, slot: SlotId) -> Result<Option<Own>, Error> {
+    pub fn find_own(&self, client: &mut impl Etcd, slot: SlotId) -> Result<Option<Own>, Error> {
         let reply = client.range(&Range::new(self.keyspace.key(slot), None))?;
         let own = reply.kvs.first().filter(|kv| self.is_own(kv));
         Ok(own.map(|kv| Own { claimed: claimed(slot, kv), lease: kv.lease }))
@@ -105,7 +92,7 @@ impl Claimant<'_> {
     ///
     /// # Errors
     /// Those of the call to etcd.
-    pub fn take_over(&self, client: &mut GatewayClient, own: Own) -> Result<Option<Taken>, Error> {
+    pub fn take_over(&self, client: &mut impl Etcd, own: Own) -> Result<Option<Taken>, Error> {
         let slot = own.claimed.slot;
         let unchanged = Compare::ModRevision {
             key: self.keyspace.key(slot),
@@ -120,7 +107,7 @@ impl Claimant<'_> {
     ///
     /// # Errors
     /// Those of the call to etcd.
-    pub fn give_back(&self, client: &mut GatewayClient, slot: SlotId) -> Result<bool, Error> {
+    pub fn give_back(&self, client: &mut impl Etcd, slot: SlotId) -> Result<bool, Error> {
         let key = self.keyspace.key(slot);
         let txn = Txn {
             compare: vec![Compare::Lease { key: key.clone(), lease: self.lease }],
@@ -159,7 +146,7 @@ impl Claimant<'_> {
     ///
     /// # Errors
     /// Those of the call to etcd.
-    pub fn take_ticket(&self, client: &mut GatewayClient) -> Result<Ticket, Error> {
+    pub fn take_ticket(&self, client: &mut impl Etcd) -> Result<Ticket, Error> {
         let ticket = self.keyspace.ticket(self.record);
         let (first_slot, end_slot) = self.keyspace.slots();
         let queue = self.queue();
@@ -213,20 +200,19 @@ impl Claimant<'_> {
     ///
     /// # Errors
     /// Those of the calls to etcd.
-    pub fn taken(&self, client: &mut GatewayClient, revision: i64) -> Result<Vec<SlotId>, Error> {
+    pub fn taken(&self, client: &mut impl Etcd, revision: i64) -> Result<Vec<SlotId>, Error> {
         let (first, end) = self.keyspace.slots();
-        let range =
-            Range { keys_only: true, limit: PAGE, revision, ..Range::new(first, Some(end)) };
+        let range = Range { keys_only: true, revision, ..Range::new(first, Some(end)) };
         let mut taken = Vec::new();
         client.range_pages(range, |kvs| taken.extend(self.slots_of(&kvs)))?;
         Ok(taken)
     }
 
-    /// Who is ahead in the queue now.
+    /// Returns who is ahead in the queue now.
     ///
     /// # Errors
     /// Those of the call to etcd.
-    pub fn look_at_queue(&self, client: &mut GatewayClient) -> Result<Queue, Error> {
+    pub fn look_at_queue(&self, client: &mut impl Etcd) -> Result<Queue, Error> {
         let ticket = self.keyspace.ticket(self.record);
         let order = Order::CreateRevision;
         let reply = client.range(&Range { keys_only: true, order, ..self.queue() })?;
@@ -235,20 +221,20 @@ impl Claimant<'_> {
         Ok(Queue { ahead, revision: reply.header.revision })
     }
 
-    /// How many are in the queue now.
+    /// Counts those in the queue now.
     ///
     /// # Errors
     /// Those of the call to etcd.
-    pub fn queue_length(&self, client: &mut GatewayClient) -> Result<usize, Error> {
+    pub fn queue_length(&self, client: &mut impl Etcd) -> Result<usize, Error> {
         let reply = client.range(&Range { count_only: true, ..self.queue() })?;
         Ok(usize::try_from(reply.count).unwrap_or(0))
     }
 
-    /// How many slots are taken now, other keys between them included.
+    /// Counts the slots that are taken now, other keys between them included.
     ///
     /// # Errors
     /// Those of the call to etcd.
-    pub fn slots_taken(&self, client: &mut GatewayClient) -> Result<usize, Error> {
+    pub fn slots_taken(&self, client: &mut impl Etcd) -> Result<usize, Error> {
         let (first, end) = self.keyspace.slots();
         let reply = client.range(&Range { count_only: true, ..Range::new(first, Some(end)) })?;
         Ok(usize::try_from(reply.count).unwrap_or(0))
@@ -264,7 +250,7 @@ impl Claimant<'_> {
     /// # Errors
     /// Those of the call to etcd. It may have been carried out, or may be later: by etcd or the
     /// network it may be held up as long as they like.
-    pub fn claim(&self, client: &mut GatewayClient, slot: SlotId) -> Result<Option<Taken>, Error> {
+    pub fn claim(&self, client: &mut impl Etcd, slot: SlotId) -> Result<Option<Taken>, Error> {
         let absent = Compare::CreateRevision { key: self.keyspace.key(slot), revision: 0 };
         let reply = client.txn(&self.put_if(slot, absent))?;
         let revision = reply.header.revision;

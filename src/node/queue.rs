@@ -10,16 +10,17 @@ use super::rank::{FreeSlot, free_slot};
 use super::session::Session;
 use super::{Host, SessionError, WhenFull};
 use crate::cluster::SlotId;
+use crate::etcd::{Etcd, WatchStream};
 
-impl<H: Host> Session<H> {
+impl<H: Host, E: Etcd> Session<H, E> {
     /// Waits until a slot is ours to claim. `None`: our ticket is gone, and a new one is needed.
     pub(super) fn wait_in_queue(
         &mut self,
         claimant: Claimant<'_>,
-        place_taken: &Ticket,
+        taken: &Ticket,
         when_full: WhenFull,
     ) -> Result<Option<SlotId>, SessionError> {
-        let result = claimant.look_at_queue(&mut self.client).map_err(SessionError::from);
+        let result = claimant.look_at_queue(&mut self.client);
         let queue = self.heard(result)?;
         let Some(ahead) = queue.ahead else { return Ok(None) };
         let mut ahead: HashSet<Vec<u8>> = ahead.into_iter().collect();
@@ -32,10 +33,10 @@ impl<H: Host> Session<H> {
         let ticket = claimant.keyspace.ticket(claimant.record);
         let mut watch = self.open_watch(Some(queue.revision))?;
         let names = claimant.keyspace.ranges().len();
-        let mut told = false;
+        let mut is_logged = false;
         let mut left = queue.revision;
         loop {
-            let free = if self.is_current(place_taken) {
+            let free = if self.is_current(taken) {
                 self.free_slot(claimant, ahead.len())
             } else {
                 FreeSlot::Behind
@@ -45,12 +46,12 @@ impl<H: Host> Session<H> {
                 FreeSlot::Full if when_full == WhenFull::Exit => {
                     return Err(SessionError::NoFreeSlot);
                 }
-                _ if told || !self.is_current(place_taken) => {}
+                _ if is_logged || !self.is_current(taken) => {}
                 _ => {
                     let pattern = &claimant.keyspace.pattern;
                     let count = ahead.len();
                     log::info!("no free name of {pattern}: waiting for one, {count} nodes ahead");
-                    told = true;
+                    is_logged = true;
                 }
             }
             if watch.endpoint() != self.client.endpoint() {
@@ -71,7 +72,7 @@ impl<H: Host> Session<H> {
         }
     }
 
-    /// What a place in the queue is good for, as far as the directory knows.
+    /// The slot that a rank in the queue leads to, as far as the directory knows.
     pub(super) fn free_slot(&self, claimant: Claimant<'_>, rank: usize) -> FreeSlot {
         self.host.directory(|directory| {
             free_slot(rank, directory.slots().map(|(slot, _)| slot), claimant.keyspace.limit)

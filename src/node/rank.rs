@@ -5,9 +5,9 @@ use crate::cluster::SlotId;
 
 /// From how many new slots on they are presumed rather than read, which costs etcd far more than
 /// the claim.
-const HERD: usize = 64;
+const PRESUMED_FROM: usize = 64;
 
-/// What a ticket is good for.
+/// The slot that a rank leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FreeSlot {
     /// The free slot that is ours to claim.
@@ -55,7 +55,8 @@ pub fn presumed(
     known_keys: usize,
     limit: u32,
 ) -> Option<SlotId> {
-    let created = ticket.slots.keys.checked_sub(known_keys).filter(|created| *created >= HERD)?;
+    let created =
+        ticket.slots.keys.checked_sub(known_keys).filter(|created| *created >= PRESUMED_FROM)?;
     let rank = ticket.rank.checked_add(created)?;
     let FreeSlot::Slot(slot) = free_slot(rank, known.iter().copied(), limit) else { return None };
     let is_below = |newest: &SlotId| *newest < slot || known.contains(newest);
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_herd_the_new_slots_are_presumed_the_lowest() {
+    fn where_many_start_the_new_slots_are_presumed_the_lowest() {
         type Row = (usize, usize, &'static [u32], &'static [u32], Option<u32>);
         let table: [Row; 9] = [
             (0, 64, &[], &[63, 64], Some(65)),

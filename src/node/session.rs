@@ -1,16 +1,16 @@
 //! The session with etcd, from the first sync to the release, whatever happens in between.
 
-use std::time::{Duration, Instant};
+use std::convert::Infallible;
+use std::time::Duration;
 
 use super::backoff::Backoff;
-use super::contact::Contact;
-use super::ownership::{Lease, Membership};
-use super::sync::History;
+use super::state::{Contact, History, Lease, Membership};
 use super::{Host, NodeSettings, SessionError};
 use crate::cluster::{Freshness, Record};
-use crate::etcd::{Error, GatewayClient, Watch};
+use crate::etcd::{Error, Etcd, WatchStream};
+use crate::random::Random;
 
-/// How [`Session::run`] ends.
+/// The end of [`Session::run`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum SessionEnd {
     /// The process was asked to stop.
@@ -21,28 +21,31 @@ pub enum SessionEnd {
 
 /// This node's session with etcd.
 #[derive(Debug)]
-pub struct Session<H> {
+pub struct Session<H, E> {
     pub(super) host: H,
-    pub(super) client: GatewayClient,
+    pub(super) client: E,
     pub(super) settings: NodeSettings,
+    pub(super) random: Random,
     pub(super) contact: Contact,
-    /// What the directory stands at; `None`: read everything.
+    /// Where the directory stands in etcd's history; `None`: read everything.
     pub(super) history: Option<History>,
-    /// What is published; found before a claim.
+    /// The record that is published; found before a claim.
     pub(super) record: Option<Record>,
     pub(super) lease: Option<Lease>,
     pub(super) membership: Membership,
 }
 
-impl<H: Host> Session<H> {
+impl<H: Host, E: Etcd> Session<H, E> {
     /// A session that has not begun.
-    pub fn new(host: H, mut client: GatewayClient, settings: NodeSettings) -> Self {
-        // A newcomer has no name to lose, and may be one of a herd.
-        client.extend_timeout();
+    pub fn new(host: H, mut client: E, settings: NodeSettings, random: Random) -> Self {
+        // A newcomer has no name to lose, and may be one of many that start together.
+        let endpoints = client.endpoint_count();
+        client.timeout_mut().share(endpoints);
         Session {
             host,
             client,
             settings,
+            random,
             contact: Contact::default(),
             history: None,
             record: None,
@@ -53,14 +56,14 @@ impl<H: Host> Session<H> {
 
     /// Lives until the process is asked to stop, or there is no slot for this node.
     pub fn run(mut self) -> SessionEnd {
-        let mut pause = Backoff::new();
+        let mut backoff = Backoff::new();
         loop {
-            let Err(trouble) = self.attend();
+            let Err(error) = self.run_until_error();
             if self.host.is_stopping() {
                 self.release();
                 return SessionEnd::Stopped;
             }
-            match trouble {
+            match error {
                 SessionError::NoFreeSlot => {
                     self.release();
                     return SessionEnd::NoFreeSlot;
@@ -70,31 +73,32 @@ impl<H: Host> Session<H> {
                 SessionError::NoAddress(error) => {
                     // Nothing was followed meanwhile.
                     self.history = None;
-                    self.tell_address(error.to_string());
+                    self.log_address(error.to_string());
                 }
                 SessionError::Etcd(error) if error.is_out_of_range() || error.is_compacted() => {
                     log::info!("{error}: reading everything anew");
                     self.history = None;
                 }
                 SessionError::Etcd(error) => {
-                    self.bear_with(&error);
+                    self.allow_for_load(&error);
                     self.lose_contact(error);
                 }
             }
-            self.rest(pause.draw(Instant::now()));
+            let pause = backoff.draw(self.host.now(), &mut self.random);
+            self.pause(pause);
         }
     }
 
-    /// One stretch of contact with etcd, until trouble.
-    fn attend(&mut self) -> Result<std::convert::Infallible, SessionError> {
+    /// Keeps in contact with etcd until something goes wrong.
+    fn run_until_error(&mut self) -> Result<Infallible, SessionError> {
         self.sync()?;
         self.host.directory(|directory| directory.mark(Freshness::Synced));
-        let mut watch: Option<Watch> = None;
+        let mut watch: Option<E::Watch> = None;
         loop {
             self.ensure_lease()?;
             self.settle_doubt()?;
             self.ensure_name()?;
-            // An endpoint that failed a call does not deserve its watch either.
+            // An endpoint that failed a call loses its watch as well: silence may be a failure.
             let mut current = match watch.take() {
                 Some(watch) if watch.endpoint() == self.client.endpoint() => watch,
                 Some(_) => {
@@ -108,8 +112,8 @@ impl<H: Host> Session<H> {
         }
     }
 
-    /// An etcd that is slow under a herd of newcomers gets more time.
-    fn bear_with(&mut self, error: &Error) {
+    /// Gives etcd more time where it is slow because many start together.
+    fn allow_for_load(&mut self, error: &Error) {
         let is_newcomer =
             self.membership == Membership::Newcomer || self.client.timeout_mut().is_extended();
         if is_newcomer && matches!(error, Error::TimedOut { .. }) {
@@ -118,12 +122,12 @@ impl<H: Host> Session<H> {
     }
 
     /// Waits before the next attempt, and notices in time what time alone changes.
-    fn rest(&mut self, pause: Duration) {
-        let end = Instant::now() + pause;
+    fn pause(&mut self, pause: Duration) {
+        let end = self.host.now() + pause;
         loop {
             self.doubt();
             self.expire();
-            let now = Instant::now();
+            let now = self.host.now();
             if now >= end || self.host.is_stopping() {
                 return;
             }

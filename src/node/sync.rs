@@ -1,48 +1,14 @@
 //! The full sync: read all names, page by page, and put them in place of the directory; and how to
-//! tell that this is not needed.
-
-use std::time::Instant;
+//! see that this is not needed.
 
 use super::session::Session;
+use super::state::History;
 use super::{Counter, Host, SessionError};
-use crate::cluster::RangeDigest;
-use crate::cluster::{Applied, Directory, Entry, KeyRange, Keyspace};
-use crate::etcd::{
-    Error, Event, EventKind, Filter, GatewayClient, KeyValue, Order, Range, WatchRange,
-};
+use crate::cluster::{Applied, Directory, Entry, KeyRange, RangeDigest};
+use crate::etcd::{Error, Etcd, Event, EventKind, KeyValue, Order, Range};
 
-/// Keys read at a time. Between two pages DNS is answered, so a page bounds how long it waits.
-pub(super) const PAGE: i64 = 500;
-
-/// How many changes are applied before DNS is answered again.
+/// The number of changes that are applied before DNS is answered again.
 pub(super) const MOST_AT_ONCE: usize = 128;
-
-/// Where the directory stands in etcd's history.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct History {
-    /// The cluster that was read from.
-    pub cluster_id: u64,
-    /// The revision up to which each range's changes were seen.
-    pub revisions: Vec<i64>,
-}
-
-impl History {
-    /// The latest revision that was seen of any range.
-    pub fn latest(&self) -> i64 {
-        self.revisions.iter().copied().max().unwrap_or(0)
-    }
-
-    /// What to watch of these names, each range from where it stands.
-    pub fn watch_ranges(&self, keyspace: &Keyspace) -> Vec<WatchRange> {
-        let ranges = keyspace.ranges().into_iter().zip(&self.revisions);
-        ranges.map(|(range, revision)| watch_range(range, *revision, Filter::None)).collect()
-    }
-}
-
-/// The changes of a range after a revision.
-pub(super) fn watch_range((key, range_end): KeyRange, seen: i64, filter: Filter) -> WatchRange {
-    WatchRange { key, range_end, start_revision: seen + 1, filter }
-}
 
 /// Whether etcd's history goes on from where we stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +19,7 @@ enum Continuity {
     Broken(String),
 }
 
-impl<H: Host> Session<H> {
+impl<H: Host, E: Etcd> Session<H, E> {
     /// Reads everything, unless what is known can be followed up from where it stands.
     pub(super) fn sync(&mut self) -> Result<(), SessionError> {
         if let Some(known) = self.history.take() {
@@ -63,13 +29,13 @@ impl<H: Host> Session<H> {
                     return Ok(());
                 }
                 Ok(Continuity::Broken(why)) => log::info!("{why}: reading everything anew"),
-                Err(trouble) => {
+                Err(error) => {
                     self.history = Some(known);
-                    return Err(trouble);
+                    return Err(error);
                 }
             }
         }
-        let result = full_sync(&mut self.client, &self.host).map_err(SessionError::from);
+        let result = full_sync(&mut self.client, &self.host);
         self.history = Some(self.heard(result)?);
         self.look_after_own_key()
     }
@@ -93,10 +59,7 @@ impl<H: Host> Session<H> {
                     let why = format!("etcd cannot tell what changed since revision {revision}");
                     return Ok(Continuity::Broken(why));
                 }
-                result => {
-                    let result = result.map_err(SessionError::from);
-                    self.heard(result)?
-                }
+                result => self.heard(result)?,
             };
             if reply.header.cluster_id != known.cluster_id {
                 let (now, then) = (reply.header.cluster_id, known.cluster_id);
@@ -116,7 +79,7 @@ impl<H: Host> Session<H> {
         Ok(Continuity::Continued)
     }
 
-    /// After a full sync no event tells what became of the own key meanwhile.
+    /// After a full sync no event says what became of the own key meanwhile.
     fn look_after_own_key(&mut self) -> Result<(), SessionError> {
         let (Some(claimed), Some(lease)) = (self.membership.held(), self.lease) else {
             return Ok(());
@@ -137,23 +100,23 @@ fn range_of((key, range_end): &KeyRange) -> Range {
 ///
 /// # Errors
 /// Those of the calls to etcd. The old directory stays then.
-pub fn full_sync(client: &mut GatewayClient, host: &impl Host) -> Result<History, Error> {
+pub fn full_sync(client: &mut impl Etcd, host: &impl Host) -> Result<History, Error> {
     let (mut snapshot, ranges) =
         host.directory(|directory| (directory.emptied(), directory.keyspace().ranges()));
     let mut history = History::default();
     for (index, range) in ranges.iter().enumerate() {
         // All pages are read at the revision of the first.
-        let request = Range { limit: PAGE, revision: history.latest(), ..range_of(range) };
+        let request = Range { revision: history.latest(), ..range_of(range) };
         let header = client.range_pages(request, |kvs| {
             for kvs in kvs.chunks(MOST_AT_ONCE) {
                 for kv in kvs {
                     let applied = snapshot.apply(index, entry(kv, EventKind::Put));
-                    let told = |d: &mut Directory| d.knows_unusable(&kv.key, kv.mod_revision);
-                    if !host.directory(told) {
-                        tell(kv, &applied);
+                    let is_logged = |d: &mut Directory| d.knows_unusable(&kv.key, kv.mod_revision);
+                    if !host.directory(is_logged) {
+                        log(kv, &applied);
                     }
                 }
-                host.sleep_until(Instant::now());
+                host.sleep_until(host.now());
             }
         })?;
         if index == 0 {
@@ -164,7 +127,7 @@ pub fn full_sync(client: &mut GatewayClient, host: &impl Host) -> Result<History
     let (names, revision) = (snapshot.len(), history.latest());
     let mut old = host.directory(|directory| directory.replace(snapshot, revision));
     while old.shrink(MOST_AT_ONCE) {
-        host.sleep_until(Instant::now());
+        host.sleep_until(host.now());
     }
     host.note(Counter::FullSync);
     log::info!("full sync: {names} names at revision {revision}");
@@ -175,7 +138,7 @@ pub fn full_sync(client: &mut GatewayClient, host: &impl Host) -> Result<History
 pub fn apply_event(host: &impl Host, range: usize, event: &Event) {
     let entry = entry(&event.kv, event.kind);
     let applied = host.directory(|directory| directory.apply(range, entry));
-    tell(&event.kv, &applied);
+    log(&event.kv, &applied);
 }
 
 fn entry(kv: &KeyValue, kind: EventKind) -> Entry<'_> {
@@ -186,7 +149,7 @@ fn entry(kv: &KeyValue, kind: EventKind) -> Entry<'_> {
     Entry { key: &kv.key, value, mod_revision: kv.mod_revision }
 }
 
-fn tell(kv: &KeyValue, applied: &Applied) {
+fn log(kv: &KeyValue, applied: &Applied) {
     let key = String::from_utf8_lossy(&kv.key);
     match applied {
         Applied::Unusable(error) => log::warn!("{key} is not a record: {error}"),

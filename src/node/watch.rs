@@ -1,26 +1,24 @@
 //! Following the changes of etcd, while the lease is kept alive.
 
-use std::time::Instant;
-
 use super::claim::Claimant;
-use super::ownership::{Lease, Membership};
 use super::session::Session;
-use super::sync::{MOST_AT_ONCE, apply_event, watch_range};
+use super::state::{Lease, Membership, watch_range};
+use super::sync::{MOST_AT_ONCE, apply_event};
 use super::{Counter, Host, SessionError};
 use crate::cluster::Record;
-use crate::etcd::{Event, EventKind, Filter, LeaseId, Watch, WatchReply};
+use crate::etcd::{Etcd, Event, EventKind, Filter, LeaseId, WatchReply, WatchStream};
 
-impl<H: Host> Session<H> {
+impl<H: Host, E: Etcd> Session<H, E> {
     /// Watches all names from where the directory stands, and in addition, if a revision is given,
     /// who leaves the queue after it.
-    pub(super) fn open_watch(&mut self, queue: Option<i64>) -> Result<Watch, SessionError> {
+    pub(super) fn open_watch(&mut self, queue: Option<i64>) -> Result<E::Watch, SessionError> {
         let Some(history) = &self.history else { return Err(SessionError::NoHistory) };
         let keyspace = &self.settings.keyspace;
         let mut ranges = history.watch_ranges(keyspace);
         if let Some(revision) = queue {
             ranges.push(watch_range(keyspace.queue(), revision, Filter::NoPut));
         }
-        let result = self.client.watch(&ranges).map_err(SessionError::from);
+        let result = self.client.watch(&ranges);
         let watch = self.heard(result)?;
         self.host.note(Counter::WatchOpened);
         Ok(watch)
@@ -28,14 +26,14 @@ impl<H: Host> Session<H> {
 
     /// Applies the changes as they come, and keeps the lease alive, until the name is lost or in
     /// doubt, or the watch's endpoint is no longer the one in use.
-    pub(super) fn follow(&mut self, watch: &mut Watch) -> Result<(), SessionError> {
+    pub(super) fn follow(&mut self, watch: &mut E::Watch) -> Result<(), SessionError> {
         while self.is_settled() && watch.endpoint() == self.client.endpoint() {
             self.follow_once(watch)?;
         }
         Ok(())
     }
 
-    /// Whether there is nothing to do but to follow.
+    /// Returns whether there is nothing to do but to follow.
     fn is_settled(&self) -> bool {
         match self.membership {
             Membership::Owned(_) => true,
@@ -47,11 +45,11 @@ impl<H: Host> Session<H> {
     /// Keeps the lease alive if it is time to, else waits for changes until it is, and applies them.
     pub(super) fn follow_once(
         &mut self,
-        watch: &mut Watch,
+        watch: &mut E::Watch,
     ) -> Result<Option<WatchReply>, SessionError> {
         self.doubt();
         let Some(lease) = self.lease else { return Err(SessionError::LeaseGone) };
-        if Instant::now() >= lease.renew_at {
+        if self.host.now() >= lease.renew_at {
             self.keep_alive(lease)?;
             return Ok(None);
         }
@@ -59,7 +57,7 @@ impl<H: Host> Session<H> {
         // This process may have been frozen while it waited.
         self.doubt();
         if let Some(reply) = &reply {
-            self.contact.hear();
+            self.contact.hear(self.host.now());
             self.apply(reply, lease)?;
         }
         Ok(reply)
@@ -71,7 +69,7 @@ impl<H: Host> Session<H> {
                 apply_event(&self.host, reply.range, event);
                 self.watch_own_key(event, lease.id)?;
             }
-            self.host.sleep_until(Instant::now());
+            self.host.sleep_until(self.host.now());
         }
         let seen = self.history.as_mut().and_then(|history| history.revisions.get_mut(reply.range));
         if let (Some(seen), Some(last), true) = (seen, reply.events.last(), reply.complete) {
@@ -110,7 +108,7 @@ impl<H: Host> Session<H> {
         Ok(())
     }
 
-    /// Why a key that was ours holds another's record.
+    /// Says why a key that was ours holds another's record.
     pub(super) fn displaced_by(&self, value: &[u8]) -> String {
         match (Record::parse(value), self.record) {
             (Ok(theirs), Some(ours)) if theirs == ours => format!(

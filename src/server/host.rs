@@ -7,8 +7,12 @@ use super::Shared;
 use crate::cluster::Directory;
 use crate::node::{Counter, Host, Owned};
 
-/// A server alone tells nobody: the tools own no name.
+/// A server alone reports to nobody: the tools own no name.
 impl Host for Shared {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
     fn sleep_until(&self, deadline: Instant) {
         if let Err(error) = self.lock().wait(None, Some(deadline)) {
             log::error!("poll: {error}");
@@ -37,5 +41,5 @@ impl Host for Shared {
         false
     }
 
-    fn note(&self, _happening: Counter) {}
+    fn note(&self, _counter: Counter) {}
 }

@@ -10,13 +10,13 @@ use log::Level;
 use super::holder::holders;
 use super::probe::rights;
 use super::report::{Finding, Report, Severity};
-use super::session::{advised, stopped};
+use super::session::stopped;
 use super::snapshot::{self, KeyContent, Snapshot};
 use super::table::style;
 use super::{endpoints, local};
 use crate::cluster::{Keyspace, Record, SlotId};
 use crate::connect::{Connect, Password};
-use crate::etcd::{Error, GatewayClient, LoginState, Range};
+use crate::etcd::{Error, Etcd, GatewayClient, LoginState, Range, advised};
 use crate::failure::Failure;
 use crate::node::WhenFull;
 use crate::node::address::{check_interface, discover};
@@ -195,7 +195,7 @@ fn permissions(
         let text = if error.is_denied() {
             format!("may not {}: {}", right.purpose, right.remedy)
         } else {
-            format!("cannot {}: {error}", right.purpose)
+            format!("cannot {}: {}", right.purpose, advised(&error))
         };
         Some(Finding::waits("permission", text))
     });

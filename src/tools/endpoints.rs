@@ -1,12 +1,15 @@
 //! Each endpoint of etcd in turn: reachable, trusted, which cluster, how far.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::report::{Finding, Severity};
 use crate::connect::{Connect, Endpoint};
-use crate::etcd::{Error, Status};
-use crate::node::contact::advice;
+use crate::etcd::{Error, Status, advised, remedy_for};
+use crate::node::Host;
 use crate::server::Shared;
+
+/// What a member without a leader has among its errors.
+const LEADER: &str = "no leader";
 
 /// The findings about all endpoints.
 #[derive(Debug)]
@@ -47,17 +50,16 @@ pub(super) fn look(endpoints: &[Endpoint], connect: &Connect, place: &Shared) ->
 fn ask(endpoint: &Endpoint, connect: &Connect, place: &Shared) -> Answer {
     let mut client = connect.stranger(place, endpoint);
     client.status()?;
-    let began = Instant::now();
+    let began = place.now();
     let status = client.status()?;
-    Ok((status, began.elapsed()))
+    Ok((status, place.now().saturating_duration_since(began)))
 }
 
 fn findings(endpoint: &str, answer: &Answer, lost: Severity) -> Vec<Finding> {
     let (status, round_trip) = match answer {
         Ok(answer) => answer,
         Err(error) => {
-            let text = format!("{error}{}", remedy(error));
-            return vec![Finding { severity: lost, subject: "etcd", text }];
+            return vec![Finding { severity: lost, subject: "etcd", text: advised(error) }];
         }
     };
     let header = &status.header;
@@ -75,25 +77,14 @@ fn findings(endpoint: &str, answer: &Answer, lost: Severity) -> Vec<Finding> {
         let text = format!("{endpoint}: no member leads; see that most members run and reach it");
         findings.push(Finding::waits("etcd", text));
     }
-    for error in &status.errors {
-        let text = format!("{endpoint}: {error}; see etcdctl alarm list");
+    // That nobody leads was told already.
+    let errors = status.errors.iter().filter(|error| status.leader != 0 || !error.contains(LEADER));
+    for error in errors {
+        let remedy = remedy_for(error).unwrap_or("see etcdctl alarm list");
+        let text = format!("{endpoint}: {error}; {remedy}");
         findings.push(Finding::note("etcd", text));
     }
     findings
-}
-
-/// What to do about an endpoint that does not answer well.
-fn remedy(error: &Error) -> &'static str {
-    match error {
-        Error::Unreachable { .. } => "; start it there, or correct --endpoints",
-        Error::TimedOut { .. } => {
-            "; see whether it hangs or a firewall is between, or raise --etcd-timeout"
-        }
-        Error::Malformed { .. } => {
-            "; it must be etcd 3.4 or later with its JSON gateway (--enable-grpc-gateway)"
-        }
-        error => advice(error),
-    }
 }
 
 #[cfg(test)]
@@ -107,7 +98,7 @@ mod tests {
             header: ResponseHeader { cluster_id: 0xc1, member_id: 0xab, revision: 7 },
             version: "3.4.23".to_owned(),
             leader: 0,
-            errors: vec!["alarm:NOSPACE".to_owned()],
+            errors: vec!["alarm:CORRUPT".to_owned()],
         };
         let found = findings("http://a", &Ok((status, Duration::from_micros(450))), Severity::Note);
         let shown: Vec<(Severity, &str)> =
@@ -115,7 +106,7 @@ mod tests {
         let wanted = [
             (Severity::Good, "http://a: version 3.4.23, cluster c1, member ab, round trip 0.5 ms"),
             (Severity::Waits, "http://a: no member leads; see that most members run and reach it"),
-            (Severity::Note, "http://a: alarm:NOSPACE; see etcdctl alarm list"),
+            (Severity::Note, "http://a: alarm:CORRUPT; see etcdctl alarm list"),
         ];
         assert_eq!(shown, wanted);
         let lost = Err(Error::TimedOut { endpoint: "http://a".to_owned() });

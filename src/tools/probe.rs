@@ -4,7 +4,7 @@
 //! the right to write is asked for by a transaction whose put is never carried out.
 
 use crate::cluster::{Keyspace, Names};
-use crate::etcd::{Compare, Error, GatewayClient, Op, Range, Txn};
+use crate::etcd::{Compare, Error, Etcd, GatewayClient, Op, Range, Txn};
 
 /// A revision that no key has, so that comparing with it is always false.
 const NEVER: i64 = -1;

@@ -2,17 +2,18 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::session::{heard, stopped};
 use super::table::{self, output_failure};
 use crate::cluster::Record;
 use crate::connect::Connect;
 use crate::etcd::{
-    Compare, Error, EventKind, Filter, GatewayClient, KeyValue, LeaseId, Op, OpReply, Range, Txn,
-    WatchRange,
+    Compare, Error, Etcd, EventKind, Filter, GatewayClient, KeyValue, LeaseId, Op, OpReply, Range,
+    Txn, WatchRange,
 };
 use crate::failure::Failure;
+use crate::node::Host;
 use crate::options::{Confirmation, Options, Release};
 use crate::server::{Interest, Shared, Wake};
 use crate::text::excerpt;
@@ -42,7 +43,7 @@ pub(super) fn run(release: &Release, options: &Options, place: &Shared) -> Resul
         return Err(Failure::new(format!("{name} was left as it is")));
     }
     let revision = delete(&mut client, place, name, found)?;
-    let next = successor(&mut client, found, revision).unwrap_or_else(|error| {
+    let next = successor(&mut client, place, found, revision).unwrap_or_else(|error| {
         log::warn!("cannot see whether its node takes it again: {error}");
         None
     });
@@ -149,6 +150,7 @@ fn delete(
 /// The key of the node that takes the name within a moment, as far as that can be seen.
 fn successor(
     client: &mut GatewayClient,
+    place: &Shared,
     found: &KeyValue,
     revision: i64,
 ) -> Result<Option<KeyValue>, Error> {
@@ -160,9 +162,9 @@ fn successor(
         start_revision: revision + 1,
         filter: Filter::None,
     };
-    let end = Instant::now() + AFTERMATH;
+    let end = place.now() + AFTERMATH;
     let mut watch = client.watch(&[range])?;
-    while Instant::now() < end {
+    while place.now() < end {
         let Some(reply) = watch.next(end)? else { continue };
         let put = reply.events.into_iter().find(|event| event.kind == EventKind::Put);
         if let Some(event) = put {

@@ -7,15 +7,14 @@ use std::io;
 
 use crate::cluster::Directory;
 use crate::dns::Responder;
-use crate::etcd;
+use crate::etcd::{Error, advised};
 use crate::failure::Failure;
-use crate::node::contact::advice;
 use crate::options::Options;
 use crate::server::signals::Signals;
 use crate::server::{Server, Shared};
 
 /// The reply of etcd, or its error as a failure. A signal that came meanwhile ended the call.
-pub(super) fn heard<T>(place: &Shared, result: Result<T, etcd::Error>) -> Result<T, Failure> {
+pub(super) fn heard<T>(place: &Shared, result: Result<T, Error>) -> Result<T, Failure> {
     match result {
         Err(_) if place.lock().is_stopping() => Err(stopped()),
         result => result.map_err(|error| Failure::new(advised(&error))),
@@ -25,11 +24,6 @@ pub(super) fn heard<T>(place: &Shared, result: Result<T, etcd::Error>) -> Result
 /// The failure of a tool that a signal ended.
 pub(super) fn stopped() -> Failure {
     Failure::new("stopped by a signal")
-}
-
-/// An error of etcd's with what the user can do about it.
-pub(super) fn advised(error: &etcd::Error) -> String {
-    format!("{error}{}", advice(error))
 }
 
 /// Prepares for a tool: a server that nobody can ask.

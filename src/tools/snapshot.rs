@@ -4,10 +4,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use crate::cluster::{Keyspace, Names, Record, RecordError, SlotId};
-use crate::etcd::{Error, GatewayClient, KeyValue, LeaseId, Range};
-
-/// Keys read at a time.
-const PAGE: i64 = 500;
+use crate::etcd::{Error, Etcd, GatewayClient, KeyValue, LeaseId, Range};
 
 /// The content of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +74,7 @@ pub fn read(client: &mut GatewayClient, keyspace: &Keyspace) -> Result<Snapshot,
     let mut kvs = Vec::new();
     let mut revision = 0;
     for (first, end) in keyspace.ranges() {
-        let range = Range { limit: PAGE, revision, ..Range::new(first, Some(end)) };
+        let range = Range { revision, ..Range::new(first, Some(end)) };
         revision = client.range_pages(range, |page| kvs.extend(page))?.revision;
     }
     Ok(Snapshot { revision, entries: sorted(&kvs, keyspace) })

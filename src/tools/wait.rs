@@ -2,15 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use super::session::{advised, stopped};
+use super::session::stopped;
 use crate::cluster::Freshness;
 use crate::connect::Connect;
-use crate::etcd::{Error, GatewayClient, Range, Watch};
+use crate::etcd::{Error, Etcd, GatewayClient, Range, Watch, advised};
 use crate::failure::Failure;
 use crate::node::Host;
 use crate::node::backoff::Backoff;
 use crate::node::sync::{apply_event, full_sync};
 use crate::options::{Options, Wait};
+use crate::random::Random;
 use crate::server::Shared;
 
 /// A watch that tells nothing may be one of a member that is frozen: after so long it is asked
@@ -30,11 +31,11 @@ enum WaitEnd {
 
 /// Waits until so many nodes are named.
 pub(super) fn run(wait: &Wait, options: &Options, place: &Shared) -> Result<(), Failure> {
-    let deadline = wait.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let deadline = wait.timeout.and_then(|timeout| place.now().checked_add(timeout));
     let mut client = Connect::prepare(&options.connect)?.client(place);
     client.timeout_mut().set_not_after(deadline);
     let mut follower = Follower { client, place, count: wait.count, deadline, told: false };
-    let mut pause = Backoff::new();
+    let (mut backoff, mut random) = (Backoff::new(), Random::from_system());
     loop {
         let followed = follower.follow();
         if place.is_stopping() {
@@ -49,7 +50,8 @@ pub(super) fn run(wait: &Wait, options: &Options, place: &Shared) -> Result<(), 
         if follower.is_late() {
             return Err(Failure::new(timed_out(wait, place)));
         }
-        let end = Instant::now() + pause.draw(Instant::now());
+        let now = place.now();
+        let end = now + backoff.draw(now, &mut random);
         place.sleep_until(deadline.map_or(end, |deadline| deadline.min(end)));
     }
 }
@@ -107,13 +109,13 @@ impl Follower<'_> {
 
     /// Applies what the watch tells next; after a long silence, asks whether etcd lives.
     fn follow_once(&mut self, watch: &mut Watch) -> Result<(), Error> {
-        let silent_at = Instant::now() + SILENCE;
+        let silent_at = self.place.now() + SILENCE;
         let until = self.deadline.map_or(silent_at, |deadline| deadline.min(silent_at));
         if let Some(reply) = watch.next(until)? {
             for event in &reply.events {
                 apply_event(self.place, reply.range, event);
             }
-        } else if Instant::now() >= silent_at {
+        } else if self.place.now() >= silent_at {
             let (first, end) = self.place.directory(|directory| directory.keyspace().slots());
             self.client.range(&Range { count_only: true, ..Range::new(first, Some(end)) })?;
         }
@@ -121,7 +123,7 @@ impl Follower<'_> {
     }
 
     fn is_late(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        self.deadline.is_some_and(|deadline| self.place.now() >= deadline)
     }
 
     /// Tells once that etcd does not answer, or refuses, until it answers again.

@@ -5,6 +5,7 @@ mod etcd_faults;
 mod host_names;
 mod lost_replies;
 mod partitions;
+mod refusals;
 mod resync;
 mod stub_checks;
 mod trust;

@@ -1,0 +1,173 @@
+//! The calls of etcd that a node makes, and how the gateway's client makes them.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::kv::range_reply;
+use super::timeout::Timeout;
+use super::txn::{encode_txn, txn_reply};
+use super::{
+    Error, GatewayClient, KeyValue, LeaseId, Range, RangeReply, ResponseHeader, Txn, TxnReply,
+    Watch, WatchRange, WatchReply, json, lease,
+};
+
+/// Keys read at a time. Between two pages the caller can do other things, so a page bounds how long
+/// those wait.
+const PAGE: i64 = 500;
+
+/// What a node asks of etcd, and of which endpoint. [`GatewayClient`] asks a real one; a model of etcd
+/// can stand in for it.
+///
+/// Every call may be carried out twice, or be carried out and yet fail: see [`Error`]. When the process
+/// is asked to stop, a call, or a wait for changes, that is in progress fails at once.
+pub trait Etcd {
+    /// The stream of a watch.
+    type Watch: WatchStream;
+
+    /// `KV.Range`: reads keys, linearizably: from no member that fell behind.
+    fn range(&mut self, range: &Range) -> Result<RangeReply, Error>;
+
+    /// `KV.Txn`: compares, and carries out one branch or the other, all at once.
+    fn txn(&mut self, txn: &Txn) -> Result<TxnReply, Error>;
+
+    /// `Lease.LeaseGrant`: a new lease with this time to live, rounded up to whole seconds, at
+    /// least one. etcd may give a longer one. If the reply was lost, a lease may stay behind for its
+    /// time to live.
+    fn lease_grant(&mut self, ttl: Duration) -> Result<LeaseId, Error>;
+
+    /// `Lease.LeaseKeepAlive`, one request: starts the time to live anew and returns it; count it
+    /// from before the call. `None`: the lease is gone.
+    fn lease_keep_alive(&mut self, id: LeaseId) -> Result<Option<Duration>, Error>;
+
+    /// `Lease.LeaseRevoke`: ends the lease and deletes its keys. That it is gone already is fine.
+    fn lease_revoke(&mut self, id: LeaseId) -> Result<(), Error>;
+
+    /// `Watch.Watch`: the changes of the ranges. It asks the endpoint in use only, and returns once
+    /// etcd has acknowledged every range, within the time-out of a request. If that fails, the next
+    /// call tries another endpoint, unless it is [`Error::Compacted`]. An expired token looks like
+    /// a missing right here; any other call renews it.
+    fn watch(&mut self, ranges: &[WatchRange]) -> Result<Self::Watch, Error>;
+
+    /// The endpoint in use: the one that the next call tries first. Empty if there are none.
+    fn endpoint(&self) -> &str;
+
+    /// The number of endpoints.
+    fn endpoint_count(&self) -> u32;
+
+    /// The time-out of requests.
+    fn timeout_mut(&mut self) -> &mut Timeout;
+
+    /// `KV.Range` page by page, all of them at the revision of the first. Returns the header of the
+    /// first page, with the revision that was read at. If it fails, what was handed to `each` until
+    /// then is not all.
+    fn range_pages(
+        &mut self,
+        range: Range,
+        mut each: impl FnMut(Vec<KeyValue>),
+    ) -> Result<ResponseHeader, Error> {
+        let mut range = Range { limit: PAGE, ..range };
+        let mut first = None;
+        loop {
+            let reply = self.range(&range)?;
+            let header = first.get_or_insert(reply.header);
+            if range.revision == 0 {
+                range.revision = header.revision;
+            }
+            header.revision = range.revision;
+            let header = *header;
+            let last = reply.kvs.last().filter(|_| reply.more).map(|kv| kv.key.clone());
+            each(reply.kvs);
+            let Some(last) = last else { return Ok(header) };
+            range.key = last;
+            range.key.push(0);
+        }
+    }
+
+    /// The error for a reply of the endpoint in use that is not what was asked for.
+    fn malformed(&self, what: &str) -> Error {
+        Error::malformed(self.endpoint(), what)
+    }
+}
+
+/// The stream of a watch, as it is followed.
+pub trait WatchStream {
+    /// The endpoint that is watched.
+    fn endpoint(&self) -> &str;
+
+    /// The next changes, waiting for them until the deadline; what has arrived is returned even
+    /// when that has passed. `None`: the deadline passed; call again, nothing is lost. After an error
+    /// ([`Error::Compacted`], [`Error::WatchEnded`], [`Error::Malformed`]) the watch is over.
+    fn next(&mut self, deadline: Instant) -> Result<Option<WatchReply>, Error>;
+}
+
+impl Etcd for GatewayClient {
+    type Watch = Watch;
+
+    fn range(&mut self, range: &Range) -> Result<RangeReply, Error> {
+        let reply = self.call("/v3/kv/range", &range.encode())?;
+        range_reply(&reply).map_err(|what| self.malformed(&what))
+    }
+
+    fn txn(&mut self, txn: &Txn) -> Result<TxnReply, Error> {
+        let reply = self.call("/v3/kv/txn", &encode_txn(txn))?;
+        txn_reply(&reply, txn).map_err(|what| self.malformed(&what))
+    }
+
+    fn lease_grant(&mut self, ttl: Duration) -> Result<LeaseId, Error> {
+        let request = json!({"TTL": json::integer(lease::seconds(ttl))});
+        let reply = self.call("/v3/lease/grant", &request)?;
+        match json::int64(&reply, "ID") {
+            Ok(0) => Err(self.malformed("a lease without ID")),
+            Ok(id) => Ok(LeaseId(id)),
+            Err(what) => Err(self.malformed(&what)),
+        }
+    }
+
+    fn lease_keep_alive(&mut self, id: LeaseId) -> Result<Option<Duration>, Error> {
+        let reply = match self.call("/v3/lease/keepalive", &lease::request(id)) {
+            Err(error) if error.is_not_found() => return Ok(None),
+            reply => reply?,
+        };
+        let result = json::field(&reply, "result").ok_or("a keep-alive without result".to_owned());
+        result.and_then(lease::ttl).map_err(|what| self.malformed(&what))
+    }
+
+    fn lease_revoke(&mut self, id: LeaseId) -> Result<(), Error> {
+        match self.call("/v3/lease/revoke", &lease::request(id)) {
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn watch(&mut self, ranges: &[WatchRange]) -> Result<Watch, Error> {
+        self.ensure_token()?;
+        let opened = self.open_watch(ranges);
+        if opened.as_ref().is_err_and(|error| !error.is_compacted()) {
+            self.use_next();
+        }
+        opened
+    }
+
+    fn endpoint(&self) -> &str {
+        GatewayClient::endpoint(self)
+    }
+
+    fn endpoint_count(&self) -> u32 {
+        u32::try_from(self.endpoints.len()).unwrap_or(u32::MAX)
+    }
+
+    fn timeout_mut(&mut self) -> &mut Timeout {
+        &mut self.timeout
+    }
+}
+
+impl WatchStream for Watch {
+    fn endpoint(&self) -> &str {
+        Watch::endpoint(self)
+    }
+
+    fn next(&mut self, deadline: Instant) -> Result<Option<WatchReply>, Error> {
+        Watch::next(self, deadline)
+    }
+}

@@ -1,0 +1,62 @@
+//! What surrounds a node's life: the process that it lives in.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use crate::cluster::{Directory, Record, SlotId};
+
+/// The process that a node lives in, and what the node needs of it.
+pub trait Host {
+    /// The time now.
+    fn now(&self) -> Instant;
+
+    /// Waits, answering DNS meanwhile. Returns early when the process is asked to stop.
+    fn sleep_until(&self, deadline: Instant);
+
+    /// Returns whether the process was asked to stop.
+    fn is_stopping(&self) -> bool;
+
+    /// Lets waits wait again after a request to stop, for the release.
+    fn begin_release(&self);
+
+    /// This host's address on the latest connection to etcd.
+    fn source_address(&self) -> Option<IpAddr>;
+
+    /// Reads or changes what DNS is answered from.
+    fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T;
+
+    /// Takes note of the name that this node owns from now on; `None`: none. Called at every change, and with
+    /// the same name and a later end at every renewal of its lease. Must not block.
+    fn ownership(&self, owned: Option<Owned>);
+
+    /// Returns whether a name is of use to this process, if it owns none. Without one it goes on answering.
+    fn wants_name(&self) -> bool;
+
+    /// Counts that something happened.
+    fn note(&self, counter: Counter);
+}
+
+/// A name that is this node's, for as long as it knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owned {
+    /// The slot of the name.
+    pub slot: SlotId,
+    /// The revision that created its key; grows with every new owner, so that whoever guards
+    /// something by it can refuse an owner of the past: a fencing token.
+    pub create_revision: i64,
+    /// What is published there.
+    pub record: Record,
+    /// When the lease runs out by this node's clock, unless it is renewed.
+    pub valid_until: Instant,
+}
+
+/// Something that is counted of a node's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// All names were read anew.
+    FullSync,
+    /// A watch was opened.
+    WatchOpened,
+    /// An endpoint of etcd was lost.
+    ContactLost,
+}

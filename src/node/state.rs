@@ -1,0 +1,131 @@
+//! What a session knows: of etcd, of where it stands in its history, of its lease and its name.
+
+use std::time::{Duration, Instant};
+
+use crate::cluster::{KeyRange, Keyspace, SlotId};
+use crate::etcd::{Error, Filter, LeaseId, WatchRange};
+
+/// When etcd was heard, by which endpoint, and what was logged of it.
+#[derive(Debug, Default)]
+pub(super) struct Contact {
+    /// The endpoint that answered last; `None`: it is out of reach.
+    pub(super) endpoint: Option<String>,
+    /// When it was heard last.
+    pub(super) heard_at: Option<Instant>,
+    /// The errors logged since it was heard last, each kind once: kinds may alternate.
+    pub(super) logged: Vec<Error>,
+    /// The last line logged of there being no address to publish.
+    pub(super) logged_address: Option<String>,
+}
+
+impl Contact {
+    /// Notes that something came from etcd.
+    pub(super) fn hear(&mut self, now: Instant) {
+        self.heard_at = Some(now);
+    }
+
+    /// Lets an error be logged again that was logged before.
+    pub(super) fn forget(&mut self) {
+        self.logged.clear();
+    }
+
+    /// The time from which the directory is too old to answer from.
+    pub(super) fn expires_at(&self, max_stale: Duration) -> Option<Instant> {
+        let lost = self.endpoint.is_none();
+        self.heard_at.filter(|_| lost).and_then(|heard_at| heard_at.checked_add(max_stale))
+    }
+}
+
+/// The point in etcd's history at which the directory stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// The cluster that was read from.
+    pub cluster_id: u64,
+    /// The revision up to which each range's changes were seen.
+    pub revisions: Vec<i64>,
+}
+
+impl History {
+    /// The latest revision that was seen of any range.
+    pub fn latest(&self) -> i64 {
+        self.revisions.iter().copied().max().unwrap_or(0)
+    }
+
+    /// The ranges to watch of these names, each from where it stands.
+    pub fn watch_ranges(&self, keyspace: &Keyspace) -> Vec<WatchRange> {
+        let ranges = keyspace.ranges().into_iter().zip(&self.revisions);
+        ranges.map(|(range, revision)| watch_range(range, *revision, Filter::None)).collect()
+    }
+}
+
+/// The changes of a range after a revision.
+pub(super) fn watch_range((key, range_end): KeyRange, seen: i64, filter: Filter) -> WatchRange {
+    WatchRange { key, range_end, start_revision: seen + 1, filter }
+}
+
+/// A slot that is ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// The slot.
+    pub slot: SlotId,
+    /// The revision that created the key: grows with every new owner, so it serves as a fencing
+    /// token.
+    pub create_revision: i64,
+    /// The revision that put our record there.
+    pub mod_revision: i64,
+}
+
+/// The lease is renewed after this part of its TTL, so that two renewals may fail.
+const RENEWALS_A_TTL: u32 = 3;
+
+/// A lease as this node's clock sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lease {
+    pub(super) id: LeaseId,
+    /// Counted from before the request was sent, so never later than etcd's own.
+    pub(super) valid_until: Instant,
+    /// When to keep it alive next.
+    pub(super) renew_at: Instant,
+}
+
+impl Lease {
+    pub(super) fn new(id: LeaseId, asked: Instant, ttl: Duration) -> Self {
+        Lease { id, valid_until: asked + ttl, renew_at: asked + ttl / RENEWALS_A_TTL }
+    }
+}
+
+/// This node's name, as far as it knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Membership {
+    /// Never claimed.
+    Newcomer,
+    /// Ours while the lease is valid.
+    Owned(Claimed),
+    /// The lease ran out by our clock; etcd has not been heard since.
+    Doubtful(Claimed),
+    /// Somebody or something took it; the old slot is tried first.
+    Lost(Claimed),
+}
+
+impl Membership {
+    /// The slot that is ours, or may be.
+    pub(super) fn held(&self) -> Option<Claimed> {
+        match self {
+            Membership::Owned(claimed) | Membership::Doubtful(claimed) => Some(*claimed),
+            Membership::Newcomer | Membership::Lost(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_counts_from_before_the_request_and_is_renewed_after_a_third() {
+        let asked = Instant::now();
+        let lease = Lease::new(LeaseId(7), asked, Duration::from_secs(21));
+        assert_eq!(lease.renew_at, asked + Duration::from_secs(7));
+        assert_eq!(lease.valid_until, asked + Duration::from_secs(21));
+    }
+}

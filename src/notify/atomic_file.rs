@@ -11,7 +11,7 @@ const MODE: u32 = 0o644;
 
 /// A small file that is replaced as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AtomicFile {
+pub(super) struct AtomicFile {
     path: PathBuf,
     /// In the same directory, and always the same, so that kills leave one at most. Hidden, and
     /// with an ending that no collector of files looks for.
@@ -19,24 +19,19 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// The file of that name; touches nothing.
-    pub fn new(path: PathBuf) -> AtomicFile {
+    pub(super) fn new(path: PathBuf) -> AtomicFile {
         let mut name = OsString::from(".");
         name.push(path.file_name().unwrap_or_default());
         name.push(".new");
         AtomicFile { draft: path.with_file_name(name), path }
     }
 
-    /// Its name.
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Removes what an earlier process left, and finds out whether it can be written.
-    ///
-    /// # Errors
-    /// When it cannot, or when something that is not a file is there.
-    pub fn prepare(&self) -> io::Result<()> {
+    pub(super) fn prepare(&self) -> io::Result<()> {
         match fs::symlink_metadata(&self.path) {
             Ok(there) if !there.is_file() && !there.is_symlink() => {
                 return Err(io::Error::new(ErrorKind::AlreadyExists, "it is no regular file"));
@@ -49,17 +44,11 @@ impl AtomicFile {
         remove(&self.draft)
     }
 
-    /// Puts the text in its place.
-    ///
-    /// # Errors
-    /// When the directory is gone, full, or not ours to write to. What was there stays.
-    pub fn write(&self, text: &str) -> io::Result<()> {
+    /// Puts the text in its place. Where that fails, what was there stays.
+    pub(super) fn write(&self, text: &str) -> io::Result<()> {
         let written = self.write_draft(text).and_then(|()| fs::rename(&self.draft, &self.path));
-        if written.is_err() {
-            // It failed already, and that is what is told.
-            let _ = remove(&self.draft);
-        }
-        written
+        // That it failed is told already.
+        written.inspect_err(|_| drop(remove(&self.draft)))
     }
 
     fn write_draft(&self, text: &str) -> io::Result<()> {
@@ -72,10 +61,7 @@ impl AtomicFile {
     }
 
     /// Removes it, if it is there.
-    ///
-    /// # Errors
-    /// When it stays.
-    pub fn remove(&self) -> io::Result<()> {
+    pub(super) fn remove(&self) -> io::Result<()> {
         remove(&self.path)
     }
 }

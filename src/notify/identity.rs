@@ -6,9 +6,9 @@ use crate::node::Owned;
 
 /// A name that this node owns, with what goes with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub(super) struct Identity {
     /// The name without its final dot: `hostname -F` refuses one, and programs print it.
-    pub name: String,
+    pub(super) name: String,
     slot: SlotId,
     limit: u32,
     create_revision: i64,
@@ -19,7 +19,7 @@ pub struct Identity {
 impl Identity {
     /// The identity that goes with an owned name. `login`: the user that this process became;
     /// `None`: it is still the one who started it.
-    pub fn new(keyspace: &Keyspace, owned: &Owned, login: Option<Login>) -> Identity {
+    pub(super) fn new(keyspace: &Keyspace, owned: &Owned, login: Option<Login>) -> Identity {
         let name = keyspace.pattern.name(owned.slot);
         Identity {
             name: name.trim_end_matches('.').to_owned(),
@@ -33,7 +33,7 @@ impl Identity {
 
     /// The variables of a child's environment; `None`: the child is to have no such variable, even
     /// where we do.
-    pub fn environment(&self) -> Vec<(&'static str, Option<String>)> {
+    pub(super) fn environment(&self) -> Vec<(&'static str, Option<String>)> {
         let Record { ipv4, ipv6, port } = self.record;
         let id = self.slot.get();
         let login = self.login.iter().flat_map(Login::environment);

@@ -23,13 +23,9 @@ pub struct Notifier {
     pub(super) login: Option<Login>,
     /// Asks the process to stop.
     pub(super) stop: Arc<AtomicBool>,
-    /// Holds the name.
     pub(super) name_file: Option<NameFile>,
-    /// Run when the name comes and goes.
     pub(super) hooks: Hooks,
-    /// Runs for as long as there is a name.
     pub(super) program: Option<Program>,
-    /// Holds the figures.
     pub(super) metrics: Option<MetricsFile>,
     /// The name that this node owns now.
     pub(super) owned: Option<Owned>,
@@ -55,14 +51,8 @@ impl Notifier {
         // What a program was started for ends with it: it is not started twice.
         let owned = owned.filter(|_| self.program.as_ref().is_none_or(Program::wants_name));
         let before = std::mem::replace(&mut self.owned, owned);
-        let is_same = match (before, owned) {
-            (Some(before), Some(owned)) => {
-                before.slot == owned.slot && before.create_revision == owned.create_revision
-            }
-            (None, None) => true,
-            _ => false,
-        };
-        if is_same {
+        let lifetime = |owned: Owned| (owned.slot, owned.create_revision);
+        if before.map(lifetime) == owned.map(lifetime) {
             return;
         }
         if let Some(before) = before {
@@ -146,18 +136,15 @@ impl Notifier {
     }
 
     fn stop_when_over(&self) {
-        let is_over = if !self.is_closing {
-            self.program.as_ref().is_some_and(Program::is_over)
+        let program = self.program.as_ref();
+        let is_over = if self.is_closing {
+            !self.hooks.are_busy() && !program.is_some_and(Program::is_ending)
         } else {
-            !self.hooks.are_busy() && !self.is_program_ending()
+            program.is_some_and(Program::is_over)
         };
         if is_over {
             self.stop.store(true, Ordering::Relaxed);
         }
-    }
-
-    fn is_program_ending(&self) -> bool {
-        self.program.as_ref().is_some_and(Program::is_ending)
     }
 
     /// Lets nothing begin any more but what the end of the name calls for, and says how long that

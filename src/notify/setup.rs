@@ -38,26 +38,18 @@ pub struct NotifySettings {
 
 /// The failure of the file of an option that cannot be written.
 pub fn file_failure(option: &str, path: &Path, error: &io::Error) -> Failure {
-    Failure::new(format!("--{option}: {}: {error}; {}", path.display(), remedy(error)))
-}
-
-fn no_signals(error: io::Error) -> Failure {
-    Failure::new(format!("cannot handle signals: {error}"))
-}
-
-fn no_process(error: io::Error) -> Failure {
-    let remedy = parent_death::remedy(&error);
-    Failure::new(format!("exec: no process would start: {error}; {remedy}"))
-}
-
-fn remedy(error: &io::Error) -> &'static str {
-    match error.kind() {
+    let remedy = match error.kind() {
         ErrorKind::NotFound => "create its directory, or give a file in another",
         ErrorKind::PermissionDenied => {
             "let this user (see --run-as) write to its directory, or give a file in another"
         }
         _ => "give another file",
-    }
+    };
+    Failure::new(format!("--{option}: {}: {error}; {remedy}", path.display()))
+}
+
+fn no_signals(error: io::Error) -> Failure {
+    Failure::new(format!("cannot handle signals: {error}"))
 }
 
 /// Removes what an earlier process left, and gets ready to tell of a name. `login`: the user that
@@ -75,7 +67,10 @@ pub fn set_up(
     let metrics = wanted.metrics_file.map(|path| prepared("metrics-file", path)).transpose()?;
     let hooks = Hooks::new(wanted.on_claim, wanted.on_lost, wanted.grace);
     if wanted.program.is_some() {
-        parent_death::probe().map_err(no_process)?;
+        parent_death::probe().map_err(|error| {
+            let remedy = parent_death::remedy(&error);
+            Failure::new(format!("exec: no process would start: {error}; {remedy}"))
+        })?;
         children::adopt_orphans();
     }
     let has_children = hooks.are_wanted() || wanted.program.is_some() || children::is_init();
@@ -101,8 +96,6 @@ pub fn set_up(
 
 fn prepared(option: &str, path: PathBuf) -> Result<AtomicFile, Failure> {
     let file = AtomicFile::new(path);
-    match file.prepare() {
-        Ok(()) => Ok(file),
-        Err(error) => Err(file_failure(option, file.path(), &error)),
-    }
+    file.prepare().map_err(|error| file_failure(option, file.path(), &error))?;
+    Ok(file)
 }

@@ -7,8 +7,7 @@ use std::str::FromStr;
 use getopts::Matches;
 
 use super::values::wrong;
-use crate::cluster::{AddressChoice, Network};
-use crate::connect::Endpoint;
+use crate::cluster::AddressChoice;
 use crate::failure::Failure;
 use crate::host::resolv_conf::{DNS_PORT, RESOLV_CONF};
 use crate::server::forward::ForwardTo;
@@ -36,20 +35,6 @@ where
     Ok(AddressChoice::Fixed(address))
 }
 
-/// The parts of all arguments of an option that may be given several times, without the commas.
-pub(super) fn split_at_commas(texts: &[String]) -> impl Iterator<Item = &str> {
-    texts.iter().flat_map(|text| text.split(',')).map(str::trim)
-}
-
-pub(super) fn networks(matches: &Matches, option: &str) -> Result<Vec<Network>, Failure> {
-    let texts = matches.opt_strs(option);
-    let networks = split_at_commas(&texts).map(|text| match text.parse() {
-        Ok(network) => Ok(network),
-        Err(error) => wrong(option, format!("{text:?}: {error}")),
-    });
-    networks.collect()
-}
-
 /// An address with or without a port; that of DNS where it is missing.
 fn socket_address(text: &str) -> Option<SocketAddr> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
@@ -64,12 +49,8 @@ pub(super) fn listen(texts: &[String]) -> Result<Vec<Listen>, Failure> {
     let mut listens: Vec<Listen> = Vec::new();
     for text in texts {
         let Some(address) = socket_address(text) else {
-            return wrong(
-                "listen",
-                format!(
-                    "{text:?} is not an address; write 127.0.0.1, 127.0.0.1:1053 or [::1]:1053"
-                ),
-            );
+            let remedy = "write 127.0.0.1, 127.0.0.1:1053 or [::1]:1053";
+            return wrong("listen", format!("{text:?} is not an address; {remedy}"));
         };
         if address.port() != 0 && listens.iter().any(|listen| listen.address == address) {
             return wrong("listen", format!("{address} is given twice; once is enough"));
@@ -79,18 +60,7 @@ pub(super) fn listen(texts: &[String]) -> Result<Vec<Listen>, Failure> {
     Ok(listens)
 }
 
-pub(super) fn endpoints(texts: &[String]) -> Result<Vec<Endpoint>, Failure> {
-    let endpoints = split_at_commas(texts).map(|text| match text.parse() {
-        Ok(endpoint) => Ok(endpoint),
-        Err(reason) => wrong("endpoints", format!("{text:?}: {reason}")),
-    });
-    endpoints.collect()
-}
-
-/// Adds one more word to the servers so far.
-///
-/// # Errors
-/// When it is no server, or a file that names servers is not alone; why.
+/// Adds one more word to the servers so far, or says why it cannot.
 pub(super) fn forward(forward: Option<ForwardTo>, word: &str) -> Result<ForwardTo, String> {
     let alone = "a file that names servers must be given alone";
     let mut servers = match (forward, file_of_servers(word)) {
@@ -103,10 +73,8 @@ pub(super) fn forward(forward: Option<ForwardTo>, word: &str) -> Result<ForwardT
         (None, None) => Vec::new(),
     };
     let Some(server) = socket_address(word) else {
-        return Err(format!(
-            "{word:?} is not an address; write 10.0.0.1, 10.0.0.1:53, [fd00::1]:53 or \
-             {SYSTEMS_OWN}"
-        ));
+        let remedy = "write 10.0.0.1, 10.0.0.1:53, [fd00::1]:53 or";
+        return Err(format!("{word:?} is not an address; {remedy} {SYSTEMS_OWN}"));
     };
     if server.ip().is_unspecified() || server.ip().is_multicast() || server.port() == 0 {
         return Err(format!("{word} is not the address of a server"));

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use getopts::Matches;
 
 use super::addresses;
-use super::values::{number, wrong};
+use super::values::{filled, number, split, split_at_commas, wrong};
 use crate::cluster::Pattern;
 use crate::connect::Endpoint;
 use crate::corefile::files::CorefileChoice;
@@ -29,9 +29,8 @@ pub(super) fn settings(
     matches: &Matches,
     read: ReadCorefile<'_>,
 ) -> Result<Option<Corefile>, Failure> {
-    let name = matches.opt_str("conf");
+    let name = filled(matches, "conf", "the name of the file is empty")?;
     let corefile = match &name {
-        Some(name) if name.is_empty() => return wrong("conf", "the name of the file is empty"),
         Some(name) => CorefileChoice::Given(name),
         None if !matches.opt_present("pattern") => CorefileChoice::InWorkingDirectory,
         None if matches.opt_present("dns.port") => {
@@ -50,10 +49,7 @@ pub(super) fn pattern(
 ) -> Result<Pattern, Failure> {
     let given = matches.opt_str("pattern");
     let pattern = match (&given, &file) {
-        (Some(text), _) => match Pattern::parse(text, limit) {
-            Ok(pattern) => pattern,
-            Err(error) => return wrong("pattern", error),
-        },
+        (Some(text), _) => Pattern::parse(text, limit).or_else(|error| wrong("pattern", error))?,
         (None, Some(file)) => pattern_of(file, limit)?,
         (None, None) => {
             return wrong(
@@ -97,10 +93,9 @@ pub(super) fn endpoints(
     matches: &Matches,
     file: Option<&Corefile>,
 ) -> Result<Vec<Endpoint>, Failure> {
-    let given = matches.opt_strs("endpoints");
-    let all = match file.filter(|_| given.is_empty()) {
+    let all = match file.filter(|_| !matches.opt_present("endpoints")) {
         Some(file) => file.plugin.endpoints.iter().map(endpoint).collect::<Result<Vec<_>, _>>()?,
-        None => addresses::endpoints(&given)?,
+        None => split(matches, "endpoints")?,
     };
     let mut endpoints: Vec<Endpoint> = Vec::new();
     for endpoint in all {
@@ -131,11 +126,9 @@ pub(super) fn listen(matches: &Matches, file: Option<&Corefile>) -> Result<Vec<L
         if file.addresses.is_empty() {
             listens.extend(Listen::everywhere(*port));
         }
-        listens.extend(
-            file.addresses
-                .iter()
-                .map(|ip| Listen { address: SocketAddr::new(*ip, *port), required: true }),
-        );
+        for ip in &file.addresses {
+            listens.push(Listen { address: SocketAddr::new(*ip, *port), required: true });
+        }
     }
     Ok(listens)
 }
@@ -147,9 +140,8 @@ pub(super) fn forward(
     let given = matches.opt_strs("forward");
     let written = file.and_then(|file| file.forward.as_ref()).filter(|_| given.is_empty());
     let mut forward = None;
-    for word in addresses::split_at_commas(&given) {
-        let more = addresses::forward(forward, word).or_else(|why| wrong("forward", why))?;
-        forward = Some(more);
+    for word in split_at_commas(&given) {
+        forward = Some(addresses::forward(forward, word).or_else(|why| wrong("forward", why))?);
     }
     if let Some(ForwardDirective { name, to, .. }) = written {
         for Placed { value: upstream, place } in to {

@@ -28,7 +28,7 @@ use getopts::Matches;
 
 use crate::failure::Failure;
 pub use configuration::ReadCorefile;
-pub use settings::{Command, Confirmation, Form, List, Options, Release, Tool, Wait};
+pub use settings::{Command, Confirmation, Form, Options, Tool};
 use table::Takers;
 use tools::{TOOLS, ToolEntry};
 
@@ -40,14 +40,13 @@ const EXEC: &str = "exec";
 /// # Errors
 /// When one of them is none: what it stands for would be changed in silence.
 pub fn text(words: &[OsString]) -> Result<Vec<String>, Failure> {
-    let text = words.iter().enumerate().skip(1).map(|(number, word)| {
-        word.to_str().map(str::to_owned).ok_or_else(|| {
-            Failure::usage(format!(
-                "argument {number}, {:?}, is not UTF-8; rename what it names, or put a command of \
-                 that kind into a script",
-                word.to_string_lossy()
-            ))
-        })
+    let text = words.iter().enumerate().skip(1).map(|(number, word)| match word.to_str() {
+        Some(text) => Ok(text.to_owned()),
+        None => Err(Failure::usage(format!(
+            "argument {number}, {:?}, is not UTF-8; rename what it names, or put a command of that \
+             kind into a script",
+            word.to_string_lossy()
+        ))),
     });
     text.collect()
 }
@@ -65,7 +64,11 @@ pub fn parse(arguments: &[String], read_corefile: ReadCorefile<'_>) -> Result<Co
         Some((word, arguments)) if !word.starts_with('-') => {
             match TOOLS.iter().find(|tool| tool.name == word) {
                 Some(tool) => use_tool(tool, arguments, read_corefile),
-                None => Err(no_command(word)),
+                None => {
+                    let names = TOOLS.map(|tool| tool.name).join(", ");
+                    let text = format!("is no command, only {EXEC}, {names} are; see --help");
+                    Err(Failure::usage(format!("{word:?} {text}")))
+                }
             }
         }
         _ => serve(arguments, None, read_corefile),
@@ -87,8 +90,7 @@ fn serve(
         return Err(stray(word));
     }
     let file = configuration::settings(&matches, read_corefile)?;
-    let options = read::options(&matches, file, program)?;
-    Ok(Command::Run(Box::new(options)))
+    Ok(Command::Run(Box::new(read::options(&matches, file, program)?)))
 }
 
 fn use_tool(
@@ -132,11 +134,6 @@ fn stray(word: &str) -> Failure {
     } else {
         format!("{word:?} is no option; see --help")
     })
-}
-
-fn no_command(word: &str) -> Failure {
-    let names = TOOLS.map(|tool| tool.name).join(", ");
-    Failure::usage(format!("{word:?} is no command, only {EXEC}, {names} are; see --help"))
 }
 
 #[cfg(test)]

@@ -29,26 +29,20 @@ use crate::server::listen::listen as listen_on;
 pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
     let mut report = Report::new(style());
     let connect = prepare(options, &mut report)?;
-    for finding in local::look(options) {
-        report.tell(&finding)?;
-    }
+    report.tell(local::look(options))?;
     let reached = match connect {
         Some(connect) => reach(options, &connect, place, &mut report)?,
         None => None,
     };
     let record = publication(options, place, &mut report)?;
     if let Some(mut client) = reached {
-        for finding in inside(options, record.as_ref(), &mut client) {
-            report.tell(&finding)?;
-        }
+        report.tell(inside(options, record.as_ref(), &mut client))?;
     }
-    for finding in dns(options) {
-        report.tell(&finding)?;
-    }
+    report.tell(dns(options))?;
     if place.lock().is_stopping() {
         return Err(stopped());
     }
-    let outlook = match report.worst() {
+    let outlook = match report.worst {
         Severity::Good | Severity::Note => return Ok(()),
         Severity::Waits => "a node would start here, and wait without a name",
         Severity::Bad => "a node could not start here",
@@ -60,13 +54,11 @@ pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
 fn prepare(options: &Options, report: &mut Report) -> Result<Option<Connect>, Failure> {
     match Connect::prepare(&options.connect) {
         Ok(connect) => {
-            for finding in files(options) {
-                report.tell(&finding)?;
-            }
+            report.tell(files(options))?;
             Ok(Some(connect))
         }
         Err(error) => {
-            report.tell(&Finding::bad("files", error.to_string()))?;
+            report.tell([Finding::bad("files", error.to_string())])?;
             Ok(None)
         }
     }
@@ -79,16 +71,14 @@ fn reach(
     place: &Shared,
     report: &mut Report,
 ) -> Result<Option<GatewayClient>, Failure> {
-    let endpoints = endpoints::look(&options.connect.endpoints, connect, place);
-    for finding in &endpoints.findings {
-        report.tell(finding)?;
-    }
-    if !endpoints.is_reachable {
+    let (findings, is_reachable) = endpoints::look(&options.connect.endpoints, connect, place);
+    report.tell(findings)?;
+    if !is_reachable {
         return Ok(None);
     }
     let mut client = connect.client(place);
     let (finding, is_let_in) = user(options, &mut client);
-    report.tell(&finding)?;
+    report.tell([finding])?;
     Ok(is_let_in.then_some(client))
 }
 
@@ -114,8 +104,7 @@ fn files(options: &Options) -> Vec<Finding> {
 
 /// Finds out whether etcd lets us in as who we say we are.
 fn user(options: &Options, client: &mut GatewayClient) -> (Finding, bool) {
-    let name =
-        options.connect.access.user.as_ref().map(|user| user.name.as_str()).unwrap_or_default();
+    let name = options.connect.access.user.as_ref().map_or("", |user| &user.name);
     let login = client.log_in();
     // Who names no user is found out by a call that needs one.
     let login = match login {
@@ -149,16 +138,16 @@ fn publication(
     settings.port.get_or_insert(first);
     let source = place.lock().source_address();
     if let Some(Err(error)) = options.node.interface.as_deref().map(check_interface) {
-        report.tell(&Finding::bad("addresses", error.to_string()))?;
+        report.tell([Finding::bad("addresses", error.to_string())])?;
         return Ok(None);
     }
     match discover(&settings, source) {
         Ok(record) => {
-            report.tell(&Finding::good("addresses", format!("a node would publish {record}")))?;
+            report.tell([Finding::good("addresses", format!("a node would publish {record}"))])?;
             Ok(Some(record))
         }
         Err(error) => {
-            report.tell(&Finding::waits("addresses", error.to_string()))?;
+            report.tell([Finding::waits("addresses", error.to_string())])?;
             Ok(None)
         }
     }
@@ -199,12 +188,12 @@ fn permissions(
         };
         Some(Finding::waits("permission", text))
     });
-    let missing: Vec<Finding> = missing.collect();
-    if !missing.is_empty() {
-        return missing;
+    let mut findings: Vec<Finding> = missing.collect();
+    if findings.is_empty() {
+        let purposes: Vec<&str> = rights.iter().map(|right| right.purpose.as_str()).collect();
+        findings.push(Finding::good("permission", format!("may {}", purposes.join(", "))));
     }
-    let purposes: Vec<&str> = rights.iter().map(|right| right.purpose.as_str()).collect();
-    vec![Finding::good("permission", format!("may {}", purposes.join(", ")))]
+    findings
 }
 
 fn waiting(keyspace: &Keyspace, client: &mut GatewayClient) -> Result<usize, Error> {
@@ -215,13 +204,11 @@ fn waiting(keyspace: &Keyspace, client: &mut GatewayClient) -> Result<usize, Err
 
 /// Notes about names that nobody can have.
 fn unusable(snapshot: &Snapshot) -> Vec<Finding> {
-    let told = snapshot.entries.iter().filter_map(|entry| match &entry.content {
-        KeyContent::Unusable(error) => {
-            let name = &entry.name;
-            let text = format!("{name} is nobody's and yet taken: {error}; idetcd release {name}");
-            Some(Finding::note("names", text))
-        }
-        KeyContent::Record(_) | KeyContent::Stray => None,
+    let told = snapshot.entries.iter().filter_map(|entry| {
+        let KeyContent::Unusable(error) = &entry.content else { return None };
+        let name = &entry.name;
+        let text = format!("{name} is nobody's and yet taken: {error}; idetcd release {name}");
+        Some(Finding::note("names", text))
     });
     told.collect()
 }

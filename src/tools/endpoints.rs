@@ -11,39 +11,30 @@ use crate::server::Shared;
 /// What a member without a leader has among its errors.
 const LEADER: &str = "no leader";
 
-/// The findings about all endpoints.
-#[derive(Debug)]
-pub(super) struct EndpointReport {
-    pub(super) findings: Vec<Finding>,
-    /// Whether one of them answers.
-    pub(super) is_reachable: bool,
-}
-
 /// The state that an endpoint told, and the time that took.
 type Answer = Result<(Status, Duration), Error>;
 
-/// Asks each endpoint for its state.
-pub(super) fn look(endpoints: &[Endpoint], connect: &Connect, place: &Shared) -> EndpointReport {
-    let answers: Vec<(&str, Answer)> = endpoints
-        .iter()
-        .map(|endpoint| (endpoint.as_str(), ask(endpoint, connect, place)))
-        .collect();
+/// Asks each endpoint for its state, and says whether one of them answers.
+pub(super) fn look(
+    endpoints: &[Endpoint],
+    connect: &Connect,
+    place: &Shared,
+) -> (Vec<Finding>, bool) {
+    let answers = endpoints.iter().map(|one| (one.as_str(), ask(one, connect, place)));
+    let answers: Vec<(&str, Answer)> = answers.collect();
     let is_reachable = answers.iter().any(|(_, answer)| answer.is_ok());
     // A node does with one endpoint; that another one is away is no more than worth knowing.
     let severity = if is_reachable { Severity::Note } else { Severity::Waits };
-    let mut findings: Vec<Finding> = answers
-        .iter()
-        .flat_map(|(endpoint, answer)| findings(endpoint, answer, severity))
-        .collect();
-    let clusters: Vec<u64> = answers
-        .iter()
-        .filter_map(|(_, answer)| answer.as_ref().ok().map(|(status, _)| status.header.cluster_id))
-        .collect();
-    if clusters.iter().any(|cluster| Some(cluster) != clusters.first()) {
+    let found = answers.iter().flat_map(|(endpoint, answer)| findings(endpoint, answer, severity));
+    let mut findings: Vec<Finding> = found.collect();
+    let told = answers.iter().filter_map(|(_, answer)| answer.as_ref().ok());
+    let mut clusters = told.map(|(status, _)| status.header.cluster_id);
+    let first = clusters.next();
+    if clusters.any(|cluster| Some(cluster) != first) {
         let text = "the endpoints are of different clusters; --endpoints is for members of one";
         findings.push(Finding::bad("etcd", text));
     }
-    EndpointReport { findings, is_reachable }
+    (findings, is_reachable)
 }
 
 /// The second call goes over the connection that the first one made, so it tells the round trip.

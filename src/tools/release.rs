@@ -14,7 +14,7 @@ use crate::etcd::{
 };
 use crate::failure::Failure;
 use crate::node::Host;
-use crate::options::{Confirmation, Options, Release};
+use crate::options::{Confirmation, Options};
 use crate::server::{Interest, Shared, Wake};
 use crate::text::excerpt;
 
@@ -25,21 +25,25 @@ const AFTERMATH: Duration = Duration::from_secs(1);
 const LONGEST_VALUE: usize = 200;
 
 /// Shows what stands at the name, asks, deletes just that, and looks whether it comes back.
-pub(super) fn run(release: &Release, options: &Options, place: &Shared) -> Result<(), Failure> {
-    if release.confirmation == Confirmation::Ask && !io::stdin().is_terminal() {
+pub(super) fn run(
+    name: &str,
+    confirmation: Confirmation,
+    options: &Options,
+    place: &Shared,
+) -> Result<(), Failure> {
+    if confirmation == Confirmation::Ask && !io::stdin().is_terminal() {
         return Err(Failure::usage(
             "release asks before it deletes, and there is no terminal; give --yes",
         ));
     }
     let mut client = Connect::prepare(&options.connect)?.client(place);
-    let name = &release.name;
     let key = format!("{}{name}", options.node.keyspace.prefix).into_bytes();
     let reply = heard(place, client.range(&Range::new(key, None)))?;
     let Some(found) = reply.kvs.first() else {
         return Err(Failure::new(format!("{name} is nobody's: there is nothing to release")));
     };
     table::write(&description(name, found, left(&mut client, place, found.lease)?))?;
-    if release.confirmation == Confirmation::Ask && !is_meant(name, place)? {
+    if confirmation == Confirmation::Ask && !is_meant(name, place)? {
         return Err(Failure::new(format!("{name} was left as it is")));
     }
     let revision = delete(&mut client, place, name, found)?;
@@ -79,17 +83,14 @@ fn description(name: &str, found: &KeyValue, left: Option<Duration>) -> String {
     if found.lease == LeaseId(0) {
         return format!("{name}: {what}, put without a lease: it stays until it is deleted\n");
     }
-    let lease = found.lease;
-    let lease = match left {
-        Some(left) => {
-            format!("lease {lease}, which ends in {} s if nobody renews it", left.as_secs())
-        }
-        None => format!("lease {lease}"),
-    };
+    let end = left.map_or_else(String::new, |left| {
+        format!(", which ends in {} s if nobody renews it", left.as_secs())
+    });
     format!(
-        "{name}: {what}, on {lease}\n\
+        "{name}: {what}, on lease {}{end}\n\
          A node that runs takes its name again at once: stop it there instead. A node that died \
-         loses it with its lease.\n"
+         loses it with its lease.\n",
+        found.lease
     )
 }
 
@@ -98,8 +99,8 @@ fn shown(value: &[u8]) -> String {
         Ok(record) => record.to_string(),
         Err(_) if value.is_empty() => "no record but an empty value".to_owned(),
         Err(_) => {
-            let text = String::from_utf8_lossy(value);
-            format!("no record but {}", excerpt(&text, LONGEST_VALUE))
+            let text = excerpt(&String::from_utf8_lossy(value), LONGEST_VALUE);
+            format!("no record but {text}")
         }
     }
 }

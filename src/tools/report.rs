@@ -3,10 +3,8 @@
 use super::table::{self, Cell, Style, Tone, shown};
 use crate::failure::Failure;
 
-/// The weight of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Severity {
-    /// Well.
     Good,
     /// Well enough for a node to be named.
     Note,
@@ -48,7 +46,7 @@ impl Finding {
 #[derive(Debug)]
 pub(super) struct Report {
     style: Style,
-    worst: Severity,
+    pub(super) worst: Severity,
 }
 
 impl Report {
@@ -56,15 +54,16 @@ impl Report {
         Report { style, worst: Severity::Good }
     }
 
-    /// Writes a line.
-    pub(super) fn tell(&mut self, finding: &Finding) -> Result<(), Failure> {
-        self.worst = self.worst.max(finding.severity);
-        table::write(&line(finding, self.style))
-    }
-
-    /// The worst of the findings so far.
-    pub(super) fn worst(&self) -> Severity {
-        self.worst
+    /// Writes a line for each.
+    pub(super) fn tell(
+        &mut self,
+        findings: impl IntoIterator<Item = Finding>,
+    ) -> Result<(), Failure> {
+        for finding in findings {
+            self.worst = self.worst.max(finding.severity);
+            table::write(&line(&finding, self.style))?;
+        }
+        Ok(())
     }
 }
 
@@ -74,20 +73,14 @@ fn line(finding: &Finding, style: Style) -> String {
         Severity::Note => ("note", Tone::Odd),
         Severity::Waits | Severity::Bad => ("FAIL", Tone::Bad),
     };
-    let word = Cell::new(word).with(tone);
-    let text = Cell::new(&finding.text);
-    let (word, text) = (shown(&word, style), shown(&text, style));
+    // Colours have no width, so the padding follows the word.
+    let gap = " ".repeat(6 - word.len());
+    let word = shown(&Cell::new(word).with(tone), style);
+    let text = shown(&Cell::new(&finding.text), style);
     let subject = finding.subject;
     match style {
         Style::Tabs => format!("{word}\t{subject}\t{text}\n"),
-        // Colours have no width, so the padding follows the word.
-        Style::Aligned | Style::Coloured => {
-            let gap = " ".repeat(match finding.severity {
-                Severity::Good => 4,
-                Severity::Note | Severity::Waits | Severity::Bad => 2,
-            });
-            format!("{word}{gap}{subject:<10}  {text}\n")
-        }
+        Style::Aligned | Style::Coloured => format!("{word}{gap}{subject:<10}  {text}\n"),
     }
 }
 

@@ -9,7 +9,8 @@ use log::Level;
 
 use super::holder::holders;
 use super::probe::rights;
-use super::report::{Finding, Report, Severity};
+use super::report::Severity::{Bad, Good, Note, Waits};
+use super::report::{Finding, Report};
 use super::session::stopped;
 use super::snapshot::{self, KeyContent, Snapshot};
 use super::table::style;
@@ -43,9 +44,9 @@ pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
         return Err(stopped());
     }
     let outlook = match report.worst {
-        Severity::Good | Severity::Note => return Ok(()),
-        Severity::Waits => "a node would start here, and wait without a name",
-        Severity::Bad => "a node could not start here",
+        Good | Note => return Ok(()),
+        Waits => "a node would start here, and wait without a name",
+        Bad => "a node could not start here",
     };
     Err(Failure::new(format!("{outlook}: see what fails above")))
 }
@@ -58,7 +59,7 @@ fn prepare(options: &Options, report: &mut Report) -> Result<Option<Connect>, Fa
             Ok(Some(connect))
         }
         Err(error) => {
-            report.tell([Finding::bad("files", error.to_string())])?;
+            report.tell([Finding::new(Bad, "files", error)])?;
             Ok(None)
         }
     }
@@ -98,8 +99,8 @@ fn files(options: &Options) -> Vec<Finding> {
     }
     let notices = options.corefile.iter().flat_map(|corefile| &corefile.notices);
     let told = notices.filter(|notice| notice.level <= Level::Warn);
-    let notes = told.map(|notice| Finding::note("files", notice.to_string()));
-    std::iter::once(Finding::good("files", names.join(", "))).chain(notes).collect()
+    let notes = told.map(|notice| Finding::new(Note, "files", notice.to_string()));
+    std::iter::once(Finding::new(Good, "files", names.join(", "))).chain(notes).collect()
 }
 
 /// Finds out whether etcd lets us in as who we say we are.
@@ -117,13 +118,17 @@ fn user(options: &Options, client: &mut GatewayClient) -> (Finding, bool) {
         login => login,
     };
     match login {
-        Ok(LoginState::LoggedIn) => (Finding::good("user", format!("{name} is logged in")), true),
-        Ok(LoginState::NoUser) => (Finding::good("user", "none, and etcd asks for none"), true),
+        Ok(LoginState::LoggedIn) => {
+            (Finding::new(Good, "user", format!("{name} is logged in")), true)
+        }
+        Ok(LoginState::NoUser) => {
+            (Finding::new(Good, "user", "none, and etcd asks for none"), true)
+        }
         Ok(LoginState::NotNeeded) => {
             let text = format!("etcd asks nobody for a user: {name} and the password are not used");
-            (Finding::note("user", text), true)
+            (Finding::new(Note, "user", text), true)
         }
-        Err(error) => (Finding::waits("user", advised(&error)), false),
+        Err(error) => (Finding::new(Waits, "user", advised(&error)), false),
     }
 }
 
@@ -138,16 +143,20 @@ fn publication(
     settings.port.get_or_insert(first);
     let source = place.lock().source_address();
     if let Some(Err(error)) = options.node.interface.as_deref().map(check_interface) {
-        report.tell([Finding::bad("addresses", error.to_string())])?;
+        report.tell([Finding::new(Bad, "addresses", error)])?;
         return Ok(None);
     }
     match discover(&settings, source) {
         Ok(record) => {
-            report.tell([Finding::good("addresses", format!("a node would publish {record}"))])?;
+            report.tell([Finding::new(
+                Good,
+                "addresses",
+                format!("a node would publish {record}"),
+            )])?;
             Ok(Some(record))
         }
         Err(error) => {
-            report.tell([Finding::waits("addresses", error.to_string())])?;
+            report.tell([Finding::new(Waits, "addresses", error)])?;
             Ok(None)
         }
     }
@@ -163,11 +172,11 @@ fn inside(options: &Options, record: Option<&Record>, client: &mut GatewayClient
             findings.extend(unusable(&snapshot));
             findings.push(match waiting(keyspace, client) {
                 Ok(waiting) => names(options, record, &snapshot, waiting),
-                Err(error) => Finding::waits("names", advised(&error)),
+                Err(error) => Finding::new(Waits, "names", advised(&error)),
             });
         }
         Err(error) if error.is_denied() => {}
-        Err(error) => findings.push(Finding::waits("names", advised(&error))),
+        Err(error) => findings.push(Finding::new(Waits, "names", advised(&error))),
     }
     findings
 }
@@ -186,12 +195,12 @@ fn permissions(
         } else {
             format!("cannot {}: {}", right.purpose, advised(&error))
         };
-        Some(Finding::waits("permission", text))
+        Some(Finding::new(Waits, "permission", text))
     });
     let mut findings: Vec<Finding> = missing.collect();
     if findings.is_empty() {
         let purposes: Vec<&str> = rights.iter().map(|right| right.purpose.as_str()).collect();
-        findings.push(Finding::good("permission", format!("may {}", purposes.join(", "))));
+        findings.push(Finding::new(Good, "permission", format!("may {}", purposes.join(", "))));
     }
     findings
 }
@@ -208,7 +217,7 @@ fn unusable(snapshot: &Snapshot) -> Vec<Finding> {
         let KeyContent::Unusable(error) = &entry.content else { return None };
         let name = &entry.name;
         let text = format!("{name} is nobody's and yet taken: {error}; idetcd release {name}");
-        Some(Finding::note("names", text))
+        Some(Finding::new(Note, "names", text))
     });
     told.collect()
 }
@@ -227,7 +236,8 @@ fn names(
     let within = slots.iter().filter(|(slot, _)| slot.get() <= limit);
     let previous = within.clone().find(|(_, other)| record.is_some() && *other == record);
     if let Some((slot, _)) = previous {
-        return Finding::note(
+        return Finding::new(
+            Note,
             "names",
             format!(
                 "{} has this very record: a node with it runs, or ended within its lease; the next \
@@ -240,15 +250,19 @@ fn names(
     let state = format!("{taken} of {limit} names of {pattern} are taken, {waiting} waiting");
     match free_slot(waiting, slots.iter().map(|(slot, _)| *slot), limit) {
         FreeSlot::Slot(slot) => {
-            Finding::good("names", format!("{state}; the next is {}", pattern.name(slot)))
+            Finding::new(Good, "names", format!("{state}; the next is {}", pattern.name(slot)))
         }
         _ if options.node.when_full == WhenFull::Wait => {
-            Finding::note("names", format!("{state}; a node would wait as well"))
+            Finding::new(Note, "names", format!("{state}; a node would wait as well"))
         }
-        FreeSlot::Behind => Finding::note("names", format!("{state}, so soon none may be free")),
-        FreeSlot::Full => {
-            Finding::bad("names", format!("{state}; raise --limit, stop a node, or give --wait"))
+        FreeSlot::Behind => {
+            Finding::new(Note, "names", format!("{state}, so soon none may be free"))
         }
+        FreeSlot::Full => Finding::new(
+            Bad,
+            "names",
+            format!("{state}; raise --limit, stop a node, or give --wait"),
+        ),
     }
 }
 
@@ -258,10 +272,10 @@ fn dns(options: &Options) -> Vec<Finding> {
         let address = listen.address;
         match listen_on(std::slice::from_ref(listen)) {
             Ok((listeners, _)) if listeners.is_empty() => {
-                Finding::note("dns", format!("{address} is left out: no such family here"))
+                Finding::new(Note, "dns", format!("{address} is left out: no such family here"))
             }
-            Ok(_) => Finding::good("dns", format!("{address} is free, UDP and TCP")),
-            Err(failure) => Finding::bad("dns", format!("{failure}{}", who_has(address))),
+            Ok(_) => Finding::new(Good, "dns", format!("{address} is free, UDP and TCP")),
+            Err(failure) => Finding::new(Bad, "dns", format!("{failure}{}", who_has(address))),
         }
     });
     found.collect()
@@ -269,10 +283,11 @@ fn dns(options: &Options) -> Vec<Finding> {
 
 /// The end of a sentence about a port that is taken: by whom, as far as that is known.
 fn who_has(address: SocketAddr) -> String {
-    match holders(address) {
-        holders if holders.is_empty() => String::new(),
-        holders => format!("; port {} is that of {}", address.port(), holders.join(", ")),
+    let holders = holders(address).join(", ");
+    if holders.is_empty() {
+        return holders;
     }
+    format!("; port {} is that of {holders}", address.port())
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::report::{Finding, Severity};
+use super::report::Finding;
+use super::report::Severity::{self, Bad, Good, Note, Waits};
 use crate::connect::{Connect, Endpoint};
 use crate::etcd::{Error, Status, advised, remedy_for};
 use crate::node::Host;
@@ -24,7 +25,7 @@ pub(super) fn look(
     let answers: Vec<(&str, Answer)> = answers.collect();
     let is_reachable = answers.iter().any(|(_, answer)| answer.is_ok());
     // A node does with one endpoint; that another one is away is no more than worth knowing.
-    let severity = if is_reachable { Severity::Note } else { Severity::Waits };
+    let severity = if is_reachable { Note } else { Waits };
     let found = answers.iter().flat_map(|(endpoint, answer)| findings(endpoint, answer, severity));
     let mut findings: Vec<Finding> = found.collect();
     let told = answers.iter().filter_map(|(_, answer)| answer.as_ref().ok());
@@ -32,7 +33,7 @@ pub(super) fn look(
     let first = clusters.next();
     if clusters.any(|cluster| Some(cluster) != first) {
         let text = "the endpoints are of different clusters; --endpoints is for members of one";
-        findings.push(Finding::bad("etcd", text));
+        findings.push(Finding::new(Bad, "etcd", text));
     }
     (findings, is_reachable)
 }
@@ -54,7 +55,8 @@ fn findings(endpoint: &str, answer: &Answer, lost: Severity) -> Vec<Finding> {
         }
     };
     let header = &status.header;
-    let mut findings = vec![Finding::good(
+    let mut findings = vec![Finding::new(
+        Good,
         "etcd",
         format!(
             "{endpoint}: version {}, cluster {:x}, member {:x}, round trip {:.1} ms",
@@ -66,14 +68,14 @@ fn findings(endpoint: &str, answer: &Answer, lost: Severity) -> Vec<Finding> {
     )];
     if status.leader == 0 {
         let text = format!("{endpoint}: no member leads; see that most members run and reach it");
-        findings.push(Finding::waits("etcd", text));
+        findings.push(Finding::new(Waits, "etcd", text));
     }
     // That nobody leads was told already.
     let errors = status.errors.iter().filter(|error| status.leader != 0 || !error.contains(LEADER));
     for error in errors {
         let remedy = remedy_for(error).unwrap_or("see etcdctl alarm list");
         let text = format!("{endpoint}: {error}; {remedy}");
-        findings.push(Finding::note("etcd", text));
+        findings.push(Finding::new(Note, "etcd", text));
     }
     findings
 }
@@ -91,17 +93,17 @@ mod tests {
             leader: 0,
             errors: vec!["alarm:CORRUPT".to_owned()],
         };
-        let found = findings("http://a", &Ok((status, Duration::from_micros(450))), Severity::Note);
+        let found = findings("http://a", &Ok((status, Duration::from_micros(450))), Note);
         let shown: Vec<(Severity, &str)> =
             found.iter().map(|finding| (finding.severity, finding.text.as_str())).collect();
         let wanted = [
-            (Severity::Good, "http://a: version 3.4.23, cluster c1, member ab, round trip 0.5 ms"),
-            (Severity::Waits, "http://a: no member leads; see that most members run and reach it"),
-            (Severity::Note, "http://a: alarm:CORRUPT; see etcdctl alarm list"),
+            (Good, "http://a: version 3.4.23, cluster c1, member ab, round trip 0.5 ms"),
+            (Waits, "http://a: no member leads; see that most members run and reach it"),
+            (Note, "http://a: alarm:CORRUPT; see etcdctl alarm list"),
         ];
         assert_eq!(shown, wanted);
         let lost = Err(Error::TimedOut { endpoint: "http://a".to_owned() });
-        let found = findings("http://a", &lost, Severity::Note);
+        let found = findings("http://a", &lost, Note);
         assert!(found[0].text.contains("raise --etcd-timeout"), "{found:?}");
     }
 }

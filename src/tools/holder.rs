@@ -38,8 +38,8 @@ fn inodes(table: &str, address: SocketAddr) -> Vec<String> {
         let (host, held_port) = words.get(LOCAL_ADDRESS)?.rsplit_once(':')?;
         let is_all = ip.is_unspecified() || host.bytes().all(|digit| digit == b'0');
         let is_held = held_port == port && (is_all || host == own);
-        let is_holding = is_held && HOLDING.contains(words.get(STATE)?);
-        is_holding.then(|| words.get(INODE).map(|inode| (*inode).to_owned()))?
+        let (state, inode) = (words.get(STATE)?, words.get(INODE)?);
+        (is_held && HOLDING.contains(state)).then(|| (*inode).to_owned())
     };
     table.lines().skip(1).filter_map(held_inode).collect()
 }

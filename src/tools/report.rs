@@ -2,6 +2,7 @@
 
 use super::table::{self, Cell, Style, Tone, shown};
 use crate::failure::Failure;
+use Severity::{Bad, Good, Note, Waits};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Severity {
@@ -25,20 +26,8 @@ pub(super) struct Finding {
 }
 
 impl Finding {
-    pub(super) fn good(subject: &'static str, text: impl Into<String>) -> Finding {
-        Finding { severity: Severity::Good, subject, text: text.into() }
-    }
-
-    pub(super) fn note(subject: &'static str, text: impl Into<String>) -> Finding {
-        Finding { severity: Severity::Note, subject, text: text.into() }
-    }
-
-    pub(super) fn waits(subject: &'static str, text: impl Into<String>) -> Finding {
-        Finding { severity: Severity::Waits, subject, text: text.into() }
-    }
-
-    pub(super) fn bad(subject: &'static str, text: impl Into<String>) -> Finding {
-        Finding { severity: Severity::Bad, subject, text: text.into() }
+    pub(super) fn new(severity: Severity, subject: &'static str, text: impl ToString) -> Finding {
+        Finding { severity, subject, text: text.to_string() }
     }
 }
 
@@ -51,7 +40,7 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn new(style: Style) -> Report {
-        Report { style, worst: Severity::Good }
+        Report { style, worst: Good }
     }
 
     /// Writes a line for each.
@@ -69,9 +58,9 @@ impl Report {
 
 fn line(finding: &Finding, style: Style) -> String {
     let (word, tone) = match finding.severity {
-        Severity::Good => ("ok", Tone::Good),
-        Severity::Note => ("note", Tone::Odd),
-        Severity::Waits | Severity::Bad => ("FAIL", Tone::Bad),
+        Good => ("ok", Tone::Good),
+        Note => ("note", Tone::Odd),
+        Waits | Bad => ("FAIL", Tone::Bad),
     };
     // Colours have no width, so the padding follows the word.
     let gap = " ".repeat(6 - word.len());
@@ -90,7 +79,7 @@ mod tests {
 
     #[test]
     fn findings_are_lines() {
-        let bad = Finding::bad("etcd", "gone\nfor ever");
+        let bad = Finding::new(Bad, "etcd", "gone\nfor ever");
         let table = [
             (Style::Tabs, "FAIL\tetcd\tgone\\nfor ever\n"),
             (Style::Aligned, "FAIL  etcd        gone\\nfor ever\n"),
@@ -99,6 +88,6 @@ mod tests {
         for (style, wanted) in table {
             assert_eq!(line(&bad, style), wanted);
         }
-        assert_eq!(line(&Finding::good("dns", "x"), Style::Aligned), "ok    dns         x\n");
+        assert_eq!(line(&Finding::new(Good, "dns", "x"), Style::Aligned), "ok    dns         x\n");
     }
 }

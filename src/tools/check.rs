@@ -3,14 +3,14 @@
 //! Looks at everything in the order in which a node needs it, and goes on after what is not well as
 //! far as that makes sense.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use log::Level;
 
 use super::holder::holders;
 use super::probe::rights;
 use super::report::Severity::{Bad, Good, Note, Waits};
-use super::report::{Finding, Report};
+use super::report::{Finding, Found, Report};
 use super::session::stopped;
 use super::snapshot::{self, KeyContent, Snapshot};
 use super::table::style;
@@ -29,15 +29,16 @@ use crate::server::listen::listen as listen_on;
 /// Looks at everything, and tells what it finds.
 pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
     let mut report = Report::new(style());
-    let connect = prepare(options, &mut report)?;
+    let connect = report.keep(prepare(options))?;
     report.tell(local::look(options))?;
-    let reached = match connect {
+    let mut client = match connect {
         Some(connect) => reach(options, &connect, place, &mut report)?,
         None => None,
     };
-    let record = publication(options, place, &mut report)?;
-    if let Some(mut client) = reached {
-        report.tell(inside(options, record.as_ref(), &mut client))?;
+    let source = place.lock().source_address();
+    let record = report.keep(publication(options, source))?;
+    if let Some(client) = &mut client {
+        report.tell(inside(options, record.as_ref(), client))?;
     }
     report.tell(dns(options))?;
     if place.lock().is_stopping() {
@@ -51,17 +52,11 @@ pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
     Err(Failure::new(format!("{outlook}: see what fails above")))
 }
 
-/// Reads the files that have to do with etcd. `None`: one cannot be used.
-fn prepare(options: &Options, report: &mut Report) -> Result<Option<Connect>, Failure> {
+/// Reads the files that have to do with etcd.
+fn prepare(options: &Options) -> Found<Connect> {
     match Connect::prepare(&options.connect) {
-        Ok(connect) => {
-            report.tell(files(options))?;
-            Ok(Some(connect))
-        }
-        Err(error) => {
-            report.tell([Finding::new(Bad, "files", error)])?;
-            Ok(None)
-        }
+        Ok(connect) => Ok((files(options), connect)),
+        Err(error) => Err(Finding::new(Bad, "files", error)),
     }
 }
 
@@ -77,10 +72,7 @@ fn reach(
     if !is_reachable {
         return Ok(None);
     }
-    let mut client = connect.client(place);
-    let (finding, is_let_in) = user(options, &mut client);
-    report.tell([finding])?;
-    Ok(is_let_in.then_some(client))
+    report.keep(log_in(options, connect.client(place)))
 }
 
 /// The files that were read, if the options name some, and what there is to say about a Corefile.
@@ -104,62 +96,38 @@ fn files(options: &Options) -> Vec<Finding> {
 }
 
 /// Finds out whether etcd lets us in as who we say we are.
-fn user(options: &Options, client: &mut GatewayClient) -> (Finding, bool) {
+fn log_in(options: &Options, mut client: GatewayClient) -> Found<GatewayClient> {
     let name = options.connect.access.user.as_ref().map_or("", |user| &user.name);
-    let login = client.log_in();
+    let mut login = client.log_in();
     // Who names no user is found out by a call that needs one.
-    let login = match login {
-        Ok(LoginState::NoUser) => {
-            match client.range(&Range::new(options.node.keyspace.slots().0, None)) {
-                Err(error) if error.is_unauthenticated() => Err(error),
-                _ => Ok(LoginState::NoUser),
-            }
-        }
-        login => login,
-    };
-    match login {
-        Ok(LoginState::LoggedIn) => {
-            (Finding::new(Good, "user", format!("{name} is logged in")), true)
-        }
-        Ok(LoginState::NoUser) => {
-            (Finding::new(Good, "user", "none, and etcd asks for none"), true)
-        }
-        Ok(LoginState::NotNeeded) => {
-            let text = format!("etcd asks nobody for a user: {name} and the password are not used");
-            (Finding::new(Note, "user", text), true)
-        }
-        Err(error) => (Finding::new(Waits, "user", advised(&error)), false),
+    if let Ok(LoginState::NoUser) = login
+        && let Err(error) = client.range(&Range::new(options.node.keyspace.slots().0, None))
+        && error.is_unauthenticated()
+    {
+        login = Err(error);
     }
+    let (severity, text) = match login {
+        Ok(LoginState::LoggedIn) => (Good, format!("{name} is logged in")),
+        Ok(LoginState::NoUser) => (Good, "none, and etcd asks for none".to_owned()),
+        Ok(LoginState::NotNeeded) => {
+            (Note, format!("etcd asks nobody for a user: {name} and the password are not used"))
+        }
+        Err(error) => return Err(Finding::new(Waits, "user", advised(&error))),
+    };
+    Ok((vec![Finding::new(severity, "user", text)], client))
 }
 
-/// Finds the addresses that a node would publish.
-fn publication(
-    options: &Options,
-    place: &Shared,
-    report: &mut Report,
-) -> Result<Option<Record>, Failure> {
-    let first = options.listen.first().map_or(0, |listen| listen.address.port());
+/// Finds the addresses that a node would publish. `source`: that of the connection to etcd.
+fn publication(options: &Options, source: Option<IpAddr>) -> Found<Record> {
+    if let Some(name) = &options.node.interface {
+        check_interface(name).map_err(|error| Finding::new(Bad, "addresses", error))?;
+    }
     let mut settings = options.node.clone();
-    settings.port.get_or_insert(first);
-    let source = place.lock().source_address();
-    if let Some(Err(error)) = options.node.interface.as_deref().map(check_interface) {
-        report.tell([Finding::new(Bad, "addresses", error)])?;
-        return Ok(None);
-    }
-    match discover(&settings, source) {
-        Ok(record) => {
-            report.tell([Finding::new(
-                Good,
-                "addresses",
-                format!("a node would publish {record}"),
-            )])?;
-            Ok(Some(record))
-        }
-        Err(error) => {
-            report.tell([Finding::new(Waits, "addresses", error)])?;
-            Ok(None)
-        }
-    }
+    settings.port.get_or_insert(options.listen.first().map_or(0, |listen| listen.address.port()));
+    let record = discover(&settings, source);
+    let record = record.map_err(|error| Finding::new(Waits, "addresses", error))?;
+    let text = format!("a node would publish {record}");
+    Ok((vec![Finding::new(Good, "addresses", text)], record))
 }
 
 /// Looks at what etcd shows to those whom it let in: permissions and names.
@@ -236,47 +204,36 @@ fn names(
     let within = slots.iter().filter(|(slot, _)| slot.get() <= limit);
     let previous = within.clone().find(|(_, other)| record.is_some() && *other == record);
     if let Some((slot, _)) = previous {
-        return Finding::new(
-            Note,
-            "names",
-            format!(
-                "{} has this very record: a node with it runs, or ended within its lease; the next \
-                 one to start takes it over",
-                pattern.name(*slot)
-            ),
-        );
+        let name = pattern.name(*slot);
+        let text = "has this very record: a node with it runs, or ended within its lease; the next \
+                    one to start takes it over";
+        return Finding::new(Note, "names", format!("{name} {text}"));
     }
     let taken = within.clone().count();
     let state = format!("{taken} of {limit} names of {pattern} are taken, {waiting} waiting");
-    match free_slot(waiting, slots.iter().map(|(slot, _)| *slot), limit) {
-        FreeSlot::Slot(slot) => {
-            Finding::new(Good, "names", format!("{state}; the next is {}", pattern.name(slot)))
-        }
+    let (severity, outlook) = match free_slot(waiting, slots.iter().map(|(slot, _)| *slot), limit) {
+        FreeSlot::Slot(slot) => (Good, format!("; the next is {}", pattern.name(slot))),
         _ if options.node.when_full == WhenFull::Wait => {
-            Finding::new(Note, "names", format!("{state}; a node would wait as well"))
+            (Note, "; a node would wait as well".to_owned())
         }
-        FreeSlot::Behind => {
-            Finding::new(Note, "names", format!("{state}, so soon none may be free"))
-        }
-        FreeSlot::Full => Finding::new(
-            Bad,
-            "names",
-            format!("{state}; raise --limit, stop a node, or give --wait"),
-        ),
-    }
+        FreeSlot::Behind => (Note, ", so soon none may be free".to_owned()),
+        FreeSlot::Full => (Bad, "; raise --limit, stop a node, or give --wait".to_owned()),
+    };
+    Finding::new(severity, "names", state + &outlook)
 }
 
 /// Finds out whether DNS could be answered at each address: they are bound for a moment.
 fn dns(options: &Options) -> Vec<Finding> {
     let found = options.listen.iter().map(|listen| {
         let address = listen.address;
-        match listen_on(std::slice::from_ref(listen)) {
+        let (severity, text) = match listen_on(std::slice::from_ref(listen)) {
             Ok((listeners, _)) if listeners.is_empty() => {
-                Finding::new(Note, "dns", format!("{address} is left out: no such family here"))
+                (Note, format!("{address} is left out: no such family here"))
             }
-            Ok(_) => Finding::new(Good, "dns", format!("{address} is free, UDP and TCP")),
-            Err(failure) => Finding::new(Bad, "dns", format!("{failure}{}", who_has(address))),
-        }
+            Ok(_) => (Good, format!("{address} is free, UDP and TCP")),
+            Err(failure) => (Bad, format!("{failure}{}", who_has(address))),
+        };
+        Finding::new(severity, "dns", text)
     });
     found.collect()
 }

@@ -31,6 +31,9 @@ impl Finding {
     }
 }
 
+/// A value with what there is to tell of it, or why there is none.
+pub(super) type Found<T> = Result<(Vec<Finding>, T), Finding>;
+
 /// Writes findings as they come, and keeps the worst in mind.
 #[derive(Debug)]
 pub(super) struct Report {
@@ -53,6 +56,14 @@ impl Report {
             table::write(&line(&finding, self.style))?;
         }
         Ok(())
+    }
+
+    /// Writes what there is to tell, and hands on the value.
+    pub(super) fn keep<T>(&mut self, found: Found<T>) -> Result<Option<T>, Failure> {
+        match found {
+            Ok((findings, value)) => self.tell(findings).map(|()| Some(value)),
+            Err(finding) => self.tell([finding]).map(|()| None),
+        }
     }
 }
 

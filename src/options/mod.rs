@@ -59,65 +59,48 @@ pub fn parse(arguments: &[String], read_corefile: ReadCorefile<'_>) -> Result<Co
     match arguments.split_first() {
         Some((word, arguments)) if word == EXEC => {
             let (arguments, program) = split_at_dashes(arguments);
-            serve(arguments, Some(program.to_vec()), read_corefile)
+            follow(None, arguments, Some(program.to_vec()), read_corefile)
         }
         Some((word, arguments)) if !word.starts_with('-') => {
-            match TOOLS.iter().find(|tool| tool.name == word) {
-                Some(tool) => use_tool(tool, arguments, read_corefile),
-                None => {
-                    let names = TOOLS.map(|tool| tool.name).join(", ");
-                    let text = format!("is no command, only {EXEC}, {names} are; see --help");
-                    Err(Failure::usage(format!("{word:?} {text}")))
-                }
-            }
+            let Some(tool) = TOOLS.iter().find(|tool| tool.name == word) else {
+                let names = TOOLS.map(|tool| tool.name).join(", ");
+                let text = format!("is no command, only {EXEC}, {names} are; see --help");
+                return Err(Failure::usage(format!("{word:?} {text}")));
+            };
+            follow(Some(tool), arguments, None, read_corefile)
         }
-        _ => serve(arguments, None, read_corefile),
+        _ => follow(None, arguments, None, read_corefile),
     }
 }
 
-fn serve(
+/// Reads the arguments of a tool, or of the server where there is none.
+fn follow(
+    tool: Option<&ToolEntry>,
     arguments: &[String],
     program: Option<Vec<String>>,
     read_corefile: ReadCorefile<'_>,
 ) -> Result<Command, Failure> {
-    let matches = command_line::matched(Takers::Server, arguments)?;
-    let server_help = || help::of_server(TOOLS.iter().map(|tool| (tool.name, tool.purpose)));
-    if let Some(text) = text_to_print(&matches, server_help) {
-        return Ok(Command::Print(text));
+    let takers = tool.map_or(Takers::Server, |tool| Takers::Tool(tool.name));
+    let matches = command_line::matched(takers, arguments)?;
+    if matches.opt_present("help") {
+        let purposes = TOOLS.iter().map(|tool| (tool.name, tool.purpose));
+        let help = tool.map_or_else(|| help::of_server(purposes), ToolEntry::help);
+        return Ok(Command::Print(help));
+    }
+    if matches.opt_present("version") {
+        return Ok(Command::Print(concat!("idetcd ", env!("CARGO_PKG_VERSION")).to_owned()));
     }
     command_line::refuse_coredns(&matches)?;
-    if let Some(word) = matches.free.first() {
-        return Err(stray(word));
+    match tool {
+        Some(tool) => tool.refuse(&matches)?,
+        None => refuse_stray(&matches)?,
     }
     let file = configuration::settings(&matches, read_corefile)?;
-    Ok(Command::Run(Box::new(read::options(&matches, file, program)?)))
-}
-
-fn use_tool(
-    tool: &ToolEntry,
-    arguments: &[String],
-    read_corefile: ReadCorefile<'_>,
-) -> Result<Command, Failure> {
-    let matches = command_line::matched(Takers::Tool(tool.name), arguments)?;
-    if let Some(text) = text_to_print(&matches, || tool.help()) {
-        return Ok(Command::Print(text));
-    }
-    command_line::refuse_coredns(&matches)?;
-    tool.refuse(&matches)?;
-    let file = configuration::settings(&matches, read_corefile)?;
-    let mut options = read::options(&matches, file, None)?;
+    let mut options = read::options(&matches, file, program)?;
+    let Some(tool) = tool else { return Ok(Command::Run(Box::new(options))) };
     options.verbosity = tools::verbosity(&matches, options.verbosity);
     let what = (tool.read)(&matches, &options)?;
     Ok(Command::Tool(what, Box::new(options)))
-}
-
-/// The text that is shown instead of doing anything; `None`: that is not asked for.
-fn text_to_print(matches: &Matches, help: impl FnOnce() -> String) -> Option<String> {
-    if matches.opt_present("help") {
-        return Some(help());
-    }
-    let is_version = matches.opt_present("version");
-    is_version.then(|| concat!("idetcd ", env!("CARGO_PKG_VERSION")).to_owned())
 }
 
 /// The options, and the program with its arguments after the first `--`. Whoever asks for help need
@@ -127,13 +110,14 @@ fn split_at_dashes(arguments: &[String]) -> (&[String], &[String]) {
     (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
 }
 
-fn stray(word: &str) -> Failure {
+fn refuse_stray(matches: &Matches) -> Result<(), Failure> {
+    let Some(word) = matches.free.first() else { return Ok(()) };
     let is_command = word == EXEC || TOOLS.iter().any(|tool| tool.name == word);
-    Failure::usage(if is_command {
+    Err(Failure::usage(if is_command {
         format!("{word:?} is a command, and stands first: idetcd {word} …")
     } else {
         format!("{word:?} is no option; see --help")
-    })
+    }))
 }
 
 #[cfg(test)]

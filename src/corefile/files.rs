@@ -15,27 +15,16 @@ const STDIN: &str = "stdin";
 /// The largest file, in octets: far beyond any configuration.
 const LARGEST: u64 = 1 << 20;
 
-/// The Corefile that is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CorefileChoice<'a> {
-    /// The one of this name.
-    Given(&'a str),
-    /// `Corefile` in the working directory, if it is there.
-    InWorkingDirectory,
-}
-
-/// Reads the Corefile that is asked for; `None`: there is none in the working directory.
+/// Reads the Corefile of a name; where none is given, `Corefile` in the working directory, if it
+/// is there.
 ///
 /// # Errors
 /// When it cannot be read or followed.
-pub fn read(
-    choice: CorefileChoice<'_>,
-    default_port: u16,
-) -> Result<Option<Corefile>, CorefileError> {
-    let (name, text) = match choice {
-        CorefileChoice::Given(STDIN) => (STDIN, text_from(io::stdin())),
-        CorefileChoice::Given(name) => (name, text_of(Path::new(name))),
-        CorefileChoice::InWorkingDirectory => match File::open(DEFAULT) {
+pub fn read(name: Option<&str>, default_port: u16) -> Result<Option<Corefile>, CorefileError> {
+    let (name, text) = match name {
+        Some(STDIN) => (STDIN, text_from(io::stdin())),
+        Some(name) => (name, text_of(Path::new(name))),
+        None => match File::open(DEFAULT) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => (DEFAULT, file.map_err(unreadable).and_then(text_from)),
         },

@@ -24,12 +24,6 @@ pub(super) enum NameEvent {
 }
 
 #[derive(Debug)]
-struct Call {
-    event: NameEvent,
-    identity: Identity,
-}
-
-#[derive(Debug)]
 struct Running {
     pid: Pid,
     option: &'static str,
@@ -50,7 +44,7 @@ pub(super) struct Hooks {
     /// The time that one may run on when another waits for it.
     grace: Duration,
     running: Option<Running>,
-    waiting: VecDeque<Call>,
+    waiting: VecDeque<(NameEvent, Identity)>,
     is_closing: bool,
 }
 
@@ -73,12 +67,12 @@ impl Hooks {
 
     /// Runs the hook for an event as soon as those before have ended.
     pub(super) fn call(&mut self, event: NameEvent, identity: &Identity, now: Instant) {
-        let waits = self.waiting.back().map(|call| call.event);
+        let waits = self.waiting.back().map(|(event, _)| *event);
         if event == NameEvent::Lost && waits == Some(NameEvent::Claim) {
             // Over before anybody was told: there is nothing to take back either.
             self.waiting.pop_back();
         } else if self.hook(event).1.is_some() {
-            self.waiting.push_back(Call { event, identity: identity.clone() });
+            self.waiting.push_back((event, identity.clone()));
             self.advance(now);
         }
     }
@@ -92,7 +86,7 @@ impl Hooks {
             }
             return;
         }
-        while let Some(Call { event, identity }) = self.waiting.pop_front() {
+        while let Some((event, identity)) = self.waiting.pop_front() {
             let (option, Some(command)) = self.hook(event) else { continue };
             match start(command, &identity) {
                 Ok(pid) => {

@@ -151,13 +151,12 @@ const SCRAPE_INTERVAL: Duration = Duration::from_secs(15);
 pub(super) struct MetricsFile {
     file: AtomicFile,
     write_at: Instant,
-    has_failed: bool,
 }
 
 impl MetricsFile {
     /// One that is written first at `now`.
     pub(super) fn new(file: AtomicFile, now: Instant) -> MetricsFile {
-        MetricsFile { file, write_at: now, has_failed: false }
+        MetricsFile { file, write_at: now }
     }
 
     pub(super) fn next(&self) -> Instant {
@@ -180,18 +179,7 @@ impl MetricsFile {
             return;
         }
         self.write_at = now + SCRAPE_INTERVAL;
-        let path = self.file.path().display();
-        let failed_before = self.has_failed;
-        let written = self.file.write(&format(now, tally, view, owned));
-        self.has_failed = written.is_err();
-        match written {
-            Ok(()) if failed_before => log::info!("--metrics-file: {path} is written again"),
-            Err(error) if !failed_before => log::error!(
-                "--metrics-file: {path} cannot be written: {error}; trying again every {} s",
-                SCRAPE_INTERVAL.as_secs()
-            ),
-            _ => {}
-        }
+        self.file.set(Some(&format(now, tally, view, owned)), SCRAPE_INTERVAL);
     }
 
     pub(super) fn remove(&mut self) {

@@ -38,24 +38,7 @@ impl NameFile {
     }
 
     fn update(&mut self, now: Instant) {
-        let result = match &self.wanted {
-            Some(line) => self.file.write(line),
-            None => self.file.remove(),
-        };
-        let failed_before = self.retry_at.is_some();
-        self.retry_at = result.is_err().then(|| now + RETRY_INTERVAL);
-        let path = self.file.path().display();
-        let (done, again) = match self.wanted {
-            Some(_) => ("written", "written again"),
-            None => ("removed", "removed now"),
-        };
-        match result {
-            Ok(()) if failed_before => log::info!("--name-file: {path} is {again}"),
-            Err(error) if !failed_before => log::error!(
-                "--name-file: {path} cannot be {done}: {error}; trying again every {} s",
-                RETRY_INTERVAL.as_secs()
-            ),
-            _ => {}
-        }
+        let is_done = self.file.set(self.wanted.as_deref(), RETRY_INTERVAL);
+        self.retry_at = (!is_done).then(|| now + RETRY_INTERVAL);
     }
 }

@@ -94,8 +94,8 @@ pub fn set_up(
     })
 }
 
-fn prepared(option: &str, path: PathBuf) -> Result<AtomicFile, Failure> {
-    let file = AtomicFile::new(path);
+fn prepared(option: &'static str, path: PathBuf) -> Result<AtomicFile, Failure> {
+    let file = AtomicFile::new(option, path);
     file.prepare().map_err(|error| file_failure(option, file.path(), &error))?;
     Ok(file)
 }

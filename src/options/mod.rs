@@ -9,10 +9,10 @@
 //! | `command_line` | words → matched options |
 //! | `help` | the table → what `--help` shows |
 //! | `read` | matched options and a Corefile → [`Options`] |
-//! | `values`, `addresses`, `configuration` | how their parts are read |
+//! | `values` | the arguments of options |
+//! | `configuration` | what may stand in a Corefile as well |
 //! | `tools` | the operator's tools: what each takes and is told |
 
-mod addresses;
 mod command_line;
 mod configuration;
 mod help;

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use getopts::Matches;
 use log::LevelFilter;
 
-use super::addresses::address;
 use super::configuration;
 use super::settings::Options;
 use super::values::{
-    command, etcd_timeout, filled, number, optional_number, path, path_to_write, seconds, split,
-    wrong,
+    address, command, etcd_timeout, filled, number, optional_number, path, path_to_write, seconds,
+    split, wrong,
 };
 use crate::cluster::{AddressChoice, Keyspace, Names, Pattern};
 use crate::connect::{Access, ConnectSettings, Endpoint, Password, User};

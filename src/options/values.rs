@@ -1,6 +1,8 @@
-//! The arguments of options: numbers, times, files and commands, each read by its option's name.
+//! The arguments of options: numbers, times, addresses, files and commands, each read by its
+//! option's name.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,6 +10,7 @@ use std::time::Duration;
 use getopts::Matches;
 
 use super::table::{self, OptionEntry};
+use crate::cluster::AddressChoice;
 use crate::failure::Failure;
 use crate::text;
 
@@ -83,6 +86,26 @@ pub(super) fn filled(
         Some(text) if text.is_empty() => wrong(option, if_empty),
         text => Ok(text),
     }
+}
+
+/// The address of a node to publish.
+pub(super) fn address<A>(matches: &Matches, option: &str) -> Result<AddressChoice<A>, Failure>
+where
+    A: FromStr + Copy + Into<IpAddr>,
+{
+    let Some(text) = matches.opt_str(option) else { return Ok(AddressChoice::Discover) };
+    if text == "none" {
+        return Ok(AddressChoice::Omit);
+    }
+    let family = if option == "ipv4" { "an IPv4 address" } else { "an IPv6 address" };
+    let Ok(address) = text.parse::<A>() else {
+        return wrong(option, format!("{text:?} is not {family}, nor none"));
+    };
+    let ip: IpAddr = address.into();
+    if ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
+        return wrong(option, format!("{text} is not the address of a node; give {family} of it"));
+    }
+    Ok(AddressChoice::Fixed(address))
 }
 
 /// The name of a file that is read.

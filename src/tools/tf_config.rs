@@ -3,10 +3,12 @@
 //! Every server must be given the same lists in the same order; only its own place, the task,
 //! differs. The lists are ordered by slot, and a gap among the slots is none in a list.
 
+use std::net::SocketAddr;
+
 use serde_json::{Map, Value, json};
 
 use super::snapshot::{Snapshot, Whose};
-use crate::cluster::{Keyspace, Names, Record};
+use crate::cluster::{Keyspace, Names};
 
 /// The value of `TF_CONFIG`.
 ///
@@ -18,17 +20,16 @@ pub(super) fn config(snapshot: &Snapshot, keyspace: &Keyspace, port: u16) -> Res
     for (index, names) in keyspace.names().enumerate() {
         let job = job(&names)?;
         if cluster.contains_key(&job) {
-            return Err(format!(
-                "--tf-config: {names} is a second job {job}; give it another name"
-            ));
+            let text = format!("{names} is a second job {job}; give it another name");
+            return Err(format!("--tf-config: {text}"));
         }
         let mut servers = Vec::new();
         let entries = snapshot.entries.iter().filter(|entry| entry.names == index);
-        for (entry, record) in entries.filter_map(|entry| Some((entry, entry.record()?))) {
+        for (entry, address) in entries.filter_map(|one| Some((one, one.addresses().next()?))) {
             if entry.whose == Whose::Mine {
                 task = Some(json!({"type": job, "index": servers.len()}));
             }
-            servers.push(Value::String(server(record, port)));
+            servers.push(json!(SocketAddr::new(address, port).to_string()));
         }
         cluster.insert(job, Value::Array(servers));
     }
@@ -40,10 +41,9 @@ pub(super) fn config(snapshot: &Snapshot, keyspace: &Keyspace, port: u16) -> Res
             keyspace.pattern
         ));
     }
-    Ok(match task {
-        Some(task) => json!({"cluster": cluster, "task": task}),
-        None => json!({"cluster": cluster}),
-    })
+    let mut config = Map::from_iter([("cluster".to_owned(), Value::Object(cluster))]);
+    config.extend(task.map(|task| ("task".to_owned(), task)));
+    Ok(Value::Object(config))
 }
 
 /// The letters of the label with the ID; TensorFlow takes `[a-zA-Z][_a-zA-Z0-9]*` for a job.
@@ -64,19 +64,10 @@ fn job(names: &Names) -> Result<String, String> {
     Ok(job.to_owned())
 }
 
-fn server(record: &Record, port: u16) -> String {
-    match (record.ipv4, record.ipv6) {
-        (Some(ipv4), _) => format!("{ipv4}:{port}"),
-        (None, Some(ipv6)) => format!("[{ipv6}]:{port}"),
-        (None, None) => String::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::Pattern;
-    use crate::cluster::SlotId;
+    use crate::cluster::{Pattern, Record, SlotId};
     use crate::etcd::LeaseId;
     use crate::tools::snapshot::{KeyContent, KeyEntry};
 

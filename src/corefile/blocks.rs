@@ -38,7 +38,11 @@ pub(super) fn read(source: &mut Source<'_>) -> Result<Vec<Block>, CorefileError>
                 return wrong(place, "whose block? write what it serves before the {, such as .");
             }
             ([key], _) if key.text.starts_with('(') && key.text.ends_with(')') => {
-                snippet(source, key, open.as_ref())?;
+                let Some(open) = &open else {
+                    let text = format!("{}: a snippet needs a block; add {{ and }}", key.text);
+                    return wrong(&key.place, text);
+                };
+                source.define_snippet(key, open)?;
                 continue;
             }
             (_, Some(_)) => drop(source.next()?),
@@ -75,18 +79,6 @@ fn keys(source: &mut Source<'_>) -> Result<Vec<Word>, CorefileError> {
         Some(word) => wrong(&word.place, "nothing follows the comma; remove it"),
         None => Ok(keys),
     }
-}
-
-fn snippet(source: &mut Source<'_>, key: &Word, open: Option<&Place>) -> Result<(), CorefileError> {
-    let name = key.text.trim_start_matches('(').trim_end_matches(')');
-    let Some(open) = open else {
-        return wrong(&key.place, format!("({name}): a snippet needs a block; add {{ and }}"));
-    };
-    if source.has_snippet(name) {
-        return wrong(&key.place, format!("({name}): there is such a snippet; rename one"));
-    }
-    source.next()?;
-    source.define_snippet(name, open)
 }
 
 /// The directives up to the brace that matches the one at `open`; `None`: up to the file's end.

@@ -112,7 +112,12 @@ impl<'a> Source<'a> {
     }
 
     /// Keeps the words up to the brace that closes the block as a snippet.
-    pub(super) fn define_snippet(&mut self, name: &str, open: &Place) -> Result<(), CorefileError> {
+    pub(super) fn define_snippet(&mut self, key: &Word, open: &Place) -> Result<(), CorefileError> {
+        let name = key.text.trim_start_matches('(').trim_end_matches(')');
+        if self.snippets.contains_key(name) {
+            return wrong(&key.place, format!("({name}): there is such a snippet; rename one"));
+        }
+        self.next()?;
         let mut words = Vec::new();
         let mut depth = 1;
         loop {
@@ -129,10 +134,6 @@ impl<'a> Source<'a> {
         }
         self.snippets.insert(name.to_owned(), words.into());
         Ok(())
-    }
-
-    pub(super) fn has_snippet(&self, name: &str) -> bool {
-        self.snippets.contains_key(name)
     }
 
     /// Goes on with what the word after `import` names: a snippet, or files.

@@ -84,9 +84,12 @@ impl AtomicFile {
         file.write_all(text.as_bytes())
     }
 
-    /// Removes it, if it is there.
-    pub(super) fn remove(&self) -> io::Result<()> {
-        remove(&self.path)
+    /// Removes it for good, if it is there.
+    pub(super) fn discard(&self) {
+        if let Err(error) = remove(&self.path) {
+            let (option, path) = (self.option, self.path.display());
+            log::error!("--{option}: {path} cannot be removed: {error}; remove it by hand");
+        }
     }
 }
 

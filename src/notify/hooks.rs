@@ -134,20 +134,17 @@ impl Hooks {
         }
     }
 
-    pub(super) fn are_busy(&self) -> bool {
-        self.running.is_some() || !self.waiting.is_empty()
-    }
-
     /// Lets the end of this process wait for the hooks.
     pub(super) fn close(&mut self, now: Instant) {
         self.is_closing = true;
         self.advance(now);
     }
 
-    /// The time that all that is left may take.
-    pub(super) fn patience(&self) -> Duration {
+    /// The time that all that is left may take; `None`: nothing is.
+    pub(super) fn patience(&self) -> Option<Duration> {
         let left = self.waiting.len() + usize::from(self.running.is_some());
-        (self.grace + AFTER_KILL).saturating_mul(u32::try_from(left).unwrap_or(u32::MAX))
+        let left = u32::try_from(left).unwrap_or(u32::MAX);
+        (left > 0).then(|| (self.grace + AFTER_KILL).saturating_mul(left))
     }
 
     /// Ends the one that runs.

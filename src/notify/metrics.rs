@@ -182,11 +182,8 @@ impl MetricsFile {
         self.file.set(Some(&format(now, tally, view, owned)), SCRAPE_INTERVAL);
     }
 
-    pub(super) fn remove(&mut self) {
-        if let Err(error) = self.file.remove() {
-            let path = self.file.path().display();
-            log::error!("--metrics-file: {path} cannot be removed: {error}; remove it by hand");
-        }
+    pub(super) fn remove(&self) {
+        self.file.discard();
     }
 }
 

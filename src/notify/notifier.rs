@@ -136,11 +136,10 @@ impl Notifier {
     }
 
     fn stop_when_over(&self) {
-        let program = self.program.as_ref();
         let is_over = if self.is_closing {
-            !self.hooks.are_busy() && !program.is_some_and(Program::is_ending)
+            self.hooks.patience().is_none() && self.program_patience().is_none()
         } else {
-            program.is_some_and(Program::is_over)
+            self.program.as_ref().is_some_and(Program::is_over)
         };
         if is_over {
             self.stop.store(true, Ordering::Relaxed);
@@ -153,21 +152,24 @@ impl Notifier {
         self.ownership(None, now);
         self.hooks.close(now);
         self.is_closing = true;
-        let hooks = self.hooks.are_busy().then(|| self.hooks.patience());
-        let program = self.program.as_ref().filter(|program| program.is_ending());
-        let program = program.map(Program::patience);
-        for (what, _) in
-            [("hooks", hooks), ("the program", program)].iter().filter(|w| w.1.is_some())
-        {
-            log::info!("waiting for {what} to end");
+        let (hooks, program) = (self.hooks.patience(), self.program_patience());
+        if hooks.is_some() {
+            log::info!("waiting for hooks to end");
+        }
+        if program.is_some() {
+            log::info!("waiting for the program to end");
         }
         hooks.max(program)
+    }
+
+    fn program_patience(&self) -> Option<Duration> {
+        self.program.as_ref().and_then(Program::patience)
     }
 
     /// Ends what is still there, and says what became of the program, if there was to be one.
     pub fn finish(&mut self) -> Option<Outcome> {
         self.hooks.kill();
-        if let Some(metrics) = &mut self.metrics {
+        if let Some(metrics) = &self.metrics {
             metrics.remove();
         }
         self.program.take().map(Program::outcome)

@@ -170,13 +170,9 @@ impl Program {
         }
     }
 
-    pub(super) fn is_ending(&self) -> bool {
-        matches!(self.state, State::Ending(_))
-    }
-
-    /// The time that may take.
-    pub(super) fn patience(&self) -> Duration {
-        self.grace + AFTER_KILL
+    /// The time that its end may take; `None`: it is not on its way out.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        matches!(self.state, State::Ending(_)).then(|| self.grace + AFTER_KILL)
     }
 
     /// Whether it ended, or never will be started.

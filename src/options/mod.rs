@@ -25,6 +25,7 @@ mod values;
 use std::ffi::OsString;
 
 use getopts::Matches;
+use log::LevelFilter;
 
 use crate::failure::Failure;
 pub use configuration::ReadCorefile;
@@ -83,9 +84,10 @@ fn follow(
     let takers = tool.map_or(Takers::Server, |tool| Takers::Tool(tool.name));
     let matches = command_line::matched(takers, arguments)?;
     if matches.opt_present("help") {
-        let purposes = TOOLS.iter().map(|tool| (tool.name, tool.purpose));
-        let help = tool.map_or_else(|| help::of_server(purposes), ToolEntry::help);
-        return Ok(Command::Print(help));
+        return Ok(Command::Print(match tool {
+            Some(tool) => help::of_tool(tool.name, tool.about, tool.takes_all),
+            None => help::of_server(TOOLS.iter().map(|tool| (tool.name, tool.purpose))),
+        }));
     }
     if matches.opt_present("version") {
         return Ok(Command::Print(concat!("idetcd ", env!("CARGO_PKG_VERSION")).to_owned()));
@@ -98,7 +100,10 @@ fn follow(
     let file = configuration::settings(&matches, read_corefile)?;
     let mut options = read::options(&matches, file, program)?;
     let Some(tool) = tool else { return Ok(Command::Run(Box::new(options))) };
-    options.verbosity = tools::verbosity(&matches, options.verbosity);
+    // What a tool has to say is its output.
+    if !matches.opt_present("verbose") {
+        options.verbosity = LevelFilter::Warn;
+    }
     let what = (tool.read)(&matches, &options)?;
     Ok(Command::Tool(what, Box::new(options)))
 }

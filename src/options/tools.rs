@@ -6,9 +6,7 @@
 use std::time::Duration;
 
 use getopts::Matches;
-use log::LevelFilter;
 
-use super::help;
 use super::settings::{Confirmation, Form, Options, Tool};
 use super::table::{self, OptionEntry, Takers};
 use super::values::{number, optional_number, wrong};
@@ -22,9 +20,9 @@ pub(super) struct ToolEntry {
     /// For the help of the program.
     pub(super) purpose: &'static str,
     /// The beginning of its own help.
-    about: &'static str,
+    pub(super) about: &'static str,
     /// Whether it takes all of the server's options, or those that every tool does.
-    takes_all: bool,
+    pub(super) takes_all: bool,
     /// The most words that may stand beside the options.
     operands: usize,
     pub(super) read: fn(&Matches, &Options) -> Result<Tool, Failure>,
@@ -86,10 +84,6 @@ this is for names that were put by hand, or hang on a long lease.",
 ];
 
 impl ToolEntry {
-    pub(super) fn help(&self) -> String {
-        help::of_tool(self.name, self.about, self.takes_all)
-    }
-
     /// Refuses options that are the server's alone, and words that nobody asked for.
     pub(super) fn refuse(&self, matches: &Matches) -> Result<(), Failure> {
         let name = self.name;
@@ -105,11 +99,6 @@ impl ToolEntry {
         let text = format!("{word:?} is no option of {name}; see idetcd {name} --help");
         Err(Failure::usage(text))
     }
-}
-
-/// The level of what a tool logs: its output is for the one who called it.
-pub(super) fn verbosity(matches: &Matches, asked_for: LevelFilter) -> LevelFilter {
-    if matches.opt_present("verbose") { asked_for } else { LevelFilter::Warn }
 }
 
 fn list(matches: &Matches, options: &Options) -> Result<Tool, Failure> {

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use log::LevelFilter;
 
 use super::*;
 use crate::options::{Command, parse};

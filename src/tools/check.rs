@@ -26,7 +26,6 @@ use crate::options::Options;
 use crate::server::Shared;
 use crate::server::listen::listen as listen_on;
 
-/// Looks at everything, and tells what it finds.
 pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
     let mut report = Report::new(style());
     let connect = report.keep(prepare(options))?;

@@ -31,7 +31,6 @@ enum Life {
     Unknown,
 }
 
-/// Shows the names in the form that is wanted.
 pub(super) fn run(
     form: Form,
     port: Option<u16>,

@@ -66,10 +66,8 @@ fn grant(kind: &str, names: &Names, first: &[u8]) -> String {
 }
 
 impl Right {
-    /// Finds out whether the user has it.
-    ///
-    /// # Errors
-    /// [`Error::is_denied`]: it is missing. Any other: it is not known.
+    /// Finds out whether the user has it. [`Error::is_denied`]: it is missing; any other error: it is
+    /// not known.
     pub(super) fn probe(&self, client: &mut GatewayClient) -> Result<(), Error> {
         match &self.access {
             KeyAccess::Read((first, end)) => {

@@ -21,7 +21,6 @@ pub(super) fn heard<T>(place: &Shared, result: Result<T, Error>) -> Result<T, Fa
     }
 }
 
-/// The failure of a tool that a signal ended.
 pub(super) fn stopped() -> Failure {
     Failure::new("stopped by a signal")
 }

@@ -115,7 +115,6 @@ pub(super) fn shown(cell: &Cell, style: Style) -> String {
     }
 }
 
-/// The style that fits standard output.
 pub(super) fn style() -> Style {
     style_of(
         io::stdout().is_terminal(),
@@ -152,7 +151,6 @@ pub fn print(text: &str) -> Result<(), Failure> {
     write(&format!("{}\n", text.trim_end()))
 }
 
-/// The failure of standard output or of the terminal.
 pub(super) fn output_failure(error: io::Error) -> Failure {
     Failure::new(format!("cannot write the output: {error}"))
 }

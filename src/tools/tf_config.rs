@@ -10,10 +10,7 @@ use serde_json::{Map, Value, json};
 use super::snapshot::{Snapshot, Whose};
 use crate::cluster::{Keyspace, Names};
 
-/// The value of `TF_CONFIG`.
-///
-/// # Errors
-/// In words, when names give no jobs, or nobody is named.
+/// The value of `TF_CONFIG`, or why there is none: names that give no jobs, or nobody is named.
 pub(super) fn config(snapshot: &Snapshot, keyspace: &Keyspace, port: u16) -> Result<Value, String> {
     let mut cluster = Map::new();
     let mut task = None;

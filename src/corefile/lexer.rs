@@ -173,18 +173,13 @@ pub(super) fn expand(
 
 /// The text before the first reference, the name in it, and the text behind.
 fn first_reference(text: &str) -> Option<(&str, &str, &str)> {
-    let mut from = 0;
-    loop {
-        let open = from + text.get(from..)?.find('{')?;
-        let rest = text.get(open..)?;
-        if let Some((name, after)) = MARKS.iter().find_map(|(begin, end)| {
+    text.match_indices('{').find_map(|(open, _)| {
+        let (before, rest) = text.split_at(open);
+        MARKS.iter().find_map(|(begin, end)| {
             let (name, after) = rest.strip_prefix(begin)?.split_once(end)?;
-            (!name.is_empty()).then_some((name, after))
-        }) {
-            return Some((text.get(..open)?, name, after));
-        }
-        from = open + 1;
-    }
+            (!name.is_empty()).then_some((before, name, after))
+        })
+    })
 }
 
 #[cfg(test)]

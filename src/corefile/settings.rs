@@ -57,9 +57,9 @@ pub(super) fn read(
     let served = serve(own, default_port, &mut notices)?;
     check_forward(&served)?;
     let Served { zones, addresses, ports, forward } = served;
-    let (file, remarks) = (file.to_owned(), Vec::new());
+    let file = file.to_owned();
     let mut settings =
-        Corefile { file, plugin, zones, addresses, ports, forward, notices: remarks };
+        Corefile { file, plugin, zones, addresses, ports, forward, notices: Vec::new() };
     for block in blocks.iter().filter(|block| !std::ptr::eq(*block, own)) {
         let other = serve(block, default_port, &mut notices)?;
         settings.forward = Some(companion(other, &settings)?);
@@ -76,20 +76,16 @@ fn own_block<'a>(
     let all = blocks.iter().flat_map(|block| block.directives.iter().map(move |one| (block, one)));
     let mut found = all.filter(|(_, directive)| directive.name.text == "idetcd");
     let Some((block, directive)) = found.next() else {
-        return Err(CorefileError::of_file(
-            file,
-            "no server block has idetcd; add idetcd { pattern worker{{.ID}}.tf.local. } on lines \
-             of its own",
-        ));
+        let text = "no server block has idetcd; add idetcd { pattern worker{{.ID}}.tf.local. } on \
+                    lines of its own";
+        return Err(CorefileError::of_file(file, text));
     };
-    match found.next() {
-        Some((_, second)) => {
-            let line = directive.name.place.line;
-            let text = format!("idetcd: stands in line {line} before; a node has one name only");
-            wrong(&second.name.place, text)
-        }
-        None => Ok((block, directive)),
+    if let Some((_, second)) = found.next() {
+        let line = directive.name.place.line;
+        let text = format!("idetcd: stands in line {line} before; a node has one name only");
+        return wrong(&second.name.place, text);
     }
+    Ok((block, directive))
 }
 
 fn serve(

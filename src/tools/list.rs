@@ -124,15 +124,14 @@ fn row(entry: &KeyEntry, life: Life) -> [Cell; 7] {
 }
 
 fn note(entry: &KeyEntry) -> Cell {
-    match (&entry.content, entry.whose) {
-        (KeyContent::Unusable(error), _) => {
-            Cell::new(&format!("no record: {error}")).with(Tone::Bad)
-        }
-        (KeyContent::Stray, _) => Cell::new("none of these names").with(Tone::Odd),
-        (KeyContent::Record(_), Whose::Mine) => Cell::new("me").with(Tone::Good),
-        (KeyContent::Record(_), Whose::Here) => Cell::new("here").with(Tone::Odd),
-        (KeyContent::Record(_), Whose::Others) => Cell::of(None::<&str>),
-    }
+    let (text, tone) = match (&entry.content, entry.whose) {
+        (KeyContent::Unusable(error), _) => (format!("no record: {error}"), Tone::Bad),
+        (KeyContent::Stray, _) => ("none of these names".to_owned(), Tone::Odd),
+        (KeyContent::Record(_), Whose::Mine) => ("me".to_owned(), Tone::Good),
+        (KeyContent::Record(_), Whose::Here) => ("here".to_owned(), Tone::Odd),
+        (KeyContent::Record(_), Whose::Others) => ("-".to_owned(), Tone::Neutral),
+    };
+    Cell::new(&text).with(tone)
 }
 
 fn to_json(snapshot: &Snapshot, lives: &[Life], keyspace: &Keyspace) -> Value {
@@ -148,12 +147,12 @@ fn to_json(snapshot: &Snapshot, lives: &[Life], keyspace: &Keyspace) -> Value {
         let common = json!({"name": entry.name, "pattern": pattern, "slot": slot,
             "lease_seconds": seconds, "create_revision": entry.create_revision});
         match &entry.content {
-            KeyContent::Record(record) => nodes.push(with(
-                common,
-                json!({"ipv4": record.ipv4.map(|ip| ip.to_string()),
+            KeyContent::Record(record) => {
+                let more = json!({"ipv4": record.ipv4.map(|ip| ip.to_string()),
                     "ipv6": record.ipv6.map(|ip| ip.to_string()), "port": record.port,
-                    "me": entry.whose == Whose::Mine, "here": entry.whose != Whose::Others}),
-            )),
+                    "me": entry.whose == Whose::Mine, "here": entry.whose != Whose::Others});
+                nodes.push(with(common, more));
+            }
             KeyContent::Unusable(error) => {
                 unusable.push(with(common, json!({"reason": error.to_string()})));
             }

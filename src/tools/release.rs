@@ -134,18 +134,16 @@ fn delete(
         failure: vec![Op::Range(Range::new(key, None))],
     };
     let reply = heard(place, client.txn(&txn))?;
-    let stands = reply.responses.iter().find_map(|response| match response {
-        OpReply::Range(range) => range.kvs.first(),
-        _ => None,
-    });
-    match stands {
+    for response in &reply.responses {
         // A transaction that was carried out twice, as its first reply was lost, finds nothing.
-        None => Ok(reply.header.revision),
-        Some(other) => Err(Failure::new(format!(
-            "{name} changed meanwhile, so nothing was deleted: now it is that of {}",
-            shown(&other.value)
-        ))),
+        if let OpReply::Range(range) = response
+            && let Some(other) = range.kvs.first()
+        {
+            let text = "changed meanwhile, so nothing was deleted: now it is that of";
+            return Err(Failure::new(format!("{name} {text} {}", shown(&other.value))));
+        }
     }
+    Ok(reply.header.revision)
 }
 
 /// The key of the node that takes the name within a moment, as far as that can be seen.
@@ -167,9 +165,8 @@ fn successor(
     let mut watch = client.watch(&[range])?;
     while place.now() < end {
         let Some(reply) = watch.next(end)? else { continue };
-        let put = reply.events.into_iter().find(|event| event.kind == EventKind::Put);
-        if let Some(event) = put {
-            return Ok(Some(event.kv));
+        if let Some(put) = reply.events.into_iter().find(|event| event.kind == EventKind::Put) {
+            return Ok(Some(put.kv));
         }
     }
     Ok(None)

@@ -45,10 +45,7 @@ pub(super) struct KeyEntry {
 
 impl KeyEntry {
     pub(super) fn record(&self) -> Option<&Record> {
-        match &self.content {
-            KeyContent::Record(record) => Some(record),
-            KeyContent::Unusable(_) | KeyContent::Stray => None,
-        }
+        if let KeyContent::Record(record) = &self.content { Some(record) } else { None }
     }
 
     pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
@@ -83,10 +80,8 @@ fn sorted(kvs: &[KeyValue], keyspace: &Keyspace) -> Vec<KeyEntry> {
     let mut seen = HashSet::new();
     let new = kvs.iter().filter(|kv| seen.insert(&kv.key));
     let mut entries: Vec<KeyEntry> = new.filter_map(|kv| entry(kv, keyspace, &all)).collect();
-    entries.sort_by(|one, two| {
-        let place =
-            |entry: &KeyEntry| (entry.content == KeyContent::Stray, entry.names, entry.slot);
-        place(one).cmp(&place(two)).then_with(|| one.name.cmp(&two.name))
+    entries.sort_by_cached_key(|entry| {
+        (entry.content == KeyContent::Stray, entry.names, entry.slot, entry.name.clone())
     });
     entries
 }
@@ -121,9 +116,7 @@ impl Snapshot {
         };
         let mut here: Vec<&mut KeyEntry> = self.entries.iter_mut().filter(|e| is_here(e)).collect();
         let whose = if here.len() == 1 { Whose::Mine } else { Whose::Here };
-        for entry in &mut here {
-            entry.whose = whose;
-        }
+        here.iter_mut().for_each(|entry| entry.whose = whose);
     }
 }
 

@@ -87,24 +87,18 @@ pub(super) fn table<const N: usize>(
             *width = cell.width().max(*width);
         }
     }
-    let first = aligned(&heading, &widths, Style::Aligned);
-    let first = match style {
-        Style::Coloured => format!("{BOLD}{}{RESET}\n", first.trim_end()),
-        _ => first,
-    };
+    let mut first = aligned(&heading, &widths, Style::Aligned);
+    if style == Style::Coloured {
+        first = format!("{BOLD}{}{RESET}\n", first.trim_end());
+    }
     first + &rows.iter().map(|row| aligned(row, &widths, style)).collect::<String>()
 }
 
 fn aligned(row: &[Cell], widths: &[usize], style: Style) -> String {
-    let mut line = String::new();
-    for (cell, width) in row.iter().zip(widths) {
-        let padding = " ".repeat(width.saturating_sub(cell.width()) + 2);
-        line.push_str(&shown(cell, style));
-        line.push_str(&padding);
-    }
-    line.truncate(line.trim_end().len());
-    line.push('\n');
-    line
+    let padded = row.iter().zip(widths).map(|(cell, width)| {
+        shown(cell, style) + &" ".repeat(width.saturating_sub(cell.width()) + 2)
+    });
+    format!("{}\n", padded.collect::<String>().trim_end())
 }
 
 /// The text of a cell with its colour, where colours are wanted.

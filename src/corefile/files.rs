@@ -14,6 +14,7 @@ const DEFAULT: &str = "Corefile";
 const STDIN: &str = "stdin";
 /// The largest file, in octets: far beyond any configuration.
 const LARGEST: u64 = 1 << 20;
+const WILD: [char; 3] = ['*', '?', '['];
 
 /// Reads the Corefile of a name; where none is given, `Corefile` in the working directory, if it
 /// is there.
@@ -74,22 +75,20 @@ fn import(name: &str, importer: &str) -> Imported {
     }
     let directory = Path::new(importer).parent().unwrap_or(Path::new(""));
     let path = directory.join(name);
-    let paths = if name.contains(['*', '?', '[']) { matching(&path)? } else { vec![path] };
-    paths.iter().map(|path| imported(path)).collect()
-}
-
-fn imported(path: &Path) -> Result<ImportedFile, String> {
-    let name = path.display().to_string();
-    let text = text_of(path).map_err(|why| format!("{name:?}: {why}"))?;
-    Ok(ImportedFile { name, text })
+    let paths = if name.contains(WILD) { matching(&path)? } else { vec![path] };
+    let imported = |path: &PathBuf| {
+        let name = path.display().to_string();
+        let text = text_of(path).map_err(|why| format!("{name:?}: {why}"))?;
+        Ok(ImportedFile { name, text })
+    };
+    paths.iter().map(imported).collect()
 }
 
 /// All files that a path with `*` and `?` in its last part stands for, in the order of names.
 fn matching(path: &Path) -> Result<Vec<PathBuf>, String> {
     let pattern = path.file_name().unwrap_or_default().to_string_lossy();
     let directory = path.parent().unwrap_or(Path::new(""));
-    let wild = |text: &str| text.contains(['*', '?', '[']);
-    if wild(&directory.to_string_lossy()) || pattern.contains('[') {
+    if directory.to_string_lossy().contains(WILD) || pattern.contains('[') {
         return Err("as wildcards only * and ? in the last part of the path are known".to_owned());
     }
     let is_here = directory.as_os_str().is_empty();

@@ -48,12 +48,8 @@ pub(super) fn read(
     directive: &Directive,
     notices: &mut Vec<Notice>,
 ) -> Result<Plugin, CorefileError> {
-    let mut plugin = Plugin {
-        place: directive.name.place.clone(),
-        endpoints: Vec::new(),
-        limit: None,
-        pattern: None,
-    };
+    let place = directive.name.place.clone();
+    let mut plugin = Plugin { place, endpoints: Vec::new(), limit: None, pattern: None };
     for word in &directive.arguments {
         notices.push(notice(word, "has no effect: idetcd takes properties between { and } alone"));
     }

@@ -54,9 +54,15 @@ pub(super) fn read(
     }
     let (own, directive) = own_block(file, blocks)?;
     let plugin = plugin::read(directive, &mut notices)?;
-    let served = serve(own, default_port, &mut notices)?;
-    check_forward(&served)?;
-    let Served { zones, addresses, ports, forward } = served;
+    let Served { zones, addresses, ports, forward } = serve(own, default_port, &mut notices)?;
+    // CoreDNS forwards what is in the block's zone, and we what is outside of the pattern's.
+    if let Some(ForwardDirective { name, place, .. }) = &forward
+        && !serves_root(&zones)
+    {
+        let text = "in this block no name outside of its zone is forwarded; remove it, or make . \
+                    the block's key";
+        return wrong(place, format!("{name}: {text}"));
+    }
     let file = file.to_owned();
     let mut settings =
         Corefile { file, plugin, zones, addresses, ports, forward, notices: Vec::new() };
@@ -154,18 +160,6 @@ fn bind(directive: &Directive, addresses: &mut Vec<IpAddr>) -> Result<(), Corefi
         }
     }
     Ok(())
-}
-
-/// CoreDNS forwards what is in the block's zone, and we what is outside of the pattern's.
-fn check_forward(served: &Served) -> Result<(), CorefileError> {
-    match &served.forward {
-        Some(ForwardDirective { name, place, .. }) if !serves_root(&served.zones) => {
-            let text = "in this block no name outside of its zone is forwarded; remove it, or \
-                        make . the block's key";
-            wrong(place, format!("{name}: {text}"))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn serves_root(zones: &[Placed<ServedZone>]) -> bool {

@@ -185,7 +185,9 @@ impl<'a> Source<'a> {
     fn lex(&mut self, name: &Arc<str>, text: &str) -> Result<Arc<[Word]>, CorefileError> {
         let mut words = lexer::words(name, text)?;
         for word in &mut words {
-            self.expand(word);
+            if word.text.len() <= LONGEST_WORD {
+                self.expand(word);
+            }
             if word.text.len() > LONGEST_WORD {
                 let text = format!("a word of over {LONGEST_WORD} octets; is a quote missing?");
                 return wrong(&word.place, text);
@@ -198,9 +200,6 @@ impl<'a> Source<'a> {
     }
 
     fn expand(&mut self, word: &mut Word) {
-        if word.text.len() > LONGEST_WORD {
-            return;
-        }
         let Some((text, unset)) = lexer::expand(&word.text, self.surroundings.environment) else {
             return;
         };

@@ -142,7 +142,14 @@ impl Program {
             return came.into_iter().find(asks_to_end);
         }
         self.state = match std::mem::replace(&mut self.state, State::Waiting) {
-            State::Waiting => before_the_start(&came),
+            // The first signal that asks a process to end does so; the others are nobody's yet.
+            State::Waiting => match came.into_iter().find(asks_to_end) {
+                Some(signal) => {
+                    let number = u8::try_from(signal.as_raw()).unwrap_or(0);
+                    State::Over(Outcome::Stopped(number))
+                }
+                None => State::Waiting,
+            },
             running @ State::Running(pid) => {
                 came.into_iter().for_each(|signal| pass_on(pid, signal));
                 running
@@ -196,14 +203,6 @@ fn pass_on(group: Pid, signal: Signal) {
     children::signal(group, signal);
     if asks_to_end(&signal) {
         children::signal(group, Signal::CONT);
-    }
-}
-
-/// The first signal that asks a process to end does so; the others are nobody's yet.
-fn before_the_start(came: &[Signal]) -> State {
-    match came.iter().find(|signal| asks_to_end(signal)) {
-        Some(signal) => State::Over(Outcome::Stopped(u8::try_from(signal.as_raw()).unwrap_or(0))),
-        None => State::Waiting,
     }
 }
 

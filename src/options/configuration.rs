@@ -54,16 +54,19 @@ pub(super) fn pattern(
         (Some(text), _) => Pattern::parse(text, limit).or_else(|error| wrong("pattern", error))?,
         (None, Some(file)) => pattern_of(file, limit)?,
         (None, None) => {
-            return wrong(
-                "pattern",
-                "must be given, as in --pattern 'worker{{.ID}}.tf.local.', or a Corefile by --conf",
-            );
+            let example = "as in --pattern 'worker{{.ID}}.tf.local.', or a Corefile by --conf";
+            return wrong("pattern", format!("must be given, {example}"));
         }
     };
-    if let Some(file) = file {
-        file.check_zone(pattern.zone())?;
-        if given.is_none() {
-            compare_spellings(file, &pattern);
+    let Some(file) = file else { return Ok(pattern) };
+    file.check_zone(pattern.zone())?;
+    // The plugin's keys are what its pattern says, octet by octet.
+    if let Some(written) = file.plugin.pattern.as_ref().filter(|_| given.is_none()) {
+        let text = written.as_str();
+        if !text.ends_with('.') || text.replace(".ID", "").contains(char::is_uppercase) {
+            file.notices.push(written.notice(&format!(
+                "the keys in etcd are those of {pattern}; nodes of the plugin have others"
+            )));
         }
     }
     Ok(pattern)
@@ -76,18 +79,6 @@ fn pattern_of(file: &Corefile, limit: u32) -> Result<Pattern, CorefileError> {
     };
     Pattern::parse(written.as_str(), limit)
         .map_err(|error| written.error(error.column, &error.reason))
-}
-
-/// The plugin's keys are what the pattern says, octet by octet.
-fn compare_spellings(file: &mut Corefile, pattern: &Pattern) {
-    let Some(written) = &file.plugin.pattern else { return };
-    let text = written.as_str();
-    if text.ends_with('.') && !text.replace(".ID", "").contains(char::is_uppercase) {
-        return;
-    }
-    file.notices.push(written.notice(&format!(
-        "the keys in etcd are those of {pattern}; nodes of the plugin have others"
-    )));
 }
 
 /// The endpoints, each once; the default where neither names any.
@@ -179,7 +170,13 @@ pub(super) fn forward(
 /// Adds one more word to the servers so far, or says why it cannot.
 fn with_server(forward: Option<ForwardTo>, word: &str) -> Result<ForwardTo, String> {
     let alone = "a file that names servers must be given alone";
-    let mut servers = match (forward, file_of_servers(word)) {
+    let file: Option<PathBuf> = match word {
+        SYSTEMS_OWN => Some(RESOLV_CONF.into()),
+        // An address has no slash, and a path has one.
+        path if path.contains('/') => Some(path.into()),
+        _ => None,
+    };
+    let mut servers = match (forward, file) {
         (None, Some(path)) => return Ok(ForwardTo::ResolvConf(path)),
         (Some(_), Some(_)) => return Err(format!("{word:?}: {alone}")),
         (Some(ForwardTo::ResolvConf(path)), None) => {
@@ -199,15 +196,6 @@ fn with_server(forward: Option<ForwardTo>, word: &str) -> Result<ForwardTo, Stri
         servers.push(server);
     }
     Ok(ForwardTo::Servers(servers))
-}
-
-/// The file that is meant: a path has a slash, and an address none.
-fn file_of_servers(word: &str) -> Option<PathBuf> {
-    match word {
-        SYSTEMS_OWN => Some(RESOLV_CONF.into()),
-        path if path.contains('/') => Some(path.into()),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

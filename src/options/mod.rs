@@ -41,15 +41,14 @@ const EXEC: &str = "exec";
 /// # Errors
 /// When one of them is none: what it stands for would be changed in silence.
 pub fn text(words: &[OsString]) -> Result<Vec<String>, Failure> {
-    let text = words.iter().enumerate().skip(1).map(|(number, word)| match word.to_str() {
-        Some(text) => Ok(text.to_owned()),
-        None => Err(Failure::usage(format!(
-            "argument {number}, {:?}, is not UTF-8; rename what it names, or put a command of that \
-             kind into a script",
-            word.to_string_lossy()
-        ))),
-    });
-    text.collect()
+    let read = |(number, word): (usize, &OsString)| {
+        let remedy = "rename what it names, or put a command of that kind into a script";
+        word.to_str().map(str::to_owned).ok_or_else(|| {
+            let word = word.to_string_lossy();
+            Failure::usage(format!("argument {number}, {word:?}, is not UTF-8; {remedy}"))
+        })
+    };
+    words.iter().enumerate().skip(1).map(read).collect()
 }
 
 /// Reads the arguments, the program's name left out, and the Corefile that they ask for.

@@ -27,8 +27,10 @@ use crate::server::Shared;
 use crate::server::listen::listen as listen_on;
 
 pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
-    let mut report = Report::new(style());
-    let connect = report.keep(prepare(options))?;
+    let mut report = Report { style: style(), worst: Good };
+    let connect = Connect::prepare(&options.connect);
+    let connect = connect.map(|connect| (files(options), connect));
+    let connect = report.keep(connect.map_err(|error| Finding::new(Bad, "files", error)))?;
     report.tell(local::look(options))?;
     let mut client = match connect {
         Some(connect) => reach(options, &connect, place, &mut report)?,
@@ -49,14 +51,6 @@ pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
         Bad => "a node could not start here",
     };
     Err(Failure::new(format!("{outlook}: see what fails above")))
-}
-
-/// Reads the files that have to do with etcd.
-fn prepare(options: &Options) -> Found<Connect> {
-    match Connect::prepare(&options.connect) {
-        Ok(connect) => Ok((files(options), connect)),
-        Err(error) => Err(Finding::new(Bad, "files", error)),
-    }
 }
 
 /// The way to etcd: endpoints, user. `None`: there is none.

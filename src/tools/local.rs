@@ -36,11 +36,9 @@ pub(super) fn look(options: &Options) -> Vec<Finding> {
 }
 
 fn change_to(account: Account) -> Finding {
+    let Account { uid, gid } = account;
     match privileges::can_give_up() {
-        Ok(()) => {
-            let Account { uid, gid } = account;
-            Finding::new(Good, "run-as", format!("a node would be user {uid}, group {gid}"))
-        }
+        Ok(()) => Finding::new(Good, "run-as", format!("a node would be user {uid}, group {gid}")),
         Err(error) => Finding::new(Bad, "run-as", error),
     }
 }

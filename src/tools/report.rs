@@ -37,15 +37,11 @@ pub(super) type Found<T> = Result<(Vec<Finding>, T), Finding>;
 /// Writes findings as they come, and keeps the worst in mind.
 #[derive(Debug)]
 pub(super) struct Report {
-    style: Style,
+    pub(super) style: Style,
     pub(super) worst: Severity,
 }
 
 impl Report {
-    pub(super) fn new(style: Style) -> Report {
-        Report { style, worst: Good }
-    }
-
     /// Writes a line for each.
     pub(super) fn tell(
         &mut self,

@@ -99,8 +99,7 @@ fn shown(value: &[u8]) -> String {
         Ok(record) => record.to_string(),
         Err(_) if value.is_empty() => "no record but an empty value".to_owned(),
         Err(_) => {
-            let text = excerpt(&String::from_utf8_lossy(value), LONGEST_VALUE);
-            format!("no record but {text}")
+            format!("no record but {}", excerpt(&String::from_utf8_lossy(value), LONGEST_VALUE))
         }
     }
 }
@@ -153,14 +152,9 @@ fn successor(
     found: &KeyValue,
     revision: i64,
 ) -> Result<Option<KeyValue>, Error> {
-    let mut range_end = found.key.clone();
-    range_end.push(0);
-    let range = WatchRange {
-        key: found.key.clone(),
-        range_end,
-        start_revision: revision + 1,
-        filter: Filter::None,
-    };
+    let key = found.key.clone();
+    let range_end = [key.as_slice(), &[0]].concat();
+    let range = WatchRange { key, range_end, start_revision: revision + 1, filter: Filter::None };
     let end = place.now() + AFTERMATH;
     let mut watch = client.watch(&[range])?;
     while place.now() < end {

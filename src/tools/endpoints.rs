@@ -50,22 +50,14 @@ fn ask(endpoint: &Endpoint, connect: &Connect, place: &Shared) -> Answer {
 fn findings(endpoint: &str, answer: &Answer, lost: Severity) -> Vec<Finding> {
     let (status, round_trip) = match answer {
         Ok(answer) => answer,
-        Err(error) => {
-            return vec![Finding { severity: lost, subject: "etcd", text: advised(error) }];
-        }
+        Err(error) => return vec![Finding::new(lost, "etcd", advised(error))],
     };
-    let header = &status.header;
-    let mut findings = vec![Finding::new(
-        Good,
-        "etcd",
-        format!(
-            "{endpoint}: version {}, cluster {:x}, member {:x}, round trip {:.1} ms",
-            status.version,
-            header.cluster_id,
-            header.member_id,
-            round_trip.as_secs_f64() * 1000.0
-        ),
-    )];
+    let (version, header) = (&status.version, &status.header);
+    let (cluster, member) = (header.cluster_id, header.member_id);
+    let milliseconds = round_trip.as_secs_f64() * 1000.0;
+    let who = format!("version {version}, cluster {cluster:x}, member {member:x}");
+    let text = format!("{endpoint}: {who}, round trip {milliseconds:.1} ms");
+    let mut findings = vec![Finding::new(Good, "etcd", text)];
     if status.leader == 0 {
         let text = format!("{endpoint}: no member leads; see that most members run and reach it");
         findings.push(Finding::new(Waits, "etcd", text));

@@ -113,11 +113,8 @@ fn enter(directory: &Path, about: &Metadata, right: u32, account: Account) -> io
     let whole = directory.canonicalize()?;
     let above = whole.ancestors().skip(1).map(fs::metadata).collect::<io::Result<Vec<_>>>()?;
     let may_enter = above.iter().all(|about| allows(about, SEARCH, account));
-    if may_enter && allows(about, right | SEARCH, account) {
-        Ok(())
-    } else {
-        Err(Errno::ACCESS.into())
-    }
+    let may = may_enter && allows(about, right | SEARCH, account);
+    may.then_some(()).ok_or_else(|| Errno::ACCESS.into())
 }
 
 /// By the mode alone: a list of further rights (`acl(5)`) is not looked at.

@@ -56,8 +56,7 @@ fn timed_out(count: usize, seconds: u64, place: &Shared) -> String {
     if place.directory(|directory| directory.freshness()) == Freshness::Empty {
         return format!("etcd was not heard for {seconds} s (--timeout)");
     }
-    let named = named(place);
-    let pattern = place.directory(|directory| directory.pattern().to_string());
+    let (named, pattern) = (named(place), place.directory(|names| names.pattern().to_string()));
     format!("{named} of {count} nodes of {pattern} are named after {seconds} s (--timeout)")
 }
 

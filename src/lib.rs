@@ -4,8 +4,12 @@
 //! compare-and-swap transaction, publishes its addresses there under a lease, and answers for
 //! every node of the cluster from memory.
 //!
-//! Arrows point downwards only: a room uses those that are named in its row, and no others.
-//! `scripts/architecture` checks that.
+//! A *slot* is a number of the pattern, its *name* what the pattern makes of that, which is the key in
+//! etcd as well. A node *owns* a name while its lease is valid by its own clock, and *loses* it when etcd
+//! says so; then it claims one again.
+//!
+//! Each module here is a room. Arrows point downwards only: a room uses those that are named in its
+//! row, and no others; `scripts/architecture` checks that. Each room defines its own settings.
 //!
 //! | room | what lives there | may use |
 //! | --- | --- | --- |
@@ -34,6 +38,27 @@
 //! The life of a query: [`server::udp`] → [`dns::Responder::answer`] → [`cluster::directory`] →
 //! the same socket. The life of a name: [`options`] → [`node::claim`] → [`etcd::Etcd::txn`] →
 //! watch → [`cluster::directory`] on every node.
+//!
+//! # What goes where
+//!
+//! | to add | begin in | and go on in |
+//! | --- | --- | --- |
+//! | a type of record that is answered | `dns::content`: what a name stands for | its number in `dns::wire`; if nodes publish it, a field in [`cluster::record`] that the CoreDNS plugin ignores, and the option for its value; its cost in `tests/bench/kinds.rs` |
+//! | an option | `options::table`: one entry makes its help, and what is accepted | `options::read` puts it into the settings of the room that obeys it (the rate limiter is `dns::rrl`, say); `scripts/idetcd.8`, which a test compares |
+//! | a reason to lose a name | `node::watch` if an event tells it, `node::sync` if reading anew does, `node::lease` if the lease does | all of them end in `Session::lose` in `node::ownership`, with the reason in words; that tells the [`node::Host`], and so [`notify`] |
+//! | a call to etcd | [`etcd::Etcd`], the trait that [`node`] knows | [`etcd::GatewayClient`], its words in JSON |
+//! | someone who is told of the name | a file of its own in [`notify`] | `notify::notifier`, which all of them follow |
+//! | something to be done at times | [`server::timers`] | whoever owns it |
+//!
+//! Tests of what is pure stand beside the code; what the program does is tested from outside, in `tests`.
+//!
+//! # Seams
+//!
+//! [`node::Host`] is the process in which a node lives (not to be confused with [`host`], the machine):
+//! [`server::Shared`] is one, and [`run`] adds those who are told to it. [`etcd::Etcd`] is the etcd that it
+//! talks to. Time comes from the one and from [`etcd::Clock`], chance from [`random`]: `node` and `etcd`
+//! have none of their own and open no sockets, so that a life can be run again, on another time. Sockets
+//! are opened in [`server`] and, towards etcd, in [`connect`].
 
 pub mod cluster;
 pub mod connect;

@@ -9,7 +9,7 @@ use crate::connect::Connect;
 use crate::dns::{OutOfZone, Responder};
 use crate::failure::Failure;
 use crate::host::accounts::Login;
-use crate::host::privileges::{self, Keep};
+use crate::host::privileges;
 use crate::node::address::check_interface;
 use crate::node::session::{Session, SessionEnd};
 use crate::node::{Counter, Host, NodeSettings, Owned};
@@ -20,7 +20,6 @@ use crate::server::forward::Forwarder;
 use crate::server::listen::listen;
 use crate::server::signals::Signals;
 use crate::server::timers::{Timer, View};
-use crate::server::udp::UdpListener;
 use crate::server::{Server, Shared, Wake};
 
 /// What a shell adds to the number of a signal (POSIX, *Shell Command Language* §2.8.2).
@@ -44,13 +43,13 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     let login = options.run_as.as_ref().map(privileges::look_up).transpose()?;
     let (listeners, acceptors) = listen(&options.listen)?;
     if let Some(Login { account, .. }) = login {
-        let keep = Keep::needed_by(listeners.iter().map(UdpListener::address));
-        privileges::give_up(account, keep)?;
+        let kept = privileges::lasting_rights(listeners.iter().map(|listener| listener.address));
+        privileges::give_up(account, kept)?;
     }
     let Some(first) = listeners.first() else {
         return Err(Failure::new("--listen: there is no address to listen on"));
     };
-    node.port.get_or_insert(first.address().port());
+    node.port.get_or_insert(first.address.port());
     let keyspace = node.keyspace.clone();
     let forwarder = options.forward.map(Forwarder::new).transpose();
     let forwarder = forwarder.map_err(|error| Failure::new(format!("--forward: {error}")))?;

@@ -1,18 +1,18 @@
 //! All names that are known now, changed by a snapshot of etcd and by the events that follow it.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::entry::{Applied, Entry, RangeDigest};
+use super::group::Group;
 use super::keyspace::Keyspace;
-use super::names::Names;
+use super::names::{KnownName, Names};
 use super::pattern::{Pattern, SlotId};
 use super::range::KnownRange;
 use super::record::Record;
 use super::slots::{Occupant, SlotValue, Slots};
 
-/// How far the directory can be believed.
+/// The state of the directory: how far it can be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
     /// Nothing was read from etcd yet: what is not here may exist all the same.
@@ -33,8 +33,6 @@ pub struct Directory {
     known: Vec<KnownRange>,
     /// The name of each group, and whose it is.
     groups: Vec<(String, usize)>,
-    /// Who publishes an address: which of the known, and which slot of it.
-    by_address: BTreeSet<(IpAddr, usize, SlotId)>,
     /// The slot that this node owns.
     own: Option<SlotId>,
     revision: i64,
@@ -45,7 +43,9 @@ impl Directory {
     /// An empty directory.
     pub fn new(keyspace: Arc<Keyspace>) -> Self {
         let known = keyspace.names().map(|names| match names {
-            Names::Numbered(pattern) => KnownRange::Numbered(Slots::new(pattern, keyspace.limit)),
+            Names::Numbered(pattern) => {
+                KnownRange::Numbered(Box::new(Slots::new(pattern, keyspace.limit)))
+            }
             Names::Single(name) => KnownRange::Single(name, None),
         });
         let groups = keyspace.names().enumerate().filter_map(|(index, names)| match names {
@@ -55,7 +55,6 @@ impl Directory {
         Directory {
             known: known.collect(),
             groups: groups.collect(),
-            by_address: BTreeSet::new(),
             own: None,
             keyspace,
             revision: 0,
@@ -63,7 +62,7 @@ impl Directory {
         }
     }
 
-    /// Where the names lie in etcd.
+    /// The keys under which the names lie in etcd.
     pub fn keyspace(&self) -> &Arc<Keyspace> {
         &self.keyspace
     }
@@ -78,18 +77,14 @@ impl Directory {
         self.revision
     }
 
-    /// How far it can be believed.
+    /// The state: how far it can be believed.
     pub fn freshness(&self) -> Freshness {
         self.freshness
     }
 
-    /// How many of the names exist.
+    /// The number of names that exist.
     pub fn len(&self) -> usize {
-        let count = |known: &KnownRange| match known {
-            KnownRange::Numbered(slots) => slots.occupied(),
-            KnownRange::Single(_, occupant) => usize::from(occupant.is_some()),
-        };
-        self.known.iter().map(count).sum()
+        self.known.iter().map(KnownRange::occupied).sum()
     }
 
     /// Whether none of the names exists.
@@ -102,50 +97,48 @@ impl Directory {
         self.known.iter().find_map(|known| known.get(name)).and_then(Occupant::record)
     }
 
-    /// The nodes of a group, beginning somewhere else for each `rotation`; `None`: the name is not
-    /// that of a group.
-    pub fn group(
-        &self,
-        name: &[u8],
-        rotation: usize,
-    ) -> Option<impl Iterator<Item = (SlotId, &Record)>> {
-        self.group_slots(name).map(|slots| slots.rotated(rotation))
-    }
-
-    /// The pattern of a group.
-    pub fn group_pattern(&self, name: &[u8]) -> Option<&Pattern> {
-        self.group_slots(name).map(|slots| &slots.pattern)
-    }
-
-    fn group_slots(&self, name: &[u8]) -> Option<&Slots> {
+    /// The nodes of a group; `None`: the name is not that of a group.
+    pub fn group(&self, name: &[u8]) -> Option<Group<'_>> {
         let (_, index) = self.groups.iter().find(|(group, _)| group.as_bytes() == name)?;
-        match self.known.get(*index)? {
-            KnownRange::Numbered(slots) => Some(slots),
-            KnownRange::Single(..) => None,
-        }
+        self.known.get(*index)?.slots().map(Group::new)
     }
 
     /// Whether a name publishes an address.
     pub fn has_address(&self, address: IpAddr) -> bool {
-        let from = (address, 0, SlotId::FIRST);
-        self.by_address.range(from..).next().is_some_and(|(first, ..)| *first == address)
+        self.known.iter().any(|known| known.at_address(address) > 0)
     }
 
-    /// The names that publish an address, each once, lowest number first.
-    pub fn names_of(&self, address: IpAddr) -> impl Iterator<Item = String> {
-        let from = (address, 0, SlotId::FIRST);
-        let same = self.by_address.range(from..).take_while(move |(other, ..)| *other == address);
-        same.filter_map(move |(_, index, id)| {
-            let name = match self.known.get(*index)? {
-                KnownRange::Numbered(slots) => slots.pattern.name(*id),
-                KnownRange::Single(name, _) => name.clone(),
-            };
-            // A name may lie in several ranges; the first of them tells it.
-            let mut earlier = self.known.iter().take(*index);
-            let is_told =
-                earlier.any(|known| known.addresses(name.as_bytes()).contains(&Some(address)));
-            (!is_told).then_some(name)
-        })
+    /// Returns how many names publish an address at least: a name may lie in several ranges, and
+    /// those of one differ.
+    pub fn least_names_of(&self, address: IpAddr) -> usize {
+        self.known.iter().map(|known| known.at_address(address)).max().unwrap_or(0)
+    }
+
+    /// Tells the names that publish an address, each once, lowest number first, until one fails.
+    ///
+    /// # Errors
+    /// That of the name that failed.
+    pub fn try_names_of<E>(
+        &self,
+        address: IpAddr,
+        mut tell: impl FnMut(KnownName<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut text = Vec::new();
+        for (index, known) in self.known.iter().enumerate() {
+            let earlier = self.known.get(..index).unwrap_or_default();
+            known.try_names_of(address, |name| {
+                text.clear();
+                if !earlier.is_empty() {
+                    name.push_to(&mut text);
+                }
+                // A name may lie in several ranges; the first of them tells it.
+                if earlier.iter().any(|known| known.publishes(&text, address)) {
+                    return Ok(());
+                }
+                tell(name)
+            })?;
+        }
+        Ok(())
     }
 
     /// Notes which slot this node owns; `None`: none.
@@ -184,17 +177,29 @@ impl Directory {
         self.known.iter().flat_map(KnownRange::records)
     }
 
-    /// The occupied slots of the pattern to claim from, lowest first, with the record of each.
+    /// Returns the occupied slots of the pattern to claim from, lowest first, with the record of
+    /// each.
     pub fn slots(&self) -> impl Iterator<Item = (SlotId, Option<&Record>)> {
-        let own = self.known.iter().take(1).filter_map(|known| match known {
-            KnownRange::Numbered(slots) => Some(slots),
-            KnownRange::Single(..) => None,
-        });
-        own.flat_map(|slots| slots.iter().map(|(id, occupant)| (id, occupant.record())))
+        let slots = self.own_slots().into_iter().flat_map(Slots::iter);
+        slots.map(|(id, occupant)| (id, occupant.record()))
     }
 
-    /// What is known of a range, by its index in [`Keyspace::ranges`], without what changed after a
-    /// revision.
+    /// The number of occupied slots of the pattern to claim from.
+    pub fn occupied(&self) -> usize {
+        self.own_slots().map_or(0, Slots::occupied)
+    }
+
+    /// The number of slots of the pattern to claim from that have a record.
+    pub fn named(&self) -> usize {
+        self.own_slots().map_or(0, Slots::named)
+    }
+
+    fn own_slots(&self) -> Option<&Slots> {
+        self.known.first().and_then(KnownRange::slots)
+    }
+
+    /// Returns the digest of a range, by its index in [`Keyspace::ranges`], without what changed after
+    /// a revision.
     pub fn digest(&self, range: usize, up_to: i64) -> RangeDigest {
         self.known.get(range).map_or_else(RangeDigest::default, |known| known.digest(up_to))
     }
@@ -204,18 +209,7 @@ impl Directory {
     /// than what is known changes nothing: a stream may be read again from an earlier revision.
     pub fn apply(&mut self, range: usize, entry: Entry<'_>) -> Applied {
         let Some(name) = self.keyspace.name_of(entry.key) else { return Applied::Ignored };
-        let Some(known) = self.known.get_mut(range) else { return Applied::Ignored };
-        let before = known.addresses(name);
-        let applied = known.apply(name, entry);
-        if let (true, Some(id)) = (applied != Applied::Ignored, known.id_of(name)) {
-            for address in before.into_iter().flatten() {
-                self.by_address.remove(&(address, range, id));
-            }
-            for address in known.addresses(name).into_iter().flatten() {
-                self.by_address.insert((address, range, id));
-            }
-        }
-        applied
+        self.known.get_mut(range).map_or(Applied::Ignored, |known| known.apply(name, entry))
     }
 
     /// Moves on to a revision that etcd has reached.
@@ -238,17 +232,13 @@ impl Directory {
         old
     }
 
-    /// Forgets up to so many of its addresses and names; whether some may be left. What answers no
-    /// more is given up by this, a little at a time.
+    /// Forgets up to so many of its addresses and names; `false`: none is left. What answers no more
+    /// is given up by this, a little at a time.
     pub fn shrink(&mut self, most: usize) -> bool {
-        (0..most).all(|_| {
-            let address = self.by_address.pop_first();
-            let was_known = self.known.iter_mut().any(KnownRange::forget_one);
-            address.is_some() || was_known
-        })
+        (0..most).all(|_| self.known.iter_mut().any(KnownRange::forget_one))
     }
 
-    /// Says how far it can be believed from now on. Before the first snapshot that is not at all.
+    /// Sets how far it can be believed from now on. Before the first snapshot that is not at all.
     pub fn mark(&mut self, freshness: Freshness) {
         if self.freshness != Freshness::Empty {
             self.freshness = freshness;

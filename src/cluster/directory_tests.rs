@@ -17,6 +17,19 @@ fn delete(key: &str, mod_revision: i64) -> Entry<'_> {
     Entry { key: key.as_bytes(), value: None, mod_revision }
 }
 
+fn names_of(directory: &Directory, address: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let address = address.parse().expect("an address");
+    let told: Result<(), ()> = directory.try_names_of(address, |name| {
+        names.push(name.to_string());
+        Ok(())
+    });
+    assert_eq!((told, directory.has_address(address)), (Ok(()), !names.is_empty()));
+    let least = directory.least_names_of(address);
+    assert!(least <= names.len() && (least > 0) != names.is_empty());
+    names
+}
+
 /// Tells a key to every range that it lies in, as etcd does.
 fn apply(directory: &mut Directory, entry: Entry<'_>) -> Applied {
     let ranges = directory.keyspace().ranges().len();
@@ -53,9 +66,7 @@ fn a_key_may_belong_to_two_patterns() {
 #[test]
 fn a_name_in_two_ranges_is_told_once_of_its_address() {
     let mut directory = directory();
-    let names = |directory: &Directory| -> Vec<String> {
-        directory.names_of(IpAddr::from([10, 0, 0, 1])).collect()
-    };
+    let names = |directory: &Directory| names_of(directory, "10.0.0.1");
     apply(&mut directory, put("worker12.tf.local.", VALUE, 7));
     apply(&mut directory, put("worker2.tf.local.", VALUE, 8));
     assert_eq!(names(&directory), ["worker2.tf.local.", "worker12.tf.local."]);
@@ -97,6 +108,7 @@ fn a_value_that_is_not_a_record_holds_its_slot_and_is_told_once() {
         assert!(directory.knows_unusable(key.as_bytes(), 4));
     }
     assert!(directory.slots().map(|(id, record)| (id.get(), record)).eq([(2, None)]));
+    assert_eq!((directory.occupied(), directory.named()), (1, 0));
     assert_eq!(apply(&mut directory, put("worker2.tf.local.", VALUE, 5)), Applied::Changed);
     assert!(directory.record(b"worker2.tf.local.").is_some());
 }
@@ -200,25 +212,24 @@ fn groups_and_addresses_follow_the_changes() {
     apply(&mut directory, put("worker3.tf.local.", VALUE, 4));
     apply(&mut directory, put("worker2.tf.local.", both, 5));
     apply(&mut directory, put("db.tf.local.", VALUE, 6));
-    let names = |directory: &Directory, address: &str| -> Vec<String> {
-        directory.names_of(address.parse().expect("an address")).collect()
-    };
     let all = ["worker2.tf.local.", "worker3.tf.local.", "db.tf.local."];
-    assert_eq!(names(&directory, "10.0.0.1"), all);
-    assert_eq!(names(&directory, "fd00::1"), all[..1]);
-    let group = directory.group(b"worker.tf.local.", 0).expect("a group");
-    assert_eq!(group.map(|(id, _)| id.get()).collect::<Vec<_>>(), [2, 3]);
-    assert!(directory.group(b"ps.tf.local.", 0).expect("a group").next().is_none());
-    assert!(directory.group(b"db.tf.local.", 0).is_none());
+    assert_eq!(names_of(&directory, "10.0.0.1"), all);
+    assert_eq!(names_of(&directory, "fd00::1"), all[..1]);
+    let group = directory.group(b"worker.tf.local.").expect("a group");
+    assert_eq!(group.pattern().to_string(), "worker{{.ID}}.tf.local.");
+    assert_eq!((group.ipv4(), group.ipv6().len()), (&[[10, 0, 0, 1]][..], 1));
+    assert_eq!(directory.named(), 2);
+    assert!(directory.group(b"ps.tf.local.").is_some_and(|group| group.ipv4().is_empty()));
+    assert!(directory.group(b"db.tf.local.").is_none());
     apply(&mut directory, put("worker2.tf.local.", r#"{"ipv4":"10.0.0.9"}"#, 7));
     apply(&mut directory, delete("worker3.tf.local.", 8));
-    assert_eq!(names(&directory, "10.0.0.1"), all[2..]);
-    assert_eq!(names(&directory, "10.0.0.9"), all[..1]);
-    assert!(names(&directory, "fd00::1").is_empty());
+    assert_eq!(names_of(&directory, "10.0.0.1"), all[2..]);
+    assert_eq!(names_of(&directory, "10.0.0.9"), all[..1]);
+    assert!(names_of(&directory, "fd00::1").is_empty());
     directory.set_own(SlotId::new(2));
     directory.replace(directory.emptied(), 9);
     assert_eq!(directory.own_name().as_deref(), Some("worker2.tf.local."));
-    assert!(names(&directory, "10.0.0.9").is_empty());
+    assert!(names_of(&directory, "10.0.0.9").is_empty());
 }
 
 #[test]

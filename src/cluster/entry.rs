@@ -13,7 +13,7 @@ pub struct Entry<'a> {
     pub mod_revision: i64,
 }
 
-/// What an [`Entry`] did to the directory.
+/// The effect of an [`Entry`] on the directory.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Applied {
     /// The directory answers differently now, or might.
@@ -27,7 +27,7 @@ pub enum Applied {
 /// A digest of one range of [`super::Keyspace::ranges`]; two of the same history are equal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RangeDigest {
-    /// How many keys there are.
+    /// The number of keys.
     pub keys: usize,
     /// The revision of the latest change of those that are there; 0 without any.
     pub newest: i64,

@@ -1,4 +1,4 @@
-//! Which keys of etcd belong to this cluster, and what they stand for.
+//! The keys of etcd that belong to this cluster, and what they stand for.
 //!
 //! A key is the name itself, after a prefix where etcd is shared with others. The queue of those
 //! who want a slot lies beside the slots: under the same beginning, so that one permission covers
@@ -14,13 +14,13 @@ pub type KeyRange = (Vec<u8>, Vec<u8>);
 /// The keys of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keyspace {
-    /// What every key begins with; empty by default, as with the CoreDNS plugin.
+    /// The beginning of every key; empty by default, as with the CoreDNS plugin.
     pub prefix: String,
     /// The names of which this node takes one.
     pub pattern: Pattern,
     /// The highest slot that this node may claim.
     pub limit: u32,
-    /// What else is answered for.
+    /// Other names that are answered for.
     pub resolve: Vec<Names>,
 }
 

@@ -1,10 +1,12 @@
-//! What a cluster is made of: names with numbers, records, where they lie in etcd, and the
+//! The parts of a cluster: names with numbers, records, where they lie in etcd, and the
 //! directory of all of them.
 //!
 //! Pure: nothing here does I/O, reads a clock, or knows of DNS messages or of etcd's gateway.
 
+mod addresses;
 pub mod directory;
 mod entry;
+mod group;
 pub mod keyspace;
 pub mod names;
 pub mod network;
@@ -12,11 +14,14 @@ pub mod pattern;
 mod range;
 pub mod record;
 mod slots;
+#[cfg(test)]
+mod testing;
 
 pub use directory::{Directory, Freshness};
 pub use entry::{Applied, Entry, RangeDigest};
+pub use group::Group;
 pub use keyspace::{KeyRange, Keyspace};
-pub use names::Names;
-pub use network::{Network, NetworkError};
+pub use names::{KnownName, Names};
+pub use network::Network;
 pub use pattern::{Pattern, PatternError, SlotId};
 pub use record::{AddressChoice, Record, RecordError};

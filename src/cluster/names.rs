@@ -1,4 +1,4 @@
-//! What is followed in etcd: all slots of a pattern, or one name without a number.
+//! The names that are followed in etcd: all slots of a pattern, or one name without a number.
 
 use std::fmt;
 
@@ -73,6 +73,34 @@ impl fmt::Display for Names {
         match self {
             Names::Numbered(pattern) => pattern.fmt(f),
             Names::Single(name) => f.write_str(name),
+        }
+    }
+}
+
+/// One name that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KnownName<'a> {
+    /// That of a slot.
+    Slot(&'a Pattern, SlotId),
+    /// A plain one.
+    Single(&'a str),
+}
+
+impl KnownName<'_> {
+    /// Appends the name, in lower case with the final dot.
+    pub fn push_to(&self, text: &mut Vec<u8>) {
+        match self {
+            KnownName::Slot(pattern, id) => pattern.push_name(*id, text),
+            KnownName::Single(name) => text.extend_from_slice(name.as_bytes()),
+        }
+    }
+}
+
+impl fmt::Display for KnownName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KnownName::Slot(pattern, id) => f.write_str(&pattern.name(*id)),
+            KnownName::Single(name) => f.write_str(name),
         }
     }
 }

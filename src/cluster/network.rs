@@ -1,41 +1,24 @@
 //! A range of addresses: `10.0.0.0/8`, `fd00::/8`, or one address.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use crate::text::number;
+
 /// Addresses that begin with the same bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network {
-    address: IpAddr,
-    /// How many bits count.
+    /// The first of them.
+    pub address: IpAddr,
+    /// The number of bits that count.
     prefix: u8,
 }
 
-/// Why a text is no network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NetworkError {
-    /// What stands before the slash is no address.
-    NotAnAddress,
-    /// What follows the slash is no number of bits.
-    NotAPrefix,
-    /// The address has bits after those that count.
-    BitsLeft,
-}
-
-impl fmt::Display for NetworkError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            NetworkError::NotAnAddress => "not an address; write 10.0.0.0/8, fd00::/8 or 10.0.0.5",
-            NetworkError::NotAPrefix => {
-                "what follows the / is not a number of bits, 0 to 32 for IPv4, 0 to 128 for IPv6"
-            }
-            NetworkError::BitsLeft => "the address goes on after the bits that count",
-        })
-    }
-}
-
-impl std::error::Error for NetworkError {}
+// Why a text is no network.
+const NOT_AN_ADDRESS: &str = "not an address; write 10.0.0.0/8, fd00::/8 or 10.0.0.5";
+const NOT_A_PREFIX: &str =
+    "what follows the / is not a number of bits, 0 to 32 for IPv4, 0 to 128 for IPv6";
+const BITS_LEFT: &str = "the address goes on after the bits that count";
 
 fn bits(address: IpAddr) -> (u128, u8) {
     match address {
@@ -66,37 +49,21 @@ impl Network {
         };
         Network { address, prefix }
     }
-
-    /// The first address.
-    pub fn address(&self) -> IpAddr {
-        self.address
-    }
 }
 
 impl FromStr for Network {
-    type Err = NetworkError;
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, NetworkError> {
+    fn from_str(text: &str) -> Result<Self, &'static str> {
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
         };
-        let address: IpAddr = address.parse().map_err(|_| NetworkError::NotAnAddress)?;
+        let address: IpAddr = address.parse().map_err(|_| NOT_AN_ADDRESS)?;
         let longest = bits(address).1;
-        let prefix = match prefix {
-            None => longest,
-            Some(text) if text.bytes().all(|octet| octet.is_ascii_digit()) => text
-                .parse()
-                .ok()
-                .filter(|prefix| *prefix <= longest)
-                .ok_or(NetworkError::NotAPrefix)?,
-            Some(_) => return Err(NetworkError::NotAPrefix),
-        };
-        let network = Network::around(address, prefix);
-        if network.address != address {
-            return Err(NetworkError::BitsLeft);
-        }
-        Ok(network)
+        let prefix = prefix.map_or(Some(longest), number).filter(|prefix| *prefix <= longest);
+        let network = Network::around(address, prefix.ok_or(NOT_A_PREFIX)?);
+        if network.address == address { Ok(network) } else { Err(BITS_LEFT) }
     }
 }
 
@@ -128,14 +95,14 @@ mod tests {
     #[test]
     fn what_is_no_network_is_told() {
         let table = [
-            ("", NetworkError::NotAnAddress),
-            ("10.0.0", NetworkError::NotAnAddress),
-            ("10.0.0.0/33", NetworkError::NotAPrefix),
-            ("10.0.0.0/", NetworkError::NotAPrefix),
-            ("10.0.0.0/+8", NetworkError::NotAPrefix),
-            ("::/129", NetworkError::NotAPrefix),
-            ("10.0.0.1/8", NetworkError::BitsLeft),
-            ("fd00::1/64", NetworkError::BitsLeft),
+            ("", NOT_AN_ADDRESS),
+            ("10.0.0", NOT_AN_ADDRESS),
+            ("10.0.0.0/33", NOT_A_PREFIX),
+            ("10.0.0.0/", NOT_A_PREFIX),
+            ("10.0.0.0/+8", NOT_A_PREFIX),
+            ("::/129", NOT_A_PREFIX),
+            ("10.0.0.1/8", BITS_LEFT),
+            ("fd00::1/64", BITS_LEFT),
         ];
         for (text, wanted) in table {
             assert_eq!(text.parse::<Network>(), Err(wanted), "{text}");

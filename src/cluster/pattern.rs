@@ -9,11 +9,14 @@ use std::fmt::{self, Write};
 pub const MAX_LIMIT: u32 = 1_000_000;
 
 /// The longest label (RFC 1035 §2.3.4), in octets.
-const LONGEST_LABEL: usize = 63;
+pub const LONGEST_LABEL: usize = 63;
 
 /// The longest name in wire form (RFC 1035 §2.3.4), in octets; the text with the final dot is one
 /// octet shorter.
-const LONGEST_NAME: usize = 255;
+pub const LONGEST_NAME: usize = 255;
+
+/// The digits of the highest number.
+const MOST_DIGITS: usize = 10;
 
 /// The number of a slot, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,12 +59,12 @@ pub struct Pattern {
     room: usize,
 }
 
-/// Why a pattern cannot be used.
+/// The reason why a pattern cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PatternError {
-    /// Where, in characters from 1.
+    /// The place, in characters from 1.
     pub column: usize,
-    /// What is wrong there, and what to write instead.
+    /// The fault there, and what to write instead.
     pub reason: String,
 }
 
@@ -136,6 +139,37 @@ impl Pattern {
         format!("{prefix}{:0width$}{suffix}", slot.0)
     }
 
+    /// Appends the name of a slot, as [`Pattern::name`] returns it, without asking for memory.
+    pub fn push_name(&self, slot: SlotId, text: &mut Vec<u8>) {
+        text.extend_from_slice(self.prefix.as_bytes());
+        self.push_number(slot, text);
+        text.extend_from_slice(self.suffix.as_bytes());
+    }
+
+    /// Returns the text before the number in the name of every slot, and the text after it.
+    pub fn around_number(&self) -> (&str, &str) {
+        (&self.prefix, &self.suffix)
+    }
+
+    /// Appends the number of a slot, as it stands in its name.
+    pub fn push_number(&self, slot: SlotId, text: &mut Vec<u8>) {
+        let (mut digits, mut number) = ([b'0'; MOST_DIGITS], slot.0);
+        let mut first = digits.len();
+        for (index, digit) in digits.iter_mut().enumerate().rev() {
+            if number == 0 {
+                break;
+            }
+            // The remainder is less than ten.
+            *digit += (number % 10) as u8;
+            number /= 10;
+            first = index;
+        }
+        let significant = digits.get(first..).unwrap_or_default();
+        let padding = self.width.saturating_sub(significant.len());
+        text.extend(std::iter::repeat_n(b'0', padding));
+        text.extend_from_slice(significant);
+    }
+
     /// The slot of a name, which must be in lower case with the final dot, its number spelt as
     /// [`Pattern::name`] spells it. What is too long for a domain name is none.
     pub fn slot_of(&self, name: &[u8]) -> Option<SlotId> {
@@ -168,7 +202,7 @@ impl Pattern {
         SlotId::new(number)
     }
 
-    /// What follows the label with the ID: `tf.local.`
+    /// The zone: all labels after that with the ID, as `tf.local.`
     pub fn zone(&self) -> &str {
         let dot = self.suffix.find('.').map_or(0, |dot| dot + 1);
         &self.suffix[dot..]
@@ -189,7 +223,7 @@ impl Pattern {
         format!("{}{digit}", self.prefix)
     }
 
-    /// What is past the names of all slots: `:` follows `9`.
+    /// The first name past those of all slots: `:` follows `9`.
     pub fn end_name(&self) -> String {
         format!("{}:", self.prefix)
     }
@@ -323,137 +357,5 @@ fn label_column(text: &str, name: &str, label: &str) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pattern(text: &str) -> Pattern {
-        match Pattern::parse(text, 10) {
-            Ok(pattern) => pattern,
-            Err(error) => panic!("{text}: {error}"),
-        }
-    }
-
-    fn slot(number: u32) -> SlotId {
-        SlotId::new(number).expect("not zero")
-    }
-
-    #[test]
-    fn good_patterns_have_one_canonical_spelling() {
-        let table = [
-            ("worker{{.ID}}.tf.local.", "worker{{.ID}}.tf.local.", "worker7.tf.local."),
-            ("Worker{{ .ID }}.TF.local", "worker{{.ID}}.tf.local.", "worker7.tf.local."),
-            ("{{.ID}}.tf.local.", "{{.ID}}.tf.local.", "7.tf.local."),
-            ("n{{printf \"%03d\" .ID}}-x.a.", "n{{printf \"%03d\" .ID}}-x.a.", "n007-x.a."),
-            ("n{{printf \"%d\" .ID}}.a.", "n{{.ID}}.a.", "n7.a."),
-            ("x.w{{.ID}}.a_b.", "x.w{{.ID}}.a_b.", "x.w7.a_b."),
-        ];
-        for (text, canonical, seventh) in table {
-            let pattern = pattern(text);
-            assert_eq!(pattern.to_string(), canonical);
-            assert_eq!(pattern.name(slot(7)), seventh);
-            assert_eq!(pattern.slot_of(seventh.as_bytes()), Some(slot(7)), "{text}");
-        }
-    }
-
-    #[test]
-    fn bad_patterns_are_told_with_their_column() {
-        let long = format!("{}{{{{.ID}}}}.tf.local.", "a".repeat(62));
-        let longer = format!("a{{{{.ID}}}}.{}", "abcdefg.".repeat(32));
-        let table: [(&str, usize, &str); 17] = [
-            ("worker.tf.local.", 17, "no {{.ID}}"),
-            ("", 1, "no {{.ID}}"),
-            ("a{{.ID}}.b{{.ID}}.", 11, "second"),
-            ("worker{{.Id}}.tf.local.", 7, "only {{.ID}}"),
-            ("worker{{.ID.tf.local.", 7, "without }}"),
-            ("w{{if .ID}}x{{end}}.a.", 2, "only {{.ID}}"),
-            ("w{{printf \"%3d\" .ID}}.a.", 2, "only {{.ID}}"),
-            ("w{{printf \"%099d\" .ID}}.a.", 2, "only {{.ID}}"),
-            ("my worker{{.ID}}.tf.local.", 3, "a space"),
-            ("worker{{.ID}}.tf .local.", 17, "a space"),
-            ("wörker{{.ID}}.tf.local.", 2, "cannot stand"),
-            ("worker{{.ID}}", 14, "no label follows"),
-            ("worker{{.ID}}.", 14, "no label follows"),
-            ("worker{{.ID}}..local.", 15, "empty label"),
-            (".worker{{.ID}}.local.", 1, "empty label"),
-            (&long, 1, "at most 63"),
-            (&longer, 266, "at most 255"),
-        ];
-        for (text, column, reason) in table {
-            match Pattern::parse(text, 10) {
-                Ok(pattern) => panic!("{text} was taken for {pattern}"),
-                Err(error) => {
-                    assert!(error.reason.contains(reason), "{text}: {error}");
-                    assert_eq!(error.column, column, "{text}: {error}");
-                }
-            }
-        }
-        assert!(Pattern::parse(&long, 9).is_ok(), "63 octets fit");
-    }
-
-    #[test]
-    fn only_the_canonical_number_is_a_slot() {
-        let plain = pattern("worker{{.ID}}.tf.local.");
-        let padded = pattern("w{{printf \"%03d\" .ID}}.a.");
-        let table: [(&Pattern, &str, Option<u32>); 14] = [
-            (&plain, "worker1.tf.local.", Some(1)),
-            (&plain, "worker4294967295.tf.local.", Some(u32::MAX)),
-            (&plain, "worker4294967296.tf.local.", None),
-            (&plain, "worker0.tf.local.", None),
-            (&plain, "worker01.tf.local.", None),
-            (&plain, "worker.tf.local.", None),
-            (&plain, "worker1x.tf.local.", None),
-            (&plain, "worker1.tf.local", None),
-            (&plain, "xworker1.tf.local.", None),
-            (&padded, "w001.a.", Some(1)),
-            (&padded, "w1000.a.", Some(1000)),
-            (&padded, "w01.a.", None),
-            (&padded, "w0001.a.", None),
-            (&padded, "w000.a.", None),
-        ];
-        for (pattern, name, wanted) in table {
-            let found = pattern.slot_of(name.as_bytes()).map(SlotId::get);
-            assert_eq!(found, wanted, "{name}");
-        }
-    }
-
-    #[test]
-    fn a_number_that_makes_the_name_too_long_is_no_slot() {
-        let label = format!("{}{{{{.ID}}}}-x.{}a.", "l".repeat(58), "abcdefg.".repeat(20));
-        let name = format!("w{{{{.ID}}}}.{}abcdefgh.", "abcdefg.".repeat(30));
-        for pattern in [pattern(&label), pattern(&name)] {
-            for (number, fits) in [(1, true), (999, true), (1000, false), (u32::MAX, false)] {
-                let name = pattern.name(slot(number));
-                let found = pattern.slot_of(name.as_bytes());
-                assert_eq!(found, Some(slot(number)).filter(|_| fits), "{name}");
-            }
-        }
-    }
-
-    #[test]
-    fn zone_group_and_keys_follow_from_the_pattern() {
-        let table = [
-            ("worker{{.ID}}.tf.local.", "tf.local.", "worker.tf.local.", "worker1", "worker:"),
-            ("{{.ID}}.tf.local.", "tf.local.", "tf.local.", "1", ":"),
-            ("a.{{.ID}}.tf.", "tf.", "a.tf.", "a.1", "a.:"),
-            ("{{.ID}}-n.tf.", "tf.", "-n.tf.", "1", ":"),
-            ("n{{printf \"%02d\" .ID}}.tf.", "tf.", "n.tf.", "n0", "n:"),
-        ];
-        for (text, zone, group, first, end) in table {
-            let pattern = pattern(text);
-            assert_eq!(pattern.zone(), zone);
-            assert_eq!(pattern.group(), group);
-            assert_eq!(pattern.first_name(), first);
-            assert_eq!(pattern.end_name(), end);
-        }
-    }
-
-    #[test]
-    fn names_above_a_slot_are_found() {
-        let pattern = pattern("a.b.w{{.ID}}.tf.");
-        let table =
-            [("w3.tf.", Some(3)), ("b.w3.tf.", Some(3)), ("a.b.w3.tf.", None), ("3.tf.", None)];
-        for (name, wanted) in table {
-            assert_eq!(pattern.slot_below(name.as_bytes()).map(SlotId::get), wanted, "{name}");
-        }
-    }
-}
+#[path = "pattern_tests.rs"]
+mod tests;

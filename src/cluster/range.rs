@@ -1,8 +1,9 @@
-//! What is known of one range of names, slots or a single one, and how an event changes it.
+//! One range of names, slots or a single one, as it is known now, and its change by an event.
 
 use std::net::IpAddr;
 
 use super::entry::{Applied, Entry, RangeDigest};
+use super::names::KnownName;
 use super::pattern::SlotId;
 use super::record::Record;
 use super::slots::{Occupant, SlotValue, Slots};
@@ -10,20 +11,29 @@ use super::slots::{Occupant, SlotValue, Slots};
 /// The slots of a pattern, or one name.
 #[derive(Clone, Debug)]
 pub(super) enum KnownRange {
-    Numbered(Slots),
+    Numbered(Box<Slots>),
     Single(String, Option<Occupant>),
 }
 
 impl KnownRange {
-    /// The slot of a name; a single name counts as the first.
-    pub(super) fn id_of(&self, name: &[u8]) -> Option<SlotId> {
+    /// The slots, where it is a pattern's.
+    pub(super) fn slots(&self) -> Option<&Slots> {
         match self {
-            KnownRange::Numbered(slots) => slots.pattern.slot_of(name),
-            KnownRange::Single(single, _) => (single.as_bytes() == name).then_some(SlotId::FIRST),
+            KnownRange::Numbered(slots) => Some(slots),
+            KnownRange::Single(..) => None,
         }
     }
 
-    /// Forgets a name; `false`: there is none that would take long to drop with all others.
+    /// The number of names that exist.
+    pub(super) fn occupied(&self) -> usize {
+        match self {
+            KnownRange::Numbered(slots) => slots.occupied(),
+            KnownRange::Single(_, occupant) => usize::from(occupant.is_some()),
+        }
+    }
+
+    /// Forgets an address and a name; `false`: there is none that would take long to drop with all
+    /// others.
     pub(super) fn forget_one(&mut self) -> bool {
         match self {
             KnownRange::Numbered(slots) => slots.forget_one(),
@@ -31,11 +41,35 @@ impl KnownRange {
         }
     }
 
-    pub(super) fn addresses(&self, name: &[u8]) -> [Option<IpAddr>; 2] {
+    /// Whether this name publishes an address.
+    pub(super) fn publishes(&self, name: &[u8], address: IpAddr) -> bool {
         let record = self.get(name).and_then(Occupant::record);
-        record.map_or([None, None], |record| {
-            [record.ipv4.map(IpAddr::from), record.ipv6.map(IpAddr::from)]
-        })
+        record.is_some_and(|record| record.has_address(address))
+    }
+
+    /// Returns how many names publish an address.
+    pub(super) fn at_address(&self, address: IpAddr) -> usize {
+        match self {
+            KnownRange::Numbered(slots) => slots.at_address(address),
+            KnownRange::Single(name, _) => usize::from(self.publishes(name.as_bytes(), address)),
+        }
+    }
+
+    /// Tells the names that publish an address, lowest number first, until one fails.
+    pub(super) fn try_names_of<E>(
+        &self,
+        address: IpAddr,
+        mut tell: impl FnMut(KnownName<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self {
+            KnownRange::Numbered(slots) => {
+                slots.try_at_address(address, |id| tell(KnownName::Slot(&slots.pattern, id)))
+            }
+            KnownRange::Single(name, _) if self.publishes(name.as_bytes(), address) => {
+                tell(KnownName::Single(name))
+            }
+            KnownRange::Single(..) => Ok(()),
+        }
     }
 
     pub(super) fn get(&self, name: &[u8]) -> Option<&Occupant> {
@@ -100,7 +134,7 @@ impl KnownRange {
             Ok(record) => (SlotValue::Record(record), Applied::Changed),
             Err(error) => (SlotValue::Unusable, Applied::Unusable(error)),
         };
-        let new = Occupant { content, mod_revision: entry.mod_revision };
+        let new = Occupant::new(content, entry.mod_revision);
         match self {
             KnownRange::Numbered(slots) => slots.insert(id, new),
             KnownRange::Single(_, occupant) => *occupant = Some(new),

@@ -4,11 +4,11 @@
 //! that are absent or empty are none, unknown fields are ignored, the port is a string.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde_json::{Map, Value};
 
-/// Where a node is reached; it has one address at least.
+/// The addresses and the port of a node; it has one address at least.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// Its IPv4 address.
@@ -19,7 +19,7 @@ pub struct Record {
     pub port: Option<u16>,
 }
 
-/// What to publish of one address family.
+/// The choice of what is published of one address family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddressChoice<A> {
     /// The address that is found on this host.
@@ -30,7 +30,7 @@ pub enum AddressChoice<A> {
     Omit,
 }
 
-/// Why a value is not a record.
+/// The reason why a value is not a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordError {
     /// It is not JSON.
@@ -95,7 +95,15 @@ impl Record {
         Value::Object(object).to_string()
     }
 
-    /// What tells this node from others: addresses and port, `10.0.0.5,fd00::5,53`.
+    /// Whether this is one of the node's addresses.
+    pub fn has_address(&self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(ip) => self.ipv4 == Some(ip),
+            IpAddr::V6(ip) => self.ipv6 == Some(ip),
+        }
+    }
+
+    /// Returns what tells this node from others: addresses and port, `10.0.0.5,fd00::5,53`.
     pub fn identity(&self) -> String {
         self.parts().join(",")
     }

@@ -103,11 +103,7 @@ fn ask(
     deadline: Instant,
 ) -> io::Result<Vec<IpAddr>> {
     let sockets = SocketSet::new()?;
-    let mut start = |query: &[u8], transport| {
-        let attempt = Attempt::start(address, query, transport, ids)?;
-        sockets.add(&attempt, 0)?;
-        Ok::<Attempt, io::Error>(attempt)
-    };
+    let mut start = |query: &[u8], transport| sockets.start(0, address, query, transport, ids);
     let mut open = Vec::new();
     for rrtype in [TYPE::A, TYPE::AAAA] {
         let query = standard_query(name, rrtype);
@@ -119,9 +115,9 @@ fn ask(
     loop {
         open.retain_mut(|attempt| {
             match progress(attempt, &mut buffer, &mut start) {
-                None => return true,
-                Some(Ok(found)) => addresses.extend(found),
-                Some(Err(error)) => failure = Some(error),
+                Ok(None) => return true,
+                Ok(Some(found)) => addresses.extend(found),
+                Err(error) => failure = Some(error),
             }
             false
         });
@@ -151,22 +147,15 @@ fn progress(
     attempt: &mut Attempt,
     buffer: &mut [u8],
     start: &mut impl FnMut(&[u8], Transport) -> io::Result<Attempt>,
-) -> Option<io::Result<Vec<IpAddr>>> {
-    let reply = match attempt.progress(buffer) {
-        Ok(Progress::Waiting) => return None,
-        Ok(Progress::Reply(reply) | Progress::Refusal(reply)) => reply,
-        Err(error) => return Some(Err(error)),
+) -> io::Result<Option<Vec<IpAddr>>> {
+    let (Progress::Reply(reply) | Progress::Refusal(reply)) = attempt.progress(buffer)? else {
+        return Ok(None);
     };
-    if !is_truncated(&reply) || attempt.transport() == Transport::Tcp {
-        return Some(read_addresses(&reply));
+    if is_truncated(&reply) && attempt.transport() == Transport::Udp {
+        *attempt = start(&attempt.query, Transport::Tcp)?;
+        return Ok(None);
     }
-    match start(attempt.query(), Transport::Tcp) {
-        Ok(over_tcp) => {
-            *attempt = over_tcp;
-            None
-        }
-        Err(error) => Some(Err(error)),
-    }
+    read_addresses(&reply).map(Some)
 }
 
 /// Reads the addresses in a reply.
@@ -174,14 +163,12 @@ fn progress(
 /// # Errors
 /// When the server has none to give, or the reply is malformed.
 fn read_addresses(reply: &[u8]) -> io::Result<Vec<IpAddr>> {
-    let malformed = || io::Error::new(ErrorKind::InvalidData, "the reply is malformed");
-    if !is_long_enough(reply) {
-        return Err(malformed());
-    }
-    let packet = Packet::parse(reply).map_err(|_| malformed())?;
-    match packet.rcode() {
-        RCODE::NoError | RCODE::NameError => {}
-        rcode => return Err(io::Error::other(format!("the server says {rcode:?}"))),
+    let packet = is_long_enough(reply).then(|| Packet::parse(reply).ok()).flatten();
+    let packet =
+        packet.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "the reply is malformed"))?;
+    let rcode = packet.rcode();
+    if !matches!(rcode, RCODE::NoError | RCODE::NameError) {
+        return Err(io::Error::other(format!("the server says {rcode:?}")));
     }
     let records = packet.answers.iter().filter(|record| record.class == CLASS::IN);
     let addresses = records.filter_map(|record| match &record.rdata {

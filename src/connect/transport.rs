@@ -16,7 +16,7 @@ use ureq::unversioned::transport::{
 
 use super::deadline::instant_after;
 use super::resolver::EndpointAddresses;
-use crate::server::socket::{self, Connecting};
+use crate::server::socket;
 use crate::server::{Interest, Shared, Wake};
 
 /// Octets read and written at a time. A reply's header must fit; bodies stream through.
@@ -100,7 +100,7 @@ impl Connector<()> for WaitingConnector {
                 Ok(stream) => {
                     self.endpoints.mark_good(details.uri, address.ip());
                     if let Ok(local) = stream.local_addr() {
-                        self.server.lock().set_source_address(local.ip());
+                        self.server.lock().source_address = Some(local.ip());
                     }
                     return Ok(Some(WaitingTransport {
                         stream,
@@ -137,7 +137,7 @@ fn connect_waiting(
     sockopt::set_tcp_keepidle(&socket, KEEP_ALIVE_IDLE)?;
     sockopt::set_tcp_keepintvl(&socket, KEEP_ALIVE_INTERVAL)?;
     sockopt::set_tcp_keepcnt(&socket, KEEP_ALIVE_PROBES)?;
-    if socket::begin_connect(&socket, address)? == Connecting::InProgress {
+    if socket::begin_connect(&socket, address)?.is_pending() {
         wait(server, socket.as_fd(), Interest::Writable, deadline)?;
         sockopt::socket_error(&socket)??;
     }

@@ -1,15 +1,16 @@
-//! What to answer to a query.
+//! The decision on a query, and the reply that says it.
 
 use std::net::IpAddr;
 
 use simple_dns::SimpleDnsError;
 
 use super::chaos;
-use super::content::{self, Content, Frame};
+use super::content::{self, Content};
 use super::cookie::{Request, Secret, ServerPart};
 use super::edns::{Edns, Opt, longest_datagram};
 use super::exchange::{Asker, OutOfZone, Transport, Verdict};
 use super::query::{Fault, Header, Name, NoQuestion, Query};
+use super::records::RecordContext;
 use super::reply::{Full, Reply};
 use super::reverse;
 use super::stats::Counters;
@@ -24,13 +25,13 @@ use crate::cluster::{Directory, Freshness, Keyspace, Network};
 pub struct Responder {
     zones: Zones,
     ttl: u32,
-    /// Who may ask; empty: everybody.
+    /// The networks that may ask; empty: everybody.
     allowed: Vec<Network>,
     out_of_zone: OutOfZone,
     secret: Secret,
 }
 
-/// What there is to say.
+/// The decision on a query: all that the reply says.
 struct Decision<'a> {
     rcode: Rcode,
     flags: u16,
@@ -70,7 +71,7 @@ impl Responder {
         Responder { allowed, ..self }
     }
 
-    /// Says what becomes of queries for names outside of all zones.
+    /// Sets what becomes of queries for names outside of all zones.
     #[must_use]
     pub fn with_out_of_zone(self, out_of_zone: OutOfZone) -> Responder {
         Responder { out_of_zone, ..self }
@@ -106,7 +107,7 @@ impl Responder {
             Some(Decision::failure(Rcode::REFUSED, Some(ExtendedError::Prohibited)))
         };
         let Some(decision) = decision else { return Verdict::Forward };
-        let rotation = usize::try_from(counters.queries()).unwrap_or_default();
+        let rotation = usize::try_from(counters.queries).unwrap_or_default();
         self.write(&query, &decision, asker, directory, rotation, reply);
         Verdict::Reply(decision.rcode)
     }
@@ -148,8 +149,8 @@ impl Responder {
         let flags = decision.flags | self.recursion_available();
         let wire = Some(question.wire);
         let mut written = Reply::start(reply, limit, *header, flags, decision.rcode, wire);
-        let frame = Frame { question, directory, ttl: self.ttl, rotation };
-        if decision.content.write(frame, &mut written) == Err(Full) {
+        let context = RecordContext { question, directory, ttl: self.ttl, rotation };
+        if decision.content.write(context, &mut written) == Err(Full) {
             written.truncate(question.wire.len());
         }
         if let Some(opt) = opt {
@@ -181,7 +182,7 @@ impl Responder {
         }
     }
 
-    /// Whether a cookie is good that is cookie without a question (RFC 7873 §5.4).
+    /// Decides on a cookie that comes without a question (RFC 7873 §5.4).
     fn confirm(&self, cookie: Request, asker: Asker) -> Decision<'static> {
         if !self.allows(asker.address) {
             return Decision::failure(Rcode::REFUSED, Some(ExtendedError::Prohibited));
@@ -191,11 +192,11 @@ impl Responder {
         Decision::failure(if is_good { Rcode::NOERROR } else { Rcode::BADCOOKIE }, None)
     }
 
-    /// `name` is the query's. `None`: it is for other servers.
+    /// Decides on a query, whose name this is. `None`: it is for other servers.
     fn decide<'a>(
         &'a self,
         query: &Query<'_>,
-        name: &'a [u8],
+        name: &[u8],
         directory: &'a Directory,
         counters: &Counters,
     ) -> Option<Decision<'a>> {
@@ -227,7 +228,8 @@ impl Responder {
         Some(Decision::authoritative(rcode, content, error))
     }
 
-    /// What is outside of all zones: the reverse name of an address that is known here, or not ours.
+    /// Decides on a name outside of all zones: the reverse one of an address that is known here, or
+    /// none of ours.
     fn decide_out_of_zone<'a>(
         &'a self,
         name: &[u8],
@@ -265,7 +267,7 @@ impl Responder {
     }
 }
 
-/// Why nothing can be said of the names that are answered for.
+/// Returns the reason why nothing can be said of the names that are answered for.
 fn unusable(directory: &Directory) -> Option<ExtendedError> {
     match directory.freshness() {
         Freshness::Empty => Some(ExtendedError::NotReady),
@@ -278,7 +280,7 @@ fn stale(directory: &Directory) -> Option<ExtendedError> {
     (directory.freshness() == Freshness::Stale).then_some(ExtendedError::StaleAnswer)
 }
 
-/// What may not be exceeded in a reply of ours.
+/// Returns the most octets that a reply of ours may have.
 fn longest_reply(transport: Transport, edns: Option<Edns>) -> usize {
     match transport {
         Transport::Tcp => usize::from(u16::MAX),

@@ -1,11 +1,11 @@
-//! What the server says of itself, in the class CHAOS: `dig CH TXT version.bind @localhost`.
+//! The server's account of itself, in the class CHAOS: `dig CH TXT version.bind @localhost`.
 
 use super::content::Content;
 use super::stats::Counters;
 use super::wire::rrtype;
 use crate::cluster::{Directory, Freshness};
 
-/// The answer to a question of the class CHAOS; `None`: nothing is known by that name.
+/// Returns the answer to a question of the class CHAOS; `None`: nothing is known by that name.
 pub(super) fn content<'a>(
     name: &[u8],
     qtype: u16,
@@ -43,7 +43,7 @@ pub(super) fn content<'a>(
 }
 
 fn queries(counters: &Counters) -> String {
-    format!("queries {} dropped {}", counters.queries(), counters.dropped())
+    format!("queries {} dropped {}", counters.queries, counters.dropped)
 }
 
 fn answers(counters: &Counters) -> Vec<String> {
@@ -51,7 +51,7 @@ fn answers(counters: &Counters) -> Vec<String> {
 }
 
 fn forwarded(counters: &Counters) -> String {
-    format!("forwarded {} unanswered {}", counters.forwarded(), counters.unanswered())
+    format!("forwarded {} unanswered {}", counters.forwarded, counters.unanswered)
 }
 
 fn etcd(directory: &Directory) -> String {
@@ -69,5 +69,5 @@ fn revision(directory: &Directory) -> String {
 }
 
 fn slots(directory: &Directory) -> String {
-    format!("slots {}", directory.slots().count())
+    format!("slots {}", directory.occupied())
 }

@@ -22,22 +22,21 @@ pub const CLIENT: usize = 8;
 /// The length of ours.
 pub const SERVER: usize = 16;
 
-/// How old a cookie may be, and how far ahead of our clock, in seconds (RFC 9018 §4.3).
+/// The age that a cookie may have, and how far it may be ahead of our clock, in seconds (RFC 9018 §4.3).
 const OLDEST: u32 = 3600;
 const AHEAD: u32 = 300;
 
-/// What stands before the hash: version, reserved octets and time.
+/// The octets before the hash: version, reserved octets and time.
 const HEAD: usize = 8;
 
 const VERSION: u8 = 1;
-const RESERVED: [u8; 3] = [0; 3];
 
 /// The cookie in a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The client's own part.
     pub client: [u8; CLIENT],
-    /// What it got from a server.
+    /// The part that it got from a server.
     pub server: ServerPart,
 }
 
@@ -76,15 +75,14 @@ impl Secret {
     /// The server's part for a client at this time, in seconds since 1970.
     pub fn server_part(&self, request: &Request, client: IpAddr, now: u32) -> [u8; SERVER] {
         let [a, b, c, d] = now.to_be_bytes();
-        let [r1, r2, r3] = RESERVED;
-        let head = [VERSION, r1, r2, r3, a, b, c, d];
+        let head = [VERSION, 0, 0, 0, a, b, c, d];
         let mut cookie = [0; SERVER];
         cookie[..HEAD].copy_from_slice(&head);
         cookie[HEAD..].copy_from_slice(&self.hash(request, head, client));
         cookie
     }
 
-    /// Whether the client shows what it was given not long ago.
+    /// Whether the server part is one that the client was given not long ago.
     pub fn is_own(&self, request: &Request, client: IpAddr, now: u32) -> bool {
         let ServerPart::Whole(server) = request.server else { return false };
         let [head @ .., _, _, _, _, _, _, _, _] = server;

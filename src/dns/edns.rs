@@ -1,7 +1,7 @@
-//! The OPT record (RFC 6891): what a query says in it, and ours at the end of the reply to that.
+//! The OPT record (RFC 6891): that of a query, and ours at the end of the reply.
 //!
 //! Whoever sends OPT gets one back, in error replies too (§6.1.1), so what is found of it outlives
-//! a message that is malformed out_of_zone.
+//! a message that is malformed elsewhere.
 
 use super::cookie::{CLIENT, Request, SERVER};
 use super::wire::{
@@ -15,7 +15,7 @@ const OPTION: usize = 4;
 /// Our OPT record without its options.
 const OPT_HEAD: usize = 11;
 
-/// What the OPT record of a query says (RFC 6891 §6.1.2).
+/// The OPT record of a query (RFC 6891 §6.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Edns {
     /// The longest message that the client takes over UDP.
@@ -24,7 +24,7 @@ pub struct Edns {
     pub version: u8,
     /// The flags; only DO has a meaning.
     pub flags: u16,
-    /// Whether the server's identifier is asked for (RFC 5001).
+    /// True where the server's identifier is asked for (RFC 5001).
     pub wants_nsid: bool,
     /// The cookie (RFC 7873).
     pub cookie: Option<Request>,
@@ -40,7 +40,7 @@ pub struct Malformed {
 /// Reads the records that begin at an offset, after the questions, for OPT among them.
 ///
 /// # Errors
-/// When a record is cut off or malformed, OPT stands twice or out_of_zone than among the additional
+/// When a record is cut off or malformed, OPT stands twice or elsewhere than among the additional
 /// records, its owner is not the root, its options are malformed, or octets are left over.
 pub fn read(message: &[u8], mut at: usize) -> Result<Option<Edns>, Malformed> {
     let [answers, authorities, additional] =
@@ -65,7 +65,7 @@ pub fn read(message: &[u8], mut at: usize) -> Result<Option<Edns>, Malformed> {
     Ok(edns)
 }
 
-/// The longest message that a client takes over UDP (RFC 6891 §6.2.5).
+/// Returns the longest message that a client takes over UDP (RFC 6891 §6.2.5).
 pub fn longest_datagram(edns: Option<Edns>) -> usize {
     edns.map_or(0, |edns| usize::from(edns.payload)).max(UDP_WITHOUT_EDNS)
 }
@@ -137,7 +137,7 @@ impl RawRecord {
     }
 }
 
-/// What our OPT record says.
+/// The OPT record of a reply.
 pub(super) struct Opt {
     pub(super) rcode: Rcode,
     /// DO, where the query has it (RFC 3225 §3).

@@ -1,11 +1,11 @@
-//! What surrounds a query: who asks, how and when, and what becomes of it.
+//! The circumstances of a query, the client and the transport, and the verdict on it.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use super::wire::Rcode;
 
-/// How a query came.
+/// The transport of a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
     /// In a datagram: the reply must fit into what the client takes.
@@ -14,18 +14,18 @@ pub enum Transport {
     Tcp,
 }
 
-/// Who asks, how, and when.
+/// The client of a query, its transport and its time.
 #[derive(Clone, Copy, Debug)]
 pub struct Asker {
     /// The client's address.
     pub address: IpAddr,
-    /// How the query came.
+    /// The transport of the query.
     pub transport: Transport,
     /// The time, in seconds since 1970 modulo 2^32.
     pub now: u32,
 }
 
-/// What is to be done with a query.
+/// The verdict on a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Nothing: it is not a query, or less than a header.
@@ -39,10 +39,7 @@ pub enum Verdict {
 impl Verdict {
     /// The response code of the reply, if there is one.
     pub fn rcode(self) -> Option<Rcode> {
-        match self {
-            Verdict::Silent | Verdict::Forward => None,
-            Verdict::Reply(rcode) => Some(rcode),
-        }
+        if let Verdict::Reply(rcode) = self { Some(rcode) } else { None }
     }
 }
 
@@ -56,7 +53,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// What becomes of queries for names outside of all zones.
+/// The treatment of queries for names outside of all zones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OutOfZone {
     /// They are refused.

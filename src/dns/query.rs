@@ -114,7 +114,7 @@ impl<'a> Question<'a> {
         self.wire.get(..self.wire.len().saturating_sub(4)).unwrap_or_default()
     }
 
-    /// Where the records begin.
+    /// Returns the offset at which the records begin.
     pub fn end(&self) -> usize {
         HEADER + self.wire.len()
     }
@@ -138,7 +138,7 @@ pub struct Query<'a> {
     pub header: Header,
     /// The one question.
     pub question: Question<'a>,
-    /// What its OPT record says; `None`: it has none.
+    /// Its OPT record; `None`: it has none.
     pub edns: Option<Edns>,
 }
 
@@ -151,7 +151,7 @@ pub enum NoQuestion<'a> {
     Fault(Fault<'a>),
 }
 
-/// What is wrong with a message, and what of it goes back with that.
+/// The fault of a message, and the parts of it that go back with that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault<'a> {
     /// FORMERR, NOTIMP or BADVERS.

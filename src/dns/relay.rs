@@ -81,11 +81,8 @@ pub fn is_truncated(reply: &[u8]) -> bool {
 
 /// Whether nothing but at most OPT follows the header.
 fn is_nothing_but_opt(message: &[u8]) -> bool {
-    let opts = match edns::read(message, HEADER) {
-        Ok(edns) => u8::from(edns.is_some()),
-        Err(_) => return false,
-    };
-    message.get(10..HEADER) == Some(&[0, opts])
+    let Ok(edns) = edns::read(message, HEADER) else { return false };
+    message.get(10..HEADER) == Some(&[0, u8::from(edns.is_some())])
 }
 
 fn is_same_question(message: &[u8], query: &[u8]) -> bool {

@@ -2,21 +2,22 @@
 
 use super::edns;
 use super::query::{Header, Question};
-use super::wire::{
-    CLASS_IN, HEADER, LONGEST_LABEL, POINTER, POINTER_TO_QUESTION, Rcode, UDP_WITHOUT_EDNS, flag,
-};
+use super::wire::{CLASS_IN, HEADER, POINTER, POINTER_TO_QUESTION, Rcode, UDP_WITHOUT_EDNS, flag};
 
-/// What stands before the length of OPT's options: owner, type, payload, response code and flags.
-const OPT_HEAD: usize = 9;
+/// The octets before the length of OPT's options: owner, type, payload, response code and flags.
+const BEFORE_OPTIONS: usize = 9;
+
+/// The octets of a record before its data: a pointer to its owner, type, class, TTL and length.
+pub(super) const RECORD_HEAD: usize = 12;
 
 /// The section of a record, by the offset of its count in the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
-    /// What was asked for.
+    /// The records that were asked for.
     Answer = 6,
-    /// Where the zone begins.
+    /// The start of the zone.
     Authority = 8,
-    /// What may be of use.
+    /// Records that may be of use.
     Additional = 10,
 }
 
@@ -38,7 +39,7 @@ pub struct Full;
 #[derive(Debug)]
 pub struct Reply<'a> {
     octets: &'a mut Vec<u8>,
-    /// What may not be exceeded.
+    /// The most octets that it may have.
     limit: usize,
 }
 
@@ -62,7 +63,7 @@ impl<'a> Reply<'a> {
         Reply { octets, limit }
     }
 
-    /// How long it is now.
+    /// The number of octets written so far.
     fn length(&self) -> usize {
         self.octets.len()
     }
@@ -89,7 +90,7 @@ impl<'a> Reply<'a> {
         if let Some(place) = self.octets.get_mut(data - 2..data) {
             place.copy_from_slice(&length.to_be_bytes());
         }
-        self.count(section);
+        self.count(section, 1);
         Ok(())
     }
 
@@ -109,7 +110,43 @@ impl<'a> Reply<'a> {
         }
         self.octets.extend_from_slice(&head);
         self.octets.extend_from_slice(&address);
-        self.count(section);
+        self.count(section, 1);
+        Ok(())
+    }
+
+    /// Whether so many octets more would fit.
+    pub fn has_room_for(&self, octets: usize) -> bool {
+        self.limit.checked_sub(self.length()).is_some_and(|room| octets <= room)
+    }
+
+    /// Appends answers with all these addresses, or none: they are no answer without each other.
+    /// All but the address is the same in each, and the room for all of them is taken at once, so
+    /// that a record costs hardly more than a copy of it would.
+    pub fn addresses<const N: usize>(
+        &mut self,
+        rrtype: u16,
+        ttl: u32,
+        addresses: [&[[u8; N]]; 2],
+    ) -> Result<(), Full> {
+        let head = head(Owner::Question, rrtype, ttl, u16::try_from(N).map_err(|_| Full)?)?;
+        let count: usize = addresses.iter().map(|part| part.len()).sum();
+        let length = count.saturating_mul(RECORD_HEAD + N);
+        if !self.has_room_for(length) {
+            return Err(Full);
+        }
+        let mut at = self.length();
+        self.octets.resize(at + length, 0);
+        for part in addresses {
+            let end = at + part.len() * (RECORD_HEAD + N);
+            let places = self.octets.get_mut(at..end).unwrap_or_default();
+            for (place, address) in places.chunks_exact_mut(RECORD_HEAD + N).zip(part) {
+                let (place, data) = place.split_at_mut(RECORD_HEAD);
+                place.copy_from_slice(&head);
+                data.copy_from_slice(address);
+            }
+            at = end;
+        }
+        self.count(Section::Answer, u16::try_from(count).map_err(|_| Full)?);
         Ok(())
     }
 
@@ -125,14 +162,14 @@ impl<'a> Reply<'a> {
             self.octets.truncate(start);
             return Err(Full);
         }
-        self.count(section);
+        self.count(section, 1);
         Ok(())
     }
 
-    fn count(&mut self, section: Section) {
+    fn count(&mut self, section: Section, records: u16) {
         let at = section as usize;
         if let Some([high, low]) = self.octets.get(at..at + 2) {
-            let count = u16::from_be_bytes([*high, *low]).wrapping_add(1);
+            let count = u16::from_be_bytes([*high, *low]).wrapping_add(records);
             self.octets[at..at + 2].copy_from_slice(&count.to_be_bytes());
         }
     }
@@ -140,7 +177,7 @@ impl<'a> Reply<'a> {
     /// Appends an OPT record for which room was left.
     pub fn append_opt(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         write(self.octets);
-        self.count(Section::Additional);
+        self.count(Section::Additional, 1);
     }
 
     /// Takes all records back and says that there are more than fit (RFC 2181 §9).
@@ -153,8 +190,8 @@ impl<'a> Reply<'a> {
     }
 }
 
-/// Owner, type, class, TTL and length of a record.
-fn head(owner: Owner, rrtype: u16, ttl: u32, length: u16) -> Result<[u8; 12], Full> {
+/// Returns owner, type, class, TTL and length of a record.
+fn head(owner: Owner, rrtype: u16, ttl: u32, length: u16) -> Result<[u8; RECORD_HEAD], Full> {
     let pointer = match owner {
         Owner::Question => POINTER_TO_QUESTION,
         Owner::At(offset) => match u16::try_from(offset) {
@@ -162,7 +199,7 @@ fn head(owner: Owner, rrtype: u16, ttl: u32, length: u16) -> Result<[u8; 12], Fu
             _ => return Err(Full),
         },
     };
-    let mut head = [0; 12];
+    let mut head = [0; RECORD_HEAD];
     head[..2].copy_from_slice(&pointer.to_be_bytes());
     head[2..4].copy_from_slice(&rrtype.to_be_bytes());
     head[4..6].copy_from_slice(&CLASS_IN.to_be_bytes());
@@ -183,7 +220,7 @@ pub fn cut_short(octets: &mut Vec<u8>) {
     let mut reply = Reply { octets, limit: usize::MAX };
     reply.truncate(question);
     let room = UDP_WITHOUT_EDNS.saturating_sub(reply.length());
-    match opt.get(..OPT_HEAD) {
+    match opt.get(..BEFORE_OPTIONS) {
         None => {}
         Some(_) if opt.len() <= room => reply.append_opt(|octets| octets.extend_from_slice(&opt)),
         Some(head) => {
@@ -192,14 +229,30 @@ pub fn cut_short(octets: &mut Vec<u8>) {
     }
 }
 
-/// Appends a name, uncompressed; it must have its final dot.
+/// Appends a name, uncompressed; it must have its final dot, and labels of 63 octets at most.
 pub fn push_name(name: &str, octets: &mut Vec<u8>) {
-    for label in name.split('.').filter(|label| !label.is_empty()) {
-        let length = label.len().min(LONGEST_LABEL);
-        octets.push(u8::try_from(length).unwrap_or_default());
-        octets.extend_from_slice(label.as_bytes().get(..length).unwrap_or_default());
+    push_name_by(octets, |text| text.extend_from_slice(name.as_bytes()));
+}
+
+/// Appends a name, as [`push_name`] does, whose text is what `write` appends.
+pub(super) fn push_name_by(octets: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = octets.len();
+    // The text stands where the name does but for the length of the first label. Each dot gives way
+    // to the length of the label after it; the last one to that of the root, which is none.
+    octets.push(b'.');
+    write(octets);
+    if octets.get(start + 1..) == Some(b".") {
+        octets.truncate(start + 1);
     }
-    octets.push(0);
+    let mut length: u8 = 0;
+    for octet in octets.get_mut(start..).unwrap_or_default().iter_mut().rev() {
+        if *octet == b'.' {
+            *octet = length;
+            length = 0;
+        } else {
+            length = length.saturating_add(1);
+        }
+    }
 }
 
 /// Appends a text as character strings of at most 255 octets (RFC 1035 §3.3.14).
@@ -211,19 +264,5 @@ pub fn push_text(text: &str, octets: &mut Vec<u8>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_record_whose_owner_no_pointer_reaches_is_left_out() {
-        let header = Header { id: 1, flags: 0 };
-        let mut octets = Vec::new();
-        let mut reply = Reply::start(&mut octets, 512, header, 0, Rcode::NOERROR, None);
-        let mut record = |at| reply.record(Section::Additional, Owner::At(at), 1, 0, |_| ());
-        for offset in [0x4000, 0x7fff, 0xbfff, 0xc000, 0xffff, 0x1_0000] {
-            assert_eq!(record(offset), Err(Full), "{offset:#x}");
-        }
-        assert_eq!(record(0x3fff), Ok(()));
-        assert_eq!((octets.len(), &octets[HEADER..HEADER + 2]), (24, &[0xff, 0xff][..]));
-    }
-}
+#[path = "reply_tests.rs"]
+mod tests;

@@ -1,5 +1,5 @@
-//! How many replies a client's network gets over UDP: whoever forges the address of a victim shall
-//! not have us flood it. Every other reply over the limit is cut short rather than left out, so that
+//! A limit to the replies that a client's network gets over UDP: whoever forges the address of a
+//! victim shall not have us flood it. Every other reply over the limit is cut short rather than left out, so that
 //! an honest client asks again over TCP.
 
 use std::hash::{BuildHasher, RandomState};
@@ -18,7 +18,7 @@ const PLACES: usize = 4096;
 /// For how long a network may save up replies that it did not get.
 const BURST: Duration = Duration::from_secs(1);
 
-/// What becomes of a reply.
+/// The decision on a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// It is sent.
@@ -29,7 +29,6 @@ pub enum Limit {
     Drop,
 }
 
-/// What a network may still get.
 #[derive(Clone, Copy, Debug)]
 struct Allowance {
     /// In thousandths of a reply.
@@ -57,12 +56,11 @@ impl RateLimiter {
     /// Counts a reply to this client.
     pub fn check(&mut self, client: IpAddr, now: Instant) -> Limit {
         let prefix = if client.is_ipv4() { PREFIX_IPV4 } else { PREFIX_IPV6 };
-        let hash = self.random.hash_one(Network::around(client, prefix).address());
+        let hash = self.random.hash_one(Network::around(client, prefix));
         let index = usize::try_from(hash % PLACES as u64).unwrap_or(0);
         let most = self.rate * u64::try_from(BURST.as_millis()).unwrap_or(u64::MAX);
         let Some(place) = self.places.get_mut(index) else { return Limit::Pass };
-        let fresh = Allowance { left: most, at: now, slipped: false };
-        let allowance = place.get_or_insert(fresh);
+        let allowance = place.get_or_insert(Allowance { left: most, at: now, slipped: false });
         let waited = now.saturating_duration_since(allowance.at).min(BURST);
         let earned = self.rate * u64::try_from(waited.as_micros()).unwrap_or(0) / 1000;
         if earned > 0 {

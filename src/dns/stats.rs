@@ -1,4 +1,4 @@
-//! What was answered since the start.
+//! Counts of queries and replies since the start.
 
 use std::fmt;
 
@@ -7,14 +7,18 @@ use super::wire::Rcode;
 /// The response codes that are told apart.
 const RCODES: u8 = Rcode::BADCOOKIE.value() + 1;
 
-/// What was answered since the start.
+/// Counts of queries and replies since the start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counters {
-    queries: u64,
-    dropped: u64,
+    /// All queries.
+    pub queries: u64,
+    /// Queries that were not answered.
+    pub dropped: u64,
     by_rcode: [u64; RCODES as usize],
-    forwarded: u64,
-    unanswered: u64,
+    /// Queries that other servers answered.
+    pub forwarded: u64,
+    /// Queries that other servers should have answered, and none did.
+    pub unanswered: u64,
 }
 
 impl Counters {
@@ -25,36 +29,6 @@ impl Counters {
             Some(count) => *count += 1,
             None => self.dropped += 1,
         }
-    }
-
-    /// Counts a query that another server answered.
-    pub fn count_forwarded(&mut self) {
-        self.forwarded += 1;
-    }
-
-    /// Counts a query that was to be forwarded, and that no other server answered.
-    pub fn count_unanswered(&mut self) {
-        self.unanswered += 1;
-    }
-
-    /// Queries that other servers answered.
-    pub fn forwarded(&self) -> u64 {
-        self.forwarded
-    }
-
-    /// Queries that other servers should have answered, and none did.
-    pub fn unanswered(&self) -> u64 {
-        self.unanswered
-    }
-
-    /// All queries.
-    pub fn queries(&self) -> u64 {
-        self.queries
-    }
-
-    /// Those that were not answered.
-    pub fn dropped(&self) -> u64 {
-        self.dropped
     }
 
     /// The response codes that were answered with, and how often.
@@ -70,14 +44,9 @@ impl fmt::Display for Counters {
         for (rcode, count) in self.answers() {
             write!(f, ", {count} {rcode}")?;
         }
-        if self.forwarded + self.unanswered > 0 {
-            write!(
-                f,
-                ", {} forwarded, {} of them in vain",
-                self.forwarded + self.unanswered,
-                self.unanswered
-            )?;
+        match (self.forwarded + self.unanswered, self.unanswered) {
+            (0, _) => Ok(()),
+            (all, in_vain) => write!(f, ", {all} forwarded, {in_vain} of them in vain"),
         }
-        Ok(())
     }
 }

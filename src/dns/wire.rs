@@ -3,14 +3,10 @@
 
 use std::fmt;
 
+pub use crate::cluster::pattern::{LONGEST_LABEL, LONGEST_NAME};
+
 /// The length of the header (RFC 1035 §4.1.1).
 pub const HEADER: usize = 12;
-
-/// The longest label (RFC 1035 §2.3.4).
-pub const LONGEST_LABEL: usize = 63;
-
-/// The longest name in wire form (RFC 1035 §2.3.4).
-pub const LONGEST_NAME: usize = 255;
 
 /// A pointer to the question's name, which follows the header (RFC 1035 §4.1.4).
 pub const POINTER_TO_QUESTION: u16 = POINTER | HEADER as u16;
@@ -61,7 +57,7 @@ pub mod rrtype {
     pub const TXT: u16 = 16;
     /// An IPv6 address (RFC 3596).
     pub const AAAA: u16 = 28;
-    /// Where a service is (RFC 2782).
+    /// The place of a service (RFC 2782).
     pub const SRV: u16 = 33;
     /// EDNS (RFC 6891).
     pub const OPT: u16 = 41;
@@ -81,7 +77,7 @@ pub const CLASS_CH: u16 = 3;
 
 /// Options of OPT (EDNS0 Option Codes).
 pub mod option {
-    /// Which server this is (RFC 5001).
+    /// The server's identifier (RFC 5001).
     pub const NSID: u16 = 3;
     /// A cookie (RFC 7873).
     pub const COOKIE: u16 = 10;
@@ -168,7 +164,7 @@ pub(super) fn u16_at(message: &[u8], at: usize) -> Option<u16> {
     array_at(message, at).map(u16::from_be_bytes)
 }
 
-/// Where the name that begins here ends. Pointers are not followed: only the end matters.
+/// Returns where the name that begins here ends. Pointers are not followed: only the end matters.
 pub(super) fn skip_name(message: &[u8], start: usize) -> Option<usize> {
     let mut at = start;
     loop {

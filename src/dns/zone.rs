@@ -7,10 +7,10 @@ use simple_dns::{CLASS, Name as DomainName, Packet, ResourceRecord, SimpleDnsErr
 use super::wire::{HEADER, POINTER};
 use crate::cluster::Keyspace;
 
-/// What follows the question's name on the wire: the root's octet, type and class.
+/// The octets after the question's name on the wire: the root's, type and class.
 const AFTER_NAME: usize = 5;
 
-/// When a secondary server would look again, and when it would give up, in seconds. There is no
+/// The times after which a secondary server would look again and would give up, in seconds. There is no
 /// zone transfer, so nobody does; the values are sane for a zone that changes every minute.
 const REFRESH: i32 = 60;
 const RETRY: i32 = 10;
@@ -30,7 +30,7 @@ pub struct Zone {
 }
 
 impl Zone {
-    /// Where the zone's name stands, at the end of a question of which that is the end.
+    /// Returns the offset of the zone's name in a message whose question ends with it.
     pub fn offset(&self, question_end: usize) -> usize {
         // In text with the final dot a name is one octet shorter than on the wire.
         question_end.saturating_sub(self.name.len() + AFTER_NAME)

@@ -2,8 +2,6 @@
 //!
 //! Read here and not by the system's library: a static binary has no name service switch. Pure.
 
-use std::fmt;
-
 use crate::text::number;
 
 /// The user and group that `--run-as` asks for.
@@ -37,49 +35,12 @@ impl Login {
     /// The variables that programs find after a login (`login(1)`); `None`: they are to have
     /// no such variable.
     pub fn environment(&self) -> [(&'static str, Option<String>); 3] {
-        let (name, home) = match &self.home {
-            Some((name, home)) => (Some(name.clone()), home.as_str()),
-            None => (None, ""),
-        };
+        let (name, home) = self.home.clone().unzip();
         // Whoever has none starts at the root (`login(1)`).
-        let home = if home.is_empty() { "/" } else { home };
-        [("HOME", Some(home.to_owned())), ("USER", name.clone()), ("LOGNAME", name)]
+        let home = home.filter(|home| !home.is_empty()).unwrap_or_else(|| "/".to_owned());
+        [("HOME", Some(home)), ("USER", name.clone()), ("LOGNAME", name)]
     }
 }
-
-/// The reason for which nobody can be found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AccountError {
-    /// There is no such user.
-    NoUser(String),
-    /// There is no such group.
-    NoGroup(String),
-    /// The user is known by its number alone, and has no group of its own.
-    GroupNeeded(u32),
-    /// The user is root.
-    Root,
-}
-
-impl fmt::Display for AccountError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            AccountError::NoUser(name) => {
-                write!(f, "there is no user {name:?} in /etc/passwd; add one, or give numbers")
-            }
-            AccountError::NoGroup(name) => {
-                write!(f, "there is no group {name:?} in /etc/group; add one, or give its number")
-            }
-            AccountError::GroupNeeded(uid) => {
-                write!(f, "user {uid} is not in /etc/passwd; give a group as well: {uid}:GROUP")
-            }
-            AccountError::Root => {
-                f.write_str("that user is root; give another, or leave the option out")
-            }
-        }
-    }
-}
-
-impl std::error::Error for AccountError {}
 
 /// The highest number of a user or group: the one above it says "no change" to `setresuid(2)`.
 const HIGHEST: u32 = u32::MAX - 1;
@@ -87,53 +48,48 @@ const HIGHEST: u32 = u32::MAX - 1;
 /// Finds the user and the group. A name goes before a number that is spelt the same.
 ///
 /// # Errors
-/// See [`AccountError`].
-pub fn find(wanted: &RunAs, passwd: &str, group: &str) -> Result<Login, AccountError> {
-    let RunAs { user, group: wanted_group } = wanted;
-    let named = users(passwd).find(|entry| entry.name == user);
-    let uid = match (&named, id(user)) {
-        (Some(entry), _) => entry.account.uid,
-        (None, Some(uid)) => uid,
-        (None, None) => return Err(AccountError::NoUser(user.clone())),
+/// What cannot be found, or may not be, and what to do about it.
+pub fn find(wanted: &RunAs, passwd: &str, group: &str) -> Result<Login, String> {
+    let user = &wanted.user;
+    let named = users(passwd).find(|(name, ..)| name == user);
+    let Some(uid) = named.map(|(_, account, _)| account.uid).or_else(|| id(user)) else {
+        return Err(format!("there is no user {user:?} in /etc/passwd; add one, or give numbers"));
     };
     if uid == 0 {
-        return Err(AccountError::Root);
+        return Err("that user is root; give another, or leave the option out".to_owned());
     }
-    let entry = named.or_else(|| users(passwd).find(|entry| entry.account.uid == uid));
-    let gid = match (wanted_group, &entry) {
-        (Some(name), _) => gid(name, group)?,
-        (None, Some(entry)) => entry.account.gid,
-        (None, None) => return Err(AccountError::GroupNeeded(uid)),
+    let entry = named.or_else(|| users(passwd).find(|(_, account, _)| account.uid == uid));
+    let gid = match (&wanted.group, entry) {
+        (Some(name), _) => gid(name, group).ok_or_else(|| {
+            format!("there is no group {name:?} in /etc/group; add one, or give its number")
+        })?,
+        (None, Some((_, account, _))) => account.gid,
+        (None, None) => {
+            let missing = "is not in /etc/passwd; give a group as well";
+            return Err(format!("user {uid} {missing}: {uid}:GROUP"));
+        }
     };
-    let home = entry.map(|entry| (entry.name.to_owned(), entry.home.to_owned()));
+    let home = entry.map(|(name, _, home)| (name.to_owned(), home.to_owned()));
     Ok(Login { account: Account { uid, gid }, home })
 }
 
-fn gid(wanted: &str, group: &str) -> Result<u32, AccountError> {
+fn gid(wanted: &str, group: &str) -> Option<u32> {
     let named = group.lines().find_map(|line| {
         let mut fields = line.split(':');
         let is_it = fields.next() == Some(wanted);
         id(fields.nth(1).filter(|_| is_it)?)
     });
-    named.or_else(|| id(wanted)).ok_or_else(|| AccountError::NoGroup(wanted.to_owned()))
+    named.or_else(|| id(wanted))
 }
 
-/// A line of `passwd(5)`.
-struct PasswdEntry<'a> {
-    name: &'a str,
-    account: Account,
-    home: &'a str,
-}
-
-/// The users; lines that are none are left out.
-fn users(passwd: &str) -> impl Iterator<Item = PasswdEntry<'_>> {
+/// The users: name, numbers and home directory. Lines that are none are left out.
+fn users(passwd: &str) -> impl Iterator<Item = (&str, Account, &str)> {
     passwd.lines().filter_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next().filter(|name| !name.is_empty())?;
         let uid = id(fields.nth(1)?)?;
         let gid = id(fields.next()?)?;
-        let home = fields.nth(1).unwrap_or_default();
-        Some(PasswdEntry { name, account: Account { uid, gid }, home })
+        Some((name, Account { uid, gid }, fields.nth(1).unwrap_or_default()))
     })
 }
 
@@ -160,8 +116,15 @@ beyond:x:4294967295:1::/:
 
     #[test]
     fn users_and_groups_are_found_by_name_and_by_number() {
-        let none = |name: &str| Err(AccountError::NoUser(name.to_owned()));
-        let no_group = |name: &str| Err(AccountError::NoGroup(name.to_owned()));
+        let none = |name: &str| {
+            Err(format!("there is no user {name:?} in /etc/passwd; add one, or give numbers"))
+        };
+        let no_group = |name: &str| {
+            Err(format!("there is no group {name:?} in /etc/group; add one, or give its number"))
+        };
+        let group_needed =
+            "user 1234 is not in /etc/passwd; give a group as well: 1234:GROUP".to_owned();
+        let root = || Err("that user is root; give another, or leave the option out".to_owned());
         let account = |uid, gid| Ok(Account { uid, gid });
         for (user, group, wanted) in [
             ("nobody", None, account(65_534, 65_533)),
@@ -173,11 +136,11 @@ beyond:x:4294967295:1::/:
             ("1234", Some("5678"), account(1234, 5678)),
             ("100", None, account(5000, 5001)),
             ("last", None, account(4_294_967_294, 4_294_967_294)),
-            ("1234", None, Err(AccountError::GroupNeeded(1234))),
-            ("root", None, Err(AccountError::Root)),
-            ("toor", Some("dns"), Err(AccountError::Root)),
-            ("0", Some("dns"), Err(AccountError::Root)),
-            ("00", Some("dns"), Err(AccountError::Root)),
+            ("1234", None, Err(group_needed)),
+            ("root", None, root()),
+            ("toor", Some("dns"), root()),
+            ("0", Some("dns"), root()),
+            ("00", Some("dns"), root()),
             ("worker", None, none("worker")),
             ("broken", None, none("broken")),
             ("beyond", None, none("beyond")),

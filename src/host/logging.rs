@@ -19,16 +19,15 @@ const OWN_TARGET: &str = "idetcd";
 /// The longest line, in octets: a pipe takes as much at once.
 const LONGEST_LINE: usize = 1024;
 
-struct Logger {
-    dropped: AtomicU64,
-}
+/// Lines dropped since the last one that went through.
+static DROPPED: AtomicU64 = AtomicU64::new(0);
 
-static LOGGER: Logger = Logger { dropped: AtomicU64::new(0) };
+struct Logger;
 
 /// Starts logging; a second call changes the level alone.
 pub fn start(level: LevelFilter) {
     // The only error is that a logger is set already, and then it is this one.
-    let _ = log::set_logger(&LOGGER);
+    let _ = log::set_logger(&Logger);
     log::set_max_level(level);
 }
 
@@ -45,10 +44,10 @@ impl Log for Logger {
         let mut fds = [PollFd::new(&stderr, PollFlags::OUT)];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         if !matches!(poll(&mut fds, Some(&now)), Ok(1)) {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            DROPPED.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        let dropped = self.dropped.swap(0, Ordering::Relaxed);
+        let dropped = DROPPED.swap(0, Ordering::Relaxed);
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let line = line(since_epoch, record.level(), &record.args().to_string(), dropped);
         // Nobody is left to tell when standard error fails.
@@ -59,14 +58,8 @@ impl Log for Logger {
 }
 
 fn line(since_epoch: Duration, level: Level, message: &str, dropped: u64) -> String {
-    let level = match level {
-        Level::Error => "error",
-        Level::Warn => "warn ",
-        Level::Info => "info ",
-        Level::Debug => "debug",
-        Level::Trace => "trace",
-    };
-    let mut line = format!("{} {level} ", timestamp(since_epoch));
+    let level = level.as_str().to_ascii_lowercase();
+    let mut line = format!("{} {level:5} ", timestamp(since_epoch));
     if dropped > 0 {
         let _ = write!(line, "({dropped} lines dropped before this one) ");
     }

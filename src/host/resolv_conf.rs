@@ -97,24 +97,20 @@ impl ResolvConf {
     }
 
     fn add(&mut self, server: &str) {
-        match server.parse() {
+        let word = excerpt(server, LONGEST_SHOWN);
+        let skipped = match server.parse() {
             Ok(ip) if self.servers.len() < MOST_NAME_SERVERS => {
-                self.servers.push(SocketAddr::new(ip, DNS_PORT));
+                return self.servers.push(SocketAddr::new(ip, DNS_PORT));
             }
-            Ok(_) => self.skipped.push(format!(
-                "nameserver {server} is not asked: only the first {MOST_NAME_SERVERS} are"
-            )),
+            Ok(_) => format!("{word} is not asked: only the first {MOST_NAME_SERVERS} are"),
             // With an interface behind it, as link-local addresses need.
-            Err(_) if server.contains('%') => self.skipped.push(format!(
-                "nameserver \"{}\" is not asked: addresses with an interface are not understood; \
-                 name one without",
-                excerpt(server, LONGEST_SHOWN)
-            )),
-            Err(_) => self.skipped.push(format!(
-                "nameserver \"{}\" is not asked: it is no address",
-                excerpt(server, LONGEST_SHOWN)
-            )),
-        }
+            Err(_) if server.contains('%') => format!(
+                "\"{word}\" is not asked: addresses with an interface are not understood; name one \
+                 without"
+            ),
+            Err(_) => format!("\"{word}\" is not asked: it is no address"),
+        };
+        self.skipped.push(format!("nameserver {skipped}"));
     }
 
     /// The names to ask for when a host is meant, in order.
@@ -122,11 +118,8 @@ impl ResolvConf {
         if host.ends_with('.') {
             return vec![host.trim_end_matches('.').to_owned()];
         }
-        let mut names: Vec<String> = self
-            .search
-            .iter()
-            .map(|domain| format!("{host}.{}", domain.trim_matches('.')))
-            .collect();
+        let domains = self.search.iter().map(|domain| domain.trim_matches('.'));
+        let mut names: Vec<String> = domains.map(|domain| format!("{host}.{domain}")).collect();
         let dots = host.bytes().filter(|octet| *octet == b'.').count();
         names.insert(if dots >= self.ndots { 0 } else { names.len() }, host.to_owned());
         names

@@ -68,13 +68,13 @@ fn format(now: Instant, tally: &Tally, view: View<'_>, owned: Option<&Owned>) ->
 }
 
 fn dns(text: &mut Text, counters: &Counters) {
-    text.counter("dns_requests_total", "DNS requests received.", counters.queries());
+    text.counter("dns_requests_total", "DNS requests received.", counters.queries);
     text.family("dns_responses_total", "counter", "DNS responses by response code.");
     for (rcode, count) in counters.answers() {
         text.sample("dns_responses_total", &[("rcode", &rcode.to_string())], count);
     }
-    text.counter("dns_dropped_total", "DNS requests that were not answered.", counters.dropped());
-    let (forwarded, unanswered) = (counters.forwarded(), counters.unanswered());
+    text.counter("dns_dropped_total", "DNS requests that were not answered.", counters.dropped);
+    let (forwarded, unanswered) = (counters.forwarded, counters.unanswered);
     text.counter("dns_forwarded_total", "DNS requests that other servers answered.", forwarded);
     text.counter("dns_unanswered_total", "DNS requests that no other server answered.", unanswered);
 }
@@ -90,7 +90,7 @@ fn etcd(text: &mut Text, tally: &Tally, directory: &Directory) {
     text.counter("etcd_watches_total", "Watches opened.", tally.watches);
     let lost = tally.contacts_lost;
     text.counter("etcd_contacts_lost_total", "Times that an endpoint was lost.", lost);
-    text.gauge("slots", "Slots of the pattern that are taken.", directory.slots().count());
+    text.gauge("slots", "Slots of the pattern that are taken.", directory.occupied());
     text.gauge("slots_limit", "Highest slot that this node claims.", directory.keyspace().limit);
 }
 

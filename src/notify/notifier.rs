@@ -247,7 +247,7 @@ pub fn set_up(
     Ok(Notifier {
         keyspace,
         login,
-        stop: signals.stop_request(),
+        stop: signals.stop.clone(),
         name_file: name_file.map(NameFile::new),
         hooks,
         program,

@@ -15,7 +15,7 @@ use super::framed::{FramedStream, Received};
 use super::id_source::IdSource;
 use super::socket;
 use crate::dns::Transport;
-use crate::dns::framing::{LONGEST_MESSAGE, TooLong};
+use crate::dns::framing::LONGEST_MESSAGE;
 use crate::dns::relay::{ReplyClass, classify, with_id};
 
 /// The state of an attempt.
@@ -32,9 +32,10 @@ pub enum Progress {
 /// A query on its way to one server.
 #[derive(Debug)]
 pub struct Attempt {
-    server: SocketAddr,
+    /// The server that is asked.
+    pub server: SocketAddr,
     /// As it was sent.
-    query: Vec<u8>,
+    pub query: Vec<u8>,
     channel: Channel,
 }
 
@@ -61,7 +62,7 @@ impl Attempt {
             Transport::Tcp => SocketType::STREAM,
         };
         let socket = socket::unbound(server, kind)?;
-        socket::begin_connect(&socket, server)?;
+        let _ = socket::begin_connect(&socket, server)?;
         let channel = match transport {
             Transport::Udp => {
                 let socket = UdpSocket::from(socket);
@@ -75,16 +76,6 @@ impl Attempt {
             }
         };
         Ok(Attempt { server, query, channel })
-    }
-
-    /// The server that is asked.
-    pub fn server(&self) -> SocketAddr {
-        self.server
-    }
-
-    /// The query as it was sent.
-    pub fn query(&self) -> &[u8] {
-        &self.query
     }
 
     /// The transport by which the server is asked.
@@ -144,8 +135,7 @@ fn exchange(stream: &mut FramedStream, query: &[u8]) -> io::Result<Progress> {
             Received::End => return Err(ErrorKind::UnexpectedEof.into()),
             Received::Data => {}
         }
-        let next = stream.next_message().map_err(|TooLong| ErrorKind::InvalidData)?;
-        if let Some(message) = next {
+        if let Some(message) = stream.next_message()? {
             // On a connection nobody else can put in a word.
             let stray = || io::Error::other("the server sent a reply to another query");
             return reply(message, query).ok_or_else(stray);

@@ -1,4 +1,4 @@
-//! The clients that ask this server, and when they get a reply.
+//! The clients that ask this server.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -11,25 +11,7 @@ pub(super) const LONGEST_QUERY: usize = 4096;
 
 /// The number of a connection, which no other one has for as long as the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConnectionId(u64);
-
-impl ConnectionId {
-    /// The connection of this number.
-    pub(super) fn new(number: u64) -> ConnectionId {
-        ConnectionId(number)
-    }
-}
-
-/// The moment at which a client gets the reply to its query.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answered {
-    /// At once.
-    Now,
-    /// Once another server has answered.
-    Later,
-    /// Never: there is none.
-    Never,
-}
+pub struct ConnectionId(pub(super) u64);
 
 /// The client that a reply goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +33,7 @@ pub enum Client {
 }
 
 impl Client {
-    /// Returns its address.
+    /// Its address.
     pub fn address(&self) -> IpAddr {
         match self {
             Client::Datagram { address, .. } => address.ip(),
@@ -59,7 +41,7 @@ impl Client {
         }
     }
 
-    /// Returns the transport over which it asks and is answered.
+    /// The transport over which it asks and is answered.
     pub fn transport(&self) -> Transport {
         match self {
             Client::Datagram { .. } => Transport::Udp,

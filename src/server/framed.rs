@@ -45,7 +45,6 @@ impl FramedStream {
         self.output.len() - self.sent
     }
 
-    /// Appends a message to what is to be sent.
     pub(super) fn push(&mut self, message: &[u8]) {
         push_message(message, &mut self.output);
     }
@@ -98,9 +97,9 @@ impl FramedStream {
     ///
     /// # Errors
     /// When it is longer than is taken. The connection is of no use then.
-    pub(super) fn next_message(&mut self) -> Result<Option<&[u8]>, TooLong> {
+    pub(super) fn next_message(&mut self) -> io::Result<Option<&[u8]>> {
         let rest = self.input.get(self.taken..).unwrap_or_default();
-        let first = first_message(rest, self.longest)?;
+        let first = first_message(rest, self.longest).map_err(|TooLong| ErrorKind::InvalidData)?;
         self.taken += first.map_or(0, |message| PREFIX + message.len());
         Ok(first)
     }

@@ -24,15 +24,15 @@ impl Host for Shared {
     }
 
     fn begin_release(&self) {
-        self.lock().begin_release();
+        self.lock().releasing = true;
     }
 
     fn source_address(&self) -> Option<IpAddr> {
-        self.lock().source_address()
+        self.lock().source_address
     }
 
     fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T {
-        access(self.lock().directory_mut())
+        access(&mut self.lock().service.directory)
     }
 
     fn ownership(&self, _owned: Option<Owned>) {}

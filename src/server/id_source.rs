@@ -13,11 +13,9 @@ pub struct IdSource {
 impl IdSource {
     /// Draws the ID of a message.
     pub fn draw_id(&mut self) -> u16 {
-        let [high, low, ..] = self.draw().to_be_bytes();
-        u16::from_be_bytes([high, low])
+        (self.draw() >> 48) as u16
     }
 
-    /// Draws a number.
     pub(super) fn draw(&mut self) -> u64 {
         self.drawn = self.drawn.wrapping_add(1);
         self.key.hash_one(self.drawn)

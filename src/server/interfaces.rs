@@ -26,7 +26,7 @@ pub(super) struct Interfaces {
 impl Interfaces {
     /// Those of the listeners that are bound to all addresses.
     pub(super) fn of(listeners: &[UdpListener]) -> Self {
-        let all = listeners.iter().map(UdpListener::address);
+        let all = listeners.iter().map(|listener| listener.address);
         let unspecified = all.filter(|address| address.ip().is_unspecified()).collect();
         Interfaces { unspecified, next_scan: Instant::now() }
     }
@@ -39,20 +39,14 @@ impl Interfaces {
     /// Gives each new address a socket, and closes those of addresses that are gone.
     pub(super) fn scan(&mut self, listeners: &mut Vec<UdpListener>, now: Instant) {
         self.next_scan = now + SCAN_INTERVAL;
-        let here = match local_addresses() {
-            Ok(here) => here,
-            Err(error) => {
-                log::debug!("listing the addresses of this host: {error}");
-                return;
-            }
-        };
-        listeners.retain(|listener| {
-            !listener.is_of_one_interface() || here.contains(&listener.address().ip())
-        });
+        let here = local_addresses()
+            .inspect_err(|error| log::debug!("listing the addresses of this host: {error}"));
+        let Ok(here) = here else { return };
+        listeners.retain(|it| !it.is_of_one_interface || here.contains(&it.address.ip()));
         for any in &self.unspecified {
             let family = here.iter().filter(|ip| ip.is_ipv4() == any.is_ipv4());
             for address in family.map(|ip| SocketAddr::new(*ip, any.port())) {
-                if listeners.iter().any(|listener| listener.address() == address) {
+                if listeners.iter().any(|listener| listener.address == address) {
                     continue;
                 }
                 match UdpListener::bind_interface(address) {
@@ -64,16 +58,10 @@ impl Interfaces {
     }
 }
 
-/// The addresses of this host. Link-local addresses of IPv6 are left out: they mean nothing without their interface, and the
-/// socket for all addresses answers from the right one.
+/// The addresses of this host. Link-local addresses of IPv6 are left out: they mean nothing without
+/// their interface, and the socket for all addresses answers from the right one.
 fn local_addresses() -> io::Result<Vec<IpAddr>> {
-    let interfaces = if_addrs::get_if_addrs()?;
-    let mut addresses: Vec<IpAddr> = interfaces.iter().map(if_addrs::Interface::ip).collect();
-    addresses.retain(|ip| match ip {
-        IpAddr::V4(_) => true,
-        IpAddr::V6(ip) => !ip.is_unicast_link_local(),
-    });
-    addresses.sort_unstable();
-    addresses.dedup();
-    Ok(addresses)
+    let is_link_local = |ip: &IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+    let addresses = if_addrs::get_if_addrs()?.into_iter().map(|interface| interface.ip());
+    Ok(addresses.filter(|ip| !is_link_local(ip)).collect())
 }

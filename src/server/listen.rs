@@ -33,17 +33,17 @@ const PORT_TRIES: usize = 16;
 /// When one that must work does not: the first of them.
 pub fn listen(wanted: &[Listen]) -> Result<(Vec<UdpListener>, Vec<TcpListener>), Failure> {
     let (mut listeners, mut acceptors) = (Vec::new(), Vec::new());
-    for listen in wanted {
-        match listen_on_both(listen.address) {
+    for &Listen { address, required } in wanted {
+        match listen_on_both(address) {
             Ok((udp, tcp)) => {
                 listeners.push(udp);
                 acceptors.push(tcp);
             }
-            Err(error) if !listen.required && is_without_family(&error) => {
-                log::info!("not listening on {}: {error}", listen.address);
+            Err(error) if !required && is_without_family(&error) => {
+                log::info!("not listening on {address}: {error}");
             }
             Err(error) => {
-                let (address, remedy) = (listen.address, remedy(&error));
+                let remedy = remedy(&error);
                 return Err(Failure::new(format!("--listen: {address}: {error}; {remedy}")));
             }
         }
@@ -55,7 +55,7 @@ fn listen_on_both(address: SocketAddr) -> io::Result<(UdpListener, TcpListener)>
     let mut tries = PORT_TRIES;
     loop {
         let udp = UdpListener::bind(address)?;
-        match tcp::listen_on(udp.address()) {
+        match tcp::listen_on(udp.address) {
             Ok(tcp) => return Ok((udp, tcp)),
             Err(error) if address.port() != 0 || tries == 0 => return Err(error),
             Err(_) => tries -= 1,

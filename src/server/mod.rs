@@ -22,6 +22,7 @@ pub mod udp;
 mod wait;
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -32,7 +33,7 @@ use interfaces::Interfaces;
 use service::Service;
 use signals::Signals;
 use tcp::Connections;
-use timers::{Timer, Timers};
+use timers::Timer;
 use udp::UdpListener;
 
 /// The readiness of a descriptor that a caller of [`Server::wait`] waits for.
@@ -51,7 +52,7 @@ pub enum Wake {
     Ready,
     /// The deadline passed.
     TimedOut,
-    /// The process was asked to stop; see [`Server::begin_release`].
+    /// The process was asked to stop; see [`crate::node::Host::begin_release`].
     Stopping,
 }
 
@@ -64,12 +65,14 @@ pub struct Server {
     connections: Connections,
     service: Service,
     signals: Signals,
-    timers: Timers,
+    timers: Vec<Box<dyn Timer>>,
     /// Which of the signals, the listeners for UDP, those for TCP, and the connections, in this
     /// order, the last poll found ready.
     ready: Vec<bool>,
+    /// Whether [`Server::wait`] waits again after a request to stop, for the last call to etcd.
     releasing: bool,
-    source_address: Option<IpAddr>,
+    /// This host's address on the latest connection to etcd; `None` before the first.
+    pub source_address: Option<IpAddr>,
 }
 
 /// The server as its users share it. One thread, so the lock is never contended; it is held for
@@ -109,9 +112,10 @@ impl Server {
                 counters: Counters::default(),
                 limiter: None,
                 forwarder: None,
+                now: 0,
             },
             signals,
-            timers: Timers::default(),
+            timers: Vec::new(),
             ready: Vec::new(),
             releasing: false,
             source_address: None,
@@ -142,47 +146,22 @@ impl Server {
 
     /// Runs a timer from now on.
     pub fn add_timer(&mut self, timer: Box<dyn Timer>) {
-        self.timers.add(timer);
-    }
-
-    /// The names that are answered for.
-    pub fn directory(&self) -> &Directory {
-        &self.service.directory
-    }
-
-    /// The same, to be changed.
-    pub fn directory_mut(&mut self) -> &mut Directory {
-        &mut self.service.directory
+        self.timers.push(timer);
     }
 
     /// The addresses that are listened on, in the order of the options.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().map(UdpListener::address).collect()
-    }
-
-    /// This host's address on the latest connection to etcd; `None` before the first.
-    pub fn source_address(&self) -> Option<IpAddr> {
-        self.source_address
-    }
-
-    /// Notes this host's address on a connection to etcd.
-    pub fn set_source_address(&mut self, address: IpAddr) {
-        self.source_address = Some(address);
+        self.listeners.iter().map(|listener| listener.address).collect()
     }
 
     /// Whether SIGTERM, SIGINT or SIGHUP came.
     pub fn is_stopping(&self) -> bool {
-        self.signals.stop_requested()
-    }
-
-    /// Lets [`Server::wait`] wait again after a request to stop, for the last call to etcd.
-    pub fn begin_release(&mut self) {
-        self.releasing = true;
+        self.signals.stop.load(Ordering::Relaxed)
     }
 
     /// Lets [`Server::wait`] wait again, until the process is asked to stop once more.
     pub fn resume(&mut self) {
-        self.signals.forget_stop_request();
+        self.signals.stop.store(false, Ordering::Relaxed);
         self.releasing = false;
     }
 }

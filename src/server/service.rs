@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use super::client::{Answered, Client};
-use super::forward::{Finished, Forwarder, NoServer};
+use super::client::Client;
+use super::forward::{Finished, Forwarder};
 use crate::cluster::Directory;
 use crate::dns::relay::hand_on;
 use crate::dns::reply::cut_short;
@@ -19,69 +19,62 @@ pub(super) struct Service {
     pub(super) counters: Counters,
     pub(super) limiter: Option<RateLimiter>,
     pub(super) forwarder: Option<Forwarder>,
+    /// The time as DNS counts it: seconds since 1970 modulo 2^32 (RFC 1982). Read once for each wake-up,
+    /// however many queries there are.
+    pub(super) now: u32,
 }
 
-/// The time as DNS counts it: seconds since 1970, modulo 2^32 (RFC 1982).
+/// The seconds since 1970, modulo 2^32.
 pub(super) fn unix_time() -> u32 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     since.as_secs() as u32
 }
 
 impl Service {
-    /// Writes the reply to a query, or forwards the query. `now` is in seconds since 1970.
-    pub(super) fn answer(
-        &mut self,
-        query: &[u8],
-        client: Client,
-        now: u32,
-        reply: &mut Vec<u8>,
-    ) -> Answered {
-        let asker = Asker { address: client.address(), transport: client.transport(), now };
+    fn asker(&self, client: &Client) -> Asker {
+        Asker { address: client.address(), transport: client.transport(), now: self.now }
+    }
+
+    /// Writes the reply to a query, or forwards the query.
+    pub(super) fn answer(&mut self, query: &[u8], client: Client, reply: &mut Vec<u8>) -> Verdict {
+        let asker = self.asker(&client);
         let (directory, counters) = (&self.directory, &self.counters);
         let mut verdict = self.responder.answer(query, asker, directory, counters, reply);
         log::trace!("query from {}: {} octets, {verdict}", asker.address, query.len());
         if verdict == Verdict::Forward {
-            match self.forward(query, client) {
-                Ok(()) => return Answered::Later,
-                Err(NoServer) => verdict = self.fail(query, asker, reply),
+            let forwarder = self.forwarder.as_mut();
+            if forwarder.is_some_and(|it| it.accept(query, client, Instant::now())) {
+                return verdict;
             }
+            verdict = self.fail(query, asker, reply);
         }
         self.counters.count(verdict.rcode());
-        match verdict {
-            Verdict::Silent | Verdict::Forward => Answered::Never,
-            Verdict::Reply(_) => Answered::Now,
-        }
-    }
-
-    fn forward(&mut self, query: &[u8], client: Client) -> Result<(), NoServer> {
-        let forwarder = self.forwarder.as_mut().ok_or(NoServer)?;
-        forwarder.accept(query, client, Instant::now())
+        verdict
     }
 
     fn fail(&mut self, query: &[u8], asker: Asker, reply: &mut Vec<u8>) -> Verdict {
-        self.counters.count_unanswered();
+        self.counters.unanswered += 1;
         self.responder.fail(query, ExtendedError::NetworkError, asker, &self.directory, reply)
     }
 
-    /// Returns the reply to a query that was forwarded; `None`: there is none to send.
+    /// The reply to a query that was forwarded; `None`: there is none to send.
     pub(super) fn conclude(&mut self, finished: Finished) -> Option<Vec<u8>> {
         let Finished { client, query, reply } = finished;
-        let (address, transport) = (client.address(), client.transport());
+        let asker = self.asker(&client);
         let (verdict, reply) = match reply {
             Some(mut reply) => {
-                hand_on(&mut reply, &query, transport);
-                self.counters.count_forwarded();
+                hand_on(&mut reply, &query, asker.transport);
+                self.counters.forwarded += 1;
                 let rcode = reply.get(3).map_or(0, |octet| octet & 0x0f);
                 (Verdict::Reply(Rcode::new(rcode)), reply)
             }
             None => {
                 let mut reply = Vec::new();
-                let asker = Asker { address, transport, now: unix_time() };
                 (self.fail(&query, asker, &mut reply), reply)
             }
         };
         self.counters.count(verdict.rcode());
-        log::trace!("query from {address} forwarded: {verdict}");
+        log::trace!("query from {} forwarded: {verdict}", asker.address);
         verdict.rcode().map(|_| reply)
     }
 
@@ -89,12 +82,10 @@ impl Service {
     pub(super) fn is_within_limit(&mut self, client: IpAddr, reply: &mut Vec<u8>) -> bool {
         let Some(limiter) = &mut self.limiter else { return true };
         match limiter.check(client, Instant::now()) {
-            Limit::Pass => true,
-            Limit::Slip => {
-                cut_short(reply);
-                true
-            }
-            Limit::Drop => false,
+            Limit::Pass => {}
+            Limit::Slip => cut_short(reply),
+            Limit::Drop => return false,
         }
+        true
     }
 }

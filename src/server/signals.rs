@@ -1,7 +1,6 @@
 //! Signals as a descriptor that becomes readable, so that they end the one sleep at once.
 
 use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,9 +10,11 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 /// The signals that are handled. A handler stays for the whole life of the process.
 #[derive(Debug)]
 pub struct Signals {
-    wakeup: UnixStream,
+    /// Readable once a signal came.
+    pub(super) wakeup: UnixStream,
     sender: UnixStream,
-    stop: Arc<AtomicBool>,
+    /// Asks the process to stop when it is set, as SIGTERM does.
+    pub stop: Arc<AtomicBool>,
     report: Arc<AtomicBool>,
 }
 
@@ -35,47 +36,29 @@ impl Signals {
     /// # Errors
     /// When the system refuses a handler.
     pub fn obey(&self) -> io::Result<()> {
-        self.raise(SIGTERM, &self.stop)?;
-        self.raise(SIGINT, &self.stop)?;
-        if !is_ignored(SIGHUP) {
-            self.raise(SIGHUP, &self.stop)?;
-        }
+        [SIGTERM, SIGINT, SIGHUP].iter().try_for_each(|signal| self.raise(*signal, &self.stop))?;
         self.raise(SIGUSR1, &self.report)
     }
 
-    /// Lets a signal end the sleep, for timers to be run. The flag says that it came. SIGHUP stays
-    /// ignored where it is, here and in our children.
+    /// Lets a signal end the sleep, for timers to be run. The flag says that it came.
     ///
     /// # Errors
     /// When the system refuses a handler.
     pub fn watch(&self, signal: i32) -> io::Result<Arc<AtomicBool>> {
         let flag = Arc::new(AtomicBool::new(false));
-        if signal != SIGHUP || !is_ignored(SIGHUP) {
-            self.raise(signal, &flag)?;
-        }
+        self.raise(signal, &flag)?;
         Ok(flag)
     }
 
     fn raise(&self, signal: i32, flag: &Arc<AtomicBool>) -> io::Result<()> {
+        // SIGHUP stays ignored where it is, here and in our children.
+        if signal == SIGHUP && is_ignored(SIGHUP) {
+            return Ok(());
+        }
         // The flag first: whoever is woken must find it set.
         signal_hook::flag::register(signal, Arc::clone(flag))?;
         signal_hook::low_level::pipe::register(signal, self.sender.try_clone()?)?;
         Ok(())
-    }
-
-    /// The flag that asks the process to stop when it is set, as SIGTERM does.
-    pub fn stop_request(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.stop)
-    }
-
-    /// Whether the process was asked to stop.
-    pub fn stop_requested(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-
-    /// Lets the process be asked to stop once more.
-    pub fn forget_stop_request(&self) {
-        self.stop.store(false, Ordering::Relaxed);
     }
 
     /// Forgets what woke the sleep, and says whether the state is to be logged.
@@ -83,12 +66,6 @@ impl Signals {
         let mut octets = [0; 64];
         while matches!(self.wakeup.read(&mut octets), Ok(length) if length > 0) {}
         self.report.swap(false, Ordering::Relaxed)
-    }
-}
-
-impl AsFd for Signals {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.wakeup.as_fd()
     }
 }
 

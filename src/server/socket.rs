@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::task::Poll;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with, sockopt};
 
@@ -23,23 +24,15 @@ pub fn unbound(address: SocketAddr, kind: SocketType) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// The state of a connection that was begun.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Connecting {
-    /// It is made.
-    Done,
-    /// It is known to be made, or to have failed, once the socket is writable.
-    InProgress,
-}
-
-/// Begins to connect; a datagram's socket is connected at once.
+/// Begins to connect. A datagram's socket is connected at once; while it is pending, a connection is
+/// known to be made, or to have failed, once the socket is writable.
 ///
 /// # Errors
 /// Those of `connect(2)`, such as no route.
-pub fn begin_connect(socket: &OwnedFd, address: SocketAddr) -> io::Result<Connecting> {
+pub fn begin_connect(socket: &OwnedFd, address: SocketAddr) -> io::Result<Poll<()>> {
     match connect(socket, &address) {
-        Ok(()) => Ok(Connecting::Done),
-        Err(rustix::io::Errno::INPROGRESS) => Ok(Connecting::InProgress),
+        Ok(()) => Ok(Poll::Ready(())),
+        Err(rustix::io::Errno::INPROGRESS) => Ok(Poll::Pending),
         Err(error) => Err(error.into()),
     }
 }

@@ -1,11 +1,14 @@
 //! The sockets of many attempts behind one descriptor, so that one poll waits for all of them.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{Timespec, epoll};
 
 use super::attempt::Attempt;
+use super::id_source::IdSource;
+use crate::dns::Transport;
 
 /// Sockets that are looked at in one turn.
 const EVENTS_PER_TURN: usize = 64;
@@ -24,13 +27,21 @@ impl SocketSet {
         Ok(SocketSet(epoll::create(epoll::CreateFlags::CLOEXEC)?))
     }
 
-    /// Adds the socket of an attempt, under a number that several may share.
+    /// Starts an attempt, and adds its socket under a number that several may share.
     ///
     /// # Errors
-    /// When the system has no memory left, or no further watch for this user.
-    pub fn add(&self, attempt: &Attempt, number: u64) -> io::Result<()> {
-        let number = epoll::EventData::new_u64(number);
-        Ok(epoll::add(&self.0, attempt, number, attempt.events())?)
+    /// Those of [`Attempt::start`], or when the system has no further watch for this user.
+    pub fn start(
+        &self,
+        number: u64,
+        server: SocketAddr,
+        query: &[u8],
+        transport: Transport,
+        ids: &mut IdSource,
+    ) -> io::Result<Attempt> {
+        let attempt = Attempt::start(server, query, transport, ids)?;
+        epoll::add(&self.0, &attempt, epoll::EventData::new_u64(number), attempt.events())?;
+        Ok(attempt)
     }
 
     /// Takes the numbers of those that are ready, without waiting.

@@ -4,17 +4,17 @@
 //! does not read its answers is not read from.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
-use rustix::event::PollFlags;
+use rustix::event::{PollFd, PollFlags};
 use rustix::net::{SocketType, bind, listen, sockopt};
 
-use super::client::{Answered, Client, ConnectionId, LONGEST_QUERY};
+use super::client::{Client, ConnectionId, LONGEST_QUERY};
 use super::framed::{FramedStream, Received};
+use super::service::Service;
 use super::socket;
-use crate::dns::framing::TooLong;
+use crate::dns::Verdict;
 
 /// Connections at a time; the one that has been idle for longest gives way to a new one.
 const MOST_CONNECTIONS: usize = 128;
@@ -34,10 +34,6 @@ const ACCEPTS_PER_TURN: usize = 16;
 /// Connections that the kernel keeps until they are taken.
 const BACKLOG: i32 = 1024;
 
-/// Binds a socket to listen on. An IPv6 socket takes no IPv4 connections.
-///
-/// # Errors
-/// As with UDP: the address is in use, is not of this host, or the port needs a right.
 pub(super) fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket::unbound(address, SocketType::STREAM)?;
     // Connections of an earlier life may still be closing.
@@ -47,7 +43,6 @@ pub(super) fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(TcpListener::from(socket))
 }
 
-/// All connections.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     open: Vec<Connection>,
@@ -56,8 +51,8 @@ pub(super) struct Connections {
 
 impl Connections {
     /// The events to poll for on each, in order.
-    pub(super) fn interests(&self) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
-        self.open.iter().map(|connection| (connection.framed.as_fd(), connection.interest()))
+    pub(super) fn interests(&self) -> impl Iterator<Item = PollFd<'_>> {
+        self.open.iter().map(|it| PollFd::new(&it.framed, it.interest()))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -70,25 +65,19 @@ impl Connections {
     }
 
     /// Serves those that are ready, given in order, and drops those that are done or idle.
-    /// `answer` writes the reply to a query, if there is one.
-    pub(super) fn serve(
-        &mut self,
-        ready: &[bool],
-        now: Instant,
-        mut answer: impl FnMut(&[u8], Client, &mut Vec<u8>) -> Answered,
-    ) {
+    pub(super) fn serve(&mut self, ready: &[bool], now: Instant, service: &mut Service) {
         let mut ready = ready.iter();
         self.open.retain_mut(|connection| {
             let is_ready = ready.next().copied().unwrap_or(false);
-            let goes_on = !is_ready || connection.progress(now, &mut answer).is_ok();
+            let goes_on =
+                !is_ready || (connection.progress(now, service).is_ok() && !connection.is_over());
             goes_on && now < connection.deadline
         });
     }
 
-    /// Takes new connections.
     pub(super) fn accept(&mut self, listener: &TcpListener, now: Instant) {
         for _ in 0..ACCEPTS_PER_TURN {
-            let (stream, client) = match listener.accept() {
+            let (stream, address) = match listener.accept() {
                 Ok(accepted) => accepted,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) => {
@@ -106,10 +95,10 @@ impl Connections {
                 self.drop_oldest();
             }
             self.accepted += 1;
+            let connection = ConnectionId(self.accepted);
             self.open.push(Connection {
-                id: ConnectionId::new(self.accepted),
+                client: Client::Stream { connection, address: address.ip() },
                 framed: FramedStream::new(stream, LONGEST_QUERY),
-                client: client.ip(),
                 awaited: 0,
                 deadline: now + IDLE,
                 is_last: false,
@@ -118,8 +107,8 @@ impl Connections {
     }
 
     /// Sends a reply that came later. Nobody gets it where the connection is closed.
-    pub(super) fn deliver(&mut self, to: ConnectionId, reply: &[u8]) {
-        if let Some(connection) = self.open.iter_mut().find(|connection| connection.id == to) {
+    pub(super) fn deliver(&mut self, client: Client, reply: &[u8]) {
+        if let Some(connection) = self.open.iter_mut().find(|open| open.client == client) {
             connection.awaited = connection.awaited.saturating_sub(1);
             // Sent when the connection is next found to take it, and what waited behind is read.
             connection.framed.push(reply);
@@ -134,15 +123,10 @@ impl Connections {
     }
 }
 
-/// The connection is to be closed.
-struct Close;
-
-/// One connection.
 #[derive(Debug)]
 struct Connection {
-    id: ConnectionId,
+    client: Client,
     framed: FramedStream,
-    client: IpAddr,
     /// Replies that come later.
     awaited: usize,
     /// When it has been idle for too long: counted from the last whole query.
@@ -169,46 +153,28 @@ impl Connection {
         interest
     }
 
-    fn progress(
-        &mut self,
-        now: Instant,
-        answer: &mut impl FnMut(&[u8], Client, &mut Vec<u8>) -> Answered,
-    ) -> Result<(), Close> {
-        self.send()?;
-        if self.has_room() && !self.is_last {
-            self.is_last = self.framed.receive().map_err(|_| Close)? == Received::End;
-        }
-        self.answer_whole_queries(now, answer)?;
-        self.send()?;
-        let is_done = self.is_last
-            && self.framed.unsent() == 0
-            && self.awaited == 0
-            && !self.framed.has_message();
-        if is_done || self.framed.is_broken() { Err(Close) } else { Ok(()) }
-    }
-
-    fn send(&mut self) -> Result<(), Close> {
-        self.framed.send().map_err(|_| Close)
-    }
-
     /// Answers queries while there is room, so that one client's many do not hold up the others.
-    fn answer_whole_queries(
-        &mut self,
-        now: Instant,
-        answer: &mut impl FnMut(&[u8], Client, &mut Vec<u8>) -> Answered,
-    ) -> Result<(), Close> {
-        let client = Client::Stream { connection: self.id, address: self.client };
+    fn progress(&mut self, now: Instant, service: &mut Service) -> io::Result<()> {
+        self.framed.send()?;
+        if self.has_room() && !self.is_last {
+            self.is_last = self.framed.receive()? == Received::End;
+        }
         while self.has_room() {
-            let next = self.framed.next_message().map_err(|TooLong| Close)?;
-            let Some(query) = next else { break };
+            let Some(query) = self.framed.next_message()? else { break };
             let mut reply = Vec::new();
-            match answer(query, client, &mut reply) {
-                Answered::Now => self.framed.push(&reply),
-                Answered::Later => self.awaited += 1,
-                Answered::Never => {}
+            match service.answer(query, self.client, &mut reply) {
+                Verdict::Reply(_) => self.framed.push(&reply),
+                Verdict::Forward => self.awaited += 1,
+                Verdict::Silent => {}
             }
             self.deadline = now + IDLE;
         }
-        Ok(())
+        self.framed.send()
+    }
+
+    /// Whether the client got all that it will ask for, or is gone.
+    fn is_over(&self) -> bool {
+        let is_done = self.is_last && self.awaited == 0 && self.framed.unsent() == 0;
+        (is_done && !self.framed.has_message()) || self.framed.is_broken()
     }
 }

@@ -23,31 +23,3 @@ pub struct View<'a> {
     /// Replies counted by kind.
     pub counters: &'a Counters,
 }
-
-/// All timers.
-#[derive(Debug, Default)]
-pub(super) struct Timers(Vec<Box<dyn Timer>>);
-
-impl Timers {
-    pub(super) fn add(&mut self, timer: Box<dyn Timer>) {
-        self.0.push(timer);
-    }
-
-    /// When the first of them is due.
-    pub(super) fn next(&self) -> Option<Instant> {
-        self.0.iter().filter_map(|timer| timer.next()).min()
-    }
-
-    /// Runs those that are due; after a signal, all of them.
-    pub(super) fn run(&mut self, signalled: bool, view: View<'_>) {
-        if self.0.is_empty() {
-            return;
-        }
-        let now = Instant::now();
-        for timer in &mut self.0 {
-            if signalled || timer.next().is_some_and(|at| at <= now) {
-                timer.run(now, view);
-            }
-        }
-    }
-}

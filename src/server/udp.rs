@@ -2,15 +2,15 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SocketType, bind, sockopt};
 
-use super::client::{Answered, Client, LONGEST_QUERY};
+use super::client::{Client, LONGEST_QUERY};
 use super::service::Service;
 use super::socket;
+use crate::dns::Verdict;
 
 /// Datagrams answered on one socket before the others, and etcd, get their turn again.
 const DATAGRAMS_PER_TURN: usize = 64;
@@ -27,10 +27,11 @@ const SEND_TIMEOUT: Duration = Duration::from_millis(5);
 /// A bound socket with its buffers.
 #[derive(Debug)]
 pub struct UdpListener {
-    socket: UdpSocket,
-    address: SocketAddr,
+    pub(super) socket: UdpSocket,
+    /// What is listened on, with the port that the system chose if 0 was asked for.
+    pub address: SocketAddr,
     /// Whether another socket has the same port for all addresses.
-    is_of_one_interface: bool,
+    pub(super) is_of_one_interface: bool,
     query: Box<[u8; LONGEST_QUERY]>,
     reply: Vec<u8>,
 }
@@ -53,9 +54,6 @@ impl UdpListener {
 
     /// Binds a socket to an address of an interface, whose port another socket of this process has for
     /// all addresses.
-    ///
-    /// # Errors
-    /// Those of `socket(2)` and `bind(2)`.
     pub(super) fn bind_interface(address: SocketAddr) -> io::Result<Self> {
         Self::new(address, true)
     }
@@ -79,30 +77,16 @@ impl UdpListener {
         })
     }
 
-    /// The address that is listened on, with the port that the system chose if 0 was asked for.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Whether another socket has the same port for all addresses.
-    pub(super) fn is_of_one_interface(&self) -> bool {
-        self.is_of_one_interface
-    }
-
-    /// Answers what is there, up to a batch.
-    pub(super) fn answer_batch(&mut self, service: &mut Service, now: u32) {
+    pub(super) fn answer_batch(&mut self, service: &mut Service) {
         for _ in 0..DATAGRAMS_PER_TURN {
             let (length, address) = match self.socket.recv_from(&mut self.query[..]) {
                 Ok(received) => received,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) => {
-                    log::debug!("{}: receiving a query: {error}", self.address);
-                    return;
-                }
+                Err(error) => return log::debug!("{}: receiving a query: {error}", self.address),
             };
             let client = Client::Datagram { listener: self.address, address };
             let query = &self.query[..length];
-            if service.answer(query, client, now, &mut self.reply) == Answered::Now
+            if matches!(service.answer(query, client, &mut self.reply), Verdict::Reply(_))
                 && service.is_within_limit(address.ip(), &mut self.reply)
             {
                 self.send(&self.reply, address);
@@ -110,28 +94,16 @@ impl UdpListener {
         }
     }
 
-    /// Sends a reply.
     pub(super) fn send(&self, reply: &[u8], client: SocketAddr) {
-        match self.socket.send_to(reply, client) {
-            Ok(_) => return,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => {
-                log::debug!("{}: reply to {client}: {error}", self.address);
-                return;
-            }
+        let mut sent = self.socket.send_to(reply, client);
+        if matches!(&sent, Err(error) if error.kind() == ErrorKind::WouldBlock) {
+            let mut fds = [PollFd::new(&self.socket, PollFlags::OUT)];
+            let _ = poll(&mut fds, Timespec::try_from(SEND_TIMEOUT).ok().as_ref());
+            sent = self.socket.send_to(reply, client);
         }
-        let mut fds = [PollFd::new(&self.socket, PollFlags::OUT)];
-        let timeout = Timespec::try_from(SEND_TIMEOUT).ok();
-        let _ = poll(&mut fds, timeout.as_ref());
-        if let Err(error) = self.socket.send_to(reply, client) {
+        if let Err(error) = sent {
             log::debug!("{}: reply to {client}: {error}", self.address);
         }
-    }
-}
-
-impl AsFd for UdpListener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
     }
 }
 

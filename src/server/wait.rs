@@ -26,7 +26,7 @@ impl Server {
         deadline: Option<Instant>,
     ) -> io::Result<Wake> {
         loop {
-            if self.signals.stop_requested() && !self.releasing {
+            if self.is_stopping() && !self.releasing {
                 return Ok(Wake::Stopping);
             }
             let now = Instant::now();
@@ -35,13 +35,13 @@ impl Server {
                 self.update_own_addresses();
             }
             let wake = self.poll_once(descriptor, deadline)?;
+            self.service.now = unix_time();
             let signalled = self.answer_ready();
             self.forward_back();
             if signalled && self.signals.take_report_request() {
                 self.log_state();
             }
-            let Service { directory, counters, .. } = &self.service;
-            self.timers.run(signalled, View { directory, counters });
+            self.run_timers(signalled);
             if let Some(wake) = wake {
                 return Ok(wake);
             }
@@ -50,23 +50,18 @@ impl Server {
 
     /// Answers what the last poll found; says whether a signal came.
     fn answer_ready(&mut self) -> bool {
-        let (signalled, sockets) = match self.ready.split_first() {
-            Some((signalled, sockets)) => (*signalled, sockets),
-            None => return false,
-        };
+        let Some((&signalled, sockets)) = self.ready.split_first() else { return false };
         let (datagrams, streams) = sockets.split_at(self.listeners.len().min(sockets.len()));
         let service = &mut self.service;
         for (listener, _) in self.listeners.iter_mut().zip(datagrams).filter(|(_, r)| **r) {
-            listener.answer_batch(service, unix_time());
+            listener.answer_batch(service);
         }
         if self.connections.len() == 0 && !streams.contains(&true) {
             return signalled;
         }
         let now = Instant::now();
         let (arrivals, open) = streams.split_at(self.acceptors.len().min(streams.len()));
-        self.connections.serve(open, now, |query, client, reply| {
-            service.answer(query, client, unix_time(), reply)
-        });
+        self.connections.serve(open, now, service);
         for (acceptor, _) in self.acceptors.iter().zip(arrivals).filter(|(_, ready)| **ready) {
             self.connections.accept(acceptor, now);
         }
@@ -86,9 +81,9 @@ impl Server {
             let client = finished.client;
             let Some(mut reply) = self.service.conclude(finished) else { continue };
             match client {
-                Client::Stream { connection, .. } => self.connections.deliver(connection, &reply),
+                Client::Stream { .. } => self.connections.deliver(client, &reply),
                 Client::Datagram { listener, address } => {
-                    let from = self.listeners.iter().find(|l| l.address() == listener);
+                    let from = self.listeners.iter().find(|from| from.address == listener);
                     if self.service.is_within_limit(address.ip(), &mut reply)
                         && let Some(from) = from
                     {
@@ -107,12 +102,11 @@ impl Server {
     ) -> io::Result<Option<Wake>> {
         let sockets = self.listeners.len() + self.acceptors.len() + self.connections.len();
         let mut fds = Vec::with_capacity(sockets + 3);
-        fds.push(PollFd::new(&self.signals, PollFlags::IN));
-        fds.extend(self.listeners.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
+        fds.push(PollFd::new(&self.signals.wakeup, PollFlags::IN));
+        fds.extend(self.listeners.iter().map(|it| PollFd::new(&it.socket, PollFlags::IN)));
         fds.extend(self.acceptors.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
-        let connections = self.connections.interests();
-        fds.extend(connections.map(|(fd, interest)| PollFd::from_borrowed_fd(fd, interest)));
-        fds.extend(self.service.forwarder.iter().map(|f| PollFd::new(f, PollFlags::IN)));
+        fds.extend(self.connections.interests());
+        fds.extend(self.service.forwarder.iter().map(|it| PollFd::new(&it.sockets, PollFlags::IN)));
         if let Some((fd, interest)) = descriptor {
             let flags = match interest {
                 Interest::Readable => PollFlags::IN,
@@ -126,7 +120,7 @@ impl Server {
             self.connections.next_deadline(),
             self.interfaces.next_scan(),
             forwarder.and_then(|forwarder| forwarder.next_deadline(now)),
-            self.timers.next(),
+            self.timers.iter().filter_map(|timer| timer.next()).min(),
         ];
         let first = others.into_iter().chain([deadline]).flatten().min();
         let longest = first.map_or(LONGEST_POLL, |at| at.saturating_duration_since(now));
@@ -146,14 +140,21 @@ impl Server {
         })
     }
 
+    /// Runs the timers that are due; after a signal, all of them.
+    fn run_timers(&mut self, signalled: bool) {
+        let Service { directory, counters, .. } = &self.service;
+        let now = Instant::now();
+        for timer in &mut self.timers {
+            if signalled || timer.next().is_some_and(|at| at <= now) {
+                timer.run(now, View { directory, counters });
+            }
+        }
+    }
+
     fn log_state(&self) {
-        let directory = &self.service.directory;
-        log::info!(
-            "state: {} names at revision {}, {}",
-            directory.len(),
-            directory.revision(),
-            self.service.counters
-        );
+        let Service { directory, counters, .. } = &self.service;
+        let (names, revision) = (directory.len(), directory.revision());
+        log::info!("state: {names} names at revision {revision}, {counters}");
         for (name, record) in directory.records() {
             log::info!("state: {name} {record}");
         }

@@ -36,7 +36,7 @@ pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
         Some(connect) => reach(options, &connect, place, &mut report)?,
         None => None,
     };
-    let source = place.lock().source_address();
+    let source = place.lock().source_address;
     let record = report.keep(publication(options, source))?;
     if let Some(client) = &mut client {
         report.tell(inside(options, record.as_ref(), client))?;

@@ -62,7 +62,7 @@ fn timed_out(count: usize, seconds: u64, place: &Shared) -> String {
 
 /// The number of nodes with a name of the pattern, as far as the directory knows.
 fn named(place: &Shared) -> usize {
-    place.directory(|directory| directory.slots().filter_map(|(_, record)| record).count())
+    place.directory(|directory| directory.named())
 }
 
 /// A reader of the names in etcd and of their changes.

@@ -104,12 +104,16 @@ def main():
     parser.add_argument("--seconds", type=int, default=2, help="of each server in a round [2]")
     parser.add_argument("--names", default="1000,10,100000", help="numbers of names")
     parser.add_argument("--without", default="", help="servers to leave out, as nsd,knot")
+    parser.add_argument("--before", metavar="PROGRAM",
+                        help="another idetcd to compare, such as of before a change")
     parser.add_argument("--programs", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--picture", required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
     end_on_signal()
     programs = {"idetcd": f"{options.programs}/idetcd",
                 "bare_loop": f"{options.programs}/examples/bare_loop"}
+    if options.before:
+        programs["idetcd before"] = options.before
     with tempfile.TemporaryDirectory() as directory:
         bench = Bench(directory, programs, SERVER_CORE)
         etcd = Etcd(directory, bench.log)
@@ -143,8 +147,10 @@ def main():
 def start(bench, etcd, count, without):
     makers = {"nsd": bench.nsd, "knot": bench.knot, "unbound": bench.unbound,
               "dnsmasq": bench.dnsmasq}
-    servers = [bench.bare(), bench.bare("poll"), bench.idetcd(count, QUERY, etcd)]
+    servers = [bench.bare(), bench.bare("poll")]
     try:
+        for number, name in enumerate(n for n in bench.programs if n.startswith("idetcd")):
+            servers.append(bench.idetcd(count, QUERY, etcd, number, name))
         for name, maker in makers.items():
             if name not in without:
                 servers.append(maker(count, QUERY))

@@ -152,14 +152,16 @@ class Bench:
         time.sleep(0.2)
         return server
 
-    def idetcd(self, count, query, etcd):
+    def idetcd(self, count, query, etcd, number=0, name="idetcd"):
+        """Several nodes at one etcd publish addresses that tell them apart, by number."""
         port = free_port()
-        etcd.fill(count)
-        return self.start("idetcd", [
-            self.programs["idetcd"], "-q", "--endpoints", etcd.endpoint, "--pattern",
+        if number == 0:
+            etcd.fill(count)
+        return self.start(name, [
+            self.programs[name], "-q", "--endpoints", etcd.endpoint, "--pattern",
             "worker{{.ID}}.tf.local.", "--resolve", "ps{{.ID}}.tf.local.", "--limit",
-            str(count + 1), "--listen", f"127.0.0.1:{port}", "--ipv4", "10.255.255.1", "--ttl",
-            str(TTL)], port, query)
+            str(count + 1 + number), "--listen", f"127.0.0.1:{port}", "--ipv4",
+            f"10.255.255.{number + 1}", "--ttl", str(TTL)], port, query)
 
     def nsd(self, count, query):
         port = free_port()

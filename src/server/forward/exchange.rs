@@ -2,6 +2,7 @@
 //! told that none does.
 
 use std::net::SocketAddr;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::server::attempt::{Attempt, Progress};
@@ -15,58 +16,40 @@ const EXCHANGE_TIMEOUT: Duration = Duration::from_millis(4500);
 const ROUNDS: usize = 2;
 const MOST_ATTEMPTS: usize = 6;
 
-/// The purpose of an exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// The reply goes to a client.
-    Answer(Client),
-    /// It shows whether the query comes back to us; the reply goes to nobody.
-    Probe,
-}
-
-/// The state of an exchange.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// It goes on.
-    Pending,
-    /// It is over, with this reply.
-    Done(Vec<u8>),
-    /// It is over, without one.
-    Failed,
-}
-
-/// A forwarded query.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    pub(super) purpose: Purpose,
+    /// Who gets the reply; `None`: nobody, it shows whether the query comes back to us.
+    pub(super) client: Option<Client>,
     /// As it came.
     pub(super) query: Vec<u8>,
     /// The same for equal questions.
     pub(super) question_hash: u64,
     /// In the order in which they are asked.
     servers: Vec<SocketAddr>,
-    attempts: Vec<Attempt>,
+    pub(super) attempts: Vec<Attempt>,
     /// How many attempts were made.
     tried: usize,
-    next_try: Option<Instant>,
+    /// When to make the next attempt; `None`: no more are made beside those under way.
+    pub(super) next_try: Option<Instant>,
     deadline: Instant,
     /// The reply of a server that cannot answer; better than none.
     refusal: Option<Vec<u8>>,
     /// The server that could not be reached.
     unreached: Option<SocketAddr>,
-    answered_by: Option<SocketAddr>,
+    /// The server whose reply ended it.
+    pub(super) answered_by: Option<SocketAddr>,
 }
 
 impl Exchange {
     pub(super) fn new(
-        purpose: Purpose,
+        client: Option<Client>,
         query: Vec<u8>,
         question_hash: u64,
         servers: Vec<SocketAddr>,
         now: Instant,
     ) -> Self {
         Exchange {
-            purpose,
+            client,
             query,
             question_hash,
             servers,
@@ -81,15 +64,10 @@ impl Exchange {
     }
 
     fn most_attempts(&self) -> usize {
-        match self.purpose {
-            Purpose::Answer(_) => (self.servers.len() * ROUNDS).min(MOST_ATTEMPTS),
-            Purpose::Probe => 1,
+        match self.client {
+            Some(_) => (self.servers.len() * ROUNDS).min(MOST_ATTEMPTS),
+            None => 1,
         }
-    }
-
-    /// The time that an attempt has before the next one is made beside it.
-    fn interval(&self) -> Duration {
-        EXCHANGE_TIMEOUT / u32::try_from(self.most_attempts() + 1).unwrap_or(u32::MAX)
     }
 
     /// When [`Exchange::due_server`] or [`Exchange::step`] has something to do next.
@@ -106,73 +84,53 @@ impl Exchange {
 
     /// Takes the server that could not be reached, or was asked last and did not answer in time.
     pub(super) fn failed_server(&mut self) -> Option<SocketAddr> {
-        let slow = self.attempts.last().map(Attempt::server);
+        let slow = self.attempts.last().map(|attempt| attempt.server);
         self.unreached.take().or(slow)
-    }
-
-    /// How many sockets it has open.
-    pub(super) fn sockets(&self) -> usize {
-        self.attempts.len()
-    }
-
-    /// Makes no further attempt beside those that are under way.
-    pub(super) fn keep_waiting(&mut self) {
-        self.next_try = None;
-    }
-
-    /// The server whose reply ended it.
-    pub(super) fn answered_by(&self) -> Option<SocketAddr> {
-        self.answered_by
     }
 
     /// Adds the attempt that was due: `None` if it could not even be made.
     pub(super) fn note_attempt(&mut self, attempt: Option<Attempt>, now: Instant) {
         self.tried += 1;
         let is_last = self.tried >= self.most_attempts();
-        let wait = if attempt.is_some() { self.interval() } else { Duration::ZERO };
+        // The time that an attempt has before the next one is made beside it.
+        let interval = EXCHANGE_TIMEOUT / (self.most_attempts() as u32 + 1);
+        let wait = if attempt.is_some() { interval } else { Duration::ZERO };
         self.next_try = (!is_last).then_some(now + wait);
         self.attempts.extend(attempt);
     }
 
-    /// Reads what came. Attempts that failed make the next one due.
-    pub(super) fn step(&mut self, now: Instant, buffer: &mut [u8]) -> Step {
-        let mut failed = 0;
+    /// Reads what came, and makes the next attempt due where those under way failed. Ready: it is over,
+    /// with this reply or without one.
+    pub(super) fn step(&mut self, now: Instant, buffer: &mut [u8]) -> Poll<Option<Vec<u8>>> {
+        let before = self.attempts.len();
         let mut reply = None;
-        let (refusal, unreached, answered_by) =
-            (&mut self.refusal, &mut self.unreached, &mut self.answered_by);
-        self.attempts.retain_mut(|attempt| match attempt.progress(buffer) {
-            Ok(Progress::Waiting) => true,
-            Ok(Progress::Reply(message)) => {
-                *answered_by = Some(attempt.server());
-                reply = Some(message);
-                false
+        self.attempts.retain_mut(|attempt| {
+            match attempt.progress(buffer) {
+                Ok(Progress::Waiting) => return true,
+                Ok(Progress::Reply(message)) => {
+                    self.answered_by = Some(attempt.server);
+                    reply = Some(message);
+                }
+                Ok(Progress::Refusal(message)) => self.refusal = Some(message),
+                Err(error) => {
+                    log::debug!("forwarding to {}: {error}", attempt.server);
+                    self.unreached = Some(attempt.server);
+                }
             }
-            Ok(Progress::Refusal(message)) => {
-                *refusal = Some(message);
-                failed += 1;
-                false
-            }
-            Err(error) => {
-                log::debug!("forwarding to {}: {error}", attempt.server());
-                *unreached = Some(attempt.server());
-                failed += 1;
-                false
-            }
+            false
         });
-        if let Some(reply) = reply {
-            return Step::Done(reply);
+        if reply.is_some() {
+            return Poll::Ready(reply);
         }
-        if failed > 0 && self.attempts.is_empty() {
-            self.next_try = self.next_try.map(|_| now);
+        if before > 0 && self.attempts.is_empty() {
             // Who refused once refuses again.
-            if self.refusal.is_some() && self.tried >= self.servers.len() {
-                self.next_try = None;
-            }
+            let is_refused = self.refusal.is_some() && self.tried >= self.servers.len();
+            self.next_try = self.next_try.filter(|_| !is_refused).map(|_| now);
         }
         let is_over = self.attempts.is_empty() && self.next_try.is_none();
         if !is_over && now < self.deadline {
-            return Step::Pending;
+            return Poll::Pending;
         }
-        self.refusal.take().map_or(Step::Failed, Step::Done)
+        Poll::Ready(self.refusal.take())
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!  client ── query ──▶ Forwarder ──▶ Exchange ──▶ Attempt ── socket ──▶ server
-//!  client ◀── reply ── Finished ◀──── Step ◀──── Progress ◀─ socket ─── server
+//!  client ◀── reply ── Finished ◀── Exchange ◀── Progress ◀─ socket ─── server
 //! ```
 //!
 //! A query may come back to us, by way of a server that forwards to us in turn. Each server is
@@ -19,17 +19,17 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::attempt::Attempt;
 use super::client::Client;
 use super::id_source::IdSource;
 use super::socket_set::SocketSet;
+use crate::dns::Transport;
 use crate::dns::framing::LONGEST_MESSAGE;
 use crate::dns::query::Question;
 use crate::dns::relay::{loop_probe, loop_token};
-use exchange::{Exchange, Purpose, Step};
+use exchange::Exchange;
 pub use servers::ForwardTo;
 use servers::Servers;
 
@@ -43,9 +43,6 @@ const MOST_SOCKETS: usize = 600;
 const EQUAL_QUESTIONS: usize = 32;
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// An exchange by its number, which grows.
-type Number = u64;
-
 /// A forwarded query that is done with.
 #[derive(Debug)]
 pub struct Finished {
@@ -57,17 +54,14 @@ pub struct Finished {
     pub reply: Option<Vec<u8>>,
 }
 
-/// There is no server to ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoServer;
-
 /// Queries on their way to other servers and back.
 #[derive(Debug)]
 pub struct Forwarder {
     servers: Servers,
-    sockets: SocketSet,
-    exchanges: BTreeMap<Number, Exchange>,
-    next_number: Number,
+    pub(super) sockets: SocketSet,
+    /// By number, which grows.
+    exchanges: BTreeMap<u64, Exchange>,
+    next_number: u64,
     finished: Vec<Finished>,
     /// The token of the latest probe of each server.
     probes: Vec<(u64, SocketAddr)>,
@@ -114,26 +108,24 @@ impl Forwarder {
         self.exchanges.values().map(Exchange::next_deadline).min()
     }
 
-    /// Forwards a query.
-    ///
-    /// # Errors
-    /// When there is no server that could be asked, or the query has been forwarded by us before.
-    pub fn accept(&mut self, query: &[u8], client: Client, now: Instant) -> Result<(), NoServer> {
+    /// Forwards a query. `false`: there is no server that could be asked, or the query has been
+    /// forwarded by us before.
+    pub fn accept(&mut self, query: &[u8], client: Client, now: Instant) -> bool {
         if loop_token(query).is_some_and(|token| self.closes_loop(token, now)) {
-            return Err(NoServer);
+            return false;
         }
         self.servers.refresh(now);
-        let question_hash = self.question_hash(query);
+        let hash = |it: Question<'_>| self.hasher.hash_one((it.name().as_bytes(), it.qtype));
+        let question_hash = Question::read(query).map_or(0, hash);
         self.probe_again_if_equal(question_hash, now);
         self.probe(now);
         let servers = self.servers.in_order(now);
         if servers.is_empty() {
-            return Err(NoServer);
+            return false;
         }
         self.make_room();
-        let purpose = Purpose::Answer(client);
-        self.open(Exchange::new(purpose, query.to_vec(), question_hash, servers, now), now);
-        Ok(())
+        self.open(Exchange::new(Some(client), query.to_vec(), question_hash, servers, now), now);
+        true
     }
 
     /// Goes on with each exchange that has something to read or to do, and returns what is done with.
@@ -156,54 +148,35 @@ impl Forwarder {
     }
 
     /// Reads what came for an exchange, and makes the attempts that are due.
-    fn step(&mut self, number: Number, now: Instant) {
+    fn step(&mut self, number: u64, now: Instant) {
         let Some(mut exchange) = self.exchanges.remove(&number) else { return };
         loop {
-            match exchange.step(now, &mut self.buffer) {
-                Step::Pending => {}
-                Step::Done(reply) => {
-                    self.servers.note_answer(exchange.answered_by());
-                    return self.finish(exchange, Some(reply));
-                }
-                Step::Failed => return self.finish(exchange, None),
+            if let Poll::Ready(reply) = exchange.step(now, &mut self.buffer) {
+                self.servers.note_answer(exchange.answered_by);
+                return self.finish(exchange, reply);
             }
             let Some(server) = exchange.due_server(now) else { break };
-            if self.open_sockets() >= MOST_SOCKETS && exchange.sockets() > 0 {
-                exchange.keep_waiting();
+            if self.open_sockets() >= MOST_SOCKETS && !exchange.attempts.is_empty() {
+                exchange.next_try = None;
                 break;
             }
             if let Some(failed) = exchange.failed_server() {
                 self.servers.note_failure(failed, now);
             }
-            let attempt = self.attempt(number, &exchange, server);
-            if attempt.is_none() {
+            let transport = exchange.client.map_or(Transport::Udp, |client| client.transport());
+            let (query, ids) = (&exchange.query, &mut self.ids);
+            let attempt = self.sockets.start(number, server, query, transport, ids);
+            if let Err(error) = &attempt {
+                log::debug!("forwarding to {server}: {error}");
                 self.servers.note_failure(server, now);
             }
-            exchange.note_attempt(attempt, now);
+            exchange.note_attempt(attempt.ok(), now);
         }
         self.exchanges.insert(number, exchange);
     }
 
-    fn attempt(
-        &mut self,
-        number: Number,
-        exchange: &Exchange,
-        server: SocketAddr,
-    ) -> Option<Attempt> {
-        let transport = match exchange.purpose {
-            Purpose::Answer(client) => client.transport(),
-            Purpose::Probe => crate::dns::Transport::Udp,
-        };
-        let started = Attempt::start(server, &exchange.query, transport, &mut self.ids);
-        let watched = started.and_then(|attempt| {
-            self.sockets.add(&attempt, number)?;
-            Ok(attempt)
-        });
-        watched.inspect_err(|error| log::debug!("forwarding to {server}: {error}")).ok()
-    }
-
     fn finish(&mut self, exchange: Exchange, reply: Option<Vec<u8>>) {
-        if let Purpose::Answer(client) = exchange.purpose {
+        if let Some(client) = exchange.client {
             self.finished.push(Finished { client, query: exchange.query, reply });
         }
     }
@@ -216,13 +189,7 @@ impl Forwarder {
     }
 
     fn open_sockets(&self) -> usize {
-        self.exchanges.values().map(Exchange::sockets).sum()
-    }
-
-    fn question_hash(&self, query: &[u8]) -> u64 {
-        let question = Question::read(query);
-        let question_hash = |q: Question<'_>| self.hasher.hash_one((q.name().as_bytes(), q.qtype));
-        question.map_or(0, question_hash)
+        self.exchanges.values().map(|exchange| exchange.attempts.len()).sum()
     }
 
     /// Lets all servers be probed anew where many questions are equal to this one.
@@ -235,14 +202,13 @@ impl Forwarder {
         }
     }
 
-    /// Probes the servers that were not probed yet.
     fn probe(&mut self, now: Instant) {
         for server in self.servers.take_unprobed() {
             let token = self.ids.draw();
             let Ok(query) = loop_probe(token) else { continue };
             self.probes.retain(|(_, probed)| *probed != server);
             self.probes.push((token, server));
-            self.open(Exchange::new(Purpose::Probe, query, token, vec![server], now), now);
+            self.open(Exchange::new(None, query, token, vec![server], now), now);
         }
     }
 
@@ -252,11 +218,5 @@ impl Forwarder {
         let Some((_, server)) = probe else { return false };
         self.servers.mark_loop(*server, now);
         true
-    }
-}
-
-impl AsFd for Forwarder {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.sockets.as_fd()
     }
 }

@@ -30,7 +30,6 @@ pub enum ForwardTo {
     ResolvConf(PathBuf),
 }
 
-/// One server.
 #[derive(Clone, Debug)]
 struct ForwardServer {
     address: SocketAddr,
@@ -70,7 +69,6 @@ impl Servers {
         }
     }
 
-    /// Sets what this process listens on now.
     pub(super) fn set_own(&mut self, own: Vec<SocketAddr>) {
         if self.own != own {
             self.own = own;
@@ -84,14 +82,14 @@ impl Servers {
         if self.check_at.is_some_and(|at| now < at) {
             return;
         }
+        let is_first = self.check_at.replace(now + CHECK_INTERVAL).is_none();
         let named = match &self.source {
-            ForwardTo::Servers(addresses) if self.check_at.is_none() => {
-                NamedServers::given(addresses)
+            ForwardTo::Servers(_) if !is_first => return,
+            ForwardTo::Servers(addresses) => {
+                NamedServers { servers: addresses.clone(), ..NamedServers::default() }
             }
-            ForwardTo::Servers(_) => return,
             ForwardTo::ResolvConf(path) => {
                 let modified = std::fs::metadata(path).and_then(|about| about.modified()).ok();
-                self.check_at = Some(now + CHECK_INTERVAL);
                 if modified.is_some() && modified == self.modified {
                     return;
                 }
@@ -99,7 +97,6 @@ impl Servers {
                 NamedServers::read(path)
             }
         };
-        self.check_at = Some(now + CHECK_INTERVAL);
         self.replace(named.without(&self.own));
     }
 
@@ -108,24 +105,20 @@ impl Servers {
             return;
         }
         named.log();
-        let is_as_before =
-            self.named.as_ref().is_some_and(|before| before.servers == named.servers);
-        let servers = named.servers.clone();
-        self.named = Some(named);
-        if is_as_before {
-            return;
+        if self.named.as_ref().is_none_or(|before| before.servers != named.servers) {
+            let fresh = |address: &SocketAddr| ForwardServer {
+                address: *address,
+                is_probed: false,
+                loops_until: None,
+                failures: 0,
+                demoted_until: None,
+            };
+            self.servers = named.servers.iter().map(fresh).collect();
         }
-        let fresh = |address| ForwardServer {
-            address,
-            is_probed: false,
-            loops_until: None,
-            failures: 0,
-            demoted_until: None,
-        };
-        self.servers = servers.into_iter().map(fresh).collect();
+        self.named = Some(named);
     }
 
-    /// Returns the servers to ask, in this order.
+    /// The servers to ask, in this order.
     pub(super) fn in_order(&mut self, now: Instant) -> Vec<SocketAddr> {
         for server in &mut self.servers {
             if server.loops_until.is_some_and(|until| until <= now) {
@@ -134,25 +127,23 @@ impl Servers {
             }
         }
         let usable = self.servers.iter().filter(|server| server.loops_until.is_none());
-        let is_last =
-            |server: &&ForwardServer| server.demoted_until.is_some_and(|until| until > now);
-        let (last, first): (Vec<_>, Vec<_>) = usable.partition(is_last);
-        first.into_iter().chain(last).map(|server| server.address).collect()
+        let mut usable: Vec<&ForwardServer> = usable.collect();
+        // Stable, so both kinds stay in the order of preference.
+        usable.sort_by_key(|server| server.demoted_until.is_some_and(|until| until > now));
+        usable.iter().map(|server| server.address).collect()
     }
 
     /// Takes those that are to be probed now, each once.
     pub(super) fn take_unprobed(&mut self) -> Vec<SocketAddr> {
-        let usable = self.servers.iter_mut().filter(|server| server.loops_until.is_none());
-        let unprobed = usable.filter(|server| !server.is_probed);
-        unprobed
-            .map(|server| {
-                server.is_probed = true;
-                server.address
-            })
-            .collect()
+        let servers = self.servers.iter_mut();
+        let unprobed = servers.filter(|server| !server.is_probed && server.loops_until.is_none());
+        let take = |server: &mut ForwardServer| {
+            server.is_probed = true;
+            server.address
+        };
+        unprobed.map(take).collect()
     }
 
-    /// Lets all be probed again.
     pub(super) fn probe_all_again(&mut self) {
         for server in &mut self.servers {
             server.is_probed = false;
@@ -171,7 +162,6 @@ impl Servers {
         }
     }
 
-    /// Notes that this server answered.
     pub(super) fn note_answer(&mut self, address: Option<SocketAddr>) {
         if let Some(server) = self.servers.iter_mut().find(|s| Some(s.address) == address) {
             server.failures = 0;
@@ -205,28 +195,16 @@ struct NamedServers {
 }
 
 impl NamedServers {
-    /// Those of the option.
-    fn given(servers: &[SocketAddr]) -> NamedServers {
-        NamedServers { servers: servers.to_vec(), ..NamedServers::default() }
-    }
-
-    /// Reads those of a file.
     fn read(path: &Path) -> NamedServers {
-        match ResolvConf::read(path) {
-            Ok(found) => {
-                let warnings =
-                    found.skipped.iter().map(|what| format!("{}: {what}", path.display()));
-                NamedServers { warnings: warnings.collect(), servers: found.servers, own: 0 }
-            }
-            Err(error) => {
-                let warning =
-                    format!("{}: {error}; create it, or name the servers", path.display());
-                NamedServers { warnings: vec![warning], ..NamedServers::default() }
-            }
-        }
+        let name = path.display();
+        let (servers, warnings) = match ResolvConf::read(path) {
+            Ok(found) => (found.servers, found.skipped),
+            Err(error) => (Vec::new(), vec![format!("{error}; create it, or name the servers")]),
+        };
+        let warnings = warnings.iter().map(|warning| format!("{name}: {warning}")).collect();
+        NamedServers { servers, own: 0, warnings }
     }
 
-    /// Leaves our own addresses out.
     fn without(mut self, own: &[SocketAddr]) -> NamedServers {
         let all = self.servers.len();
         self.servers.retain(|address| !own.contains(address));
@@ -235,7 +213,6 @@ impl NamedServers {
         self
     }
 
-    /// Logs them.
     fn log(&self) {
         for warning in &self.warnings {
             log::warn!("--forward: {warning}");

@@ -68,7 +68,7 @@ pub fn run(data: &[u8]) {
     }
     names.sort();
     names.dedup();
-    compare(&directory, &model, &names, usize::from(input.octet()));
+    compare(&directory, &model, &names);
 }
 
 fn keyspace((prefix, pattern, limit, resolve): (&str, &str, u32, &[&str])) -> Arc<Keyspace> {
@@ -162,7 +162,7 @@ fn addresses(number: u8) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
 }
 
 /// Asks both for everything that they know of these names.
-fn compare(directory: &Directory, model: &Model, names: &[Vec<u8>], rotation: usize) {
+fn compare(directory: &Directory, model: &Model, names: &[Vec<u8>]) {
     assert_eq!(directory.len(), model.len());
     assert_eq!(directory.is_empty(), model.len() == 0);
     let records: Vec<_> =
@@ -170,6 +170,8 @@ fn compare(directory: &Directory, model: &Model, names: &[Vec<u8>], rotation: us
     assert_eq!(records, model.records());
     let slots: Vec<_> = directory.slots().map(|(id, record)| (id, record.copied())).collect();
     assert_eq!(slots, model.slots());
+    assert_eq!(directory.occupied(), slots.len());
+    assert_eq!(directory.named(), slots.iter().filter(|(_, record)| record.is_some()).count());
     for (range, wanted) in model.standings().into_iter().enumerate() {
         let standing = directory.digest(range, i64::MAX);
         assert_eq!((standing.keys, standing.newest), wanted);
@@ -177,12 +179,13 @@ fn compare(directory: &Directory, model: &Model, names: &[Vec<u8>], rotation: us
     for name in names {
         let shown = String::from_utf8_lossy(name);
         assert_eq!(directory.record(name).copied(), model.record(name), "{shown}");
-        let group = directory.group(name, rotation).map(|nodes| {
-            let mut nodes: Vec<_> = nodes.map(|(id, record)| (id, *record)).collect();
-            nodes.sort_by_key(|(id, _)| *id);
-            nodes
+        let group = directory.group(name).map(|group| Published {
+            ipv4: sorted(group.ipv4().iter().copied()),
+            ipv6: sorted(group.ipv6().iter().copied()),
+            with_port: sorted(group.with_port().iter().copied()),
         });
-        assert_eq!(group, model.group(name), "{shown}");
+        let wanted = model.group(name).map(|nodes| Published::of(&nodes));
+        assert_eq!(group, wanted, "{shown}");
         if group.is_none() {
             assert_eq!(directory.has_below(name), model.has_below(name), "below {shown}");
         }
@@ -197,8 +200,40 @@ fn compare(directory: &Directory, model: &Model, names: &[Vec<u8>], rotation: us
     for number in 0..4 {
         let (ipv4, ipv6) = addresses(number);
         for address in [ipv4.map(IpAddr::from), ipv6.map(IpAddr::from)].into_iter().flatten() {
-            let names: Vec<_> = directory.names_of(address).map(String::into_bytes).collect();
+            let mut names = Vec::new();
+            let told: Result<(), ()> = directory.try_names_of(address, |name| {
+                names.push(name.to_string().into_bytes());
+                Ok(())
+            });
+            assert_eq!((told, directory.has_address(address)), (Ok(()), !names.is_empty()));
             assert_eq!(names, model.names_of(address), "{address}");
         }
     }
+}
+
+/// What all nodes of a group publish, in order.
+#[derive(Debug, PartialEq, Eq)]
+struct Published {
+    ipv4: Vec<[u8; 4]>,
+    ipv6: Vec<[u8; 16]>,
+    with_port: Vec<SlotId>,
+}
+
+impl Published {
+    /// Each address once.
+    fn of(nodes: &[(SlotId, Record)]) -> Published {
+        let records = || nodes.iter().map(|(_, record)| record);
+        let mut ipv4 = sorted(records().filter_map(|record| Some(record.ipv4?.octets())));
+        let mut ipv6 = sorted(records().filter_map(|record| Some(record.ipv6?.octets())));
+        ipv4.dedup();
+        ipv6.dedup();
+        let ports = nodes.iter().filter(|(_, record)| record.port.is_some());
+        Published { ipv4, ipv6, with_port: sorted(ports.map(|(id, _)| *id)) }
+    }
+}
+
+fn sorted<T: Ord>(all: impl Iterator<Item = T>) -> Vec<T> {
+    let mut all: Vec<T> = all.collect();
+    all.sort_unstable();
+    all
 }

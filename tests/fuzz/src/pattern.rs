@@ -70,7 +70,7 @@ fn numbered(pattern: &Pattern, limit: u32, slot: u32, name: &[u8]) {
     assert!(can_stand(&pattern.group()), "{canonical}");
     let responder = Responder::new(&keyspace, 5);
     assert!(responder.is_ok(), "{canonical} can be followed but not answered: {responder:?}");
-    assert!(Directory::new(Arc::new(keyspace)).group_pattern(pattern.group().as_bytes()).is_some());
+    assert!(Directory::new(Arc::new(keyspace)).group(pattern.group().as_bytes()).is_some());
 }
 
 /// Whether a name can stand in a message (RFC 1035 §2.3.4).
@@ -81,11 +81,11 @@ fn can_stand(name: &str) -> bool {
 
 fn network(text: &str, address: &[u8]) {
     let Ok(network) = text.parse::<Network>() else { return };
-    assert!(network.contains(network.address()), "{text}");
+    assert!(network.contains(network.address), "{text}");
     let (first, prefix) = text.split_once('/').unwrap_or((text, "128"));
     let prefix = prefix.parse().expect("a number");
-    assert_eq!(first.parse(), Ok(network.address()), "{text}");
-    assert_eq!(Network::around(network.address(), prefix), network, "{text}");
+    assert_eq!(first.parse(), Ok(network.address), "{text}");
+    assert_eq!(Network::around(network.address, prefix), network, "{text}");
     let address: Option<IpAddr> = match address.len() {
         4 => <[u8; 4]>::try_from(address).ok().map(IpAddr::from),
         _ => <[u8; 16]>::try_from(address).ok().map(IpAddr::from),

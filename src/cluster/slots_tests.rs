@@ -1,0 +1,107 @@
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::*;
+use crate::cluster::testing::Chance;
+
+fn slots(limit: u32) -> Slots {
+    let pattern = Pattern::parse("worker{{.ID}}.tf.local.", limit).expect("a good pattern");
+    Slots::new(pattern, limit)
+}
+
+#[test]
+fn slots_within_and_above_the_limit_come_and_go() {
+    let mut slots = slots(5);
+    let numbers = [3, 5, 6, 4_000_000_000].map(|number| SlotId::new(number).expect("not 0"));
+    for id in numbers {
+        slots.insert(id, Occupant::new(SlotValue::Unusable, 7));
+        slots.insert(id, Occupant::new(SlotValue::Unusable, 8));
+    }
+    assert!(slots.iter().map(|(id, _)| id).eq(numbers));
+    assert_eq!((slots.dense.len(), slots.occupied(), slots.named()), (5, 4, 0));
+    assert_eq!(slots.digest(i64::MAX), RangeDigest { keys: 4, newest: 8 });
+    assert_eq!(slots.digest(7), RangeDigest::default());
+    for id in numbers {
+        assert!(slots.get(id).is_some_and(|occupant| occupant.mod_revision == 8));
+        assert!(slots.remove(id) && !slots.remove(id));
+    }
+    assert_eq!(slots.digest(i64::MAX), RangeDigest::default());
+}
+
+/// What the plainest way finds: a look at every slot.
+fn compare(slots: &Slots, model: &BTreeMap<SlotId, Option<Record>>) {
+    assert_eq!(slots.occupied(), model.len());
+    let records = || model.iter().filter_map(|(id, record)| Some((*id, record.as_ref()?)));
+    assert_eq!(slots.named(), records().count());
+    let all = slots.iter().map(|(id, occupant)| (id, occupant.record().copied()));
+    assert!(all.eq(model.iter().map(|(id, record)| (*id, *record))));
+    let mut with_port = slots.with_port().to_vec();
+    with_port.sort_unstable();
+    let ports = records().filter(|(_, record)| record.port.is_some()).map(|(id, _)| id);
+    assert!(with_port.into_iter().eq(ports));
+    for (index, id) in slots.with_port().iter().enumerate() {
+        let found = slots.get(*id).map(|occupant| occupant.port_index as usize);
+        assert_eq!(found, Some(index));
+    }
+    fn sorted<const N: usize>(addresses: &[[u8; N]]) -> Vec<[u8; N]> {
+        let mut addresses = addresses.to_vec();
+        addresses.sort_unstable();
+        addresses
+    }
+    fn distinct<const N: usize>(addresses: impl Iterator<Item = [u8; N]>) -> Vec<[u8; N]> {
+        let mut addresses = sorted(&addresses.collect::<Vec<_>>());
+        addresses.dedup();
+        addresses
+    }
+    let ipv4 = distinct(records().filter_map(|(_, record)| Some(record.ipv4?.octets())));
+    let ipv6 = distinct(records().filter_map(|(_, record)| Some(record.ipv6?.octets())));
+    assert_eq!(sorted(slots.ipv4().distinct()), ipv4);
+    assert_eq!(sorted(slots.ipv6().distinct()), ipv6);
+    for address in ipv4.into_iter().map(IpAddr::from).chain(ipv6.into_iter().map(IpAddr::from)) {
+        let same = records().filter(|(_, record)| record.has_address(address));
+        let mut ids = Vec::new();
+        let told: Result<(), ()> = slots.try_at_address(address, |id| {
+            ids.push(id);
+            Ok(())
+        });
+        assert_eq!((told, slots.at_address(address)), (Ok(()), ids.len()));
+        assert!(ids.into_iter().eq(same.map(|(id, _)| id)), "{address}");
+    }
+}
+
+#[test]
+fn after_any_changes_the_counts_and_lists_are_those_of_a_look_at_every_slot() {
+    let mut chance = Chance(2);
+    // Of 30 slots as many are above the limit as below it, and few addresses are shared by many.
+    for (addresses, limit) in [(3, 15), (25, 15), (1000, 30)] {
+        let mut slots = slots(limit);
+        let mut model = BTreeMap::new();
+        for revision in 0..2000 {
+            let Some(id) = SlotId::new(1 + chance.below(30)) else { continue };
+            let address = chance.below(addresses);
+            let record = Record {
+                ipv4: Some(Ipv4Addr::from(address)).filter(|_| chance.below(4) > 0),
+                ipv6: Some(Ipv6Addr::from(u128::from(address))).filter(|_| chance.below(4) > 0),
+                port: Some(53).filter(|_| chance.below(3) > 0),
+            };
+            let content = match chance.below(8) {
+                0..3 => {
+                    assert_eq!(slots.remove(id), model.remove(&id).is_some());
+                    continue;
+                }
+                3 => SlotValue::Unusable,
+                _ => SlotValue::Record(record),
+            };
+            slots.insert(id, Occupant::new(content, revision));
+            model.insert(id, (content != SlotValue::Unusable).then_some(record));
+            if revision % 16 == 0 {
+                compare(&slots, &model);
+            }
+        }
+        compare(&slots, &model);
+        let copy = slots.clone();
+        for id in copy.iter().map(|(id, _)| id) {
+            assert!(slots.remove(id));
+        }
+        compare(&slots, &BTreeMap::new());
+    }
+}

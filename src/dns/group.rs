@@ -1,0 +1,149 @@
+//! The answers for all nodes of a group: each begins with another node, so that nobody is always
+//! first, and holds all of them or none (RFC 2181 §9).
+//!
+//! What such an answer costs depends on the records in it, and not on the size of the group: whether
+//! all fit is known from their number.
+
+use super::records::{RecordContext, write_addresses, write_srv};
+use super::reply::{Full, Owner, RECORD_HEAD, Reply, push_name_by};
+use super::wire::{LONGEST_NAME, rrtype};
+use crate::cluster::{Group, Pattern, Record, SlotId};
+
+/// The octets of an SRV record's data before the target: priority, weight and port.
+const BEFORE_TARGET: usize = 6;
+
+/// Whether any of the nodes has a record of this type.
+pub(super) fn has(group: Group<'_>, rrtype: u16) -> bool {
+    match rrtype {
+        rrtype::A => !group.ipv4().is_empty(),
+        rrtype::AAAA => !group.ipv6().is_empty(),
+        rrtype::SRV => !group.with_port().is_empty(),
+        _ => false,
+    }
+}
+
+/// Writes the records of this type of all nodes.
+pub(super) fn write(
+    group: Group<'_>,
+    rrtype: u16,
+    context: RecordContext<'_>,
+    reply: &mut Reply<'_>,
+) -> Result<(), Full> {
+    let RecordContext { ttl, rotation, .. } = context;
+    match rrtype {
+        rrtype::A => reply.addresses(rrtype, ttl, rotated(group.ipv4(), rotation)),
+        rrtype::AAAA => reply.addresses(rrtype, ttl, rotated(group.ipv6(), rotation)),
+        _ => write_all_srv(group, context, reply),
+    }
+}
+
+/// Turns a list around so that it begins somewhere else for each rotation.
+fn rotated<T>(all: &[T], rotation: usize) -> [&[T]; 2] {
+    let start = rotation.checked_rem(all.len()).unwrap_or(0);
+    let (before, after) = all.split_at(start);
+    [after, before]
+}
+
+fn write_all_srv(
+    group: Group<'_>,
+    context: RecordContext<'_>,
+    reply: &mut Reply<'_>,
+) -> Result<(), Full> {
+    let (pattern, slots) = (group.pattern(), group.with_port());
+    // The name of a node has a digit at least more than that of the group.
+    let least = RECORD_HEAD + BEFORE_TARGET + context.question.wire_name().len() + 1;
+    if !reply.has_room_for(slots.len().saturating_mul(least)) {
+        return Err(Full);
+    }
+    let name = NodeName::new(pattern);
+    let mut targets: Vec<(&Record, usize)> = Vec::with_capacity(slots.len());
+    for slot in rotated(slots, context.rotation).into_iter().flatten() {
+        let Some(record) = group.record(*slot) else { continue };
+        write_srv(record, context.ttl, reply, |octets| {
+            targets.push((record, octets.len()));
+            name.write(*slot, octets);
+        })?;
+    }
+    for (record, target) in targets {
+        if write_addresses(record, Owner::At(target), context.ttl, reply).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The name of a node on the wire, but for its number.
+struct NodeName<'a> {
+    pattern: &'a Pattern,
+    before: Vec<u8>,
+    after: Vec<u8>,
+    /// The place, in what is before the number, of the length of the label that holds it. The
+    /// number's digits are to be added there.
+    label: usize,
+}
+
+impl<'a> NodeName<'a> {
+    fn new(pattern: &'a Pattern) -> Self {
+        let (prefix, suffix) = pattern.around_number();
+        let mut before = Vec::with_capacity(LONGEST_NAME);
+        push_name_by(&mut before, |text| {
+            text.extend_from_slice(prefix.as_bytes());
+            text.extend_from_slice(suffix.as_bytes());
+        });
+        // On the wire a name begins with a length, in whose stead the text has a dot further on.
+        let after = before.split_off(before.len().min(1 + prefix.len()));
+        let label = prefix.rfind('.').map_or(0, |dot| dot + 1);
+        NodeName { pattern, before, after, label }
+    }
+
+    fn write(&self, slot: SlotId, octets: &mut Vec<u8>) {
+        let start = octets.len();
+        octets.extend_from_slice(&self.before);
+        let number = octets.len();
+        self.pattern.push_number(slot, octets);
+        let digits = octets.len() - number;
+        octets.extend_from_slice(&self.after);
+        if let Some(length) = octets.get_mut(start + self.label) {
+            *length = length.saturating_add(u8::try_from(digits).unwrap_or(u8::MAX));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reply::push_name;
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_node_is_that_of_its_slot() {
+        let patterns = [
+            "worker{{.ID}}.tf.local.",
+            "{{.ID}}.n.",
+            "n{{printf \"%03d\" .ID}}-x.a.",
+            "x.w{{.ID}}.a_b.",
+            "x.{{.ID}}.a_b.",
+            "x.{{.ID}}y.a_b.",
+        ];
+        for text in patterns {
+            let pattern = Pattern::parse(text, 9).expect(text);
+            let name = NodeName::new(&pattern);
+            for slot in [1, 9, 10, 999, 1000, u32::MAX].into_iter().filter_map(SlotId::new) {
+                let (mut written, mut wanted) = (b"before".to_vec(), b"before".to_vec());
+                name.write(slot, &mut written);
+                push_name(&pattern.name(slot), &mut wanted);
+                assert_eq!(written, wanted, "{text} {slot}");
+            }
+        }
+    }
+
+    #[test]
+    fn rotation_begins_elsewhere_and_misses_nobody() {
+        let order = |rotation| rotated(&[1, 2, 4, 9], rotation).concat();
+        assert_eq!(order(0), [1, 2, 4, 9]);
+        assert_eq!(order(1), [2, 4, 9, 1]);
+        assert_eq!(order(3), [9, 1, 2, 4]);
+        assert_eq!(order(4), order(0));
+        assert_eq!(order(usize::MAX), order(3));
+        assert!(rotated::<u8>(&[], 3).concat().is_empty());
+    }
+}

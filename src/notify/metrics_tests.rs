@@ -21,7 +21,8 @@ fn directory() -> Directory {
 
 /// Nine queries, one of them not answered, and eleven that other servers were to answer.
 fn counters() -> Counters {
-    let mut counters = Counters { forwarded: 5, unanswered: 6, ..Counters::default() };
+    let mut counters = Counters::default();
+    (counters.forwarded, counters.unanswered) = (5, 6);
     let answers = [(Some(Rcode::NOERROR), 5), (Some(Rcode::NXDOMAIN), 3), (None, 1)];
     for (rcode, times) in answers {
         (0..times).for_each(|_| counters.count(rcode));

@@ -1,6 +1,5 @@
 //! Puts the rooms together: the only place that knows the server, the node, and who is told.
 
-use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -14,7 +13,7 @@ use crate::host::privileges;
 use crate::node::address::check_interface;
 use crate::node::session::{Session, SessionEnd};
 use crate::node::{Counter, Host, NodeSettings, Owned};
-use crate::notify::{self, Ended, Notifier, NotifySettings, Outcome, parent_death};
+use crate::notify::{self, Ended, Notifier, Outcome, parent_death};
 use crate::options::Options;
 use crate::random::Random;
 use crate::server::forward::Forwarder;
@@ -59,8 +58,12 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         .map_err(|error| Failure::new(format!("--pattern: its zone has no SOA: {error}")))?
         .with_allowed(options.allow)
         .with_out_of_zone(out_of_zone);
-    let signals = signals(&options.notify)
-        .map_err(|error| Failure::new(format!("cannot handle signals: {error}")))?;
+    let no_signals = |error| Failure::new(format!("cannot handle signals: {error}"));
+    let signals = Signals::new().map_err(no_signals)?;
+    // A program gets the signals, and its end is what asks this process to stop.
+    if options.notify.program.is_none() {
+        signals.obey().map_err(no_signals)?;
+    }
     // Not before the sockets are ours: where another idetcd runs, these are its files.
     let notifier = notify::set_up(options.notify, keyspace.clone(), login, &signals)?;
     let directory = Directory::new(keyspace);
@@ -76,7 +79,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     let end = Session::new(process.clone(), client, node.clone(), Random::from_system()).run();
     match (end, process.finish()) {
         // Whoever took the name may have taken the last one.
-        (_, Some(Outcome::NameLost(name))) => Err(name_lost(&name)),
+        (_, Some(lost @ Outcome::NameLost(_))) => status_of(lost),
         (SessionEnd::NoFreeSlot, _) => Err(no_free_slot(&node)),
         (SessionEnd::Stopped, None) => Ok(0),
         (SessionEnd::Stopped, Some(outcome)) => status_of(outcome),
@@ -90,10 +93,6 @@ fn no_free_slot(node: &NodeSettings) -> Failure {
     ))
 }
 
-fn name_lost(name: &str) -> Failure {
-    Failure::new(format!("exec: {name} was lost, so the program was ended; start anew"))
-}
-
 fn status_of(outcome: Outcome) -> Result<u8, Failure> {
     match outcome {
         Outcome::Ended(Ended::Exited(status)) => Ok(status),
@@ -102,43 +101,31 @@ fn status_of(outcome: Outcome) -> Result<u8, Failure> {
             "exec: no process starts: {error}; {}",
             parent_death::remedy(&error)
         ))),
-        Outcome::NameLost(name) => Err(name_lost(&name)),
+        Outcome::NameLost(name) => Err(Failure::new(format!(
+            "exec: {name} was lost, so the program was ended; start anew"
+        ))),
         Outcome::NeverNamed => Ok(0),
     }
-}
-
-/// A program gets the signals, and its end is what asks this process to stop.
-fn signals(wanted: &NotifySettings) -> io::Result<Signals> {
-    let signals = Signals::new()?;
-    if wanted.program.is_none() {
-        signals.obey()?;
-    }
-    Ok(signals)
 }
 
 /// The server and the notifier, as one host. One thread, so neither lock is ever contended: the
 /// server's may be held while the notifier's is taken, and never the other way round.
 #[derive(Clone, Debug)]
-pub struct Process {
+struct Process {
     server: Shared,
     notifier: Arc<Mutex<Notifier>>,
 }
-
-/// The notifier as a timer of the server.
-#[derive(Debug)]
-struct NotifierTimer(Arc<Mutex<Notifier>>);
 
 fn lock(notifier: &Mutex<Notifier>) -> MutexGuard<'_, Notifier> {
     notifier.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Process {
-    /// Puts the two together.
-    pub fn new(server: Shared, notifier: Notifier) -> Process {
+    fn new(server: Shared, notifier: Notifier) -> Process {
         let needs_timer = notifier.needs_timer();
         let notifier = Arc::new(Mutex::new(notifier));
         if needs_timer {
-            server.lock().add_timer(Box::new(NotifierTimer(notifier.clone())));
+            server.lock().add_timer(Box::new(notifier.clone()));
         }
         Process { server, notifier }
     }
@@ -146,14 +133,14 @@ impl Process {
     /// Lets the hooks that are left, and the program where it is being ended, end while DNS is
     /// answered; a further request to stop ends the wait for them. Says what became of the
     /// program, if there was to be one.
-    pub fn finish(&self) -> Option<Outcome> {
+    fn finish(&self) -> Option<Outcome> {
         // While requests are heard again: the end of the last hook asks the process to stop.
         self.server.lock().resume();
         let now = self.now();
         let grace = lock(&self.notifier).close(now);
         if let Some(grace) = grace {
             match self.server.lock().wait(None, Some(now + grace)) {
-                Ok(Wake::Stopping) | Ok(Wake::Ready) => {}
+                Ok(Wake::Stopping | Wake::Ready) => {}
                 Ok(Wake::TimedOut) => log::error!("the hooks or the program did not end in time"),
                 Err(error) => log::error!("poll: {error}"),
             }
@@ -162,13 +149,13 @@ impl Process {
     }
 }
 
-impl Timer for NotifierTimer {
+impl Timer for Arc<Mutex<Notifier>> {
     fn next(&self) -> Option<Instant> {
-        lock(&self.0).next()
+        lock(self).next()
     }
 
     fn run(&mut self, now: Instant, view: View<'_>) {
-        lock(&self.0).run(now, view);
+        lock(self).run(now, view);
     }
 }
 

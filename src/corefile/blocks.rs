@@ -1,16 +1,15 @@
 //! Words → server blocks, each with its keys and directives.
 
-use super::lexer::{Spelling, Word};
+use super::lexer::Word;
 use super::place::{CorefileError, Place, wrong};
 use super::source::Source;
 
 /// The deepest block within blocks; CoreDNS itself knows three.
 const MOST_NESTED: usize = 8;
 
-/// A server block.
 #[derive(Clone, Debug)]
 pub(super) struct Block {
-    /// Its keys: the zones and ports that it serves; one at least.
+    /// The zones and ports that it serves; one at least.
     pub(super) keys: Vec<Word>,
     pub(super) directives: Vec<Directive>,
 }
@@ -23,14 +22,6 @@ pub(super) struct Directive {
     pub(super) body: Vec<Directive>,
 }
 
-/// The end of a block.
-enum BlockEnd {
-    /// The brace that matches the one that stands here.
-    Brace(Place),
-    /// The end of the file: one server block alone needs no braces.
-    File,
-}
-
 /// Reads all server blocks; remembers snippets on the way.
 ///
 /// # Errors
@@ -39,25 +30,25 @@ pub(super) fn read(source: &mut Source<'_>) -> Result<Vec<Block>, CorefileError>
     let mut blocks = Vec::new();
     loop {
         let keys = keys(source)?;
-        let end = match source.peek() {
-            Some(word) if word.is_open() => BlockEnd::Brace(word.place.clone()),
-            _ => BlockEnd::File,
-        };
-        match (keys.as_slice(), &end) {
-            ([], BlockEnd::File) => return Ok(blocks),
-            ([], BlockEnd::Brace(place)) => {
+        // One server block alone needs no braces.
+        let open = source.peek().filter(|word| word.is_open()).map(|word| word.place.clone());
+        match (keys.as_slice(), &open) {
+            ([], None) => return Ok(blocks),
+            ([], Some(place)) => {
                 return wrong(place, "whose block? write what it serves before the {, such as .");
             }
-            ([key], _) if is_snippet(key) => {
-                snippet(source, key, &end)?;
+            ([key], _) if key.text.starts_with('(') && key.text.ends_with(')') => {
+                let Some(open) = &open else {
+                    let text = format!("{}: a snippet needs a block; add {{ and }}", key.text);
+                    return wrong(&key.place, text);
+                };
+                source.define_snippet(key, open)?;
                 continue;
             }
-            (_, BlockEnd::Brace(_)) => {
-                source.next()?;
-            }
-            _ => {}
+            (_, Some(_)) => drop(source.next()?),
+            (_, None) => {}
         }
-        let directives = directives(source, &end, 0)?;
+        let directives = directives(source, open.as_ref(), 0)?;
         blocks.push(Block { keys, directives });
     }
 }
@@ -70,19 +61,16 @@ fn keys(source: &mut Source<'_>) -> Result<Vec<Word>, CorefileError> {
         if word.is_close() {
             return wrong(&word.place, "a } without a {; remove it");
         }
-        if word.is_open() {
-            break;
-        }
-        if word.is_leading() && word.is("import") {
-            let keyword = word.clone();
-            source.next()?;
-            source.import(&keyword)?;
-            continue;
-        }
-        if word.is_leading() && !keys.is_empty() && comma.is_none() {
+        let is_import = word.is_leading && word.is("import");
+        let is_next_line = word.is_leading && !keys.is_empty() && comma.is_none();
+        if word.is_open() || (is_next_line && !is_import) {
             break;
         }
         let Some(word) = source.next()? else { break };
+        if is_import {
+            source.import(&word)?;
+            continue;
+        }
         check_brace(&word)?;
         keys.extend(word.split_at_commas());
         comma = Some(word).filter(|word| word.text.ends_with(','));
@@ -93,41 +81,19 @@ fn keys(source: &mut Source<'_>) -> Result<Vec<Word>, CorefileError> {
     }
 }
 
-fn is_snippet(key: &Word) -> bool {
-    key.text.starts_with('(') && key.text.ends_with(')')
-}
-
-fn snippet(source: &mut Source<'_>, key: &Word, end: &BlockEnd) -> Result<(), CorefileError> {
-    let name = key.text.trim_start_matches('(').trim_end_matches(')');
-    let BlockEnd::Brace(open) = end else {
-        return wrong(&key.place, format!("({name}): a snippet needs a block; add {{ and }}"));
-    };
-    if source.has_snippet(name) {
-        return wrong(&key.place, format!("({name}): there is such a snippet; rename one"));
-    }
-    source.next()?;
-    source.define_snippet(name, open)
-}
-
+/// The directives up to the brace that matches the one at `open`; `None`: up to the file's end.
 fn directives(
     source: &mut Source<'_>,
-    end: &BlockEnd,
+    open: Option<&Place>,
     depth: usize,
 ) -> Result<Vec<Directive>, CorefileError> {
     let mut directives = Vec::new();
-    loop {
-        let Some(word) = source.next()? else {
-            return match end {
-                BlockEnd::File => Ok(directives),
-                BlockEnd::Brace(place) => wrong(place, "the { is never closed; add a }"),
-            };
-        };
-        match end {
-            BlockEnd::Brace(_) if word.is_close() => return Ok(directives),
-            BlockEnd::File if word.is_close() => {
-                return wrong(&word.place, "a } without a {; remove it");
-            }
-            _ => {}
+    while let Some(word) = source.next()? {
+        if word.is_close() && open.is_some() {
+            return Ok(directives);
+        }
+        if word.is_close() {
+            return wrong(&word.place, "a } without a {; remove it");
         }
         if word.is_open() {
             return wrong(&word.place, "a { without anything before it; remove it");
@@ -138,6 +104,10 @@ fn directives(
             directives.push(directive(source, word, depth)?)
         }
     }
+    match open {
+        Some(place) => wrong(place, "the { is never closed; add a }"),
+        None => Ok(directives),
+    }
 }
 
 fn directive(
@@ -146,8 +116,7 @@ fn directive(
     depth: usize,
 ) -> Result<Directive, CorefileError> {
     check_brace(&name)?;
-    let mut arguments = Vec::new();
-    let mut body = Vec::new();
+    let (mut arguments, mut body) = (Vec::new(), Vec::new());
     while let Some(word) = source.peek() {
         if word.is_open() {
             let place = word.place.clone();
@@ -156,10 +125,10 @@ fn directive(
                 return wrong(&place, text);
             }
             source.next()?;
-            body = directives(source, &BlockEnd::Brace(place), depth + 1)?;
+            body = directives(source, Some(&place), depth + 1)?;
             break;
         }
-        if word.is_close() || word.is_leading() {
+        if word.is_close() || word.is_leading {
             break;
         }
         arguments.extend(source.next()?);
@@ -169,7 +138,7 @@ fn directive(
 
 /// A brace counts only where it stands alone.
 fn check_brace(word: &Word) -> Result<(), CorefileError> {
-    if word.spelling == Spelling::Bare && word.text.ends_with('{') {
+    if word.is_bare && word.text.ends_with('{') {
         return wrong(&word.place, format!("{:?}: put a blank before the {{", word.text));
     }
     Ok(())

@@ -5,23 +5,22 @@
 
 use log::Level;
 
-/// The treatment of a directive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Treatment {
-    /// Done here always, asked for or not.
-    Always,
+    /// Followed by what reads it, or done here always, asked for or not.
+    Done,
     /// Clients do not notice that it is missing; the log says so.
     Noticed(Level, &'static str),
     /// It would change what clients see; what to do instead.
     Refused(&'static str),
 }
 
-/// The treatment of a directive; `None`: it is followed elsewhere, or there is none of this name.
+/// The treatment of a directive; `None`: CoreDNS has none of this name.
 pub(super) fn treatment(name: &str) -> Option<Treatment> {
     use Level::{Info, Warn};
-    use Treatment::{Always, Noticed, Refused};
+    use Treatment::{Done, Noticed, Refused};
     Some(match name {
-        "errors" | "any" => Always,
+        "idetcd" | "bind" | "forward" | "proxy" | "errors" | "any" => Done,
         "log" => Noticed(Info, "has no effect; -vv logs each query"),
         "debug" => Noticed(Info, "has no effect; -v logs more"),
         "cache" => {

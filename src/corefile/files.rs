@@ -14,43 +14,25 @@ const DEFAULT: &str = "Corefile";
 const STDIN: &str = "stdin";
 /// The largest file, in octets: far beyond any configuration.
 const LARGEST: u64 = 1 << 20;
+const WILD: [char; 3] = ['*', '?', '['];
 
-/// The Corefile that is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CorefileChoice<'a> {
-    /// The one of this name.
-    Given(&'a str),
-    /// `Corefile` in the working directory, if it is there.
-    InWorkingDirectory,
-}
-
-/// Reads the Corefile that is asked for; `None`: there is none in the working directory.
+/// Reads the Corefile of a name; where none is given, `Corefile` in the working directory, if it
+/// is there.
 ///
 /// # Errors
 /// When it cannot be read or followed.
-pub fn read(
-    choice: CorefileChoice<'_>,
-    default_port: u16,
-) -> Result<Option<Corefile>, CorefileError> {
-    let name = match choice {
-        CorefileChoice::Given(name) => name,
-        CorefileChoice::InWorkingDirectory => DEFAULT,
+pub fn read(name: Option<&str>, default_port: u16) -> Result<Option<Corefile>, CorefileError> {
+    let (name, text) = match name {
+        Some(STDIN) => (STDIN, text_from(io::stdin())),
+        Some(name) => (name, text_of(Path::new(name))),
+        None => match File::open(DEFAULT) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => (DEFAULT, file.map_err(unreadable).and_then(text_from)),
+        },
     };
-    let text = match choice {
-        CorefileChoice::Given(STDIN) => text_from(io::stdin()),
-        _ => text_of(Path::new(name)),
-    };
-    let text = match text {
-        Ok(text) => text,
-        Err(Unreadable::Io(error)) if is_absent(choice, &error) => return Ok(None),
-        Err(why) => return Err(CorefileError::of_file(name, why.explain())),
-    };
+    let text = text.map_err(|why| CorefileError::of_file(name, why))?;
     let surroundings = Surroundings { environment: &environment, import: &import };
     parse(name, &text, default_port, &surroundings).map(Some)
-}
-
-fn is_absent(choice: CorefileChoice<'_>, error: &io::Error) -> bool {
-    choice == CorefileChoice::InWorkingDirectory && error.kind() == io::ErrorKind::NotFound
 }
 
 fn environment(name: &str) -> Option<String> {
@@ -61,42 +43,28 @@ fn environment(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
-/// The reason for which a file has no text.
-enum Unreadable {
-    Io(io::Error),
-    TooLarge,
-    /// An octet that is no UTF-8, at this line and column.
-    Binary(usize, usize),
+fn text_of(path: &Path) -> Result<String, String> {
+    text_from(File::open(path).map_err(unreadable)?)
 }
 
-impl Unreadable {
-    fn explain(&self) -> String {
-        match self {
-            Unreadable::Io(error) => format!("{error}; give a file that can be read"),
-            Unreadable::TooLarge => format!("over {LARGEST} octets; give a shorter file"),
-            Unreadable::Binary(line, column) => {
-                format!("line {line}, column {column}: not UTF-8; give a text file")
-            }
-        }
-    }
+fn unreadable(error: io::Error) -> String {
+    format!("{error}; give a file that can be read")
 }
 
-fn text_of(path: &Path) -> Result<String, Unreadable> {
-    text_from(File::open(path).map_err(Unreadable::Io)?)
-}
-
-fn text_from(file: impl Read) -> Result<String, Unreadable> {
+/// The text of a file, or why it has none.
+fn text_from(file: impl Read) -> Result<String, String> {
     let mut octets = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut octets).map_err(Unreadable::Io)?;
+    file.take(LARGEST + 1).read_to_end(&mut octets).map_err(unreadable)?;
     if octets.len() as u64 > LARGEST {
-        return Err(Unreadable::TooLarge);
+        return Err(format!("over {LARGEST} octets; give a shorter file"));
     }
     String::from_utf8(octets).map_err(|error| {
         let good = String::from_utf8_lossy(
             error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default(),
         );
-        let last = good.rsplit('\n').next().unwrap_or_default();
-        Unreadable::Binary(good.matches('\n').count() + 1, last.chars().count() + 1)
+        let line = good.matches('\n').count() + 1;
+        let column = good.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        format!("line {line}, column {column}: not UTF-8; give a text file")
     })
 }
 
@@ -107,28 +75,24 @@ fn import(name: &str, importer: &str) -> Imported {
     }
     let directory = Path::new(importer).parent().unwrap_or(Path::new(""));
     let path = directory.join(name);
-    let paths = if name.contains(['*', '?', '[']) { matching(&path)? } else { vec![path] };
-    paths.iter().map(|path| imported(path)).collect()
-}
-
-fn imported(path: &Path) -> Result<ImportedFile, String> {
-    let name = path.display().to_string();
-    match text_of(path) {
-        Ok(text) => Ok(ImportedFile { name, text }),
-        Err(why) => Err(format!("{name:?}: {}", why.explain())),
-    }
+    let paths = if name.contains(WILD) { matching(&path)? } else { vec![path] };
+    let imported = |path: &PathBuf| {
+        let name = path.display().to_string();
+        let text = text_of(path).map_err(|why| format!("{name:?}: {why}"))?;
+        Ok(ImportedFile { name, text })
+    };
+    paths.iter().map(imported).collect()
 }
 
 /// All files that a path with `*` and `?` in its last part stands for, in the order of names.
 fn matching(path: &Path) -> Result<Vec<PathBuf>, String> {
     let pattern = path.file_name().unwrap_or_default().to_string_lossy();
     let directory = path.parent().unwrap_or(Path::new(""));
-    let here = Path::new(".");
-    let wild = |text: &str| text.contains(['*', '?', '[']);
-    if wild(&directory.to_string_lossy()) || pattern.contains('[') {
+    if directory.to_string_lossy().contains(WILD) || pattern.contains('[') {
         return Err("as wildcards only * and ? in the last part of the path are known".to_owned());
     }
-    let readable = if directory.as_os_str().is_empty() { here } else { directory };
+    let is_here = directory.as_os_str().is_empty();
+    let readable = if is_here { Path::new(".") } else { directory };
     let failed = |error: io::Error| format!("{}: {error}", readable.display());
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(readable).map_err(failed)? {

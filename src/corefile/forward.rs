@@ -14,28 +14,11 @@ pub struct ForwardDirective {
     pub place: Place,
     /// Its name.
     pub name: String,
-    /// The servers; one at least.
-    pub to: Vec<Placed<Upstream>>,
+    /// The servers, one at least: `ADDR`, `ADDR:PORT`, or the path of a file like
+    /// `/etc/resolv.conf`, still to be checked.
+    pub to: Vec<Placed<String>>,
     /// Zones that are not to be forwarded.
     pub except: Vec<Placed<ServedZone>>,
-}
-
-/// A server to ask.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Upstream {
-    /// The one at `ADDR` or `ADDR:PORT`, still to be checked.
-    Server(String),
-    /// Those that a file like `/etc/resolv.conf` names.
-    File(String),
-}
-
-impl Upstream {
-    /// The address or the path.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Upstream::Server(text) | Upstream::File(text) => text,
-        }
-    }
 }
 
 pub(super) fn read(
@@ -43,12 +26,10 @@ pub(super) fn read(
     notices: &mut Vec<Notice>,
 ) -> Result<ForwardDirective, CorefileError> {
     let name = &directive.name.text;
-    let (from, to) = match directive.arguments.as_slice() {
-        [from, to @ ..] if !to.is_empty() => (from, to),
-        _ => {
-            let text = format!("{name}: from where to where? write {name} . 192.0.2.53");
-            return wrong(&directive.name.place, text);
-        }
+    let arguments = directive.arguments.split_first();
+    let Some((from, to)) = arguments.filter(|(_, to)| !to.is_empty()) else {
+        let text = format!("{name}: from where to where? write {name} . 192.0.2.53");
+        return wrong(&directive.name.place, text);
     };
     if !key::zone(from, &from.text).value.is_root() {
         let text = format!(
@@ -66,17 +47,16 @@ pub(super) fn read(
     Ok(forward)
 }
 
-fn upstream(name: &str, word: &Word) -> Result<Placed<Upstream>, CorefileError> {
+fn upstream(name: &str, word: &Word) -> Result<Placed<String>, CorefileError> {
     let text = word.text.as_str();
-    let here = |problem: &str| wrong(&word.place, format!("{name}: {text:?}: {problem}"));
     let value = match text.split_once("://") {
-        // An address has no slash, and a path has one.
-        None if text.contains('/') => Upstream::File(text.to_owned()),
-        None if text.ends_with(".conf") => Upstream::File(format!("./{text}")),
-        None => Upstream::Server(text.to_owned()),
-        Some(("dns", rest)) => Upstream::Server(rest.to_owned()),
+        // A path is told from an address by its slash.
+        None if text.ends_with(".conf") && !text.contains('/') => format!("./{text}"),
+        None => text.to_owned(),
+        Some(("dns", rest)) => rest.to_owned(),
         Some((scheme, _)) => {
-            return here(&format!("{scheme}:// is not spoken; give a server for plain DNS"));
+            let text = format!("{scheme}:// is not spoken; give a server for plain DNS");
+            return wrong(&word.place, format!("{name}: {:?}: {text}", word.text));
         }
     };
     Ok(Placed { value, place: word.place.clone() })
@@ -109,11 +89,10 @@ fn follow(
             "has no effect: servers are chosen and given up in our own way"
         }
         _ => {
-            let text = format!("{:?}: no property of {}; remove it", name, forward.name);
+            let text = format!("{name:?}: no property of {}; remove it", forward.name);
             return wrong(place, text);
         }
     };
-    let text = format!("{name}: {has_no_effect}");
-    notices.push(Notice { level: Level::Info, place: place.clone(), text });
+    notices.push(Notice::new(Level::Info, place, format!("{name}: {has_no_effect}")));
     Ok(())
 }

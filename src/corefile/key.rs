@@ -18,7 +18,7 @@ impl ServedZone {
         ServedZone(format!("{}.", name.to_ascii_lowercase()))
     }
 
-    /// The name.
+    /// The name, in lower case with the final dot.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -35,15 +35,11 @@ impl ServedZone {
     }
 }
 
-/// A key of a server block.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Key {
-    pub(super) zone: Placed<ServedZone>,
-    pub(super) port: u16,
-}
-
-/// Reads a key; without a port it is for `default_port`.
-pub(super) fn read(word: &Word, default_port: u16) -> Result<Key, CorefileError> {
+/// The zone and the port of a key; without one it is for `default_port`.
+pub(super) fn read(
+    word: &Word,
+    default_port: u16,
+) -> Result<(Placed<ServedZone>, u16), CorefileError> {
     let text = word.text.as_str();
     let here = |problem: &str| wrong(&word.place, format!("{text:?}: {problem}"));
     let rest = match text.split_once("://") {
@@ -56,16 +52,16 @@ pub(super) fn read(word: &Word, default_port: u16) -> Result<Key, CorefileError>
         }
     };
     let (name, port) = match rest.rsplit_once(':') {
-        None => (rest, default_port),
-        Some((name, digits)) => match number(digits) {
-            Some(port) => (name, port),
-            None => return here("what follows the last : is not a port from 0 to 65535"),
-        },
+        None => (rest, Some(default_port)),
+        Some((name, digits)) => (name, number(digits)),
+    };
+    let Some(port) = port else {
+        return here("what follows the last : is not a port from 0 to 65535");
     };
     if !is_name(name) {
         return here("not the name of a zone; write one such as tf.local, or .");
     }
-    Ok(Key { zone: zone(word, name), port })
+    Ok((zone(word, name), port))
 }
 
 fn is_name(text: &str) -> bool {

@@ -13,62 +13,35 @@ use super::place::{CorefileError, Place, wrong};
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// The way in which a word was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Spelling {
-    /// As it is.
-    Bare,
-    /// Between quotes.
-    Quoted,
-    /// With something from the environment in it.
-    Expanded,
-}
-
-/// The place of a word on its line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Position {
-    /// The first, or the first of what was imported.
-    Leading,
-    /// Any other.
-    Following,
-}
-
-/// A word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Word {
     pub(super) text: String,
     pub(super) place: Place,
-    pub(super) position: Position,
-    pub(super) spelling: Spelling,
+    /// Whether it is the first of its line, or of what was imported.
+    pub(super) is_leading: bool,
+    /// Whether it was written as it is: without quotes, and with nothing from the environment.
+    pub(super) is_bare: bool,
 }
 
 impl Word {
-    pub(super) fn is_leading(&self) -> bool {
-        self.position == Position::Leading
-    }
-
-    /// Whether it is a brace that opens a block.
     pub(super) fn is_open(&self) -> bool {
         self.is("{")
     }
 
-    /// Whether it is a brace that closes a block.
     pub(super) fn is_close(&self) -> bool {
         self.is("}")
     }
 
     /// Whether it is this very word, and was written so.
     pub(super) fn is(&self, text: &str) -> bool {
-        self.spelling == Spelling::Bare && self.text == text
+        self.is_bare && self.text == text
     }
 
     /// The place of its `column`th character, as far as that is known: quotes and what comes from
     /// the environment move the rest.
     pub(super) fn place_of(&self, column: usize) -> Place {
-        match self.spelling {
-            Spelling::Bare => self.place.shifted(column.saturating_sub(1)),
-            Spelling::Quoted | Spelling::Expanded => self.place.clone(),
-        }
+        let shift = if self.is_bare { column.saturating_sub(1) } else { 0 };
+        Place { column: self.place.column + shift, ..self.place.clone() }
     }
 
     /// The parts between commas that are not empty, each with its place.
@@ -95,20 +68,16 @@ pub(super) fn words(file: &Arc<str>, text: &str) -> Result<Vec<Word>, CorefileEr
     let mut lexer = Lexer {
         characters: text.chars().peekable(),
         here: Place { file: file.clone(), line: 1, column: 1 },
-        position: Position::Leading,
+        is_leading: true,
     };
-    let mut words = Vec::new();
-    while let Some(word) = lexer.word()? {
-        words.push(word);
-    }
-    Ok(words)
+    std::iter::from_fn(|| lexer.word().transpose()).collect()
 }
 
 struct Lexer<'a> {
     characters: Peekable<Chars<'a>>,
     here: Place,
-    /// Of the next word.
-    position: Position,
+    /// Whether the next word is.
+    is_leading: bool,
 }
 
 impl Lexer<'_> {
@@ -127,18 +96,15 @@ impl Lexer<'_> {
     }
 
     fn bare(&mut self) -> Result<Word, CorefileError> {
-        let mut word = self.start(Spelling::Bare);
-        while let Some(next) = self.characters.peek() {
-            if next.is_whitespace() || *next == '#' {
-                break;
-            }
+        let mut word = self.start(true);
+        while self.characters.peek().is_some_and(|next| !next.is_whitespace() && *next != '#') {
             word.text.extend(self.take()?);
         }
         Ok(word)
     }
 
     fn quoted(&mut self) -> Result<Word, CorefileError> {
-        let mut word = self.start(Spelling::Quoted);
+        let mut word = self.start(false);
         self.take()?;
         loop {
             match self.take()? {
@@ -152,13 +118,13 @@ impl Lexer<'_> {
                 Some(character) => word.text.push(character),
             }
         }
-        self.position = Position::Following;
+        self.is_leading = false;
         Ok(word)
     }
 
-    fn start(&mut self, spelling: Spelling) -> Word {
-        let position = std::mem::replace(&mut self.position, Position::Following);
-        Word { text: String::new(), place: self.here.clone(), position, spelling }
+    fn start(&mut self, is_bare: bool) -> Word {
+        let is_leading = std::mem::take(&mut self.is_leading);
+        Word { text: String::new(), place: self.here.clone(), is_leading, is_bare }
     }
 
     fn skip_comment(&mut self) {
@@ -176,55 +142,44 @@ impl Lexer<'_> {
         if character == '\n' {
             self.here.line += 1;
             self.here.column = 1;
-            self.position = Position::Leading;
+            self.is_leading = true;
         }
         Ok(Some(character))
     }
 }
 
-/// A text with what stood in the environment, and the variables that did not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Expanded {
-    pub(super) text: String,
-    pub(super) unset: Vec<String>,
-}
-
 const MARKS: [(&str, &str); 2] = [("{$", "}"), ("{%", "%}")];
 
 /// Replaces all references in a text; `None` where there is none. A variable that is not set is
-/// replaced by nothing, as in CoreDNS. What a variable holds is not looked through again, so that
-/// one that refers to itself does no harm.
-pub(super) fn expand(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Option<Expanded> {
+/// replaced by nothing, as in CoreDNS, and returned beside the text. What a variable holds is not
+/// looked through again, so that one that refers to itself does no harm.
+pub(super) fn expand(
+    text: &str,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Option<(String, Vec<String>)> {
+    let (mut expanded, mut unset) = (String::new(), Vec::new());
     let mut rest = text;
-    let mut expanded = Expanded { text: String::new(), unset: Vec::new() };
-    let mut is_changed = false;
     while let Some((before, name, after)) = first_reference(rest) {
-        is_changed = true;
-        expanded.text.push_str(before);
+        expanded.push_str(before);
         match environment(name) {
-            Some(value) => expanded.text.push_str(&value),
-            None => expanded.unset.push(name.to_owned()),
+            Some(value) => expanded.push_str(&value),
+            None => unset.push(name.to_owned()),
         }
         rest = after;
     }
-    expanded.text.push_str(rest);
-    is_changed.then_some(expanded)
+    let is_changed = rest.len() < text.len();
+    is_changed.then(|| (expanded + rest, unset))
 }
 
 /// The text before the first reference, the name in it, and the text behind.
 fn first_reference(text: &str) -> Option<(&str, &str, &str)> {
-    let mut from = 0;
-    loop {
-        let open = from + text.get(from..)?.find('{')?;
-        let rest = text.get(open..)?;
-        if let Some((name, after)) = MARKS.iter().find_map(|(begin, end)| {
+    text.match_indices('{').find_map(|(open, _)| {
+        let (before, rest) = text.split_at(open);
+        MARKS.iter().find_map(|(begin, end)| {
             let (name, after) = rest.strip_prefix(begin)?.split_once(end)?;
-            (!name.is_empty()).then_some((name, after))
-        }) {
-            return Some((text.get(..open)?, name, after));
-        }
-        from = open + 1;
-    }
+            (!name.is_empty()).then_some((before, name, after))
+        })
+    })
 }
 
 #[cfg(test)]

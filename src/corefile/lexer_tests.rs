@@ -4,7 +4,7 @@ use super::*;
 fn shown(text: &str) -> Vec<String> {
     let words = words(&"f".into(), text).unwrap_or_else(|error| panic!("{text:?}: {error}"));
     let show = |word: &Word| {
-        let mark = if word.is_leading() { "|" } else { "" };
+        let mark = if word.is_leading { "|" } else { "" };
         format!("{mark}{}@{}:{}", word.text, word.place.line, word.place.column)
     };
     words.iter().map(show).collect()
@@ -89,7 +89,7 @@ fn references_are_replaced_once_and_everything_else_is_left() {
     ];
     for (text, wanted, unset) in table {
         let expanded = expand(text, &environment);
-        assert_eq!(expanded.as_ref().map(|e| e.text.as_str()), wanted, "{text}");
-        assert_eq!(expanded.map(|e| e.unset).unwrap_or_default(), unset, "{text}");
+        assert_eq!(expanded.as_ref().map(|(text, _)| text.as_str()), wanted, "{text}");
+        assert_eq!(expanded.map(|(_, unset)| unset).unwrap_or_default(), unset, "{text}");
     }
 }

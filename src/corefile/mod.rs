@@ -24,7 +24,7 @@ mod plugin;
 mod settings;
 mod source;
 
-pub use forward::{ForwardDirective, Upstream};
+pub use forward::ForwardDirective;
 pub use key::ServedZone;
 pub use place::{CorefileError, Notice, Place, Placed};
 pub use plugin::{Plugin, WrittenPattern};

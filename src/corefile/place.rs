@@ -18,13 +18,6 @@ pub struct Place {
     pub column: usize,
 }
 
-impl Place {
-    /// So many characters to the right.
-    pub(super) fn shifted(&self, columns: usize) -> Place {
-        Place { column: self.column + columns, ..self.clone() }
-    }
-}
-
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: line {}, column {}", printable(&self.file), self.line, self.column)
@@ -42,34 +35,23 @@ pub struct Placed<T> {
 
 /// The reason for which a file cannot be used: where, what, and what to do. One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CorefileError {
-    file: Arc<str>,
-    place: Option<Place>,
-    text: String,
-}
+pub struct CorefileError(String);
 
 impl CorefileError {
     /// Something is wrong at this place.
     pub fn at(place: &Place, text: impl fmt::Display) -> CorefileError {
-        CorefileError {
-            file: place.file.clone(),
-            place: Some(place.clone()),
-            text: text.to_string(),
-        }
+        CorefileError(format!("{place}: {}", printable(&text.to_string())))
     }
 
     /// Something is wrong with the whole file.
     pub fn of_file(file: &str, text: impl fmt::Display) -> CorefileError {
-        CorefileError { file: file.into(), place: None, text: text.to_string() }
+        CorefileError(format!("{}: {}", printable(file), printable(&text.to_string())))
     }
 }
 
 impl fmt::Display for CorefileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.place {
-            Some(place) => write!(f, "{place}: {}", printable(&self.text)),
-            None => write!(f, "{}: {}", printable(&self.file), printable(&self.text)),
-        }
+        f.write_str(&self.0)
     }
 }
 
@@ -79,19 +61,23 @@ pub(super) fn wrong<T>(place: &Place, text: impl fmt::Display) -> Result<T, Core
     Err(CorefileError::at(place, text))
 }
 
-/// A remark in the log about a part of the file that was accepted.
+/// A remark in the log about a part of the file that was accepted: the effect that it does not
+/// have, or has not as in CoreDNS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// Its weight.
     pub level: Level,
-    /// The place of that part.
-    pub place: Place,
-    /// The effect that it does not have, or has not as in CoreDNS.
-    pub text: String,
+    text: String,
+}
+
+impl Notice {
+    pub(super) fn new(level: Level, place: &Place, text: impl fmt::Display) -> Notice {
+        Notice { level, text: format!("{place}: {}", printable(&text.to_string())) }
+    }
 }
 
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, printable(&self.text))
+        f.write_str(&self.text)
     }
 }

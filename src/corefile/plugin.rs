@@ -28,7 +28,7 @@ pub struct WrittenPattern {
 }
 
 impl WrittenPattern {
-    /// The text.
+    /// The pattern as it is written.
     pub fn as_str(&self) -> &str {
         &self.word.text
     }
@@ -48,17 +48,12 @@ pub(super) fn read(
     directive: &Directive,
     notices: &mut Vec<Notice>,
 ) -> Result<Plugin, CorefileError> {
-    let mut plugin = Plugin {
-        place: directive.name.place.clone(),
-        endpoints: Vec::new(),
-        limit: None,
-        pattern: None,
-    };
+    let place = directive.name.place.clone();
+    let mut plugin = Plugin { place, endpoints: Vec::new(), limit: None, pattern: None };
     for word in &directive.arguments {
         notices.push(notice(word, "has no effect: idetcd takes properties between { and } alone"));
     }
-    let mut seen: Vec<&str> = Vec::new();
-    for property in &directive.body {
+    for (index, property) in directive.body.iter().enumerate() {
         let (name, arguments) = (&property.name, property.arguments.as_slice());
         match name.text.as_str() {
             "endpoint" => plugin.endpoints = endpoints(name, arguments)?,
@@ -67,17 +62,15 @@ pub(super) fn read(
             // The plugin says nothing; a slip of the pen should not pass unseen.
             _ => notices.push(notice(name, "no property of idetcd; it has no effect")),
         }
-        if seen.contains(&name.text.as_str()) {
+        if directive.body.iter().take(index).any(|before| before.name.text == name.text) {
             notices.push(notice(name, "stands there before; this one counts"));
         }
-        seen.push(&name.text);
     }
     Ok(plugin)
 }
 
 fn notice(word: &Word, text: &str) -> Notice {
-    let text = format!("{:?}: {text}", word.text);
-    Notice { level: Level::Warn, place: word.place.clone(), text }
+    Notice::new(Level::Warn, &word.place, format!("{:?}: {text}", word.text))
 }
 
 fn endpoints(name: &Word, arguments: &[Word]) -> Result<Vec<Placed<String>>, CorefileError> {
@@ -93,25 +86,18 @@ fn endpoints(name: &Word, arguments: &[Word]) -> Result<Vec<Placed<String>>, Cor
 
 fn limit(name: &Word, arguments: &[Word]) -> Result<u32, CorefileError> {
     let word = only(name, arguments, "a number such as 10")?;
-    match number(&word.text) {
-        Some(limit) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
-        _ => {
-            let text = &word.text;
-            let text = format!("limit: {text:?} is not a whole number from 1 to {MAX_LIMIT}");
-            wrong(&word.place, text)
-        }
-    }
+    number(&word.text).filter(|limit| (1..=MAX_LIMIT).contains(limit)).ok_or_else(|| {
+        let text = format!("limit: {:?} is not a whole number from 1 to {MAX_LIMIT}", word.text);
+        CorefileError::at(&word.place, text)
+    })
 }
 
 fn pattern(name: &Word, arguments: &[Word]) -> Result<WrittenPattern, CorefileError> {
-    let word = only(
-        name,
-        arguments,
-        "one such as worker{{.ID}}.tf.local., in quotes if there are blanks in it",
-    )?;
-    Ok(WrittenPattern { word: word.clone() })
+    let wanted = "one such as worker{{.ID}}.tf.local., in quotes if there are blanks in it";
+    Ok(WrittenPattern { word: only(name, arguments, wanted)?.clone() })
 }
 
+/// The one argument that a property takes.
 fn only<'a>(name: &Word, arguments: &'a [Word], wanted: &str) -> Result<&'a Word, CorefileError> {
     match arguments {
         [word] => Ok(word),

@@ -7,7 +7,7 @@ use log::Level;
 use super::blocks::{Block, Directive};
 use super::directive::{Treatment, treatment};
 use super::forward::{self, ForwardDirective};
-use super::key::{self, Key, ServedZone};
+use super::key::{self, ServedZone};
 use super::place::{CorefileError, Notice, Placed, wrong};
 use super::plugin::{self, Plugin};
 
@@ -31,9 +31,11 @@ pub struct Corefile {
 }
 
 /// The settings of a server block, with or without `idetcd`.
+#[derive(Default)]
 struct Served {
-    keys: Vec<Key>,
+    zones: Vec<Placed<ServedZone>>,
     addresses: Vec<IpAddr>,
+    ports: Vec<u16>,
     forward: Option<ForwardDirective>,
 }
 
@@ -43,20 +45,27 @@ pub(super) fn read(
     default_port: u16,
     mut notices: Vec<Notice>,
 ) -> Result<Corefile, CorefileError> {
-    check_names(blocks)?;
+    // First of all: a name that is misspelt should not be told as something that is missing.
+    for Directive { name, .. } in blocks.iter().flat_map(|block| &block.directives) {
+        if treatment(&name.text).is_none() {
+            let text = format!("{:?}: no directive of CoreDNS; is it misspelt?", name.text);
+            return wrong(&name.place, text);
+        }
+    }
     let (own, directive) = own_block(file, blocks)?;
     let plugin = plugin::read(directive, &mut notices)?;
-    let served = serve(own, default_port, &mut notices)?;
-    check_forward(&served)?;
-    let mut settings = Corefile {
-        file: file.to_owned(),
-        plugin,
-        zones: served.keys.iter().map(|key| key.zone.clone()).collect(),
-        addresses: served.addresses.clone(),
-        ports: ports(&served.keys),
-        forward: served.forward.clone(),
-        notices: Vec::new(),
-    };
+    let Served { zones, addresses, ports, forward } = serve(own, default_port, &mut notices)?;
+    // CoreDNS forwards what is in the block's zone, and we what is outside of the pattern's.
+    if let Some(ForwardDirective { name, place, .. }) = &forward
+        && !serves_root(&zones)
+    {
+        let text = "in this block no name outside of its zone is forwarded; remove it, or make . \
+                    the block's key";
+        return wrong(place, format!("{name}: {text}"));
+    }
+    let file = file.to_owned();
+    let mut settings =
+        Corefile { file, plugin, zones, addresses, ports, forward, notices: Vec::new() };
     for block in blocks.iter().filter(|block| !std::ptr::eq(*block, own)) {
         let other = serve(block, default_port, &mut notices)?;
         settings.forward = Some(companion(other, &settings)?);
@@ -65,53 +74,24 @@ pub(super) fn read(
     Ok(settings)
 }
 
-/// A name that is misspelt should not be told as something that is missing.
-fn check_names(blocks: &[Block]) -> Result<(), CorefileError> {
-    let mut directives = blocks.iter().flat_map(|block| &block.directives);
-    match directives.find(|directive| !is_known(directive)) {
-        None => Ok(()),
-        Some(directive) => Err(unknown(directive)),
-    }
-}
-
-fn unknown(Directive { name, .. }: &Directive) -> CorefileError {
-    let text = format!("{:?}: no directive of CoreDNS; is it misspelt?", name.text);
-    CorefileError::at(&name.place, text)
-}
-
-fn is_known(directive: &Directive) -> bool {
-    let name = directive.name.text.as_str();
-    matches!(name, "idetcd" | "bind" | "forward" | "proxy") || treatment(name).is_some()
-}
-
 /// The one server block with `idetcd`, and the directive itself.
 fn own_block<'a>(
     file: &str,
     blocks: &'a [Block],
 ) -> Result<(&'a Block, &'a Directive), CorefileError> {
-    let mut found = blocks.iter().flat_map(|block| {
-        let named = block.directives.iter().filter(|directive| is_plugin(directive));
-        named.map(move |directive| (block, directive))
-    });
+    let all = blocks.iter().flat_map(|block| block.directives.iter().map(move |one| (block, one)));
+    let mut found = all.filter(|(_, directive)| directive.name.text == "idetcd");
     let Some((block, directive)) = found.next() else {
-        return Err(CorefileError::of_file(
-            file,
-            "no server block has idetcd; add idetcd { pattern worker{{.ID}}.tf.local. } on lines \
-             of its own",
-        ));
+        let text = "no server block has idetcd; add idetcd { pattern worker{{.ID}}.tf.local. } on \
+                    lines of its own";
+        return Err(CorefileError::of_file(file, text));
     };
-    match found.next() {
-        Some((_, second)) => {
-            let line = directive.name.place.line;
-            let text = format!("idetcd: stands in line {line} before; a node has one name only");
-            wrong(&second.name.place, text)
-        }
-        None => Ok((block, directive)),
+    if let Some((_, second)) = found.next() {
+        let line = directive.name.place.line;
+        let text = format!("idetcd: stands in line {line} before; a node has one name only");
+        return wrong(&second.name.place, text);
     }
-}
-
-fn is_plugin(directive: &Directive) -> bool {
-    directive.name.text == "idetcd"
+    Ok((block, directive))
 }
 
 fn serve(
@@ -119,10 +99,15 @@ fn serve(
     default_port: u16,
     notices: &mut Vec<Notice>,
 ) -> Result<Served, CorefileError> {
-    let keys = block.keys.iter().map(|word| key::read(word, default_port));
-    let mut served =
-        Served { keys: keys.collect::<Result<_, _>>()?, addresses: Vec::new(), forward: None };
-    for directive in block.directives.iter().filter(|directive| !is_plugin(directive)) {
+    let mut served = Served::default();
+    for word in &block.keys {
+        let (zone, port) = key::read(word, default_port)?;
+        served.zones.push(zone);
+        if !served.ports.contains(&port) {
+            served.ports.push(port);
+        }
+    }
+    for directive in &block.directives {
         follow(directive, &mut served, notices)?;
     }
     Ok(served)
@@ -134,26 +119,21 @@ fn follow(
     notices: &mut Vec<Notice>,
 ) -> Result<(), CorefileError> {
     let (name, place) = (directive.name.text.as_str(), &directive.name.place);
-    match name {
-        "bind" => bind(directive, &mut served.addresses),
-        "forward" | "proxy" => {
+    match (name, treatment(name)) {
+        ("bind", _) => bind(directive, &mut served.addresses)?,
+        ("forward" | "proxy", _) => {
             if let Some(first) = &served.forward {
                 return wrong(place, stands_before(name, first));
             }
             served.forward = Some(forward::read(directive, notices)?);
-            Ok(())
         }
-        _ => match treatment(name) {
-            Some(Treatment::Always) => Ok(()),
-            Some(Treatment::Noticed(level, text)) => {
-                let (place, text) = (place.clone(), format!("{name}: {text}"));
-                notices.push(Notice { level, place, text });
-                Ok(())
-            }
-            Some(Treatment::Refused(remedy)) => wrong(place, format!("{name}: {remedy}")),
-            None => Err(unknown(directive)),
-        },
+        (_, Some(Treatment::Noticed(level, text))) => {
+            notices.push(Notice::new(level, place, format!("{name}: {text}")));
+        }
+        (_, Some(Treatment::Refused(remedy))) => return wrong(place, format!("{name}: {remedy}")),
+        (_, Some(Treatment::Done) | None) => {}
     }
+    Ok(())
 }
 
 fn stands_before(name: &str, first: &ForwardDirective) -> String {
@@ -182,28 +162,15 @@ fn bind(directive: &Directive, addresses: &mut Vec<IpAddr>) -> Result<(), Corefi
     Ok(())
 }
 
-/// CoreDNS forwards what is in the block's zone, and we what is outside of the pattern's.
-fn check_forward(served: &Served) -> Result<(), CorefileError> {
-    let Some(forward) = &served.forward else { return Ok(()) };
-    if served.keys.iter().any(|key| key.zone.value.is_root()) {
-        Ok(())
-    } else {
-        wrong(
-            &forward.place,
-            format!(
-                "{}: in this block no name outside of its zone is forwarded; remove it, or make . \
-             the block's key",
-                forward.name
-            ),
-        )
-    }
+fn serves_root(zones: &[Placed<ServedZone>]) -> bool {
+    zones.iter().any(|zone| zone.value.is_root())
 }
 
 /// Reads a server block without `idetcd`: it may forward all names that are not in the zone of the
 /// one with it.
 fn companion(other: Served, own: &Corefile) -> Result<ForwardDirective, CorefileError> {
-    let key = other.keys.iter().find(|key| !key.zone.value.is_root()).or(other.keys.first());
-    let Some(Placed { value: zone, place }) = key.map(|key| &key.zone) else {
+    let zone = other.zones.iter().find(|zone| !zone.value.is_root()).or(other.zones.first());
+    let Some(Placed { value: zone, place }) = zone else {
         return Err(CorefileError::of_file(&own.file, "a server block without keys; remove it"));
     };
     let here = |text: &str| wrong(place, format!("{}: {text}", zone.as_str()));
@@ -213,28 +180,16 @@ fn companion(other: Served, own: &Corefile) -> Result<ForwardDirective, Corefile
              block to another server",
         );
     };
-    if own.zones.iter().any(|own| own.value.is_root()) {
+    if serves_root(&own.zones) {
         return here("the server block with idetcd serves this zone; move the directives there");
     }
     if let Some(first) = &own.forward {
         return wrong(&forward.place, stands_before(&forward.name, first));
     }
-    let is_same =
-        is_same(&ports(&other.keys), &own.ports) && is_same(&other.addresses, &own.addresses);
-    if !is_same {
+    if !is_same(&other.ports, &own.ports) || !is_same(&other.addresses, &own.addresses) {
         return here("both server blocks must listen on the same addresses and ports");
     }
     Ok(forward)
-}
-
-fn ports(keys: &[Key]) -> Vec<u16> {
-    let mut ports: Vec<u16> = Vec::new();
-    for key in keys {
-        if !ports.contains(&key.port) {
-            ports.push(key.port);
-        }
-    }
-    ports
 }
 
 /// Compares in any order; neither holds anything twice.
@@ -257,7 +212,8 @@ impl Corefile {
     /// When its server block does not serve this zone, or forwarding spares another one.
     pub fn check_zone(&mut self, zone: &str) -> Result<(), CorefileError> {
         let Some(first) = self.zones.first() else { return Ok(()) };
-        if !self.zones.iter().any(|served| served.value.contains(zone)) {
+        let out_of_zone = self.zones.iter().filter(|served| !served.value.contains(zone));
+        if out_of_zone.clone().count() == self.zones.len() {
             let text = format!(
                 "{}: the pattern's names are in {zone}, which this server block does not serve; \
                  make {zone} its key, or .",
@@ -265,24 +221,17 @@ impl Corefile {
             );
             return wrong(&first.place, text);
         }
-        let out_of_zone = self.zones.iter().filter(|served| !served.value.contains(zone));
-        self.notices.extend(out_of_zone.map(|served| Notice {
-            level: Level::Warn,
-            place: served.place.clone(),
-            text: format!("{}: none of the names is in it; it is refused", served.value.as_str()),
+        self.notices.extend(out_of_zone.map(|Placed { value, place }| {
+            let text = format!("{}: none of the names is in it; it is refused", value.as_str());
+            Notice::new(Level::Warn, place, text)
         }));
         let zone = ServedZone::new(zone);
         let mut spared = self.forward.iter().flat_map(|forward| &forward.except);
-        match spared.find(|spared| !zone.contains(spared.value.as_str())) {
-            None => Ok(()),
-            Some(spared) => {
-                let text = format!(
-                    "except: {}: names outside of {} are all forwarded; remove it",
-                    spared.value.as_str(),
-                    zone.as_str()
-                );
-                wrong(&spared.place, text)
-            }
-        }
+        let Some(spared) = spared.find(|spared| !zone.contains(spared.value.as_str())) else {
+            return Ok(());
+        };
+        let (spared_zone, zone) = (spared.value.as_str(), zone.as_str());
+        let text = "are all forwarded; remove it";
+        wrong(&spared.place, format!("except: {spared_zone}: names outside of {zone} {text}"))
     }
 }

@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use log::Level;
 
-use super::lexer;
-use super::lexer::{Position, Spelling, Word};
+use super::lexer::{self, Word};
 use super::place::{CorefileError, Notice, Place, wrong};
 
 /// The deepest import within imports: nobody nests configuration so deeply on purpose.
@@ -56,7 +55,6 @@ impl Layer {
     }
 }
 
-/// The stream of words.
 pub(super) struct Source<'a> {
     surroundings: &'a Surroundings<'a>,
     layers: Vec<Layer>,
@@ -106,18 +104,20 @@ impl<'a> Source<'a> {
         let Some(layer) = self.layers.last_mut() else { return Ok(None) };
         let Some(word) = layer.peek().cloned() else { return Ok(None) };
         layer.next += 1;
-        let Some(left) = self.words_left.checked_sub(1) else {
-            return wrong(
-                &word.place,
-                format!("more than {MOST_WORDS} words with all imports; import less"),
-            );
-        };
-        self.words_left = left;
+        self.words_left = self.words_left.checked_sub(1).ok_or_else(|| {
+            let text = format!("more than {MOST_WORDS} words with all imports; import less");
+            CorefileError::at(&word.place, text)
+        })?;
         Ok(Some(word))
     }
 
     /// Keeps the words up to the brace that closes the block as a snippet.
-    pub(super) fn define_snippet(&mut self, name: &str, open: &Place) -> Result<(), CorefileError> {
+    pub(super) fn define_snippet(&mut self, key: &Word, open: &Place) -> Result<(), CorefileError> {
+        let name = key.text.trim_start_matches('(').trim_end_matches(')');
+        if self.snippets.contains_key(name) {
+            return wrong(&key.place, format!("({name}): there is such a snippet; rename one"));
+        }
+        self.next()?;
         let mut words = Vec::new();
         let mut depth = 1;
         loop {
@@ -129,28 +129,21 @@ impl<'a> Source<'a> {
             if depth == 0 {
                 break;
             }
-            if words.is_empty() {
-                word.position = Position::Leading;
-            }
+            word.is_leading |= words.is_empty();
             words.push(word);
         }
         self.snippets.insert(name.to_owned(), words.into());
         Ok(())
     }
 
-    /// Whether there is such a snippet already.
-    pub(super) fn has_snippet(&self, name: &str) -> bool {
-        self.snippets.contains_key(name)
-    }
-
     /// Goes on with what the word after `import` names: a snippet, or files.
     pub(super) fn import(&mut self, keyword: &Word) -> Result<(), CorefileError> {
         let name = match self.next_here()? {
-            Some(word) if !word.is_leading() && !word.is_open() && !word.is_close() => word,
+            Some(word) if !word.is_leading && !word.is_open() && !word.is_close() => word,
             _ => return wrong(&keyword.place, "import: of what? give a file or a snippet"),
         };
         let more = self.layers.last().and_then(Layer::peek);
-        if let Some(more) = more.filter(|word| !word.is_leading() && !word.is_close()) {
+        if let Some(more) = more.filter(|word| !word.is_leading && !word.is_close()) {
             let text = format!("import: takes one name; put {:?} on a line of its own", more.text);
             return wrong(&more.place, text);
         }
@@ -159,14 +152,11 @@ impl<'a> Source<'a> {
             self.layers.push(layer);
             return Ok(());
         }
-        let files = (self.surroundings.import)(&name.text, &name.place.file);
-        let files = match files {
-            Ok(files) => files,
-            Err(why) => return wrong(&name.place, format!("import: {why}")),
-        };
+        let files = (self.surroundings.import)(&name.text, &name.place.file)
+            .or_else(|why| wrong(&name.place, format!("import: {why}")))?;
         if files.is_empty() {
             let text = format!("import: no file matches {:?}", name.text);
-            self.notices.push(Notice { level: Level::Warn, place: name.place.clone(), text });
+            self.notices.push(Notice::new(Level::Warn, &name.place, text));
         }
         let mut layers = Vec::new();
         for ImportedFile { name: file, text } in files {
@@ -195,34 +185,29 @@ impl<'a> Source<'a> {
     fn lex(&mut self, name: &Arc<str>, text: &str) -> Result<Arc<[Word]>, CorefileError> {
         let mut words = lexer::words(name, text)?;
         for word in &mut words {
-            self.expand(word)?;
+            if word.text.len() <= LONGEST_WORD {
+                self.expand(word);
+            }
             if word.text.len() > LONGEST_WORD {
                 let text = format!("a word of over {LONGEST_WORD} octets; is a quote missing?");
                 return wrong(&word.place, text);
             }
-            let Some(left) = self.octets_left.checked_sub(word.text.len()) else {
-                return wrong(&word.place, "too much text with all imports; import less");
-            };
-            self.octets_left = left;
+            self.octets_left = self.octets_left.checked_sub(word.text.len()).ok_or_else(|| {
+                CorefileError::at(&word.place, "too much text with all imports; import less")
+            })?;
         }
         Ok(words.into())
     }
 
-    fn expand(&mut self, word: &mut Word) -> Result<(), CorefileError> {
-        if word.text.len() > LONGEST_WORD {
-            return Ok(());
-        }
-        let Some(expanded) = lexer::expand(&word.text, self.surroundings.environment) else {
-            return Ok(());
+    fn expand(&mut self, word: &mut Word) {
+        let Some((text, unset)) = lexer::expand(&word.text, self.surroundings.environment) else {
+            return;
         };
-        let place = &word.place;
-        self.notices.extend(expanded.unset.into_iter().map(|name| Notice {
-            level: Level::Warn,
-            place: place.clone(),
-            text: format!("{name:?} is not set in the environment; it stands for nothing"),
-        }));
-        word.text = expanded.text;
-        word.spelling = Spelling::Expanded;
-        Ok(())
+        for name in unset {
+            let text = format!("{name:?} is not set in the environment; it stands for nothing");
+            self.notices.push(Notice::new(Level::Warn, &word.place, text));
+        }
+        word.text = text;
+        word.is_bare = false;
     }
 }

@@ -5,38 +5,38 @@ use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Everybody may read it, whatever the umask.
 const MODE: u32 = 0o644;
 
 /// A small file that is replaced as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AtomicFile {
+pub(super) struct AtomicFile {
+    /// The option that names it, without the dashes.
+    option: &'static str,
     path: PathBuf,
     /// In the same directory, and always the same, so that kills leave one at most. Hidden, and
     /// with an ending that no collector of files looks for.
     draft: PathBuf,
+    /// Whether the last change failed, which is told once.
+    has_failed: bool,
 }
 
 impl AtomicFile {
-    /// The file of that name; touches nothing.
-    pub fn new(path: PathBuf) -> AtomicFile {
+    pub(super) fn new(option: &'static str, path: PathBuf) -> AtomicFile {
         let mut name = OsString::from(".");
         name.push(path.file_name().unwrap_or_default());
         name.push(".new");
-        AtomicFile { draft: path.with_file_name(name), path }
+        AtomicFile { option, draft: path.with_file_name(name), path, has_failed: false }
     }
 
-    /// Its name.
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Removes what an earlier process left, and finds out whether it can be written.
-    ///
-    /// # Errors
-    /// When it cannot, or when something that is not a file is there.
-    pub fn prepare(&self) -> io::Result<()> {
+    pub(super) fn prepare(&self) -> io::Result<()> {
         match fs::symlink_metadata(&self.path) {
             Ok(there) if !there.is_file() && !there.is_symlink() => {
                 return Err(io::Error::new(ErrorKind::AlreadyExists, "it is no regular file"));
@@ -49,17 +49,30 @@ impl AtomicFile {
         remove(&self.draft)
     }
 
-    /// Puts the text in its place.
-    ///
-    /// # Errors
-    /// When the directory is gone, full, or not ours to write to. What was there stays.
-    pub fn write(&self, text: &str) -> io::Result<()> {
-        let written = self.write_draft(text).and_then(|()| fs::rename(&self.draft, &self.path));
-        if written.is_err() {
-            // It failed already, and that is what is told.
-            let _ = remove(&self.draft);
+    /// Puts the text in its place; `None`: the file is to be gone. Says whether that is so; if not,
+    /// what was there stays, and the caller tries again at this interval.
+    pub(super) fn set(&mut self, text: Option<&str>, retry: Duration) -> bool {
+        let (result, done, again) = match text {
+            Some(text) => (self.write(text), "written", "written again"),
+            None => (remove(&self.path), "removed", "removed now"),
+        };
+        let (option, path) = (self.option, self.path.display());
+        match &result {
+            Ok(()) if self.has_failed => log::info!("--{option}: {path} is {again}"),
+            Err(error) if !self.has_failed => log::error!(
+                "--{option}: {path} cannot be {done}: {error}; trying again every {} s",
+                retry.as_secs()
+            ),
+            _ => {}
         }
-        written
+        self.has_failed = result.is_err();
+        result.is_ok()
+    }
+
+    fn write(&self, text: &str) -> io::Result<()> {
+        let written = self.write_draft(text).and_then(|()| fs::rename(&self.draft, &self.path));
+        // That it failed is told already.
+        written.inspect_err(|_| drop(remove(&self.draft)))
     }
 
     fn write_draft(&self, text: &str) -> io::Result<()> {
@@ -71,12 +84,12 @@ impl AtomicFile {
         file.write_all(text.as_bytes())
     }
 
-    /// Removes it, if it is there.
-    ///
-    /// # Errors
-    /// When it stays.
-    pub fn remove(&self) -> io::Result<()> {
-        remove(&self.path)
+    /// Removes it for good, if it is there.
+    pub(super) fn discard(&self) {
+        if let Err(error) = remove(&self.path) {
+            let (option, path) = (self.option, self.path.display());
+            log::error!("--{option}: {path} cannot be removed: {error}; remove it by hand");
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use rustix::process::{
 
 use super::identity::Identity;
 
-/// The time that a child that was killed may need to go.
+/// The time that a child that was killed may need to be gone.
 pub(super) const AFTER_KILL: Duration = Duration::from_secs(1);
 
 /// The end of a child.
@@ -45,9 +45,6 @@ impl fmt::Display for Ended {
 /// Starts a child that knows who this node is, at the head of a process group of its own, so that
 /// a signal reaches what it starts as well. Our descriptors are all closed on exec, our handlers
 /// end with it, and no signal is blocked.
-///
-/// # Errors
-/// When there is no such program, or it cannot be started.
 pub(super) fn start(command: &mut Command, identity: &Identity) -> io::Result<Pid> {
     for (name, value) in identity.environment() {
         match value {

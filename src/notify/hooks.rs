@@ -17,28 +17,10 @@ use super::identity::Identity;
 /// A hook that runs longer is told of once.
 const LONG: Duration = Duration::from_secs(10);
 
-/// The event that a hook is run for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NameEvent {
-    /// The name is this node's now.
+pub(super) enum NameEvent {
     Claim,
-    /// It is no longer.
     Lost,
-}
-
-impl NameEvent {
-    fn option(self) -> &'static str {
-        match self {
-            NameEvent::Claim => "--on-claim",
-            NameEvent::Lost => "--on-lost",
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Call {
-    event: NameEvent,
-    identity: Identity,
 }
 
 #[derive(Debug)]
@@ -54,46 +36,43 @@ struct Running {
 }
 
 /// The hooks, and what is left to run of them.
-#[derive(Debug)]
-pub struct Hooks {
+#[derive(Debug, Default)]
+pub(super) struct Hooks {
+    /// Commands for `/bin/sh -c`.
     on_claim: Option<String>,
     on_lost: Option<String>,
+    /// The time that one may run on when another waits for it.
     grace: Duration,
     running: Option<Running>,
-    waiting: VecDeque<Call>,
+    waiting: VecDeque<(NameEvent, Identity)>,
     is_closing: bool,
 }
 
 impl Hooks {
-    /// Commands for `/bin/sh -c`, and how long one may run on when another waits for it.
-    pub fn new(on_claim: Option<String>, on_lost: Option<String>, grace: Duration) -> Hooks {
-        let (running, waiting, is_closing) = (None, VecDeque::new(), false);
-        Hooks { on_claim, on_lost, grace, running, waiting, is_closing }
+    pub(super) fn new(on_claim: Option<String>, on_lost: Option<String>, grace: Duration) -> Hooks {
+        Hooks { on_claim, on_lost, grace, ..Hooks::default() }
     }
 
-    /// Whether there is any.
-    pub fn are_wanted(&self) -> bool {
+    pub(super) fn are_wanted(&self) -> bool {
         self.on_claim.is_some() || self.on_lost.is_some()
     }
 
-    fn command(&self, event: NameEvent) -> Option<&str> {
+    /// The option and the command that are for an event.
+    fn hook(&self, event: NameEvent) -> (&'static str, Option<&str>) {
         match event {
-            NameEvent::Claim => self.on_claim.as_deref(),
-            NameEvent::Lost => self.on_lost.as_deref(),
+            NameEvent::Claim => ("--on-claim", self.on_claim.as_deref()),
+            NameEvent::Lost => ("--on-lost", self.on_lost.as_deref()),
         }
     }
 
     /// Runs the hook for an event as soon as those before have ended.
     pub(super) fn call(&mut self, event: NameEvent, identity: &Identity, now: Instant) {
-        let is_unheard = event == NameEvent::Lost
-            && self.waiting.back().is_some_and(|call| call.event == NameEvent::Claim);
-        if is_unheard {
+        let waits = self.waiting.back().map(|(event, _)| *event);
+        if event == NameEvent::Lost && waits == Some(NameEvent::Claim) {
             // Over before anybody was told: there is nothing to take back either.
             self.waiting.pop_back();
-            return;
-        }
-        if self.command(event).is_some() {
-            self.waiting.push_back(Call { event, identity: identity.clone() });
+        } else if self.hook(event).1.is_some() {
+            self.waiting.push_back((event, identity.clone()));
             self.advance(now);
         }
     }
@@ -107,15 +86,13 @@ impl Hooks {
             }
             return;
         }
-        while let Some(Call { event, identity }) = self.waiting.pop_front() {
-            let Some(command) = self.command(event) else { continue };
-            let option = event.option();
+        while let Some((event, identity)) = self.waiting.pop_front() {
+            let (option, Some(command)) = self.hook(event) else { continue };
             match start(command, &identity) {
                 Ok(pid) => {
                     log::debug!("{option}: started as process {pid}");
-                    let (kill_at, tell_at) = (None, Some(now + LONG));
-                    let began = now;
-                    let is_killed = false;
+                    let (began, tell_at) = (now, Some(now + LONG));
+                    let (kill_at, is_killed) = (None, false);
                     self.running =
                         Some(Running { pid, option, began, kill_at, tell_at, is_killed });
                     return self.advance(now);
@@ -157,32 +134,25 @@ impl Hooks {
         }
     }
 
-    pub(super) fn are_busy(&self) -> bool {
-        self.running.is_some() || !self.waiting.is_empty()
-    }
-
     /// Lets the end of this process wait for the hooks.
     pub(super) fn close(&mut self, now: Instant) {
         self.is_closing = true;
         self.advance(now);
     }
 
-    /// The time that all that is left may take.
-    pub(super) fn patience(&self) -> Duration {
+    /// The time that all that is left may take; `None`: nothing is.
+    pub(super) fn patience(&self) -> Option<Duration> {
         let left = self.waiting.len() + usize::from(self.running.is_some());
-        (self.grace + AFTER_KILL).saturating_mul(u32::try_from(left).unwrap_or(u32::MAX))
+        let left = u32::try_from(left).unwrap_or(u32::MAX);
+        (left > 0).then(|| (self.grace + AFTER_KILL).saturating_mul(left))
     }
 
     /// Ends the one that runs.
     pub(super) fn kill(&mut self) {
         self.waiting.clear();
-        if let Some(running) = self.running.take() {
-            log::error!(
-                "{}: process {} is killed, because idetcd ends",
-                running.option,
-                running.pid
-            );
-            children::signal(running.pid, Signal::KILL);
+        if let Some(Running { option, pid, .. }) = self.running.take() {
+            log::error!("{option}: process {pid} is killed, because idetcd ends");
+            children::signal(pid, Signal::KILL);
         }
     }
 }

@@ -1,48 +1,39 @@
 //! The identity of this node, as other programs are told it.
 
-use crate::cluster::{Keyspace, Record, SlotId};
+use crate::cluster::{Keyspace, Record};
 use crate::host::accounts::Login;
 use crate::node::Owned;
 
 /// A name that this node owns, with what goes with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub(super) struct Identity {
     /// The name without its final dot: `hostname -F` refuses one, and programs print it.
-    pub name: String,
-    slot: SlotId,
+    pub(super) name: String,
+    owned: Owned,
     limit: u32,
-    create_revision: i64,
-    record: Record,
     login: Option<Login>,
 }
 
 impl Identity {
     /// The identity that goes with an owned name. `login`: the user that this process became;
     /// `None`: it is still the one who started it.
-    pub fn new(keyspace: &Keyspace, owned: &Owned, login: Option<Login>) -> Identity {
-        let name = keyspace.pattern.name(owned.slot);
-        Identity {
-            name: name.trim_end_matches('.').to_owned(),
-            slot: owned.slot,
-            limit: keyspace.limit,
-            create_revision: owned.create_revision,
-            record: owned.record,
-            login,
-        }
+    pub(super) fn new(keyspace: &Keyspace, owned: &Owned, login: Option<Login>) -> Identity {
+        let name = keyspace.pattern.name(owned.slot).trim_end_matches('.').to_owned();
+        Identity { name, owned: *owned, limit: keyspace.limit, login }
     }
 
     /// The variables of a child's environment; `None`: the child is to have no such variable, even
     /// where we do.
-    pub fn environment(&self) -> Vec<(&'static str, Option<String>)> {
-        let Record { ipv4, ipv6, port } = self.record;
-        let id = self.slot.get();
+    pub(super) fn environment(&self) -> Vec<(&'static str, Option<String>)> {
+        let Record { ipv4, ipv6, port } = self.owned.record;
+        let id = self.owned.slot.get();
         let login = self.login.iter().flat_map(Login::environment);
         let own = [
             ("IDETCD_NAME", Some(self.name.clone())),
             ("IDETCD_ID", Some(id.to_string())),
             ("IDETCD_INDEX", Some(id.saturating_sub(1).to_string())),
             ("IDETCD_LIMIT", Some(self.limit.to_string())),
-            ("IDETCD_REVISION", Some(self.create_revision.to_string())),
+            ("IDETCD_REVISION", Some(self.owned.create_revision.to_string())),
             ("IDETCD_IPV4", ipv4.map(|address| address.to_string())),
             ("IDETCD_IPV6", ipv6.map(|address| address.to_string())),
             ("IDETCD_PORT", port.map(|port| port.to_string())),
@@ -56,7 +47,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::cluster::Pattern;
+    use crate::cluster::{Pattern, SlotId};
 
     #[test]
     fn absent_fields_are_absent_variables() {

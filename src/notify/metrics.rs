@@ -9,14 +9,14 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::atomic_file::AtomicFile;
-use crate::cluster::Freshness;
-use crate::dns::Rcode;
+use crate::cluster::{Directory, Freshness, Pattern};
+use crate::dns::Counters;
 use crate::node::{Counter, Owned};
 use crate::server::timers::View;
 
 /// Counts of events since the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tally {
+pub(super) struct Tally {
     started: SystemTime,
     pub(super) claims: u64,
     pub(super) losses: u64,
@@ -26,7 +26,6 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// No events yet.
     pub(super) fn start() -> Tally {
         let started = SystemTime::now();
         Tally { started, claims: 0, losses: 0, syncs: 0, watches: 0, contacts_lost: 0 }
@@ -41,35 +40,6 @@ impl Tally {
     }
 }
 
-/// An owned name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct OwnedName {
-    /// In lower case, with the final dot, as a query's.
-    pub(super) name: String,
-    pub(super) id: u32,
-    pub(super) create_revision: i64,
-    /// The time that the lease has left.
-    pub(super) lease: Duration,
-}
-
-/// The figures of one moment.
-#[derive(Clone, Debug)]
-pub(super) struct Figures<'a> {
-    pub(super) tally: &'a Tally,
-    pub(super) name: Option<OwnedName>,
-    pub(super) freshness: Freshness,
-    pub(super) revision: i64,
-    /// The number of slots that are occupied, and of those that this node may claim from.
-    pub(super) slots: usize,
-    pub(super) limit: u32,
-    pub(super) queries: u64,
-    pub(super) dropped: u64,
-    /// Queries that other servers answered, and that they should have answered.
-    pub(super) forwarded: u64,
-    pub(super) unanswered: u64,
-    pub(super) answers: Vec<(Rcode, u64)>,
-}
-
 /// The states of etcd, as a label tells them.
 const STATES: [(Freshness, &str); 4] = [
     (Freshness::Empty, "never_reached"),
@@ -79,59 +49,62 @@ const STATES: [(Freshness, &str); 4] = [
 ];
 
 /// The file's text.
-pub(super) fn format(figures: &Figures<'_>) -> String {
+fn format(now: Instant, tally: &Tally, view: View<'_>, owned: Option<&Owned>) -> String {
     let mut text = Text(String::with_capacity(4096));
     text.info("build", "The version that runs.", &[("version", env!("CARGO_PKG_VERSION"))]);
-    let since = figures.tally.started.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = tally.started.duration_since(UNIX_EPOCH).unwrap_or_default();
     let started = format!("{:.3}", since.as_secs_f64());
     text.gauge("process_start_time_seconds", "Start since the Unix epoch in seconds.", &started);
-    dns(&mut text, figures);
-    etcd(&mut text, figures);
-    name(&mut text, figures);
+    dns(&mut text, view.counters);
+    etcd(&mut text, tally, view.directory);
+    text.counter("name_claims_total", "Times that this node came to own a name.", tally.claims);
+    text.counter("name_losses_total", "Times that this node ceased to own one.", tally.losses);
+    let is_owned = u8::from(owned.is_some());
+    text.gauge("name_owned", "Whether this node owns a name.", is_owned);
+    if let Some(owned) = owned {
+        name(&mut text, owned, view.directory.pattern(), now);
+    }
     text.0
 }
 
-fn dns(text: &mut Text, figures: &Figures<'_>) {
-    text.counter("dns_requests_total", "DNS requests received.", figures.queries);
+fn dns(text: &mut Text, counters: &Counters) {
+    text.counter("dns_requests_total", "DNS requests received.", counters.queries);
     text.family("dns_responses_total", "counter", "DNS responses by response code.");
-    for (rcode, count) in &figures.answers {
+    for (rcode, count) in counters.answers() {
         text.sample("dns_responses_total", &[("rcode", &rcode.to_string())], count);
     }
-    text.counter("dns_dropped_total", "DNS requests that were not answered.", figures.dropped);
-    let (forwarded, unanswered) = (figures.forwarded, figures.unanswered);
+    text.counter("dns_dropped_total", "DNS requests that were not answered.", counters.dropped);
+    let (forwarded, unanswered) = (counters.forwarded, counters.unanswered);
     text.counter("dns_forwarded_total", "DNS requests that other servers answered.", forwarded);
     text.counter("dns_unanswered_total", "DNS requests that no other server answered.", unanswered);
 }
 
-fn etcd(text: &mut Text, figures: &Figures<'_>) {
-    let tally = figures.tally;
+fn etcd(text: &mut Text, tally: &Tally, directory: &Directory) {
     text.family("etcd_state", "gauge", "How far etcd can be followed: 1 for the state that is.");
     for (freshness, state) in STATES {
-        let value = u8::from(freshness == figures.freshness);
+        let value = u8::from(freshness == directory.freshness());
         text.sample("etcd_state", &[("state", state)], value);
     }
-    text.gauge("etcd_revision", "Latest revision of etcd that is known.", figures.revision);
+    text.gauge("etcd_revision", "Latest revision of etcd that is known.", directory.revision());
     text.counter("etcd_full_syncs_total", "Times that all names were read.", tally.syncs);
     text.counter("etcd_watches_total", "Watches opened.", tally.watches);
     let lost = tally.contacts_lost;
     text.counter("etcd_contacts_lost_total", "Times that an endpoint was lost.", lost);
-    text.gauge("slots", "Slots of the pattern that are taken.", figures.slots);
-    text.gauge("slots_limit", "Highest slot that this node claims.", figures.limit);
+    text.gauge("slots", "Slots of the pattern that are taken.", directory.occupied());
+    text.gauge("slots_limit", "Highest slot that this node claims.", directory.keyspace().limit);
 }
 
-fn name(text: &mut Text, figures: &Figures<'_>) {
-    let tally = figures.tally;
-    text.counter("name_claims_total", "Times that this node came to own a name.", tally.claims);
-    text.counter("name_losses_total", "Times that this node ceased to own one.", tally.losses);
-    let owned = u8::from(figures.name.is_some());
-    text.gauge("name_owned", "Whether this node owns a name.", owned);
-    let Some(name) = &figures.name else { return };
-    let labels = [("name", name.name.as_str()), ("id", &name.id.to_string())];
-    text.info("name", "The name that this node owns.", &labels);
-    let revision = name.create_revision;
+fn name(text: &mut Text, owned: &Owned, pattern: &Pattern, now: Instant) {
+    let (name, id) = (pattern.name(owned.slot), owned.slot.get().to_string());
+    text.info("name", "The name that this node owns.", &[("name", &name), ("id", &id)]);
+    let revision = owned.create_revision;
     text.gauge("name_create_revision", "Revision of etcd that created the name.", revision);
-    let left = format!("{:.3}", name.lease.as_secs_f64());
-    text.gauge("lease_remaining_seconds", "Time left of the lease in seconds.", &left);
+    let left = owned.valid_until.saturating_duration_since(now).as_secs_f64();
+    text.gauge(
+        "lease_remaining_seconds",
+        "Time left of the lease in seconds.",
+        format!("{left:.3}"),
+    );
 }
 
 /// Families of samples, one after the other.
@@ -144,10 +117,9 @@ impl Text {
     }
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
-        let labels: Vec<String> =
-            labels.iter().map(|(label, text)| format!("{label}=\"{}\"", escaped(text))).collect();
-        let labels =
-            if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let label = |(label, text): &(&str, &str)| format!("{label}=\"{}\"", escaped(text));
+        let labels = labels.iter().map(label).collect::<Vec<_>>().join(",");
+        let labels = if labels.is_empty() { labels } else { format!("{{{labels}}}") };
         let _ = writeln!(self.0, "idetcd_{name}{labels} {value}");
     }
 
@@ -175,18 +147,16 @@ fn escaped(text: &str) -> String {
 /// The interval at which Prometheus scrapes, where nobody set another.
 const SCRAPE_INTERVAL: Duration = Duration::from_secs(15);
 
-/// The file of figures.
 #[derive(Debug)]
-pub struct MetricsFile {
+pub(super) struct MetricsFile {
     file: AtomicFile,
     write_at: Instant,
-    has_failed: bool,
 }
 
 impl MetricsFile {
     /// One that is written first at `now`.
-    pub fn new(file: AtomicFile, now: Instant) -> MetricsFile {
-        MetricsFile { file, write_at: now, has_failed: false }
+    pub(super) fn new(file: AtomicFile, now: Instant) -> MetricsFile {
+        MetricsFile { file, write_at: now }
     }
 
     pub(super) fn next(&self) -> Instant {
@@ -209,58 +179,11 @@ impl MetricsFile {
             return;
         }
         self.write_at = now + SCRAPE_INTERVAL;
-        let figures = figures(now, tally, view, owned);
-        let path = self.file.path().display();
-        let failed_before = std::mem::take(&mut self.has_failed);
-        match self.file.write(&format(&figures)) {
-            Ok(()) if failed_before => log::info!("--metrics-file: {path} is written again"),
-            Ok(()) => {}
-            Err(error) => {
-                if !failed_before {
-                    let seconds = SCRAPE_INTERVAL.as_secs();
-                    log::error!(
-                        "--metrics-file: {path} cannot be written: {error}; trying again every \
-                         {seconds} s"
-                    );
-                }
-                self.has_failed = true;
-            }
-        }
+        self.file.set(Some(&format(now, tally, view, owned)), SCRAPE_INTERVAL);
     }
 
-    pub(super) fn remove(&mut self) {
-        if let Err(error) = self.file.remove() {
-            let path = self.file.path().display();
-            log::error!("--metrics-file: {path} cannot be removed: {error}; remove it by hand");
-        }
-    }
-}
-
-fn figures<'a>(
-    now: Instant,
-    tally: &'a Tally,
-    view: View<'_>,
-    owned: Option<&Owned>,
-) -> Figures<'a> {
-    let View { directory, counters } = view;
-    let name = owned.map(|owned| OwnedName {
-        name: directory.pattern().name(owned.slot),
-        id: owned.slot.get(),
-        create_revision: owned.create_revision,
-        lease: owned.valid_until.saturating_duration_since(now),
-    });
-    Figures {
-        tally,
-        name,
-        freshness: directory.freshness(),
-        revision: directory.revision(),
-        slots: directory.occupied(),
-        limit: directory.keyspace().limit,
-        queries: counters.queries,
-        dropped: counters.dropped,
-        forwarded: counters.forwarded,
-        unanswered: counters.unanswered,
-        answers: counters.answers().collect(),
+    pub(super) fn remove(&self) {
+        self.file.discard();
     }
 }
 

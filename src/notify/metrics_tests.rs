@@ -1,19 +1,45 @@
-use super::*;
+use std::sync::Arc;
 
-fn figures(tally: &Tally) -> Figures<'_> {
-    Figures {
-        tally,
-        name: None,
-        freshness: Freshness::Empty,
-        revision: 0,
-        slots: 0,
-        limit: 10,
-        queries: 0,
-        dropped: 0,
-        forwarded: 0,
-        unanswered: 0,
-        answers: Vec::new(),
+use super::*;
+use crate::cluster::{Entry, Keyspace, Record, SlotId};
+use crate::dns::Rcode;
+
+/// A directory with six names, of which etcd was heard last at revision 99.
+fn directory() -> Directory {
+    let pattern = Pattern::parse("worker{{.ID}}.tf.local.", 10).expect("a pattern");
+    let mut directory = Directory::new(Arc::new(Keyspace::new(pattern, 10)));
+    let mut snapshot = directory.emptied();
+    for slot in 1..=6 {
+        let key = format!("worker{slot}.tf.local.");
+        let value = Some(&br#"{"ipv4":"10.0.0.1"}"#[..]);
+        snapshot.apply(0, Entry { key: key.as_bytes(), value, mod_revision: slot });
     }
+    directory.replace(snapshot, 99);
+    directory.mark(Freshness::Stale);
+    directory
+}
+
+/// Nine queries, one of them not answered, and eleven that other servers were to answer.
+fn counters() -> Counters {
+    let mut counters = Counters::default();
+    (counters.forwarded, counters.unanswered) = (5, 6);
+    let answers = [(Some(Rcode::NOERROR), 5), (Some(Rcode::NXDOMAIN), 3), (None, 1)];
+    for (rcode, times) in answers {
+        (0..times).for_each(|_| counters.count(rcode));
+    }
+    counters
+}
+
+fn formatted(owned: Option<Duration>) -> String {
+    let (directory, counters, now) = (directory(), counters(), Instant::now());
+    let owned = owned.map(|lease| Owned {
+        slot: SlotId::new(4).expect("not zero"),
+        create_revision: 77,
+        record: Record::default(),
+        valid_until: now + lease,
+    });
+    let view = View { directory: &directory, counters: &counters };
+    format(now, &tally(), view, owned.as_ref())
 }
 
 fn tally() -> Tally {
@@ -23,22 +49,7 @@ fn tally() -> Tally {
 
 #[test]
 fn each_figure_has_its_sample() {
-    let tally = tally();
-    let lease = Duration::from_millis(13_333);
-    let name =
-        OwnedName { name: "worker4.tf.local.".to_owned(), id: 4, create_revision: 77, lease };
-    let told = format(&Figures {
-        name: Some(name),
-        freshness: Freshness::Stale,
-        revision: 99,
-        slots: 6,
-        queries: 9,
-        dropped: 1,
-        forwarded: 5,
-        unanswered: 6,
-        answers: vec![(Rcode::NOERROR, 5), (Rcode::NXDOMAIN, 3)],
-        ..figures(&tally)
-    });
+    let told = formatted(Some(Duration::from_millis(13_333)));
     for wanted in [
         concat!("idetcd_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
         "idetcd_process_start_time_seconds 1795497034.123",
@@ -71,8 +82,7 @@ fn each_figure_has_its_sample() {
 
 #[test]
 fn without_a_name_nothing_is_told_of_one() {
-    let tally = tally();
-    let told = format(&figures(&tally));
+    let told = formatted(None);
     assert!(told.contains("\nidetcd_name_owned 0\n"), "{told}");
     for absent in ["name_info", "name_create_revision", "lease_remaining"] {
         assert!(!told.contains(absent), "{absent} in\n{told}");
@@ -81,8 +91,7 @@ fn without_a_name_nothing_is_told_of_one() {
 
 #[test]
 fn each_family_is_told_once_with_help_and_type_before_its_samples() {
-    let tally = tally();
-    let told = format(&figures(&tally));
+    let told = formatted(None);
     let mut families: Vec<&str> = Vec::new();
     let mut lines = told.lines().peekable();
     while let Some(help) = lines.next() {

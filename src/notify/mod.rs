@@ -14,9 +14,7 @@ mod name_file;
 mod notifier;
 pub mod parent_death;
 mod program;
-mod setup;
 
 pub use children::Ended;
-pub use notifier::Notifier;
+pub use notifier::{Notifier, NotifySettings, file_failure, set_up};
 pub use program::Outcome;
-pub use setup::{NotifySettings, file_failure, set_up};

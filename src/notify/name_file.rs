@@ -7,9 +7,8 @@ use super::atomic_file::AtomicFile;
 /// The time after which it is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The file with the name.
 #[derive(Debug)]
-pub struct NameFile {
+pub(super) struct NameFile {
     file: AtomicFile,
     /// The text that it is to hold; `None`: it is to be gone.
     wanted: Option<String>,
@@ -19,7 +18,7 @@ pub struct NameFile {
 
 impl NameFile {
     /// One that is not there, because [`AtomicFile::prepare`] saw to that.
-    pub fn new(file: AtomicFile) -> NameFile {
+    pub(super) fn new(file: AtomicFile) -> NameFile {
         NameFile { file, wanted: None, retry_at: None }
     }
 
@@ -39,26 +38,7 @@ impl NameFile {
     }
 
     fn update(&mut self, now: Instant) {
-        let result = match &self.wanted {
-            Some(line) => self.file.write(line),
-            None => self.file.remove(),
-        };
-        let failed_before = self.retry_at.take().is_some();
-        let path = self.file.path().display();
-        let Err(error) = result else {
-            if failed_before {
-                let now = if self.wanted.is_some() { "written again" } else { "removed now" };
-                log::info!("--name-file: {path} is {now}");
-            }
-            return;
-        };
-        if !failed_before {
-            let what = if self.wanted.is_some() { "written" } else { "removed" };
-            let seconds = RETRY_INTERVAL.as_secs();
-            log::error!(
-                "--name-file: {path} cannot be {what}: {error}; trying again every {seconds} s"
-            );
-        }
-        self.retry_at = Some(now + RETRY_INTERVAL);
+        let is_done = self.file.set(self.wanted.as_deref(), RETRY_INTERVAL);
+        self.retry_at = (!is_done).then(|| now + RETRY_INTERVAL);
     }
 }

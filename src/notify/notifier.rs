@@ -1,41 +1,61 @@
 //! The fact whether this node owns a name now, and all who are told of its changes.
 
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::children;
+use rustix::process::Signal;
+
+use super::atomic_file::AtomicFile;
 use super::hooks::{Hooks, NameEvent};
 use super::identity::Identity;
 use super::metrics::{MetricsFile, Tally};
 use super::name_file::NameFile;
 use super::program::{Outcome, Program};
+use super::{children, parent_death};
 use crate::cluster::Keyspace;
+use crate::failure::Failure;
 use crate::host::accounts::Login;
 use crate::node::{Counter, Owned};
+use crate::server::signals::Signals;
 use crate::server::timers::View;
+
+/// The files and programs that are told of this node's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotifySettings {
+    /// The file that holds the name while it is owned.
+    pub name_file: Option<PathBuf>,
+    /// The command to run when a name is owned.
+    pub on_claim: Option<String>,
+    /// The command to run when it no longer is.
+    pub on_lost: Option<String>,
+    /// The time that a child may run on when its end is waited for; whole seconds.
+    pub grace: Duration,
+    /// The program to run for as long as the name is owned, with its arguments.
+    pub program: Option<Vec<String>>,
+    /// The file of figures for Prometheus.
+    pub metrics_file: Option<PathBuf>,
+}
 
 /// Tells other programs of this node's name.
 #[derive(Debug)]
 pub struct Notifier {
-    pub(super) keyspace: Arc<Keyspace>,
+    keyspace: Arc<Keyspace>,
     /// The user that this process became; `None`: it is still the one who started it.
-    pub(super) login: Option<Login>,
+    login: Option<Login>,
     /// Asks the process to stop.
-    pub(super) stop: Arc<AtomicBool>,
-    /// Holds the name.
-    pub(super) name_file: Option<NameFile>,
-    /// Run when the name comes and goes.
-    pub(super) hooks: Hooks,
-    /// Runs for as long as there is a name.
-    pub(super) program: Option<Program>,
-    /// Holds the figures.
-    pub(super) metrics: Option<MetricsFile>,
+    stop: Arc<AtomicBool>,
+    name_file: Option<NameFile>,
+    hooks: Hooks,
+    program: Option<Program>,
+    metrics: Option<MetricsFile>,
     /// The name that this node owns now.
-    pub(super) owned: Option<Owned>,
-    pub(super) tally: Tally,
+    owned: Option<Owned>,
+    tally: Tally,
     /// Whether the process ends as soon as no child is left to wait for.
-    pub(super) is_closing: bool,
+    is_closing: bool,
 }
 
 impl Notifier {
@@ -55,14 +75,8 @@ impl Notifier {
         // What a program was started for ends with it: it is not started twice.
         let owned = owned.filter(|_| self.program.as_ref().is_none_or(Program::wants_name));
         let before = std::mem::replace(&mut self.owned, owned);
-        let is_same = match (before, owned) {
-            (Some(before), Some(owned)) => {
-                before.slot == owned.slot && before.create_revision == owned.create_revision
-            }
-            (None, None) => true,
-            _ => false,
-        };
-        if is_same {
+        let lifetime = |owned: Owned| (owned.slot, owned.create_revision);
+        if before.map(lifetime) == owned.map(lifetime) {
             return;
         }
         if let Some(before) = before {
@@ -146,18 +160,14 @@ impl Notifier {
     }
 
     fn stop_when_over(&self) {
-        let is_over = if !self.is_closing {
-            self.program.as_ref().is_some_and(Program::is_over)
+        let is_over = if self.is_closing {
+            self.hooks.patience().is_none() && self.program_patience().is_none()
         } else {
-            !self.hooks.are_busy() && !self.is_program_ending()
+            self.program.as_ref().is_some_and(Program::is_over)
         };
         if is_over {
             self.stop.store(true, Ordering::Relaxed);
         }
-    }
-
-    fn is_program_ending(&self) -> bool {
-        self.program.as_ref().is_some_and(Program::is_ending)
     }
 
     /// Lets nothing begin any more but what the end of the name calls for, and says how long that
@@ -166,23 +176,90 @@ impl Notifier {
         self.ownership(None, now);
         self.hooks.close(now);
         self.is_closing = true;
-        let hooks = self.hooks.are_busy().then(|| self.hooks.patience());
-        let program = self.program.as_ref().filter(|program| program.is_ending());
-        let program = program.map(Program::patience);
-        for (what, _) in
-            [("hooks", hooks), ("the program", program)].iter().filter(|w| w.1.is_some())
-        {
-            log::info!("waiting for {what} to end");
+        let (hooks, program) = (self.hooks.patience(), self.program_patience());
+        if hooks.is_some() {
+            log::info!("waiting for hooks to end");
+        }
+        if program.is_some() {
+            log::info!("waiting for the program to end");
         }
         hooks.max(program)
+    }
+
+    fn program_patience(&self) -> Option<Duration> {
+        self.program.as_ref().and_then(Program::patience)
     }
 
     /// Ends what is still there, and says what became of the program, if there was to be one.
     pub fn finish(&mut self) -> Option<Outcome> {
         self.hooks.kill();
-        if let Some(metrics) = &mut self.metrics {
+        if let Some(metrics) = &self.metrics {
             metrics.remove();
         }
         self.program.take().map(Program::outcome)
     }
+}
+
+/// The failure of the file of an option that cannot be written.
+pub fn file_failure(option: &str, path: &Path, error: &io::Error) -> Failure {
+    let remedy = match error.kind() {
+        ErrorKind::NotFound => "create its directory, or give a file in another",
+        ErrorKind::PermissionDenied => {
+            "let this user (see --run-as) write to its directory, or give a file in another"
+        }
+        _ => "give another file",
+    };
+    Failure::new(format!("--{option}: {}: {error}; {remedy}", path.display()))
+}
+
+fn no_signals(error: io::Error) -> Failure {
+    Failure::new(format!("cannot handle signals: {error}"))
+}
+
+/// Removes what an earlier process left, and gets ready to tell of a name. `login`: the user that
+/// this process became.
+///
+/// # Errors
+/// When a file cannot be written, a signal handler is refused, or no process would start.
+pub fn set_up(
+    wanted: NotifySettings,
+    keyspace: Arc<Keyspace>,
+    login: Option<Login>,
+    signals: &Signals,
+) -> Result<Notifier, Failure> {
+    let name_file = wanted.name_file.map(|path| prepared("name-file", path)).transpose()?;
+    let metrics = wanted.metrics_file.map(|path| prepared("metrics-file", path)).transpose()?;
+    let hooks = Hooks::new(wanted.on_claim, wanted.on_lost, wanted.grace);
+    if wanted.program.is_some() {
+        parent_death::probe().map_err(|error| {
+            let remedy = parent_death::remedy(&error);
+            Failure::new(format!("exec: no process would start: {error}; {remedy}"))
+        })?;
+        children::adopt_orphans();
+    }
+    let has_children = hooks.are_wanted() || wanted.program.is_some() || children::is_init();
+    if has_children {
+        // What is woken by it looks after all children.
+        signals.watch(Signal::CHILD.as_raw()).map_err(no_signals)?;
+    }
+    let program = |words| Program::new(words, wanted.grace, |signal| signals.watch(signal));
+    let program = wanted.program.map(program).transpose().map_err(no_signals)?;
+    Ok(Notifier {
+        keyspace,
+        login,
+        stop: signals.stop.clone(),
+        name_file: name_file.map(NameFile::new),
+        hooks,
+        program,
+        metrics: metrics.map(|file| MetricsFile::new(file, Instant::now())),
+        owned: None,
+        tally: Tally::start(),
+        is_closing: false,
+    })
+}
+
+fn prepared(option: &'static str, path: PathBuf) -> Result<AtomicFile, Failure> {
+    let file = AtomicFile::new(option, path);
+    file.prepare().map_err(|error| file_failure(option, file.path(), &error))?;
+    Ok(file)
 }

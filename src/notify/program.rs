@@ -17,18 +17,11 @@ use super::parent_death;
 
 /// The signals that are passed on to it. Others, SIGKILL and SIGSTOP foremost, cannot be, or do not
 /// ask a process for anything.
-pub const PASSED_ON: [Signal; 6] =
+const PASSED_ON: [Signal; 6] =
     [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2];
 
 /// Those among them that ask a process to end. One that is stopped obeys only when it is continued.
 const ASKING_TO_END: [Signal; 4] = [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT];
-
-/// A signal that may come, and whether it did.
-#[derive(Debug)]
-struct Passed {
-    signal: Signal,
-    came: Arc<AtomicBool>,
-}
 
 #[derive(Debug)]
 enum State {
@@ -44,20 +37,13 @@ enum State {
 #[derive(Debug)]
 struct Ending {
     group: Pid,
-    force: Force,
-    /// The time to use more force, or to give up.
+    /// Whether it was not only asked to end: nothing of it runs any further then, even where the
+    /// system cannot let go of it.
+    is_killed: bool,
+    /// The time to kill it, or to give up.
     until: Instant,
     /// The outcome to tell when it is gone.
     outcome: Outcome,
-}
-
-/// The force that was used to end it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Force {
-    /// It was asked to.
-    Asked,
-    /// It was killed: nothing of it runs any further, even where the system cannot let go of it.
-    Killed,
 }
 
 /// The fate of the program.
@@ -77,29 +63,24 @@ pub enum Outcome {
 
 /// The program, before, while, and after it runs.
 #[derive(Debug)]
-pub struct Program {
+pub(super) struct Program {
     words: Vec<String>,
     grace: Duration,
-    signals: Vec<Passed>,
+    /// The signals to pass on, and whether they came.
+    signals: Vec<(Signal, Arc<AtomicBool>)>,
     state: State,
 }
 
 impl Program {
     /// A program with its arguments, and how long it may take to end when the name is lost.
     /// `watch` gives for a signal's number a flag that is raised when it comes.
-    ///
-    /// # Errors
-    /// Those of `watch`.
-    pub fn new(
+    pub(super) fn new(
         words: Vec<String>,
         grace: Duration,
         watch: impl Fn(i32) -> io::Result<Arc<AtomicBool>>,
     ) -> io::Result<Program> {
-        let passed = |signal: Signal| {
-            let came = watch(signal.as_raw())?;
-            Ok(Passed { signal, came })
-        };
-        let signals = PASSED_ON.into_iter().map(passed).collect::<io::Result<_>>()?;
+        let watched = |signal: Signal| Ok((signal, watch(signal.as_raw())?));
+        let signals = PASSED_ON.into_iter().map(watched).collect::<io::Result<_>>()?;
         Ok(Program { words, grace, signals, state: State::Waiting })
     }
 
@@ -124,8 +105,8 @@ impl Program {
 
     fn ask_to_end(&mut self, group: Pid, outcome: Outcome, now: Instant) {
         pass_on(group, Signal::TERM);
-        let (force, until) = (Force::Asked, now + self.grace);
-        self.state = State::Ending(Ending { group, force, until, outcome });
+        let until = now + self.grace;
+        self.state = State::Ending(Ending { group, is_killed: false, until, outcome });
     }
 
     /// A child ended; it may be this one. What it leaves in its process group is ended as well,
@@ -149,25 +130,29 @@ impl Program {
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
-        match self.state {
-            State::Ending(Ending { until, .. }) => Some(until),
-            _ => None,
-        }
+        if let State::Ending(Ending { until, .. }) = self.state { Some(until) } else { None }
     }
 
     /// Passes on the signals that came, and goes on with its end. Where it is over already, nobody is
     /// left to obey one that asks to end: it is returned.
     pub(super) fn run(&mut self, now: Instant) -> Option<Signal> {
-        let came = |passed: &&Passed| passed.came.swap(false, Ordering::Relaxed);
-        let came: Vec<Signal> = self.signals.iter().filter(came).map(|p| p.signal).collect();
+        let came = self.signals.iter().filter(|(_, came)| came.swap(false, Ordering::Relaxed));
+        let came: Vec<Signal> = came.map(|(signal, _)| *signal).collect();
         if self.is_over() {
             return came.into_iter().find(asks_to_end);
         }
         self.state = match std::mem::replace(&mut self.state, State::Waiting) {
-            State::Waiting => before_the_start(&came),
-            State::Running(pid) => {
+            // The first signal that asks a process to end does so; the others are nobody's yet.
+            State::Waiting => match came.into_iter().find(asks_to_end) {
+                Some(signal) => {
+                    let number = u8::try_from(signal.as_raw()).unwrap_or(0);
+                    State::Over(Outcome::Stopped(number))
+                }
+                None => State::Waiting,
+            },
+            running @ State::Running(pid) => {
                 came.into_iter().for_each(|signal| pass_on(pid, signal));
-                State::Running(pid)
+                running
             }
             State::Ending(ending) => {
                 came.into_iter().for_each(|signal| pass_on(ending.group, signal));
@@ -192,14 +177,9 @@ impl Program {
         }
     }
 
-    /// Whether it is on its way out.
-    pub(super) fn is_ending(&self) -> bool {
-        matches!(self.state, State::Ending(_))
-    }
-
-    /// The time that may take.
-    pub(super) fn patience(&self) -> Duration {
-        self.grace + AFTER_KILL
+    /// The time that its end may take; `None`: it is not on its way out.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        matches!(self.state, State::Ending(_)).then(|| self.grace + AFTER_KILL)
     }
 
     /// Whether it ended, or never will be started.
@@ -226,14 +206,6 @@ fn pass_on(group: Pid, signal: Signal) {
     }
 }
 
-/// The first signal that asks a process to end does so; the others are nobody's yet.
-fn before_the_start(came: &[Signal]) -> State {
-    match came.iter().find(|signal| asks_to_end(signal)) {
-        Some(signal) => State::Over(Outcome::Stopped(u8::try_from(signal.as_raw()).unwrap_or(0))),
-        None => State::Waiting,
-    }
-}
-
 impl Ending {
     /// Looks whether it is gone, and kills it when its grace time is over.
     fn go_on(self, now: Instant) -> State {
@@ -244,18 +216,14 @@ impl Ending {
         if now < self.until {
             return State::Ending(self);
         }
-        match self.force {
-            Force::Asked => {
-                log::error!("process group {group} did not end in time (--grace): killing it");
-                children::signal(group, Signal::KILL);
-                State::Ending(Ending { force: Force::Killed, until: now + AFTER_KILL, ..self })
-            }
-            Force::Killed => {
-                log::error!(
-                    "process group {group} was killed, but is still there; going on without its end"
-                );
-                State::Over(self.outcome)
-            }
+        if self.is_killed {
+            log::error!(
+                "process group {group} was killed, but is still there; going on without its end"
+            );
+            return State::Over(self.outcome);
         }
+        log::error!("process group {group} did not end in time (--grace): killing it");
+        children::signal(group, Signal::KILL);
+        State::Ending(Ending { is_killed: true, until: now + AFTER_KILL, ..self })
     }
 }

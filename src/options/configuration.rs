@@ -1,22 +1,26 @@
-//! The Corefile beside the command line: which one, and its settings where no option wins.
+//! The Corefile beside the command line: which one, and what both say of: the pattern, where etcd is,
+//! where to listen, where queries for other names go. Each option wins over the file.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use getopts::Matches;
 
-use super::addresses;
-use super::values::{number, wrong};
+use super::values::{filled, number, split, split_at_commas, wrong};
 use crate::cluster::Pattern;
 use crate::connect::Endpoint;
-use crate::corefile::files::CorefileChoice;
 use crate::corefile::{Corefile, CorefileError, ForwardDirective, Placed};
 use crate::failure::Failure;
+use crate::host::resolv_conf::{DNS_PORT, RESOLV_CONF};
 use crate::server::forward::ForwardTo;
 use crate::server::listen::Listen;
 
-/// A way to read a Corefile: which one, and the port of keys that have none. `None`: there is none.
+/// The word for the system's own file in `--forward`.
+const SYSTEMS_OWN: &str = "resolv.conf";
+
+/// A way to read a Corefile: its name, if it has one, and the port of keys that have none. `None`: there is none.
 pub type ReadCorefile<'a> =
-    &'a dyn Fn(CorefileChoice<'_>, u16) -> Result<Option<Corefile>, CorefileError>;
+    &'a dyn Fn(Option<&str>, u16) -> Result<Option<Corefile>, CorefileError>;
 
 impl From<CorefileError> for Failure {
     fn from(error: CorefileError) -> Failure {
@@ -29,17 +33,14 @@ pub(super) fn settings(
     matches: &Matches,
     read: ReadCorefile<'_>,
 ) -> Result<Option<Corefile>, Failure> {
-    let name = matches.opt_str("conf");
-    let corefile = match &name {
-        Some(name) if name.is_empty() => return wrong("conf", "the name of the file is empty"),
-        Some(name) => CorefileChoice::Given(name),
-        None if !matches.opt_present("pattern") => CorefileChoice::InWorkingDirectory,
-        None if matches.opt_present("dns.port") => {
+    let name = filled(matches, "conf", "the name of the file is empty")?;
+    if name.is_none() && matches.opt_present("pattern") {
+        if matches.opt_present("dns.port") {
             return wrong("dns.port", "goes with a Corefile; give the port by --listen ADDR:PORT");
         }
-        None => return Ok(None),
-    };
-    Ok(read(corefile, number(matches, "dns.port")?)?)
+        return Ok(None);
+    }
+    Ok(read(name.as_deref(), number(matches, "dns.port")?)?)
 }
 
 /// The pattern to claim from; the file's server block must serve its zone.
@@ -50,22 +51,22 @@ pub(super) fn pattern(
 ) -> Result<Pattern, Failure> {
     let given = matches.opt_str("pattern");
     let pattern = match (&given, &file) {
-        (Some(text), _) => match Pattern::parse(text, limit) {
-            Ok(pattern) => pattern,
-            Err(error) => return wrong("pattern", error),
-        },
+        (Some(text), _) => Pattern::parse(text, limit).or_else(|error| wrong("pattern", error))?,
         (None, Some(file)) => pattern_of(file, limit)?,
         (None, None) => {
-            return wrong(
-                "pattern",
-                "must be given, as in --pattern 'worker{{.ID}}.tf.local.', or a Corefile by --conf",
-            );
+            let example = "as in --pattern 'worker{{.ID}}.tf.local.', or a Corefile by --conf";
+            return wrong("pattern", format!("must be given, {example}"));
         }
     };
-    if let Some(file) = file {
-        file.check_zone(pattern.zone())?;
-        if given.is_none() {
-            compare_spellings(file, &pattern);
+    let Some(file) = file else { return Ok(pattern) };
+    file.check_zone(pattern.zone())?;
+    // The plugin's keys are what its pattern says, octet by octet.
+    if let Some(written) = file.plugin.pattern.as_ref().filter(|_| given.is_none()) {
+        let text = written.as_str();
+        if !text.ends_with('.') || text.replace(".ID", "").contains(char::is_uppercase) {
+            file.notices.push(written.notice(&format!(
+                "the keys in etcd are those of {pattern}; nodes of the plugin have others"
+            )));
         }
     }
     Ok(pattern)
@@ -80,27 +81,14 @@ fn pattern_of(file: &Corefile, limit: u32) -> Result<Pattern, CorefileError> {
         .map_err(|error| written.error(error.column, &error.reason))
 }
 
-/// The plugin's keys are what the pattern says, octet by octet.
-fn compare_spellings(file: &mut Corefile, pattern: &Pattern) {
-    let Some(written) = &file.plugin.pattern else { return };
-    let text = written.as_str();
-    if text.ends_with('.') && !text.replace(".ID", "").contains(char::is_uppercase) {
-        return;
-    }
-    file.notices.push(written.notice(&format!(
-        "the keys in etcd are those of {pattern}; nodes of the plugin have others"
-    )));
-}
-
 /// The endpoints, each once; the default where neither names any.
 pub(super) fn endpoints(
     matches: &Matches,
     file: Option<&Corefile>,
 ) -> Result<Vec<Endpoint>, Failure> {
-    let given = matches.opt_strs("endpoints");
-    let all = match file.filter(|_| given.is_empty()) {
+    let all = match file.filter(|_| !matches.opt_present("endpoints")) {
         Some(file) => file.plugin.endpoints.iter().map(endpoint).collect::<Result<Vec<_>, _>>()?,
-        None => addresses::endpoints(&given)?,
+        None => split(matches, "endpoints")?,
     };
     let mut endpoints: Vec<Endpoint> = Vec::new();
     for endpoint in all {
@@ -123,21 +111,41 @@ fn endpoint(Placed { value: text, place }: &Placed<String>) -> Result<Endpoint, 
 
 pub(super) fn listen(matches: &Matches, file: Option<&Corefile>) -> Result<Vec<Listen>, Failure> {
     let given = matches.opt_strs("listen");
-    let Some(file) = file.filter(|_| given.is_empty()) else {
-        return addresses::listen(&given);
-    };
+    if given.is_empty() {
+        return Ok(file.map_or_else(|| Listen::everywhere(DNS_PORT).to_vec(), listen_of));
+    }
+    let mut listens: Vec<Listen> = Vec::new();
+    for text in &given {
+        let Some(address) = socket_address(text) else {
+            let remedy = "write 127.0.0.1, 127.0.0.1:1053 or [::1]:1053";
+            return wrong("listen", format!("{text:?} is not an address; {remedy}"));
+        };
+        if address.port() != 0 && listens.iter().any(|listen| listen.address == address) {
+            return wrong("listen", format!("{address} is given twice; once is enough"));
+        }
+        listens.push(Listen { address, required: true });
+    }
+    Ok(listens)
+}
+
+fn listen_of(file: &Corefile) -> Vec<Listen> {
     let mut listens = Vec::new();
     for port in &file.ports {
         if file.addresses.is_empty() {
             listens.extend(Listen::everywhere(*port));
         }
-        listens.extend(
-            file.addresses
-                .iter()
-                .map(|ip| Listen { address: SocketAddr::new(*ip, *port), required: true }),
-        );
+        for ip in &file.addresses {
+            listens.push(Listen { address: SocketAddr::new(*ip, *port), required: true });
+        }
     }
-    Ok(listens)
+    listens
+}
+
+/// An address with or without a port; that of DNS where it is missing.
+fn socket_address(text: &str) -> Option<SocketAddr> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let with_default = || Some(SocketAddr::new(bare.parse().ok()?, DNS_PORT));
+    text.parse().ok().or_else(with_default)
 }
 
 pub(super) fn forward(
@@ -147,17 +155,47 @@ pub(super) fn forward(
     let given = matches.opt_strs("forward");
     let written = file.and_then(|file| file.forward.as_ref()).filter(|_| given.is_empty());
     let mut forward = None;
-    for word in addresses::split_at_commas(&given) {
-        let more = addresses::forward(forward, word).or_else(|why| wrong("forward", why))?;
-        forward = Some(more);
+    for word in split_at_commas(&given) {
+        forward = Some(with_server(forward, word).or_else(|why| wrong("forward", why))?);
     }
     if let Some(ForwardDirective { name, to, .. }) = written {
         for Placed { value: upstream, place } in to {
             let at_place = |why| CorefileError::at(place, format!("{name}: {why}"));
-            forward = Some(addresses::forward(forward, upstream.as_str()).map_err(at_place)?);
+            forward = Some(with_server(forward, upstream).map_err(at_place)?);
         }
     }
     Ok(forward)
+}
+
+/// Adds one more word to the servers so far, or says why it cannot.
+fn with_server(forward: Option<ForwardTo>, word: &str) -> Result<ForwardTo, String> {
+    let alone = "a file that names servers must be given alone";
+    let file: Option<PathBuf> = match word {
+        SYSTEMS_OWN => Some(RESOLV_CONF.into()),
+        // An address has no slash, and a path has one.
+        path if path.contains('/') => Some(path.into()),
+        _ => None,
+    };
+    let mut servers = match (forward, file) {
+        (None, Some(path)) => return Ok(ForwardTo::ResolvConf(path)),
+        (Some(_), Some(_)) => return Err(format!("{word:?}: {alone}")),
+        (Some(ForwardTo::ResolvConf(path)), None) => {
+            return Err(format!("{:?}: {alone}", path.display().to_string()));
+        }
+        (Some(ForwardTo::Servers(servers)), None) => servers,
+        (None, None) => Vec::new(),
+    };
+    let Some(server) = socket_address(word) else {
+        let remedy = "write 10.0.0.1, 10.0.0.1:53, [fd00::1]:53 or";
+        return Err(format!("{word:?} is not an address; {remedy} {SYSTEMS_OWN}"));
+    };
+    if server.ip().is_unspecified() || server.ip().is_multicast() || server.port() == 0 {
+        return Err(format!("{word} is not the address of a server"));
+    }
+    if !servers.contains(&server) {
+        servers.push(server);
+    }
+    Ok(ForwardTo::Servers(servers))
 }
 
 #[cfg(test)]

@@ -17,11 +17,8 @@ const FILE: &str = "\
 
 fn parsed(text: &str, arguments: &[&str]) -> Result<Options, String> {
     let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
-    let read = |corefile: CorefileChoice<'_>, port: u16| {
-        let name = match corefile {
-            CorefileChoice::Given(name) => name,
-            CorefileChoice::InWorkingDirectory => "Corefile",
-        };
+    let read = |name: Option<&str>, port: u16| {
+        let name = name.unwrap_or("Corefile");
         let surroundings =
             Surroundings { environment: &|_| None, import: &|_, _| Err("none".to_owned()) };
         parse(name, text, port, &surroundings).map(Some)

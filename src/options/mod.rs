@@ -9,10 +9,10 @@
 //! | `command_line` | words → matched options |
 //! | `help` | the table → what `--help` shows |
 //! | `read` | matched options and a Corefile → [`Options`] |
-//! | `values`, `addresses`, `configuration` | how their parts are read |
+//! | `values` | the arguments of options |
+//! | `configuration` | what may stand in a Corefile as well |
 //! | `tools` | the operator's tools: what each takes and is told |
 
-mod addresses;
 mod command_line;
 mod configuration;
 mod help;
@@ -25,10 +25,11 @@ mod values;
 use std::ffi::OsString;
 
 use getopts::Matches;
+use log::LevelFilter;
 
 use crate::failure::Failure;
 pub use configuration::ReadCorefile;
-pub use settings::{Command, Confirmation, Form, List, Options, Release, Tool, Wait};
+pub use settings::{Command, Confirmation, Form, Options, Tool};
 use table::Takers;
 use tools::{TOOLS, ToolEntry};
 
@@ -40,16 +41,14 @@ const EXEC: &str = "exec";
 /// # Errors
 /// When one of them is none: what it stands for would be changed in silence.
 pub fn text(words: &[OsString]) -> Result<Vec<String>, Failure> {
-    let text = words.iter().enumerate().skip(1).map(|(number, word)| {
+    let read = |(number, word): (usize, &OsString)| {
+        let remedy = "rename what it names, or put a command of that kind into a script";
         word.to_str().map(str::to_owned).ok_or_else(|| {
-            Failure::usage(format!(
-                "argument {number}, {:?}, is not UTF-8; rename what it names, or put a command of \
-                 that kind into a script",
-                word.to_string_lossy()
-            ))
+            let word = word.to_string_lossy();
+            Failure::usage(format!("argument {number}, {word:?}, is not UTF-8; {remedy}"))
         })
-    });
-    text.collect()
+    };
+    words.iter().enumerate().skip(1).map(read).collect()
 }
 
 /// Reads the arguments, the program's name left out, and the Corefile that they ask for.
@@ -60,62 +59,52 @@ pub fn parse(arguments: &[String], read_corefile: ReadCorefile<'_>) -> Result<Co
     match arguments.split_first() {
         Some((word, arguments)) if word == EXEC => {
             let (arguments, program) = split_at_dashes(arguments);
-            serve(arguments, Some(program.to_vec()), read_corefile)
+            follow(None, arguments, Some(program.to_vec()), read_corefile)
         }
         Some((word, arguments)) if !word.starts_with('-') => {
-            match TOOLS.iter().find(|tool| tool.name == word) {
-                Some(tool) => use_tool(tool, arguments, read_corefile),
-                None => Err(no_command(word)),
-            }
+            let Some(tool) = TOOLS.iter().find(|tool| tool.name == word) else {
+                let names = TOOLS.map(|tool| tool.name).join(", ");
+                let text = format!("is no command, only {EXEC}, {names} are; see --help");
+                return Err(Failure::usage(format!("{word:?} {text}")));
+            };
+            follow(Some(tool), arguments, None, read_corefile)
         }
-        _ => serve(arguments, None, read_corefile),
+        _ => follow(None, arguments, None, read_corefile),
     }
 }
 
-fn serve(
+/// Reads the arguments of a tool, or of the server where there is none.
+fn follow(
+    tool: Option<&ToolEntry>,
     arguments: &[String],
     program: Option<Vec<String>>,
     read_corefile: ReadCorefile<'_>,
 ) -> Result<Command, Failure> {
-    let matches = command_line::matched(Takers::Server, arguments)?;
-    let server_help = || help::of_server(TOOLS.iter().map(|tool| (tool.name, tool.purpose)));
-    if let Some(text) = text_to_print(&matches, server_help) {
-        return Ok(Command::Print(text));
+    let takers = tool.map_or(Takers::Server, |tool| Takers::Tool(tool.name));
+    let matches = command_line::matched(takers, arguments)?;
+    if matches.opt_present("help") {
+        return Ok(Command::Print(match tool {
+            Some(tool) => help::of_tool(tool.name, tool.about, tool.takes_all),
+            None => help::of_server(TOOLS.iter().map(|tool| (tool.name, tool.purpose))),
+        }));
+    }
+    if matches.opt_present("version") {
+        return Ok(Command::Print(concat!("idetcd ", env!("CARGO_PKG_VERSION")).to_owned()));
     }
     command_line::refuse_coredns(&matches)?;
-    if let Some(word) = matches.free.first() {
-        return Err(stray(word));
+    match tool {
+        Some(tool) => tool.refuse(&matches)?,
+        None => refuse_stray(&matches)?,
     }
     let file = configuration::settings(&matches, read_corefile)?;
-    let options = read::options(&matches, file, program)?;
-    Ok(Command::Run(Box::new(options)))
-}
-
-fn use_tool(
-    tool: &ToolEntry,
-    arguments: &[String],
-    read_corefile: ReadCorefile<'_>,
-) -> Result<Command, Failure> {
-    let matches = command_line::matched(Takers::Tool(tool.name), arguments)?;
-    if let Some(text) = text_to_print(&matches, || tool.help()) {
-        return Ok(Command::Print(text));
+    let mut options = read::options(&matches, file, program)?;
+    let Some(tool) = tool else { return Ok(Command::Run(Box::new(options))) };
+    // What a tool has to say is its output.
+    if !matches.opt_present("verbose") {
+        options.verbosity = LevelFilter::Warn;
     }
-    command_line::refuse_coredns(&matches)?;
-    tool.refuse(&matches)?;
-    let file = configuration::settings(&matches, read_corefile)?;
-    let mut options = read::options(&matches, file, None)?;
-    options.verbosity = tools::verbosity(&matches, options.verbosity);
     let what = (tool.read)(&matches, &options)?;
     Ok(Command::Tool(what, Box::new(options)))
-}
-
-/// The text that is shown instead of doing anything; `None`: that is not asked for.
-fn text_to_print(matches: &Matches, help: impl FnOnce() -> String) -> Option<String> {
-    if matches.opt_present("help") {
-        return Some(help());
-    }
-    let is_version = matches.opt_present("version");
-    is_version.then(|| concat!("idetcd ", env!("CARGO_PKG_VERSION")).to_owned())
 }
 
 /// The options, and the program with its arguments after the first `--`. Whoever asks for help need
@@ -125,18 +114,14 @@ fn split_at_dashes(arguments: &[String]) -> (&[String], &[String]) {
     (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
 }
 
-fn stray(word: &str) -> Failure {
+fn refuse_stray(matches: &Matches) -> Result<(), Failure> {
+    let Some(word) = matches.free.first() else { return Ok(()) };
     let is_command = word == EXEC || TOOLS.iter().any(|tool| tool.name == word);
-    Failure::usage(if is_command {
+    Err(Failure::usage(if is_command {
         format!("{word:?} is a command, and stands first: idetcd {word} …")
     } else {
         format!("{word:?} is no option; see --help")
-    })
-}
-
-fn no_command(word: &str) -> Failure {
-    let names = TOOLS.map(|tool| tool.name).join(", ");
-    Failure::usage(format!("{word:?} is no command, only {EXEC}, {names} are; see --help"))
+    }))
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use getopts::Matches;
 use log::LevelFilter;
 
-use super::addresses::{self, networks};
 use super::configuration;
 use super::settings::Options;
 use super::values::{
-    command, etcd_timeout, number, optional_number, path, path_to_write, seconds, wrong,
+    address, command, etcd_timeout, filled, number, optional_number, path, path_to_write, seconds,
+    split, wrong,
 };
 use crate::cluster::{AddressChoice, Keyspace, Names, Pattern};
 use crate::connect::{Access, ConnectSettings, Endpoint, Password, User};
@@ -43,7 +43,7 @@ pub(super) fn options(
         listen: configuration::listen(matches, file.as_ref())?,
         ttl: number(matches, "ttl")?,
         forward: configuration::forward(matches, file.as_ref())?,
-        allow: networks(matches, "allow")?,
+        allow: split(matches, "allow")?,
         rrl: optional_number(matches, "rrl")?,
         notify: notify(matches, program)?,
         run_as: run_as(matches)?,
@@ -54,9 +54,9 @@ pub(super) fn options(
 
 fn keyspace(matches: &Matches, file: Option<&mut Corefile>) -> Result<Keyspace, Failure> {
     let in_file = file.as_ref().and_then(|file| file.plugin.limit);
-    let limit = match (in_file, matches.opt_present("limit")) {
-        (Some(limit), false) => limit,
-        _ => number(matches, "limit")?,
+    let limit = match in_file.filter(|_| !matches.opt_present("limit")) {
+        Some(limit) => limit,
+        None => number(matches, "limit")?,
     };
     let pattern = configuration::pattern(matches, file, limit)?;
     let resolve = resolve(matches, &pattern, limit)?;
@@ -77,10 +77,8 @@ fn prefix(matches: &Matches) -> Result<String, Failure> {
 fn resolve(matches: &Matches, own: &Pattern, limit: u32) -> Result<Vec<Names>, Failure> {
     let mut resolve: Vec<Names> = Vec::new();
     for text in matches.opt_strs("resolve") {
-        let names = match Names::parse(&text, limit) {
-            Ok(names) => names,
-            Err(error) => return wrong("resolve", format!("{text:?}: {error}")),
-        };
+        let names = Names::parse(&text, limit)
+            .or_else(|error| wrong("resolve", format!("{text:?}: {error}")))?;
         if names == Names::Numbered(own.clone()) {
             return wrong("resolve", format!("{names} is the --pattern, and is answered anyway"));
         }
@@ -93,14 +91,9 @@ fn resolve(matches: &Matches, own: &Pattern, limit: u32) -> Result<Vec<Names>, F
 }
 
 fn node(matches: &Matches, keyspace: Keyspace) -> Result<NodeSettings, Failure> {
-    let ipv4 = addresses::address(matches, "ipv4")?;
-    let ipv6 = addresses::address(matches, "ipv6")?;
+    let (ipv4, ipv6) = (address(matches, "ipv4")?, address(matches, "ipv6")?);
     if ipv4 == AddressChoice::Omit && ipv6 == AddressChoice::Omit {
         return wrong("ipv6", "none, and --ipv4 none as well: publish one address at least");
-    }
-    let interface = matches.opt_str("interface");
-    if interface.as_deref() == Some("") {
-        return wrong("interface", "the name is empty; give one such as eth0");
     }
     Ok(NodeSettings {
         keyspace: Arc::new(keyspace),
@@ -109,43 +102,39 @@ fn node(matches: &Matches, keyspace: Keyspace) -> Result<NodeSettings, Failure> 
         lease_ttl: seconds(matches, "lease-ttl")?,
         ipv4,
         ipv6,
-        interface,
+        interface: filled(matches, "interface", "the name is empty; give one such as eth0")?,
         port: optional_number(matches, "port")?,
     })
 }
 
 fn access(matches: &Matches, endpoints: &[Endpoint]) -> Result<Access, Failure> {
-    let access = Access {
-        cacert: path(matches, "cacert")?,
-        certificate: match (path(matches, "cert")?, path(matches, "key")?) {
-            (Some(cert), Some(key)) => Some((cert, key)),
-            (None, None) => None,
-            (Some(_), None) => {
-                return wrong("cert", "needs the private key as well; give it by --key FILE");
-            }
-            (None, Some(_)) => {
-                return wrong("key", "needs the certificate as well; give it by --cert FILE");
-            }
-        },
-        user: user(matches)?,
+    let cacert = path(matches, "cacert")?;
+    let certificate = match (path(matches, "cert")?, path(matches, "key")?) {
+        (Some(_), None) => {
+            return wrong("cert", "needs the private key as well; give it by --key FILE");
+        }
+        (None, Some(_)) => {
+            return wrong("key", "needs the certificate as well; give it by --cert FILE");
+        }
+        (cert, key) => cert.zip(key),
     };
-    let uses_tls = endpoints.iter().any(Endpoint::is_https);
-    let trust = [("cacert", access.cacert.is_some()), ("cert", access.certificate.is_some())];
-    match trust.iter().find(|(_, is_given)| *is_given && !uses_tls) {
-        Some((option, _)) => {
+    let user = user(matches)?;
+    let trust = ["cacert", "cert"].into_iter().find(|option| matches.opt_present(option));
+    match trust.filter(|_| !endpoints.iter().any(Endpoint::is_https)) {
+        Some(option) => {
             wrong(option, "no endpoint is https://; change --endpoints, or leave it out")
         }
-        None => Ok(access),
+        None => Ok(Access { cacert, certificate, user }),
     }
 }
 
 fn user(matches: &Matches) -> Result<Option<User>, Failure> {
     let file = path(matches, "password-file")?;
     let Some(text) = matches.opt_str("user") else {
-        return match file {
-            None => Ok(None),
-            Some(_) => wrong("password-file", "whose password? give --user NAME as well"),
-        };
+        if file.is_some() {
+            return wrong("password-file", "whose password? give --user NAME as well");
+        }
+        return Ok(None);
     };
     // A password may hold colons, a name of etcd's may not be told apart from one that does.
     let (name, password) = in_two(&text);
@@ -173,9 +162,9 @@ fn notify(matches: &Matches, program: Option<Vec<String>>) -> Result<NotifySetti
         return wrong("metrics-file", "is the --name-file as well; give another file");
     }
     if program.as_ref().is_some_and(|words| words.first().is_none_or(String::is_empty)) {
-        let text =
-            "exec: the program is missing; write idetcd exec [OPTION]... -- PROGRAM [ARG]...";
-        return Err(Failure::usage(text));
+        return Err(Failure::usage(
+            "exec: the program is missing; write idetcd exec [OPTION]... -- PROGRAM [ARG]...",
+        ));
     }
     Ok(NotifySettings {
         name_file,
@@ -199,10 +188,7 @@ fn run_as(matches: &Matches) -> Result<Option<RunAs>, Failure> {
 
 /// The parts before and after the first colon.
 fn in_two(text: &str) -> (&str, Option<&str>) {
-    match text.split_once(':') {
-        Some((first, second)) => (first, Some(second)),
-        None => (text, None),
-    }
+    text.split_once(':').map_or((text, None), |(first, second)| (first, Some(second)))
 }
 
 fn verbosity(matches: &Matches) -> Result<LevelFilter, Failure> {

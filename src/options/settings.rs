@@ -55,22 +55,28 @@ pub struct Options {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tool {
     /// To show who has which name.
-    List(List),
+    List {
+        /// The form of the list.
+        form: Form,
+        /// The port that the record of this host's node has, where several nodes share the host.
+        port: Option<u16>,
+    },
     /// To wait until nodes are named.
-    Wait(Wait),
+    Wait {
+        /// The number of nodes that are to be named.
+        count: usize,
+        /// The longest that it may take; `None`: for ever.
+        timeout: Option<Duration>,
+    },
     /// To say whether a node could start here.
     Check,
     /// To take a name away.
-    Release(Release),
-}
-
-/// A list of the names that is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct List {
-    /// Its form.
-    pub form: Form,
-    /// The port that the record of this host's node has, where several nodes share the host.
-    pub port: Option<u16>,
+    Release {
+        /// The name, in lower case with the final dot.
+        name: String,
+        /// Whether the operator is asked before.
+        confirmation: Confirmation,
+    },
 }
 
 /// The form of a list, by who reads it.
@@ -87,24 +93,6 @@ pub enum Form {
         /// The port of the TensorFlow servers.
         port: u16,
     },
-}
-
-/// Nodes that are waited for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wait {
-    /// The number of nodes that are to be named.
-    pub count: usize,
-    /// The longest that it may take; `None`: for ever.
-    pub timeout: Option<Duration>,
-}
-
-/// A name that is to be taken away.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Release {
-    /// The name, in lower case with the final dot.
-    pub name: String,
-    /// Whether the operator is asked before.
-    pub confirmation: Confirmation,
 }
 
 /// The operator's word that it is meant.

@@ -10,7 +10,6 @@ use getopts::Occur;
 
 use crate::cluster::pattern::MAX_LIMIT;
 
-/// An option of the command line.
 #[derive(Clone, Debug)]
 pub(super) struct OptionEntry {
     /// The name, without the dashes.
@@ -27,7 +26,6 @@ pub(super) struct OptionEntry {
     pub(super) help: &'static str,
 }
 
-/// Options that belong together.
 #[derive(Debug)]
 pub(super) struct OptionGroup {
     pub(super) takers: Takers,
@@ -209,7 +207,6 @@ pub(super) fn options(takers: Takers) -> impl Iterator<Item = &'static OptionEnt
     GROUPS.iter().filter(is_theirs).flat_map(|group| group.options)
 }
 
-/// The option of this name.
 pub(super) fn entry(name: &str) -> Option<&'static OptionEntry> {
     GROUPS.iter().flat_map(|group| group.options).find(|entry| entry.name == name)
 }

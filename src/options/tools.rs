@@ -3,13 +3,13 @@
 //! They take the server's options about etcd and names, so that what stands in an init script can
 //! be copied, and refuse those that would mean nothing to them.
 
-use getopts::Matches;
-use log::LevelFilter;
+use std::time::Duration;
 
-use super::help;
-use super::settings::{Confirmation, Form, List, Options, Release, Tool, Wait};
-use super::table::{self, Takers};
-use super::values::{number, seconds, wrong};
+use getopts::Matches;
+
+use super::settings::{Confirmation, Form, Options, Tool};
+use super::table::{self, OptionEntry, Takers};
+use super::values::{number, optional_number, wrong};
 use crate::cluster::{Keyspace, Names, SlotId};
 use crate::failure::Failure;
 use crate::text;
@@ -17,12 +17,12 @@ use crate::text;
 /// A tool of the operator's. Its own options are in the table.
 pub(super) struct ToolEntry {
     pub(super) name: &'static str,
-    /// Its purpose, in the help of the program.
+    /// For the help of the program.
     pub(super) purpose: &'static str,
     /// The beginning of its own help.
-    about: &'static str,
+    pub(super) about: &'static str,
     /// Whether it takes all of the server's options, or those that every tool does.
-    takes_all: bool,
+    pub(super) takes_all: bool,
     /// The most words that may stand beside the options.
     operands: usize,
     pub(super) read: fn(&Matches, &Options) -> Result<Tool, Failure>,
@@ -84,33 +84,21 @@ this is for names that were put by hand, or hang on a long lease.",
 ];
 
 impl ToolEntry {
-    pub(super) fn help(&self) -> String {
-        help::of_tool(self.name, self.about, self.takes_all)
-    }
-
     /// Refuses options that are the server's alone, and words that nobody asked for.
     pub(super) fn refuse(&self, matches: &Matches) -> Result<(), Failure> {
         let name = self.name;
         let taken = [Takers::ServerAndTools, Takers::Tool(name)];
-        let is_taken =
-            |option| taken.into_iter().flat_map(table::options).any(|own| own.name == option);
-        let mut given =
-            table::options(Takers::Server).filter(|entry| matches.opt_present(entry.name));
-        if let Some(entry) = given.find(|entry| !self.takes_all && !is_taken(entry.name)) {
-            return wrong(entry.name, format!("not for {name}; see idetcd {name} --help"));
+        for OptionEntry { name: option, .. } in table::options(Takers::Server) {
+            let is_taken = self.takes_all
+                || taken.into_iter().flat_map(table::options).any(|own| own.name == *option);
+            if matches.opt_present(option) && !is_taken {
+                return wrong(option, format!("not for {name}; see idetcd {name} --help"));
+            }
         }
-        match matches.free.get(self.operands) {
-            Some(word) => Err(Failure::usage(format!(
-                "{word:?} is no option of {name}; see idetcd {name} --help"
-            ))),
-            None => Ok(()),
-        }
+        let Some(word) = matches.free.get(self.operands) else { return Ok(()) };
+        let text = format!("{word:?} is no option of {name}; see idetcd {name} --help");
+        Err(Failure::usage(text))
     }
-}
-
-/// The level of what a tool logs: its output is for the one who called it.
-pub(super) fn verbosity(matches: &Matches, asked_for: LevelFilter) -> LevelFilter {
-    if matches.opt_present("verbose") { asked_for } else { LevelFilter::Warn }
 }
 
 fn list(matches: &Matches, options: &Options) -> Result<Tool, Failure> {
@@ -125,7 +113,7 @@ fn list(matches: &Matches, options: &Options) -> Result<Tool, Failure> {
         [false, false, true] => Form::TfConfig { port: number(matches, "tf-port")? },
         _ => return wrong("json", "give one of --json, --hosts and --tf-config at most"),
     };
-    Ok(Tool::List(List { form, port: options.node.port }))
+    Ok(Tool::List { form, port: options.node.port })
 }
 
 fn wait(matches: &Matches, options: &Options) -> Result<Tool, Failure> {
@@ -134,9 +122,8 @@ fn wait(matches: &Matches, options: &Options) -> Result<Tool, Failure> {
     if matches.opt_present("limit") && usize::try_from(limit).is_ok_and(|limit| count > limit) {
         return wrong("count", format!("{count} nodes will never have {limit} names (--limit)"));
     }
-    let is_bounded = matches.opt_present("timeout");
-    let timeout = is_bounded.then(|| seconds(matches, "timeout")).transpose()?;
-    Ok(Tool::Wait(Wait { count, timeout }))
+    let timeout = optional_number(matches, "timeout")?.map(|s: u32| Duration::from_secs(s.into()));
+    Ok(Tool::Wait { count, timeout })
 }
 
 fn release(matches: &Matches, options: &Options) -> Result<Tool, Failure> {
@@ -145,15 +132,15 @@ fn release(matches: &Matches, options: &Options) -> Result<Tool, Failure> {
             "NAME is missing: which name is to be released? see idetcd release --help",
         ));
     };
-    let Some(name) = find_name(text, &options.node.keyspace) else {
-        let pattern = &options.node.keyspace.pattern;
-        return Err(Failure::usage(format!(
-            "{text:?} is no name or number of {pattern}, nor of a --resolve"
-        )));
+    let keyspace = &options.node.keyspace;
+    let Some(name) = find_name(text, keyspace) else {
+        let text =
+            format!("{text:?} is no name or number of {}, nor of a --resolve", keyspace.pattern);
+        return Err(Failure::usage(text));
     };
-    let confirmation =
-        if matches.opt_present("yes") { Confirmation::Given } else { Confirmation::Ask };
-    Ok(Tool::Release(Release { name, confirmation }))
+    let is_meant = matches.opt_present("yes");
+    let confirmation = if is_meant { Confirmation::Given } else { Confirmation::Ask };
+    Ok(Tool::Release { name, confirmation })
 }
 
 /// The name that is meant by a number, or by a name with or without its final dot or its zone.

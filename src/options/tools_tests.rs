@@ -1,4 +1,4 @@
-use std::time::Duration;
+use log::LevelFilter;
 
 use super::*;
 use crate::options::{Command, parse};
@@ -19,9 +19,10 @@ fn tool(word: &str, arguments: &[&str]) -> (Tool, Options) {
 
 #[test]
 fn tools_are_read_with_their_own_options() {
-    let list = |form, port| Tool::List(List { form, port });
-    let wait = |count, seconds: Option<u64>| {
-        Tool::Wait(Wait { count, timeout: seconds.map(Duration::from_secs) })
+    let list = |form, port| Tool::List { form, port };
+    let wait = |count, seconds: Option<u64>| Tool::Wait {
+        count,
+        timeout: seconds.map(Duration::from_secs),
     };
     let table: [(&str, &[&str], Tool); 10] = [
         ("list", &[], list(Form::Table, None)),
@@ -58,8 +59,8 @@ fn a_name_to_release_is_given_as_such_without_its_end_or_by_number() {
         for (yes, confirmation) in [(None, Confirmation::Ask), (Some("--yes"), Confirmation::Given)]
         {
             let arguments: Vec<&str> = resolve.into_iter().chain(yes).chain([text]).collect();
-            let wanted = Release { name: wanted.to_owned(), confirmation };
-            assert_eq!(tool("release", &arguments).0, Tool::Release(wanted), "{text}");
+            let wanted = Tool::Release { name: wanted.to_owned(), confirmation };
+            assert_eq!(tool("release", &arguments).0, wanted, "{text}");
         }
     }
 }

@@ -1,12 +1,16 @@
-//! The arguments of options: numbers, times, files and commands, each read by its option's name.
+//! The arguments of options: numbers, times, addresses, files and commands, each read by its
+//! option's name.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use getopts::Matches;
 
 use super::table::{self, OptionEntry};
+use crate::cluster::AddressChoice;
 use crate::failure::Failure;
 use crate::text;
 
@@ -24,13 +28,11 @@ pub(super) fn wrong<T>(option: &str, text: impl fmt::Display) -> Result<T, Failu
 pub(super) fn number<N: TryFrom<u32>>(matches: &Matches, option: &str) -> Result<N, Failure> {
     let entry = table::entry(option);
     let default = entry.and_then(OptionEntry::default).map(str::to_owned);
-    match matches.opt_str(option).or(default) {
-        Some(text) => parse(option, &text),
-        None => {
-            let help = entry.map_or("", |entry| entry.help);
-            wrong(option, format!("must be given: {help}"))
-        }
-    }
+    let Some(text) = matches.opt_str(option).or(default) else {
+        let help = entry.map_or("", |entry| entry.help);
+        return wrong(option, format!("must be given: {help}"));
+    };
+    parse(option, &text)
 }
 
 /// The number that is given; `None`: none is.
@@ -44,13 +46,11 @@ pub(super) fn optional_number<N: TryFrom<u32>>(
 fn parse<N: TryFrom<u32>>(option: &str, text: &str) -> Result<N, Failure> {
     let allowed = table::entry(option).map_or(0..=u32::MAX, |entry| entry.numbers.clone());
     let number = text::number(text).filter(|number| allowed.contains(number));
-    match number.and_then(|number| N::try_from(number).ok()) {
-        Some(number) => Ok(number),
-        None => {
-            let (least, most) = (allowed.start(), allowed.end());
-            wrong(option, format!("{text:?} is not a whole number from {least} to {most}"))
-        }
-    }
+    let Some(number) = number.and_then(|number| N::try_from(number).ok()) else {
+        let (least, most) = (allowed.start(), allowed.end());
+        return wrong(option, format!("{text:?} is not a whole number from {least} to {most}"));
+    };
+    Ok(number)
 }
 
 /// A time in whole seconds, as [`number`] finds it.
@@ -70,20 +70,65 @@ pub(super) fn etcd_timeout(matches: &Matches) -> Result<Duration, Failure> {
         let fraction: u32 = text::number(&format!("{fraction:0<3.3}"))?;
         whole.checked_mul(1000)?.checked_add(fraction)
     })();
-    match milliseconds {
-        Some(milliseconds) if ETCD_TIMEOUT.contains(&milliseconds) => {
-            Ok(Duration::from_millis(milliseconds.into()))
-        }
-        _ => wrong(option, format!("{text:?} is not a number of seconds from 0.1 to 60")),
+    match milliseconds.filter(|milliseconds| ETCD_TIMEOUT.contains(milliseconds)) {
+        Some(milliseconds) => Ok(Duration::from_millis(milliseconds.into())),
+        None => wrong(option, format!("{text:?} is not a number of seconds from 0.1 to 60")),
     }
+}
+
+/// The text that is given, which must not be empty.
+pub(super) fn filled(
+    matches: &Matches,
+    option: &str,
+    if_empty: &str,
+) -> Result<Option<String>, Failure> {
+    match matches.opt_str(option) {
+        Some(text) if text.is_empty() => wrong(option, if_empty),
+        text => Ok(text),
+    }
+}
+
+/// The address of a node to publish.
+pub(super) fn address<A>(matches: &Matches, option: &str) -> Result<AddressChoice<A>, Failure>
+where
+    A: FromStr + Copy + Into<IpAddr>,
+{
+    let Some(text) = matches.opt_str(option) else { return Ok(AddressChoice::Discover) };
+    if text == "none" {
+        return Ok(AddressChoice::Omit);
+    }
+    let family = if option == "ipv4" { "an IPv4 address" } else { "an IPv6 address" };
+    let Ok(address) = text.parse::<A>() else {
+        return wrong(option, format!("{text:?} is not {family}, nor none"));
+    };
+    let ip: IpAddr = address.into();
+    if ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
+        return wrong(option, format!("{text} is not the address of a node; give {family} of it"));
+    }
+    Ok(AddressChoice::Fixed(address))
 }
 
 /// The name of a file that is read.
 pub(super) fn path(matches: &Matches, option: &str) -> Result<Option<PathBuf>, Failure> {
-    match matches.opt_str(option) {
-        Some(text) if text.is_empty() => wrong(option, "the name of the file is empty"),
-        text => Ok(text.map(PathBuf::from)),
-    }
+    let text = filled(matches, option, "the name of the file is empty")?;
+    Ok(text.map(PathBuf::from))
+}
+
+/// The parts between the commas of all arguments of an option.
+pub(super) fn split<T>(matches: &Matches, option: &str) -> Result<Vec<T>, Failure>
+where
+    T: FromStr<Err: fmt::Display>,
+{
+    let texts = matches.opt_strs(option);
+    let parsed = split_at_commas(&texts).map(|text| match text.parse() {
+        Ok(value) => Ok(value),
+        Err(error) => wrong(option, format!("{text:?}: {error}")),
+    });
+    parsed.collect()
+}
+
+pub(super) fn split_at_commas(texts: &[String]) -> impl Iterator<Item = &str> {
+    texts.iter().flat_map(|text| text.split(',')).map(str::trim)
 }
 
 /// The name of a file that is written: the last part must name it.
@@ -91,10 +136,8 @@ pub(super) fn path_to_write(matches: &Matches, option: &str) -> Result<Option<Pa
     let Some(text) = matches.opt_str(option) else { return Ok(None) };
     let path = PathBuf::from(&text);
     if text.ends_with('/') || path.file_name().is_none() {
-        return wrong(
-            option,
-            format!("{text:?} does not name a file; give one as in /run/idetcd/name"),
-        );
+        let remedy = "give one as in /run/idetcd/name";
+        return wrong(option, format!("{text:?} does not name a file; {remedy}"));
     }
     Ok(Some(path))
 }

@@ -3,13 +3,14 @@
 //! Looks at everything in the order in which a node needs it, and goes on after what is not well as
 //! far as that makes sense.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use log::Level;
 
 use super::holder::holders;
 use super::probe::rights;
-use super::report::{Finding, Report, Severity};
+use super::report::Severity::{Bad, Good, Note, Waits};
+use super::report::{Finding, Found, Report};
 use super::session::stopped;
 use super::snapshot::{self, KeyContent, Snapshot};
 use super::table::style;
@@ -25,51 +26,31 @@ use crate::options::Options;
 use crate::server::Shared;
 use crate::server::listen::listen as listen_on;
 
-/// Looks at everything, and tells what it finds.
 pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
-    let mut report = Report::new(style());
-    let connect = prepare(options, &mut report)?;
-    for finding in local::look(options) {
-        report.tell(&finding)?;
-    }
-    let reached = match connect {
+    let mut report = Report { style: style(), worst: Good };
+    let connect = Connect::prepare(&options.connect);
+    let connect = connect.map(|connect| (files(options), connect));
+    let connect = report.keep(connect.map_err(|error| Finding::new(Bad, "files", error)))?;
+    report.tell(local::look(options))?;
+    let mut client = match connect {
         Some(connect) => reach(options, &connect, place, &mut report)?,
         None => None,
     };
-    let record = publication(options, place, &mut report)?;
-    if let Some(mut client) = reached {
-        for finding in inside(options, record.as_ref(), &mut client) {
-            report.tell(&finding)?;
-        }
+    let source = place.lock().source_address;
+    let record = report.keep(publication(options, source))?;
+    if let Some(client) = &mut client {
+        report.tell(inside(options, record.as_ref(), client))?;
     }
-    for finding in dns(options) {
-        report.tell(&finding)?;
-    }
+    report.tell(dns(options))?;
     if place.lock().is_stopping() {
         return Err(stopped());
     }
-    let outlook = match report.worst() {
-        Severity::Good | Severity::Note => return Ok(()),
-        Severity::Waits => "a node would start here, and wait without a name",
-        Severity::Bad => "a node could not start here",
+    let outlook = match report.worst {
+        Good | Note => return Ok(()),
+        Waits => "a node would start here, and wait without a name",
+        Bad => "a node could not start here",
     };
     Err(Failure::new(format!("{outlook}: see what fails above")))
-}
-
-/// Reads the files that have to do with etcd. `None`: one cannot be used.
-fn prepare(options: &Options, report: &mut Report) -> Result<Option<Connect>, Failure> {
-    match Connect::prepare(&options.connect) {
-        Ok(connect) => {
-            for finding in files(options) {
-                report.tell(&finding)?;
-            }
-            Ok(Some(connect))
-        }
-        Err(error) => {
-            report.tell(&Finding::bad("files", error.to_string()))?;
-            Ok(None)
-        }
-    }
 }
 
 /// The way to etcd: endpoints, user. `None`: there is none.
@@ -79,17 +60,12 @@ fn reach(
     place: &Shared,
     report: &mut Report,
 ) -> Result<Option<GatewayClient>, Failure> {
-    let endpoints = endpoints::look(&options.connect.endpoints, connect, place);
-    for finding in &endpoints.findings {
-        report.tell(finding)?;
-    }
-    if !endpoints.is_reachable {
+    let (findings, is_reachable) = endpoints::look(&options.connect.endpoints, connect, place);
+    report.tell(findings)?;
+    if !is_reachable {
         return Ok(None);
     }
-    let mut client = connect.client(place);
-    let (finding, is_let_in) = user(options, &mut client);
-    report.tell(&finding)?;
-    Ok(is_let_in.then_some(client))
+    report.keep(log_in(options, connect.client(place)))
 }
 
 /// The files that were read, if the options name some, and what there is to say about a Corefile.
@@ -108,60 +84,43 @@ fn files(options: &Options) -> Vec<Finding> {
     }
     let notices = options.corefile.iter().flat_map(|corefile| &corefile.notices);
     let told = notices.filter(|notice| notice.level <= Level::Warn);
-    let notes = told.map(|notice| Finding::note("files", notice.to_string()));
-    std::iter::once(Finding::good("files", names.join(", "))).chain(notes).collect()
+    let notes = told.map(|notice| Finding::new(Note, "files", notice.to_string()));
+    std::iter::once(Finding::new(Good, "files", names.join(", "))).chain(notes).collect()
 }
 
 /// Finds out whether etcd lets us in as who we say we are.
-fn user(options: &Options, client: &mut GatewayClient) -> (Finding, bool) {
-    let name =
-        options.connect.access.user.as_ref().map(|user| user.name.as_str()).unwrap_or_default();
-    let login = client.log_in();
+fn log_in(options: &Options, mut client: GatewayClient) -> Found<GatewayClient> {
+    let name = options.connect.access.user.as_ref().map_or("", |user| &user.name);
+    let mut login = client.log_in();
     // Who names no user is found out by a call that needs one.
-    let login = match login {
-        Ok(LoginState::NoUser) => {
-            match client.range(&Range::new(options.node.keyspace.slots().0, None)) {
-                Err(error) if error.is_unauthenticated() => Err(error),
-                _ => Ok(LoginState::NoUser),
-            }
-        }
-        login => login,
-    };
-    match login {
-        Ok(LoginState::LoggedIn) => (Finding::good("user", format!("{name} is logged in")), true),
-        Ok(LoginState::NoUser) => (Finding::good("user", "none, and etcd asks for none"), true),
-        Ok(LoginState::NotNeeded) => {
-            let text = format!("etcd asks nobody for a user: {name} and the password are not used");
-            (Finding::note("user", text), true)
-        }
-        Err(error) => (Finding::waits("user", advised(&error)), false),
+    if let Ok(LoginState::NoUser) = login
+        && let Err(error) = client.range(&Range::new(options.node.keyspace.slots().0, None))
+        && error.is_unauthenticated()
+    {
+        login = Err(error);
     }
+    let (severity, text) = match login {
+        Ok(LoginState::LoggedIn) => (Good, format!("{name} is logged in")),
+        Ok(LoginState::NoUser) => (Good, "none, and etcd asks for none".to_owned()),
+        Ok(LoginState::NotNeeded) => {
+            (Note, format!("etcd asks nobody for a user: {name} and the password are not used"))
+        }
+        Err(error) => return Err(Finding::new(Waits, "user", advised(&error))),
+    };
+    Ok((vec![Finding::new(severity, "user", text)], client))
 }
 
-/// Finds the addresses that a node would publish.
-fn publication(
-    options: &Options,
-    place: &Shared,
-    report: &mut Report,
-) -> Result<Option<Record>, Failure> {
-    let first = options.listen.first().map_or(0, |listen| listen.address.port());
+/// Finds the addresses that a node would publish. `source`: that of the connection to etcd.
+fn publication(options: &Options, source: Option<IpAddr>) -> Found<Record> {
+    if let Some(name) = &options.node.interface {
+        check_interface(name).map_err(|error| Finding::new(Bad, "addresses", error))?;
+    }
     let mut settings = options.node.clone();
-    settings.port.get_or_insert(first);
-    let source = place.lock().source_address;
-    if let Some(Err(error)) = options.node.interface.as_deref().map(check_interface) {
-        report.tell(&Finding::bad("addresses", error.to_string()))?;
-        return Ok(None);
-    }
-    match discover(&settings, source) {
-        Ok(record) => {
-            report.tell(&Finding::good("addresses", format!("a node would publish {record}")))?;
-            Ok(Some(record))
-        }
-        Err(error) => {
-            report.tell(&Finding::waits("addresses", error.to_string()))?;
-            Ok(None)
-        }
-    }
+    settings.port.get_or_insert(options.listen.first().map_or(0, |listen| listen.address.port()));
+    let record = discover(&settings, source);
+    let record = record.map_err(|error| Finding::new(Waits, "addresses", error))?;
+    let text = format!("a node would publish {record}");
+    Ok((vec![Finding::new(Good, "addresses", text)], record))
 }
 
 /// Looks at what etcd shows to those whom it let in: permissions and names.
@@ -174,11 +133,11 @@ fn inside(options: &Options, record: Option<&Record>, client: &mut GatewayClient
             findings.extend(unusable(&snapshot));
             findings.push(match waiting(keyspace, client) {
                 Ok(waiting) => names(options, record, &snapshot, waiting),
-                Err(error) => Finding::waits("names", advised(&error)),
+                Err(error) => Finding::new(Waits, "names", advised(&error)),
             });
         }
         Err(error) if error.is_denied() => {}
-        Err(error) => findings.push(Finding::waits("names", advised(&error))),
+        Err(error) => findings.push(Finding::new(Waits, "names", advised(&error))),
     }
     findings
 }
@@ -197,14 +156,14 @@ fn permissions(
         } else {
             format!("cannot {}: {}", right.purpose, advised(&error))
         };
-        Some(Finding::waits("permission", text))
+        Some(Finding::new(Waits, "permission", text))
     });
-    let missing: Vec<Finding> = missing.collect();
-    if !missing.is_empty() {
-        return missing;
+    let mut findings: Vec<Finding> = missing.collect();
+    if findings.is_empty() {
+        let purposes: Vec<&str> = rights.iter().map(|right| right.purpose.as_str()).collect();
+        findings.push(Finding::new(Good, "permission", format!("may {}", purposes.join(", "))));
     }
-    let purposes: Vec<&str> = rights.iter().map(|right| right.purpose.as_str()).collect();
-    vec![Finding::good("permission", format!("may {}", purposes.join(", ")))]
+    findings
 }
 
 fn waiting(keyspace: &Keyspace, client: &mut GatewayClient) -> Result<usize, Error> {
@@ -215,13 +174,11 @@ fn waiting(keyspace: &Keyspace, client: &mut GatewayClient) -> Result<usize, Err
 
 /// Notes about names that nobody can have.
 fn unusable(snapshot: &Snapshot) -> Vec<Finding> {
-    let told = snapshot.entries.iter().filter_map(|entry| match &entry.content {
-        KeyContent::Unusable(error) => {
-            let name = &entry.name;
-            let text = format!("{name} is nobody's and yet taken: {error}; idetcd release {name}");
-            Some(Finding::note("names", text))
-        }
-        KeyContent::Record(_) | KeyContent::Stray => None,
+    let told = snapshot.entries.iter().filter_map(|entry| {
+        let KeyContent::Unusable(error) = &entry.content else { return None };
+        let name = &entry.name;
+        let text = format!("{name} is nobody's and yet taken: {error}; idetcd release {name}");
+        Some(Finding::new(Note, "names", text))
     });
     told.collect()
 }
@@ -240,52 +197,47 @@ fn names(
     let within = slots.iter().filter(|(slot, _)| slot.get() <= limit);
     let previous = within.clone().find(|(_, other)| record.is_some() && *other == record);
     if let Some((slot, _)) = previous {
-        return Finding::note(
-            "names",
-            format!(
-                "{} has this very record: a node with it runs, or ended within its lease; the next \
-                 one to start takes it over",
-                pattern.name(*slot)
-            ),
-        );
+        let name = pattern.name(*slot);
+        let text = "has this very record: a node with it runs, or ended within its lease; the next \
+                    one to start takes it over";
+        return Finding::new(Note, "names", format!("{name} {text}"));
     }
     let taken = within.clone().count();
     let state = format!("{taken} of {limit} names of {pattern} are taken, {waiting} waiting");
-    match free_slot(waiting, slots.iter().map(|(slot, _)| *slot), limit) {
-        FreeSlot::Slot(slot) => {
-            Finding::good("names", format!("{state}; the next is {}", pattern.name(slot)))
-        }
+    let (severity, outlook) = match free_slot(waiting, slots.iter().map(|(slot, _)| *slot), limit) {
+        FreeSlot::Slot(slot) => (Good, format!("; the next is {}", pattern.name(slot))),
         _ if options.node.when_full == WhenFull::Wait => {
-            Finding::note("names", format!("{state}; a node would wait as well"))
+            (Note, "; a node would wait as well".to_owned())
         }
-        FreeSlot::Behind => Finding::note("names", format!("{state}, so soon none may be free")),
-        FreeSlot::Full => {
-            Finding::bad("names", format!("{state}; raise --limit, stop a node, or give --wait"))
-        }
-    }
+        FreeSlot::Behind => (Note, ", so soon none may be free".to_owned()),
+        FreeSlot::Full => (Bad, "; raise --limit, stop a node, or give --wait".to_owned()),
+    };
+    Finding::new(severity, "names", state + &outlook)
 }
 
 /// Finds out whether DNS could be answered at each address: they are bound for a moment.
 fn dns(options: &Options) -> Vec<Finding> {
     let found = options.listen.iter().map(|listen| {
         let address = listen.address;
-        match listen_on(std::slice::from_ref(listen)) {
+        let (severity, text) = match listen_on(std::slice::from_ref(listen)) {
             Ok((listeners, _)) if listeners.is_empty() => {
-                Finding::note("dns", format!("{address} is left out: no such family here"))
+                (Note, format!("{address} is left out: no such family here"))
             }
-            Ok(_) => Finding::good("dns", format!("{address} is free, UDP and TCP")),
-            Err(failure) => Finding::bad("dns", format!("{failure}{}", who_has(address))),
-        }
+            Ok(_) => (Good, format!("{address} is free, UDP and TCP")),
+            Err(failure) => (Bad, format!("{failure}{}", who_has(address))),
+        };
+        Finding::new(severity, "dns", text)
     });
     found.collect()
 }
 
 /// The end of a sentence about a port that is taken: by whom, as far as that is known.
 fn who_has(address: SocketAddr) -> String {
-    match holders(address) {
-        holders if holders.is_empty() => String::new(),
-        holders => format!("; port {} is that of {}", address.port(), holders.join(", ")),
+    let holders = holders(address).join(", ");
+    if holders.is_empty() {
+        return holders;
     }
+    format!("; port {} is that of {holders}", address.port())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use super::*;
 use crate::options::{Command, parse};
+use crate::tools::report::Severity;
 use crate::tools::snapshot::{KeyEntry, Whose};
 
 fn options(more: &[&str]) -> Options {
@@ -22,13 +23,13 @@ type Case<'a> = (&'a [(u32, u8)], usize, &'a [&'a str], Severity, &'a str);
 fn the_next_name_is_told_and_what_to_do_without_one() {
     let own = record(9);
     let table: [Case<'_>; 7] = [
-        (&[], 0, &[], Severity::Good, "0 of 3 names of worker{{.ID}}.tf.local. are taken"),
-        (&[(1, 1), (3, 3)], 0, &[], Severity::Good, "the next is worker2.tf.local."),
-        (&[(1, 1), (7, 3)], 1, &[], Severity::Good, "1 waiting; the next is worker3.tf.local."),
-        (&[(1, 1), (2, 2)], 1, &[], Severity::Note, "soon none may be free"),
-        (&[(1, 1), (2, 2), (3, 3)], 0, &[], Severity::Bad, "raise --limit, stop a node, or give"),
-        (&[(1, 1), (2, 2), (3, 3)], 2, &["--wait"], Severity::Note, "would wait as well"),
-        (&[(1, 1), (2, 9), (3, 3)], 0, &[], Severity::Note, "worker2.tf.local. has this very"),
+        (&[], 0, &[], Good, "0 of 3 names of worker{{.ID}}.tf.local. are taken"),
+        (&[(1, 1), (3, 3)], 0, &[], Good, "the next is worker2.tf.local."),
+        (&[(1, 1), (7, 3)], 1, &[], Good, "1 waiting; the next is worker3.tf.local."),
+        (&[(1, 1), (2, 2)], 1, &[], Note, "soon none may be free"),
+        (&[(1, 1), (2, 2), (3, 3)], 0, &[], Bad, "raise --limit, stop a node, or give"),
+        (&[(1, 1), (2, 2), (3, 3)], 2, &["--wait"], Note, "would wait as well"),
+        (&[(1, 1), (2, 9), (3, 3)], 0, &[], Note, "worker2.tf.local. has this very"),
     ];
     for (taken, waiting, more, severity, text) in table {
         let entries = taken.iter().map(|(slot, last)| KeyEntry {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::report::{Finding, Severity};
+use super::report::Finding;
+use super::report::Severity::{self, Bad, Good, Note, Waits};
 use crate::connect::{Connect, Endpoint};
 use crate::etcd::{Error, Status, advised, remedy_for};
 use crate::node::Host;
@@ -11,39 +12,30 @@ use crate::server::Shared;
 /// What a member without a leader has among its errors.
 const LEADER: &str = "no leader";
 
-/// The findings about all endpoints.
-#[derive(Debug)]
-pub(super) struct EndpointReport {
-    pub(super) findings: Vec<Finding>,
-    /// Whether one of them answers.
-    pub(super) is_reachable: bool,
-}
-
 /// The state that an endpoint told, and the time that took.
 type Answer = Result<(Status, Duration), Error>;
 
-/// Asks each endpoint for its state.
-pub(super) fn look(endpoints: &[Endpoint], connect: &Connect, place: &Shared) -> EndpointReport {
-    let answers: Vec<(&str, Answer)> = endpoints
-        .iter()
-        .map(|endpoint| (endpoint.as_str(), ask(endpoint, connect, place)))
-        .collect();
+/// Asks each endpoint for its state, and says whether one of them answers.
+pub(super) fn look(
+    endpoints: &[Endpoint],
+    connect: &Connect,
+    place: &Shared,
+) -> (Vec<Finding>, bool) {
+    let answers = endpoints.iter().map(|one| (one.as_str(), ask(one, connect, place)));
+    let answers: Vec<(&str, Answer)> = answers.collect();
     let is_reachable = answers.iter().any(|(_, answer)| answer.is_ok());
     // A node does with one endpoint; that another one is away is no more than worth knowing.
-    let severity = if is_reachable { Severity::Note } else { Severity::Waits };
-    let mut findings: Vec<Finding> = answers
-        .iter()
-        .flat_map(|(endpoint, answer)| findings(endpoint, answer, severity))
-        .collect();
-    let clusters: Vec<u64> = answers
-        .iter()
-        .filter_map(|(_, answer)| answer.as_ref().ok().map(|(status, _)| status.header.cluster_id))
-        .collect();
-    if clusters.iter().any(|cluster| Some(cluster) != clusters.first()) {
+    let severity = if is_reachable { Note } else { Waits };
+    let found = answers.iter().flat_map(|(endpoint, answer)| findings(endpoint, answer, severity));
+    let mut findings: Vec<Finding> = found.collect();
+    let told = answers.iter().filter_map(|(_, answer)| answer.as_ref().ok());
+    let mut clusters = told.map(|(status, _)| status.header.cluster_id);
+    let first = clusters.next();
+    if clusters.any(|cluster| Some(cluster) != first) {
         let text = "the endpoints are of different clusters; --endpoints is for members of one";
-        findings.push(Finding::bad("etcd", text));
+        findings.push(Finding::new(Bad, "etcd", text));
     }
-    EndpointReport { findings, is_reachable }
+    (findings, is_reachable)
 }
 
 /// The second call goes over the connection that the first one made, so it tells the round trip.
@@ -58,31 +50,24 @@ fn ask(endpoint: &Endpoint, connect: &Connect, place: &Shared) -> Answer {
 fn findings(endpoint: &str, answer: &Answer, lost: Severity) -> Vec<Finding> {
     let (status, round_trip) = match answer {
         Ok(answer) => answer,
-        Err(error) => {
-            return vec![Finding { severity: lost, subject: "etcd", text: advised(error) }];
-        }
+        Err(error) => return vec![Finding::new(lost, "etcd", advised(error))],
     };
-    let header = &status.header;
-    let mut findings = vec![Finding::good(
-        "etcd",
-        format!(
-            "{endpoint}: version {}, cluster {:x}, member {:x}, round trip {:.1} ms",
-            status.version,
-            header.cluster_id,
-            header.member_id,
-            round_trip.as_secs_f64() * 1000.0
-        ),
-    )];
+    let (version, header) = (&status.version, &status.header);
+    let (cluster, member) = (header.cluster_id, header.member_id);
+    let milliseconds = round_trip.as_secs_f64() * 1000.0;
+    let who = format!("version {version}, cluster {cluster:x}, member {member:x}");
+    let text = format!("{endpoint}: {who}, round trip {milliseconds:.1} ms");
+    let mut findings = vec![Finding::new(Good, "etcd", text)];
     if status.leader == 0 {
         let text = format!("{endpoint}: no member leads; see that most members run and reach it");
-        findings.push(Finding::waits("etcd", text));
+        findings.push(Finding::new(Waits, "etcd", text));
     }
     // That nobody leads was told already.
     let errors = status.errors.iter().filter(|error| status.leader != 0 || !error.contains(LEADER));
     for error in errors {
         let remedy = remedy_for(error).unwrap_or("see etcdctl alarm list");
         let text = format!("{endpoint}: {error}; {remedy}");
-        findings.push(Finding::note("etcd", text));
+        findings.push(Finding::new(Note, "etcd", text));
     }
     findings
 }
@@ -100,17 +85,17 @@ mod tests {
             leader: 0,
             errors: vec!["alarm:CORRUPT".to_owned()],
         };
-        let found = findings("http://a", &Ok((status, Duration::from_micros(450))), Severity::Note);
+        let found = findings("http://a", &Ok((status, Duration::from_micros(450))), Note);
         let shown: Vec<(Severity, &str)> =
             found.iter().map(|finding| (finding.severity, finding.text.as_str())).collect();
         let wanted = [
-            (Severity::Good, "http://a: version 3.4.23, cluster c1, member ab, round trip 0.5 ms"),
-            (Severity::Waits, "http://a: no member leads; see that most members run and reach it"),
-            (Severity::Note, "http://a: alarm:CORRUPT; see etcdctl alarm list"),
+            (Good, "http://a: version 3.4.23, cluster c1, member ab, round trip 0.5 ms"),
+            (Waits, "http://a: no member leads; see that most members run and reach it"),
+            (Note, "http://a: alarm:CORRUPT; see etcdctl alarm list"),
         ];
         assert_eq!(shown, wanted);
         let lost = Err(Error::new(ErrorKind::TimedOut, "http://a", ""));
-        let found = findings("http://a", &lost, Severity::Note);
+        let found = findings("http://a", &lost, Note);
         assert!(found[0].text.contains("raise --etcd-timeout"), "{found:?}");
     }
 }

@@ -18,11 +18,11 @@ const HOLDING: [&str; 2] = ["0A", "07"];
 /// The processes that keep the address and port from others, such as `named (pid 512)`.
 pub(super) fn holders(address: SocketAddr) -> Vec<String> {
     let tables = TABLES.iter().filter_map(|table| fs::read_to_string(table).ok());
-    let inodes: BTreeSet<String> = tables.flat_map(|table| inodes(&table, address)).collect();
-    if inodes.is_empty() {
+    let inodes = tables.flat_map(|table| inodes(&table, address));
+    let links: BTreeSet<String> = inodes.map(|inode| format!("socket:[{inode}]")).collect();
+    if links.is_empty() {
         return Vec::new();
     }
-    let links: BTreeSet<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
     let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = processes.flatten().filter_map(|process| process.file_name().into_string().ok());
     let pids = pids.filter(|name| number::<u32>(name).is_some());
@@ -33,18 +33,15 @@ pub(super) fn holders(address: SocketAddr) -> Vec<String> {
 fn inodes(table: &str, address: SocketAddr) -> Vec<String> {
     let (ip, port) = (address.ip(), format!("{:04X}", address.port()));
     let own = in_hexadecimal(ip);
-    let is_held = |held: &str| {
-        held.rsplit_once(':').is_some_and(|(host, held_port)| {
-            let is_all = ip.is_unspecified() || host.bytes().all(|digit| digit == b'0');
-            held_port == port && (is_all || host == own)
-        })
+    let held_inode = |line: &str| {
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        let (host, held_port) = words.get(LOCAL_ADDRESS)?.rsplit_once(':')?;
+        let is_all = ip.is_unspecified() || host.bytes().all(|digit| digit == b'0');
+        let is_held = held_port == port && (is_all || host == own);
+        let (state, inode) = (words.get(STATE)?, words.get(INODE)?);
+        (is_held && HOLDING.contains(state)).then(|| (*inode).to_owned())
     };
-    let lines = table.lines().skip(1).map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
-    let holding = lines.filter(|words| {
-        words.get(LOCAL_ADDRESS).is_some_and(|held| is_held(held))
-            && words.get(STATE).is_some_and(|state| HOLDING.contains(state))
-    });
-    holding.filter_map(|words| words.get(INODE).map(|inode| (*inode).to_owned())).collect()
+    table.lines().skip(1).filter_map(held_inode).collect()
 }
 
 /// An address as the tables spell it: words of 32 bits in the order of this machine.
@@ -52,10 +49,7 @@ fn in_hexadecimal(ip: IpAddr) -> String {
     let word = |octets: [u8; 4]| format!("{:08X}", u32::from_ne_bytes(octets));
     match ip {
         IpAddr::V4(ip) => word(ip.octets()),
-        IpAddr::V6(ip) => {
-            let words = ip.octets();
-            words.as_chunks::<4>().0.iter().map(|octets| word(*octets)).collect()
-        }
+        IpAddr::V6(ip) => ip.octets().as_chunks::<4>().0.iter().copied().map(word).collect(),
     }
 }
 

@@ -1,7 +1,6 @@
 //! `idetcd list`: who has which name.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -15,7 +14,7 @@ use crate::connect::Connect;
 use crate::etcd::{GatewayClient, LeaseId};
 use crate::failure::Failure;
 use crate::node::address::own_addresses;
-use crate::options::{Form, List, Options};
+use crate::options::{Form, Options};
 use crate::server::Shared;
 use crate::text::printable;
 
@@ -32,16 +31,20 @@ enum Life {
     Unknown,
 }
 
-/// Shows the names in the form that is wanted.
-pub(super) fn run(list: &List, options: &Options, place: &Shared) -> Result<(), Failure> {
+pub(super) fn run(
+    form: Form,
+    port: Option<u16>,
+    options: &Options,
+    place: &Shared,
+) -> Result<(), Failure> {
     let keyspace = &options.node.keyspace;
     let mut client = Connect::prepare(&options.connect)?.client(place);
     let mut snapshot = heard(place, snapshot::read(&mut client, keyspace))?;
     match own_addresses() {
-        Ok(own) => snapshot.find_mine(&own, list.port),
+        Ok(own) => snapshot.find_mine(&own, port),
         Err(error) => log::warn!("{error}; so no name is marked as this host's"),
     }
-    match list.form {
+    match form {
         Form::Table => {
             let lives = lives(&mut client, place, &snapshot)?;
             table::write(&rendered(&snapshot, &lives, table::style()))
@@ -50,7 +53,7 @@ pub(super) fn run(list: &List, options: &Options, place: &Shared) -> Result<(), 
             let lives = lives(&mut client, place, &snapshot)?;
             table::write(&format!("{}\n", to_json(&snapshot, &lives, keyspace)))
         }
-        Form::Hosts => table::write(&hosts_lines(&snapshot)),
+        Form::Hosts => table::write(&snapshot.entries.iter().map(hosts_lines).collect::<String>()),
         Form::TfConfig { port } => {
             let config = tf_config::config(&snapshot, keyspace, port).map_err(Failure::new)?;
             tell_about_task(&snapshot);
@@ -91,18 +94,16 @@ fn tell_about_task(snapshot: &Snapshot) {
     }
     let whose: Vec<Whose> = snapshot.entries.iter().map(|entry| entry.whose).collect();
     if whose.contains(&Whose::Here) {
-        log::warn!(
-            "several nodes are on this host, so there is no task; say by --port N which one this is"
-        );
+        let remedy = "say by --port N which one this is";
+        log::warn!("several nodes are on this host, so there is no task; {remedy}");
     } else if !whose.contains(&Whose::Mine) {
         log::warn!("none of the nodes is on this host, so there is no task");
     }
 }
 
 fn rendered(snapshot: &Snapshot, lives: &[Life], style: Style) -> String {
-    let rows: Vec<[Cell; 7]> =
-        snapshot.entries.iter().zip(lives).map(|(entry, life)| row(entry, *life)).collect();
-    table(HEADING, &rows, style)
+    let rows = snapshot.entries.iter().zip(lives).map(|(entry, life)| row(entry, *life));
+    table(HEADING, &rows.collect::<Vec<_>>(), style)
 }
 
 fn row(entry: &KeyEntry, life: Life) -> [Cell; 7] {
@@ -123,15 +124,14 @@ fn row(entry: &KeyEntry, life: Life) -> [Cell; 7] {
 }
 
 fn note(entry: &KeyEntry) -> Cell {
-    match (&entry.content, entry.whose) {
-        (KeyContent::Unusable(error), _) => {
-            Cell::new(&format!("no record: {error}")).with(Tone::Bad)
-        }
-        (KeyContent::Stray, _) => Cell::new("none of these names").with(Tone::Odd),
-        (KeyContent::Record(_), Whose::Mine) => Cell::new("me").with(Tone::Good),
-        (KeyContent::Record(_), Whose::Here) => Cell::new("here").with(Tone::Odd),
-        (KeyContent::Record(_), Whose::Others) => Cell::of(None::<&str>),
-    }
+    let (text, tone) = match (&entry.content, entry.whose) {
+        (KeyContent::Unusable(error), _) => (format!("no record: {error}"), Tone::Bad),
+        (KeyContent::Stray, _) => ("none of these names".to_owned(), Tone::Odd),
+        (KeyContent::Record(_), Whose::Mine) => ("me".to_owned(), Tone::Good),
+        (KeyContent::Record(_), Whose::Here) => ("here".to_owned(), Tone::Odd),
+        (KeyContent::Record(_), Whose::Others) => ("-".to_owned(), Tone::Neutral),
+    };
+    Cell::new(&text).with(tone)
 }
 
 fn to_json(snapshot: &Snapshot, lives: &[Life], keyspace: &Keyspace) -> Value {
@@ -147,12 +147,12 @@ fn to_json(snapshot: &Snapshot, lives: &[Life], keyspace: &Keyspace) -> Value {
         let common = json!({"name": entry.name, "pattern": pattern, "slot": slot,
             "lease_seconds": seconds, "create_revision": entry.create_revision});
         match &entry.content {
-            KeyContent::Record(record) => nodes.push(with(
-                common,
-                json!({"ipv4": record.ipv4.map(|ip| ip.to_string()),
+            KeyContent::Record(record) => {
+                let more = json!({"ipv4": record.ipv4.map(|ip| ip.to_string()),
                     "ipv6": record.ipv6.map(|ip| ip.to_string()), "port": record.port,
-                    "me": entry.whose == Whose::Mine, "here": entry.whose != Whose::Others}),
-            )),
+                    "me": entry.whose == Whose::Mine, "here": entry.whose != Whose::Others});
+                nodes.push(with(common, more));
+            }
             KeyContent::Unusable(error) => {
                 unusable.push(with(common, json!({"reason": error.to_string()})));
             }
@@ -170,18 +170,13 @@ fn with(mut object: Value, mut more: Value) -> Value {
     object
 }
 
-/// A line for each address of each name; what is not a node is told in a comment.
-fn hosts_lines(snapshot: &Snapshot) -> String {
-    snapshot.entries.iter().map(hosts_line).collect()
-}
-
-fn hosts_line(entry: &KeyEntry) -> String {
+/// A line for each address of a name; what is not a node is told in a comment.
+fn hosts_lines(entry: &KeyEntry) -> String {
     let name = printable(&entry.name);
     match &entry.content {
-        KeyContent::Record(record) => {
-            let addresses = [record.ipv4.map(IpAddr::from), record.ipv6.map(IpAddr::from)];
+        KeyContent::Record(_) => {
             let name = name.trim_end_matches('.');
-            addresses.into_iter().flatten().map(|address| format!("{address}\t{name}\n")).collect()
+            entry.addresses().map(|address| format!("{address}\t{name}\n")).collect()
         }
         KeyContent::Unusable(error) => format!("# {name}: no record: {error}\n"),
         KeyContent::Stray => format!("# {name}: none of these names\n"),

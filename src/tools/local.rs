@@ -7,9 +7,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::Access;
+use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use super::report::Finding;
+use super::report::Severity::{Bad, Good, Note};
 use crate::host::accounts::{Account, Login};
 use crate::host::privileges;
 use crate::notify::file_failure;
@@ -22,51 +24,40 @@ const WRITE: u32 = 0o2;
 const SEARCH: u32 = 0o1;
 const STICKY: u32 = 0o1000;
 
-/// The user that a node would be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Who {
-    /// Whoever looks.
-    Same,
-    /// Without supplementary groups.
-    Other(Account),
-}
-
 /// Looks at the user and the files that the options name.
 pub(super) fn look(options: &Options) -> Vec<Finding> {
-    let (finding, who) = match &options.run_as {
-        None => (None, Some(Who::Same)),
-        Some(wanted) => match privileges::look_up(wanted) {
-            Ok(Login { account, .. }) => (Some(change_to(account)), Some(Who::Other(account))),
-            Err(error) => (Some(Finding::bad("run-as", error.to_string())), None),
-        },
-    };
-    let files = who.iter().flat_map(|who| files(options, *who));
-    finding.into_iter().chain(files).collect()
-}
-
-fn change_to(account: Account) -> Finding {
-    match privileges::can_give_up() {
-        Ok(()) => {
-            let Account { uid, gid } = account;
-            Finding::good("run-as", format!("a node would be user {uid}, group {gid}"))
+    let Some(wanted) = &options.run_as else { return files(options, None) };
+    match privileges::look_up(wanted) {
+        Ok(Login { account, .. }) => {
+            [vec![change_to(account)], files(options, Some(account))].concat()
         }
-        Err(error) => Finding::bad("run-as", error.to_string()),
+        Err(error) => vec![Finding::new(Bad, "run-as", error)],
     }
 }
 
-fn files(options: &Options, who: Who) -> Vec<Finding> {
+fn change_to(account: Account) -> Finding {
+    let Account { uid, gid } = account;
+    match privileges::can_give_up() {
+        Ok(()) => Finding::new(Good, "run-as", format!("a node would be user {uid}, group {gid}")),
+        Err(error) => Finding::new(Bad, "run-as", error),
+    }
+}
+
+/// Looks at the files, as whom the node would be, without supplementary groups; `None`: whoever
+/// looks.
+fn files(options: &Options, who: Option<Account>) -> Vec<Finding> {
     let notify = &options.notify;
     let written = [("name-file", &notify.name_file), ("metrics-file", &notify.metrics_file)];
     let written = written.into_iter().filter_map(|(option, path)| Some((option, path.as_ref()?)));
     let written = written.map(|(option, path)| match try_to_write(path, who) {
-        Ok(()) => Finding::good("files", format!("{} can be written", path.display())),
-        Err(error) => Finding::bad("files", file_failure(option, path, &error).to_string()),
+        Ok(()) => Finding::new(Good, "files", format!("{} can be written", path.display())),
+        Err(error) => Finding::new(Bad, "files", file_failure(option, path, &error).to_string()),
     });
     let read = match &options.forward {
         Some(ForwardTo::ResolvConf(path)) => try_to_read(path, who).err().map(|error| {
             let path = path.display();
             let text = "until it can be read, other names are answered with SERVFAIL";
-            Finding::note("files", format!("--forward: {path}: {error}; {text}"))
+            Finding::new(Note, "files", format!("--forward: {path}: {error}; {text}"))
         }),
         _ => None,
     };
@@ -74,20 +65,19 @@ fn files(options: &Options, who: Who) -> Vec<Finding> {
 }
 
 /// Finds out, without doing it, whether a file could be written.
-fn try_to_write(path: &Path, who: Who) -> io::Result<()> {
+fn try_to_write(path: &Path, who: Option<Account>) -> io::Result<()> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     let about = fs::metadata(directory)?;
     if !about.is_dir() {
-        return Err(rustix::io::Errno::NOTDIR.into());
+        return Err(Errno::NOTDIR.into());
     }
     let may_write = rustix::fs::access(directory, Access::WRITE_OK | Access::EXEC_OK);
-    match (who, may_write.map_err(io::Error::from)) {
-        (Who::Other(account), Ok(())) => enter(directory, &about, WRITE, account)?,
-        (Who::Other(account), Err(error)) if error.kind() == ErrorKind::PermissionDenied => {
-            enter(directory, &about, WRITE, account)?;
+    match (who, may_write) {
+        (Some(account), Ok(()) | Err(Errno::ACCESS | Errno::PERM)) => {
+            enter(directory, &about, WRITE, account)?
         }
         (_, told) => told?,
     }
@@ -95,31 +85,26 @@ fn try_to_write(path: &Path, who: Who) -> io::Result<()> {
         Ok(there) if !there.is_file() && !there.is_symlink() => {
             Err(io::Error::new(ErrorKind::AlreadyExists, "it is no regular file"))
         }
-        Ok(there) if !may_remove(&about, &there, who) => Err(refused()),
+        Ok(there) if !may_remove(&about, &there, who) => Err(Errno::ACCESS.into()),
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }
 
 /// In a directory such as `/tmp` only the owners of a file and of the directory remove it.
-fn may_remove(directory: &Metadata, file: &Metadata, who: Who) -> bool {
-    let uid = match who {
-        Who::Same => geteuid().as_raw(),
-        Who::Other(account) => account.uid,
-    };
+fn may_remove(directory: &Metadata, file: &Metadata, who: Option<Account>) -> bool {
+    let uid = who.map_or_else(|| geteuid().as_raw(), |account| account.uid);
     directory.mode() & STICKY == 0 || [0, file.uid(), directory.uid()].contains(&uid)
 }
 
-fn try_to_read(path: &Path, who: Who) -> io::Result<()> {
-    let about = match who {
-        Who::Same => return File::open(path).map(drop),
-        Who::Other(_) => fs::metadata(path)?,
-    };
-    match (who, path.canonicalize()?.parent()) {
-        (Who::Other(account), Some(directory)) if allows(&about, READ, account) => {
+fn try_to_read(path: &Path, who: Option<Account>) -> io::Result<()> {
+    let Some(account) = who else { return File::open(path).map(drop) };
+    let about = fs::metadata(path)?;
+    match path.canonicalize()?.parent() {
+        Some(directory) if allows(&about, READ, account) => {
             enter(directory, &fs::metadata(directory)?, SEARCH, account)
         }
-        _ => Err(refused()),
+        _ => Err(Errno::ACCESS.into()),
     }
 }
 
@@ -128,7 +113,8 @@ fn enter(directory: &Path, about: &Metadata, right: u32, account: Account) -> io
     let whole = directory.canonicalize()?;
     let above = whole.ancestors().skip(1).map(fs::metadata).collect::<io::Result<Vec<_>>>()?;
     let may_enter = above.iter().all(|about| allows(about, SEARCH, account));
-    if may_enter && allows(about, right | SEARCH, account) { Ok(()) } else { Err(refused()) }
+    let may = may_enter && allows(about, right | SEARCH, account);
+    may.then_some(()).ok_or_else(|| Errno::ACCESS.into())
 }
 
 /// By the mode alone: a list of further rights (`acl(5)`) is not looked at.
@@ -139,9 +125,4 @@ fn allows(about: &Metadata, right: u32, account: Account) -> bool {
         (false, false) => 0,
     };
     (about.mode() >> place) & right == right
-}
-
-/// The error that the system would return.
-fn refused() -> io::Error {
-    rustix::io::Errno::ACCESS.into()
 }

@@ -25,9 +25,9 @@ pub use table::print;
 pub fn run(tool: &Tool, options: &Options) -> Result<(), Failure> {
     let place = session::open(options)?;
     match tool {
-        Tool::List(list) => list::run(list, options, &place),
-        Tool::Wait(wait) => wait::run(wait, options, &place),
+        Tool::List { form, port } => list::run(*form, *port, options, &place),
+        Tool::Wait { count, timeout } => wait::run(*count, *timeout, options, &place),
         Tool::Check => check::run(options, &place),
-        Tool::Release(release) => release::run(release, options, &place),
+        Tool::Release { name, confirmation } => release::run(name, *confirmation, options, &place),
     }
 }

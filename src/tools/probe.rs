@@ -3,16 +3,15 @@
 //! etcd checks the permissions for both branches of a transaction before it compares anything. So
 //! the right to write is asked for by a transaction whose put is never carried out.
 
-use crate::cluster::{Keyspace, Names};
+use crate::cluster::{KeyRange, Keyspace, Names};
 use crate::etcd::{Compare, Equal, Error, Etcd, GatewayClient, LeaseId, Op, Range, Txn};
 
 /// A revision that no key has, so that comparing with it is always false.
 const NEVER: i64 = -1;
 
-/// A right that a node needs, and how it is granted.
+/// A right that a node needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Right {
-    /// Its purpose.
     pub(super) purpose: String,
     /// The command that grants it.
     pub(super) remedy: String,
@@ -21,32 +20,31 @@ pub(super) struct Right {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum KeyAccess {
-    Read { first: Vec<u8>, end: Vec<u8> },
-    Write { keys: Vec<Vec<u8>> },
+    Read(KeyRange),
+    Write(Vec<Vec<u8>>),
 }
 
 /// Everything that a node does with keys, in the order in which it does it. `ticket` is a key of the
 /// queue.
 pub(super) fn rights(keyspace: &Keyspace, ticket: Vec<u8>) -> Vec<Right> {
     let mut rights = Vec::new();
-    for (names, (first, end)) in keyspace.names().zip(keyspace.ranges()) {
+    for (names, range) in keyspace.names().zip(keyspace.ranges()) {
         let kind = if rights.is_empty() { "readwrite" } else { "read" };
         rights.push(Right {
             purpose: format!("read {names}"),
-            remedy: grant(kind, &names, &first),
-            access: KeyAccess::Read { first, end },
+            remedy: grant(kind, &names, &range.0),
+            access: KeyAccess::Read(range),
         });
     }
     let own = Names::Numbered(keyspace.pattern.clone());
     let remedy = grant("readwrite", &own, &keyspace.slots().0);
-    let (first, end) = keyspace.queue();
     // The lowest and the highest name stand for all: a right is to a range of keys.
     let names = [1, keyspace.limit].map(crate::cluster::SlotId::new);
     let keys = names.into_iter().flatten().map(|slot| keyspace.key(slot)).collect();
     for (purpose, access) in [
-        (format!("write {own}"), KeyAccess::Write { keys }),
-        ("read the queue".to_owned(), KeyAccess::Read { first, end }),
-        ("write to the queue".to_owned(), KeyAccess::Write { keys: vec![ticket] }),
+        (format!("write {own}"), KeyAccess::Write(keys)),
+        ("read the queue".to_owned(), KeyAccess::Read(keyspace.queue())),
+        ("write to the queue".to_owned(), KeyAccess::Write(vec![ticket])),
     ] {
         rights.push(Right { purpose, remedy: remedy.clone(), access });
     }
@@ -68,17 +66,15 @@ fn grant(kind: &str, names: &Names, first: &[u8]) -> String {
 }
 
 impl Right {
-    /// Finds out whether the user has it.
-    ///
-    /// # Errors
-    /// [`Error::is_denied`]: it is missing. Any other: it is not known.
+    /// Finds out whether the user has it. [`Error::is_denied`]: it is missing; any other error: it is
+    /// not known.
     pub(super) fn probe(&self, client: &mut GatewayClient) -> Result<(), Error> {
         match &self.access {
-            KeyAccess::Read { first, end } => {
+            KeyAccess::Read((first, end)) => {
                 let range = Range::new(first.clone(), Some(end.clone()));
                 client.range(&Range { count_only: true, ..range }).map(|_| ())
             }
-            KeyAccess::Write { keys } => {
+            KeyAccess::Write(keys) => {
                 keys.iter().try_for_each(|key| client.txn(&put_never(key.clone())).map(|_| ()))
             }
         }

@@ -14,7 +14,7 @@ use crate::etcd::{
 };
 use crate::failure::Failure;
 use crate::node::Host;
-use crate::options::{Confirmation, Options, Release};
+use crate::options::{Confirmation, Options};
 use crate::server::{Interest, Shared, Wake};
 use crate::text::excerpt;
 
@@ -25,21 +25,25 @@ const AFTERMATH: Duration = Duration::from_secs(1);
 const LONGEST_VALUE: usize = 200;
 
 /// Shows what stands at the name, asks, deletes just that, and looks whether it comes back.
-pub(super) fn run(release: &Release, options: &Options, place: &Shared) -> Result<(), Failure> {
-    if release.confirmation == Confirmation::Ask && !io::stdin().is_terminal() {
+pub(super) fn run(
+    name: &str,
+    confirmation: Confirmation,
+    options: &Options,
+    place: &Shared,
+) -> Result<(), Failure> {
+    if confirmation == Confirmation::Ask && !io::stdin().is_terminal() {
         return Err(Failure::usage(
             "release asks before it deletes, and there is no terminal; give --yes",
         ));
     }
     let mut client = Connect::prepare(&options.connect)?.client(place);
-    let name = &release.name;
     let key = format!("{}{name}", options.node.keyspace.prefix).into_bytes();
     let reply = heard(place, client.range(&Range::new(key, None)))?;
     let Some(found) = reply.kvs.first() else {
         return Err(Failure::new(format!("{name} is nobody's: there is nothing to release")));
     };
     table::write(&description(name, found, left(&mut client, place, found.lease)?))?;
-    if release.confirmation == Confirmation::Ask && !is_meant(name, place)? {
+    if confirmation == Confirmation::Ask && !is_meant(name, place)? {
         return Err(Failure::new(format!("{name} was left as it is")));
     }
     let revision = delete(&mut client, place, name, found)?;
@@ -79,17 +83,14 @@ fn description(name: &str, found: &KeyValue, left: Option<Duration>) -> String {
     if found.lease == LeaseId(0) {
         return format!("{name}: {what}, put without a lease: it stays until it is deleted\n");
     }
-    let lease = found.lease;
-    let lease = match left {
-        Some(left) => {
-            format!("lease {lease}, which ends in {} s if nobody renews it", left.as_secs())
-        }
-        None => format!("lease {lease}"),
-    };
+    let end = left.map_or_else(String::new, |left| {
+        format!(", which ends in {} s if nobody renews it", left.as_secs())
+    });
     format!(
-        "{name}: {what}, on {lease}\n\
+        "{name}: {what}, on lease {}{end}\n\
          A node that runs takes its name again at once: stop it there instead. A node that died \
-         loses it with its lease.\n"
+         loses it with its lease.\n",
+        found.lease
     )
 }
 
@@ -98,8 +99,7 @@ fn shown(value: &[u8]) -> String {
         Ok(record) => record.to_string(),
         Err(_) if value.is_empty() => "no record but an empty value".to_owned(),
         Err(_) => {
-            let text = String::from_utf8_lossy(value);
-            format!("no record but {}", excerpt(&text, LONGEST_VALUE))
+            format!("no record but {}", excerpt(&String::from_utf8_lossy(value), LONGEST_VALUE))
         }
     }
 }
@@ -133,15 +133,12 @@ fn delete(
         failure: vec![Op::Range(Range::new(key, None))],
     };
     let reply = heard(place, client.txn(&txn))?;
-    let stands = reply.ranges.first().and_then(|range| range.kvs.first());
-    match stands {
-        // A transaction that was carried out twice, as its first reply was lost, finds nothing.
-        None => Ok(reply.header.revision),
-        Some(other) => Err(Failure::new(format!(
-            "{name} changed meanwhile, so nothing was deleted: now it is that of {}",
-            shown(&other.value)
-        ))),
+    // A transaction that was carried out twice, as its first reply was lost, finds nothing.
+    if let Some(other) = reply.ranges.first().and_then(|range| range.kvs.first()) {
+        let text = "changed meanwhile, so nothing was deleted: now it is that of";
+        return Err(Failure::new(format!("{name} {text} {}", shown(&other.value))));
     }
+    Ok(reply.header.revision)
 }
 
 /// The key of the node that takes the name within a moment, as far as that can be seen.
@@ -151,21 +148,15 @@ fn successor(
     found: &KeyValue,
     revision: i64,
 ) -> Result<Option<KeyValue>, Error> {
-    let mut range_end = found.key.clone();
-    range_end.push(0);
-    let range = WatchRange {
-        key: found.key.clone(),
-        range_end,
-        start_revision: revision + 1,
-        deletions_only: false,
-    };
+    let key = found.key.clone();
+    let range_end = [key.as_slice(), &[0]].concat();
+    let range = WatchRange { key, range_end, start_revision: revision + 1, deletions_only: false };
     let end = place.now() + AFTERMATH;
     let mut watch = client.watch(&[range])?;
     while place.now() < end {
         let Some(reply) = watch.next(end)? else { continue };
-        let put = reply.events.into_iter().find(|event| event.kind == EventKind::Put);
-        if let Some(event) = put {
-            return Ok(Some(event.kv));
+        if let Some(put) = reply.events.into_iter().find(|event| event.kind == EventKind::Put) {
+            return Ok(Some(put.kv));
         }
     }
     Ok(None)

@@ -2,11 +2,10 @@
 
 use super::table::{self, Cell, Style, Tone, shown};
 use crate::failure::Failure;
+use Severity::{Bad, Good, Note, Waits};
 
-/// The weight of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Severity {
-    /// Well.
     Good,
     /// Well enough for a node to be named.
     Note,
@@ -27,67 +26,57 @@ pub(super) struct Finding {
 }
 
 impl Finding {
-    pub(super) fn good(subject: &'static str, text: impl Into<String>) -> Finding {
-        Finding { severity: Severity::Good, subject, text: text.into() }
-    }
-
-    pub(super) fn note(subject: &'static str, text: impl Into<String>) -> Finding {
-        Finding { severity: Severity::Note, subject, text: text.into() }
-    }
-
-    pub(super) fn waits(subject: &'static str, text: impl Into<String>) -> Finding {
-        Finding { severity: Severity::Waits, subject, text: text.into() }
-    }
-
-    pub(super) fn bad(subject: &'static str, text: impl Into<String>) -> Finding {
-        Finding { severity: Severity::Bad, subject, text: text.into() }
+    pub(super) fn new(severity: Severity, subject: &'static str, text: impl ToString) -> Finding {
+        Finding { severity, subject, text: text.to_string() }
     }
 }
+
+/// A value with what there is to tell of it, or why there is none.
+pub(super) type Found<T> = Result<(Vec<Finding>, T), Finding>;
 
 /// Writes findings as they come, and keeps the worst in mind.
 #[derive(Debug)]
 pub(super) struct Report {
-    style: Style,
-    worst: Severity,
+    pub(super) style: Style,
+    pub(super) worst: Severity,
 }
 
 impl Report {
-    pub(super) fn new(style: Style) -> Report {
-        Report { style, worst: Severity::Good }
+    /// Writes a line for each.
+    pub(super) fn tell(
+        &mut self,
+        findings: impl IntoIterator<Item = Finding>,
+    ) -> Result<(), Failure> {
+        for finding in findings {
+            self.worst = self.worst.max(finding.severity);
+            table::write(&line(&finding, self.style))?;
+        }
+        Ok(())
     }
 
-    /// Writes a line.
-    pub(super) fn tell(&mut self, finding: &Finding) -> Result<(), Failure> {
-        self.worst = self.worst.max(finding.severity);
-        table::write(&line(finding, self.style))
-    }
-
-    /// The worst of the findings so far.
-    pub(super) fn worst(&self) -> Severity {
-        self.worst
+    /// Writes what there is to tell, and hands on the value.
+    pub(super) fn keep<T>(&mut self, found: Found<T>) -> Result<Option<T>, Failure> {
+        match found {
+            Ok((findings, value)) => self.tell(findings).map(|()| Some(value)),
+            Err(finding) => self.tell([finding]).map(|()| None),
+        }
     }
 }
 
 fn line(finding: &Finding, style: Style) -> String {
     let (word, tone) = match finding.severity {
-        Severity::Good => ("ok", Tone::Good),
-        Severity::Note => ("note", Tone::Odd),
-        Severity::Waits | Severity::Bad => ("FAIL", Tone::Bad),
+        Good => ("ok", Tone::Good),
+        Note => ("note", Tone::Odd),
+        Waits | Bad => ("FAIL", Tone::Bad),
     };
-    let word = Cell::new(word).with(tone);
-    let text = Cell::new(&finding.text);
-    let (word, text) = (shown(&word, style), shown(&text, style));
+    // Colours have no width, so the padding follows the word.
+    let gap = " ".repeat(6 - word.len());
+    let word = shown(&Cell::new(word).with(tone), style);
+    let text = shown(&Cell::new(&finding.text), style);
     let subject = finding.subject;
     match style {
         Style::Tabs => format!("{word}\t{subject}\t{text}\n"),
-        // Colours have no width, so the padding follows the word.
-        Style::Aligned | Style::Coloured => {
-            let gap = " ".repeat(match finding.severity {
-                Severity::Good => 4,
-                Severity::Note | Severity::Waits | Severity::Bad => 2,
-            });
-            format!("{word}{gap}{subject:<10}  {text}\n")
-        }
+        Style::Aligned | Style::Coloured => format!("{word}{gap}{subject:<10}  {text}\n"),
     }
 }
 
@@ -97,7 +86,7 @@ mod tests {
 
     #[test]
     fn findings_are_lines() {
-        let bad = Finding::bad("etcd", "gone\nfor ever");
+        let bad = Finding::new(Bad, "etcd", "gone\nfor ever");
         let table = [
             (Style::Tabs, "FAIL\tetcd\tgone\\nfor ever\n"),
             (Style::Aligned, "FAIL  etcd        gone\\nfor ever\n"),
@@ -106,6 +95,6 @@ mod tests {
         for (style, wanted) in table {
             assert_eq!(line(&bad, style), wanted);
         }
-        assert_eq!(line(&Finding::good("dns", "x"), Style::Aligned), "ok    dns         x\n");
+        assert_eq!(line(&Finding::new(Good, "dns", "x"), Style::Aligned), "ok    dns         x\n");
     }
 }

@@ -21,7 +21,6 @@ pub(super) fn heard<T>(place: &Shared, result: Result<T, Error>) -> Result<T, Fa
     }
 }
 
-/// The failure of a tool that a signal ended.
 pub(super) fn stopped() -> Failure {
     Failure::new("stopped by a signal")
 }
@@ -29,12 +28,10 @@ pub(super) fn stopped() -> Failure {
 /// Prepares for a tool: a server that nobody can ask.
 pub(super) fn open(options: &Options) -> Result<Shared, Failure> {
     let keyspace = options.node.keyspace.clone();
-    let responder = Responder::new(&keyspace, options.ttl).map_err(io::Error::other);
-    let server = responder.and_then(|responder| {
-        let signals = Signals::new()?;
-        signals.obey()?;
-        Ok(Server::new(Vec::new(), Vec::new(), responder, Directory::new(keyspace), signals))
-    });
     let failed = |error| Failure::new(format!("cannot start: {error}"));
-    server.map(Shared::new).map_err(failed)
+    let responder = Responder::new(&keyspace, options.ttl).map_err(io::Error::other);
+    let (responder, signals) = (responder.map_err(failed)?, Signals::new().map_err(failed)?);
+    signals.obey().map_err(failed)?;
+    let directory = Directory::new(keyspace);
+    Ok(Shared::new(Server::new(Vec::new(), Vec::new(), responder, directory, signals)))
 }

@@ -6,9 +6,8 @@ use std::net::IpAddr;
 use crate::cluster::{Keyspace, Names, Record, RecordError, SlotId};
 use crate::etcd::{Error, Etcd, GatewayClient, KeyValue, LeaseId, Range};
 
-/// The content of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeyContent {
+pub(super) enum KeyContent {
     /// A node.
     Record(Record),
     /// A value that is not a record: nobody can have this name.
@@ -19,7 +18,7 @@ pub enum KeyContent {
 
 /// The owner of a name, as seen from this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whose {
+pub(super) enum Whose {
     /// The one node on this host.
     Mine,
     /// One of several nodes on this host.
@@ -28,49 +27,43 @@ pub enum Whose {
     Others,
 }
 
-/// A key of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyEntry {
+pub(super) struct KeyEntry {
     /// The place in [`Keyspace::names`] of those that it belongs to.
-    pub names: usize,
+    pub(super) names: usize,
     /// Its slot, if it has one.
-    pub slot: Option<SlotId>,
-    /// The name: the key without the prefix.
-    pub name: String,
-    /// Its content.
-    pub content: KeyContent,
+    pub(super) slot: Option<SlotId>,
+    /// The key without the prefix.
+    pub(super) name: String,
+    pub(super) content: KeyContent,
     /// The lease that it hangs on; 0: none.
-    pub lease: LeaseId,
+    pub(super) lease: LeaseId,
     /// The fencing token: grows with each new owner.
-    pub create_revision: i64,
-    /// Its owner.
-    pub whose: Whose,
+    pub(super) create_revision: i64,
+    pub(super) whose: Whose,
 }
 
 impl KeyEntry {
-    /// The record, where there is one.
-    pub fn record(&self) -> Option<&Record> {
-        match &self.content {
-            KeyContent::Record(record) => Some(record),
-            KeyContent::Unusable(_) | KeyContent::Stray => None,
-        }
+    pub(super) fn record(&self) -> Option<&Record> {
+        if let KeyContent::Record(record) = &self.content { Some(record) } else { None }
+    }
+
+    pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let both = |record: &Record| [record.ipv4.map(IpAddr::from), record.ipv6.map(IpAddr::from)];
+        self.record().map(both).into_iter().flatten().flatten()
     }
 }
 
 /// All keys of a cluster at one revision.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Snapshot {
-    /// The revision.
-    pub revision: i64,
+pub(super) struct Snapshot {
+    pub(super) revision: i64,
     /// By pattern and slot; strays come last, by name.
-    pub entries: Vec<KeyEntry>,
+    pub(super) entries: Vec<KeyEntry>,
 }
 
 /// Reads all names at one revision.
-///
-/// # Errors
-/// Those of the calls to etcd.
-pub fn read(client: &mut GatewayClient, keyspace: &Keyspace) -> Result<Snapshot, Error> {
+pub(super) fn read(client: &mut GatewayClient, keyspace: &Keyspace) -> Result<Snapshot, Error> {
     let mut kvs = Vec::new();
     let mut revision = 0;
     for (first, end) in keyspace.ranges() {
@@ -87,10 +80,8 @@ fn sorted(kvs: &[KeyValue], keyspace: &Keyspace) -> Vec<KeyEntry> {
     let mut seen = HashSet::new();
     let new = kvs.iter().filter(|kv| seen.insert(&kv.key));
     let mut entries: Vec<KeyEntry> = new.filter_map(|kv| entry(kv, keyspace, &all)).collect();
-    entries.sort_by(|one, two| {
-        let place =
-            |entry: &KeyEntry| (entry.content == KeyContent::Stray, entry.names, entry.slot);
-        place(one).cmp(&place(two)).then_with(|| one.name.cmp(&two.name))
+    entries.sort_by_cached_key(|entry| {
+        (entry.content == KeyContent::Stray, entry.names, entry.slot, entry.name.clone())
     });
     entries
 }
@@ -118,19 +109,14 @@ impl Snapshot {
     /// Notes which names are this host's: those whose every address is its own, and whose port is
     /// `port`, where that is given. What all hosts have alike, such as 127.0.0.1, tells nothing, so
     /// it must not be in `own`.
-    pub fn find_mine(&mut self, own: &[IpAddr], port: Option<u16>) {
+    pub(super) fn find_mine(&mut self, own: &[IpAddr], port: Option<u16>) {
         let is_here = |entry: &KeyEntry| {
-            entry.record().is_some_and(|record| {
-                let addresses = [record.ipv4.map(IpAddr::from), record.ipv6.map(IpAddr::from)];
-                let is_port = port.is_none() || record.port == port;
-                is_port && addresses.into_iter().flatten().all(|address| own.contains(&address))
-            })
+            let is_port = |record: &Record| port.is_none() || record.port == port;
+            entry.record().is_some_and(is_port) && entry.addresses().all(|ip| own.contains(&ip))
         };
         let mut here: Vec<&mut KeyEntry> = self.entries.iter_mut().filter(|e| is_here(e)).collect();
         let whose = if here.len() == 1 { Whose::Mine } else { Whose::Here };
-        for entry in &mut here {
-            entry.whose = whose;
-        }
+        here.iter_mut().for_each(|entry| entry.whose = whose);
     }
 }
 

@@ -8,9 +8,8 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use crate::failure::Failure;
 use crate::text::printable;
 
-/// The form of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Style {
+pub(super) enum Style {
     /// A line for each row, tabs between the columns, no heading.
     Tabs,
     /// Columns below each other, with a heading.
@@ -21,15 +20,11 @@ pub enum Style {
 
 /// The mood of a cell, which a terminal shows as its colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tone {
-    /// Nothing.
+pub(super) enum Tone {
     #[default]
     Neutral,
-    /// All is well, or this is me.
     Good,
-    /// Look at this.
     Odd,
-    /// This is not well.
     Bad,
 }
 
@@ -49,27 +44,24 @@ impl Tone {
 const RESET: &str = "\x1b[0m";
 const BOLD: &str = "\x1b[1m";
 
-/// One cell of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cell {
+pub(super) struct Cell {
     text: String,
     tone: Tone,
 }
 
 impl Cell {
     /// Any text; what would break a line or move a cursor is escaped, for it may be anybody's.
-    pub fn new(text: &str) -> Cell {
+    pub(super) fn new(text: &str) -> Cell {
         Cell { text: printable(text), tone: Tone::Neutral }
     }
 
     /// The text of a value, `-` where there is none.
-    pub fn of(value: Option<impl ToString>) -> Cell {
+    pub(super) fn of(value: Option<impl ToString>) -> Cell {
         Cell::new(&value.map_or_else(|| "-".to_owned(), |value| value.to_string()))
     }
 
-    /// The same in another tone.
-    #[must_use]
-    pub fn with(self, tone: Tone) -> Cell {
+    pub(super) fn with(self, tone: Tone) -> Cell {
         Cell { tone, ..self }
     }
 
@@ -78,8 +70,11 @@ impl Cell {
     }
 }
 
-/// A whole table.
-pub fn table<const N: usize>(heading: [&str; N], rows: &[[Cell; N]], style: Style) -> String {
+pub(super) fn table<const N: usize>(
+    heading: [&str; N],
+    rows: &[[Cell; N]],
+    style: Style,
+) -> String {
     if style == Style::Tabs {
         let line =
             |row: &[Cell; N]| row.each_ref().map(|cell| cell.text.as_str()).join("\t") + "\n";
@@ -92,35 +87,28 @@ pub fn table<const N: usize>(heading: [&str; N], rows: &[[Cell; N]], style: Styl
             *width = cell.width().max(*width);
         }
     }
-    let first = aligned(&heading, &widths, Style::Aligned);
-    let first = match style {
-        Style::Coloured => format!("{BOLD}{}{RESET}\n", first.trim_end()),
-        _ => first,
-    };
+    let mut first = aligned(&heading, &widths, Style::Aligned);
+    if style == Style::Coloured {
+        first = format!("{BOLD}{}{RESET}\n", first.trim_end());
+    }
     first + &rows.iter().map(|row| aligned(row, &widths, style)).collect::<String>()
 }
 
 fn aligned(row: &[Cell], widths: &[usize], style: Style) -> String {
-    let mut line = String::new();
-    for (cell, width) in row.iter().zip(widths) {
-        let padding = " ".repeat(width.saturating_sub(cell.width()) + 2);
-        line.push_str(&shown(cell, style));
-        line.push_str(&padding);
-    }
-    line.truncate(line.trim_end().len());
-    line.push('\n');
-    line
+    let padded = row.iter().zip(widths).map(|(cell, width)| {
+        shown(cell, style) + &" ".repeat(width.saturating_sub(cell.width()) + 2)
+    });
+    format!("{}\n", padded.collect::<String>().trim_end())
 }
 
 /// The text of a cell with its colour, where colours are wanted.
-pub fn shown(cell: &Cell, style: Style) -> String {
+pub(super) fn shown(cell: &Cell, style: Style) -> String {
     match (style, cell.tone) {
         (Style::Tabs | Style::Aligned, _) | (_, Tone::Neutral) => cell.text.clone(),
         (Style::Coloured, tone) => format!("{}{}{RESET}", tone.code(), cell.text),
     }
 }
 
-/// The style that fits standard output.
 pub(super) fn style() -> Style {
     style_of(
         io::stdout().is_terminal(),
@@ -157,7 +145,6 @@ pub fn print(text: &str) -> Result<(), Failure> {
     write(&format!("{}\n", text.trim_end()))
 }
 
-/// The failure of standard output or of the terminal.
 pub(super) fn output_failure(error: io::Error) -> Failure {
     Failure::new(format!("cannot write the output: {error}"))
 }

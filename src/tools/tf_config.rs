@@ -3,32 +3,30 @@
 //! Every server must be given the same lists in the same order; only its own place, the task,
 //! differs. The lists are ordered by slot, and a gap among the slots is none in a list.
 
+use std::net::SocketAddr;
+
 use serde_json::{Map, Value, json};
 
 use super::snapshot::{Snapshot, Whose};
-use crate::cluster::{Keyspace, Names, Record};
+use crate::cluster::{Keyspace, Names};
 
-/// The value of `TF_CONFIG`.
-///
-/// # Errors
-/// In words, when names give no jobs, or nobody is named.
+/// The value of `TF_CONFIG`, or why there is none: names that give no jobs, or nobody is named.
 pub(super) fn config(snapshot: &Snapshot, keyspace: &Keyspace, port: u16) -> Result<Value, String> {
     let mut cluster = Map::new();
     let mut task = None;
     for (index, names) in keyspace.names().enumerate() {
         let job = job(&names)?;
         if cluster.contains_key(&job) {
-            return Err(format!(
-                "--tf-config: {names} is a second job {job}; give it another name"
-            ));
+            let text = format!("{names} is a second job {job}; give it another name");
+            return Err(format!("--tf-config: {text}"));
         }
         let mut servers = Vec::new();
         let entries = snapshot.entries.iter().filter(|entry| entry.names == index);
-        for (entry, record) in entries.filter_map(|entry| Some((entry, entry.record()?))) {
+        for (entry, address) in entries.filter_map(|one| Some((one, one.addresses().next()?))) {
             if entry.whose == Whose::Mine {
                 task = Some(json!({"type": job, "index": servers.len()}));
             }
-            servers.push(Value::String(server(record, port)));
+            servers.push(json!(SocketAddr::new(address, port).to_string()));
         }
         cluster.insert(job, Value::Array(servers));
     }
@@ -40,10 +38,9 @@ pub(super) fn config(snapshot: &Snapshot, keyspace: &Keyspace, port: u16) -> Res
             keyspace.pattern
         ));
     }
-    Ok(match task {
-        Some(task) => json!({"cluster": cluster, "task": task}),
-        None => json!({"cluster": cluster}),
-    })
+    let mut config = Map::from_iter([("cluster".to_owned(), Value::Object(cluster))]);
+    config.extend(task.map(|task| ("task".to_owned(), task)));
+    Ok(Value::Object(config))
 }
 
 /// The letters of the label with the ID; TensorFlow takes `[a-zA-Z][_a-zA-Z0-9]*` for a job.
@@ -64,19 +61,10 @@ fn job(names: &Names) -> Result<String, String> {
     Ok(job.to_owned())
 }
 
-fn server(record: &Record, port: u16) -> String {
-    match (record.ipv4, record.ipv6) {
-        (Some(ipv4), _) => format!("{ipv4}:{port}"),
-        (None, Some(ipv6)) => format!("[{ipv6}]:{port}"),
-        (None, None) => String::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::Pattern;
-    use crate::cluster::SlotId;
+    use crate::cluster::{Pattern, Record, SlotId};
     use crate::etcd::LeaseId;
     use crate::tools::snapshot::{KeyContent, KeyEntry};
 

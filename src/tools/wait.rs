@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::node::Host;
 use crate::node::backoff::Backoff;
 use crate::node::sync::{apply_event, full_sync};
-use crate::options::{Options, Wait};
+use crate::options::Options;
 use crate::random::Random;
 use crate::server::Shared;
 
@@ -18,37 +18,33 @@ use crate::server::Shared;
 /// whether it lives.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// The reason for which following ended.
-#[derive(Debug, PartialEq, Eq)]
-enum WaitEnd {
-    /// So many nodes are named.
-    Named,
-    /// The time is up.
-    TimedOut,
-    /// Another endpoint answers now.
-    Moved,
-}
-
-/// Waits until so many nodes are named.
-pub(super) fn run(wait: &Wait, options: &Options, place: &Shared) -> Result<(), Failure> {
-    let deadline = wait.timeout.and_then(|timeout| place.now().checked_add(timeout));
+pub(super) fn run(
+    count: usize,
+    timeout: Option<Duration>,
+    options: &Options,
+    place: &Shared,
+) -> Result<(), Failure> {
+    let deadline = timeout.and_then(|timeout| place.now().checked_add(timeout));
     let mut client = Connect::prepare(&options.connect)?.client(place);
     client.timeout_mut().not_after = deadline;
-    let mut follower = Follower { client, place, count: wait.count, deadline, told: false };
+    let mut follower = Follower { client, place, count, deadline, told: false };
     let (mut backoff, mut random) = (Backoff::default(), Random::from_system());
     loop {
         let followed = follower.follow();
         if place.is_stopping() {
             return Err(stopped());
         }
+        if follower.is_done() {
+            return Ok(());
+        }
         match followed {
-            Ok(WaitEnd::Named) => return Ok(()),
-            Ok(WaitEnd::Moved) => continue,
-            Ok(WaitEnd::TimedOut) => {}
+            Ok(()) if !follower.is_late() => continue,
+            Ok(()) => {}
             Err(error) => follower.tell(&error),
         }
         if follower.is_late() {
-            return Err(Failure::new(timed_out(wait, place)));
+            let seconds = timeout.unwrap_or_default().as_secs();
+            return Err(Failure::new(timed_out(count, seconds, place)));
         }
         let now = place.now();
         let end = now + backoff.draw(now, &mut random);
@@ -56,16 +52,12 @@ pub(super) fn run(wait: &Wait, options: &Options, place: &Shared) -> Result<(), 
     }
 }
 
-fn timed_out(wait: &Wait, place: &Shared) -> String {
-    let seconds = wait.timeout.unwrap_or_default().as_secs();
-    match place.directory(|directory| directory.freshness()) {
-        Freshness::Empty => format!("etcd was not heard for {seconds} s (--timeout)"),
-        _ => {
-            let (named, count) = (named(place), wait.count);
-            let pattern = place.directory(|directory| directory.pattern().to_string());
-            format!("{named} of {count} nodes of {pattern} are named after {seconds} s (--timeout)")
-        }
+fn timed_out(count: usize, seconds: u64, place: &Shared) -> String {
+    if place.directory(|directory| directory.freshness()) == Freshness::Empty {
+        return format!("etcd was not heard for {seconds} s (--timeout)");
     }
+    let (named, pattern) = (named(place), place.directory(|names| names.pattern().to_string()));
+    format!("{named} of {count} nodes of {pattern} are named after {seconds} s (--timeout)")
 }
 
 /// The number of nodes with a name of the pattern, as far as the directory knows.
@@ -84,27 +76,20 @@ struct Follower<'a> {
 }
 
 impl Follower<'_> {
-    /// Reads all names, and follows their changes.
-    fn follow(&mut self) -> Result<WaitEnd, Error> {
+    /// Reads all names, and follows their changes until enough nodes are named, the time is up, or
+    /// another endpoint answers.
+    fn follow(&mut self) -> Result<(), Error> {
         let history = full_sync(&mut self.client, self.place)?;
-        if named(self.place) >= self.count {
-            return Ok(WaitEnd::Named);
+        if self.is_done() {
+            return Ok(());
         }
         let keyspace = self.place.directory(|directory| directory.keyspace().clone());
         let mut watch = self.client.watch(&history.watch_ranges(&keyspace))?;
         self.told = false;
-        loop {
-            if self.is_late() {
-                return Ok(WaitEnd::TimedOut);
-            }
-            if watch.endpoint() != self.client.endpoint() {
-                return Ok(WaitEnd::Moved);
-            }
+        while !self.is_done() && !self.is_late() && watch.endpoint() == self.client.endpoint() {
             self.follow_once(&mut watch)?;
-            if named(self.place) >= self.count {
-                return Ok(WaitEnd::Named);
-            }
         }
+        Ok(())
     }
 
     /// Applies what the watch tells next; after a long silence, asks whether etcd lives.
@@ -120,6 +105,10 @@ impl Follower<'_> {
             self.client.range(&Range { count_only: true, ..Range::new(first, Some(end)) })?;
         }
         Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        named(self.place) >= self.count
     }
 
     fn is_late(&self) -> bool {

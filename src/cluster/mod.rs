@@ -6,12 +6,10 @@
 mod addresses;
 pub mod directory;
 mod entry;
-mod group;
 pub mod keyspace;
 pub mod names;
 pub mod network;
 pub mod pattern;
-mod range;
 pub mod record;
 mod slots;
 #[cfg(test)]
@@ -19,9 +17,9 @@ mod testing;
 
 pub use directory::{Directory, Freshness};
 pub use entry::{Applied, Entry, RangeDigest};
-pub use group::Group;
 pub use keyspace::{KeyRange, Keyspace};
-pub use names::{KnownName, Names};
+pub use names::Names;
 pub use network::{Network, NetworkError};
 pub use pattern::{Pattern, PatternError, SlotId};
 pub use record::{AddressChoice, Record, RecordError};
+pub use slots::Slots;

@@ -7,7 +7,7 @@ use super::records::{self, RecordContext};
 use super::reply::{Full, Owner, RECORD_HEAD, Reply, Section, push_name, push_name_by, push_text};
 use super::wire::{CLASS_CH, HEADER, POINTER_TO_QUESTION, Rcode, rrtype};
 use super::zone::Zone;
-use crate::cluster::{Directory, Group, Record};
+use crate::cluster::{Directory, Record, Slots};
 
 /// The data of the HINFO record that answers ANY: CPU `RFC8482`, OS empty (RFC 8482 §4.2).
 const HINFO_RFC8482: &[u8] = b"\x07RFC8482\x00";
@@ -22,7 +22,7 @@ pub(super) enum Content<'a> {
     /// The address of a node, or its place: A, AAAA or SRV.
     Node(&'a Record, u16),
     /// The same of all nodes of a group.
-    Group(Group<'a>, u16),
+    Group(&'a Slots, u16),
     /// The names of an address.
     Names(IpAddr),
     /// ANY (RFC 8482).
@@ -118,7 +118,7 @@ impl Content<'_> {
                 ttl,
                 reply,
             ),
-            Content::Group(group, rrtype) => group::write(*group, *rrtype, context, reply),
+            Content::Group(group, rrtype) => group::write(group, *rrtype, context, reply),
             Content::Names(address) => write_names(*address, context, reply),
             Content::Hinfo => {
                 let write = |octets: &mut Vec<u8>| octets.extend_from_slice(HINFO_RFC8482);
@@ -152,11 +152,12 @@ fn write_names(
     if !reply.has_room_for(least.saturating_mul(RECORD_HEAD + SHORTEST_NAME)) {
         return Err(Full);
     }
-    context.directory.try_names_of(address, |name| {
+    for (names, id) in context.directory.names_of(address) {
         reply.record(Section::Answer, Owner::Question, rrtype::PTR, context.ttl, |octets| {
-            push_name_by(octets, |text| name.push_to(text));
-        })
-    })
+            push_name_by(octets, |text| names.push_name(id, text));
+        })?;
+    }
+    Ok(())
 }
 
 /// Appends a TXT record of the class CHAOS with TTL 0: it is as of now.

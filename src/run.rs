@@ -57,7 +57,6 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     let forwarder = forwarder.map_err(|error| Failure::new(format!("--forward: {error}")))?;
     let out_of_zone = if forwarder.is_some() { OutOfZone::Forward } else { OutOfZone::Refuse };
     let responder = Responder::new(&keyspace, options.ttl)
-        .map_err(|error| Failure::new(format!("--pattern: its zone has no SOA: {error}")))?
         .with_allowed(options.allow)
         .with_out_of_zone(out_of_zone);
     let signals = signals(&options.notify)

@@ -2,8 +2,6 @@
 
 use std::net::IpAddr;
 
-use simple_dns::SimpleDnsError;
-
 use super::chaos;
 use super::content::{self, Content};
 use super::cookie::{Request, Secret, ServerPart};
@@ -51,18 +49,14 @@ impl<'a> Decision<'a> {
 
 impl Responder {
     /// `ttl` is that of all records, in seconds.
-    ///
-    /// # Errors
-    /// When the names cannot be written as domain names.
-    pub fn new(keyspace: &Keyspace, ttl: u32) -> Result<Responder, SimpleDnsError> {
-        let zones = Zones::new(keyspace, ttl)?;
-        Ok(Responder {
-            zones,
+    pub fn new(keyspace: &Keyspace, ttl: u32) -> Responder {
+        Responder {
+            zones: Zones::new(keyspace, ttl),
             ttl,
             allowed: Vec::new(),
             out_of_zone: OutOfZone::Refuse,
             secret: Secret::default(),
-        })
+        }
     }
 
     /// Refuses everybody but these networks; with none of them, nobody.
@@ -149,7 +143,10 @@ impl Responder {
         let flags = decision.flags | self.recursion_available();
         let wire = Some(question.wire);
         let mut written = Reply::start(reply, limit, *header, flags, decision.rcode, wire);
-        let context = RecordContext { question, directory, ttl: self.ttl, rotation };
+        written.class = question.qclass;
+        // What is told of the server itself is as of now.
+        written.ttl = if question.qclass == CLASS_CH { 0 } else { self.ttl };
+        let context = RecordContext { question, directory, rotation };
         if decision.content.write(context, &mut written) == Err(Full) {
             written.truncate(question.wire.len());
         }
@@ -220,7 +217,7 @@ impl Responder {
         if let Some(error) = unusable(directory) {
             return Some(Decision::failure(Rcode::SERVFAIL, Some(error)));
         }
-        let (rcode, content) = content::of_name(name, question.qtype, zone, directory);
+        let (rcode, content) = content::of_name(name, question, zone, directory);
         let error = match stale(directory) {
             Some(_) if rcode == Rcode::NXDOMAIN => Some(ExtendedError::StaleNxdomainAnswer),
             error => error,

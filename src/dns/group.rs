@@ -29,10 +29,9 @@ pub(super) fn write(
     context: RecordContext<'_>,
     reply: &mut Reply<'_>,
 ) -> Result<(), Full> {
-    let RecordContext { ttl, rotation, .. } = context;
     match rrtype {
-        rrtype::A => reply.addresses(rrtype, ttl, rotated(group.ipv4(), rotation)),
-        rrtype::AAAA => reply.addresses(rrtype, ttl, rotated(group.ipv6(), rotation)),
+        rrtype::A => reply.addresses(rrtype, rotated(group.ipv4(), context.rotation)),
+        rrtype::AAAA => reply.addresses(rrtype, rotated(group.ipv6(), context.rotation)),
         _ => write_all_srv(group, context, reply),
     }
 }
@@ -59,13 +58,13 @@ fn write_all_srv(
     let mut targets: Vec<(&Record, usize)> = Vec::with_capacity(slots.len());
     for slot in rotated(slots, context.rotation).into_iter().flatten() {
         let Some(record) = group.record(*slot) else { continue };
-        write_srv(record, context.ttl, reply, |octets| {
+        write_srv(record, reply, |octets| {
             targets.push((record, octets.len()));
             name.write(*slot, octets);
         })?;
     }
     for (record, target) in targets {
-        if write_addresses(record, Owner::At(target), context.ttl, reply).is_err() {
+        if write_addresses(record, Owner::At(target), reply).is_err() {
             break;
         }
     }

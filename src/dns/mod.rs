@@ -25,7 +25,7 @@ pub mod reverse;
 pub mod rrl;
 pub mod stats;
 pub mod wire;
-pub mod zone;
+mod zone;
 
 pub use answer::Responder;
 pub use exchange::{Asker, OutOfZone, Transport, Verdict};

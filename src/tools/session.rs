@@ -3,8 +3,6 @@
 //! The tools talk to etcd as a node does, by a client that waits in a [`Server`]. Here all that the
 //! server does is to sleep, and to end the sleep when a signal comes.
 
-use std::io;
-
 use crate::cluster::Directory;
 use crate::dns::Responder;
 use crate::etcd::{Error, advised};
@@ -29,12 +27,10 @@ pub(super) fn stopped() -> Failure {
 /// Prepares for a tool: a server that nobody can ask.
 pub(super) fn open(options: &Options) -> Result<Shared, Failure> {
     let keyspace = options.node.keyspace.clone();
-    let responder = Responder::new(&keyspace, options.ttl).map_err(io::Error::other);
-    let server = responder.and_then(|responder| {
-        let signals = Signals::new()?;
-        signals.obey()?;
-        Ok(Server::new(Vec::new(), Vec::new(), responder, Directory::new(keyspace), signals))
-    });
+    let responder = Responder::new(&keyspace, options.ttl);
     let failed = |error| Failure::new(format!("cannot start: {error}"));
-    server.map(Shared::new).map_err(failed)
+    let signals = Signals::new().map_err(failed)?;
+    signals.obey().map_err(failed)?;
+    let directory = Directory::new(keyspace);
+    Ok(Shared::new(Server::new(Vec::new(), Vec::new(), responder, directory, signals)))
 }

@@ -105,7 +105,7 @@ fn every_generated_query_is_answered_as_the_model_says() {
     let model = Model::new(&PATTERNS, &records, TTL, REVISION);
     let mut generator =
         Generator::new(seed, records.into_iter().map(|(_, name, _)| name).collect());
-    let responder = Responder::new(synced.keyspace(), TTL).expect("zones");
+    let responder = Responder::new(synced.keyspace(), TTL);
     let mut counters = Counters::default();
     let mut tally: BTreeMap<String, u64> = BTreeMap::new();
     let (mut udp, mut tcp) = (Vec::new(), Vec::new());

@@ -86,7 +86,7 @@ impl Names {
     /// The first of the names in the order of octets, and the first that is past all of them.
     pub fn range(&self) -> (String, String) {
         match self {
-            Names::Numbered(pattern) => (pattern.first_name(), pattern.end_name()),
+            Names::Numbered(pattern) => pattern.range(),
             Names::Single(name) => (name.clone(), format!("{name}\0")),
         }
     }

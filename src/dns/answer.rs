@@ -7,7 +7,7 @@ use super::content::{self, Content};
 use super::cookie::{Request, Secret, ServerPart};
 use super::edns::{Edns, Opt, longest_datagram};
 use super::exchange::{Asker, OutOfZone, Transport, Verdict};
-use super::query::{Fault, Header, Name, NoQuestion, Query};
+use super::query::{Header, Name, NoQuestion, Query};
 use super::records::RecordContext;
 use super::reply::{Full, Reply};
 use super::reverse;
@@ -83,7 +83,7 @@ impl Responder {
         let Some(header) = Header::read(query) else { return Verdict::Silent };
         let query = match Query::read(query, header) {
             Ok(query) => query,
-            Err(NoQuestion::Fault(Fault { rcode, question, edns })) => {
+            Err(NoQuestion::Fault { rcode, question, edns }) => {
                 let opt = edns.map(|edns| Opt::bare(edns, rcode));
                 return self.write_bare(header, rcode, question, opt, reply);
             }

@@ -44,18 +44,20 @@ pub(super) fn content<'a>(
     directory: &Directory,
     counters: &Counters,
 ) -> Option<Content<'a>> {
-    let mut texts = Vec::new();
-    match name {
+    let texts = match name {
         b"version.bind." | b"version.server." => {
-            texts.push(concat!("idetcd ", env!("CARGO_PKG_VERSION")).to_owned());
+            vec![concat!("idetcd ", env!("CARGO_PKG_VERSION")).to_owned()]
         }
-        b"hostname.bind." | b"id.server." => texts.extend(directory.own_name()),
-        b"stats.bind." => STATS.iter().for_each(|(_, tell)| tell(directory, counters, &mut texts)),
+        b"hostname.bind." | b"id.server." => directory.own_name().into_iter().collect(),
         _ => {
-            let (_, tell) = STATS.iter().find(|(known, _)| *known == name)?;
-            tell(directory, counters, &mut texts);
+            let is_all = name == b"stats.bind.";
+            let mut asked = STATS.iter().filter(|(known, _)| is_all || *known == name).peekable();
+            asked.peek()?;
+            let mut texts = Vec::new();
+            asked.for_each(|(_, tell)| tell(directory, counters, &mut texts));
+            texts
         }
-    }
+    };
     match qtype {
         rrtype::TXT | rrtype::ANY => Some(Content::Texts(texts)),
         _ => Some(Content::Empty),

@@ -44,7 +44,7 @@ pub fn run(data: &[u8]) {
 fn numbered(pattern: &Pattern, limit: u32, slot: u32, name: &[u8]) {
     let canonical = pattern.to_string();
     assert_eq!(Pattern::parse(&canonical, limit).as_ref(), Ok(pattern), "{canonical}");
-    let (first, end) = (pattern.first_name(), pattern.end_name());
+    let (first, end) = pattern.range();
     let within = |name: &[u8]| first.as_bytes() <= name && name < end.as_bytes();
     for number in [slot, 1, 9, 10, limit, u32::MAX] {
         let Some(id) = SlotId::new(number) else { continue };

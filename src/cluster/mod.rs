@@ -12,6 +12,7 @@ pub mod network;
 pub mod pattern;
 pub mod record;
 mod slots;
+mod spelling;
 #[cfg(test)]
 mod testing;
 
@@ -20,6 +21,7 @@ pub use entry::{Applied, Entry, RangeDigest};
 pub use keyspace::{KeyRange, Keyspace};
 pub use names::Names;
 pub use network::{Network, NetworkError};
-pub use pattern::{Pattern, PatternError, SlotId};
+pub use pattern::{Pattern, SlotId};
 pub use record::{AddressChoice, Record, RecordError};
 pub use slots::Slots;
+pub use spelling::PatternError;

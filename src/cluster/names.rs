@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::pattern::{Pattern, PatternError, SlotId, check_plain_name};
+use super::pattern::{Pattern, SlotId};
+use super::spelling::{PatternError, check_plain_name};
 
 /// Names that are answered for.
 #[derive(Clone, Debug, PartialEq, Eq)]

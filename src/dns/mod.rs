@@ -7,7 +7,7 @@
 //!
 //! Header, question and OPT are read by [`query`] and [`edns`] and not by a library: a good server answers
 //! queries with unknown types and classes or odd bits (RFC 8906), which a decoder refuses, and
-//! reading them in place allocates nothing. What is prepared ahead is built with `simple_dns`.
+//! reading them in place allocates nothing. Queries of our own are built with `simple_dns`.
 
 pub mod answer;
 mod chaos;

@@ -63,7 +63,9 @@ impl<'a> Reply<'a> {
         let ([id_high, id_low], [high, low]) = (header.id.to_be_bytes(), flags.to_be_bytes());
         let questions = u8::from(question.is_some());
         octets.extend_from_slice(&[id_high, id_low, high, low, 0, questions, 0, 0, 0, 0, 0, 0]);
-        octets.extend_from_slice(question.unwrap_or_default());
+        if let Some(question) = question {
+            octets.extend_from_slice(question);
+        }
         Reply { octets, limit, class: CLASS_IN, ttl: 0 }
     }
 

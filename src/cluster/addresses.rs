@@ -46,11 +46,25 @@ impl Hasher for AddressHasher {
 
 /// An address that is published.
 #[derive(Clone, Debug)]
-struct Published {
+pub(super) struct Published {
     /// Its index among the distinct addresses.
     index: usize,
+    /// The lowest slot that publishes it, and the others in order. Mostly there is none, and a list
+    /// without any asks for no memory.
+    first: SlotId,
+    others: Vec<SlotId>,
+}
+
+impl Published {
+    /// The number of slots that publish it.
+    pub(super) fn count(&self) -> usize {
+        1 + self.others.len()
+    }
+
     /// The slots that publish it, lowest first.
-    by: Vec<SlotId>,
+    pub(super) fn slots(&self) -> impl Iterator<Item = SlotId> {
+        std::iter::once(self.first).chain(self.others.iter().copied())
+    }
 }
 
 /// Addresses of `N` octets, and who publishes them.
@@ -71,18 +85,22 @@ impl<const N: usize> AddressSet<N> {
         &self.distinct
     }
 
-    /// The slots that publish an address, lowest first.
-    pub(super) fn publishers(&self, address: [u8; N]) -> &[SlotId] {
-        self.shards[shard_of(address)].get(&address).map_or(&[], |published| &published.by)
+    pub(super) fn get(&self, address: [u8; N]) -> Option<&Published> {
+        self.shards[shard_of(address)].get(&address)
     }
 
-    pub(super) fn insert(&mut self, address: [u8; N], id: SlotId) {
+    pub(super) fn insert(&mut self, address: [u8; N], mut id: SlotId) {
         let published = self.shards[shard_of(address)].entry(address).or_insert_with(|| {
             self.distinct.push(address);
-            Published { index: self.distinct.len() - 1, by: Vec::with_capacity(1) }
+            Published { index: self.distinct.len() - 1, first: id, others: Vec::new() }
         });
-        if let Err(at) = published.by.binary_search(&id) {
-            published.by.insert(at, id);
+        if id < published.first {
+            std::mem::swap(&mut id, &mut published.first);
+        }
+        if id != published.first
+            && let Err(at) = published.others.binary_search(&id)
+        {
+            published.others.insert(at, id);
         }
     }
 
@@ -90,11 +108,15 @@ impl<const N: usize> AddressSet<N> {
         let Entry::Occupied(mut entry) = self.shards[shard_of(address)].entry(address) else {
             return;
         };
-        let by = &mut entry.get_mut().by;
-        if let Ok(at) = by.binary_search(&id) {
-            by.remove(at);
+        let Published { first, others, .. } = entry.get_mut();
+        if id != *first {
+            if let Ok(at) = others.binary_search(&id) {
+                others.remove(at);
+            }
+            return;
         }
-        if !by.is_empty() {
+        if !others.is_empty() {
+            *first = others.remove(0);
             return;
         }
         let index = entry.remove().index;
@@ -148,8 +170,9 @@ mod tests {
                     }
                     model.retain(|_, ids| !ids.is_empty());
                 }
-                let known = model.get(&address).into_iter().flatten();
-                assert!(set.publishers(address).iter().eq(known), "{address:?}");
+                let known = model.get(&address).into_iter().flatten().copied();
+                let told = set.get(address).into_iter().flat_map(Published::slots);
+                assert!(told.eq(known), "{address:?}");
             }
             let mut distinct = set.distinct().to_vec();
             distinct.sort_unstable();

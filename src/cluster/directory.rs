@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::addresses::Published;
 use super::entry::{Applied, Entry, RangeDigest};
 use super::keyspace::Keyspace;
 use super::names::{Names, is_below};
@@ -64,7 +65,7 @@ impl Directory {
 
     /// The number of names that exist.
     pub fn len(&self) -> usize {
-        self.known.iter().map(Slots::occupied).sum()
+        self.known.iter().map(|slots| slots.occupied).sum()
     }
 
     /// Whether none of the names exists.
@@ -85,19 +86,21 @@ impl Directory {
 
     /// Whether a name publishes an address.
     pub fn has_address(&self, address: IpAddr) -> bool {
-        self.known.iter().any(|slots| !slots.at_address(address).is_empty())
+        self.known.iter().any(|slots| slots.at_address(address).is_some())
     }
 
     /// Returns how many names publish an address at least: a name may lie in several ranges, and
     /// those of one differ.
     pub fn least_names_of(&self, address: IpAddr) -> usize {
-        self.known.iter().map(|slots| slots.at_address(address).len()).max().unwrap_or(0)
+        let at_address = self.known.iter().filter_map(|slots| slots.at_address(address));
+        at_address.map(Published::count).max().unwrap_or(0)
     }
 
     /// The names that publish an address, each once, lowest number first: the slot, and whose it is.
     pub fn names_of(&self, address: IpAddr) -> impl Iterator<Item = (&Names, SlotId)> {
         let all = self.known.iter().enumerate().flat_map(move |(range, slots)| {
-            slots.at_address(address).iter().map(move |id| (range, &slots.names, *id))
+            let ids = slots.at_address(address).into_iter().flat_map(Published::slots);
+            ids.map(move |id| (range, &slots.names, id))
         });
         let mut text = Vec::new();
         let first_of_name = all.filter(move |(range, names, id)| {
@@ -151,12 +154,12 @@ impl Directory {
 
     /// The number of occupied slots of the pattern to claim from.
     pub fn occupied(&self) -> usize {
-        self.known.first().map_or(0, Slots::occupied)
+        self.known.first().map_or(0, |slots| slots.occupied)
     }
 
     /// The number of slots of the pattern to claim from that have a record.
     pub fn named(&self) -> usize {
-        self.known.first().map_or(0, Slots::named)
+        self.known.first().map_or(0, |slots| slots.named)
     }
 
     /// Returns the digest of a range, by its index in [`Keyspace::ranges`], without what changed after

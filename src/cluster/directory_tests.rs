@@ -212,7 +212,7 @@ fn groups_and_addresses_follow_the_changes() {
     assert_eq!(names_of(&directory, "10.0.0.1"), all);
     assert_eq!(names_of(&directory, "fd00::1"), all[..1]);
     let group = directory.group(b"worker.tf.local.").expect("a group");
-    assert_eq!(group.pattern(), Some(directory.pattern()));
+    assert_eq!(group.names.pattern(), Some(directory.pattern()));
     assert_eq!((group.ipv4(), group.ipv6().len()), (&[[10, 0, 0, 1]][..], 1));
     assert_eq!(directory.named(), 2);
     assert!(directory.group(b"ps.tf.local.").is_some_and(|group| group.ipv4().is_empty()));

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::addresses::AddressSet;
+use super::addresses::{AddressSet, Published};
 use super::entry::{Applied, Entry, RangeDigest};
 use super::names::Names;
 use super::pattern::{Pattern, SlotId};
@@ -25,7 +25,8 @@ pub(super) struct Occupant {
 /// The names of one range as they are now: the slots of a pattern, or the one slot of a single name.
 #[derive(Clone, Debug)]
 pub struct Slots {
-    pub(super) names: Names,
+    /// The names.
+    pub names: Names,
     /// The name that stands for all slots of a pattern.
     pub(super) group: Option<String>,
     limit: u32,
@@ -34,9 +35,9 @@ pub struct Slots {
     /// Slots above the limit, which other nodes may use; kept apart so that one stray key with a
     /// huge number costs no memory.
     sparse: BTreeMap<SlotId, Occupant>,
-    occupied: usize,
+    pub(super) occupied: usize,
     /// The number of those that have a record.
-    named: usize,
+    pub(super) named: usize,
     /// The addresses of the records.
     ipv4: AddressSet<4>,
     ipv6: AddressSet<16>,
@@ -65,11 +66,6 @@ impl Slots {
         }
     }
 
-    /// The pattern of the names.
-    pub fn pattern(&self) -> Option<&Pattern> {
-        self.names.pattern()
-    }
-
     /// Returns the IPv4 addresses, each once however many nodes have it, in no certain order.
     pub fn ipv4(&self) -> &[[u8; 4]] {
         self.ipv4.distinct()
@@ -90,20 +86,11 @@ impl Slots {
         self.get(id)?.record.as_ref()
     }
 
-    pub(super) fn occupied(&self) -> usize {
-        self.occupied
-    }
-
-    /// The number of slots with a record.
-    pub(super) fn named(&self) -> usize {
-        self.named
-    }
-
-    /// The slots whose records have an address, lowest first.
-    pub(super) fn at_address(&self, address: IpAddr) -> &[SlotId] {
+    /// The slots whose records have an address, if there are any.
+    pub(super) fn at_address(&self, address: IpAddr) -> Option<&Published> {
         match address {
-            IpAddr::V4(ip) => self.ipv4.publishers(ip.octets()),
-            IpAddr::V6(ip) => self.ipv6.publishers(ip.octets()),
+            IpAddr::V4(ip) => self.ipv4.get(ip.octets()),
+            IpAddr::V6(ip) => self.ipv6.get(ip.octets()),
         }
     }
 
@@ -247,7 +234,7 @@ impl Slots {
 
     /// Forgets an address, and a slot above the limit or another key, to drop many a little at a
     /// time; `false`: there are none. All slots that are up to the limit lie in one piece, and are
-    /// dropped at once. Only [`Slots::occupied`] is right from now on.
+    /// dropped at once. Only `occupied` is right from now on.
     pub(super) fn forget_one(&mut self) -> bool {
         let address = self.ipv4.forget_one() | self.ipv6.forget_one();
         if self.strays.pop_first().is_some() {

@@ -54,7 +54,7 @@ fn write_all_srv(
     if !reply.has_room_for(slots.len().saturating_mul(least)) {
         return Err(Full);
     }
-    let Some(name) = group.pattern().map(NodeName::new) else { return Ok(()) };
+    let Some(name) = group.names.pattern().map(NodeName::new) else { return Ok(()) };
     let mut targets: Vec<(&Record, usize)> = Vec::with_capacity(slots.len());
     for slot in rotated(slots, context.rotation).into_iter().flatten() {
         let Some(record) = group.record(*slot) else { continue };

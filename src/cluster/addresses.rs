@@ -3,9 +3,9 @@
 //! All of them lie in one piece, each once, so that the answer for the whole group is a walk over
 //! that piece. What is asked and what is changed costs the same however many there are.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 
 use super::pattern::SlotId;
 
@@ -13,7 +13,6 @@ use super::pattern::SlotId;
 /// 100,000 addresses that is less than 100 µs, where a table in one piece took several ms at times.
 const SHARDS: usize = 64;
 
-/// A part of the table.
 type Shard<const N: usize> = HashMap<[u8; N], Published, BuildHasherDefault<AddressHasher>>;
 
 /// An odd number whose bits are as good as random: 2^64 divided by the golden ratio.
@@ -47,154 +46,108 @@ impl Hasher for AddressHasher {
 
 /// An address that is published.
 #[derive(Clone, Debug)]
-struct Published {
+pub(super) struct Published {
     /// Its index among the distinct addresses.
     index: usize,
-    by: Publishers,
+    /// The lowest slot that publishes it, and the others in order. Mostly there is none, and a list
+    /// without any asks for no memory.
+    first: SlotId,
+    others: Vec<SlotId>,
 }
 
-/// The slots that publish an address.
-#[derive(Clone, Debug)]
-enum Publishers {
-    One(SlotId),
-    /// Two at least.
-    #[expect(clippy::box_collection, reason = "hardly any address has them, all would have room")]
-    Several(Box<BTreeSet<SlotId>>),
+impl Published {
+    /// The number of slots that publish it.
+    pub(super) fn count(&self) -> usize {
+        1 + self.others.len()
+    }
+
+    /// The slots that publish it, lowest first.
+    pub(super) fn slots(&self) -> impl Iterator<Item = SlotId> {
+        std::iter::once(self.first).chain(self.others.iter().copied())
+    }
 }
 
 /// Addresses of `N` octets, and who publishes them.
 #[derive(Clone, Debug)]
 pub(super) struct AddressSet<const N: usize> {
+    /// All addresses, each once (RFC 2181 §5), in the order in which they came, but that the last
+    /// takes the place of one that goes.
     distinct: Vec<[u8; N]>,
-    shards: Vec<Shard<N>>,
+    shards: [Shard<N>; SHARDS],
 }
 
 impl<const N: usize> AddressSet<N> {
-    /// An empty set.
     pub(super) fn new() -> Self {
-        AddressSet { distinct: Vec::new(), shards: vec![Shard::default(); SHARDS] }
+        AddressSet { distinct: Vec::new(), shards: std::array::from_fn(|_| Shard::default()) }
     }
 
-    /// Returns all addresses, each once (RFC 2181 §5), in the order in which they came, but that the
-    /// last takes the place of one that goes.
     pub(super) fn distinct(&self) -> &[[u8; N]] {
         &self.distinct
     }
 
-    /// Returns how many slots publish an address.
-    pub(super) fn publishers(&self, address: [u8; N]) -> usize {
-        match self.published(&address).map(|published| &published.by) {
-            None => 0,
-            Some(Publishers::One(_)) => 1,
-            Some(Publishers::Several(ids)) => ids.len(),
+    pub(super) fn get(&self, address: [u8; N]) -> Option<&Published> {
+        self.shards[shard_of(address)].get(&address)
+    }
+
+    pub(super) fn insert(&mut self, address: [u8; N], mut id: SlotId) {
+        let published = self.shards[shard_of(address)].entry(address).or_insert_with(|| {
+            self.distinct.push(address);
+            Published { index: self.distinct.len() - 1, first: id, others: Vec::new() }
+        });
+        if id < published.first {
+            std::mem::swap(&mut id, &mut published.first);
+        }
+        if id != published.first
+            && let Err(at) = published.others.binary_search(&id)
+        {
+            published.others.insert(at, id);
         }
     }
 
-    /// Tells the slots that publish an address, lowest first, until one fails.
-    pub(super) fn try_publishers<E>(
-        &self,
-        address: [u8; N],
-        mut tell: impl FnMut(SlotId) -> Result<(), E>,
-    ) -> Result<(), E> {
-        match self.published(&address).map(|published| &published.by) {
-            None => Ok(()),
-            Some(Publishers::One(id)) => tell(*id),
-            Some(Publishers::Several(ids)) => ids.iter().try_for_each(|id| tell(*id)),
-        }
-    }
-
-    fn published(&self, address: &[u8; N]) -> Option<&Published> {
-        self.shards.get(shard_of(address))?.get(address)
-    }
-
-    /// Notes that a slot publishes an address.
-    pub(super) fn insert(&mut self, address: [u8; N], id: SlotId) {
-        let Some(shard) = self.shards.get_mut(shard_of(&address)) else { return };
-        match shard.entry(address) {
-            Entry::Vacant(vacant) => {
-                vacant.insert(Published { index: self.distinct.len(), by: Publishers::One(id) });
-                self.distinct.push(address);
-            }
-            Entry::Occupied(mut occupied) => occupied.get_mut().by.insert(id),
-        }
-    }
-
-    /// Notes that a slot publishes an address no more.
     pub(super) fn remove(&mut self, address: [u8; N], id: SlotId) {
-        let Some(shard) = self.shards.get_mut(shard_of(&address)) else { return };
-        let Entry::Occupied(mut occupied) = shard.entry(address) else { return };
-        if occupied.get_mut().by.remove(id) {
+        let Entry::Occupied(mut entry) = self.shards[shard_of(address)].entry(address) else {
+            return;
+        };
+        let Published { first, others, .. } = entry.get_mut();
+        if id != *first {
+            if let Ok(at) = others.binary_search(&id) {
+                others.remove(at);
+            }
             return;
         }
-        let index = occupied.remove().index;
-        if index < self.distinct.len() {
-            self.distinct.swap_remove(index);
+        if !others.is_empty() {
+            *first = others.remove(0);
+            return;
         }
+        let index = entry.remove().index;
+        self.distinct.swap_remove(index);
         let Some(moved) = self.distinct.get(index) else { return };
-        let shard = self.shards.get_mut(shard_of(moved));
-        if let Some(published) = shard.and_then(|shard| shard.get_mut(moved)) {
+        if let Some(published) = self.shards[shard_of(*moved)].get_mut(moved) {
             published.index = index;
         }
     }
 
-    /// Forgets a slot that publishes an address, to drop a large set a little at a time; `false`:
-    /// there is none left. Nothing but this may be asked of the set from now on.
+    /// Forgets who publishes an address, to drop a large set a little at a time; `false`: there is
+    /// none left. Nothing but this may be asked of the set from now on.
     pub(super) fn forget_one(&mut self) -> bool {
-        while let Some(shard) = self.shards.last_mut() {
-            let Some(address) = shard.keys().next().copied() else {
-                self.shards.pop();
-                continue;
-            };
-            match shard.get_mut(&address).map(|published| &mut published.by) {
-                Some(Publishers::Several(ids)) if ids.len() > 1 => drop(ids.pop_first()),
-                _ => drop(shard.remove(&address)),
-            }
-            return true;
-        }
-        false
+        self.shards.iter_mut().any(|shard| {
+            let address = shard.keys().next().copied();
+            address.is_some_and(|address| shard.remove(&address).is_some())
+        })
     }
 }
 
-impl Publishers {
-    fn insert(&mut self, id: SlotId) {
-        match self {
-            Publishers::One(only) if *only == id => {}
-            Publishers::One(only) => {
-                *self = Publishers::Several(Box::new(BTreeSet::from([*only, id])));
-            }
-            Publishers::Several(ids) => {
-                ids.insert(id);
-            }
-        }
-    }
-
-    /// Removes a slot. Returns whether one of them still publishes the address.
-    fn remove(&mut self, id: SlotId) -> bool {
-        match self {
-            Publishers::One(only) => *only != id,
-            Publishers::Several(ids) => {
-                ids.remove(&id);
-                if let (1, Some(only)) = (ids.len(), ids.first()) {
-                    *self = Publishers::One(*only);
-                }
-                true
-            }
-        }
-    }
-}
-
-/// Addresses of one network, which mostly follow one another, spread evenly.
-fn shard_of<const N: usize>(address: &[u8; N]) -> usize {
-    usize::from(address.iter().fold(0, |sum, octet| sum ^ octet)) % SHARDS
+/// By bits of the hash that the part itself does not look at.
+fn shard_of<const N: usize>(address: [u8; N]) -> usize {
+    let hash = BuildHasherDefault::<AddressHasher>::default().hash_one(address);
+    (hash >> 32) as usize % SHARDS
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-    use std::hash::BuildHasher;
-
     use super::*;
     use crate::cluster::testing::Chance;
+    use std::collections::{BTreeMap, BTreeSet};
 
     #[test]
     fn after_any_changes_it_tells_what_a_plain_map_does() {
@@ -217,26 +170,17 @@ mod tests {
                     }
                     model.retain(|_, ids| !ids.is_empty());
                 }
-                let mut ids = Vec::new();
-                let told: Result<(), ()> = set.try_publishers(address, |id| {
-                    ids.push(id);
-                    Ok(())
-                });
-                let known = model.get(&address);
-                assert!(ids.iter().eq(known.into_iter().flatten()), "{address:?}");
-                assert_eq!((told, set.publishers(address)), (Ok(()), ids.len()));
+                let known = model.get(&address).into_iter().flatten().copied();
+                let told = set.get(address).into_iter().flat_map(Published::slots);
+                assert!(told.eq(known), "{address:?}");
             }
             let mut distinct = set.distinct().to_vec();
             distinct.sort_unstable();
             assert!(distinct.iter().eq(model.keys()), "{most}");
             for (index, address) in set.distinct().iter().enumerate() {
-                let published = &set.shards[shard_of(address)][address];
-                assert_eq!(published.index, index, "{address:?}");
-                let is_one = matches!(published.by, Publishers::One(_));
-                assert_eq!(is_one, model[address].len() == 1, "{address:?}");
+                assert_eq!(set.shards[shard_of(*address)][address].index, index, "{address:?}");
             }
-            let all: usize = model.values().map(BTreeSet::len).sum();
-            assert_eq!((0..).take_while(|_| set.forget_one()).count(), all);
+            assert_eq!((0..).take_while(|_| set.forget_one()).count(), model.len());
         }
     }
 
@@ -245,6 +189,8 @@ mod tests {
         fn distinct_ends<const N: usize>(address: impl Fn(u32) -> [u8; N]) -> usize {
             let hash = BuildHasherDefault::<AddressHasher>::default();
             let ends = (0..4096).map(|number| hash.hash_one(address(number)) % 4096);
+            let shards: BTreeSet<_> = (0..4096).map(|number| shard_of(address(number))).collect();
+            assert_eq!(shards.len(), SHARDS);
             ends.collect::<BTreeSet<_>>().len()
         }
         // Of random numbers 2,589 would differ.

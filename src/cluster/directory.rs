@@ -3,14 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::addresses::Published;
 use super::entry::{Applied, Entry, RangeDigest};
-use super::group::Group;
 use super::keyspace::Keyspace;
-use super::names::{KnownName, Names};
+use super::names::{Names, is_below};
 use super::pattern::{Pattern, SlotId};
-use super::range::KnownRange;
 use super::record::Record;
-use super::slots::{Occupant, SlotValue, Slots};
+use super::slots::Slots;
 
 /// The state of the directory: how far it can be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,9 +29,7 @@ pub enum Freshness {
 pub struct Directory {
     keyspace: Arc<Keyspace>,
     /// In the order of [`Keyspace::names`].
-    known: Vec<KnownRange>,
-    /// The name of each group, and whose it is.
-    groups: Vec<(String, usize)>,
+    known: Vec<Slots>,
     /// The slot that this node owns.
     own: Option<SlotId>,
     revision: i64,
@@ -42,24 +39,8 @@ pub struct Directory {
 impl Directory {
     /// An empty directory.
     pub fn new(keyspace: Arc<Keyspace>) -> Self {
-        let known = keyspace.names().map(|names| match names {
-            Names::Numbered(pattern) => {
-                KnownRange::Numbered(Box::new(Slots::new(pattern, keyspace.limit)))
-            }
-            Names::Single(name) => KnownRange::Single(name, None),
-        });
-        let groups = keyspace.names().enumerate().filter_map(|(index, names)| match names {
-            Names::Numbered(pattern) => Some((pattern.group(), index)),
-            Names::Single(_) => None,
-        });
-        Directory {
-            known: known.collect(),
-            groups: groups.collect(),
-            own: None,
-            keyspace,
-            revision: 0,
-            freshness: Freshness::Empty,
-        }
+        let known = keyspace.names().map(|names| Slots::new(names, keyspace.limit)).collect();
+        Directory { known, own: None, keyspace, revision: 0, freshness: Freshness::Empty }
     }
 
     /// The keys under which the names lie in etcd.
@@ -84,7 +65,7 @@ impl Directory {
 
     /// The number of names that exist.
     pub fn len(&self) -> usize {
-        self.known.iter().map(KnownRange::occupied).sum()
+        self.known.iter().map(|slots| slots.occupied).sum()
     }
 
     /// Whether none of the names exists.
@@ -94,51 +75,47 @@ impl Directory {
 
     /// The record of a name, which must be in lower case with the final dot.
     pub fn record(&self, name: &[u8]) -> Option<&Record> {
-        self.known.iter().find_map(|known| known.get(name)).and_then(Occupant::record)
+        self.known.iter().find_map(|slots| slots.of_name(name))?.record.as_ref()
     }
 
     /// The nodes of a group; `None`: the name is not that of a group.
-    pub fn group(&self, name: &[u8]) -> Option<Group<'_>> {
-        let (_, index) = self.groups.iter().find(|(group, _)| group.as_bytes() == name)?;
-        self.known.get(*index)?.slots().map(Group::new)
+    pub fn group(&self, name: &[u8]) -> Option<&Slots> {
+        let is_named = |slots: &&Slots| slots.group.as_ref().is_some_and(|g| g.as_bytes() == name);
+        self.known.iter().find(is_named)
     }
 
     /// Whether a name publishes an address.
     pub fn has_address(&self, address: IpAddr) -> bool {
-        self.known.iter().any(|known| known.at_address(address) > 0)
+        self.known.iter().any(|slots| slots.at_address(address).is_some())
     }
 
     /// Returns how many names publish an address at least: a name may lie in several ranges, and
     /// those of one differ.
     pub fn least_names_of(&self, address: IpAddr) -> usize {
-        self.known.iter().map(|known| known.at_address(address)).max().unwrap_or(0)
+        let at_address = self.known.iter().filter_map(|slots| slots.at_address(address));
+        at_address.map(Published::count).max().unwrap_or(0)
     }
 
-    /// Tells the names that publish an address, each once, lowest number first, until one fails.
-    ///
-    /// # Errors
-    /// That of the name that failed.
-    pub fn try_names_of<E>(
-        &self,
-        address: IpAddr,
-        mut tell: impl FnMut(KnownName<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
+    /// The names that publish an address, each once, lowest number first: the slot, and whose it is.
+    pub fn names_of(&self, address: IpAddr) -> impl Iterator<Item = (&Names, SlotId)> {
+        let all = self.known.iter().enumerate().flat_map(move |(range, slots)| {
+            let ids = slots.at_address(address).into_iter().flat_map(Published::slots);
+            ids.map(move |id| (range, &slots.names, id))
+        });
         let mut text = Vec::new();
-        for (index, known) in self.known.iter().enumerate() {
-            let earlier = self.known.get(..index).unwrap_or_default();
-            known.try_names_of(address, |name| {
-                text.clear();
-                if !earlier.is_empty() {
-                    name.push_to(&mut text);
-                }
-                // A name may lie in several ranges; the first of them tells it.
-                if earlier.iter().any(|known| known.publishes(&text, address)) {
-                    return Ok(());
-                }
-                tell(name)
-            })?;
-        }
-        Ok(())
+        let first_of_name = all.filter(move |(range, names, id)| {
+            let earlier = self.known.get(..*range).unwrap_or_default();
+            text.clear();
+            if !earlier.is_empty() {
+                names.push_name(*id, &mut text);
+            }
+            // A name may lie in several ranges; the first of them tells it.
+            !earlier.iter().any(|slots| {
+                let record = slots.of_name(&text).and_then(|occupant| occupant.record);
+                record.is_some_and(|record| record.has_address(address))
+            })
+        });
+        first_of_name.map(|(_, names, id)| (names, id))
     }
 
     /// Notes which slot this node owns; `None`: none.
@@ -153,49 +130,36 @@ impl Directory {
 
     /// Whether a name without a record has a group or a record below it: an empty non-terminal (RFC 8020).
     pub fn has_below(&self, name: &[u8]) -> bool {
-        let is_above = |other: &str| {
-            let above = other.as_bytes().strip_suffix(name);
-            above.is_some_and(|above| above.ends_with(b"."))
-        };
-        if self.groups.iter().any(|(group, _)| is_above(group)) {
-            return true;
-        }
-        self.known.iter().any(|known| match known {
-            KnownRange::Numbered(slots) => slots
-                .pattern
-                .slot_below(name)
-                .and_then(|id| slots.get(id))
-                .is_some_and(|occupant| occupant.record().is_some()),
-            KnownRange::Single(single, occupant) => {
-                is_above(single) && occupant.is_some_and(|occupant| occupant.record().is_some())
-            }
+        self.known.iter().any(|slots| {
+            let record = slots.names.slot_below(name).and_then(|id| slots.record(id));
+            record.is_some() || slots.group.as_ref().is_some_and(|group| is_below(group, name))
         })
     }
 
     /// All names with their records: those to claim from first, by number.
     pub fn records(&self) -> impl Iterator<Item = (String, &Record)> {
-        self.known.iter().flat_map(KnownRange::records)
+        self.known.iter().flat_map(|slots| {
+            slots
+                .iter()
+                .filter_map(|(id, slot)| Some((slots.names.name(id), slot.record.as_ref()?)))
+        })
     }
 
     /// Returns the occupied slots of the pattern to claim from, lowest first, with the record of
     /// each.
     pub fn slots(&self) -> impl Iterator<Item = (SlotId, Option<&Record>)> {
-        let slots = self.own_slots().into_iter().flat_map(Slots::iter);
-        slots.map(|(id, occupant)| (id, occupant.record()))
+        let slots = self.known.first().into_iter().flat_map(Slots::iter);
+        slots.map(|(id, occupant)| (id, occupant.record.as_ref()))
     }
 
     /// The number of occupied slots of the pattern to claim from.
     pub fn occupied(&self) -> usize {
-        self.own_slots().map_or(0, Slots::occupied)
+        self.known.first().map_or(0, |slots| slots.occupied)
     }
 
     /// The number of slots of the pattern to claim from that have a record.
     pub fn named(&self) -> usize {
-        self.own_slots().map_or(0, Slots::named)
-    }
-
-    fn own_slots(&self) -> Option<&Slots> {
-        self.known.first().and_then(KnownRange::slots)
+        self.known.first().map_or(0, |slots| slots.named)
     }
 
     /// Returns the digest of a range, by its index in [`Keyspace::ranges`], without what changed after
@@ -235,7 +199,7 @@ impl Directory {
     /// Forgets up to so many of its addresses and names; `false`: none is left. What answers no more
     /// is given up by this, a little at a time.
     pub fn shrink(&mut self, most: usize) -> bool {
-        (0..most).all(|_| self.known.iter_mut().any(KnownRange::forget_one))
+        (0..most).all(|_| self.known.iter_mut().any(Slots::forget_one))
     }
 
     /// Sets how far it can be believed from now on. Before the first snapshot that is not at all.
@@ -248,9 +212,10 @@ impl Directory {
     /// Whether this very version of a key is known as unusable, and was told before.
     pub fn knows_unusable(&self, key: &[u8], mod_revision: i64) -> bool {
         let Some(name) = self.keyspace.name_of(key) else { return false };
-        self.known.iter().filter_map(|known| known.get(name)).any(|occupant| {
-            occupant.content == SlotValue::Unusable && occupant.mod_revision == mod_revision
-        })
+        self.known
+            .iter()
+            .filter_map(|slots| slots.of_name(name))
+            .any(|occupant| occupant.record.is_none() && occupant.mod_revision == mod_revision)
     }
 }
 

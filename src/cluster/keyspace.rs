@@ -57,7 +57,7 @@ impl Keyspace {
 
     /// The keys of the slots to claim from: the first of [`Keyspace::ranges`].
     pub fn slots(&self) -> KeyRange {
-        self.keys_between((self.pattern.first_name(), self.pattern.end_name()))
+        self.keys_between(self.pattern.range())
     }
 
     /// The keys of all tickets: from their common beginning to what follows its last octet, `#`.

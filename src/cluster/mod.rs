@@ -6,22 +6,22 @@
 mod addresses;
 pub mod directory;
 mod entry;
-mod group;
 pub mod keyspace;
 pub mod names;
 pub mod network;
 pub mod pattern;
-mod range;
 pub mod record;
 mod slots;
+mod spelling;
 #[cfg(test)]
 mod testing;
 
 pub use directory::{Directory, Freshness};
 pub use entry::{Applied, Entry, RangeDigest};
-pub use group::Group;
 pub use keyspace::{KeyRange, Keyspace};
-pub use names::{KnownName, Names};
+pub use names::Names;
 pub use network::Network;
-pub use pattern::{Pattern, PatternError, SlotId};
+pub use pattern::{Pattern, SlotId};
 pub use record::{AddressChoice, Record, RecordError};
+pub use slots::Slots;
+pub use spelling::PatternError;

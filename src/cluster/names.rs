@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::pattern::{Pattern, PatternError, SlotId, check_plain_name};
+use super::pattern::{Pattern, SlotId};
+use super::spelling::{PatternError, check_plain_name};
 
 /// Names that are answered for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,26 +43,51 @@ impl Names {
         }
     }
 
-    /// Whether this is one of the names; it must be in lower case with the final dot.
-    pub fn has(&self, name: &[u8]) -> bool {
+    /// The pattern of numbered names.
+    pub fn pattern(&self) -> Option<&Pattern> {
         match self {
-            Names::Numbered(pattern) => pattern.slot_of(name).is_some(),
-            Names::Single(single) => single.as_bytes() == name,
+            Names::Numbered(pattern) => Some(pattern),
+            Names::Single(_) => None,
         }
     }
 
-    /// The slot of a name; `None`: it has none.
+    /// The slot of a name in lower case with the final dot, if it is one of these; that of a single
+    /// name is the first.
     pub fn slot_of(&self, name: &[u8]) -> Option<SlotId> {
         match self {
             Names::Numbered(pattern) => pattern.slot_of(name),
-            Names::Single(_) => None,
+            Names::Single(single) => (single.as_bytes() == name).then_some(SlotId::FIRST),
+        }
+    }
+
+    /// The slot whose name lies below this one, if there is such a slot.
+    pub(super) fn slot_below(&self, name: &[u8]) -> Option<SlotId> {
+        match self {
+            Names::Numbered(pattern) => pattern.slot_below(name),
+            Names::Single(single) => is_below(single, name).then_some(SlotId::FIRST),
+        }
+    }
+
+    /// Appends the name of a slot, without asking for memory.
+    pub fn push_name(&self, slot: SlotId, text: &mut Vec<u8>) {
+        match self {
+            Names::Numbered(pattern) => pattern.push_name(slot, text),
+            Names::Single(name) => text.extend_from_slice(name.as_bytes()),
+        }
+    }
+
+    /// The name of a slot.
+    pub fn name(&self, slot: SlotId) -> String {
+        match self {
+            Names::Numbered(pattern) => pattern.name(slot),
+            Names::Single(name) => name.clone(),
         }
     }
 
     /// The first of the names in the order of octets, and the first that is past all of them.
     pub fn range(&self) -> (String, String) {
         match self {
-            Names::Numbered(pattern) => (pattern.first_name(), pattern.end_name()),
+            Names::Numbered(pattern) => pattern.range(),
             Names::Single(name) => (name.clone(), format!("{name}\0")),
         }
     }
@@ -77,32 +103,9 @@ impl fmt::Display for Names {
     }
 }
 
-/// One name that is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KnownName<'a> {
-    /// That of a slot.
-    Slot(&'a Pattern, SlotId),
-    /// A plain one.
-    Single(&'a str),
-}
-
-impl KnownName<'_> {
-    /// Appends the name, in lower case with the final dot.
-    pub fn push_to(&self, text: &mut Vec<u8>) {
-        match self {
-            KnownName::Slot(pattern, id) => pattern.push_name(*id, text),
-            KnownName::Single(name) => text.extend_from_slice(name.as_bytes()),
-        }
-    }
-}
-
-impl fmt::Display for KnownName<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            KnownName::Slot(pattern, id) => f.write_str(&pattern.name(*id)),
-            KnownName::Single(name) => f.write_str(name),
-        }
-    }
+/// Whether a name lies below another one, `a.b.` below `b.`
+pub(super) fn is_below(name: &str, other: &[u8]) -> bool {
+    name.as_bytes().strip_suffix(other).is_some_and(|before| before.ends_with(b"."))
 }
 
 #[cfg(test)]
@@ -120,9 +123,8 @@ mod tests {
             assert_eq!((names.to_string().as_str(), names.zone()), (canonical, zone));
             let range = names.range();
             let one = canonical.replace("{{.ID}}", "1");
-            assert!(names.has(one.as_bytes()) && !names.has(b"other.tf.local."));
-            let is_numbered = matches!(names, Names::Numbered(_));
-            assert_eq!(names.slot_of(one.as_bytes()), is_numbered.then_some(SlotId::FIRST));
+            assert_eq!(names.slot_of(one.as_bytes()), Some(SlotId::FIRST));
+            assert_eq!(names.slot_of(b"other.tf.local."), None);
             match names {
                 Names::Numbered(_) => assert_eq!(range, (first.to_owned(), end.to_owned())),
                 Names::Single(_) => assert!(range.0 == canonical && range.1 > range.0),

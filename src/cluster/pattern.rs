@@ -3,17 +3,14 @@
 //! The syntax is a small part of Go's `text/template`: one `{{.ID}}`, or `{{printf "%03d" .ID}}`
 //! for zero padding. Knows nothing of etcd beyond what a key looks like.
 
-use std::fmt::{self, Write};
+use std::fmt;
+
+use super::spelling::{PatternError, check_characters, check_lengths, column, error, parse_action};
+
+pub use super::spelling::{LONGEST_LABEL, LONGEST_NAME};
 
 /// The most slots that a node may claim from: the directory keeps one small entry for each.
 pub const MAX_LIMIT: u32 = 1_000_000;
-
-/// The longest label (RFC 1035 §2.3.4), in octets.
-pub const LONGEST_LABEL: usize = 63;
-
-/// The longest name in wire form (RFC 1035 §2.3.4), in octets; the text with the final dot is one
-/// octet shorter.
-pub const LONGEST_NAME: usize = 255;
 
 /// The digits of the highest number.
 const MOST_DIGITS: usize = 10;
@@ -59,32 +56,6 @@ pub struct Pattern {
     room: usize,
 }
 
-/// The reason why a pattern cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PatternError {
-    /// The place, in characters from 1.
-    pub column: usize,
-    /// The fault there, and what to write instead.
-    pub reason: String,
-}
-
-impl fmt::Display for PatternError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "column {}: {}", self.column, self.reason)
-    }
-}
-
-impl std::error::Error for PatternError {}
-
-fn error<T>(column: usize, reason: impl Into<String>) -> Result<T, PatternError> {
-    Err(PatternError { column, reason: reason.into() })
-}
-
-/// The column of an octet offset.
-fn column(text: &str, offset: usize) -> usize {
-    text.char_indices().take_while(|(at, _)| *at < offset).count() + 1
-}
-
 impl Pattern {
     /// Reads a pattern, lower-cases it, and adds a missing final dot.
     ///
@@ -118,19 +89,17 @@ impl Pattern {
         let prefix = text[..open].to_ascii_lowercase();
         let room = room_for_digits(&prefix, &suffix);
         let pattern = Pattern { prefix, width, suffix, room };
-        pattern.check_labels(text, close, limit)?;
-        Ok(pattern)
-    }
-
-    fn check_labels(&self, text: &str, close: usize, limit: u32) -> Result<(), PatternError> {
-        let after = self.suffix.find('.').map_or(0, |dot| dot + 1);
-        if after == self.suffix.len() {
+        if pattern.zone().is_empty() {
             return error(
                 column(text, close),
                 "no label follows the one with the ID; add the zone, as in worker{{.ID}}.tf.local.",
             );
         }
-        check_lengths(text, &self.name(SlotId(limit.max(1))), &format!(" at slot {limit}"))
+        let name = pattern.name(SlotId(limit.max(1)));
+        let digits = name.len() - pattern.prefix.len() - pattern.suffix.len();
+        let place = |at: usize| if at > open { at - digits + close - open } else { at };
+        check_lengths(text, &name, &format!(" at slot {limit}"), place)?;
+        Ok(pattern)
     }
 
     /// The domain name of a slot, which is its key in etcd as well: `worker1.tf.local.`
@@ -187,11 +156,9 @@ impl Pattern {
 
     fn number_between(&self, prefix: &[u8], name: &[u8]) -> Option<SlotId> {
         let digits = name.strip_prefix(prefix)?.strip_suffix(self.suffix.as_bytes())?;
-        let padded = digits.len() == self.width;
-        if digits.len() < self.width || (!padded && digits.first() == Some(&b'0')) {
-            return None;
-        }
-        if digits.len() > self.room {
+        let is_padded = digits.len() == self.width;
+        let is_canonical = is_padded || digits.first() != Some(&b'0');
+        if !is_canonical || !(self.width..=self.room).contains(&digits.len()) {
             return None;
         }
         let mut number: u32 = 0;
@@ -210,22 +177,16 @@ impl Pattern {
 
     /// The pattern without the ID, `worker.tf.local.`; the zone where nothing is left of the label.
     pub fn group(&self) -> String {
-        let name = format!("{}{}", self.prefix, self.suffix);
-        if self.suffix.starts_with('.') && (self.prefix.is_empty() || self.prefix.ends_with('.')) {
-            return format!("{}{}", self.prefix, &self.suffix[1..]);
-        }
-        name
+        let is_label_end = self.prefix.is_empty() || self.prefix.ends_with('.');
+        let after = self.suffix.strip_prefix('.').filter(|_| is_label_end).unwrap_or(&self.suffix);
+        format!("{}{after}", self.prefix)
     }
 
-    /// The first name that a slot may have, in the order of octets.
-    pub fn first_name(&self) -> String {
+    /// The first name that a slot may have in the order of octets, and the first that is past those
+    /// of all slots: `:` follows `9`.
+    pub fn range(&self) -> (String, String) {
         let digit = if self.width > 1 { '0' } else { '1' };
-        format!("{}{digit}", self.prefix)
-    }
-
-    /// The first name past those of all slots: `:` follows `9`.
-    pub fn end_name(&self) -> String {
-        format!("{}:", self.prefix)
+        (format!("{}{digit}", self.prefix), format!("{}:", self.prefix))
     }
 }
 
@@ -241,119 +202,11 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// Reads what stands between the braces: the width of the number.
-fn parse_action(action: &str) -> Result<usize, String> {
-    let action = action.trim_matches([' ', '\t']);
-    if action == ".ID" {
-        return Ok(0);
-    }
-    let unknown = || {
-        let mut shown = String::new();
-        for character in action.chars().take(30) {
-            let _ = write!(shown, "{}", character.escape_debug());
-        }
-        format!(
-            "only {{{{.ID}}}} and {{{{printf \"%03d\" .ID}}}} are understood, not {{{{{shown}}}}}"
-        )
-    };
-    let words: Vec<&str> = action.split_ascii_whitespace().collect();
-    let ["printf", format, ".ID"] = words.as_slice() else { return Err(unknown()) };
-    let verb = format.strip_prefix("\"%").and_then(|rest| rest.strip_suffix("d\""));
-    match verb {
-        Some("") => Ok(0),
-        Some(digits) if digits.starts_with('0') => match digits.parse() {
-            // One digit is what every number has anyway.
-            Ok(0 | 1) => Ok(0),
-            Ok(width) if width <= LONGEST_LABEL => Ok(width),
-            _ => Err(unknown()),
-        },
-        _ => Err(unknown()),
-    }
-}
-
 fn room_for_digits(prefix: &str, suffix: &str) -> usize {
     let before = prefix.len() - prefix.rfind('.').map_or(0, |dot| dot + 1);
     let after = suffix.find('.').unwrap_or(suffix.len());
     let in_label = LONGEST_LABEL.saturating_sub(before + after);
     in_label.min((LONGEST_NAME - 1).saturating_sub(prefix.len() + suffix.len()))
-}
-
-fn check_characters(text: &str, part: std::ops::Range<usize>) -> Result<(), PatternError> {
-    let start = part.start;
-    let bad = text[part].char_indices().find(|(_, character)| {
-        !character.is_ascii_alphanumeric() && !matches!(character, '-' | '_' | '.')
-    });
-    match bad {
-        Some((at, character)) => error(
-            column(text, start + at),
-            format!(
-                "{} cannot stand in a name; use letters, digits, - and _",
-                if character == ' ' { "a space".to_owned() } else { format!("{character:?}") }
-            ),
-        ),
-        None => Ok(()),
-    }
-}
-
-/// Checks a name with its final dot. `context` says which of the names that `text` stands for.
-fn check_lengths(text: &str, name: &str, context: &str) -> Result<(), PatternError> {
-    if name.len() + 1 > LONGEST_NAME {
-        return error(
-            column(text, text.len()),
-            format!("a name of {} octets{context}, at most 255 fit", name.len() + 1),
-        );
-    }
-    for label in name[..name.len() - 1].split('.') {
-        if label.is_empty() {
-            return error(
-                text.find("..").map_or(1, |at| column(text, at + 1)),
-                "an empty label; remove the extra dot",
-            );
-        }
-        if label.len() > LONGEST_LABEL {
-            return error(
-                label_column(text, name, label),
-                format!("a label of {} octets{context}, at most 63 fit", label.len()),
-            );
-        }
-    }
-    Ok(())
-}
-
-/// Checks a name without a number; lower-cases it, and adds a missing final dot.
-pub(super) fn check_plain_name(text: &str) -> Result<String, PatternError> {
-    if text.is_empty() {
-        return error(1, "the name is empty; write one such as registry.tf.local.");
-    }
-    check_characters(text, 0..text.len())?;
-    let mut name = text.to_ascii_lowercase();
-    if !name.ends_with('.') {
-        name.push('.');
-    }
-    check_lengths(text, &name, "")?;
-    if name.find('.') == Some(name.len() - 1) {
-        return error(1, "no label follows; add the zone, as in registry.tf.local.");
-    }
-    Ok(name)
-}
-
-/// The column where a label of the rendered name begins in the pattern's text.
-fn label_column(text: &str, name: &str, label: &str) -> usize {
-    let number = name.split('.').position(|other| std::ptr::eq(other, label)).unwrap_or(0);
-    let mut dots = 0;
-    let mut in_action = false;
-    for (at, character) in text.char_indices() {
-        if dots == number {
-            return column(text, at);
-        }
-        match character {
-            '{' => in_action = true,
-            '}' => in_action = false,
-            '.' if !in_action => dots += 1,
-            _ => {}
-        }
-    }
-    1
 }
 
 #[cfg(test)]

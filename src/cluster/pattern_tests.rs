@@ -121,8 +121,7 @@ fn zone_group_and_keys_follow_from_the_pattern() {
         let pattern = pattern(text);
         assert_eq!(pattern.zone(), zone);
         assert_eq!(pattern.group(), group);
-        assert_eq!(pattern.first_name(), first);
-        assert_eq!(pattern.end_name(), end);
+        assert_eq!(pattern.range(), (first.to_owned(), end.to_owned()));
     }
 }
 

@@ -81,18 +81,8 @@ impl Record {
 
     /// The value for etcd.
     pub fn to_json(&self) -> String {
-        let mut object = Map::new();
-        let fields = [
-            ("ipv4", self.ipv4.map(|address| address.to_string())),
-            ("ipv6", self.ipv6.map(|address| address.to_string())),
-            ("port", self.port.map(|port| port.to_string())),
-        ];
-        for (name, text) in fields {
-            if let Some(text) = text {
-                object.insert(name.to_owned(), Value::String(text));
-            }
-        }
-        Value::Object(object).to_string()
+        let fields = self.fields().map(|(name, text)| (name.to_owned(), Value::String(text)));
+        Value::Object(fields.collect()).to_string()
     }
 
     /// Whether this is one of the node's addresses.
@@ -105,24 +95,27 @@ impl Record {
 
     /// Returns what tells this node from others: addresses and port, `10.0.0.5,fd00::5,53`.
     pub fn identity(&self) -> String {
-        self.parts().join(",")
+        self.fields().map(|(_, text)| text).collect::<Vec<_>>().join(",")
     }
 
-    fn parts(&self) -> Vec<String> {
-        let addresses = self.ipv4.map(|a| a.to_string()).into_iter();
-        let addresses = addresses.chain(self.ipv6.map(|a| a.to_string()));
-        addresses.chain(self.port.map(|port| port.to_string())).collect()
+    /// What there is, with its name in JSON.
+    fn fields(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let fields = [
+            ("ipv4", self.ipv4.map(|address| address.to_string())),
+            ("ipv6", self.ipv6.map(|address| address.to_string())),
+            ("port", self.port.map(|port| port.to_string())),
+        ];
+        fields.into_iter().filter_map(|(name, text)| Some((name, text?)))
     }
 }
 
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let addresses = Record { port: None, ..*self };
-        f.write_str(&addresses.parts().join(" "))?;
-        match self.port {
-            Some(port) => write!(f, " port {port}"),
-            None => Ok(()),
-        }
+        let words = self.fields().map(|(name, text)| match name {
+            "port" => format!("port {text}"),
+            _ => text,
+        });
+        f.write_str(&words.collect::<Vec<_>>().join(" "))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The slots of one pattern that are occupied now.
+//! The slots of one range of names that are occupied now, and their change by an event.
 //!
 //! A slot is found by its number, and what is asked of all of them is counted or listed when one of
 //! them changes: the cost of an answer does not grow with the cluster.
@@ -6,53 +6,38 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::addresses::AddressSet;
-use super::entry::RangeDigest;
+use super::addresses::{AddressSet, Published};
+use super::entry::{Applied, Entry, RangeDigest};
+use super::names::Names;
 use super::pattern::{Pattern, SlotId};
 use super::record::Record;
-
-/// The value of a key that is occupied. A value that is not a record holds it as well: nobody can claim it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SlotValue {
-    Record(Record),
-    Unusable,
-}
 
 /// A key that exists.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Occupant {
-    pub(super) content: SlotValue,
+    /// `None`: its value is not a record. It holds the slot all the same: nobody can claim it.
+    pub(super) record: Option<Record>,
     pub(super) mod_revision: i64,
     /// Its index among the slots with a port, if it has one.
     port_index: u32,
 }
 
-impl Occupant {
-    pub(super) fn new(content: SlotValue, mod_revision: i64) -> Self {
-        Occupant { content, mod_revision, port_index: 0 }
-    }
-
-    pub(super) fn record(&self) -> Option<&Record> {
-        match &self.content {
-            SlotValue::Record(record) => Some(record),
-            SlotValue::Unusable => None,
-        }
-    }
-}
-
-/// The slots of one pattern.
+/// The names of one range as they are now: the slots of a pattern, or the one slot of a single name.
 #[derive(Clone, Debug)]
-pub(super) struct Slots {
-    pub(super) pattern: Pattern,
+pub struct Slots {
+    /// The names.
+    pub names: Names,
+    /// The name that stands for all slots of a pattern.
+    pub(super) group: Option<String>,
     limit: u32,
     /// Slots 1..=limit, by index; grows as far as the highest one in use.
     dense: Vec<Option<Occupant>>,
     /// Slots above the limit, which other nodes may use; kept apart so that one stray key with a
     /// huge number costs no memory.
     sparse: BTreeMap<SlotId, Occupant>,
-    occupied: usize,
+    pub(super) occupied: usize,
     /// The number of those that have a record.
-    named: usize,
+    pub(super) named: usize,
     /// The addresses of the records.
     ipv4: AddressSet<4>,
     ipv6: AddressSet<16>,
@@ -65,9 +50,10 @@ pub(super) struct Slots {
 
 impl Slots {
     /// None occupied; `limit` is the highest slot that is expected.
-    pub(super) fn new(pattern: Pattern, limit: u32) -> Self {
+    pub(super) fn new(names: Names, limit: u32) -> Self {
         Slots {
-            pattern,
+            group: names.pattern().map(Pattern::group),
+            names,
             limit,
             dense: Vec::new(),
             sparse: BTreeMap::new(),
@@ -78,6 +64,53 @@ impl Slots {
             with_port: Vec::new(),
             strays: BTreeMap::new(),
         }
+    }
+
+    /// Returns the IPv4 addresses, each once however many nodes have it, in no certain order.
+    pub fn ipv4(&self) -> &[[u8; 4]] {
+        self.ipv4.distinct()
+    }
+
+    /// Returns the IPv6 addresses, each once however many nodes have it, in no certain order.
+    pub fn ipv6(&self) -> &[[u8; 16]] {
+        self.ipv6.distinct()
+    }
+
+    /// Returns the slots whose records have a port, in no certain order.
+    pub fn with_port(&self) -> &[SlotId] {
+        &self.with_port
+    }
+
+    /// The record of a slot.
+    pub fn record(&self, id: SlotId) -> Option<&Record> {
+        self.get(id)?.record.as_ref()
+    }
+
+    /// The slots whose records have an address, if there are any.
+    pub(super) fn at_address(&self, address: IpAddr) -> Option<&Published> {
+        match address {
+            IpAddr::V4(ip) => self.ipv4.get(ip.octets()),
+            IpAddr::V6(ip) => self.ipv6.get(ip.octets()),
+        }
+    }
+
+    pub(super) fn get(&self, id: SlotId) -> Option<&Occupant> {
+        if id.get() <= self.limit {
+            self.dense.get(id.index())?.as_ref()
+        } else {
+            self.sparse.get(&id)
+        }
+    }
+
+    pub(super) fn of_name(&self, name: &[u8]) -> Option<&Occupant> {
+        self.get(self.names.slot_of(name)?)
+    }
+
+    /// All occupied slots, lowest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SlotId, &Occupant)> {
+        let dense = (1..=self.limit).filter_map(SlotId::new).zip(&self.dense);
+        let dense = dense.filter_map(|(id, occupant)| Some((id, occupant.as_ref()?)));
+        dense.chain(self.sparse.iter().map(|(id, occupant)| (*id, occupant)))
     }
 
     /// Returns the digest of the range of the slots' keys, without what changed after a revision.
@@ -92,56 +125,32 @@ impl Slots {
         digest
     }
 
-    /// The number of occupied slots.
-    pub(super) fn occupied(&self) -> usize {
-        self.occupied
-    }
-
-    /// The number of slots with a record.
-    pub(super) fn named(&self) -> usize {
-        self.named
-    }
-
-    pub(super) fn ipv4(&self) -> &AddressSet<4> {
-        &self.ipv4
-    }
-
-    pub(super) fn ipv6(&self) -> &AddressSet<16> {
-        &self.ipv6
-    }
-
-    pub(super) fn with_port(&self) -> &[SlotId] {
-        &self.with_port
-    }
-
-    /// Returns how many records have an address.
-    pub(super) fn at_address(&self, address: IpAddr) -> usize {
-        match address {
-            IpAddr::V4(ip) => self.ipv4.publishers(ip.octets()),
-            IpAddr::V6(ip) => self.ipv6.publishers(ip.octets()),
+    /// Applies a key, whose name this is; see [`super::Directory::apply`].
+    pub(super) fn apply(&mut self, name: &[u8], entry: Entry<'_>) -> Applied {
+        let Some(id) = self.names.slot_of(name) else {
+            self.note_stray(name, entry);
+            return Applied::Ignored;
+        };
+        let known = self.get(id).map(|occupant| occupant.mod_revision);
+        if known.is_some_and(|known| known >= entry.mod_revision) {
+            return Applied::Ignored;
         }
+        let Some(value) = entry.value else {
+            return if self.remove(id) { Applied::Changed } else { Applied::Ignored };
+        };
+        let (record, applied) = match Record::parse(value) {
+            Ok(record) => (Some(record), Applied::Changed),
+            Err(error) => (None, Applied::Unusable(error)),
+        };
+        self.insert(id, record, entry.mod_revision);
+        applied
     }
 
-    /// Tells the slots whose records have an address, lowest first, until one fails.
-    pub(super) fn try_at_address<E>(
-        &self,
-        address: IpAddr,
-        tell: impl FnMut(SlotId) -> Result<(), E>,
-    ) -> Result<(), E> {
-        match address {
-            IpAddr::V4(ip) => self.ipv4.try_publishers(ip.octets(), tell),
-            IpAddr::V6(ip) => self.ipv6.try_publishers(ip.octets(), tell),
-        }
-    }
-
-    /// Notes a key that is no slot, unless a later change of it is known; without a value it was
-    /// deleted.
-    pub(super) fn note_stray(&mut self, name: &[u8], value: Option<&[u8]>, mod_revision: i64) {
-        let (first, end) = (self.pattern.first_name(), self.pattern.end_name());
-        if !(first.as_bytes() <= name && name < end.as_bytes()) {
-            return;
-        }
-        if self.strays.get(name).is_some_and(|known| *known >= mod_revision) {
+    /// Notes a key that is no slot, unless a later change of it is known.
+    fn note_stray(&mut self, name: &[u8], Entry { value, mod_revision, .. }: Entry<'_>) {
+        let (first, end) = self.names.range();
+        let is_known = self.strays.get(name).is_some_and(|known| *known >= mod_revision);
+        if is_known || !(first.as_bytes()..end.as_bytes()).contains(&name) {
             return;
         }
         match value {
@@ -150,30 +159,14 @@ impl Slots {
         };
     }
 
-    pub(super) fn get(&self, id: SlotId) -> Option<&Occupant> {
-        if id.get() <= self.limit {
-            self.dense.get(id.index())?.as_ref()
-        } else {
-            self.sparse.get(&id)
-        }
-    }
-
-    /// All occupied slots, lowest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (SlotId, &Occupant)> {
-        let dense = self.dense.iter().enumerate().filter_map(|(index, occupant)| {
-            let number = u32::try_from(index).ok()?.checked_add(1)?;
-            Some((SlotId::new(number)?, occupant.as_ref()?))
-        });
-        dense.chain(self.sparse.iter().map(|(id, occupant)| (*id, occupant)))
-    }
-
-    pub(super) fn insert(&mut self, id: SlotId, mut occupant: Occupant) {
+    fn insert(&mut self, id: SlotId, record: Option<Record>, mod_revision: i64) {
         self.remove(id);
         self.occupied += 1;
-        if let SlotValue::Record(record) = occupant.content {
-            occupant.port_index = u32::try_from(self.with_port.len()).unwrap_or(u32::MAX);
+        let port_index = u32::try_from(self.with_port.len()).unwrap_or(u32::MAX);
+        if let Some(record) = record {
             self.publish(id, &record);
         }
+        let occupant = Occupant { record, mod_revision, port_index };
         if id.get() <= self.limit {
             if self.dense.len() <= id.index() {
                 self.dense.resize(id.index() + 1, None);
@@ -185,7 +178,7 @@ impl Slots {
     }
 
     /// Returns whether it was occupied.
-    pub(super) fn remove(&mut self, id: SlotId) -> bool {
+    fn remove(&mut self, id: SlotId) -> bool {
         let previous = if id.get() <= self.limit {
             self.dense.get_mut(id.index()).and_then(Option::take)
         } else {
@@ -193,7 +186,7 @@ impl Slots {
         };
         let Some(previous) = previous else { return false };
         self.occupied -= 1;
-        if let SlotValue::Record(record) = previous.content {
+        if let Some(record) = previous.record {
             self.withdraw(id, &record, previous.port_index);
         }
         true
@@ -241,7 +234,7 @@ impl Slots {
 
     /// Forgets an address, and a slot above the limit or another key, to drop many a little at a
     /// time; `false`: there are none. All slots that are up to the limit lie in one piece, and are
-    /// dropped at once. Only [`Slots::occupied`] is right from now on.
+    /// dropped at once. Only `occupied` is right from now on.
     pub(super) fn forget_one(&mut self) -> bool {
         let address = self.ipv4.forget_one() | self.ipv6.forget_one();
         if self.strays.pop_first().is_some() {

@@ -5,7 +5,7 @@ use crate::cluster::testing::Chance;
 
 fn slots(limit: u32) -> Slots {
     let pattern = Pattern::parse("worker{{.ID}}.tf.local.", limit).expect("a good pattern");
-    Slots::new(pattern, limit)
+    Slots::new(Names::Numbered(pattern), limit)
 }
 
 #[test]
@@ -13,11 +13,11 @@ fn slots_within_and_above_the_limit_come_and_go() {
     let mut slots = slots(5);
     let numbers = [3, 5, 6, 4_000_000_000].map(|number| SlotId::new(number).expect("not 0"));
     for id in numbers {
-        slots.insert(id, Occupant::new(SlotValue::Unusable, 7));
-        slots.insert(id, Occupant::new(SlotValue::Unusable, 8));
+        slots.insert(id, None, 7);
+        slots.insert(id, None, 8);
     }
     assert!(slots.iter().map(|(id, _)| id).eq(numbers));
-    assert_eq!((slots.dense.len(), slots.occupied(), slots.named()), (5, 4, 0));
+    assert_eq!((slots.dense.len(), slots.occupied, slots.named), (5, 4, 0));
     assert_eq!(slots.digest(i64::MAX), RangeDigest { keys: 4, newest: 8 });
     assert_eq!(slots.digest(7), RangeDigest::default());
     for id in numbers {
@@ -29,10 +29,10 @@ fn slots_within_and_above_the_limit_come_and_go() {
 
 /// What the plainest way finds: a look at every slot.
 fn compare(slots: &Slots, model: &BTreeMap<SlotId, Option<Record>>) {
-    assert_eq!(slots.occupied(), model.len());
+    assert_eq!(slots.occupied, model.len());
     let records = || model.iter().filter_map(|(id, record)| Some((*id, record.as_ref()?)));
-    assert_eq!(slots.named(), records().count());
-    let all = slots.iter().map(|(id, occupant)| (id, occupant.record().copied()));
+    assert_eq!(slots.named, records().count());
+    let all = slots.iter().map(|(id, occupant)| (id, occupant.record));
     assert!(all.eq(model.iter().map(|(id, record)| (*id, *record))));
     let mut with_port = slots.with_port().to_vec();
     with_port.sort_unstable();
@@ -54,17 +54,13 @@ fn compare(slots: &Slots, model: &BTreeMap<SlotId, Option<Record>>) {
     }
     let ipv4 = distinct(records().filter_map(|(_, record)| Some(record.ipv4?.octets())));
     let ipv6 = distinct(records().filter_map(|(_, record)| Some(record.ipv6?.octets())));
-    assert_eq!(sorted(slots.ipv4().distinct()), ipv4);
-    assert_eq!(sorted(slots.ipv6().distinct()), ipv6);
+    assert_eq!(sorted(slots.ipv4()), ipv4);
+    assert_eq!(sorted(slots.ipv6()), ipv6);
     for address in ipv4.into_iter().map(IpAddr::from).chain(ipv6.into_iter().map(IpAddr::from)) {
         let same = records().filter(|(_, record)| record.has_address(address));
-        let mut ids = Vec::new();
-        let told: Result<(), ()> = slots.try_at_address(address, |id| {
-            ids.push(id);
-            Ok(())
-        });
-        assert_eq!((told, slots.at_address(address)), (Ok(()), ids.len()));
-        assert!(ids.into_iter().eq(same.map(|(id, _)| id)), "{address}");
+        let told = slots.at_address(address).expect("a slot that has it");
+        assert!(told.slots().eq(same.map(|(id, _)| id)), "{address}");
+        assert_eq!(told.count(), told.slots().count());
     }
 }
 
@@ -83,16 +79,16 @@ fn after_any_changes_the_counts_and_lists_are_those_of_a_look_at_every_slot() {
                 ipv6: Some(Ipv6Addr::from(u128::from(address))).filter(|_| chance.below(4) > 0),
                 port: Some(53).filter(|_| chance.below(3) > 0),
             };
-            let content = match chance.below(8) {
+            let record = match chance.below(8) {
                 0..3 => {
                     assert_eq!(slots.remove(id), model.remove(&id).is_some());
                     continue;
                 }
-                3 => SlotValue::Unusable,
-                _ => SlotValue::Record(record),
+                3 => None,
+                _ => Some(record),
             };
-            slots.insert(id, Occupant::new(content, revision));
-            model.insert(id, (content != SlotValue::Unusable).then_some(record));
+            slots.insert(id, record, revision);
+            model.insert(id, record);
             if revision % 16 == 0 {
                 compare(&slots, &model);
             }

@@ -9,7 +9,7 @@ use super::content::{self, Content};
 use super::cookie::{Request, Secret, ServerPart};
 use super::edns::{Edns, Opt, longest_datagram};
 use super::exchange::{Asker, OutOfZone, Transport, Verdict};
-use super::query::{Fault, Header, Name, NoQuestion, Query};
+use super::query::{Header, Name, NoQuestion, Query};
 use super::records::RecordContext;
 use super::reply::{Full, Reply};
 use super::reverse;
@@ -55,9 +55,8 @@ impl Responder {
     /// # Errors
     /// When the names cannot be written as domain names.
     pub fn new(keyspace: &Keyspace, ttl: u32) -> Result<Responder, SimpleDnsError> {
-        let zones = Zones::new(keyspace, ttl)?;
         Ok(Responder {
-            zones,
+            zones: Zones::new(keyspace, ttl)?,
             ttl,
             allowed: Vec::new(),
             out_of_zone: OutOfZone::Refuse,
@@ -89,7 +88,7 @@ impl Responder {
         let Some(header) = Header::read(query) else { return Verdict::Silent };
         let query = match Query::read(query, header) {
             Ok(query) => query,
-            Err(NoQuestion::Fault(Fault { rcode, question, edns })) => {
+            Err(NoQuestion::Fault { rcode, question, edns }) => {
                 let opt = edns.map(|edns| Opt::bare(edns, rcode));
                 return self.write_bare(header, rcode, question, opt, reply);
             }
@@ -149,7 +148,10 @@ impl Responder {
         let flags = decision.flags | self.recursion_available();
         let wire = Some(question.wire);
         let mut written = Reply::start(reply, limit, *header, flags, decision.rcode, wire);
-        let context = RecordContext { question, directory, ttl: self.ttl, rotation };
+        written.class = question.qclass;
+        // What is told of the server itself is as of now.
+        written.ttl = if question.qclass == CLASS_CH { 0 } else { self.ttl };
+        let context = RecordContext { question, directory, rotation };
         if decision.content.write(context, &mut written) == Err(Full) {
             written.truncate(question.wire.len());
         }
@@ -220,7 +222,7 @@ impl Responder {
         if let Some(error) = unusable(directory) {
             return Some(Decision::failure(Rcode::SERVFAIL, Some(error)));
         }
-        let (rcode, content) = content::of_name(name, question.qtype, zone, directory);
+        let (rcode, content) = content::of_name(name, question, zone, directory);
         let error = match stale(directory) {
             Some(_) if rcode == Rcode::NXDOMAIN => Some(ExtendedError::StaleNxdomainAnswer),
             error => error,

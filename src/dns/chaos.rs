@@ -5,6 +5,38 @@ use super::stats::Counters;
 use super::wire::rrtype;
 use crate::cluster::{Directory, Freshness};
 
+/// Writes what there is to tell of something.
+type Tell = fn(&Directory, &Counters, &mut Vec<String>);
+
+/// What is told by its own name, and all of it as `stats.bind`.
+const STATS: [(&[u8], Tell); 6] = [
+    (b"queries.bind.", |_, counters, texts| {
+        let (queries, dropped) = (counters.queries, counters.dropped);
+        texts.push(format!("queries {queries} dropped {dropped}"));
+    }),
+    (b"answers.bind.", |_, counters, texts| {
+        let answers = counters.answers();
+        texts.extend(answers.map(|(rcode, count)| format!("answers {rcode} {count}")));
+    }),
+    (b"forwarded.bind.", |_, counters, texts| {
+        let (forwarded, unanswered) = (counters.forwarded, counters.unanswered);
+        texts.push(format!("forwarded {forwarded} unanswered {unanswered}"));
+    }),
+    (b"etcd.bind.", |directory, _, texts| {
+        let state = match directory.freshness() {
+            Freshness::Empty => "never reached",
+            Freshness::Synced => "in sync",
+            Freshness::Stale => "out of reach",
+            Freshness::Expired => "out of reach for too long",
+        };
+        texts.push(format!("etcd {state}"));
+    }),
+    (b"revision.bind.", |directory, _, texts| {
+        texts.push(format!("revision {}", directory.revision()));
+    }),
+    (b"slots.bind.", |directory, _, texts| texts.push(format!("slots {}", directory.occupied()))),
+];
+
 /// Returns the answer to a question of the class CHAOS; `None`: nothing is known by that name.
 pub(super) fn content<'a>(
     name: &[u8],
@@ -17,57 +49,17 @@ pub(super) fn content<'a>(
             vec![concat!("idetcd ", env!("CARGO_PKG_VERSION")).to_owned()]
         }
         b"hostname.bind." | b"id.server." => directory.own_name().into_iter().collect(),
-        b"queries.bind." => vec![queries(counters)],
-        b"answers.bind." => answers(counters),
-        b"forwarded.bind." => vec![forwarded(counters)],
-        b"etcd.bind." => vec![etcd(directory)],
-        b"revision.bind." => vec![revision(directory)],
-        b"slots.bind." => vec![slots(directory)],
-        b"stats.bind." => {
-            let mut all = vec![queries(counters)];
-            all.extend(answers(counters));
-            all.extend([
-                forwarded(counters),
-                etcd(directory),
-                revision(directory),
-                slots(directory),
-            ]);
-            all
+        _ => {
+            let is_all = name == b"stats.bind.";
+            let mut asked = STATS.iter().filter(|(known, _)| is_all || *known == name).peekable();
+            asked.peek()?;
+            let mut texts = Vec::new();
+            asked.for_each(|(_, tell)| tell(directory, counters, &mut texts));
+            texts
         }
-        _ => return None,
     };
     match qtype {
         rrtype::TXT | rrtype::ANY => Some(Content::Texts(texts)),
         _ => Some(Content::Empty),
     }
-}
-
-fn queries(counters: &Counters) -> String {
-    format!("queries {} dropped {}", counters.queries, counters.dropped)
-}
-
-fn answers(counters: &Counters) -> Vec<String> {
-    counters.answers().map(|(rcode, count)| format!("answers {rcode} {count}")).collect()
-}
-
-fn forwarded(counters: &Counters) -> String {
-    format!("forwarded {} unanswered {}", counters.forwarded, counters.unanswered)
-}
-
-fn etcd(directory: &Directory) -> String {
-    let state = match directory.freshness() {
-        Freshness::Empty => "never reached",
-        Freshness::Synced => "in sync",
-        Freshness::Stale => "out of reach",
-        Freshness::Expired => "out of reach for too long",
-    };
-    format!("etcd {state}")
-}
-
-fn revision(directory: &Directory) -> String {
-    format!("revision {}", directory.revision())
-}
-
-fn slots(directory: &Directory) -> String {
-    format!("slots {}", directory.occupied())
 }

@@ -7,13 +7,13 @@
 use super::records::{RecordContext, write_addresses, write_srv};
 use super::reply::{Full, Owner, RECORD_HEAD, Reply, push_name_by};
 use super::wire::{LONGEST_NAME, rrtype};
-use crate::cluster::{Group, Pattern, Record, SlotId};
+use crate::cluster::{Pattern, Record, SlotId, Slots};
 
 /// The octets of an SRV record's data before the target: priority, weight and port.
 const BEFORE_TARGET: usize = 6;
 
 /// Whether any of the nodes has a record of this type.
-pub(super) fn has(group: Group<'_>, rrtype: u16) -> bool {
+pub(super) fn has(group: &Slots, rrtype: u16) -> bool {
     match rrtype {
         rrtype::A => !group.ipv4().is_empty(),
         rrtype::AAAA => !group.ipv6().is_empty(),
@@ -24,15 +24,14 @@ pub(super) fn has(group: Group<'_>, rrtype: u16) -> bool {
 
 /// Writes the records of this type of all nodes.
 pub(super) fn write(
-    group: Group<'_>,
+    group: &Slots,
     rrtype: u16,
     context: RecordContext<'_>,
     reply: &mut Reply<'_>,
 ) -> Result<(), Full> {
-    let RecordContext { ttl, rotation, .. } = context;
     match rrtype {
-        rrtype::A => reply.addresses(rrtype, ttl, rotated(group.ipv4(), rotation)),
-        rrtype::AAAA => reply.addresses(rrtype, ttl, rotated(group.ipv6(), rotation)),
+        rrtype::A => reply.addresses(rrtype, rotated(group.ipv4(), context.rotation)),
+        rrtype::AAAA => reply.addresses(rrtype, rotated(group.ipv6(), context.rotation)),
         _ => write_all_srv(group, context, reply),
     }
 }
@@ -45,27 +44,27 @@ fn rotated<T>(all: &[T], rotation: usize) -> [&[T]; 2] {
 }
 
 fn write_all_srv(
-    group: Group<'_>,
+    group: &Slots,
     context: RecordContext<'_>,
     reply: &mut Reply<'_>,
 ) -> Result<(), Full> {
-    let (pattern, slots) = (group.pattern(), group.with_port());
+    let slots = group.with_port();
     // The name of a node has a digit at least more than that of the group.
     let least = RECORD_HEAD + BEFORE_TARGET + context.question.wire_name().len() + 1;
     if !reply.has_room_for(slots.len().saturating_mul(least)) {
         return Err(Full);
     }
-    let name = NodeName::new(pattern);
+    let Some(name) = group.names.pattern().map(NodeName::new) else { return Ok(()) };
     let mut targets: Vec<(&Record, usize)> = Vec::with_capacity(slots.len());
     for slot in rotated(slots, context.rotation).into_iter().flatten() {
         let Some(record) = group.record(*slot) else { continue };
-        write_srv(record, context.ttl, reply, |octets| {
+        write_srv(record, reply, |octets| {
             targets.push((record, octets.len()));
             name.write(*slot, octets);
         })?;
     }
     for (record, target) in targets {
-        if write_addresses(record, Owner::At(target), context.ttl, reply).is_err() {
+        if write_addresses(record, Owner::At(target), reply).is_err() {
             break;
         }
     }

@@ -7,7 +7,8 @@
 //!
 //! Header, question and OPT are read by [`query`] and [`edns`] and not by a library: a good server answers
 //! queries with unknown types and classes or odd bits (RFC 8906), which a decoder refuses, and
-//! reading them in place allocates nothing. What is prepared ahead is built with `simple_dns`.
+//! reading them in place allocates nothing. What is prepared ahead, and queries of our own, are built with
+//! `simple_dns`.
 
 pub mod answer;
 mod chaos;
@@ -25,7 +26,7 @@ pub mod reverse;
 pub mod rrl;
 pub mod stats;
 pub mod wire;
-pub mod zone;
+mod zone;
 
 pub use answer::Responder;
 pub use exchange::{Asker, OutOfZone, Transport, Verdict};

@@ -147,19 +147,15 @@ pub struct Query<'a> {
 pub enum NoQuestion<'a> {
     /// It asks for nothing but a cookie (RFC 7873 §5.4).
     Cookie(Edns, Request),
-    /// Something is wrong with it.
-    Fault(Fault<'a>),
-}
-
-/// The fault of a message, and the parts of it that go back with that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault<'a> {
-    /// FORMERR, NOTIMP or BADVERS.
-    pub rcode: Rcode,
-    /// The question as it came, where there is one, and it could be read.
-    pub question: Option<&'a [u8]>,
-    /// OPT, where it could be read.
-    pub edns: Option<Edns>,
+    /// Something is wrong with it, and these parts of it go back with that.
+    Fault {
+        /// FORMERR, NOTIMP or BADVERS.
+        rcode: Rcode,
+        /// The question as it came, where there is one, and it could be read.
+        question: Option<&'a [u8]>,
+        /// OPT, where it could be read.
+        edns: Option<Edns>,
+    },
 }
 
 impl<'a> Query<'a> {
@@ -170,25 +166,25 @@ impl<'a> Query<'a> {
     /// without a cookie, and what is malformed; BADVERS for a version of EDNS that is not known and
     /// no question.
     pub fn read(message: &'a [u8], header: Header) -> Result<Query<'a>, NoQuestion<'a>> {
-        let fault = |rcode, question, edns| Fault { rcode, question, edns };
-        let wrong = match (header.is_query(), question_count(message)) {
-            (false, _) => fault(Rcode::NOTIMP, None, edns_of(message)),
+        let fault = |rcode, question, edns| Err(NoQuestion::Fault { rcode, question, edns });
+        let question = match (header.is_query(), question_count(message)) {
+            (false, _) => return fault(Rcode::NOTIMP, None, edns_of(message)),
             (true, 0) => return Err(without_question(message)),
-            (true, 1) => match Question::read(message) {
-                None => fault(Rcode::FORMERR, None, edns_of(message)),
-                Some(question) => match edns::read(message, question.end()) {
-                    Ok(edns) => return Ok(Query { header, question, edns }),
-                    Err(Malformed { edns }) => fault(Rcode::FORMERR, Some(question.wire), edns),
-                },
-            },
-            (true, _) => fault(Rcode::FORMERR, None, edns_of(message)),
+            (true, 1) => Question::read(message),
+            (true, _) => None,
         };
-        Err(NoQuestion::Fault(wrong))
+        let Some(question) = question else {
+            return fault(Rcode::FORMERR, None, edns_of(message));
+        };
+        match edns::read(message, question.end()) {
+            Ok(edns) => Ok(Query { header, question, edns }),
+            Err(Malformed { edns }) => fault(Rcode::FORMERR, Some(question.wire), edns),
+        }
     }
 }
 
 fn without_question<'a>(message: &[u8]) -> NoQuestion<'a> {
-    let fault = |rcode, edns| NoQuestion::Fault(Fault { rcode, question: None, edns });
+    let fault = |rcode, edns| NoQuestion::Fault { rcode, question: None, edns };
     match edns::read(message, HEADER) {
         Ok(Some(edns)) if edns.version > 0 => fault(Rcode::BADVERS, Some(edns)),
         Ok(Some(edns)) => match edns.cookie {

@@ -1,7 +1,5 @@
 //! The records of one node.
 
-use std::net::IpAddr;
-
 use super::query::Question;
 use super::reply::{Full, Owner, Reply, Section};
 use super::wire::rrtype;
@@ -15,7 +13,6 @@ const PRIORITY_AND_WEIGHT: [u8; 4] = [0; 4];
 pub(super) struct RecordContext<'a> {
     pub(super) question: &'a Question<'a>,
     pub(super) directory: &'a Directory,
-    pub(super) ttl: u32,
     /// The number of the query: each begins a group with another node.
     pub(super) rotation: usize,
 }
@@ -23,17 +20,10 @@ pub(super) struct RecordContext<'a> {
 /// Whether a node has a record of this type.
 pub(super) fn has(record: &Record, qtype: u16) -> bool {
     match qtype {
+        rrtype::A => record.ipv4.is_some(),
+        rrtype::AAAA => record.ipv6.is_some(),
         rrtype::SRV => record.port.is_some(),
-        _ => address(record, qtype).is_some(),
-    }
-}
-
-/// Returns the address of this type.
-fn address(record: &Record, rrtype: u16) -> Option<IpAddr> {
-    match rrtype {
-        rrtype::A => record.ipv4.map(IpAddr::from),
-        rrtype::AAAA => record.ipv6.map(IpAddr::from),
-        _ => None,
+        _ => false,
     }
 }
 
@@ -43,13 +33,12 @@ pub(super) fn write_address(
     rrtype: u16,
     section: Section,
     owner: Owner,
-    ttl: u32,
     reply: &mut Reply<'_>,
 ) -> Result<(), Full> {
-    match address(record, rrtype) {
-        Some(IpAddr::V4(ip)) => reply.address(section, owner, rrtype, ttl, ip.octets()),
-        Some(IpAddr::V6(ip)) => reply.address(section, owner, rrtype, ttl, ip.octets()),
-        None => Ok(()),
+    match (rrtype, record.ipv4, record.ipv6) {
+        (rrtype::A, Some(ip), _) => reply.address(section, owner, rrtype, ip.octets()),
+        (rrtype::AAAA, _, Some(ip)) => reply.address(section, owner, rrtype, ip.octets()),
+        _ => Ok(()),
     }
 }
 
@@ -57,23 +46,21 @@ pub(super) fn write_address(
 pub(super) fn write_addresses(
     record: &Record,
     owner: Owner,
-    ttl: u32,
     reply: &mut Reply<'_>,
 ) -> Result<(), Full> {
-    write_address(record, rrtype::A, Section::Additional, owner, ttl, reply)?;
-    write_address(record, rrtype::AAAA, Section::Additional, owner, ttl, reply)
+    write_address(record, rrtype::A, Section::Additional, owner, reply)?;
+    write_address(record, rrtype::AAAA, Section::Additional, owner, reply)
 }
 
 /// Writes the record that says where a node's service is, if it has a port. The target, which
 /// `target` appends, is not compressed (RFC 2782).
 pub(super) fn write_srv(
     record: &Record,
-    ttl: u32,
     reply: &mut Reply<'_>,
     target: impl FnOnce(&mut Vec<u8>),
 ) -> Result<(), Full> {
     let Some(port) = record.port else { return Ok(()) };
-    reply.record(Section::Answer, Owner::Question, rrtype::SRV, ttl, |octets| {
+    reply.answer(rrtype::SRV, |octets| {
         octets.extend_from_slice(&PRIORITY_AND_WEIGHT);
         octets.extend_from_slice(&port.to_be_bytes());
         target(octets);

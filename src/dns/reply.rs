@@ -12,7 +12,7 @@ pub(super) const RECORD_HEAD: usize = 12;
 
 /// The section of a record, by the offset of its count in the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Section {
+pub(super) enum Section {
     /// The records that were asked for.
     Answer = 6,
     /// The start of the zone.
@@ -23,7 +23,7 @@ pub enum Section {
 
 /// The owner of a record.
 #[derive(Clone, Copy, Debug)]
-pub enum Owner {
+pub(super) enum Owner {
     /// The question's name.
     Question,
     /// The name that stands at this offset of the message. Past 16,383 no pointer reaches it, and
@@ -33,19 +33,23 @@ pub enum Owner {
 
 /// A record did not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Full;
+pub(super) struct Full;
 
 /// A reply that is being written.
 #[derive(Debug)]
-pub struct Reply<'a> {
+pub(super) struct Reply<'a> {
     octets: &'a mut Vec<u8>,
     /// The most octets that it may have.
     limit: usize,
+    /// That of its records.
+    pub(super) class: u16,
+    /// That of its records, in seconds.
+    pub(super) ttl: u32,
 }
 
 impl<'a> Reply<'a> {
     /// Clears the octets and writes the header, and the question if it is known.
-    pub fn start(
+    pub(super) fn start(
         octets: &'a mut Vec<u8>,
         limit: usize,
         header: Header,
@@ -59,8 +63,10 @@ impl<'a> Reply<'a> {
         let ([id_high, id_low], [high, low]) = (header.id.to_be_bytes(), flags.to_be_bytes());
         let questions = u8::from(question.is_some());
         octets.extend_from_slice(&[id_high, id_low, high, low, 0, questions, 0, 0, 0, 0, 0, 0]);
-        octets.extend_from_slice(question.unwrap_or_default());
-        Reply { octets, limit }
+        if let Some(question) = question {
+            octets.extend_from_slice(question);
+        }
+        Reply { octets, limit, class: CLASS_IN, ttl: 0 }
     }
 
     /// The number of octets written so far.
@@ -68,17 +74,25 @@ impl<'a> Reply<'a> {
         self.octets.len()
     }
 
+    /// Appends an answer of the question's name, as [`Reply::record`] does.
+    pub(super) fn answer(
+        &mut self,
+        rrtype: u16,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), Full> {
+        self.record(Section::Answer, Owner::Question, rrtype, write)
+    }
+
     /// Appends a record whose data `write` appends; leaves everything as it was if it does not fit.
-    pub fn record(
+    pub(super) fn record(
         &mut self,
         section: Section,
         owner: Owner,
         rrtype: u16,
-        ttl: u32,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), Full> {
         let start = self.length();
-        let head = head(owner, rrtype, ttl, 0)?;
+        let head = self.head(owner, rrtype, 0)?;
         self.octets.extend_from_slice(&head);
         let data = self.length();
         write(self.octets);
@@ -95,16 +109,15 @@ impl<'a> Reply<'a> {
     }
 
     /// Appends a record with an address, the same at once.
-    pub fn address<const N: usize>(
+    pub(super) fn address<const N: usize>(
         &mut self,
         section: Section,
         owner: Owner,
         rrtype: u16,
-        ttl: u32,
         address: [u8; N],
     ) -> Result<(), Full> {
         let length = u16::try_from(N).map_err(|_| Full)?;
-        let head = head(owner, rrtype, ttl, length)?;
+        let head = self.head(owner, rrtype, length)?;
         if self.length() + head.len() + N > self.limit {
             return Err(Full);
         }
@@ -115,20 +128,19 @@ impl<'a> Reply<'a> {
     }
 
     /// Whether so many octets more would fit.
-    pub fn has_room_for(&self, octets: usize) -> bool {
+    pub(super) fn has_room_for(&self, octets: usize) -> bool {
         self.limit.checked_sub(self.length()).is_some_and(|room| octets <= room)
     }
 
     /// Appends answers with all these addresses, or none: they are no answer without each other.
     /// All but the address is the same in each, and the room for all of them is taken at once, so
     /// that a record costs hardly more than a copy of it would.
-    pub fn addresses<const N: usize>(
+    pub(super) fn addresses<const N: usize>(
         &mut self,
         rrtype: u16,
-        ttl: u32,
         addresses: [&[[u8; N]]; 2],
     ) -> Result<(), Full> {
-        let head = head(Owner::Question, rrtype, ttl, u16::try_from(N).map_err(|_| Full)?)?;
+        let head = self.head(Owner::Question, rrtype, u16::try_from(N).map_err(|_| Full)?)?;
         let count: usize = addresses.iter().map(|part| part.len()).sum();
         let length = count.saturating_mul(RECORD_HEAD + N);
         if !self.has_room_for(length) {
@@ -150,20 +162,22 @@ impl<'a> Reply<'a> {
         Ok(())
     }
 
-    /// Appends a record that is written in full by `write`.
-    pub fn ready_record(
-        &mut self,
-        section: Section,
-        write: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<(), Full> {
-        let start = self.length();
-        write(self.octets);
-        if self.length() > self.limit {
-            self.octets.truncate(start);
-            return Err(Full);
-        }
-        self.count(section, 1);
-        Ok(())
+    /// Returns owner, type, class, TTL and length of a record.
+    fn head(&self, owner: Owner, rrtype: u16, length: u16) -> Result<[u8; RECORD_HEAD], Full> {
+        let pointer = match owner {
+            Owner::Question => POINTER_TO_QUESTION,
+            Owner::At(offset) => match u16::try_from(offset) {
+                Ok(offset) if offset & POINTER == 0 => POINTER | offset,
+                _ => return Err(Full),
+            },
+        };
+        let mut head = [0; RECORD_HEAD];
+        head[..2].copy_from_slice(&pointer.to_be_bytes());
+        head[2..4].copy_from_slice(&rrtype.to_be_bytes());
+        head[4..6].copy_from_slice(&self.class.to_be_bytes());
+        head[6..10].copy_from_slice(&self.ttl.to_be_bytes());
+        head[10..].copy_from_slice(&length.to_be_bytes());
+        Ok(head)
     }
 
     fn count(&mut self, section: Section, records: u16) {
@@ -175,37 +189,19 @@ impl<'a> Reply<'a> {
     }
 
     /// Appends an OPT record for which room was left.
-    pub fn append_opt(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn append_opt(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         write(self.octets);
         self.count(Section::Additional, 1);
     }
 
     /// Takes all records back and says that there are more than fit (RFC 2181 §9).
-    pub fn truncate(&mut self, question: usize) {
+    pub(super) fn truncate(&mut self, question: usize) {
         self.octets.truncate(HEADER + question);
         if let Some(header) = self.octets.get_mut(..HEADER) {
             header[2] |= flag::TC.to_be_bytes()[0];
             header[6..].fill(0);
         }
     }
-}
-
-/// Returns owner, type, class, TTL and length of a record.
-fn head(owner: Owner, rrtype: u16, ttl: u32, length: u16) -> Result<[u8; RECORD_HEAD], Full> {
-    let pointer = match owner {
-        Owner::Question => POINTER_TO_QUESTION,
-        Owner::At(offset) => match u16::try_from(offset) {
-            Ok(offset) if offset & POINTER == 0 => POINTER | offset,
-            _ => return Err(Full),
-        },
-    };
-    let mut head = [0; RECORD_HEAD];
-    head[..2].copy_from_slice(&pointer.to_be_bytes());
-    head[2..4].copy_from_slice(&rrtype.to_be_bytes());
-    head[4..6].copy_from_slice(&CLASS_IN.to_be_bytes());
-    head[6..10].copy_from_slice(&ttl.to_be_bytes());
-    head[10..].copy_from_slice(&length.to_be_bytes());
-    Ok(head)
 }
 
 /// Cuts a whole reply down to its question and OPT, and says that there is more. Options that make
@@ -217,7 +213,7 @@ pub fn cut_short(octets: &mut Vec<u8>) {
         _ => Question::read(octets).map_or(0, |question| question.wire.len()),
     };
     let opt = edns::opt_of(octets, HEADER + question).to_vec();
-    let mut reply = Reply { octets, limit: usize::MAX };
+    let mut reply = Reply { octets, limit: usize::MAX, class: CLASS_IN, ttl: 0 };
     reply.truncate(question);
     let room = UDP_WITHOUT_EDNS.saturating_sub(reply.length());
     match opt.get(..BEFORE_OPTIONS) {
@@ -230,7 +226,7 @@ pub fn cut_short(octets: &mut Vec<u8>) {
 }
 
 /// Appends a name, uncompressed; it must have its final dot, and labels of 63 octets at most.
-pub fn push_name(name: &str, octets: &mut Vec<u8>) {
+pub(super) fn push_name(name: &str, octets: &mut Vec<u8>) {
     push_name_by(octets, |text| text.extend_from_slice(name.as_bytes()));
 }
 
@@ -256,7 +252,7 @@ pub(super) fn push_name_by(octets: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>
 }
 
 /// Appends a text as character strings of at most 255 octets (RFC 1035 §3.3.14).
-pub fn push_text(text: &str, octets: &mut Vec<u8>) {
+pub(super) fn push_text(text: &str, octets: &mut Vec<u8>) {
     for part in text.as_bytes().chunks(255) {
         octets.push(u8::try_from(part.len()).unwrap_or_default());
         octets.extend_from_slice(part);

@@ -23,7 +23,8 @@ fn addresses_fill_a_reply_to_its_last_octet_or_leave_it_as_it_was() {
         let header = Header { id: 1, flags: 0 };
         let mut octets = Vec::new();
         let mut reply = Reply::start(&mut octets, limit, header, 0, Rcode::NOERROR, None);
-        let result = reply.addresses(1, 0x0102_0304, [&all[1..], &all[..1]]);
+        reply.ttl = 0x0102_0304;
+        let result = reply.addresses(1, [&all[1..], &all[..1]]);
         assert_eq!(result.is_ok(), fits, "{limit}");
         assert_eq!(octets[6..8], if fits { [0, 3] } else { [0, 0] });
         let records = octets[HEADER..].chunks(RECORD_HEAD + 4);
@@ -39,7 +40,7 @@ fn a_record_whose_owner_no_pointer_reaches_is_left_out() {
     let header = Header { id: 1, flags: 0 };
     let mut octets = Vec::new();
     let mut reply = Reply::start(&mut octets, 512, header, 0, Rcode::NOERROR, None);
-    let mut record = |at| reply.record(Section::Additional, Owner::At(at), 1, 0, |_| ());
+    let mut record = |at| reply.record(Section::Additional, Owner::At(at), 1, |_| ());
     for offset in [0x4000, 0x7fff, 0xbfff, 0xc000, 0xffff, 0x1_0000] {
         assert_eq!(record(offset), Err(Full), "{offset:#x}");
     }

@@ -155,7 +155,7 @@ fn find_name(text: &str, keyspace: &Keyspace) -> Option<String> {
     let longer = format!("{name}{}", keyspace.pattern.zone());
     [name, longer]
         .into_iter()
-        .find(|name| keyspace.names().any(|names: Names| names.has(name.as_bytes())))
+        .find(|name| keyspace.names().any(|names: Names| names.slot_of(name.as_bytes()).is_some()))
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ fn sorted(kvs: &[KeyValue], keyspace: &Keyspace) -> Vec<KeyEntry> {
 
 fn entry(kv: &KeyValue, keyspace: &Keyspace, all: &[Names]) -> Option<KeyEntry> {
     let name = keyspace.name_of(&kv.key)?;
-    let owner = all.iter().enumerate().find(|(_, names)| names.has(name));
+    let owner = all.iter().enumerate().find(|(_, names)| names.slot_of(name).is_some());
     let content = match (owner, Record::parse(&kv.value)) {
         (None, _) => KeyContent::Stray,
         (Some(_), Ok(record)) => KeyContent::Record(record),
@@ -96,7 +96,7 @@ fn entry(kv: &KeyValue, keyspace: &Keyspace, all: &[Names]) -> Option<KeyEntry> 
     };
     Some(KeyEntry {
         names: owner.map_or(0, |(index, _)| index),
-        slot: owner.and_then(|(_, names)| names.slot_of(name)),
+        slot: owner.and_then(|(_, names)| names.pattern()?.slot_of(name)),
         name: String::from_utf8_lossy(name).into_owned(),
         content,
         lease: kv.lease,

@@ -12,7 +12,7 @@ const SIZES: [u32; 3] = [1000, 10_000, 100_000];
 fn answer(criterion: &mut Criterion) {
     for nodes in SIZES {
         let mut directory = kinds::directory(nodes);
-        let responder = Responder::new(directory.keyspace(), 5).expect("a zone");
+        let responder = Responder::new(directory.keyspace(), 5).expect("zones");
         let counters = Counters::default();
         let mut reply = Vec::with_capacity(65_535);
         let mut group = criterion.benchmark_group(format!("{nodes} names"));

@@ -16,7 +16,7 @@ fn main() {
     let [names, times] = arguments.as_slice() else { panic!("usage: answer_kinds NAMES TIMES") };
     let mut directory = kinds::directory(names.parse().expect("a number of names"));
     let times: u32 = times.parse().expect("a number of times");
-    let responder = Responder::new(directory.keyspace(), 5).expect("a zone");
+    let responder = Responder::new(directory.keyspace(), 5).expect("zones");
     let mut reply = Vec::with_capacity(65_535);
     for kind in kinds::all() {
         directory.mark(kind.freshness);

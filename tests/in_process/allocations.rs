@@ -20,7 +20,7 @@ const MOST: [(&str, u64); 6] = [
 #[test]
 fn answers_ask_for_no_memory() {
     let mut directory = kinds::directory(1000);
-    let responder = Responder::new(directory.keyspace(), 5).expect("a zone");
+    let responder = Responder::new(directory.keyspace(), 5).expect("zones");
     let counters = Counters::default();
     let mut reply = Vec::with_capacity(65_535);
     for kind in kinds::all() {

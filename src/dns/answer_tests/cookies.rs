@@ -13,7 +13,7 @@ struct Server {
 impl Server {
     fn new() -> Server {
         let directory = cluster();
-        let responder = Responder::new(directory.keyspace(), TTL).expect("a zone");
+        let responder = Responder::new(directory.keyspace(), TTL).expect("zones");
         Server { responder, directory }
     }
 

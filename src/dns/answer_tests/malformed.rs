@@ -159,7 +159,7 @@ fn recursion_is_available_in_every_reply_where_other_names_are_forwarded() {
         [&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1][..], &cookie].concat(),
     ];
     for (out_of_zone, wanted) in [(OutOfZone::Refuse, 0), (OutOfZone::Forward, 0x80)] {
-        let responder = Responder::new(directory.keyspace(), TTL).expect("a zone");
+        let responder = Responder::new(directory.keyspace(), TTL).expect("zones");
         let responder = responder.with_out_of_zone(out_of_zone);
         for query in &queries {
             let mut reply = Vec::new();

@@ -70,7 +70,7 @@ fn reply_to(query: &[u8], directory: &Directory) -> Option<Vec<u8>> {
 }
 
 fn reply_over(transport: Transport, query: &[u8], directory: &Directory) -> Option<Vec<u8>> {
-    let responder = Responder::new(directory.keyspace(), TTL).expect("a zone");
+    let responder = Responder::new(directory.keyspace(), TTL).expect("zones");
     let mut reply = Vec::new();
     let asker = Asker { address: IpAddr::from([192, 0, 2, 1]), transport, now: 1_795_539_600 };
     match responder.answer(query, asker, directory, &Counters::default(), &mut reply) {

@@ -162,7 +162,7 @@ fn each_row_of_the_table_of_answers() {
 #[test]
 fn a_group_begins_with_another_node_each_time() {
     let directory = cluster();
-    let responder = Responder::new(directory.keyspace(), TTL).expect("a zone");
+    let responder = Responder::new(directory.keyspace(), TTL).expect("zones");
     let mut counters = Counters::default();
     let asker = Asker { address: [192, 0, 2, 1].into(), transport: Transport::Udp, now: 0 };
     let mut firsts = Vec::new();

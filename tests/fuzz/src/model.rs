@@ -156,7 +156,7 @@ impl Followed {
             Names::Single(single) => return (single.as_bytes() == name).then_some(SlotId::FIRST),
             Names::Numbered(pattern) => pattern,
         };
-        let digits = name.get(pattern.first_name().len() - 1..)?;
+        let digits = name.get(pattern.range().0.len() - 1..)?;
         let readable = (1..=digits.len()).map_while(|end| {
             std::str::from_utf8(&digits[..end]).ok()?.parse().ok().map(SlotId::new)
         });

@@ -93,7 +93,7 @@ fn scene(pattern: &str, resolve: &[&str], slots: &[u32]) -> Scene {
     let pattern = Pattern::parse(pattern, limit).expect("a good pattern");
     let resolve = resolve.iter().map(|text| Names::parse(text, limit).expect("good names"));
     let keyspace = Keyspace { resolve: resolve.collect(), ..Keyspace::new(pattern, limit) };
-    let responder = Responder::new(&keyspace, TTL).expect("names that can be answered");
+    let responder = Responder::new(&keyspace, TTL).expect("zones");
     let mut directory = Directory::new(Arc::new(keyspace));
     let mut snapshot = directory.emptied();
     let names: Vec<_> = directory.keyspace().names().collect();

@@ -225,11 +225,6 @@ pub fn cut_short(octets: &mut Vec<u8>) {
     }
 }
 
-/// Appends a name, uncompressed; it must have its final dot, and labels of 63 octets at most.
-pub(super) fn push_name(name: &str, octets: &mut Vec<u8>) {
-    push_name_by(octets, |text| text.extend_from_slice(name.as_bytes()));
-}
-
 /// Appends a name, as [`push_name`] does, whose text is what `write` appends.
 pub(super) fn push_name_by(octets: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let start = octets.len();

@@ -110,7 +110,6 @@ impl<'a> NodeName<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::reply::push_name;
     use super::*;
 
     #[test]
@@ -129,7 +128,7 @@ mod tests {
             for slot in [1, 9, 10, 999, 1000, u32::MAX].into_iter().filter_map(SlotId::new) {
                 let (mut written, mut wanted) = (b"before".to_vec(), b"before".to_vec());
                 name.write(slot, &mut written);
-                push_name(&pattern.name(slot), &mut wanted);
+                push_name_by(&mut wanted, |text| text.extend(pattern.name(slot).bytes()));
                 assert_eq!(written, wanted, "{text} {slot}");
             }
         }

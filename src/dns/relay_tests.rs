@@ -5,7 +5,7 @@ use super::*;
 
 fn query(name: &str, additional: &[u8]) -> Vec<u8> {
     let mut query = vec![0xab, 0xcd, 1, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(!additional.is_empty())];
-    super::super::reply::push_name(name, &mut query);
+    super::super::reply::push_name_by(&mut query, |text| text.extend_from_slice(name.as_bytes()));
     query.extend([0, 1, 0, 1]);
     query.extend(additional);
     query

@@ -225,7 +225,8 @@ pub fn cut_short(octets: &mut Vec<u8>) {
     }
 }
 
-/// Appends a name, as [`push_name`] does, whose text is what `write` appends.
+/// Appends a name, uncompressed, whose text is what `write` appends; it must have its final dot, and
+/// labels of 63 octets at most.
 pub(super) fn push_name_by(octets: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let start = octets.len();
     // The text stands where the name does but for the length of the first label. Each dot gives way

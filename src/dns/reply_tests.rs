@@ -10,7 +10,7 @@ fn a_name_is_written_as_labels_with_their_lengths() {
     ];
     for (text, wire) in table {
         let mut octets = b"before.".to_vec();
-        push_name(text, &mut octets);
+        push_name_by(&mut octets, |name| name.extend_from_slice(text.as_bytes()));
         assert_eq!(octets, [b"before.", wire].concat(), "{text}");
     }
 }

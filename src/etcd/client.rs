@@ -139,15 +139,24 @@ impl GatewayClient {
     fn call(&mut self, path: &str, body: &Value) -> Result<Value, Error> {
         let body = body.to_string();
         let asked = self.clock.now();
+        let result = self.at_an_endpoint(|client| client.call_endpoint(path, &body));
+        self.timeout.last_reply_after = self.clock.now().saturating_duration_since(asked);
+        result
+    }
+
+    /// Does something at the endpoint in use and, while that is unavailable, at each other one.
+    fn at_an_endpoint<T>(
+        &mut self,
+        mut what: impl FnMut(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let mut result = Err(Error::new(ErrorKind::Unreachable, "", "no endpoint is given"));
         for _ in 0..self.endpoints.len() {
-            result = self.call_endpoint(path, &body);
+            result = what(self);
             match &result {
                 Err(error) if error.is_unavailable() => self.use_next(),
                 _ => break,
             }
         }
-        self.timeout.last_reply_after = self.clock.now().saturating_duration_since(asked);
         result
     }
 
@@ -164,12 +173,12 @@ impl GatewayClient {
         }
     }
 
-    /// Logs in at the endpoint in use, unless that was done before.
+    /// Logs in at an endpoint, unless that was done before.
     ///
     /// # Errors
     /// See [`Error`]; [`Error::is_denied`]: the name or the password is wrong.
     pub fn log_in(&mut self) -> Result<LoginState, Error> {
-        self.ensure_token()?;
+        self.at_an_endpoint(Self::ensure_token)?;
         Ok(match self.token {
             Token::Unknown => LoginState::NoUser,
             Token::NotNeeded => LoginState::NotNeeded,

@@ -44,6 +44,7 @@ fn remedy(error: &Error) -> Option<&'static str> {
             }
             ErrorKind::Untrusted => "see --cacert, --cert and --key",
             ErrorKind::CutOff if error.endpoint.starts_with("http://") => HTTPS,
+            ErrorKind::CutOff => "if it asks for a client certificate, give --cert and --key",
             ErrorKind::WithoutTls => "if it speaks no TLS, write http:// in --endpoints",
             ErrorKind::NotJson(_) | ErrorKind::Malformed => GATEWAY,
             _ if error.is_unauthenticated() => "give --user and --password-file",
@@ -93,6 +94,7 @@ mod tests {
             (says(7, "etcdserver: permission denied"), "permission on the keys"),
             (error(ErrorKind::Unreachable, "refused"), "start it there"),
             (error(ErrorKind::CutOff, "end"), "https://"),
+            (Error::new(ErrorKind::CutOff, "https://e", "end"), "--cert and --key"),
             (error(ErrorKind::WithoutTls, "end"), "http://"),
             (error(ErrorKind::Untrusted, "UnknownIssuer"), "--cacert"),
             (error(ErrorKind::TimedOut, ""), "--etcd-timeout"),

@@ -70,12 +70,21 @@ pub(super) fn transport_error(endpoint: &str, error: &ureq::Error) -> Error {
                     (ErrorKind::CutOff, cause.to_string())
                 }
             }
+            // The peer closed the connection while it was written to: what it says of that, if anything,
+            // came too late.
+            (None, ureq::Error::Io(cause)) if is_closed(cause) => {
+                (ErrorKind::CutOff, cause.to_string())
+            }
             // Without the kind that ureq puts before it.
             (None, ureq::Error::Io(cause)) => (ErrorKind::Unreachable, cause.to_string()),
             (None, cause) => (ErrorKind::Unreachable, cause.to_string()),
         },
     };
     Error::new(kind, endpoint, &text)
+}
+
+fn is_closed(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }
 
 /// ureq's errors go through the standard library's, and are wrapped once more.
@@ -164,5 +173,9 @@ mod tests {
         assert_eq!(transport_error("https://e", &ended()), told);
         let told = of(ErrorKind::CutOff, "http://e", "unexpected end of file");
         assert_eq!(transport_error("http://e", &ended()), told);
+        for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::BrokenPipe] {
+            let told = transport_error("https://e", &ureq::Error::Io(kind.into()));
+            assert_eq!(told.kind, ErrorKind::CutOff);
+        }
     }
 }

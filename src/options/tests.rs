@@ -76,7 +76,10 @@ fn endpoints_and_addresses_are_normalised() {
     ] {
         assert_eq!(options(&["--listen", text]).listen[0].address.to_string(), wanted);
     }
-    assert_eq!(options(&["--etcd-timeout", "0.25"]).connect.timeout, Duration::from_millis(250));
+    for (text, milliseconds) in [("0.25", 250), ("5.", 5000), ("1.0019", 1001), ("60", 60_000)] {
+        let timeout = options(&["--etcd-timeout", text]).connect.timeout;
+        assert_eq!(timeout, Duration::from_millis(milliseconds), "{text}");
+    }
     assert_eq!(options(&["--ipv6", "none"]).node.ipv6, AddressChoice::Omit);
     assert_eq!(options(&["-vv"]).verbosity, LevelFilter::Trace);
 }

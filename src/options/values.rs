@@ -66,8 +66,10 @@ pub(super) fn etcd_timeout(matches: &Matches) -> Result<Duration, Failure> {
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, "0"));
     let milliseconds = (|| {
         let whole: u32 = text::number(whole)?;
-        text::number::<u128>(fraction)?;
-        let fraction: u32 = text::number(&format!("{fraction:0<3.3}"))?;
+        let fraction = format!("{fraction:0<3}");
+        // Digits, however many.
+        text::number::<f64>(&fraction)?;
+        let fraction: u32 = text::number(fraction.get(..3)?)?;
         whole.checked_mul(1000)?.checked_add(fraction)
     })();
     match milliseconds.filter(|milliseconds| ETCD_TIMEOUT.contains(milliseconds)) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use support::pki::Pki;
-use support::{Directory, Etcd, Node, PATIENCE, Prober, Signal, lookup, until};
+use support::{Directory, Etcd, Node, PATIENCE, Prober, Signal, ended, lookup, until};
 
 fn node(etcd: &Etcd, number: u32, more: &[Vec<String>]) -> Node {
     let more: Vec<&str> = more.iter().flatten().map(String::as_str).collect();
@@ -144,6 +144,19 @@ fn a_wrong_password_a_missing_user_or_right_is_told_and_tried_again_until_it_is_
     let change = serde_json::json!({"name": "node", "password": "later"});
     etcd.call("/v3/auth/user/changepw", &change);
     assert_eq!(late.slot(), 2);
+}
+
+#[test]
+fn a_user_is_let_in_whichever_endpoint_is_away() {
+    let mut etcd = Etcd::start();
+    etcd.require_users("node", "secret", "worker");
+    // Nobody listens there. Which one is asked first is a matter of chance.
+    let endpoints = format!("http://127.0.0.1:9,{}", etcd.endpoint());
+    for _ in 0..12 {
+        let options = ["--user", "node:secret", "--listen", "127.0.0.1:0", "--ipv4", "10.0.0.9"];
+        let checked = ended("check", &endpoints, &options);
+        assert_eq!(checked.status, Some(0), "{checked:?}");
+    }
 }
 
 #[test]

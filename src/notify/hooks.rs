@@ -141,7 +141,7 @@ impl Hooks {
     }
 
     /// The time that all that is left may take; `None`: nothing is.
-    pub(super) fn patience(&self) -> Option<Duration> {
+    pub(super) fn time_to_end(&self) -> Option<Duration> {
         let left = self.waiting.len() + usize::from(self.running.is_some());
         let left = u32::try_from(left).unwrap_or(u32::MAX);
         (left > 0).then(|| (self.grace + AFTER_KILL).saturating_mul(left))

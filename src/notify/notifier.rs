@@ -161,7 +161,7 @@ impl Notifier {
 
     fn stop_when_over(&self) {
         let is_over = if self.is_closing {
-            self.hooks.patience().is_none() && self.program_patience().is_none()
+            self.hooks.time_to_end().is_none() && self.program_time_to_end().is_none()
         } else {
             self.program.as_ref().is_some_and(Program::is_over)
         };
@@ -176,7 +176,7 @@ impl Notifier {
         self.ownership(None, now);
         self.hooks.close(now);
         self.is_closing = true;
-        let (hooks, program) = (self.hooks.patience(), self.program_patience());
+        let (hooks, program) = (self.hooks.time_to_end(), self.program_time_to_end());
         if hooks.is_some() {
             log::info!("waiting for hooks to end");
         }
@@ -186,8 +186,8 @@ impl Notifier {
         hooks.max(program)
     }
 
-    fn program_patience(&self) -> Option<Duration> {
-        self.program.as_ref().and_then(Program::patience)
+    fn program_time_to_end(&self) -> Option<Duration> {
+        self.program.as_ref().and_then(Program::time_to_end)
     }
 
     /// Ends what is still there, and says what became of the program, if there was to be one.

@@ -178,7 +178,7 @@ impl Program {
     }
 
     /// The time that its end may take; `None`: it is not on its way out.
-    pub(super) fn patience(&self) -> Option<Duration> {
+    pub(super) fn time_to_end(&self) -> Option<Duration> {
         matches!(self.state, State::Ending(_)).then(|| self.grace + AFTER_KILL)
     }
 

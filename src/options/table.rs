@@ -115,7 +115,7 @@ const ETCD: &[OptionEntry] = &[
     text("key", "FILE", "client certificate"),
     text("user", "NAME[:PASSWORD]", ""),
     text("password-file", "FILE", "the password is its first line"),
-    text("etcd-timeout", "SECONDS", "patience with each call to each endpoint [2]"),
+    text("etcd-timeout", "SECONDS", "time-out of a call to an endpoint [2]"),
 ];
 
 const COREFILE: &[OptionEntry] = &[

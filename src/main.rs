@@ -16,8 +16,9 @@ fn main() -> ExitCode {
     match obey(&words) {
         Ok(status) => ExitCode::from(status),
         Err(failure) => {
-            // Nothing can be told when standard error is closed; the exit status still says it.
-            let _ = writeln!(io::stderr(), "idetcd: {failure}");
+            // In one piece: a child of ours writes there as well as we do. Nothing can be told when standard
+            // error is closed; the exit status still says it.
+            let _ = io::stderr().write_all(format!("idetcd: {failure}\n").as_bytes());
             ExitCode::from(failure.exit_status())
         }
     }

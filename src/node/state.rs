@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::cluster::{KeyRange, Keyspace, SlotId};
-use crate::etcd::{Error, LeaseId, WatchRange};
+use crate::etcd::{Error, KeyValue, LeaseId, WatchRange};
 
 /// When etcd was heard, by which endpoint, and what was logged of it.
 #[derive(Debug, Default)]
@@ -64,11 +64,24 @@ pub(super) fn watch_range((key, range_end): KeyRange, seen: i64) -> WatchRange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Claimed {
     pub(super) slot: SlotId,
-    /// The revision that created the key: grows with every new owner, so it serves as a fencing
-    /// token.
-    pub(super) create_revision: i64,
-    /// The revision that put our record there.
+    /// The revision of the put by which this life of ours claimed the slot or took it over: the
+    /// fencing token. It stays when the record is only put again.
+    pub(super) claim_revision: i64,
+    /// The revision of the put that left the key as it is.
     pub(super) mod_revision: i64,
+}
+
+impl Claimed {
+    /// A slot that was claimed or taken over by the put of this revision.
+    pub(super) fn at(slot: SlotId, revision: i64) -> Self {
+        Claimed { slot, claim_revision: revision, mod_revision: revision }
+    }
+
+    /// Returns whether the key is as we left it: on our lease, and put by nobody since. If only the
+    /// lease is ours, another node may have owned the name before a put of ours that came late.
+    pub(super) fn stands(&self, kv: &KeyValue, lease: LeaseId) -> bool {
+        kv.lease == lease && kv.mod_revision == self.mod_revision
+    }
 }
 
 /// The lease is renewed after this part of its TTL, so that two renewals may fail.

@@ -1,13 +1,13 @@
 //! Real etcd members, alone or as a cluster, and a client of their gateway.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::pki::Pki;
+use crate::port::free_port;
 use crate::{Directory, PATIENCE, Signal, command, send};
 
 pub use cluster::Cluster;
@@ -35,12 +35,6 @@ pub struct Etcd {
     child: Child,
     agent: ureq::Agent,
     token: Option<String>,
-}
-
-/// A port that is free now.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
 }
 
 impl Etcd {

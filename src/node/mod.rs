@@ -16,6 +16,7 @@ mod host;
 mod lease;
 mod queue;
 pub mod rank;
+mod same_addresses;
 pub mod session;
 mod stagger;
 mod state;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::backoff::Backoff;
 use super::state::{Contact, History, Lease, Membership};
 use super::{Host, NodeSettings, Result, SessionError};
-use crate::cluster::{Freshness, Record};
-use crate::etcd::{Error, ErrorKind, Etcd, WatchStream};
+use crate::cluster::{Freshness, Record, SlotId};
+use crate::etcd::{Error, ErrorKind, Etcd, LeaseId, WatchStream};
 use crate::random::Random;
 
 /// The end of [`Session::run`].
@@ -32,6 +32,12 @@ pub struct Session<H, E> {
     /// The record that is published; found before a claim.
     pub(super) record: Option<Record>,
     pub(super) lease: Option<Lease>,
+    /// The lease of an earlier life, whose name was taken over: to be revoked.
+    pub(super) superseded: Option<LeaseId>,
+    /// The leases of others with our addresses, of whom is known that they live.
+    pub(super) alive: Vec<LeaseId>,
+    /// The names with our addresses whose leases may end.
+    pub(super) awaited: Vec<SlotId>,
     pub(super) membership: Membership,
 }
 
@@ -50,6 +56,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
             history: None,
             record: None,
             lease: None,
+            superseded: None,
+            alive: Vec::new(),
+            awaited: Vec::new(),
             membership: Membership::Newcomer,
         }
     }

@@ -14,7 +14,7 @@ use super::{Counter, Host, NodeSettings, Owned, WhenFull};
 use crate::cluster::{AddressChoice, Directory, Keyspace, Pattern};
 use crate::etcd::{
     Compare, Equal, Error, ErrorKind, Etcd, KeyValue, LeaseId, Op, Order, Range, RangeReply,
-    ResponseHeader, Timeout, Txn, TxnReply, WatchRange, WatchReply, WatchStream,
+    ResponseHeader, TimeToLive, Timeout, Txn, TxnReply, WatchRange, WatchReply, WatchStream,
 };
 use crate::random::Random;
 
@@ -181,6 +181,11 @@ impl Etcd for FakeEtcd {
         self.world.call("keep-alive", &self.timeout, |_| Some(LEASE_TTL))
     }
 
+    fn lease_time_to_live(&mut self, _id: LeaseId) -> Result<Option<TimeToLive>, Error> {
+        let life = TimeToLive { left: LEASE_TTL, raft_term: 2 };
+        self.world.call("time-to-live", &self.timeout, |_| Some(life))
+    }
+
     fn lease_revoke(&mut self, id: LeaseId) -> Result<(), Error> {
         self.world.call("revoke", &self.timeout, |store| store.keys.retain(|_, kv| kv.lease != id))
     }
@@ -279,6 +284,7 @@ pub(super) fn newborn(seed: u64) -> (Rc<World>, Session<FakeHost, FakeEtcd>) {
         ipv6: AddressChoice::Omit,
         interface: None,
         port: Some(53),
+        node_id: None,
     };
     let directory = RefCell::new(Directory::new(keyspace));
     let host = FakeHost { world: world.clone(), directory };

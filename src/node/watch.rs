@@ -1,5 +1,7 @@
 //! Following the changes of etcd, while the lease is kept alive.
 
+use std::time::Instant;
+
 use super::claim::Claimant;
 use super::session::Session;
 use super::state::{Lease, Membership, watch_range};
@@ -43,13 +45,22 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Keeps the lease alive if it is time to, else waits for changes until it is, and applies them.
     pub(super) fn follow_once(&mut self, watch: &mut E::Watch) -> Result<Option<WatchReply>> {
+        self.follow_until(watch, None)
+    }
+
+    /// The same, and waits until then at most.
+    pub(super) fn follow_until(
+        &mut self,
+        watch: &mut E::Watch,
+        end: Option<Instant>,
+    ) -> Result<Option<WatchReply>> {
         self.doubt();
         let Some(lease) = self.lease else { return Err(SessionError::LeaseGone) };
         if self.host.now() >= lease.renew_at {
             self.keep_alive(lease)?;
             return Ok(None);
         }
-        let reply = watch.next(lease.renew_at)?;
+        let reply = watch.next(end.map_or(lease.renew_at, |end| end.min(lease.renew_at)))?;
         // This process may have been frozen while it waited.
         self.doubt();
         if let Some(reply) = &reply {
@@ -86,7 +97,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if slot != claimed.slot {
             let (true, Some(record)) = (is_ours, self.record) else { return Ok(()) };
             let keyspace = self.settings.keyspace.clone();
-            return self.give_back(Claimant { keyspace: &keyspace, record: &record, lease }, slot);
+            let claimant = Claimant { keyspace: &keyspace, record: &record, node_id: None, lease };
+            return self.give_back(claimant, slot);
         }
         if event.kv.mod_revision <= claimed.mod_revision || is_ours {
             return Ok(());

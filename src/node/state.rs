@@ -87,11 +87,16 @@ impl Claimed {
 /// The lease is renewed after this part of its TTL, so that two renewals may fail.
 const RENEWALS_A_TTL: u32 = 3;
 
+/// This part of its TTL is taken off a lease, because clocks differ in rate: if ours is 1 % slow and
+/// etcd's 1 % fast, the lease still ends here first.
+const DRIFT_A_TTL: u32 = 50;
+
 /// A lease as this node's clock sees it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lease {
     pub(super) id: LeaseId,
-    /// Counted from before the request was sent, so never later than etcd's own.
+    /// Counted from before the request was sent, less the drift of clocks, so never later than etcd's
+    /// own.
     pub(super) valid_until: Instant,
     /// When to keep it alive next.
     pub(super) renew_at: Instant,
@@ -99,7 +104,8 @@ pub(super) struct Lease {
 
 impl Lease {
     pub(super) fn new(id: LeaseId, asked: Instant, ttl: Duration) -> Self {
-        Lease { id, valid_until: asked + ttl, renew_at: asked + ttl / RENEWALS_A_TTL }
+        let valid_until = asked + (ttl - ttl / DRIFT_A_TTL);
+        Lease { id, valid_until, renew_at: asked + ttl / RENEWALS_A_TTL }
     }
 }
 
@@ -135,6 +141,17 @@ mod tests {
         let asked = Instant::now();
         let lease = Lease::new(LeaseId(7), asked, Duration::from_secs(21));
         assert_eq!(lease.renew_at, asked + Duration::from_secs(7));
-        assert_eq!(lease.valid_until, asked + Duration::from_secs(21));
+        assert_eq!(lease.valid_until, asked + Duration::from_millis(20_580));
+    }
+
+    #[test]
+    fn a_node_with_a_slow_clock_stops_believing_before_etcd_with_a_fast_one_ends_the_lease() {
+        let asked = Instant::now();
+        for seconds in [2, 3, 20, 86_400] {
+            let ttl = Duration::from_secs(seconds);
+            let believed = Lease::new(LeaseId(7), asked, ttl).valid_until - asked;
+            // What passes in truth while each counts that.
+            assert!(believed.mul_f64(1.0 / 0.99) < ttl.mul_f64(1.0 / 1.01), "{seconds}");
+        }
     }
 }

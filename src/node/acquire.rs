@@ -63,23 +63,24 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// What to publish. It stays the same for as long as this host has those addresses: a claim or a
     /// ticket that was made with it has to be known again.
-    fn find_record(&mut self) -> Result<Record> {
+    pub(super) fn find_record(&mut self) -> Result<Record> {
         let known = self.record.filter(|record| address::is_here(record, &self.settings));
         if let Some(record) = known {
             return Ok(record);
         }
         let found = address::discover(&self.settings, self.host.source_address());
         let record = found.or_else(|error| self.record.ok_or(SessionError::NoAddress(error)))?;
-        let previous = self.record.replace(record).unwrap_or(record);
-        match self.lease {
-            Some(lease) if previous != record => {
-                // With the lease go the ticket and the claims of what is not this node any more.
-                self.ask(|client| client.lease_revoke(lease.id))?;
-                self.lease = None;
-                Err(SessionError::LeaseGone)
-            }
-            _ => Ok(record),
-        }
+        let is_new = self.record.is_some_and(|previous| previous != record);
+        let Some(lease) = self.lease.filter(|_| is_new) else {
+            self.record = Some(record);
+            return Ok(record);
+        };
+        // With the lease go the ticket and the claims of what is not this node any more. Until that is
+        // done the old record is kept, to be seen as old again.
+        self.ask(|client| client.lease_revoke(lease.id))?;
+        self.lease = None;
+        self.record = Some(record);
+        Err(SessionError::LeaseGone)
     }
 
     /// The slots that hold our record, as far as the directory knows.

@@ -61,7 +61,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             return Ok(());
         }
         match own {
-            Some(kv) if kv.lease == lease.id && kv.create_revision == claimed.create_revision => {
+            Some(kv) if claimed.stands(&kv, lease.id) => {
                 log::info!("kept {}: its lease lives", self.name(claimed));
                 self.set_membership(Membership::Owned(claimed));
             }
@@ -116,7 +116,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         };
         Some(Owned {
             slot: claimed.slot,
-            create_revision: claimed.create_revision,
+            claim_revision: claimed.claim_revision,
             record,
             valid_until: lease.valid_until,
         })

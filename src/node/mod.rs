@@ -27,4 +27,6 @@ pub use host::{Counter, Host, NodeSettings, Owned, WhenFull};
 pub use state::History;
 
 #[cfg(test)]
+mod acquire_tests;
+#[cfg(test)]
 mod session_tests;

@@ -65,7 +65,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             return Ok(());
         };
         match self.read_own_key(claimed)? {
-            Some(kv) if kv.lease == lease.id => {}
+            Some(kv) if claimed.stands(&kv, lease.id) => {}
             other => self.lose_to(claimed, other.as_ref()),
         }
         Ok(())

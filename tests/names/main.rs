@@ -6,3 +6,4 @@ mod main_job;
 mod own_key;
 mod patterns;
 mod queue;
+mod take_over;

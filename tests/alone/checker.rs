@@ -25,7 +25,7 @@ use support::random::Random;
 use support::{Cluster, Directory, Signal, is_private};
 
 use crew::Crew;
-use etcd_faults::{EtcdTrouble, Event};
+use etcd_faults::{Backup, EtcdTrouble, Event};
 use machine::Machine;
 use node_faults::NodeTrouble;
 use plan::Plan;
@@ -70,7 +70,7 @@ struct Run {
     done: BTreeMap<String, u32>,
     node_troubles: Vec<NodeTrouble>,
     etcd_trouble: Option<EtcdTrouble>,
-    backup: Option<Vec<u8>>,
+    backup: Option<Backup>,
 }
 
 /// The seeds that a text names, such as `3` or `1-10`.
@@ -138,6 +138,7 @@ impl Run {
             run.crew.attend();
         }
         run.check_names();
+        run.check_answers();
         run
     }
 

@@ -43,7 +43,7 @@ impl Run {
             let left = run.plan.lasting_members();
             left.into_iter().find_map(|index| run.is_without_reason(index, &names))
         });
-        println!("every node that can has a name and writes under it {took:.2?} after the last fault");
+        println!("every node that can has a name, and writes under it, after {took:.2?}");
     }
 
     /// Says why it is not well that a node stands where it does.
@@ -83,7 +83,7 @@ impl Run {
             let left = run.plan.lasting_members();
             left.into_iter().find_map(|index| run.wrong_answer(index, &names))
         });
-        println!("every node answers as etcd says {took:.2?} after that");
+        println!("every node answers as etcd says {took:.2?} later");
     }
 
     fn wrong_answer(&self, index: usize, names: &BTreeMap<u32, String>) -> Option<String> {
@@ -110,9 +110,9 @@ impl Run {
             let wanted = Some(Some(address));
             let took = self.within(CHANGED_WITHIN, "a change is answered", |run| {
                 let left = run.plan.lasting_members();
-                let late = left.into_iter().find(|index| {
-                    ask(run.address(*index), &lasting_name(3)) != wanted
-                })?;
+                let late = left
+                    .into_iter()
+                    .find(|index| ask(run.address(*index), &lasting_name(3)) != wanted)?;
                 Some(format!("node {late} does not answer it"))
             });
             worst = worst.max(took);

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use support::etcd::encode;
+use support::network::Host;
 use support::{Etcd, Signal};
 
 use super::story::{Restore, Trouble};
@@ -27,6 +28,15 @@ pub struct EtcdTrouble {
     fault: EtcdFault,
     disturbance: usize,
 }
+
+/// What was saved, and who died then.
+pub struct Backup {
+    octets: Vec<u8>,
+    dead: Option<usize>,
+}
+
+/// So long the others are kept away for the first node to come back: their leases go on meanwhile.
+const FIRST_BACK: Duration = Duration::from_millis(700);
 
 /// What happens at a time of its own.
 #[derive(Clone, Copy, Debug)]
@@ -55,8 +65,9 @@ impl Run {
     }
 
     pub fn happens(&mut self, event: Event) {
+        self.mend_etcd(Instant::now() + LEASE);
         match event {
-            Event::SaveBackup => self.backup = self.cluster.any().try_snapshot(),
+            Event::SaveBackup => self.save(),
             Event::RestoreBackup => self.restore(),
             Event::PowerCut => self.cut_power(),
         }
@@ -110,28 +121,56 @@ impl Run {
         self.over(Some(trouble.disturbance));
     }
 
-    /// Puts an older history in place of etcd's, with the same cluster ID, while no node looks. One
-    /// time in two as much happens in it as had happened in the one that is gone: as many names,
-    /// and the newest change has the revision of the newest that the nodes know.
+    /// Saves a backup, after which an owner dies: in the backup the name is its own, then another's,
+    /// who waited for one.
+    fn save(&mut self) {
+        let Some(octets) = self.cluster.any().try_snapshot() else { return };
+        let owners = self.plan.lasting_members().filter(|index| {
+            let is_busy = self.node_troubles.iter().any(|trouble| trouble.index == *index);
+            !is_busy && !self.register.alive(*index).is_empty()
+        });
+        let owners: Vec<usize> = owners.collect();
+        let dead = (!owners.is_empty()).then(|| self.random.pick(&owners));
+        if let Some(dead) = dead {
+            self.lose_power(dead, Duration::from_secs(3600));
+        }
+        self.backup = Some(Backup { octets, dead });
+    }
+
+    /// Puts an older history in place of etcd's, with the same cluster ID, while no node looks. The
+    /// one that died comes back first, and finds its name. Two times in three as much happens then
+    /// as had happened in the history that is gone: as many names, and the newest change has the
+    /// revision of the newest that the others know.
     fn restore(&mut self) {
         let Some(backup) = self.backup.take() else { return };
-        self.mend_etcd(Instant::now() + LEASE);
         let known = self.newest_change();
         let disturbance = self.disturb(None, Trouble::CutOff);
-        self.network.keep_away(true);
-        self.cluster.restore(&backup);
+        let first: Vec<Host> =
+            backup.dead.iter().map(|index| self.crew.members[*index].host).collect();
+        self.network.keep_away_all_but(&first);
+        let from = self.now();
+        self.cluster.restore(&backup.octets);
         let revision = self.cluster.any().revision().parse().expect("a revision");
         self.register.begin_epoch();
-        if self.random.one_in(2) {
+        if let Some(dead) = backup.dead {
+            self.mend_node(dead);
+            let end = Instant::now() + FIRST_BACK;
+            while self.register.alive(dead).is_empty() && Instant::now() < end {
+                self.pass(Duration::from_millis(10));
+            }
+        }
+        if !self.random.one_in(3) {
             let (key, value) = (lasting_name(2), lasting_record(2));
             while self.newest_change() < known {
                 self.cluster.any().put(&key, value.as_bytes());
             }
         }
-        self.network.keep_away(false);
+        let newest = self.newest_change();
+        self.network.let_all_in();
         self.over(Some(disturbance));
         let until = self.now();
-        println!("restored a backup of revision {revision} in place of one with {known}");
+        let took = until.saturating_sub(from);
+        println!("restored revision {revision}, {known} was known, {newest} is now, in {took:.2?}");
         self.story.restores.push(Restore { revision, until });
     }
 
@@ -151,7 +190,7 @@ impl Run {
         let disturbance = self.disturb(None, Trouble::CutOff);
         for index in 0..self.plan.members() {
             self.kill(index);
-            self.kill_programs(index);
+            self.register.signal(index, Signal::KILL);
         }
         for index in 0..self.plan.members() {
             self.crew.start(index);

@@ -151,9 +151,7 @@ fn began_late(story: &Story, life: &Life) -> bool {
 /// Until when the earlier one may be alive because its key was changed by hand.
 fn by_hand(story: &Story, earlier: &Life, later: &Life) -> Option<Duration> {
     let changes = story.by_hand.iter().filter(|change| {
-        change.name == earlier.name
-            && earlier.opened <= change.until
-            && change.from <= later.opened
+        change.name == earlier.name && earlier.opened <= change.until && change.from <= later.opened
     });
     let ends = changes.map(|change| {
         // A node that has not heard of etcd for a lease has no name any more.

@@ -53,7 +53,8 @@ fn found(story: &Story) -> String {
 fn one_after_the_other_with_growing_tokens_is_well() {
     let mut other = life(1, 3, 1.5, 9.0);
     other.name = "worker2.tf.local".to_owned();
-    let story = story(vec![life(0, 5, 1.0, 2.0), other, life(1, 7, 2.0, 3.0), life(0, 9, 4.0, 5.0)]);
+    let story =
+        story(vec![life(0, 5, 1.0, 2.0), other, life(1, 7, 2.0, 3.0), life(0, 9, 4.0, 5.0)]);
     assert_eq!(found(&story), "");
 }
 

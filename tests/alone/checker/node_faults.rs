@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, kill_process};
 use support::Signal;
 use support::network::{Cut, Host};
 
@@ -68,18 +67,9 @@ pub struct NodeTrouble {
     pub index: usize,
     fault: NodeFault,
     host: Host,
-    /// The programs that are frozen with it.
-    frozen: Vec<i32>,
     twin: Option<usize>,
     /// Its place in the story.
     disturbance: Option<usize>,
-}
-
-fn send(pids: &[i32], signal: Signal) {
-    for pid in pids.iter().filter_map(|pid| Pid::from_raw(*pid)) {
-        // One that ended meanwhile needs none.
-        let _ = kill_process(pid, signal);
-    }
 }
 
 impl Run {
@@ -94,15 +84,7 @@ impl Run {
         if fault == NodeFault::Twin(Victim::Frozen) && self.random.one_in(2) {
             fault = NodeFault::Twin(Victim::Dead);
         }
-        let mut trouble = NodeTrouble {
-            undo_at: Instant::now() + length,
-            index,
-            fault,
-            host: self.crew.members[index].host,
-            frozen: Vec::new(),
-            twin: None,
-            disturbance: None,
-        };
+        let mut trouble = self.trouble(index, fault, length);
         if !self.begin(&mut trouble) {
             return;
         }
@@ -120,6 +102,26 @@ impl Run {
         }
     }
 
+    fn trouble(&self, index: usize, fault: NodeFault, length: Duration) -> NodeTrouble {
+        let (undo_at, host) = (Instant::now() + length, self.crew.members[index].host);
+        NodeTrouble { undo_at, index, fault, host, twin: None, disturbance: None }
+    }
+
+    /// Kills a node and its program for so long.
+    pub fn lose_power(&mut self, index: usize, length: Duration) {
+        let mut trouble = self.trouble(index, NodeFault::PowerLoss, length);
+        self.begin(&mut trouble);
+        self.node_troubles.push(trouble);
+    }
+
+    /// Ends what is wrong with one node.
+    pub fn mend_node(&mut self, index: usize) {
+        if let Some(place) = self.node_troubles.iter().position(|t| t.index == index) {
+            let trouble = self.node_troubles.swap_remove(place);
+            self.mend(&trouble);
+        }
+    }
+
     /// Returns whether it could be done.
     fn begin(&mut self, trouble: &mut NodeTrouble) -> bool {
         let index = trouble.index;
@@ -131,7 +133,7 @@ impl Run {
             }
             NodeFault::PowerLoss => {
                 self.kill_for_now(index);
-                self.kill_programs(index);
+                self.register.signal(index, Signal::KILL);
             }
             NodeFault::Stop => {
                 self.crew.want(index, false);
@@ -185,24 +187,18 @@ impl Run {
         self.kill(index);
     }
 
-    pub fn kill_programs(&self, index: usize) {
-        let pids: Vec<i32> = self.register.alive(index).iter().map(|life| life.pid).collect();
-        send(&pids, Signal::KILL);
-    }
-
     fn freeze(&mut self, trouble: &mut NodeTrouble, with_program: bool) {
         let index = trouble.index;
         self.crew.watcher.is_down(index);
         trouble.disturbance = Some(self.disturb(Some(index), Trouble::Frozen));
         self.crew.signal(index, Signal::STOP);
         if with_program {
-            trouble.frozen = self.register.alive(index).iter().map(|life| life.pid).collect();
-            send(&trouble.frozen, Signal::STOP);
+            self.register.signal(index, Signal::STOP);
         }
     }
 
     fn thaw(&self, trouble: &NodeTrouble) {
-        send(&trouble.frozen, Signal::CONT);
+        self.register.signal(trouble.index, Signal::CONT);
         self.crew.signal(trouble.index, Signal::CONT);
         self.crew.watcher.goes_on(trouble.index);
     }

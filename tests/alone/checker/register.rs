@@ -15,6 +15,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, kill_process};
+use support::Signal;
 
 use super::story::{Life, Return};
 
@@ -74,6 +76,20 @@ impl Register {
         self.records().epoch += 1;
     }
 
+    /// Sends a signal to the programs of a node.
+    pub fn signal(&self, node: usize, signal: Signal) {
+        self.signal_if(signal, |life| life.node == node);
+    }
+
+    fn signal_if(&self, signal: Signal, condition: impl Fn(&Life) -> bool) {
+        let records = self.records();
+        let alive = records.lives.iter().filter(|life| life.closed.is_none());
+        for pid in alive.filter(|life| condition(life)).filter_map(|life| Pid::from_raw(life.pid)) {
+            // It may have ended just now; then its connection tells that next.
+            let _ = kill_process(pid, signal);
+        }
+    }
+
     /// The programs of a node that are alive.
     pub fn alive(&self, node: usize) -> Vec<Life> {
         let records = self.records();
@@ -84,6 +100,8 @@ impl Register {
 
 impl Drop for Register {
     fn drop(&mut self) {
+        // A program that is frozen would not notice that it has no register any more.
+        self.signal_if(Signal::KILL, |_| true);
         self.ended.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use support::Signal;
+
 use super::judge::{Verdict, Violation, judge};
 use super::story::Story;
 use super::watcher::Seen;
@@ -52,7 +54,7 @@ impl Run {
         for index in 0..self.crew.members.len() {
             self.crew.want(index, false);
             self.kill(index);
-            self.kill_programs(index);
+            self.register.signal(index, Signal::KILL);
         }
         let alive = |crew: &Crew, run: &Run| {
             (0..crew.members.len()).any(|index| !run.register.alive(index).is_empty())
@@ -61,7 +63,8 @@ impl Run {
         while alive(&self.crew, self) {
             assert!(Instant::now() < end, "a program does not end");
             // One that was only just being started.
-            (0..self.crew.members.len()).for_each(|index| self.kill_programs(index));
+            (0..self.crew.members.len())
+                .for_each(|index| self.register.signal(index, Signal::KILL));
             std::thread::sleep(Duration::from_millis(10));
         }
     }

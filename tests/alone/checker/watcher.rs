@@ -16,8 +16,8 @@ use support::question;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The time in which a node that begins to listen is asked again.
 const WHILE_STARTING: Duration = Duration::from_millis(50);
-/// So long after a node answered nothing it is seen whether it ended, or is about to.
-const ENDING: Duration = Duration::from_millis(100);
+/// A process that ends closes its sockets some time before it is gone; on a busy machine so long.
+const ENDING: Duration = Duration::from_secs(3);
 
 const NOERROR: u8 = 0;
 const NXDOMAIN: u8 = 3;
@@ -178,9 +178,8 @@ fn ask(shared: &Shared, name: &str, between: Duration, ended: &AtomicBool) -> Se
         let is_sent = socket.send(&query).is_ok();
         let rcode = is_sent.then(|| reply(socket, number, patience, is_current)).flatten();
         let took = began.elapsed();
-        if rcode.is_none() {
-            thread::sleep(ENDING);
-        }
+        let asked_live = target.phase == Phase::Live;
+        let has_ended = rcode.is_none() && asked_live && ends(shared, &target);
         let mut now = lock(shared);
         if now.generation != target.generation {
             // It was stopped, or started, while it was asked.
@@ -192,7 +191,7 @@ fn ask(shared: &Shared, name: &str, between: Duration, ended: &AtomicBool) -> Se
                 seen.slowest_start = seen.slowest_start.max(since.elapsed());
                 now.phase = Phase::Live;
             }
-            (Phase::Live, None) if target.pid.is_some_and(has_ended) => {
+            (Phase::Live, None) if has_ended => {
                 now.phase = Phase::Down;
                 continue;
             }
@@ -248,8 +247,20 @@ fn reply(
     None
 }
 
+/// Whether the process that gave no answer is one that ends.
+fn ends(shared: &Shared, target: &Target) -> bool {
+    let end = Instant::now() + ENDING;
+    while Instant::now() < end {
+        if lock(shared).generation != target.generation || target.pid.is_some_and(is_gone) {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    false
+}
+
 /// Whether a process is gone, but for its parent to be told.
-fn has_ended(pid: u32) -> bool {
+fn is_gone(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // After the name of the program, which is in parentheses and may hold anything.
     let state = stat.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next());

@@ -104,11 +104,18 @@ impl Network {
         Network(())
     }
 
-    /// Keeps all hosts but the hub away from etcd, or lets them to it again.
-    pub fn keep_away(&self, away: bool) {
-        let verb = if away { "add rule" } else { "flush chain" };
-        let rule = if away { "ip saddr 10.98.0.0/24 ip saddr != 10.98.0.1 meta l4proto tcp drop" } else { "" };
-        nft("", &format!("{verb} inet fault gate {rule}"));
+    /// Keeps all hosts but these away from etcd.
+    pub fn keep_away_all_but(&self, hosts: &[Host]) {
+        let hub = HUB.to_owned();
+        let kept: Vec<String> = hosts.iter().map(|host| host.address()).chain([hub]).collect();
+        let condition = format!("ip saddr 10.98.0.0/24 ip saddr != {{ {} }}", kept.join(", "));
+        let rule = format!("add rule inet fault gate {condition} meta l4proto tcp drop");
+        nft("", &format!("flush chain inet fault gate\n{rule}"));
+    }
+
+    /// Lets all hosts to etcd again.
+    pub fn let_all_in(&self) {
+        nft("", "flush chain inet fault gate");
     }
 
     /// A host on the bridge. Its number is from 1 to 200.

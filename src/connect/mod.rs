@@ -9,10 +9,11 @@ mod transport;
 
 use std::io::ErrorKind;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ureq::tls::TlsConfig;
 
+use crate::clock;
 use crate::etcd::{Clock, Credentials, GatewayClient, ReadDeadline};
 use crate::failure::Failure;
 use crate::random::Random;
@@ -57,13 +58,13 @@ impl Connect {
     fn client_of(&self, server: &Shared, endpoints: Vec<String>) -> GatewayClient {
         let read_deadline = ReadDeadline::default();
         let (agent, addresses) = transport::agent(server, self.tls.clone(), read_deadline.clone());
-        let clock = Clock::new(Instant::now);
+        let clock = Clock::new(clock::now);
         GatewayClient::new(agent, endpoints, self.timeout, clock, read_deadline)
             .with_on_leave(move |endpoint| addresses.demote(endpoint))
             .with_between_slices({
                 let server = server.clone();
                 // What went wrong with it shows at the next wait as well.
-                move || drop(server.lock().wait(None, Some(Instant::now())))
+                move || drop(server.lock().wait(None, Some(clock::now())))
             })
     }
 }

@@ -14,6 +14,7 @@ use ureq::unversioned::transport::NextTimeout;
 
 use super::access::ETCD_PORT;
 use super::stub;
+use crate::clock;
 use crate::server::Shared;
 
 /// The least time between two look-ups of one name that was found, for each takes time.
@@ -82,7 +83,7 @@ impl EndpointAddresses {
     }
 
     fn addresses(&self, host: &str, deadline: Option<Instant>) -> std::io::Result<Vec<IpAddr>> {
-        let now = Instant::now();
+        let now = clock::now();
         let known = self.lookups().get(host).cloned();
         let is_current =
             |known: &&Lookup| !known.failed || now.duration_since(known.at) < LOOKUP_INTERVAL;
@@ -132,7 +133,7 @@ pub(super) fn instant_after(timeout: NextTimeout) -> Option<Instant> {
     if timeout.after.is_not_happening() {
         return None;
     }
-    Instant::now().checked_add(*timeout.after)
+    clock::now().checked_add(*timeout.after)
 }
 
 fn literal(host: &str) -> Option<Vec<IpAddr>> {

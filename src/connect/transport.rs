@@ -15,6 +15,7 @@ use ureq::unversioned::transport::{
 };
 
 use super::resolver::{EndpointAddresses, instant_after};
+use crate::clock;
 use crate::etcd::ReadDeadline;
 use crate::server::socket;
 use crate::server::{Interest, Shared, Wake};
@@ -81,7 +82,7 @@ impl Connector<()> for WaitingConnector {
             // An address that does not answer leaves an equal share of the time to the others.
             let left = u32::try_from(details.addrs.len() - tried).unwrap_or(1);
             let share = deadline.map(|at| {
-                let now = Instant::now();
+                let now = clock::now();
                 now + at.saturating_duration_since(now) / left
             });
             match connect_waiting(&self.server, *address, share) {

@@ -1,12 +1,13 @@
 //! From a lease to a name: which slot to try, in which order.
 
 use super::claim::{Claimant, OwnRecord, Taken, Ticket};
+use super::full_sync::apply_event;
 use super::rank::{FreeSlot, free_slot, presumed};
 use super::session::Session;
 use super::state::{Claimed, Membership};
 use super::{Host, Result, SessionError, WhenFull, address};
-use crate::cluster::{Entry, Record, SlotId};
-use crate::etcd::{Etcd, LeaseId};
+use crate::cluster::{Record, SlotId};
+use crate::etcd::{Etcd, Event, EventKind, KeyValue, LeaseId};
 
 /// The source of what slots are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Claims a slot unless one is owned, or none is wanted.
     pub(super) fn ensure_name(&mut self) -> Result<()> {
         let previous = match self.membership {
-            Membership::Owned(_) | Membership::Doubtful(_) => return self.end_superseded(),
+            Membership::Owned(_) | Membership::Doubtful(_) => return Ok(()),
             Membership::Newcomer => None,
             Membership::Lost(claimed) => Some(claimed),
         };
@@ -48,10 +49,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let taken = taken.map_err(|error| self.claim_failed(error))?;
         self.client.timeout_mut().settle();
         self.own(taken.claimed, record, previous);
-        self.give_back_others(claimant, taken.claimed.slot)?;
-        self.end_superseded()?;
+        self.note_late_claims();
         if previous.is_none() {
-            self.stagger(claimant, taken.queue_length)?;
+            self.join_start(taken.queue_length);
         }
         Ok(())
     }
@@ -146,7 +146,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Revokes the lease of an earlier life, so that nothing can keep it alive. Until etcd did so it
     /// is asked again; what hung on it is ours by now.
-    fn end_superseded(&mut self) -> Result<()> {
+    pub(super) fn end_superseded(&mut self) -> Result<()> {
         let Some(lease) = self.superseded else { return Ok(()) };
         match self.ask(|client| client.lease_revoke(lease)) {
             Err(SessionError::Etcd(error)) if error.is_denied() => {
@@ -220,11 +220,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// If no slot changed between the full sync and the ticket, the directory stands where the
     /// ticket does: etcd serves a watch that begins in the present at once, but those that begin in
-    /// the past ten times a second only.
+    /// the past ten times a second only. Else names are missing.
     fn catch_up_with(&mut self, ticket: &Ticket) {
         let digest = self.host.directory(|directory| directory.digest(0, i64::MAX));
-        if let (Some(history), true) = (&mut self.history, digest == ticket.slots) {
-            history.see(0, ticket.revision);
+        match &mut self.history {
+            Some(history) if digest == ticket.slots => _ = history.see(0, ticket.revision),
+            _ => self.miss(ticket.slots.newest),
         }
     }
 
@@ -236,10 +237,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.set_membership(membership(claimed));
         // The watch will bring it too, but whoever reads the log may ask for the name at once.
         let key = self.settings.keyspace.key(claimed.slot);
-        let value = record.to_json();
-        let (value, mod_revision) = (Some(value.as_bytes()), claimed.mod_revision);
-        let entry = Entry { key: &key, value, mod_revision };
-        self.host.directory(|directory| directory.apply(0, entry));
+        let (value, mod_revision) = (record.to_json().into_bytes(), claimed.mod_revision);
+        let lease = self.lease.map_or(LeaseId(0), |lease| lease.id);
+        let put = KeyValue { key, value, create_revision: 0, mod_revision, lease };
+        apply_event(&self.host, 0, &Event { kind: EventKind::Put, kv: put });
         let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
         if let Some(seen) = seen.filter(|seen| **seen + 1 == claimed.mod_revision) {
             *seen = claimed.mod_revision;
@@ -251,23 +252,5 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let verb = if previous.is_some() { "re-claimed" } else { "claimed" };
         let limit = self.settings.keyspace.limit;
         log::info!("{verb} {name} (slot {} of {limit}): {record}", claimed.slot);
-    }
-
-    /// A claim that was held up may have been carried out while another one succeeded.
-    fn give_back_others(&mut self, claimant: Claimant<'_>, own: SlotId) -> Result<()> {
-        for slot in self.own_slots(claimant).into_iter().filter(|slot| *slot != own) {
-            self.give_back(claimant, slot)?;
-        }
-        Ok(())
-    }
-
-    /// Gives a slot back that a claim took long after it was made, if it hangs on our lease.
-    pub(super) fn give_back(&mut self, claimant: Claimant<'_>, slot: SlotId) -> Result<()> {
-        if self.ask(|client| claimant.give_back(client, slot))? {
-            log::info!(
-                "gave slot {slot} back: etcd carried its claim out late, beside another one"
-            );
-        }
-        Ok(())
     }
 }

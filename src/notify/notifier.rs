@@ -15,6 +15,7 @@ use super::metrics::{MetricsFile, Tally};
 use super::name_file::NameFile;
 use super::program::{Outcome, Program};
 use super::{children, parent_death};
+use crate::clock;
 use crate::cluster::Keyspace;
 use crate::failure::Failure;
 use crate::host::accounts::Login;
@@ -251,7 +252,7 @@ pub fn set_up(
         name_file: name_file.map(NameFile::new),
         hooks,
         program,
-        metrics: metrics.map(|file| MetricsFile::new(file, Instant::now())),
+        metrics: metrics.map(|file| MetricsFile::new(file, clock::now())),
         owned: None,
         tally: Tally::start(),
         is_closing: false,

@@ -8,4 +8,5 @@ mod partitions;
 mod refusals;
 mod resync;
 mod stub_checks;
+mod suspend;
 mod trust;

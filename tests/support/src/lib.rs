@@ -15,6 +15,7 @@ pub mod port;
 pub mod process;
 pub mod proxy;
 pub mod random;
+pub mod suspend;
 pub mod tool;
 pub mod upstream;
 

@@ -1,6 +1,7 @@
 //! The program is gone before its name can be another node's.
 
 use std::fs;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use support::{Action, Directory, Etcd, Node, PATIENCE, PATTERN, Phase, Proxy, Signal, run, until};
@@ -166,4 +167,28 @@ fn one_renewal_may_fail() {
         worker.node.kill();
         until(PATIENCE, "released", || etcd.keys().is_empty().then_some(()));
     }
+}
+
+#[test]
+fn after_a_slow_claim_the_program_begins_when_the_lease_is_renewed() {
+    let etcd = Etcd::start();
+    let proxy = Proxy::new(&etcd.address());
+    let mut transactions = 0;
+    proxy.police(move |passing| {
+        let is_reply = passing.phase == Phase::Reply && passing.path == "/v3/kv/txn";
+        transactions += usize::from(is_reply);
+        if is_reply && transactions == 2 {
+            // Less than the grace time is left of the lease.
+            sleep(Duration::from_millis(4500));
+        }
+        Action::Pass
+    });
+    let worker = Worker::start(&proxy.endpoint(), 1, 6, &["--grace", "2"]);
+    worker.wait_until_it_runs();
+    let log = worker.node.log();
+    let (claimed, started) = (log.find("claimed worker1"), log.find("started as process"));
+    assert!(claimed.is_some() && claimed < started, "{log}");
+    let end = Instant::now() + Duration::from_secs(2);
+    until(PATIENCE, "it would have been asked to end", || (Instant::now() > end).then_some(()));
+    assert_eq!(worker.asked_at(), None, "{}", worker.node.log());
 }

@@ -1,6 +1,7 @@
 //! From a lease to a name: which slot to try, in which order.
 
 use super::claim::{Claimant, Taken, Ticket};
+use super::queue::Waited;
 use super::rank::{FreeSlot, free_slot, presumed};
 use super::session::Session;
 use super::state::{Claimed, Membership};
@@ -129,7 +130,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             let ticket = self.ask(|client| claimant.take_ticket(client))?;
             self.catch_up_with(&ticket);
             let slot = match self.slot_for(claimant, &ticket, knowledge)? {
-                FreeSlot::Slot(slot) => Some(slot),
+                FreeSlot::Slot(slot) => slot,
                 FreeSlot::Full if when_full == WhenFull::Exit && self.is_current(&ticket) => {
                     return Err(SessionError::NoFreeSlot);
                 }
@@ -138,10 +139,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 }
                 FreeSlot::Full | FreeSlot::Behind => {
                     waited = true;
-                    self.wait_in_queue(claimant, &ticket, when_full)?
+                    match self.wait_in_queue(claimant, &ticket, when_full)? {
+                        Waited::Turn(slot) => slot,
+                        Waited::Overtook(taken) => return Ok(Taken { queue_length: 0, ..taken }),
+                        Waited::TicketGone => continue,
+                    }
                 }
             };
-            let Some(slot) = slot else { continue };
             if let Some(taken) = self.ask(|client| claimant.claim(client, slot))? {
                 // Who waited knows that the others wait as well, rather than start.
                 let queue_length = if waited { 0 } else { taken.queue_length };

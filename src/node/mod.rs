@@ -14,6 +14,7 @@ mod contact;
 mod error;
 mod host;
 mod lease;
+mod overtake;
 mod queue;
 pub mod rank;
 pub mod session;

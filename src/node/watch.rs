@@ -1,5 +1,7 @@
 //! Following the changes of etcd, while the lease is kept alive.
 
+use std::time::Instant;
+
 use super::claim::Claimant;
 use super::session::Session;
 use super::state::{Lease, Membership, watch_range};
@@ -27,7 +29,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// doubt, or the watch's endpoint is no longer the one in use.
     pub(super) fn follow(&mut self, watch: &mut E::Watch) -> Result<()> {
         while self.is_settled() && watch.endpoint() == self.client.endpoint() {
-            self.follow_once(watch)?;
+            self.follow_until(watch, None)?;
         }
         Ok(())
     }
@@ -41,15 +43,20 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
     }
 
-    /// Keeps the lease alive if it is time to, else waits for changes until it is, and applies them.
-    pub(super) fn follow_once(&mut self, watch: &mut E::Watch) -> Result<Option<WatchReply>> {
+    /// Keeps the lease alive if it is time to, else waits for changes until it is, or until the time
+    /// that is given, and applies them.
+    pub(super) fn follow_until(
+        &mut self,
+        watch: &mut E::Watch,
+        until: Option<Instant>,
+    ) -> Result<Option<WatchReply>> {
         self.doubt();
         let Some(lease) = self.lease else { return Err(SessionError::LeaseGone) };
         if self.host.now() >= lease.renew_at {
             self.keep_alive(lease)?;
             return Ok(None);
         }
-        let reply = watch.next(lease.renew_at)?;
+        let reply = watch.next(until.map_or(lease.renew_at, |until| until.min(lease.renew_at)))?;
         // This process may have been frozen while it waited.
         self.doubt();
         if let Some(reply) = &reply {

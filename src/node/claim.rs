@@ -77,31 +77,28 @@ impl Claimant<'_> {
     ) -> Result<Option<(Claimed, LeaseId)>, Error> {
         let reply = client.range(&Range::new(self.keyspace.key(slot), None))?;
         let own = reply.kvs.first().filter(|kv| self.is_own(kv));
-        Ok(own.map(|kv| (claimed(slot, kv), kv.lease)))
+        Ok(own.map(|kv| (Claimed::at(slot, kv.mod_revision), kv.lease)))
     }
 
     /// Claims a slot if its key does not exist, and gives the ticket back in the same transaction.
     /// If that fails, it may have been carried out, or may be later: by etcd or the network it may
     /// be held up as long as they like.
     pub fn claim(&self, client: &mut impl Etcd, slot: SlotId) -> Result<Option<Taken>, Error> {
-        self.put_if(client, slot, Equal::CreateRevision(0), None)
+        self.put_if(client, slot, Equal::CreateRevision(0))
     }
 
     /// Puts the record of a slot on our lease, if nobody changed it since it was looked at.
     pub fn take_over(&self, client: &mut impl Etcd, own: Claimed) -> Result<Option<Taken>, Error> {
-        let unchanged = Equal::ModRevision(own.mod_revision);
-        self.put_if(client, own.slot, unchanged, Some(own.create_revision))
+        self.put_if(client, own.slot, Equal::ModRevision(own.mod_revision))
     }
 
-    /// The put and the end of the ticket, under a condition on the slot, which was created by then
-    /// or is now. A call that was carried out twice, because its first reply was lost, fails the
-    /// second time: so look what stands there then.
+    /// The put and the end of the ticket, under a condition on the slot. A call that was carried out
+    /// twice, because its first reply was lost, fails the second time: so look what stands there then.
     fn put_if(
         &self,
         client: &mut impl Etcd,
         slot: SlotId,
         condition: Equal,
-        created: Option<i64>,
     ) -> Result<Option<Taken>, Error> {
         let key = self.keyspace.key(slot);
         let value = self.record.to_json().into_bytes();
@@ -116,13 +113,11 @@ impl Claimant<'_> {
         })?;
         let Some(range) = reply.ranges.first() else { return Ok(None) };
         if reply.succeeded {
-            let mod_revision = reply.header.revision;
-            let create_revision = created.unwrap_or(mod_revision);
-            let claimed = Claimed { slot, create_revision, mod_revision };
+            let claimed = Claimed::at(slot, reply.header.revision);
             return Ok(Some(Taken { claimed, queue_length: range.count }));
         }
         let own = range.kvs.first().filter(|kv| kv.lease == self.lease && self.is_own(kv));
-        Ok(own.map(|kv| Taken { claimed: claimed(slot, kv), queue_length: 0 }))
+        Ok(own.map(|kv| Taken { claimed: Claimed::at(slot, kv.mod_revision), queue_length: 0 }))
     }
 
     /// Gives back a slot that a claim of ours took whose reply never came, if it is still ours.
@@ -197,24 +192,10 @@ impl Claimant<'_> {
             revision: reply.header.revision,
         }))
     }
-
-    /// Counts those in the queue now.
-    pub fn queue_length(&self, client: &mut impl Etcd) -> Result<usize, Error> {
-        Ok(client.range(&Range { count_only: true, ..self.queue() })?.count)
-    }
-
-    /// Counts the slots that are taken now, other keys between them included.
-    pub fn slots_taken(&self, client: &mut impl Etcd) -> Result<usize, Error> {
-        Ok(client.range(&Range { count_only: true, ..self.slots() })?.count)
-    }
 }
 
 /// What a range had that was asked for with the newest first.
 pub(super) fn digest(range: &RangeReply) -> RangeDigest {
     let newest = range.kvs.first().map_or(0, |kv| kv.mod_revision);
     RangeDigest { keys: range.count, newest }
-}
-
-fn claimed(slot: SlotId, kv: &KeyValue) -> Claimed {
-    Claimed { slot, create_revision: kv.create_revision, mod_revision: kv.mod_revision }
 }

@@ -42,9 +42,10 @@ pub trait Host {
 pub struct Owned {
     /// The slot of the name.
     pub slot: SlotId,
-    /// The revision that created its key; grows with every new owner, so that whoever guards
-    /// something by it can refuse an owner of the past: a fencing token.
-    pub create_revision: i64,
+    /// The revision of the put by which this life of the node claimed the name or took it over. Grows
+    /// with every new owner and every new life, so that whoever guards something by it can refuse an
+    /// owner of the past: a fencing token.
+    pub claim_revision: i64,
     /// What is published there.
     pub record: Record,
     /// When the lease runs out by this node's clock, unless it is renewed.

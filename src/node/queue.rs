@@ -105,7 +105,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         log::info!("{name} is free, and none of {ahead} nodes ahead takes it: trying to");
         let taken = self.ask(|client| claimant.claim(client, lowest))?;
         if taken.is_none() {
-            overtaking.failed(ahead, self.host.now(), &mut self.random);
+            overtaking.failed(self.host.now(), &mut self.random);
         }
         Ok(taken)
     }
@@ -117,3 +117,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

@@ -14,7 +14,7 @@ use super::{Counter, Host, NodeSettings, Owned, WhenFull};
 use crate::cluster::{AddressChoice, Directory, Keyspace, Pattern};
 use crate::etcd::{
     Compare, Equal, Error, ErrorKind, Etcd, KeyValue, LeaseId, Op, Order, Range, RangeReply,
-    ResponseHeader, Timeout, Txn, TxnReply, WatchRange, WatchReply, WatchStream,
+    ResponseHeader, Status, Timeout, Txn, TxnReply, WatchRange, WatchReply, WatchStream,
 };
 use crate::random::Random;
 
@@ -25,20 +25,20 @@ const LIFE: Duration = Duration::from_secs(600);
 const LEASE_TTL: Duration = Duration::from_secs(20);
 
 /// The time, what happens by chance, and what was asked of etcd.
-struct World {
+pub(super) struct World {
     began: Instant,
     now: Cell<Instant>,
     random: RefCell<Random>,
     releasing: Cell<bool>,
-    store: RefCell<Store>,
-    log: RefCell<Vec<String>>,
+    pub(super) store: RefCell<Store>,
+    pub(super) log: RefCell<Vec<String>>,
 }
 
 #[derive(Default)]
-struct Store {
-    revision: i64,
+pub(super) struct Store {
+    pub(super) revision: i64,
     leases: Vec<LeaseId>,
-    keys: BTreeMap<Vec<u8>, KeyValue>,
+    pub(super) keys: BTreeMap<Vec<u8>, KeyValue>,
 }
 
 impl World {
@@ -153,7 +153,7 @@ impl Store {
 }
 
 /// A client of the world's etcd.
-struct FakeEtcd {
+pub(super) struct FakeEtcd {
     world: Rc<World>,
     timeout: Timeout,
 }
@@ -189,6 +189,18 @@ impl Etcd for FakeEtcd {
         self.world.call("watch", &self.timeout, |_| FakeWatch(self.world.clone()))
     }
 
+    fn status(&mut self) -> Result<Status, Error> {
+        self.world.call("status", &self.timeout, |store| Status {
+            header: store.header(),
+            version: "3.4.23".to_owned(),
+            leader: 1,
+            // Each lease takes an entry of the log as well.
+            raft_index: u64::try_from(store.revision).unwrap() + store.leases.len() as u64,
+            raft_term: 2,
+            errors: Vec::new(),
+        })
+    }
+
     fn endpoint(&self) -> &str {
         ENDPOINT
     }
@@ -203,7 +215,7 @@ impl Etcd for FakeEtcd {
 }
 
 /// A watch that tells nothing.
-struct FakeWatch(Rc<World>);
+pub(super) struct FakeWatch(Rc<World>);
 
 impl WatchStream for FakeWatch {
     fn endpoint(&self) -> &str {
@@ -216,7 +228,7 @@ impl WatchStream for FakeWatch {
     }
 }
 
-struct FakeHost {
+pub(super) struct FakeHost {
     world: Rc<World>,
     directory: RefCell<Directory>,
 }
@@ -258,8 +270,8 @@ impl Host for FakeHost {
     fn note(&self, _counter: Counter) {}
 }
 
-/// A node's life in a world of this seed: what happened, and what is left in etcd.
-fn live(seed: u64) -> (Vec<String>, usize) {
+/// A node that has not begun its life yet, and the world of this seed around it.
+pub(super) fn newborn(seed: u64) -> (Rc<World>, Session<FakeHost, FakeEtcd>) {
     let began = Instant::now();
     let world = Rc::new(World {
         began,
@@ -283,10 +295,14 @@ fn live(seed: u64) -> (Vec<String>, usize) {
     let directory = RefCell::new(Directory::new(keyspace));
     let host = FakeHost { world: world.clone(), directory };
     let etcd = FakeEtcd { world: world.clone(), timeout: Timeout::new(TIMEOUT) };
-    assert_eq!(
-        Session::new(host, etcd, settings, Random::from_seed(seed)).run(),
-        SessionEnd::Stopped
-    );
+    let session = Session::new(host, etcd, settings, Random::from_seed(seed));
+    (world, session)
+}
+
+/// A node's life in a world of this seed: what happened, and what is left in etcd.
+fn live(seed: u64) -> (Vec<String>, usize) {
+    let (world, session) = newborn(seed);
+    assert_eq!(session.run(), SessionEnd::Stopped);
     (world.log.take(), world.store.borrow().keys.len())
 }
 

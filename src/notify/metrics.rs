@@ -41,8 +41,9 @@ impl Tally {
 }
 
 /// The states of etcd, as a label tells them.
-const STATES: [(Freshness, &str); 4] = [
+const STATES: [(Freshness, &str); 5] = [
     (Freshness::Empty, "never_reached"),
+    (Freshness::Incomplete, "incomplete"),
     (Freshness::Synced, "in_sync"),
     (Freshness::Stale, "out_of_reach"),
     (Freshness::Expired, "expired"),
@@ -97,8 +98,10 @@ fn etcd(text: &mut Text, tally: &Tally, directory: &Directory) {
 fn name(text: &mut Text, owned: &Owned, pattern: &Pattern, now: Instant) {
     let (name, id) = (pattern.name(owned.slot), owned.slot.get().to_string());
     text.info("name", "The name that this node owns.", &[("name", &name), ("id", &id)]);
-    let revision = owned.create_revision;
-    text.gauge("name_create_revision", "Revision of etcd that created the name.", revision);
+    let revision = owned.claim_revision;
+    text.gauge("name_claim_revision", "Revision of etcd at which the name was claimed.", revision);
+    let help = "The same by its old name, which goes with the next version.";
+    text.gauge("name_create_revision", help, revision);
     let left = owned.valid_until.saturating_duration_since(now).as_secs_f64();
     text.gauge(
         "lease_remaining_seconds",

@@ -78,7 +78,7 @@ impl Notifier {
         // What a program was started for ends with it: it is not started twice.
         let owned = owned.filter(|_| self.program.as_ref().is_none_or(Program::wants_name));
         let before = std::mem::replace(&mut self.owned, owned);
-        let lifetime = |owned: Owned| (owned.slot, owned.create_revision);
+        let lifetime = |owned: Owned| (owned.slot, owned.claim_revision);
         let is_same = before.map(lifetime) == owned.map(lifetime);
         if let Some(before) = before.filter(|_| !is_same) {
             self.lost(&self.identity(&before), now);

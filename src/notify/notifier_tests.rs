@@ -51,7 +51,7 @@ impl Drop for Scene {
 
 fn owned(valid_until: Instant) -> Option<Owned> {
     let slot = SlotId::new(2).expect("not zero");
-    Some(Owned { slot, create_revision: 7, record: Record::default(), valid_until })
+    Some(Owned { slot, claim_revision: 7, record: Record::default(), valid_until })
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub(super) struct KeyEntry {
     pub(super) content: KeyContent,
     /// The lease that it hangs on; 0: none.
     pub(super) lease: LeaseId,
-    /// The fencing token: grows with each new owner.
+    /// The revision at which the key came to be.
     pub(super) create_revision: i64,
     pub(super) whose: Whose,
 }

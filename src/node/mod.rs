@@ -16,6 +16,7 @@ mod full_sync;
 mod host;
 mod late_claims;
 mod lease;
+mod overtake;
 mod position;
 mod queue;
 pub mod rank;

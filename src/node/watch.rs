@@ -56,7 +56,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// or the watch's endpoint is no longer the one in use.
     pub(super) fn follow(&mut self, watch: &mut E::Watch) -> Result<()> {
         while self.is_settled() && watch.endpoint() == self.client.endpoint() {
-            self.follow_once(watch)?;
+            self.follow_until(watch, None)?;
         }
         Ok(())
     }
@@ -70,12 +70,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
     }
 
-    /// Keeps the lease alive if it is time to, else waits for changes until it is, and applies them.
-    pub(super) fn follow_once(&mut self, watch: &mut E::Watch) -> Result<Option<WatchReply>> {
-        self.follow_until(watch, None)
-    }
-
-    /// The same, and waits until `end` at most.
+    /// Keeps the lease alive if it is time to, else waits for changes until it is, or until `end`, and
+    /// applies them.
     pub(super) fn follow_until(
         &mut self,
         watch: &mut E::Watch,

@@ -50,12 +50,12 @@ pub(in crate::node) struct World {
     pub(super) changes: RefCell<VecDeque<(Duration, Result<WatchReply, ErrorKind>)>>,
     pub(super) directory: RefCell<Directory>,
     /// What happened, and when.
-    pub(super) log: RefCell<Vec<(Duration, String)>>,
+    pub(in crate::node) log: RefCell<Vec<(Duration, String)>>,
 }
 
 #[derive(Default)]
 pub(in crate::node) struct Store {
-    pub(super) revision: i64,
+    pub(in crate::node) revision: i64,
     /// The entries of the log.
     pub(super) entries: u64,
     pub(super) leases: Vec<LeaseId>,

@@ -75,7 +75,15 @@ pub struct NodeTrouble {
 impl Run {
     /// Begins some fault at some node.
     pub fn break_a_node(&mut self, length: Duration) {
-        let index = self.random.below(self.plan.members());
+        let mut candidates: Vec<usize> = (0..self.plan.members()).collect();
+        // Every other time one that has a name to lose.
+        if self.random.one_in(2) {
+            candidates.retain(|index| !self.register.alive(*index).is_empty());
+        }
+        if candidates.is_empty() {
+            return;
+        }
+        let index = self.random.pick(&candidates);
         let is_busy = self.node_troubles.iter().any(|trouble| trouble.index == index);
         if is_busy || self.node_troubles.len() >= self.plan.troubles {
             return;

@@ -8,6 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde_json::{Map, Value};
 
+use super::node_id::{self, NodeId};
+
 /// The longest value that is read, in octets. A record has some hundred; reading one as large as etcd
 /// takes would hold up queries.
 const LONGEST_VALUE: usize = 64 * 1024;
@@ -91,10 +93,17 @@ impl Record {
         Ok(record)
     }
 
-    /// The value for etcd.
-    pub fn to_json(&self) -> String {
-        let fields = self.fields().map(|(name, text)| (name.to_owned(), Value::String(text)));
+    /// The value for etcd, and which node puts it, where that is known.
+    pub fn value(&self, node_id: Option<&NodeId>) -> String {
+        let node_id = node_id.map(|node_id| (node_id::FIELD, node_id.to_string()));
+        let fields = self.fields().chain(node_id);
+        let fields = fields.map(|(name, text)| (name.to_owned(), Value::String(text)));
         Value::Object(fields.collect()).to_string()
+    }
+
+    /// The value for etcd of a record alone.
+    pub fn to_json(&self) -> String {
+        self.value(None)
     }
 
     /// Whether this is one of the node's addresses.

@@ -20,6 +20,7 @@ mod overtake;
 mod position;
 mod queue;
 pub mod rank;
+mod same_addresses;
 pub mod session;
 mod stagger;
 mod state;

@@ -2,6 +2,14 @@
 //!
 //! | room | what lives there |
 //! | --- | --- |
+//! | [`run`] | a seed's run, many of them at once, and what is told of them |
+//! | [`faults`] | what goes wrong, as the seed has it |
+//! | [`world`] | true time, machines, processes that hand on a baton, the network |
+//! | [`invariants`] | what must hold, whatever goes wrong |
 //! | [`model`] | a model of etcd: pure, on a time that the caller tells |
 
+pub mod faults;
+pub mod invariants;
 pub mod model;
+pub mod run;
+pub mod world;

@@ -3,23 +3,84 @@
 //! It is pure. The time is what the caller says, as the true time since the beginning of the run, and
 //! never goes back; chance comes from the seed. Between two calls nothing happens by itself but what
 //! [`Model::advance`] catches up with, at the times that [`Model::next_event`] foretells.
+//!
+//! What is modelled is etcd 3.4 as seen from its gateway. There is one history: what a member acknowledged
+//! is never lost but by a restored backup. Members differ in how far they are with it, in whom they reach,
+//! and in whether they run. A test holds the same calls against a real etcd.
 
+mod calls;
+mod faults;
+mod interest;
+mod keys;
+mod leadership;
+mod leases;
+mod limits;
+mod member;
+mod range;
+mod refusal;
 mod request;
+mod serve;
+mod snapshot;
+mod span;
+mod store;
+mod txn;
+mod users;
+mod view;
 mod watch;
 
 use std::time::Duration;
 
-use idetcd::etcd::{KeyValue, LeaseId, WatchRange};
+use idetcd::etcd::{ErrorKind, WatchRange};
+use idetcd::random::Random;
+
+use calls::{Calls, Served, Wait};
+use leadership::Leadership;
+use leases::Leases;
+use member::{Applied, Member, State};
+use store::Store;
+use users::Users;
+use watch::Watches;
 
 pub use request::{CallId, MemberStatus, Outcome, Reply, Request};
+pub use snapshot::Snapshot;
+pub use view::LeaseView;
 pub use watch::{WatchId, WatchOutput};
 
 /// True time since the beginning of the run.
 pub type Time = Duration;
 
+/// How often a leader looks for leases that ran out, and how many of them it ends at a time.
+const LEASES_LOOK: Duration = Duration::from_millis(500);
+const ENDED_A_LOOK: usize = 500;
+
+/// How long a member that is started waits for a leader before it stands for election itself, at most; one
+/// that is alone knows at once that there is none.
+const LONGEST_START: Duration = Duration::from_secs(2);
+const LONGEST_LONE_START: Duration = Duration::from_millis(300);
+
 /// A cluster of etcd members.
-#[derive(Debug)]
-pub struct Model {}
+#[derive(Clone, Debug)]
+pub struct Model {
+    limits: Limits,
+    random: Random,
+    now: Time,
+    cluster_id: u64,
+    members: Vec<Member>,
+    leadership: Leadership,
+    /// The index and the term of the last entry in raft's log that is committed.
+    index: u64,
+    term: u64,
+    store: Store,
+    leases: Leases,
+    /// When the leader looked for leases that ran out.
+    ticked_at: Time,
+    users: Users,
+    /// Whether the alarm `NOSPACE` is raised.
+    is_full: bool,
+    calls: Calls,
+    watches: Watches,
+    restores: u64,
+}
 
 /// What etcd limits, and how it cuts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,39 +106,143 @@ pub struct User {
     pub prefix: Vec<u8>,
 }
 
-/// A lease as the cluster knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeaseView {
-    /// The time to live that was granted.
-    pub ttl: Duration,
-    /// When it runs out; `None`: nobody counts, for there is no leader.
-    pub deadline: Option<Time>,
-    /// The keys that hang on it.
-    pub keys: Vec<Vec<u8>>,
-}
-
-/// What `etcdctl snapshot save` writes.
-#[derive(Clone, Debug)]
-pub struct Snapshot {}
-
-/// Calls and watches.
 impl Model {
     /// A cluster without keys, all of whose members run, with a leader.
     pub fn new(members: usize, seed: u64) -> Model {
-        let _ = (members, seed);
-        todo!()
+        let mut random = Random::from_seed(seed);
+        let cluster_id = random.draw();
+        let mut member = || {
+            let phase = LEASES_LOOK.mul_f64(random.fraction());
+            Member::new(random.draw(), phase)
+        };
+        let members: Vec<Member> = (0..members).map(|_| member()).collect();
+        let mut model = Model {
+            limits: Limits::default(),
+            random,
+            now: Time::ZERO,
+            cluster_id,
+            watches: Watches::new(members.len()),
+            members,
+            leadership: Leadership::new(1),
+            index: 0,
+            term: 1,
+            store: Store::new(),
+            leases: Leases::default(),
+            ticked_at: Time::ZERO,
+            users: Users::default(),
+            is_full: false,
+            calls: Calls::default(),
+            restores: 0,
+        };
+        model.begin();
+        model.elect_new(None);
+        model
+    }
+
+    /// Begins raft's log anew, with all members and what the store is.
+    fn begin(&mut self) {
+        self.term = 1;
+        self.leadership = Leadership::new(self.term);
+        // An entry for each member that there is, one for each that tells of itself, and for the version of
+        // the cluster; another one comes with the first election.
+        self.index = match self.members.len() as u64 {
+            1 => 4,
+            members => 2 * members + 1,
+        };
+        let (revision, compacted) = (self.store.revision(), self.store.compacted());
+        let applied = Applied { index: self.index, term: self.term, revision, compacted };
+        for member in &mut self.members {
+            member.state = State::Up;
+            member.applied = applied;
+            member.log_index = self.index;
+            member.behind.clear();
+            member.postponed.clear();
+            member.knows_leader = false;
+            member.is_to_publish = false;
+        }
     }
 
     /// Lets happen what happens by itself until `now`: leases end, leaders are elected, members catch
     /// up, calls are answered.
     pub fn advance(&mut self, now: Time) {
-        let _ = now;
-        todo!()
+        while let Some(at) = self.next_event()
+            && at <= now
+        {
+            self.now = self.now.max(at);
+            if self.leadership.election_at.take_if(|at| *at <= self.now).is_some() {
+                self.elect_new(None);
+                self.after_election();
+            }
+            self.apply_behind();
+            if self.lease_look().is_some_and(|at| at <= self.now) {
+                self.end_leases();
+            }
+            self.look_after_watches();
+            self.end_due();
+        }
+        self.now = self.now.max(now);
     }
 
     /// When something happens by itself next; `None`: never.
     pub fn next_event(&self) -> Option<Time> {
-        todo!()
+        let up = self.members.iter().filter(|member| member.is_up());
+        let behind = up.filter_map(|member| member.behind.front().map(|(at, _)| *at));
+        let others = [
+            self.leadership.election_at,
+            self.lease_look(),
+            self.watches.next_look(),
+            self.calls.next_due(),
+        ];
+        behind.chain(others.into_iter().flatten()).min()
+    }
+
+    /// When the leader finds a lease that ran out.
+    fn lease_look(&self) -> Option<Time> {
+        let leader = &self.members[self.leadership.leader?];
+        let from = self.leases.first_deadline()?.max(self.ticked_at + Duration::from_nanos(1));
+        Some(leader.tick(from, LEASES_LOOK))
+    }
+
+    fn end_leases(&mut self) {
+        self.ticked_at = self.now;
+        let mut expired = self.leases.expired(self.now, ENDED_A_LOOK);
+        // etcd ends many at a time, in no order.
+        expired.sort_by_cached_key(|_| self.random.draw());
+        for id in expired {
+            // It is there.
+            let _ = self.end_lease(id);
+            self.commit();
+            self.answer_lease(Some(id));
+        }
+    }
+
+    fn apply_behind(&mut self) {
+        for index in 0..self.members.len() {
+            while self.members[index].is_up()
+                && let Some((at, applied)) = self.members[index].behind.front().copied()
+                && at <= self.now
+            {
+                self.members[index].behind.pop_front();
+                self.apply(index, applied);
+            }
+        }
+    }
+
+    /// Goes on after members or the network changed.
+    fn change_leader(&mut self) {
+        self.regroup();
+        self.retry_calls();
+    }
+
+    fn after_election(&mut self) {
+        self.answer_lease(None);
+        self.retry_calls();
+    }
+
+    /// How long a member that is started now will wait for a leader.
+    fn patience_of_started(&mut self) -> Duration {
+        let longest = if self.members.len() == 1 { LONGEST_LONE_START } else { LONGEST_START };
+        longest / 4 + self.draw_time(longest * 3 / 4)
     }
 
     /// Calls a member, without a token.
@@ -93,21 +258,22 @@ impl Model {
         token: Option<&str>,
         request: &Request,
     ) -> Outcome {
-        let _ = (member, now, token, request);
-        todo!()
+        self.advance(now);
+        let served = match self.members[member].state {
+            State::Up => self.serve(member, token, request),
+            State::Frozen => Served::Waiting(Wait::Thaw),
+            State::Dead => {
+                let refused = "connection refused".to_owned();
+                return Outcome::Error(ErrorKind::Unreachable, refused);
+            }
+        };
+        self.settle(member, token, request, served)
     }
 
     /// The calls that were [`Outcome::Pending`] and are answered since this was asked last, in order. To be
     /// asked after each change of the model: a call, a fault, [`Model::advance`].
     pub fn take_answers(&mut self) -> Vec<(CallId, Outcome)> {
-        todo!()
-    }
-
-    /// The caller closes the connection of a call that is pending: it gets no answer, and whether it is
-    /// carried out is up to what holds it up.
-    pub fn give_up(&mut self, call: CallId) {
-        let _ = call;
-        todo!()
+        self.calls.take_answers()
     }
 
     /// Opens a watch: [`Request::Watch`] where the outcome is [`Reply::Watch`].
@@ -126,184 +292,17 @@ impl Model {
         }
     }
 
-    /// What the stream of a watch has next. Once it is over, it stays so.
-    pub fn next_reply(&mut self, watch: WatchId, now: Time) -> WatchOutput {
-        let _ = (watch, now);
-        todo!()
-    }
-
     /// The watches for which [`Model::next_reply`] may have something since this was asked last. To be
     /// asked after each change of the model, as [`Model::take_answers`].
     pub fn take_ready(&mut self) -> Vec<WatchId> {
-        todo!()
+        self.watches.take_ready()
     }
 
     /// The watcher closes the stream.
     pub fn close(&mut self, watch: WatchId) {
-        let _ = watch;
-        todo!()
+        self.watches.close(watch);
     }
 }
 
-/// Faults.
-impl Model {
-    /// A member stops to run, and keeps its connections (`SIGSTOP`).
-    pub fn freeze(&mut self, member: usize, now: Time) {
-        let _ = (member, now);
-        todo!()
-    }
-
-    /// A frozen member goes on.
-    pub fn thaw(&mut self, member: usize, now: Time) {
-        let _ = (member, now);
-        todo!()
-    }
-
-    /// A member dies. What it acknowledged is on its disk.
-    pub fn kill(&mut self, member: usize, now: Time) {
-        let _ = (member, now);
-        todo!()
-    }
-
-    /// A member that died is started again.
-    pub fn start(&mut self, member: usize, now: Time) {
-        let _ = (member, now);
-        todo!()
-    }
-
-    /// Cuts these members off from all others; they reach each other. Any earlier cut is healed.
-    pub fn cut_off(&mut self, members: &[usize], now: Time) {
-        let _ = (members, now);
-        todo!()
-    }
-
-    /// Heals the cut.
-    pub fn heal(&mut self, now: Time) {
-        let _ = now;
-        todo!()
-    }
-
-    /// Lets a member apply what is committed later by so much: it answers late, and so do its watches.
-    /// Zero: it catches up.
-    pub fn lag(&mut self, member: usize, delay: Duration, now: Time) {
-        let _ = (member, delay, now);
-        todo!()
-    }
-
-    /// Another member becomes leader, if one can; in a cluster of one, the same in a new term.
-    pub fn elect(&mut self, now: Time) {
-        let _ = now;
-        todo!()
-    }
-
-    /// Forgets what was before a revision, by hand. Does nothing where etcd would refuse.
-    pub fn compact(&mut self, revision: i64, now: Time) {
-        let _ = (revision, now);
-        todo!()
-    }
-
-    /// Puts a key, by hand; lease 0: none. Does nothing where there is no such lease.
-    pub fn put(&mut self, key: &[u8], value: &[u8], lease: LeaseId, now: Time) {
-        let _ = (key, value, lease, now);
-        todo!()
-    }
-
-    /// Deletes a key, by hand.
-    pub fn delete(&mut self, key: &[u8], now: Time) {
-        let _ = (key, now);
-        todo!()
-    }
-
-    /// Revokes a lease, by hand.
-    pub fn revoke(&mut self, lease: LeaseId, now: Time) {
-        let _ = (lease, now);
-        todo!()
-    }
-
-    /// What the cluster holds now.
-    pub fn snapshot(&self) -> Snapshot {
-        todo!()
-    }
-
-    /// Ends all members and starts them from a snapshot; the cluster's ID stays the same if they are given
-    /// the same token and URLs. Watches end, and calls that were pending fail.
-    pub fn restore(&mut self, snapshot: &Snapshot, same_cluster_id: bool, now: Time) {
-        let _ = (snapshot, same_cluster_id, now);
-        todo!()
-    }
-
-    /// Lets etcd know these users, and nobody else (`etcdctl auth enable`); none: it asks nobody.
-    pub fn set_users(&mut self, users: &[User], now: Time) {
-        let _ = (users, now);
-        todo!()
-    }
-
-    /// Raises or ends the alarm `NOSPACE`, with which etcd takes no more keys.
-    pub fn set_full(&mut self, full: bool, now: Time) {
-        let _ = (full, now);
-        todo!()
-    }
-
-    /// The limits, to be changed.
-    pub fn limits_mut(&mut self) -> &mut Limits {
-        todo!()
-    }
-}
-
-/// What is so, for those who judge: what every member would say once it has caught up.
-impl Model {
-    /// The number of members.
-    pub fn member_count(&self) -> usize {
-        todo!()
-    }
-
-    /// The member that leads; `None`: there is no quorum, or the election is under way.
-    pub fn leader(&self) -> Option<usize> {
-        todo!()
-    }
-
-    /// The newest revision.
-    pub fn revision(&self) -> i64 {
-        todo!()
-    }
-
-    /// The revision up to which a member stands.
-    pub fn revision_of(&self, member: usize) -> i64 {
-        let _ = member;
-        todo!()
-    }
-
-    /// The first revision that can be read.
-    pub fn first_revision(&self) -> i64 {
-        todo!()
-    }
-
-    /// The ID of the cluster.
-    pub fn cluster_id(&self) -> u64 {
-        todo!()
-    }
-
-    /// How often a snapshot was restored: with each, revisions begin to be given out anew.
-    pub fn restores(&self) -> u64 {
-        todo!()
-    }
-
-    /// A key as it stands now.
-    pub fn get(&self, key: &[u8]) -> Option<KeyValue> {
-        let _ = key;
-        todo!()
-    }
-
-    /// The keys from `key` up to, and without, `range_end`, at a revision, 0 being now. `None`: it is
-    /// forgotten, or not reached.
-    pub fn content(&self, key: &[u8], range_end: &[u8], revision: i64) -> Option<Vec<KeyValue>> {
-        let _ = (key, range_end, revision);
-        todo!()
-    }
-
-    /// A lease; `None`: there is none of this number, or not any more.
-    pub fn lease(&self, id: LeaseId) -> Option<LeaseView> {
-        let _ = id;
-        todo!()
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -2,13 +2,24 @@
 
 use idetcd::etcd::{Compare, Equal, Event, Op, Range, Txn};
 
-use super::Limits;
-
 /// Octets of the request that are not its own: its number and the user.
 const OF_REQUEST: usize = 12;
 
 /// Octets of the header of a watch's message, and what else there is in each.
 const OF_WATCH: usize = 36;
+
+/// What etcd limits, and how it cuts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Operations, or conditions, in one list of a transaction (`--max-txn-ops`).
+    pub operations: usize,
+    /// Octets of a request (`--max-request-bytes`).
+    pub request: usize,
+    /// Octets of a message of a watch before it is cut into fragments.
+    pub fragment: usize,
+    /// Revisions in one message of a watch that catches up.
+    pub revisions: usize,
+}
 
 impl Default for Limits {
     fn default() -> Limits {

@@ -10,10 +10,12 @@
 
 mod calls;
 mod faults;
+mod follow;
 mod interest;
 mod keys;
 mod leadership;
 mod leases;
+mod lessor;
 mod limits;
 mod member;
 mod range;
@@ -41,8 +43,10 @@ use store::Store;
 use users::Users;
 use watch::Watches;
 
+pub use limits::Limits;
 pub use request::{CallId, MemberStatus, Outcome, Reply, Request};
 pub use snapshot::Snapshot;
+pub use users::User;
 pub use view::LeaseView;
 pub use watch::{WatchId, WatchOutput};
 
@@ -80,30 +84,6 @@ pub struct Model {
     calls: Calls,
     watches: Watches,
     restores: u64,
-}
-
-/// What etcd limits, and how it cuts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Operations, or conditions, in one list of a transaction (`--max-txn-ops`).
-    pub operations: usize,
-    /// Octets of a request (`--max-request-bytes`).
-    pub request: usize,
-    /// Octets of a message of a watch before it is cut into fragments.
-    pub fragment: usize,
-    /// Revisions in one message of a watch that catches up.
-    pub revisions: usize,
-}
-
-/// A user, who may read and write the keys that begin with a prefix.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct User {
-    /// The name.
-    pub name: String,
-    /// The password.
-    pub password: String,
-    /// The beginning of the keys; empty: all.
-    pub prefix: Vec<u8>,
 }
 
 impl Model {

@@ -5,12 +5,23 @@ use std::time::Duration;
 
 use idetcd::etcd::{Op, Txn};
 
+use super::Time;
 use super::refusal::Refusal;
 use super::span::{End, Span};
-use super::{Time, User};
 
 /// How long a member knows a token that is not used (`simple` tokens).
 const TOKEN_LIFE: Duration = Duration::from_secs(300);
+
+/// A user, who may read and write the keys that begin with a prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The name.
+    pub name: String,
+    /// The password.
+    pub password: String,
+    /// The beginning of the keys; empty: all.
+    pub prefix: Vec<u8>,
+}
 
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -125,10 +125,7 @@ impl Model {
         self.leadership = Leadership::new(self.term);
         // An entry for each member that there is, one for each that tells of itself, and for the version of
         // the cluster; another one comes with the first election.
-        self.index = match self.members.len() as u64 {
-            1 => 4,
-            members => 2 * members + 1,
-        };
+        self.index = 2 * self.members.len() as u64 + 1;
         let (revision, compacted) = (self.store.revision(), self.store.compacted());
         let applied = Applied { index: self.index, term: self.term, revision, compacted };
         for member in &mut self.members {

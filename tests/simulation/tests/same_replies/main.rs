@@ -1,0 +1,12 @@
+//! The model of etcd and a real etcd, asked the same: the replies are the same.
+
+mod client;
+mod leaders;
+mod leases;
+mod pair;
+mod random_calls;
+mod restored;
+mod sizes;
+mod translation;
+mod users;
+mod watches;

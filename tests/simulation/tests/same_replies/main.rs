@@ -1,6 +1,8 @@
 //! The model of etcd and a real etcd, asked the same: the replies are the same.
 
+mod caller;
 mod client;
+mod gateway;
 mod leaders;
 mod leases;
 mod pair;

@@ -50,7 +50,7 @@ pub(in crate::node) struct World {
     pub(super) changes: RefCell<VecDeque<(Duration, Result<WatchReply, ErrorKind>)>>,
     pub(super) directory: RefCell<Directory>,
     /// What happened, and when.
-    pub(in crate::node) log: RefCell<Vec<(Duration, String)>>,
+    pub(super) log: RefCell<Vec<(Duration, String)>>,
 }
 
 #[derive(Default)]

@@ -17,6 +17,7 @@ use super::program::{Outcome, Program};
 use super::{children, parent_death};
 use crate::clock;
 use crate::cluster::Keyspace;
+use crate::connect::Certificates;
 use crate::failure::Failure;
 use crate::host::accounts::Login;
 use crate::node::{Counter, Owned};
@@ -52,6 +53,8 @@ pub struct Notifier {
     hooks: Hooks,
     program: Option<Program>,
     metrics: Option<MetricsFile>,
+    /// Those whose ends are told by metrics.
+    certificates: Option<Certificates>,
     /// The name that this node owns now.
     owned: Option<Owned>,
     tally: Tally,
@@ -60,6 +63,12 @@ pub struct Notifier {
 }
 
 impl Notifier {
+    /// Tells when these end as well.
+    #[must_use]
+    pub fn with_certificates(self, certificates: Option<Certificates>) -> Notifier {
+        Notifier { certificates, ..self }
+    }
+
     /// Whether [`Notifier::run`] will ever be needed: a server that has nothing else to do should not
     /// have to ask at every query.
     pub fn needs_timer(&self) -> bool {
@@ -155,7 +164,8 @@ impl Notifier {
             self.stop.store(true, Ordering::Relaxed);
         }
         if let Some(metrics) = &mut self.metrics {
-            metrics.run(now, &self.tally, view, self.owned.as_ref());
+            let ends = self.certificates.as_ref().map(Certificates::ends).unwrap_or_default();
+            metrics.run(now, &self.tally, view, &ends, self.owned.as_ref());
         }
         self.stop_when_over();
     }
@@ -253,6 +263,7 @@ pub fn set_up(
         hooks,
         program,
         metrics: metrics.map(|file| MetricsFile::new(file, clock::now())),
+        certificates: None,
         owned: None,
         tally: Tally::start(),
         is_closing: false,

@@ -7,7 +7,7 @@ use super::calls::{Fate, Served, Wait};
 use super::leases::Leases;
 use super::member::State;
 use super::refusal::Refusal;
-use super::request::Reply;
+use super::request::{LeaseLeft, Reply};
 use super::serve::Position;
 use super::span::Span;
 use super::users::Caller;
@@ -78,9 +78,12 @@ impl Model {
     }
 
     pub(super) fn serve_time_to_live(&mut self, member: usize, LeaseId(id): LeaseId) -> Served {
-        let now = self.now;
+        let (now, raft_term) = (self.now, self.members[member].applied.term);
         match self.lessor(member) {
-            Ok(leases) => Reply::TimeToLive(leases.time_left(id, now)).into(),
+            Ok(leases) => {
+                let left = leases.time_left(id, now);
+                Reply::TimeToLive(left.map(|left| LeaseLeft { left, raft_term })).into()
+            }
             Err(wait) => Served::Waiting(wait),
         }
     }

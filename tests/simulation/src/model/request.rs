@@ -54,14 +54,24 @@ pub enum Reply {
     KeptAlive(Option<Duration>),
     /// To [`Request::LeaseRevoke`].
     Revoked,
-    /// To [`Request::LeaseTimeToLive`]: whole seconds; `None`: there is no such lease.
-    TimeToLive(Option<Duration>),
+    /// To [`Request::LeaseTimeToLive`]; `None`: there is no such lease.
+    TimeToLive(Option<LeaseLeft>),
     /// To [`Request::Status`].
     Status(MemberStatus),
     /// To [`Request::Authenticate`].
     Token(String),
     /// To [`Request::Watch`]: every range is acknowledged. Go on with [`super::Model::next_reply`].
     Watch(WatchId),
+}
+
+/// What is left of a lease (`LeaseTimeToLiveResponse`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaseLeft {
+    /// The time that it has left, in whole seconds, rounded down.
+    pub left: Duration,
+    /// The term of the last entry that the member has applied which was asked. It was the leader that
+    /// counted.
+    pub raft_term: u64,
 }
 
 /// What a member says of itself (`StatusResponse`).

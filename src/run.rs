@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::cluster::{Directory, NodeId};
-use crate::connect::Connect;
+use crate::connect::{Connect, ExpiryWatch};
 use crate::dns::{OutOfZone, Responder};
 use crate::failure::Failure;
 use crate::host::accounts::Login;
@@ -68,7 +68,8 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         signals.obey().map_err(no_signals)?;
     }
     // Not before the sockets are ours: where another idetcd runs, these are its files.
-    let notifier = notify::set_up(options.notify, keyspace.clone(), login, &signals)?;
+    let notifier = notify::set_up(options.notify, keyspace.clone(), login, &signals)?
+        .with_certificates(connect.certificates().cloned());
     let directory = Directory::new(keyspace);
     let server = Server::new(listeners, acceptors, responder, directory, signals)
         .with_rate_limit(options.rrl)
@@ -77,6 +78,10 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         log::info!("listening on {address}");
     }
     let server = Shared::new(server);
+    if let Some(certificates) = connect.certificates() {
+        let watch = ExpiryWatch::new(certificates.clone(), server.now());
+        server.lock().add_timer(Box::new(watch));
+    }
     let client = connect.client(&server);
     let process = Process::new(server, notifier);
     let end = Session::new(process.clone(), client, node.clone(), Random::from_system()).run();

@@ -21,7 +21,8 @@ const LONGEST_ID: usize = 64;
 pub struct NodeId(String);
 
 impl NodeId {
-    /// The ID in a value of etcd; `None`: whoever put it gave none, or something that is none.
+    /// The ID in a value of etcd that is a record; `None`: whoever put it gave none, or something that
+    /// is none.
     pub fn of(value: &[u8]) -> Option<NodeId> {
         let value: Value = serde_json::from_slice(value).ok()?;
         value.as_object()?.get(FIELD)?.as_str()?.parse().ok()

@@ -8,8 +8,8 @@ use super::kv::range_reply;
 use super::timeout::Timeout;
 use super::txn::{encode_txn, txn_reply};
 use super::{
-    Error, GatewayClient, KeyValue, LeaseId, Pages, Range, RangeReply, ResponseHeader, Status,
-    TimeToLive, Txn, TxnReply, Watch, WatchRange, WatchStream, json, lease, maintenance,
+    Error, GatewayClient, LeaseId, Range, RangeReply, Status, TimeToLive, Txn, TxnReply, Watch,
+    WatchRange, WatchStream, json, lease, maintenance,
 };
 
 /// What a node asks of etcd, and of which endpoint. [`GatewayClient`] asks a real one; a model of etcd
@@ -61,24 +61,6 @@ pub trait Etcd {
 
     /// The time-out of requests.
     fn timeout_mut(&mut self) -> &mut Timeout;
-
-    /// `KV.Range` page by page, all of them at the revision of the first. Returns the header of the
-    /// first page, with the revision that was read at. If it fails, what was handed to `each` until
-    /// then is not all.
-    fn range_pages(
-        &mut self,
-        range: Range,
-        mut each: impl FnMut(Vec<KeyValue>),
-    ) -> Result<ResponseHeader, Error>
-    where
-        Self: Sized,
-    {
-        let mut pages = Pages::new(range);
-        while let Some(kvs) = pages.next(self)? {
-            each(kvs);
-        }
-        Ok(pages.header().unwrap_or_default())
-    }
 }
 
 impl Etcd for GatewayClient {

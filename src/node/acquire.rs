@@ -266,7 +266,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.set_membership(membership(claimed));
         // The watch will bring it too, but whoever reads the log may ask for the name at once.
         let key = self.settings.keyspace.key(claimed.slot);
-        let (value, mod_revision) = (record.to_json().into_bytes(), claimed.mod_revision);
+        // Octet by octet as it was put: histories of etcd are told apart by that.
+        let value = record.value(self.settings.node_id.as_ref()).into_bytes();
+        let mod_revision = claimed.mod_revision;
         let lease = self.lease.map_or(LeaseId(0), |lease| lease.id);
         let put = KeyValue { key, value, create_revision: 0, mod_revision, lease };
         apply_event(&self.host, 0, &Event { kind: EventKind::Put, kv: put });

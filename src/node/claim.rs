@@ -10,7 +10,8 @@ use std::collections::HashSet;
 use super::state::Claimed;
 use crate::cluster::{Keyspace, NodeId, RangeDigest, Record, SlotId};
 use crate::etcd::{
-    Compare, Equal, Error, ErrorKind, Etcd, KeyValue, LeaseId, Op, Order, Range, RangeReply, Txn,
+    Compare, Equal, Error, ErrorKind, Etcd, KeyValue, LeaseId, Op, Order, Pages, Range, RangeReply,
+    Txn,
 };
 
 /// A slot that was just taken.
@@ -204,7 +205,7 @@ impl Claimant<'_> {
     pub fn taken(&self, client: &mut impl Etcd, revision: i64) -> Result<Vec<SlotId>, Error> {
         let range = Range { keys_only: true, revision, ..self.slots() };
         let mut taken = Vec::new();
-        client.range_pages(range, |kvs| taken.extend(self.slots_of(&kvs)))?;
+        Pages::read_all(client, range, |kvs| taken.extend(self.slots_of(&kvs)))?;
         Ok(taken)
     }
 

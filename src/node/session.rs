@@ -4,8 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use super::backoff::Backoff;
-use super::stagger::Turn;
-use super::state::{Contact, History, Lease, Membership};
+use super::state::{Contact, History, Lease, Membership, Turn};
 use super::{Host, NodeSettings, Result, SessionError};
 use crate::cluster::{Record, SlotId};
 use crate::etcd::{Error, ErrorKind, Etcd, LeaseId, WatchStream};

@@ -131,6 +131,17 @@ impl Lease {
     }
 }
 
+/// The part of a node in a start of many.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    /// How many were in the queue when this node was named.
+    pub(super) queue_length: usize,
+    /// Until when it lets others be named.
+    pub(super) named_by: Instant,
+    /// When it learns the names; `None`: that is not drawn yet.
+    pub(super) learn_at: Option<Instant>,
+}
+
 /// This node's name, as far as it knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Membership {

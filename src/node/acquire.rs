@@ -10,6 +10,9 @@ use super::{Host, Result, SessionError, WhenFull, address};
 use crate::cluster::{Record, SlotId};
 use crate::etcd::{Etcd, Event, EventKind, KeyValue, LeaseId};
 
+/// The number of claims that may fail, because others were quicker, before there is a pause.
+const QUICK_FAILURES: u32 = 1;
+
 /// The source of what slots are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Knowledge {
@@ -162,13 +165,14 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Takes tickets until one leads to a slot.
     fn queue_and_claim(&mut self, claimant: Claimant<'_>, when_full: WhenFull) -> Result<Taken> {
         let mut waited = false;
+        let mut failures = 0;
         let mut knowledge = Knowledge::MayBePresumed;
         loop {
             self.ensure_lease()?;
             let ticket = self.ask(|client| claimant.take_ticket(client))?;
-            self.catch_up_with(&ticket);
+            self.catch_up_with(&ticket)?;
             let slot = match self.slot_for(claimant, &ticket, knowledge)? {
-                FreeSlot::Slot(slot) => slot,
+                FreeSlot::Slot(slot) => Some(slot),
                 FreeSlot::Full if when_full == WhenFull::Exit && self.is_current(&ticket) => {
                     return Err(SessionError::NoFreeSlot);
                 }
@@ -178,19 +182,32 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 FreeSlot::Full | FreeSlot::Behind => {
                     waited = true;
                     match self.wait_in_queue(claimant, &ticket, when_full)? {
-                        Waited::Turn(slot) => slot,
+                        Waited::Turn(slot) => Some(slot),
                         Waited::Overtook(taken) => return Ok(Taken { queue_length: 0, ..taken }),
-                        Waited::TicketGone => continue,
+                        Waited::TicketGone => None,
                     }
                 }
             };
-            if let Some(taken) = self.ask(|client| claimant.claim(client, slot))? {
+            if let Some(slot) = slot
+                && let Some(taken) = self.ask(|client| claimant.claim(client, slot))?
+            {
                 // Who waited knows that the others wait as well, rather than start.
                 let queue_length = if waited { 0 } else { taken.queue_length };
                 return Ok(Taken { queue_length, ..taken });
             }
             knowledge = Knowledge::OfEtcd;
+            failures += 1;
+            if failures > QUICK_FAILURES {
+                self.recover_from_failures()?;
+            }
         }
+    }
+
+    /// Waits a while, and makes sure that what is known of the slots goes on in etcd.
+    fn recover_from_failures(&mut self) -> Result<()> {
+        let pause = self.backoff.draw(&mut self.random).min(self.settings.lease_ttl / 4);
+        self.pause(pause);
+        self.sync()
     }
 
     /// The slot that a ticket leads to: as the directory knows, if it stands where the ticket does.
@@ -225,12 +242,20 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// If no slot changed between the full sync and the ticket, the directory stands where the
     /// ticket does: etcd serves a watch that begins in the present at once, but those that begin in
     /// the past ten times a second only. Else names are missing.
-    fn catch_up_with(&mut self, ticket: &Ticket) {
+    ///
+    /// # Errors
+    /// When another cluster answers, or an older backup.
+    fn catch_up_with(&mut self, ticket: &Ticket) -> Result<()> {
         let digest = self.host.directory(|directory| directory.digest(0, i64::MAX));
         match &mut self.history {
+            Some(history) if !history.goes_on_at(ticket.cluster_id, ticket.revision) => {
+                log::info!("etcd's history is not what was seen: reading everything anew");
+                return Err(SessionError::NoHistory);
+            }
             Some(history) if digest == ticket.slots => _ = history.see(0, ticket.revision),
             _ => self.miss(ticket.slots.newest),
         }
+        Ok(())
     }
 
     fn own(&mut self, claimed: Claimed, record: Record, previous: Option<Claimed>) {
@@ -250,6 +275,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
         if let Some(seen) = seen.filter(|seen| **seen + 1 == claimed.mod_revision) {
             *seen = claimed.mod_revision;
+            self.host.directory(|directory| directory.advance(claimed.mod_revision));
         }
         if is_late {
             log::warn!("{name} is in doubt: the reply to its claim came after its lease ran out");

@@ -116,6 +116,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
         loop {
             self.ensure_lease()?;
             self.settle_doubt()?;
+            if self.membership.held().is_none() && watch.take().is_some() {
+                // Who claims may watch as well; told twice, what is gone by now would come back.
+                self.sync()?;
+            }
             self.ensure_name()?;
             self.end_superseded()?;
             self.give_back_late_claims()?;
@@ -146,7 +150,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Waits before the next attempt, and notices in time what time alone changes.
-    fn pause(&mut self, pause: Duration) {
+    pub(super) fn pause(&mut self, pause: Duration) {
         let end = self.host.now() + pause;
         loop {
             self.doubt();

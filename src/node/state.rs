@@ -58,6 +58,11 @@ impl History {
         self.revisions.iter().copied().max().unwrap_or(0)
     }
 
+    /// Whether what was put just now is of the same history: it is newer than anything that was seen.
+    pub(super) fn goes_on_at(&self, cluster_id: u64, revision: i64) -> bool {
+        self.cluster_id == cluster_id && self.latest() < revision
+    }
+
     /// Moves on in a range, and returns up to where it was seen. `None`: it is none of the names.
     pub(super) fn see(&mut self, range: usize, revision: i64) -> Option<i64> {
         let seen = self.revisions.get_mut(range)?;

@@ -34,6 +34,7 @@ fn dead_tickets_on_a_long_lease_hold_nobody_up_for_more_than_a_few_seconds() {
         assert!((2 * SECOND..5 * SECOND).contains(&named), "seed {seed}: {named:?}");
         // The ticket, the claim, and nothing else.
         assert_eq!(world.times("txn").len(), 2, "seed {seed}");
+        assert_eq!(world.directory.borrow().revision(), 5, "that of the claim");
     }
 }
 

@@ -55,6 +55,8 @@ pub(in crate::node) struct World {
 
 #[derive(Default)]
 pub(in crate::node) struct Store {
+    /// Added to the ID of the first cluster.
+    pub(super) cluster: u64,
     pub(in crate::node) revision: i64,
     /// The entries of the log.
     pub(super) entries: u64,
@@ -156,7 +158,7 @@ pub(super) fn delete(name: &str, revision: i64) -> Event {
 
 impl Store {
     fn header(&self) -> ResponseHeader {
-        ResponseHeader { cluster_id: 7, member_id: 1, revision: self.revision }
+        ResponseHeader { cluster_id: 7 + self.cluster, member_id: 1, revision: self.revision }
     }
 
     fn range(&self, range: &Range) -> RangeReply {
@@ -291,6 +293,12 @@ impl Etcd for FakeEtcd {
 
 /// A watch that tells the changes of the world.
 pub(in crate::node) struct FakeWatch(Rc<World>);
+
+impl Drop for FakeWatch {
+    fn drop(&mut self) {
+        self.0.log("watch ended");
+    }
+}
 
 impl WatchStream for FakeWatch {
     fn endpoint(&self) -> &str {

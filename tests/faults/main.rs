@@ -1,11 +1,13 @@
 //! What etcd, networks and name servers do to a node, and what it makes of that.
 
 mod cluster_faults;
+mod crowd;
 mod etcd_faults;
 mod host_names;
 mod lost_replies;
 mod partitions;
 mod refusals;
+mod restores;
 mod resync;
 mod stub_checks;
 mod suspend;

@@ -23,6 +23,9 @@ use crate::server::{Interest, Shared, Wake};
 /// Octets read and written at a time. A reply's header must fit; bodies stream through.
 const BUFFER: usize = 16 * 1024;
 
+/// Octets read from a socket that always has more before queries, and deadlines, get their turn.
+const OCTETS_PER_TURN: usize = 4 * BUFFER;
+
 /// Idle time after which the kernel asks whether the peer of a silent connection still lives, and
 /// the time between, and the number of, its unanswered questions (`tcp(7)`).
 const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(10);
@@ -96,6 +99,7 @@ impl Connector<()> for WaitingConnector {
                         host: details.uri.host().unwrap_or_default().to_owned(),
                         peer: address.ip(),
                         buffers: LazyBuffers::new(BUFFER, BUFFER),
+                        read_in_turn: 0,
                         connector: self.clone(),
                     }));
                 }
@@ -140,7 +144,7 @@ fn wait(
     match server.lock().wait(Some((fd, interest)), deadline)? {
         Wake::Ready => Ok(()),
         Wake::TimedOut => Err(ErrorKind::TimedOut.into()),
-        Wake::Stopping => Err(io::Error::other("the process was asked to stop")),
+        Wake::Stopping => Err(stopping()),
     }
 }
 
@@ -150,6 +154,8 @@ struct WaitingTransport {
     host: String,
     peer: IpAddr,
     buffers: LazyBuffers,
+    /// Octets read since the server was last waited in.
+    read_in_turn: usize,
     connector: WaitingConnector,
 }
 
@@ -168,6 +174,41 @@ impl WaitingTransport {
             waited => Ok(waited?),
         }
     }
+
+    /// Waits until there is something to read, or for the deadline of the stream, past which the read
+    /// can be repeated.
+    fn wait_to_read(&mut self, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.read_in_turn = 0;
+        let (own, given) = (instant_after(timeout), self.connector.read_deadline.get());
+        let deadline = earliest(own, given);
+        match self.wait(Interest::Readable, deadline, timeout) {
+            Err(ureq::Error::Timeout(_)) if deadline == given => {
+                Err(io::Error::from(ErrorKind::WouldBlock).into())
+            }
+            waited => waited,
+        }
+    }
+
+    /// Lets queries that came meanwhile be answered, without waiting for anything.
+    fn give_turn(&mut self, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.read_in_turn = 0;
+        let now = clock::now();
+        if self.connector.server.lock().wait(None, Some(now))? == Wake::Stopping {
+            return Err(stopping().into());
+        }
+        let is_over = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
+        if is_over(instant_after(timeout)) {
+            return Err(ureq::Error::Timeout(timeout.reason));
+        }
+        if is_over(self.connector.read_deadline.get()) {
+            return Err(io::Error::from(ErrorKind::WouldBlock).into());
+        }
+        Ok(())
+    }
+}
+
+fn stopping() -> io::Error {
+    io::Error::other("the process was asked to stop")
 }
 
 impl fmt::Debug for WaitingTransport {
@@ -200,24 +241,21 @@ impl Transport for WaitingTransport {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        let own = instant_after(timeout);
+        if self.read_in_turn >= OCTETS_PER_TURN {
+            self.give_turn(timeout)?;
+        }
         loop {
             match (&self.stream).read(self.buffers.input_append_buf()) {
                 Ok(length) => {
                     self.buffers.input_appended(length);
+                    self.read_in_turn += length;
                     return Ok(length > 0);
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error.into()),
-            }
-            let given = self.connector.read_deadline.get();
-            let deadline = earliest(own, given);
-            match self.wait(Interest::Readable, deadline, timeout) {
-                Err(ureq::Error::Timeout(_)) if deadline == given => {
-                    return Err(io::Error::from(ErrorKind::WouldBlock).into());
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.wait_to_read(timeout)?
                 }
-                waited => waited?,
+                Err(error) => return Err(error.into()),
             }
         }
     }

@@ -8,8 +8,8 @@ use super::kv::range_reply;
 use super::timeout::Timeout;
 use super::txn::{encode_txn, txn_reply};
 use super::{
-    Error, GatewayClient, KeyValue, LeaseId, Pages, Range, RangeReply, ResponseHeader, Status, Txn,
-    TxnReply, Watch, WatchRange, WatchStream, json, lease, maintenance,
+    Error, GatewayClient, KeyValue, LeaseId, Pages, Range, RangeReply, ResponseHeader, Status,
+    TimeToLive, Txn, TxnReply, Watch, WatchRange, WatchStream, json, lease, maintenance,
 };
 
 /// What a node asks of etcd, and of which endpoint. [`GatewayClient`] asks a real one; a model of etcd
@@ -35,6 +35,10 @@ pub trait Etcd {
     /// `Lease.LeaseKeepAlive`, one request: starts the time to live anew and returns it; count it
     /// from before the call. `None`: the lease is gone.
     fn lease_keep_alive(&mut self, id: LeaseId) -> Result<Option<Duration>, Error>;
+
+    /// `Lease.LeaseTimeToLive`: how long the lease has to live if nobody keeps it alive. `None`: it is
+    /// gone. Later versions of etcd want the right to read the keys on it.
+    fn lease_time_to_live(&mut self, id: LeaseId) -> Result<Option<TimeToLive>, Error>;
 
     /// `Lease.LeaseRevoke`: ends the lease and deletes its keys. That it is gone already is fine.
     fn lease_revoke(&mut self, id: LeaseId) -> Result<(), Error>;
@@ -81,11 +85,13 @@ impl Etcd for GatewayClient {
     type Watch = Watch;
 
     fn range(&mut self, range: &Range) -> Result<RangeReply, Error> {
-        self.ask("/v3/kv/range", &range.encode(), range_reply)
+        let slices = self.slices.clone();
+        self.ask("/v3/kv/range", &range.encode(), |reply| range_reply(reply, &slices))
     }
 
     fn txn(&mut self, txn: &Txn) -> Result<TxnReply, Error> {
-        self.ask("/v3/kv/txn", &encode_txn(txn), |reply| txn_reply(reply, txn))
+        let slices = self.slices.clone();
+        self.ask("/v3/kv/txn", &encode_txn(txn), |reply| txn_reply(reply, txn, &slices))
     }
 
     fn lease_grant(&mut self, ttl: Duration) -> Result<LeaseId, Error> {
@@ -100,6 +106,10 @@ impl Etcd for GatewayClient {
         self.ask_of_lease("/v3/lease/keepalive", id, |reply| {
             lease::ttl(json::field(reply, "result").ok_or("a keep-alive without result")?)
         })
+    }
+
+    fn lease_time_to_live(&mut self, id: LeaseId) -> Result<Option<TimeToLive>, Error> {
+        self.ask_of_lease("/v3/lease/timetolive", id, lease::time_to_live)
     }
 
     fn lease_revoke(&mut self, id: LeaseId) -> Result<(), Error> {

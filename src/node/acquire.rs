@@ -1,7 +1,8 @@
 //! From a lease to a name: which slot to try, in which order.
 
-use super::claim::{Claimant, Taken, Ticket};
+use super::claim::{Claimant, OwnRecord, Taken, Ticket};
 use super::full_sync::apply_event;
+use super::queue::Waited;
 use super::rank::{FreeSlot, free_slot, presumed};
 use super::session::Session;
 use super::state::{Claimed, Membership};
@@ -34,7 +35,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
         // Who once had a name serves on without one; ending would be a fault of its own.
         let when_full = previous.map_or(self.settings.when_full, |_| WhenFull::Wait);
         let keyspace = self.settings.keyspace.clone();
-        let claimant = Claimant { keyspace: &keyspace, record: &record, lease: lease.id };
+        let node_id = self.settings.node_id.clone();
+        let claimant = Claimant {
+            keyspace: &keyspace,
+            record: &record,
+            node_id: node_id.as_ref(),
+            lease: lease.id,
+        };
         let taken = match self.reclaim(claimant, previous) {
             Ok(None) => self.queue_and_claim(claimant, when_full),
             Ok(Some(taken)) => Ok(taken),
@@ -100,26 +107,56 @@ impl<H: Host, E: Etcd> Session<H, E> {
         claimant: Claimant<'_>,
         previous: Option<Claimed>,
     ) -> Result<Option<Taken>> {
+        let mut others = Vec::new();
         for slot in self.own_slots(claimant) {
             let found = self.ask(|client| claimant.find_own(client, slot))?;
-            let Some((own, lease)) = found else { continue };
-            if lease == claimant.lease {
+            let Some(own) = found else { continue };
+            if own.lease == claimant.lease {
                 // A claim of ours succeeded, and its reply was lost.
-                return Ok(Some(Taken { claimed: own, queue_length: 0 }));
+                return Ok(Some(Taken { claimed: own.claimed, queue_length: 0 }));
             }
-            // Only a newcomer takes over: it crashed and came back. Later it is somebody else who
-            // publishes the same addresses, and may be alive.
-            if previous.is_some() {
-                continue;
-            }
-            if let Some(taken) = self.ask(|client| claimant.take_over(client, own))? {
-                let name = self.name(own);
-                log::info!("{name} holds this node's record from an earlier life: taking it over");
+            if !claimant.is_earlier_life(&own) {
+                others.push(own);
+            } else if previous.is_none()
+                && let Some(taken) = self.take_over(claimant, &own)?
+            {
                 return Ok(Some(taken));
             }
         }
-        let Some(claimed) = previous else { return Ok(None) };
-        self.ask(|client| claimant.claim(client, claimed.slot))
+        match previous {
+            // Only a newcomer may have been here before. Later it is somebody else who publishes
+            // the same addresses, whatever its ID.
+            Some(claimed) => self.ask(|client| claimant.claim(client, claimed.slot)),
+            None => self.outlive(claimant, others),
+        }
+    }
+
+    /// Takes a name over from an earlier life of this node.
+    fn take_over(&mut self, claimant: Claimant<'_>, own: &OwnRecord) -> Result<Option<Taken>> {
+        // Known before the call, whose reply may be lost: then the name is found under our lease.
+        self.superseded = Some(own.lease).filter(|lease| *lease != LeaseId(0));
+        let taken = self.ask(|client| claimant.take_over(client, own.claimed))?;
+        if taken.is_some() {
+            let name = self.name(own.claimed);
+            log::info!("{name} holds this node's record from an earlier life: taking it over");
+        } else {
+            self.superseded = None;
+        }
+        Ok(taken)
+    }
+
+    /// Revokes the lease of an earlier life, so that nothing can keep it alive. Until etcd did so it
+    /// is asked again; what hung on it is ours by now.
+    pub(super) fn end_superseded(&mut self) -> Result<()> {
+        let Some(lease) = self.superseded else { return Ok(()) };
+        match self.ask(|client| client.lease_revoke(lease)) {
+            Err(SessionError::Etcd(error)) if error.is_denied() => {
+                log::info!("the lease {lease} of an earlier life is left to run out: {error}");
+            }
+            result => result?,
+        }
+        self.superseded = None;
+        Ok(())
     }
 
     /// Takes tickets until one leads to a slot.
@@ -131,7 +168,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             let ticket = self.ask(|client| claimant.take_ticket(client))?;
             self.catch_up_with(&ticket);
             let slot = match self.slot_for(claimant, &ticket, knowledge)? {
-                FreeSlot::Slot(slot) => Some(slot),
+                FreeSlot::Slot(slot) => slot,
                 FreeSlot::Full if when_full == WhenFull::Exit && self.is_current(&ticket) => {
                     return Err(SessionError::NoFreeSlot);
                 }
@@ -140,10 +177,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 }
                 FreeSlot::Full | FreeSlot::Behind => {
                     waited = true;
-                    self.wait_in_queue(claimant, &ticket, when_full)?
+                    match self.wait_in_queue(claimant, &ticket, when_full)? {
+                        Waited::Turn(slot) => slot,
+                        Waited::Overtook(taken) => return Ok(Taken { queue_length: 0, ..taken }),
+                        Waited::TicketGone => continue,
+                    }
                 }
             };
-            let Some(slot) = slot else { continue };
             if let Some(taken) = self.ask(|client| claimant.claim(client, slot))? {
                 // Who waited knows that the others wait as well, rather than start.
                 let queue_length = if waited { 0 } else { taken.queue_length };

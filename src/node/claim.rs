@@ -8,16 +8,28 @@
 use std::collections::HashSet;
 
 use super::state::Claimed;
-use crate::cluster::{Keyspace, RangeDigest, Record, SlotId};
+use crate::cluster::{Keyspace, NodeId, RangeDigest, Record, SlotId};
 use crate::etcd::{
     Compare, Equal, Error, ErrorKind, Etcd, KeyValue, LeaseId, Op, Order, Range, RangeReply, Txn,
 };
 
 /// A slot that was just taken.
+#[derive(Debug)]
 pub(super) struct Taken {
     pub(super) claimed: Claimed,
     /// How many others were in the queue then.
     pub(super) queue_length: usize,
+}
+
+/// A key that holds our record, put by whomever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct OwnRecord {
+    /// The slot, as if the put that left it so had been a claim.
+    pub(super) claimed: Claimed,
+    /// The lease that it hangs on; 0: none.
+    pub(super) lease: LeaseId,
+    /// The node that put it, if it says which.
+    pub(super) node_id: Option<NodeId>,
 }
 
 /// A ticket, and what there was to see when it was taken.
@@ -49,6 +61,8 @@ pub(super) struct Claimant<'a> {
     pub(super) keyspace: &'a Keyspace,
     /// What to publish.
     pub(super) record: &'a Record,
+    /// Who publishes it, where that is known.
+    pub(super) node_id: Option<&'a NodeId>,
     /// What the ticket and the record hang on.
     pub(super) lease: LeaseId,
 }
@@ -68,16 +82,26 @@ impl Claimant<'_> {
         Record::parse(&kv.value).as_ref() == Ok(self.record)
     }
 
-    /// Looks whether `slot` holds this very record now, and on which lease: ours, or that of an
-    /// earlier life.
+    /// Looks whether `slot` holds our record now: ours, or that of an earlier life, or of somebody
+    /// else with our addresses.
     pub fn find_own(
         &self,
         client: &mut impl Etcd,
         slot: SlotId,
-    ) -> Result<Option<(Claimed, LeaseId)>, Error> {
+    ) -> Result<Option<OwnRecord>, Error> {
         let reply = client.range(&Range::new(self.keyspace.key(slot), None))?;
         let own = reply.kvs.first().filter(|kv| self.is_own(kv));
-        Ok(own.map(|kv| (Claimed::at(slot, kv.mod_revision), kv.lease)))
+        Ok(own.map(|kv| OwnRecord {
+            claimed: Claimed::at(slot, kv.mod_revision),
+            lease: kv.lease,
+            node_id: NodeId::of(&kv.value),
+        }))
+    }
+
+    /// Returns whether it was this node that put a record, in an earlier life. That is over: our
+    /// sockets are bound, or whoever gave the node its ID says so.
+    pub fn is_earlier_life(&self, found: &OwnRecord) -> bool {
+        self.node_id.is_some() && found.node_id.as_ref() == self.node_id
     }
 
     /// Claims a slot if its key does not exist, and gives the ticket back in the same transaction.
@@ -101,7 +125,7 @@ impl Claimant<'_> {
         condition: Equal,
     ) -> Result<Option<Taken>, Error> {
         let key = self.keyspace.key(slot);
-        let value = self.record.to_json().into_bytes();
+        let value = self.record.value(self.node_id).into_bytes();
         let reply = client.txn(&Txn {
             compare: vec![Compare { key: key.clone(), to: condition }],
             success: vec![

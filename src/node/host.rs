@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::cluster::{AddressChoice, Directory, Keyspace, Record, SlotId};
+use crate::cluster::{AddressChoice, Directory, Keyspace, NodeId, Record, SlotId};
 
 /// The process that a node lives in, and what the node needs of it.
 pub trait Host {
@@ -82,6 +82,9 @@ pub struct NodeSettings {
     pub interface: Option<String>,
     /// The port to publish; `None`: that of the first socket, which whoever binds it puts here.
     pub port: Option<u16>,
+    /// What tells this node from others with its addresses, and outlasts its process; `None`: nothing
+    /// does. While this process runs no other may have it.
+    pub node_id: Option<NodeId>,
 }
 
 /// The reaction to every slot up to the limit being taken.

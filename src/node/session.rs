@@ -8,7 +8,7 @@ use super::stagger::Turn;
 use super::state::{Contact, History, Lease, Membership};
 use super::{Host, NodeSettings, Result, SessionError};
 use crate::cluster::{Record, SlotId};
-use crate::etcd::{Error, ErrorKind, Etcd, WatchStream};
+use crate::etcd::{Error, ErrorKind, Etcd, LeaseId, WatchStream};
 use crate::random::Random;
 
 /// The end of [`Session::run`].
@@ -41,6 +41,12 @@ pub struct Session<H, E> {
     /// The record that is published; found before a claim.
     pub(super) record: Option<Record>,
     pub(super) lease: Option<Lease>,
+    /// The lease of an earlier life, whose name was taken over: to be revoked.
+    pub(super) superseded: Option<LeaseId>,
+    /// The leases of others with our addresses, of whom is known that they live.
+    pub(super) alive: Vec<LeaseId>,
+    /// The names with our addresses whose leases may end.
+    pub(super) awaited: Vec<SlotId>,
     pub(super) membership: Membership,
 }
 
@@ -63,6 +69,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
             late_claims: Vec::new(),
             record: None,
             lease: None,
+            superseded: None,
+            alive: Vec::new(),
+            awaited: Vec::new(),
             membership: Membership::Newcomer,
         }
     }
@@ -109,6 +118,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.ensure_lease()?;
             self.settle_doubt()?;
             self.ensure_name()?;
+            self.end_superseded()?;
             self.give_back_late_claims()?;
             if !self.await_turn()? {
                 continue;

@@ -198,8 +198,8 @@ fn names(
     let previous = within.clone().find(|(_, other)| record.is_some() && *other == record);
     if let Some((slot, _)) = previous {
         let name = pattern.name(*slot);
-        let text = "has this very record: a node with it runs, or ended within its lease; the next \
-                    one to start takes it over";
+        let text = "has this very record: a node with it runs, or ended within its lease; the same \
+                    node has it again at its next start";
         return Finding::new(Note, "names", format!("{name} {text}"));
     }
     let taken = within.clone().count();

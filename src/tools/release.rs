@@ -73,7 +73,7 @@ fn left(
     }
     match client.lease_time_to_live(id) {
         Err(error) if error.is_denied() => Ok(None),
-        reply => heard(place, reply),
+        reply => heard(place, reply.map(|life| life.map(|life| life.left))),
     }
 }
 

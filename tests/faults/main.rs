@@ -4,6 +4,7 @@ mod cluster_faults;
 mod crowd;
 mod etcd_faults;
 mod host_names;
+mod large_bodies;
 mod lost_replies;
 mod partitions;
 mod refusals;

@@ -2,6 +2,7 @@
 
 mod contact;
 mod following;
+mod overtaking;
 mod world;
 
 use std::fs;

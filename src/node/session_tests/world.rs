@@ -12,7 +12,7 @@ use super::super::{Counter, Host, NodeSettings, Owned, WhenFull};
 use crate::cluster::{AddressChoice, Directory, Keyspace, Pattern};
 use crate::etcd::{
     Compare, Equal, Error, ErrorKind, Etcd, Event, EventKind, KeyValue, LeaseId, Op, Order, Range,
-    RangeReply, ResponseHeader, Status, Timeout, Txn, TxnReply, WatchRange, WatchReply,
+    RangeReply, ResponseHeader, Status, TimeToLive, Timeout, Txn, TxnReply, WatchRange, WatchReply,
     WatchStream,
 };
 use crate::random::Random;
@@ -55,7 +55,7 @@ pub(in crate::node) struct World {
 
 #[derive(Default)]
 pub(in crate::node) struct Store {
-    pub(super) revision: i64,
+    pub(in crate::node) revision: i64,
     /// The entries of the log.
     pub(super) entries: u64,
     pub(super) leases: Vec<LeaseId>,
@@ -250,6 +250,11 @@ impl Etcd for FakeEtcd {
         self.world.call("keep-alive", &self.timeout, |_| Some(LEASE_TTL))
     }
 
+    fn lease_time_to_live(&mut self, _id: LeaseId) -> Result<Option<TimeToLive>, Error> {
+        let life = TimeToLive { left: LEASE_TTL, raft_term: 2 };
+        self.world.call("time-to-live", &self.timeout, |_| Some(life))
+    }
+
     fn lease_revoke(&mut self, id: LeaseId) -> Result<(), Error> {
         self.world.call("revoke", &self.timeout, |store| store.keys.retain(|_, kv| kv.lease != id))
     }
@@ -373,6 +378,7 @@ pub(in crate::node) fn newborn(seed: u64) -> (Rc<World>, Session<FakeHost, FakeE
         ipv6: AddressChoice::Omit,
         interface: None,
         port: Some(53),
+        node_id: None,
     };
     let host = FakeHost { world: world.clone() };
     let etcd = FakeEtcd { world: world.clone(), timeout: Timeout::new(TIMEOUT) };

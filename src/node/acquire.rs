@@ -166,7 +166,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         loop {
             self.ensure_lease()?;
             let ticket = self.ask(|client| claimant.take_ticket(client))?;
-            self.catch_up_with(&ticket);
+            self.catch_up_with(&ticket)?;
             let slot = match self.slot_for(claimant, &ticket, knowledge)? {
                 FreeSlot::Slot(slot) => slot,
                 FreeSlot::Full if when_full == WhenFull::Exit && self.is_current(&ticket) => {
@@ -225,12 +225,19 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// If no slot changed between the full sync and the ticket, the directory stands where the
     /// ticket does: etcd serves a watch that begins in the present at once, but those that begin in
     /// the past ten times a second only. Else names are missing.
-    fn catch_up_with(&mut self, ticket: &Ticket) {
+    fn catch_up_with(&mut self, ticket: &Ticket) -> Result<()> {
         let digest = self.host.directory(|directory| directory.digest(0, i64::MAX));
         match &mut self.history {
-            Some(history) if digest == ticket.slots => _ = history.see(0, ticket.revision),
+            Some(history) if history.cluster_id != ticket.cluster_id => {
+                return Err(SessionError::NoHistory);
+            }
+            Some(history) if digest == ticket.slots => {
+                let seen = history.see(0, ticket.revision).unwrap_or_default();
+                self.host.directory(|directory| directory.advance(seen));
+            }
             _ => self.miss(ticket.slots.newest),
         }
+        Ok(())
     }
 
     fn own(&mut self, claimed: Claimed, record: Record, previous: Option<Claimed>) {
@@ -241,13 +248,15 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.set_membership(membership(claimed));
         // The watch will bring it too, but whoever reads the log may ask for the name at once.
         let key = self.settings.keyspace.key(claimed.slot);
-        let (value, mod_revision) = (record.to_json().into_bytes(), claimed.mod_revision);
+        let value = record.value(self.settings.node_id.as_ref()).into_bytes();
+        let mod_revision = claimed.mod_revision;
         let lease = self.lease.map_or(LeaseId(0), |lease| lease.id);
         let put = KeyValue { key, value, create_revision: 0, mod_revision, lease };
         apply_event(&self.host, 0, &Event { kind: EventKind::Put, kv: put });
         let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
         if let Some(seen) = seen.filter(|seen| **seen + 1 == claimed.mod_revision) {
             *seen = claimed.mod_revision;
+            self.host.directory(|directory| directory.advance(claimed.mod_revision));
         }
         if is_late {
             log::warn!("{name} is in doubt: the reply to its claim came after its lease ran out");

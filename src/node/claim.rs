@@ -37,6 +37,8 @@ pub(super) struct OwnRecord {
 pub(super) struct Ticket {
     /// How many were ahead in the queue.
     pub(super) rank: usize,
+    /// The cluster that gave it.
+    pub(super) cluster_id: u64,
     /// The revision at which it was put.
     pub(super) revision: i64,
     /// The keys of the slots then.
@@ -187,6 +189,7 @@ impl Claimant<'_> {
         let place = queue.kvs.iter().position(|kv| kv.key == ticket).unwrap_or(queue.kvs.len());
         Ok(Ticket {
             rank: if reply.succeeded { queue.count } else { place },
+            cluster_id: reply.header.cluster_id,
             revision: reply.header.revision,
             slots: digest(slots),
             newest: self.slots_of(&slots.kvs).collect(),

@@ -55,6 +55,7 @@ pub(in crate::node) struct World {
 
 #[derive(Default)]
 pub(in crate::node) struct Store {
+    pub(super) cluster_id: u64,
     pub(in crate::node) revision: i64,
     /// The entries of the log.
     pub(super) entries: u64,
@@ -156,7 +157,7 @@ pub(super) fn delete(name: &str, revision: i64) -> Event {
 
 impl Store {
     fn header(&self) -> ResponseHeader {
-        ResponseHeader { cluster_id: 7, member_id: 1, revision: self.revision }
+        ResponseHeader { cluster_id: self.cluster_id, member_id: 1, revision: self.revision }
     }
 
     fn range(&self, range: &Range) -> RangeReply {

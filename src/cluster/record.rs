@@ -8,6 +8,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde_json::{Map, Value};
 
+use super::node_id::{self, NodeId};
+
+/// The longest value that is read, in octets. A record has some hundred; reading one as large as etcd
+/// takes would hold up queries.
+const LONGEST_RECORD: usize = 64 * 1024;
+
 /// The addresses and the port of a node; it has one address at least.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Record {
@@ -33,6 +39,8 @@ pub enum AddressChoice<A> {
 /// The reason why a value is not a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordError {
+    /// It is longer than any record.
+    TooLong,
     /// It is not JSON.
     NotJson,
     /// It is JSON, but not an object.
@@ -48,6 +56,9 @@ pub enum RecordError {
 impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            RecordError::TooLong => {
+                write!(f, "the value is longer than any record: over {LONGEST_RECORD} octets")
+            }
             RecordError::NotJson => f.write_str("the value is not JSON"),
             RecordError::NotAnObject => f.write_str("the value is not a JSON object"),
             RecordError::NotAString(field) => write!(f, "{field} is not a string"),
@@ -66,6 +77,9 @@ impl Record {
     /// # Errors
     /// See [`RecordError`].
     pub fn parse(value: &[u8]) -> Result<Record, RecordError> {
+        if value.len() > LONGEST_RECORD {
+            return Err(RecordError::TooLong);
+        }
         let value: Value = serde_json::from_slice(value).map_err(|_| RecordError::NotJson)?;
         let object = value.as_object().ok_or(RecordError::NotAnObject)?;
         let record = Record {
@@ -79,10 +93,17 @@ impl Record {
         Ok(record)
     }
 
-    /// The value for etcd.
-    pub fn to_json(&self) -> String {
-        let fields = self.fields().map(|(name, text)| (name.to_owned(), Value::String(text)));
+    /// The value for etcd, and which node puts it, where that is known.
+    pub fn value(&self, node_id: Option<&NodeId>) -> String {
+        let node_id = node_id.map(|node_id| (node_id::FIELD, node_id.to_string()));
+        let fields = self.fields().chain(node_id);
+        let fields = fields.map(|(name, text)| (name.to_owned(), Value::String(text)));
         Value::Object(fields.collect()).to_string()
+    }
+
+    /// The value for etcd of a record alone.
+    pub fn to_json(&self) -> String {
+        self.value(None)
     }
 
     /// Whether this is one of the node's addresses.
@@ -155,13 +176,15 @@ mod tests {
 
     #[test]
     fn other_values_are_not_records() {
-        let garbage = "x".repeat(1 << 20);
-        let deep = "[".repeat(100_000);
-        let table: [(&str, RecordError); 12] = [
+        let garbage = "x".repeat(LONGEST_RECORD);
+        let deep = "[".repeat(LONGEST_RECORD);
+        let long = format!(r#"{{"ipv4":"10.0.0.1","x":"{garbage}"}}"#);
+        let table: [(&str, RecordError); 13] = [
             ("", RecordError::NotJson),
             ("x", RecordError::NotJson),
             (&garbage, RecordError::NotJson),
             (&deep, RecordError::NotJson),
+            (&long, RecordError::TooLong),
             ("[]", RecordError::NotAnObject),
             ("{}", RecordError::NoAddress),
             (r#"{"port":"53"}"#, RecordError::NoAddress),

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Packet, RCODE, TYPE};
 
+use crate::clock;
 use crate::dns::Transport;
 use crate::dns::framing::LONGEST_MESSAGE;
 use crate::dns::relay::{is_truncated, standard_query};
@@ -53,9 +54,9 @@ pub(super) fn look_up(
     }
     let tries = u32::try_from(configuration.servers.len()).unwrap_or(1) * LOOKUP_ROUNDS;
     let share = deadline
-        .map_or(LONGEST_TRY, |at| at.saturating_duration_since(Instant::now()) / tries.max(1));
+        .map_or(LONGEST_TRY, |at| at.saturating_duration_since(clock::now()) / tries.max(1));
     let share = share.min(LONGEST_TRY);
-    let end = deadline.unwrap_or_else(|| Instant::now() + LONGEST_LOOKUP);
+    let end = deadline.unwrap_or_else(|| clock::now() + LONGEST_LOOKUP);
     let mut ids = IdSource::default();
     let mut failure = io::Error::other(format!("{host}: no server in {RESOLV_CONF} knows it"));
     for name in configuration.candidates(host) {
@@ -79,7 +80,7 @@ fn ask_servers(
 ) -> io::Result<Vec<IpAddr>> {
     let mut failure = io::Error::from(ErrorKind::TimedOut);
     for address in servers.iter().cycle().take(servers.len() * LOOKUP_ROUNDS as usize) {
-        let now = Instant::now();
+        let now = clock::now();
         if now >= end {
             break;
         }

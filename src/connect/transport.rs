@@ -9,18 +9,23 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use rustix::net::{SocketType, sockopt};
-use ureq::tls::TlsConfig;
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, RustlsConnector, Transport,
+    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
 
+use super::certificates::Certificates;
 use super::resolver::{EndpointAddresses, instant_after};
+use super::tls_transport::TlsConnector;
+use crate::clock;
 use crate::etcd::ReadDeadline;
 use crate::server::socket;
 use crate::server::{Interest, Shared, Wake};
 
 /// Octets read and written at a time. A reply's header must fit; bodies stream through.
 const BUFFER: usize = 16 * 1024;
+
+/// Octets read from a socket that always has more before queries, and deadlines, get their turn.
+const OCTETS_PER_TURN: usize = 4 * BUFFER;
 
 /// Idle time after which the kernel asks whether the peer of a silent connection still lives, and
 /// the time between, and the number of, its unanswered questions (`tcp(7)`).
@@ -31,19 +36,15 @@ const KEEP_ALIVE_PROBES: u32 = 3;
 /// Idle connections older than this are not used again: longer than any interval of keep-alives.
 const LONGEST_IDLE: Duration = Duration::from_secs(3600);
 
-/// An agent whose every wait answers DNS, and what it knows of the endpoints' addresses. `tls` is needed
-/// for `https://`. `read_deadline` says until when a read may wait, beside ureq's own time-outs; past
+/// An agent whose every wait answers DNS, and what it knows of the endpoints' addresses. `certificates` are
+/// needed for `https://`. `read_deadline` says until when a read may wait, beside ureq's own time-outs; past
 /// it the read returns [`ErrorKind::WouldBlock`] and can be repeated.
 pub(super) fn agent(
     server: &Shared,
-    tls: Option<TlsConfig>,
+    certificates: Option<Certificates>,
     read_deadline: ReadDeadline,
 ) -> (ureq::Agent, EndpointAddresses) {
-    let mut builder = ureq::Agent::config_builder();
-    if let Some(tls) = tls {
-        builder = builder.tls_config(tls);
-    }
-    let config = builder
+    let config = ureq::Agent::config_builder()
         .proxy(None)
         .http_status_as_error(false)
         .max_redirects(0)
@@ -56,7 +57,7 @@ pub(super) fn agent(
     let endpoints = EndpointAddresses::new(server);
     let connector =
         WaitingConnector { server: server.clone(), endpoints: endpoints.clone(), read_deadline };
-    let connector = connector.chain(RustlsConnector::default());
+    let connector = connector.chain(TlsConnector { certificates });
     (ureq::Agent::with_parts(config, connector, endpoints.clone()), endpoints)
 }
 
@@ -81,7 +82,7 @@ impl Connector<()> for WaitingConnector {
             // An address that does not answer leaves an equal share of the time to the others.
             let left = u32::try_from(details.addrs.len() - tried).unwrap_or(1);
             let share = deadline.map(|at| {
-                let now = Instant::now();
+                let now = clock::now();
                 now + at.saturating_duration_since(now) / left
             });
             match connect_waiting(&self.server, *address, share) {
@@ -95,6 +96,7 @@ impl Connector<()> for WaitingConnector {
                         host: details.uri.host().unwrap_or_default().to_owned(),
                         peer: address.ip(),
                         buffers: LazyBuffers::new(BUFFER, BUFFER),
+                        read_in_turn: 0,
                         connector: self.clone(),
                     }));
                 }
@@ -139,7 +141,7 @@ fn wait(
     match server.lock().wait(Some((fd, interest)), deadline)? {
         Wake::Ready => Ok(()),
         Wake::TimedOut => Err(ErrorKind::TimedOut.into()),
-        Wake::Stopping => Err(io::Error::other("the process was asked to stop")),
+        Wake::Stopping => Err(stopping()),
     }
 }
 
@@ -149,6 +151,8 @@ struct WaitingTransport {
     host: String,
     peer: IpAddr,
     buffers: LazyBuffers,
+    /// Octets read since the server was last waited in.
+    read_in_turn: usize,
     connector: WaitingConnector,
 }
 
@@ -167,6 +171,41 @@ impl WaitingTransport {
             waited => Ok(waited?),
         }
     }
+
+    /// Waits until there is something to read, or for the deadline of the stream, past which the read
+    /// can be repeated.
+    fn wait_to_read(&mut self, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.read_in_turn = 0;
+        let (own, given) = (instant_after(timeout), self.connector.read_deadline.get());
+        let deadline = earliest(own, given);
+        match self.wait(Interest::Readable, deadline, timeout) {
+            Err(ureq::Error::Timeout(_)) if deadline == given => {
+                Err(io::Error::from(ErrorKind::WouldBlock).into())
+            }
+            waited => waited,
+        }
+    }
+
+    /// Lets queries that came meanwhile be answered, without waiting for anything.
+    fn give_turn(&mut self, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.read_in_turn = 0;
+        let now = clock::now();
+        if self.connector.server.lock().wait(None, Some(now))? == Wake::Stopping {
+            return Err(stopping().into());
+        }
+        let is_over = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
+        if is_over(instant_after(timeout)) {
+            return Err(ureq::Error::Timeout(timeout.reason));
+        }
+        if is_over(self.connector.read_deadline.get()) {
+            return Err(io::Error::from(ErrorKind::WouldBlock).into());
+        }
+        Ok(())
+    }
+}
+
+fn stopping() -> io::Error {
+    io::Error::other("the process was asked to stop")
 }
 
 impl fmt::Debug for WaitingTransport {
@@ -199,24 +238,21 @@ impl Transport for WaitingTransport {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        let own = instant_after(timeout);
+        if self.read_in_turn >= OCTETS_PER_TURN {
+            self.give_turn(timeout)?;
+        }
         loop {
             match (&self.stream).read(self.buffers.input_append_buf()) {
                 Ok(length) => {
                     self.buffers.input_appended(length);
+                    self.read_in_turn += length;
                     return Ok(length > 0);
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error.into()),
-            }
-            let given = self.connector.read_deadline.get();
-            let deadline = earliest(own, given);
-            match self.wait(Interest::Readable, deadline, timeout) {
-                Err(ureq::Error::Timeout(_)) if deadline == given => {
-                    return Err(io::Error::from(ErrorKind::WouldBlock).into());
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.wait_to_read(timeout)?
                 }
-                waited => waited?,
+                Err(error) => return Err(error.into()),
             }
         }
     }

@@ -8,13 +8,9 @@ use super::kv::range_reply;
 use super::timeout::Timeout;
 use super::txn::{encode_txn, txn_reply};
 use super::{
-    Error, GatewayClient, KeyValue, LeaseId, Range, RangeReply, ResponseHeader, Txn, TxnReply,
-    Watch, WatchRange, WatchStream, json, lease,
+    Error, GatewayClient, LeaseId, Range, RangeReply, Status, TimeToLive, Txn, TxnReply, Watch,
+    WatchRange, WatchStream, json, lease, maintenance,
 };
-
-/// Keys read at a time. Between two pages the caller can do other things, so a page bounds how long
-/// those wait.
-const PAGE: i64 = 500;
 
 /// What a node asks of etcd, and of which endpoint. [`GatewayClient`] asks a real one; a model of etcd
 /// can stand in for it.
@@ -40,6 +36,10 @@ pub trait Etcd {
     /// from before the call. `None`: the lease is gone.
     fn lease_keep_alive(&mut self, id: LeaseId) -> Result<Option<Duration>, Error>;
 
+    /// `Lease.LeaseTimeToLive`: how long the lease has to live if nobody keeps it alive. `None`: it is
+    /// gone. Later versions of etcd want the right to read the keys on it.
+    fn lease_time_to_live(&mut self, id: LeaseId) -> Result<Option<TimeToLive>, Error>;
+
     /// `Lease.LeaseRevoke`: ends the lease and deletes its keys. That it is gone already is fine.
     fn lease_revoke(&mut self, id: LeaseId) -> Result<(), Error>;
 
@@ -49,6 +49,10 @@ pub trait Etcd {
     /// a missing right here; any other call renews it.
     fn watch(&mut self, ranges: &[WatchRange]) -> Result<Self::Watch, Error>;
 
+    /// `Maintenance.Status`: what the member says of itself that is asked. It asks no other, so it
+    /// may be behind. Some versions of etcd whose users are on let none but root call this.
+    fn status(&mut self) -> Result<Status, Error>;
+
     /// The endpoint in use: the one that the next call tries first. Empty if there are none.
     fn endpoint(&self) -> &str;
 
@@ -57,41 +61,19 @@ pub trait Etcd {
 
     /// The time-out of requests.
     fn timeout_mut(&mut self) -> &mut Timeout;
-
-    /// `KV.Range` page by page, all of them at the revision of the first. Returns the header of the
-    /// first page, with the revision that was read at. If it fails, what was handed to `each` until
-    /// then is not all.
-    fn range_pages(
-        &mut self,
-        range: Range,
-        mut each: impl FnMut(Vec<KeyValue>),
-    ) -> Result<ResponseHeader, Error> {
-        let mut range = Range { limit: PAGE, ..range };
-        let mut first = None;
-        loop {
-            let reply = self.range(&range)?;
-            if range.revision == 0 {
-                range.revision = reply.header.revision;
-            }
-            let at_revision = ResponseHeader { revision: range.revision, ..reply.header };
-            let header = *first.get_or_insert(at_revision);
-            let last = reply.kvs.last().filter(|_| reply.more).map(|kv| kv.key.clone());
-            each(reply.kvs);
-            let Some(last) = last else { return Ok(header) };
-            range.key = [&last[..], &[0]].concat();
-        }
-    }
 }
 
 impl Etcd for GatewayClient {
     type Watch = Watch;
 
     fn range(&mut self, range: &Range) -> Result<RangeReply, Error> {
-        self.ask("/v3/kv/range", &range.encode(), range_reply)
+        let slices = self.slices.clone();
+        self.ask("/v3/kv/range", &range.encode(), |reply| range_reply(reply, &slices))
     }
 
     fn txn(&mut self, txn: &Txn) -> Result<TxnReply, Error> {
-        self.ask("/v3/kv/txn", &encode_txn(txn), |reply| txn_reply(reply, txn))
+        let slices = self.slices.clone();
+        self.ask("/v3/kv/txn", &encode_txn(txn), |reply| txn_reply(reply, txn, &slices))
     }
 
     fn lease_grant(&mut self, ttl: Duration) -> Result<LeaseId, Error> {
@@ -108,6 +90,10 @@ impl Etcd for GatewayClient {
         })
     }
 
+    fn lease_time_to_live(&mut self, id: LeaseId) -> Result<Option<TimeToLive>, Error> {
+        self.ask_of_lease("/v3/lease/timetolive", id, lease::time_to_live)
+    }
+
     fn lease_revoke(&mut self, id: LeaseId) -> Result<(), Error> {
         self.ask_of_lease("/v3/lease/revoke", id, |_| Ok(Some(()))).map(drop)
     }
@@ -119,6 +105,10 @@ impl Etcd for GatewayClient {
             self.use_next();
         }
         opened
+    }
+
+    fn status(&mut self) -> Result<Status, Error> {
+        self.ask("/v3/maintenance/status", &json!({}), maintenance::status)
     }
 
     fn endpoint(&self) -> &str {

@@ -1,12 +1,17 @@
 //! From a lease to a name: which slot to try, in which order.
 
-use super::claim::{Claimant, Taken, Ticket};
+use super::claim::{Claimant, OwnRecord, Taken, Ticket};
+use super::full_sync::apply_event;
+use super::queue::Waited;
 use super::rank::{FreeSlot, free_slot, presumed};
 use super::session::Session;
 use super::state::{Claimed, Membership};
 use super::{Host, Result, SessionError, WhenFull, address};
-use crate::cluster::{Entry, Record, SlotId};
-use crate::etcd::Etcd;
+use crate::cluster::{Record, SlotId};
+use crate::etcd::{Etcd, Event, EventKind, KeyValue, LeaseId};
+
+/// The number of claims that may fail, because others were quicker, before there is a pause.
+const QUICK_FAILURES: u32 = 1;
 
 /// The source of what slots are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +38,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
         // Who once had a name serves on without one; ending would be a fault of its own.
         let when_full = previous.map_or(self.settings.when_full, |_| WhenFull::Wait);
         let keyspace = self.settings.keyspace.clone();
-        let claimant = Claimant { keyspace: &keyspace, record: &record, lease: lease.id };
+        let node_id = self.settings.node_id.clone();
+        let claimant = Claimant {
+            keyspace: &keyspace,
+            record: &record,
+            node_id: node_id.as_ref(),
+            lease: lease.id,
+        };
         let taken = match self.reclaim(claimant, previous) {
             Ok(None) => self.queue_and_claim(claimant, when_full),
             Ok(Some(taken)) => Ok(taken),
@@ -42,9 +53,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let taken = taken.map_err(|error| self.claim_failed(error))?;
         self.client.timeout_mut().settle();
         self.own(taken.claimed, record, previous);
-        self.give_back_others(claimant, taken.claimed.slot)?;
+        self.note_late_claims();
         if previous.is_none() {
-            self.stagger(claimant, taken.queue_length)?;
+            self.join_start(taken.queue_length);
         }
         Ok(())
     }
@@ -63,27 +74,28 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// What to publish. It stays the same for as long as this host has those addresses: a claim or a
     /// ticket that was made with it has to be known again.
-    fn find_record(&mut self) -> Result<Record> {
+    pub(super) fn find_record(&mut self) -> Result<Record> {
         let known = self.record.filter(|record| address::is_here(record, &self.settings));
         if let Some(record) = known {
             return Ok(record);
         }
         let found = address::discover(&self.settings, self.host.source_address());
         let record = found.or_else(|error| self.record.ok_or(SessionError::NoAddress(error)))?;
-        let previous = self.record.replace(record).unwrap_or(record);
-        match self.lease {
-            Some(lease) if previous != record => {
-                // With the lease go the ticket and the claims of what is not this node any more.
-                self.ask(|client| client.lease_revoke(lease.id))?;
-                self.lease = None;
-                Err(SessionError::LeaseGone)
-            }
-            _ => Ok(record),
-        }
+        let is_new = self.record.is_some_and(|previous| previous != record);
+        let Some(lease) = self.lease.filter(|_| is_new) else {
+            self.record = Some(record);
+            return Ok(record);
+        };
+        // With the lease go the ticket and the claims of what is not this node any more. Until that is
+        // done the old record is kept, to be seen as old again.
+        self.ask(|client| client.lease_revoke(lease.id))?;
+        self.lease = None;
+        self.record = Some(record);
+        Err(SessionError::LeaseGone)
     }
 
     /// The slots that hold our record, as far as the directory knows.
-    fn own_slots(&self, claimant: Claimant<'_>) -> Vec<SlotId> {
+    pub(super) fn own_slots(&self, claimant: Claimant<'_>) -> Vec<SlotId> {
         self.host.directory(|directory| {
             let own = directory.slots().filter(|(slot, record)| {
                 *record == Some(claimant.record) && slot.get() <= claimant.keyspace.limit
@@ -98,36 +110,67 @@ impl<H: Host, E: Etcd> Session<H, E> {
         claimant: Claimant<'_>,
         previous: Option<Claimed>,
     ) -> Result<Option<Taken>> {
+        let mut others = Vec::new();
         for slot in self.own_slots(claimant) {
             let found = self.ask(|client| claimant.find_own(client, slot))?;
-            let Some((own, lease)) = found else { continue };
-            if lease == claimant.lease {
+            let Some(own) = found else { continue };
+            if own.lease == claimant.lease {
                 // A claim of ours succeeded, and its reply was lost.
-                return Ok(Some(Taken { claimed: own, queue_length: 0 }));
+                return Ok(Some(Taken { claimed: own.claimed, queue_length: 0 }));
             }
-            // Only a newcomer takes over: it crashed and came back. Later it is somebody else who
-            // publishes the same addresses, and may be alive.
-            if previous.is_some() {
-                continue;
-            }
-            if let Some(taken) = self.ask(|client| claimant.take_over(client, own))? {
-                let name = self.name(own);
-                log::info!("{name} holds this node's record from an earlier life: taking it over");
+            if !claimant.is_earlier_life(&own) {
+                others.push(own);
+            } else if previous.is_none()
+                && let Some(taken) = self.take_over(claimant, &own)?
+            {
                 return Ok(Some(taken));
             }
         }
-        let Some(claimed) = previous else { return Ok(None) };
-        self.ask(|client| claimant.claim(client, claimed.slot))
+        match previous {
+            // Only a newcomer may have been here before. Later it is somebody else who publishes
+            // the same addresses, whatever its ID.
+            Some(claimed) => self.ask(|client| claimant.claim(client, claimed.slot)),
+            None => self.outlive(claimant, others),
+        }
+    }
+
+    /// Takes a name over from an earlier life of this node.
+    fn take_over(&mut self, claimant: Claimant<'_>, own: &OwnRecord) -> Result<Option<Taken>> {
+        // Known before the call, whose reply may be lost: then the name is found under our lease.
+        self.superseded = Some(own.lease).filter(|lease| *lease != LeaseId(0));
+        let taken = self.ask(|client| claimant.take_over(client, own.claimed))?;
+        if taken.is_some() {
+            let name = self.name(own.claimed);
+            log::info!("{name} holds this node's record from an earlier life: taking it over");
+        } else {
+            self.superseded = None;
+        }
+        Ok(taken)
+    }
+
+    /// Revokes the lease of an earlier life, so that nothing can keep it alive. Until etcd did so it
+    /// is asked again; what hung on it is ours by now.
+    pub(super) fn end_superseded(&mut self) -> Result<()> {
+        let Some(lease) = self.superseded else { return Ok(()) };
+        match self.ask(|client| client.lease_revoke(lease)) {
+            Err(SessionError::Etcd(error)) if error.is_denied() => {
+                log::info!("the lease {lease} of an earlier life is left to run out: {error}");
+            }
+            result => result?,
+        }
+        self.superseded = None;
+        Ok(())
     }
 
     /// Takes tickets until one leads to a slot.
     fn queue_and_claim(&mut self, claimant: Claimant<'_>, when_full: WhenFull) -> Result<Taken> {
         let mut waited = false;
+        let mut failures = 0;
         let mut knowledge = Knowledge::MayBePresumed;
         loop {
             self.ensure_lease()?;
             let ticket = self.ask(|client| claimant.take_ticket(client))?;
-            self.catch_up_with(&ticket);
+            self.catch_up_with(&ticket)?;
             let slot = match self.slot_for(claimant, &ticket, knowledge)? {
                 FreeSlot::Slot(slot) => Some(slot),
                 FreeSlot::Full if when_full == WhenFull::Exit && self.is_current(&ticket) => {
@@ -138,17 +181,33 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 }
                 FreeSlot::Full | FreeSlot::Behind => {
                     waited = true;
-                    self.wait_in_queue(claimant, &ticket, when_full)?
+                    match self.wait_in_queue(claimant, &ticket, when_full)? {
+                        Waited::Turn(slot) => Some(slot),
+                        Waited::Overtook(taken) => return Ok(Taken { queue_length: 0, ..taken }),
+                        Waited::TicketGone => None,
+                    }
                 }
             };
-            let Some(slot) = slot else { continue };
-            if let Some(taken) = self.ask(|client| claimant.claim(client, slot))? {
+            if let Some(slot) = slot
+                && let Some(taken) = self.ask(|client| claimant.claim(client, slot))?
+            {
                 // Who waited knows that the others wait as well, rather than start.
                 let queue_length = if waited { 0 } else { taken.queue_length };
                 return Ok(Taken { queue_length, ..taken });
             }
             knowledge = Knowledge::OfEtcd;
+            failures += 1;
+            if failures > QUICK_FAILURES {
+                self.recover_from_failures()?;
+            }
         }
+    }
+
+    /// Waits a while, and makes sure that what is known of the slots goes on in etcd.
+    fn recover_from_failures(&mut self) -> Result<()> {
+        let pause = self.backoff.draw(&mut self.random).min(self.settings.lease_ttl / 4);
+        self.pause(pause);
+        self.sync()
     }
 
     /// The slot that a ticket leads to: as the directory knows, if it stands where the ticket does.
@@ -182,12 +241,21 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// If no slot changed between the full sync and the ticket, the directory stands where the
     /// ticket does: etcd serves a watch that begins in the present at once, but those that begin in
-    /// the past ten times a second only.
-    fn catch_up_with(&mut self, ticket: &Ticket) {
+    /// the past ten times a second only. Else names are missing.
+    ///
+    /// # Errors
+    /// When another cluster answers, or an older backup.
+    fn catch_up_with(&mut self, ticket: &Ticket) -> Result<()> {
         let digest = self.host.directory(|directory| directory.digest(0, i64::MAX));
-        if let (Some(history), true) = (&mut self.history, digest == ticket.slots) {
-            history.see(0, ticket.revision);
+        match &mut self.history {
+            Some(history) if !history.goes_on_at(ticket.cluster_id, ticket.revision) => {
+                log::info!("etcd's history is not what was seen: reading everything anew");
+                return Err(SessionError::NoHistory);
+            }
+            Some(history) if digest == ticket.slots => _ = history.see(0, ticket.revision),
+            _ => self.miss(ticket.slots.newest),
         }
+        Ok(())
     }
 
     fn own(&mut self, claimed: Claimed, record: Record, previous: Option<Claimed>) {
@@ -198,13 +266,16 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.set_membership(membership(claimed));
         // The watch will bring it too, but whoever reads the log may ask for the name at once.
         let key = self.settings.keyspace.key(claimed.slot);
-        let value = record.to_json();
-        let (value, mod_revision) = (Some(value.as_bytes()), claimed.mod_revision);
-        let entry = Entry { key: &key, value, mod_revision };
-        self.host.directory(|directory| directory.apply(0, entry));
+        // Octet by octet as it was put: histories of etcd are told apart by that.
+        let value = record.value(self.settings.node_id.as_ref()).into_bytes();
+        let mod_revision = claimed.mod_revision;
+        let lease = self.lease.map_or(LeaseId(0), |lease| lease.id);
+        let put = KeyValue { key, value, create_revision: 0, mod_revision, lease };
+        apply_event(&self.host, 0, &Event { kind: EventKind::Put, kv: put });
         let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
         if let Some(seen) = seen.filter(|seen| **seen + 1 == claimed.mod_revision) {
             *seen = claimed.mod_revision;
+            self.host.directory(|directory| directory.advance(claimed.mod_revision));
         }
         if is_late {
             log::warn!("{name} is in doubt: the reply to its claim came after its lease ran out");
@@ -213,23 +284,5 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let verb = if previous.is_some() { "re-claimed" } else { "claimed" };
         let limit = self.settings.keyspace.limit;
         log::info!("{verb} {name} (slot {} of {limit}): {record}", claimed.slot);
-    }
-
-    /// A claim that was held up may have been carried out while another one succeeded.
-    fn give_back_others(&mut self, claimant: Claimant<'_>, own: SlotId) -> Result<()> {
-        for slot in self.own_slots(claimant).into_iter().filter(|slot| *slot != own) {
-            self.give_back(claimant, slot)?;
-        }
-        Ok(())
-    }
-
-    /// Gives a slot back that a claim took long after it was made, if it hangs on our lease.
-    pub(super) fn give_back(&mut self, claimant: Claimant<'_>, slot: SlotId) -> Result<()> {
-        if self.ask(|client| claimant.give_back(client, slot))? {
-            log::info!(
-                "gave slot {slot} back: etcd carried its claim out late, beside another one"
-            );
-        }
-        Ok(())
     }
 }

@@ -211,6 +211,7 @@ mod tests {
             ipv6: AddressChoice::Discover,
             interface: None,
             port: Some(53),
+            node_id: None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::cluster::{AddressChoice, Directory, Keyspace, Record, SlotId};
+use crate::cluster::{AddressChoice, Directory, Keyspace, NodeId, Record, SlotId};
 
 /// The process that a node lives in, and what the node needs of it.
 pub trait Host {
@@ -42,9 +42,10 @@ pub trait Host {
 pub struct Owned {
     /// The slot of the name.
     pub slot: SlotId,
-    /// The revision that created its key; grows with every new owner, so that whoever guards
-    /// something by it can refuse an owner of the past: a fencing token.
-    pub create_revision: i64,
+    /// The revision of the put by which this life of the node claimed the name or took it over. Grows
+    /// with every new owner and every new life, so that whoever guards something by it can refuse an
+    /// owner of the past: a fencing token.
+    pub claim_revision: i64,
     /// What is published there.
     pub record: Record,
     /// When the lease runs out by this node's clock, unless it is renewed.
@@ -81,6 +82,9 @@ pub struct NodeSettings {
     pub interface: Option<String>,
     /// The port to publish; `None`: that of the first socket, which whoever binds it puts here.
     pub port: Option<u16>,
+    /// What tells this node from others with its addresses, and outlasts its process; `None`: nothing
+    /// does. While this process runs no other may have it.
+    pub node_id: Option<NodeId>,
 }
 
 /// The reaction to every slot up to the limit being taken.

@@ -8,11 +8,14 @@ use std::time::Duration;
 use super::session::Session;
 use super::state::{Claimed, Lease, Membership};
 use super::{Host, Owned, Result, SessionError};
-use crate::cluster::Record;
+use crate::cluster::{NodeId, Record};
 use crate::etcd::{Error, Etcd, KeyValue, Range, Timeout};
 
 /// The time that the release may take, all endpoints together: who stops a process does not wait long.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
+/// The time that a member gets for it at the least while there is any: two round trips, for the connection and
+/// the call, to one that is 150 ms away.
+const RELEASE_REQUEST: Duration = Duration::from_millis(300);
 
 /// The number of attempts to release in that time: a reply may be lost.
 const RELEASE_ROUNDS: u32 = 2;
@@ -61,7 +64,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             return Ok(());
         }
         match own {
-            Some(kv) if kv.lease == lease.id && kv.create_revision == claimed.create_revision => {
+            Some(kv) if claimed.stands(&kv, lease.id) => {
                 log::info!("kept {}: its lease lives", self.name(claimed));
                 self.set_membership(Membership::Owned(claimed));
             }
@@ -88,10 +91,14 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Says why a key that was ours holds another's record.
     fn displaced_by(&self, value: &[u8]) -> String {
         match (Record::parse(value), self.record) {
-            (Ok(theirs), Some(ours)) if theirs == ours => format!(
-                "another node publishes the same addresses, {ours}, and took it for its own; give \
-                 each node its own --ipv4, --ipv6 or --port"
-            ),
+            (Ok(theirs), Some(ours)) if theirs == ours => {
+                let id = NodeId::of(value).filter(|id| self.settings.node_id.as_ref() == Some(id));
+                let id = id.map_or(String::new(), |id| format!(" under the same node ID, {id},"));
+                format!(
+                    "another node publishes the same addresses, {ours},{id} and took it for its \
+                     own; give each node its own --ipv4, --ipv6 or --port, and --node-id"
+                )
+            }
             (Ok(theirs), _) => format!("somebody else put a record there: {theirs}"),
             (Err(_), _) => "somebody else put something there that is not a record".to_owned(),
         }
@@ -116,7 +123,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         };
         Some(Owned {
             slot: claimed.slot,
-            create_revision: claimed.create_revision,
+            claim_revision: claimed.claim_revision,
             record,
             valid_until: lease.valid_until,
         })
@@ -155,11 +162,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
             // Nobody is to rely on it any more when others may take it.
             self.set_membership(Membership::Lost(claimed));
         }
-        let requests = RELEASE_ROUNDS.saturating_mul(self.client.endpoint_count()).max(1);
         let end = self.host.now() + RELEASE_TIMEOUT;
-        let timeout = self.client.timeout_mut();
-        *timeout = Timeout::new(RELEASE_TIMEOUT / requests);
-        timeout.not_after = Some(end);
+        *self.client.timeout_mut() = Timeout::within(end, RELEASE_REQUEST);
         let name = held.map_or("the place in the queue".to_owned(), |claimed| self.name(claimed));
         log::info!("releasing {name}");
         let mut result = Ok(());

@@ -4,10 +4,10 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use super::backoff::Backoff;
-use super::state::{Contact, History, Lease, Membership};
+use super::state::{Contact, History, Lease, Membership, Turn};
 use super::{Host, NodeSettings, Result, SessionError};
-use crate::cluster::{Freshness, Record};
-use crate::etcd::{Error, ErrorKind, Etcd, WatchStream};
+use crate::cluster::{Record, SlotId};
+use crate::etcd::{Error, ErrorKind, Etcd, LeaseId, WatchStream};
 use crate::random::Random;
 
 /// The end of [`Session::run`].
@@ -27,11 +27,25 @@ pub struct Session<H, E> {
     pub(super) settings: NodeSettings,
     pub(super) random: Random,
     pub(super) contact: Contact,
+    pub(super) backoff: Backoff,
     /// Where the directory stands in etcd's history; `None`: read everything.
     pub(super) history: Option<History>,
+    /// The revision up to which names of the pattern are known to be missing from the directory.
+    pub(super) missing: Option<i64>,
+    /// When to read the names of those that started together with this node; until then the own one
+    /// alone is followed.
+    pub(super) turn: Option<Turn>,
+    /// Slots that claims took which were carried out late, beside the one that is owned.
+    pub(super) late_claims: Vec<SlotId>,
     /// The record that is published; found before a claim.
     pub(super) record: Option<Record>,
     pub(super) lease: Option<Lease>,
+    /// The lease of an earlier life, whose name was taken over: to be revoked.
+    pub(super) superseded: Option<LeaseId>,
+    /// The leases of others with our addresses, of whom is known that they live.
+    pub(super) alive: Vec<LeaseId>,
+    /// The names with our addresses whose leases may end.
+    pub(super) awaited: Vec<SlotId>,
     pub(super) membership: Membership,
 }
 
@@ -47,16 +61,22 @@ impl<H: Host, E: Etcd> Session<H, E> {
             settings,
             random,
             contact: Contact::default(),
+            backoff: Backoff::default(),
             history: None,
+            missing: None,
+            turn: None,
+            late_claims: Vec::new(),
             record: None,
             lease: None,
+            superseded: None,
+            alive: Vec::new(),
+            awaited: Vec::new(),
             membership: Membership::Newcomer,
         }
     }
 
     /// Lives until the process is asked to stop, or there is no slot for this node.
     pub fn run(mut self) -> SessionEnd {
-        let mut backoff = Backoff::default();
         loop {
             let Err(error) = self.run_until_error();
             if self.host.is_stopping() {
@@ -84,7 +104,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                     self.lose_contact(error);
                 }
             }
-            let pause = backoff.draw(self.host.now(), &mut self.random);
+            let pause = self.backoff.draw(&mut self.random);
             self.pause(pause);
         }
     }
@@ -92,12 +112,20 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Keeps in contact with etcd until something goes wrong.
     fn run_until_error(&mut self) -> Result<Infallible> {
         self.sync()?;
-        self.host.directory(|directory| directory.mark(Freshness::Synced));
         let mut watch: Option<E::Watch> = None;
         loop {
             self.ensure_lease()?;
             self.settle_doubt()?;
+            if self.membership.held().is_none() && watch.take().is_some() {
+                // Who claims may watch as well; told twice, what is gone by now would come back.
+                self.sync()?;
+            }
             self.ensure_name()?;
+            self.end_superseded()?;
+            self.give_back_late_claims()?;
+            if !self.await_turn()? {
+                continue;
+            }
             // An endpoint that failed a call loses its watch as well: silence may be a failure.
             let mut current = match watch.take() {
                 Some(watch) if watch.endpoint() == self.client.endpoint() => watch,
@@ -122,7 +150,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Waits before the next attempt, and notices in time what time alone changes.
-    fn pause(&mut self, pause: Duration) {
+    pub(super) fn pause(&mut self, pause: Duration) {
         let end = self.host.now() + pause;
         loop {
             self.doubt();

@@ -2,16 +2,20 @@
 
 use std::time::{Duration, Instant};
 
+use super::position::Position;
 use crate::cluster::{KeyRange, Keyspace, SlotId};
-use crate::etcd::{Error, LeaseId, WatchRange};
+use crate::etcd::{Error, KeyValue, LeaseId, WatchRange};
 
 /// When etcd was heard, by which endpoint, and what was logged of it.
 #[derive(Debug, Default)]
 pub(super) struct Contact {
     /// The endpoint that answered last; `None`: it is out of reach.
     pub(super) endpoint: Option<String>,
-    /// When it was heard last.
-    pub(super) heard_at: Option<Instant>,
+    /// When the directory was last as etcd was: everything had been read, or the changes were followed.
+    /// That some call is answered says nothing of that.
+    followed_at: Option<Instant>,
+    /// Whether changes cannot be followed since then.
+    is_lost: bool,
     /// The errors logged since it was heard last, each kind once: kinds may alternate.
     pub(super) logged: Vec<Error>,
     /// The last line logged of there being no address to publish.
@@ -19,10 +23,21 @@ pub(super) struct Contact {
 }
 
 impl Contact {
+    /// Notes that the directory is as etcd is now.
+    pub(super) fn follow(&mut self, now: Instant) {
+        self.followed_at = Some(now);
+        self.is_lost = false;
+    }
+
+    /// Notes that changes cannot be followed.
+    pub(super) fn lose(&mut self) {
+        self.is_lost = true;
+    }
+
     /// The time from which the directory is too old to answer from.
     pub(super) fn expires_at(&self, max_stale: Duration) -> Option<Instant> {
-        let lost = self.endpoint.is_none();
-        self.heard_at.filter(|_| lost).and_then(|heard_at| heard_at.checked_add(max_stale))
+        let followed_at = self.followed_at.filter(|_| self.is_lost);
+        followed_at.and_then(|followed_at| followed_at.checked_add(max_stale))
     }
 }
 
@@ -33,12 +48,19 @@ pub struct History {
     pub cluster_id: u64,
     /// The revision up to which each range's changes were seen.
     pub revisions: Vec<i64>,
+    /// How far etcd had got; `None`: that is not known.
+    pub(super) position: Option<Position>,
 }
 
 impl History {
     /// The latest revision that was seen of any range.
     pub fn latest(&self) -> i64 {
         self.revisions.iter().copied().max().unwrap_or(0)
+    }
+
+    /// Whether what was put just now is of the same history: it is newer than anything that was seen.
+    pub(super) fn goes_on_at(&self, cluster_id: u64, revision: i64) -> bool {
+        self.cluster_id == cluster_id && self.latest() < revision
     }
 
     /// Moves on in a range, and returns up to where it was seen. `None`: it is none of the names.
@@ -64,21 +86,39 @@ pub(super) fn watch_range((key, range_end): KeyRange, seen: i64) -> WatchRange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Claimed {
     pub(super) slot: SlotId,
-    /// The revision that created the key: grows with every new owner, so it serves as a fencing
-    /// token.
-    pub(super) create_revision: i64,
-    /// The revision that put our record there.
+    /// The revision of the put by which this life of ours claimed the slot or took it over: the
+    /// fencing token. It stays when the record is only put again.
+    pub(super) claim_revision: i64,
+    /// The revision of the put that left the key as it is.
     pub(super) mod_revision: i64,
+}
+
+impl Claimed {
+    /// A slot that was claimed or taken over by the put of this revision.
+    pub(super) fn at(slot: SlotId, revision: i64) -> Self {
+        Claimed { slot, claim_revision: revision, mod_revision: revision }
+    }
+
+    /// Returns whether the key is as we left it: on our lease, and put by nobody since. If only the
+    /// lease is ours, another node may have owned the name before a put of ours that came late.
+    pub(super) fn stands(&self, kv: &KeyValue, lease: LeaseId) -> bool {
+        kv.lease == lease && kv.mod_revision == self.mod_revision
+    }
 }
 
 /// The lease is renewed after this part of its TTL, so that two renewals may fail.
 const RENEWALS_A_TTL: u32 = 3;
 
+/// This part of its TTL is taken off a lease, because clocks differ in rate: if ours is 1 % slow and
+/// etcd's 1 % fast, the lease still ends here first.
+const DRIFT_A_TTL: u32 = 50;
+
 /// A lease as this node's clock sees it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lease {
     pub(super) id: LeaseId,
-    /// Counted from before the request was sent, so never later than etcd's own.
+    /// Counted from before the request was sent, less the drift of clocks, so never later than etcd's
+    /// own.
     pub(super) valid_until: Instant,
     /// When to keep it alive next.
     pub(super) renew_at: Instant,
@@ -86,8 +126,20 @@ pub(super) struct Lease {
 
 impl Lease {
     pub(super) fn new(id: LeaseId, asked: Instant, ttl: Duration) -> Self {
-        Lease { id, valid_until: asked + ttl, renew_at: asked + ttl / RENEWALS_A_TTL }
+        let valid_until = asked + (ttl - ttl / DRIFT_A_TTL);
+        Lease { id, valid_until, renew_at: asked + ttl / RENEWALS_A_TTL }
     }
+}
+
+/// The part of a node in a start of many.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    /// How many were in the queue when this node was named.
+    pub(super) queue_length: usize,
+    /// Until when it lets others be named.
+    pub(super) named_by: Instant,
+    /// When it learns the names; `None`: that is not drawn yet.
+    pub(super) learn_at: Option<Instant>,
 }
 
 /// This node's name, as far as it knows.
@@ -122,6 +174,17 @@ mod tests {
         let asked = Instant::now();
         let lease = Lease::new(LeaseId(7), asked, Duration::from_secs(21));
         assert_eq!(lease.renew_at, asked + Duration::from_secs(7));
-        assert_eq!(lease.valid_until, asked + Duration::from_secs(21));
+        assert_eq!(lease.valid_until, asked + Duration::from_millis(20_580));
+    }
+
+    #[test]
+    fn a_node_with_a_slow_clock_stops_believing_before_etcd_with_a_fast_one_ends_the_lease() {
+        let asked = Instant::now();
+        for seconds in [2, 3, 20, 86_400] {
+            let ttl = Duration::from_secs(seconds);
+            let believed = Lease::new(LeaseId(7), asked, ttl).valid_until - asked;
+            // What passes in truth while each counts that.
+            assert!(believed.mul_f64(1.0 / 0.99) < ttl.mul_f64(1.0 / 1.01), "{seconds}");
+        }
     }
 }

@@ -33,7 +33,7 @@ impl Identity {
             ("IDETCD_ID", Some(id.to_string())),
             ("IDETCD_INDEX", Some(id.saturating_sub(1).to_string())),
             ("IDETCD_LIMIT", Some(self.limit.to_string())),
-            ("IDETCD_REVISION", Some(self.owned.create_revision.to_string())),
+            ("IDETCD_REVISION", Some(self.owned.claim_revision.to_string())),
             ("IDETCD_IPV4", ipv4.map(|address| address.to_string())),
             ("IDETCD_IPV6", ipv6.map(|address| address.to_string())),
             ("IDETCD_PORT", port.map(|port| port.to_string())),
@@ -56,7 +56,7 @@ mod tests {
         let record = Record { ipv4: "10.0.0.7".parse().ok(), ..Record::default() };
         let owned = Owned {
             slot: SlotId::new(7).expect("not zero"),
-            create_revision: 42,
+            claim_revision: 42,
             record,
             valid_until: Instant::now(),
         };

@@ -12,7 +12,7 @@ fn directory() -> Directory {
     for slot in 1..=6 {
         let key = format!("worker{slot}.tf.local.");
         let value = Some(&br#"{"ipv4":"10.0.0.1"}"#[..]);
-        snapshot.apply(0, Entry { key: key.as_bytes(), value, mod_revision: slot });
+        snapshot.apply(0, Entry { key: key.as_bytes(), value, mod_revision: slot, fingerprint: 0 });
     }
     directory.replace(snapshot, 99);
     directory.mark(Freshness::Stale);
@@ -34,12 +34,19 @@ fn formatted(owned: Option<Duration>) -> String {
     let (directory, counters, now) = (directory(), counters(), Instant::now());
     let owned = owned.map(|lease| Owned {
         slot: SlotId::new(4).expect("not zero"),
-        create_revision: 77,
+        claim_revision: 77,
         record: Record::default(),
         valid_until: now + lease,
     });
     let view = View { directory: &directory, counters: &counters };
-    format(now, &tally(), view, owned.as_ref())
+    let end = |option, seconds| CertificateEnd {
+        option,
+        path: "/x".into(),
+        not_after: Duration::from_secs(seconds),
+    };
+    let ends = [end("cacert", 2_524_607_999), end("cert", 1_795_497_034)];
+    let ends = if owned.is_some() { &ends[..] } else { &[] };
+    format(now, &tally(), view, ends, owned.as_ref())
 }
 
 fn tally() -> Tally {
@@ -60,6 +67,7 @@ fn each_figure_has_its_sample() {
         "idetcd_dns_forwarded_total 5",
         "idetcd_dns_unanswered_total 6",
         "idetcd_etcd_state{state=\"never_reached\"} 0",
+        "idetcd_etcd_state{state=\"incomplete\"} 0",
         "idetcd_etcd_state{state=\"in_sync\"} 0",
         "idetcd_etcd_state{state=\"out_of_reach\"} 1",
         "idetcd_etcd_state{state=\"expired\"} 0",
@@ -67,12 +75,15 @@ fn each_figure_has_its_sample() {
         "idetcd_etcd_full_syncs_total 3",
         "idetcd_etcd_watches_total 4",
         "idetcd_etcd_contacts_lost_total 5",
+        "idetcd_certificate_not_after_timestamp_seconds{option=\"cacert\"} 2524607999",
+        "idetcd_certificate_not_after_timestamp_seconds{option=\"cert\"} 1795497034",
         "idetcd_slots 6",
         "idetcd_slots_limit 10",
         "idetcd_name_claims_total 2",
         "idetcd_name_losses_total 1",
         "idetcd_name_owned 1",
         "idetcd_name_info{name=\"worker4.tf.local.\",id=\"4\"} 1",
+        "idetcd_name_claim_revision 77",
         "idetcd_name_create_revision 77",
         "idetcd_lease_remaining_seconds 13.333",
     ] {
@@ -84,7 +95,13 @@ fn each_figure_has_its_sample() {
 fn without_a_name_nothing_is_told_of_one() {
     let told = formatted(None);
     assert!(told.contains("\nidetcd_name_owned 0\n"), "{told}");
-    for absent in ["name_info", "name_create_revision", "lease_remaining"] {
+    for absent in [
+        "certificate",
+        "name_info",
+        "name_claim_revision",
+        "name_create_revision",
+        "lease_remaining",
+    ] {
         assert!(!told.contains(absent), "{absent} in\n{told}");
     }
 }

@@ -4,13 +4,14 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use super::Shared;
+use crate::clock;
 use crate::cluster::Directory;
 use crate::node::{Counter, Host, Owned};
 
 /// A server alone reports to nobody: the tools own no name.
 impl Host for Shared {
     fn now(&self) -> Instant {
-        Instant::now()
+        clock::now()
     }
 
     fn sleep_until(&self, deadline: Instant) {

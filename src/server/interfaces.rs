@@ -11,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::udp::UdpListener;
+use crate::clock;
 
 /// The time between two listings of the addresses of this host: they come with the network, and go.
 const SCAN_INTERVAL: Duration = Duration::from_secs(5);
@@ -28,7 +29,7 @@ impl Interfaces {
     pub(super) fn of(listeners: &[UdpListener]) -> Self {
         let all = listeners.iter().map(|listener| listener.address);
         let unspecified = all.filter(|address| address.ip().is_unspecified()).collect();
-        Interfaces { unspecified, next_scan: Instant::now() }
+        Interfaces { unspecified, next_scan: clock::now() }
     }
 
     /// When to list the addresses next; `None`: there is no need to.

@@ -20,12 +20,13 @@ mod tcp;
 pub mod timers;
 pub mod udp;
 mod wait;
+mod wakeup;
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
+use crate::clock;
 use crate::cluster::Directory;
 use crate::dns::{Counters, RateLimiter, Responder};
 use forward::Forwarder;
@@ -140,7 +141,7 @@ impl Server {
     fn update_own_addresses(&mut self) {
         let own = self.addresses();
         if let Some(forwarder) = &mut self.service.forwarder {
-            forwarder.set_own(own, Instant::now());
+            forwarder.set_own(own, clock::now());
         }
     }
 

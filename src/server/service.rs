@@ -1,10 +1,11 @@
 //! The life of a query, however it came: answered from the directory, forwarded, or dropped.
 
 use std::net::IpAddr;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::client::Client;
 use super::forward::{Finished, Forwarder};
+use crate::clock;
 use crate::cluster::Directory;
 use crate::dns::relay::hand_on;
 use crate::dns::reply::cut_short;
@@ -43,7 +44,7 @@ impl Service {
         log::trace!("query from {}: {} octets, {verdict}", asker.address, query.len());
         if verdict == Verdict::Forward {
             let forwarder = self.forwarder.as_mut();
-            if forwarder.is_some_and(|it| it.accept(query, client, Instant::now())) {
+            if forwarder.is_some_and(|it| it.accept(query, client, clock::now())) {
                 return verdict;
             }
             verdict = self.fail(query, asker, reply);
@@ -81,7 +82,7 @@ impl Service {
     /// Says whether the rate limit lets a reply over UDP pass; it may be cut short first.
     pub(super) fn is_within_limit(&mut self, client: IpAddr, reply: &mut Vec<u8>) -> bool {
         let Some(limiter) = &mut self.limiter else { return true };
-        match limiter.check(client, Instant::now()) {
+        match limiter.check(client, clock::now()) {
             Limit::Pass => {}
             Limit::Slip => cut_short(reply),
             Limit::Drop => return false,

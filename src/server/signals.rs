@@ -1,18 +1,18 @@
-//! Signals as a descriptor that becomes readable, so that they end the one sleep at once.
+//! Signals that end the one sleep at once.
 
-use std::io::{self, Read};
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
+use super::wakeup::Wakeup;
+
 /// The signals that are handled. A handler stays for the whole life of the process.
 #[derive(Debug)]
 pub struct Signals {
     /// Readable once a signal came.
-    pub(super) wakeup: UnixStream,
-    sender: UnixStream,
+    pub(super) wakeup: Wakeup,
     /// Asks the process to stop when it is set, as SIGTERM does.
     pub stop: Arc<AtomicBool>,
     report: Arc<AtomicBool>,
@@ -22,13 +22,12 @@ impl Signals {
     /// Handles none yet.
     ///
     /// # Errors
-    /// When the system refuses a socket pair.
+    /// When the system has no descriptors left.
     pub fn new() -> io::Result<Self> {
-        let (wakeup, sender) = UnixStream::pair()?;
-        wakeup.set_nonblocking(true)?;
+        let wakeup = Wakeup::new()?;
         let stop = Arc::new(AtomicBool::new(false));
         let report = Arc::new(AtomicBool::new(false));
-        Ok(Signals { wakeup, sender, stop, report })
+        Ok(Signals { wakeup, stop, report })
     }
 
     /// Lets SIGTERM, SIGINT and SIGHUP ask the process to stop, and SIGUSR1 to log its state.
@@ -57,14 +56,13 @@ impl Signals {
         }
         // The flag first: whoever is woken must find it set.
         signal_hook::flag::register(signal, Arc::clone(flag))?;
-        signal_hook::low_level::pipe::register(signal, self.sender.try_clone()?)?;
+        signal_hook::low_level::pipe::register(signal, self.wakeup.sender()?)?;
         Ok(())
     }
 
     /// Forgets what woke the sleep, and says whether the state is to be logged.
     pub fn take_report_request(&mut self) -> bool {
-        let mut octets = [0; 64];
-        while matches!(self.wakeup.read(&mut octets), Ok(length) if length > 0) {}
+        self.wakeup.clear();
         self.report.swap(false, Ordering::Relaxed)
     }
 }

@@ -6,9 +6,10 @@ use std::time::Instant;
 use crate::cluster::Directory;
 use crate::dns::Counters;
 
-/// Work to be done at certain times, and when a signal came. [`super::Server::wait`] runs it.
+/// Work to be done at certain times, and when a signal came or the machine resumed from suspend.
+/// [`super::Server::wait`] runs it.
 pub trait Timer: fmt::Debug + Send {
-    /// When to run it next at the latest; `None`: not before a signal comes.
+    /// When to run it next at the latest; `None`: not before such a moment.
     fn next(&self) -> Option<Instant>;
 
     /// Does what is due, which may be nothing. No query is answered meanwhile: it must not block.

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -10,9 +10,7 @@ use super::client::Client;
 use super::service::{Service, unix_time};
 use super::timers::View;
 use super::{Interest, Server, Wake};
-
-/// The longest single poll. A wait without a deadline is cut into such pieces.
-const LONGEST_POLL: Duration = Duration::from_secs(3600);
+use crate::clock;
 
 impl Server {
     /// The one sleep. Answers queries until `descriptor` is ready for its interest, `deadline`
@@ -29,49 +27,53 @@ impl Server {
             if self.is_stopping() && !self.releasing {
                 return Ok(Wake::Stopping);
             }
-            let now = Instant::now();
-            if self.interfaces.next_scan().is_some_and(|at| at <= now) {
-                self.interfaces.scan(&mut self.listeners, now);
-                self.update_own_addresses();
+            if let Some(at) = self.interfaces.next_scan() {
+                let now = clock::now();
+                if at <= now {
+                    self.interfaces.scan(&mut self.listeners, now);
+                    self.update_own_addresses();
+                }
             }
-            let wake = self.poll_once(descriptor, deadline)?;
+            let is_ready = self.poll_once(descriptor, deadline)?;
+            let now = clock::now();
             self.service.now = unix_time();
-            let signalled = self.answer_ready();
-            self.forward_back();
-            if signalled && self.signals.take_report_request() {
+            let woken = self.answer_ready(now);
+            self.forward_back(now);
+            if woken && self.signals.take_report_request() {
                 self.log_state();
             }
-            self.run_timers(signalled);
-            if let Some(wake) = wake {
-                return Ok(wake);
+            self.run_timers(woken, now);
+            if is_ready {
+                return Ok(Wake::Ready);
+            }
+            if deadline.is_some_and(|at| at <= now) {
+                return Ok(Wake::TimedOut);
             }
         }
     }
 
-    /// Answers what the last poll found; says whether a signal came.
-    fn answer_ready(&mut self) -> bool {
-        let Some((&signalled, sockets)) = self.ready.split_first() else { return false };
+    /// Answers what the last poll found; says whether a signal came or the machine resumed.
+    fn answer_ready(&mut self, now: Instant) -> bool {
+        let Some((&woken, sockets)) = self.ready.split_first() else { return false };
         let (datagrams, streams) = sockets.split_at(self.listeners.len().min(sockets.len()));
         let service = &mut self.service;
         for (listener, _) in self.listeners.iter_mut().zip(datagrams).filter(|(_, r)| **r) {
             listener.answer_batch(service);
         }
         if self.connections.len() == 0 && !streams.contains(&true) {
-            return signalled;
+            return woken;
         }
-        let now = Instant::now();
         let (arrivals, open) = streams.split_at(self.acceptors.len().min(streams.len()));
         self.connections.serve(open, now, service);
         for (acceptor, _) in self.acceptors.iter().zip(arrivals).filter(|(_, ready)| **ready) {
             self.connections.accept(acceptor, now);
         }
-        signalled
+        woken
     }
 
     /// Sends clients the replies to their queries that were forwarded.
-    fn forward_back(&mut self) {
+    fn forward_back(&mut self, now: Instant) {
         let Some(forwarder) = &mut self.service.forwarder else { return };
-        let now = Instant::now();
         // Its descriptor is the last one that was polled.
         let is_ready = self.ready.last() == Some(&true);
         if !is_ready && forwarder.next_deadline(now).is_none_or(|at| at > now) {
@@ -94,12 +96,12 @@ impl Server {
         }
     }
 
-    /// Sleeps once, and notes for each socket whether it is ready.
+    /// Sleeps once, and notes for each socket whether it is ready. Says whether `descriptor` is.
     fn poll_once(
         &mut self,
         descriptor: Option<(BorrowedFd<'_>, Interest)>,
         deadline: Option<Instant>,
-    ) -> io::Result<Option<Wake>> {
+    ) -> io::Result<bool> {
         let sockets = self.listeners.len() + self.acceptors.len() + self.connections.len();
         let mut fds = Vec::with_capacity(sockets + 3);
         fds.push(PollFd::new(&self.signals.wakeup, PollFlags::IN));
@@ -114,7 +116,7 @@ impl Server {
             };
             fds.push(PollFd::from_borrowed_fd(fd, flags));
         }
-        let now = Instant::now();
+        let now = clock::now();
         let forwarder = self.service.forwarder.as_ref();
         let others = [
             self.connections.next_deadline(),
@@ -123,29 +125,24 @@ impl Server {
             self.timers.iter().filter_map(|timer| timer.next()).min(),
         ];
         let first = others.into_iter().chain([deadline]).flatten().min();
-        let longest = first.map_or(LONGEST_POLL, |at| at.saturating_duration_since(now));
-        let timeout = Timespec::try_from(longest.min(LONGEST_POLL)).ok();
+        let longest = self.signals.wakeup.longest_sleep();
+        let longest = first.map_or(longest, |at| at.saturating_duration_since(now).min(longest));
+        let timeout = Timespec::try_from(longest).ok();
         self.ready.clear();
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) => {}
-            Err(rustix::io::Errno::INTR) => return Ok(None),
+            Err(rustix::io::Errno::INTR) => return Ok(false),
             Err(error) => return Err(error.into()),
         }
         self.ready.extend(fds.iter().map(|fd| !fd.revents().is_empty()));
-        let wanted = descriptor.is_some() && self.ready.pop().unwrap_or(false);
-        Ok(match deadline {
-            _ if wanted => Some(Wake::Ready),
-            Some(at) if at <= Instant::now() => Some(Wake::TimedOut),
-            _ => None,
-        })
+        Ok(descriptor.is_some() && self.ready.pop().unwrap_or(false))
     }
 
-    /// Runs the timers that are due; after a signal, all of them.
-    fn run_timers(&mut self, signalled: bool) {
+    /// Runs the timers that are due, or if the sleep was ended, all of them.
+    fn run_timers(&mut self, woken: bool, now: Instant) {
         let Service { directory, counters, .. } = &self.service;
-        let now = Instant::now();
         for timer in &mut self.timers {
-            if signalled || timer.next().is_some_and(|at| at <= now) {
+            if woken || timer.next().is_some_and(|at| at <= now) {
                 timer.run(now, View { directory, counters });
             }
         }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use crate::cluster::{Keyspace, Names, Record, RecordError, SlotId};
-use crate::etcd::{Error, Etcd, GatewayClient, KeyValue, LeaseId, Range};
+use crate::etcd::{Error, GatewayClient, KeyValue, LeaseId, Pages, Range};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum KeyContent {
@@ -38,7 +38,7 @@ pub(super) struct KeyEntry {
     pub(super) content: KeyContent,
     /// The lease that it hangs on; 0: none.
     pub(super) lease: LeaseId,
-    /// The fencing token: grows with each new owner.
+    /// The revision at which the key came to be.
     pub(super) create_revision: i64,
     pub(super) whose: Whose,
 }
@@ -68,7 +68,7 @@ pub(super) fn read(client: &mut GatewayClient, keyspace: &Keyspace) -> Result<Sn
     let mut revision = 0;
     for (first, end) in keyspace.ranges() {
         let range = Range { revision, ..Range::new(first, Some(end)) };
-        revision = client.range_pages(range, |page| kvs.extend(page))?.revision;
+        revision = Pages::read_all(client, range, |page| kvs.extend(page))?.revision;
     }
     Ok(Snapshot { revision, entries: sorted(&kvs, keyspace) })
 }

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use simple_dns::TYPE;
 use support::dns::tcp::{connect, framed};
 use support::dns::{Query, connected};
-use support::etcd::free_port;
+use support::free_port;
 use support::upstream::{Habit, Upstream};
 use support::{Etcd, Node, PATIENCE, Prober, ask, exchange, lookup, question, run, until};
 
+mod file;
 mod servers;
 
 const ELSEWHERE: &str = "www.example.com.";

@@ -1,11 +1,14 @@
 //! What etcd, networks and name servers do to a node, and what it makes of that.
 
+mod certificates;
 mod cluster_faults;
 mod etcd_faults;
 mod host_names;
+mod large_bodies;
 mod lost_replies;
 mod partitions;
 mod refusals;
 mod resync;
 mod stub_checks;
+mod suspend;
 mod trust;

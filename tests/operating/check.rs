@@ -74,7 +74,7 @@ fn a_node_that_runs_here_is_named_as_who_has_the_port_and_the_record() {
 #[test]
 fn each_endpoint_is_told_and_one_is_enough_unless_they_are_of_two_clusters() {
     let (etcd, other) = (Etcd::start(), Etcd::start());
-    let away = format!("http://127.0.0.1:{}", support::etcd::free_port());
+    let away = format!("http://127.0.0.1:{}", support::free_port());
     let out = check(&format!("{away},{}", etcd.endpoint()), &[]).good();
     assert!(out.starts_with(&format!("note\tetcd\tetcd at {away} is out of reach")), "{out}");
     let none = check(&away, &[]);

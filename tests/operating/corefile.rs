@@ -71,7 +71,7 @@ fn launch_scripts_of_coredns_go_on_working() {
     let text = documented(&etcd.endpoint()).replacen('\n', "\n    bind 127.0.0.1 ::1\n", 1);
     let directory = with_files(&[("etc/Corefile", &text)]);
     let file = directory.file("etc/Corefile");
-    let port = support::etcd::free_port();
+    let port = support::free_port();
     for (number, arguments) in [
         vec!["-conf".to_owned(), file.clone(), "-dns.port".to_owned(), port.to_string()],
         vec![format!("-conf={file}"), format!("-dns.port={port}")],
@@ -116,7 +116,7 @@ fn a_file_may_come_by_standard_input_as_for_coredns() {
 #[test]
 fn the_port_of_a_key_wins_over_the_default_and_options_win_over_the_file() {
     let etcd = Etcd::start();
-    let port = support::etcd::free_port();
+    let port = support::free_port();
     let text = documented("http://127.0.0.1:1")
         .replacen(". {", &format!("tf.local:{port} {{\nbind 127.0.0.1"), 1)
         .replace("limit 5", "limit 1")
@@ -180,7 +180,7 @@ fn what_has_no_effect_is_in_the_log_and_what_is_imported_is_followed() {
     );
     let directory =
         with_files(&[("Corefile", main), ("blocks/1.conf", block), ("common", &common)]);
-    let port = support::etcd::free_port();
+    let port = support::free_port();
     let variable = ["env".to_owned(), format!("IDETCD_PORT={port}")];
     let file = directory.file("Corefile");
     let node = Node::start_by(&variable, &["-conf", &file, "--ipv4=10.0.0.1"]);

@@ -151,7 +151,7 @@ fn an_etcd_that_is_away_or_refuses_is_told_in_one_line_with_status_1() {
     let missing = directory.file("missing");
     let user = ["--user", "node:secret"];
     let endpoint = etcd.endpoint();
-    let away = format!("http://127.0.0.1:{}", support::etcd::free_port());
+    let away = format!("http://127.0.0.1:{}", support::free_port());
     let both = format!("{away},{endpoint}");
     assert_eq!(ended("list", &both, &user).good(), "", "one endpoint is enough");
     let table: [(&str, &[&str], &str); 5] = [

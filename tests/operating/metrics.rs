@@ -85,7 +85,7 @@ fn the_figures_are_right_and_follow_the_name() {
     let now = std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_secs_f64();
     let age = now - found["idetcd_process_start_time_seconds"];
     assert!((0.0..60.0).contains(&age), "{age}");
-    assert!(found["idetcd_name_create_revision"] > 1.0);
+    assert!(found["idetcd_name_claim_revision"] > 1.0);
 
     // What was asked meanwhile is counted in the next, by the response code.
     for name in ["worker1.tf.local.", "worker1.tf.local.", "nobody.tf.local.", "example.com."] {

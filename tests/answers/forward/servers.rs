@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use simple_dns::TYPE;
 use support::dns::Query;
 use support::dns::tcp::{connect, framed, receive};
-use support::etcd::free_port;
+use support::free_port;
 use support::upstream::Habit;
 use support::{Etcd, Prober, ask, lookup, read};
 

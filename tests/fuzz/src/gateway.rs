@@ -69,7 +69,7 @@ pub fn run(data: &[u8]) {
 
 /// Half of the calls are made as a user.
 fn credentials(call: u8) -> Option<Credentials> {
-    let user = || Credentials { user: "node".to_owned(), password: "secret".to_owned() };
+    let user = || Credentials::new("node", "secret".to_owned());
     (call & 8 != 0).then(user)
 }
 
@@ -204,7 +204,8 @@ fn store<'a>(kvs: impl Iterator<Item = (&'a KeyValue, EventKind)>) {
             EventKind::Put => Some(kv.value.as_slice()),
             EventKind::Delete => None,
         };
-        directory.apply(0, Entry { key: &kv.key, value, mod_revision: kv.mod_revision });
+        directory
+            .apply(0, Entry { key: &kv.key, value, mod_revision: kv.mod_revision, fingerprint: 0 });
         if let Ok(record) = Record::parse(&kv.value) {
             check_record(&record);
         }

@@ -112,6 +112,10 @@ impl Running {
         let child = command.stdout(Stdio::null()).spawn();
         Running(child.unwrap_or_else(|error| panic!("{command:?}: {error}")))
     }
+
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
 }
 
 impl Drop for Running {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use idetcd::etcd::{
     Clock, Credentials, Error, Etcd, GatewayClient, LeaseId, Range, RangeReply, ReadDeadline,
-    Timeout, Txn, TxnReply, Watch, WatchRange,
+    Status, TimeToLive, Timeout, Txn, TxnReply, Watch, WatchRange,
 };
 
 use super::life::Port;
@@ -56,8 +56,7 @@ impl TimedClient {
         });
         let clock = Clock::new(move || around.now());
         let endpoints = endpoints.into_iter().map(|endpoint| endpoint.name).collect();
-        let credentials =
-            login.map(|login| Credentials { user: login.name, password: login.password });
+        let credentials = login.map(|login| Credentials::new(&login.name, login.password));
         let client = GatewayClient::new(agent, endpoints, timeout, clock, read_deadline)
             .with_credentials(credentials);
         TimedClient { client, timeout: call_timeout }
@@ -91,6 +90,14 @@ impl Etcd for TimedClient {
 
     fn lease_revoke(&mut self, id: LeaseId) -> Result<(), Error> {
         self.client().lease_revoke(id)
+    }
+
+    fn lease_time_to_live(&mut self, id: LeaseId) -> Result<Option<TimeToLive>, Error> {
+        self.client().lease_time_to_live(id)
+    }
+
+    fn status(&mut self) -> Result<Status, Error> {
+        self.client().status()
     }
 
     fn watch(&mut self, ranges: &[WatchRange]) -> Result<Watch, Error> {

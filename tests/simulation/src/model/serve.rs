@@ -89,7 +89,7 @@ impl Model {
         ResponseHeader { cluster_id: self.cluster_id, member_id, revision }
     }
 
-    fn status(&self, member: usize) -> MemberStatus {
+    pub(super) fn status(&self, member: usize) -> MemberStatus {
         let applied = self.members[member].applied;
         let leader = match self.position(member) {
             Position::Led => self.leadership.leader,

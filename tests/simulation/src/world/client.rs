@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use idetcd::etcd::{
-    Error, ErrorKind, Etcd, LeaseId, Range, RangeReply, Timeout, Txn, TxnReply, WatchRange,
-    WatchReply, WatchStream,
+    Error, ErrorKind, Etcd, LeaseId, Range, RangeReply, Status, TimeToLive, Timeout, Txn, TxnReply,
+    WatchRange, WatchReply, WatchStream,
 };
 
 use super::baton::{Baton, Wait};
@@ -200,6 +200,30 @@ impl<'b, B: Baton> Etcd for SimEtcd<'b, B> {
 
     fn lease_revoke(&mut self, id: LeaseId) -> Result<(), Error> {
         unless_gone(self.call(Request::LeaseRevoke(id))).map(drop)
+    }
+
+    fn lease_time_to_live(&mut self, id: LeaseId) -> Result<Option<TimeToLive>, Error> {
+        match unless_gone(self.call(Request::LeaseTimeToLive(id)))? {
+            Some(Reply::TimeToLive(left)) => {
+                Ok(left.map(|it| TimeToLive { left: it.left, raft_term: it.raft_term }))
+            }
+            Some(_) => self.unlike(),
+            None => Ok(None),
+        }
+    }
+
+    fn status(&mut self) -> Result<Status, Error> {
+        match self.call(Request::Status)? {
+            Reply::Status(status) => Ok(Status {
+                header: status.header,
+                version: "3.4.23".to_owned(),
+                leader: status.leader,
+                raft_index: status.raft_index,
+                raft_term: status.raft_term,
+                errors: status.errors,
+            }),
+            _ => self.unlike(),
+        }
     }
 
     fn watch(&mut self, ranges: &[WatchRange]) -> Result<SimWatch<'b, B>, Error> {

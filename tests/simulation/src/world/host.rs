@@ -24,7 +24,7 @@ impl<'b, B: Baton> SimHost<'b, B> {
 
 /// The fencing token of an owner.
 pub fn token(owned: &Owned) -> i64 {
-    owned.create_revision
+    owned.claim_revision
 }
 
 impl<B: Baton> Host for SimHost<'_, B> {

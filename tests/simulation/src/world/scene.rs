@@ -98,6 +98,7 @@ impl NodeSpec {
             ipv6: AddressChoice::Omit,
             interface: None,
             port: Some(self.port),
+            node_id: format!("machine-{}", self.machine).parse().ok(),
         }
     }
 }

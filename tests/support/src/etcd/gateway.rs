@@ -132,6 +132,19 @@ impl Etcd {
         reply["kvs"][0]["lease"].as_str().map(str::to_owned)
     }
 
+    /// The revision of a key's last change.
+    pub fn mod_revision_of(&self, key: &str) -> Option<u64> {
+        let reply = self.try_call("/v3/kv/range", &json!({"key": encode(key)}))?;
+        reply["kvs"][0]["mod_revision"].as_str()?.parse().ok()
+    }
+
+    /// All leases that there are.
+    pub fn leases(&self) -> Vec<String> {
+        let reply = self.call("/v3/lease/leases", &json!({}));
+        let leases = reply["leases"].as_array().cloned().unwrap_or_default();
+        leases.iter().filter_map(|lease| lease["ID"].as_str().map(str::to_owned)).collect()
+    }
+
     pub fn try_revoke(&self, lease: &str) -> Option<Value> {
         self.try_call("/v3/lease/revoke", &json!({"ID": lease}))
     }

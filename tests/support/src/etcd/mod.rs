@@ -1,13 +1,13 @@
 //! Real etcd members, alone or as a cluster, and a client of their gateway.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::pki::Pki;
+use crate::port::free_port;
 use crate::{Directory, PATIENCE, Signal, command, send};
 
 pub use cluster::Cluster;
@@ -37,12 +37,6 @@ pub struct Etcd {
     token: Option<String>,
 }
 
-/// A port that is free now.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
-}
-
 impl Etcd {
     pub fn start() -> Etcd {
         Etcd::start_with(None, &[])
@@ -63,15 +57,12 @@ impl Etcd {
     fn spawn(setup: Setup, pki: Option<&Pki>) -> Etcd {
         let directory = Directory::new();
         let child = spawn(&setup, &directory);
-        let config = ureq::Agent::config_builder()
-            .proxy(None)
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(5)));
-        let config = match pki {
-            Some(pki) => config.tls_config(pki.config()),
-            None => config,
-        };
-        Etcd { directory, setup, child, agent: config.build().new_agent(), token: None }
+        Etcd { directory, setup, child, agent: agent(pki), token: None }
+    }
+
+    /// Trusts these from now on, and shows theirs.
+    pub fn trust(&mut self, pki: &Pki) {
+        self.agent = agent(Some(pki));
     }
 
     fn is_ready(&mut self) -> bool {
@@ -136,21 +127,32 @@ impl Etcd {
 
     /// Saves what it holds.
     pub fn snapshot(&self) -> Vec<u8> {
+        self.try_snapshot().expect("a snapshot")
+    }
+
+    /// The same; `None` where it does not answer.
+    pub fn try_snapshot(&self) -> Option<Vec<u8>> {
         let file = self.directory.file("snapshot");
-        etcdctl(&["--endpoints", &self.endpoint(), "snapshot", "save", &file]);
-        std::fs::read(&file).expect("a snapshot")
+        etcdctl(&["--endpoints", &self.endpoint(), "snapshot", "save", &file]).ok()?;
+        std::fs::read(&file).ok()
     }
 
     /// Kills it and starts it from what was saved.
     pub fn restore(&mut self, snapshot: &[u8]) {
         self.kill();
+        self.put_back(snapshot);
+        self.restart();
+    }
+
+    /// Puts what was saved in place of its data. It must not run.
+    fn put_back(&self, snapshot: &[u8]) {
         std::fs::remove_dir_all(self.data()).expect("removed");
         let file = self.directory.file("restored");
         std::fs::write(&file, snapshot).expect("written");
         let peer = format!("http://{}:{}", self.setup.host, self.setup.peer_port);
         let data = self.directory.file("data");
         let setup = &self.setup;
-        etcdctl(&[
+        let restored = etcdctl(&[
             "snapshot",
             "restore",
             &file,
@@ -163,7 +165,7 @@ impl Etcd {
             "--initial-advertise-peer-urls",
             &peer,
         ]);
-        self.restart();
+        restored.expect("a snapshot that can be restored");
     }
 }
 
@@ -172,6 +174,18 @@ impl Drop for Etcd {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn agent(pki: Option<&Pki>) -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .proxy(None)
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(5)));
+    let config = match pki {
+        Some(pki) => config.tls_config(pki.config()),
+        None => config,
+    };
+    config.build().new_agent()
 }
 
 fn setup(name: &str, pki: Option<&Pki>, more: &[&str]) -> Setup {
@@ -207,8 +221,10 @@ fn spawn(setup: &Setup, directory: &Directory) -> Child {
         .expect("etcd; scripts/test installs it")
 }
 
-fn etcdctl(arguments: &[&str]) {
+/// Runs it to its end; if that is not well, returns what it says.
+fn etcdctl(arguments: &[&str]) -> Result<(), String> {
     let output = command("etcdctl").env("ETCDCTL_API", "3").args(arguments).output();
     let output = output.expect("etcdctl; scripts/test installs it");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.success() { Ok(()) } else { Err(said) }
 }

@@ -1,0 +1,49 @@
+//! A machine that is suspended, and what its node believes when it resumes.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use support::suspend::{can_suspend, suspend};
+use support::{Directory, Etcd, Node, PATIENCE, Signal, until};
+
+/// Nobody looks before that by chance.
+const AT_ONCE: Duration = Duration::from_millis(500);
+
+#[test]
+fn a_name_is_not_believed_after_a_suspend_that_was_longer_than_its_lease() {
+    if !can_suspend() {
+        return;
+    }
+    let (etcd, directory) = (Etcd::start(), Directory::new());
+    let file = directory.file("name");
+    let options = ["--lease-ttl", "30", "--name-file", &file];
+    let node = Node::in_cluster(&etcd, 1, 3, &options);
+    until(PATIENCE, "the file", || fs::read_to_string(&file).ok().filter(|it| !it.is_empty()));
+    // Had it been away for so long, the lease would be over.
+    etcd.signal(Signal::STOP);
+    suspend(&node, Duration::from_secs(60));
+    let resumed = Instant::now();
+    until(PATIENCE, "no file", || (!fs::exists(&file).expect("a look")).then_some(()));
+    let noticed = resumed.elapsed();
+    assert!(noticed < AT_ONCE, "{noticed:?}: {}", node.log());
+    node.wait_for_log("worker1.tf.local. is in doubt: its lease ran out");
+    etcd.signal(Signal::CONT);
+    node.wait_for_log("kept worker1.tf.local.: its lease lives");
+}
+
+#[test]
+fn a_suspend_that_is_shorter_than_the_lease_has_it_renewed_at_once() {
+    if !can_suspend() {
+        return;
+    }
+    let etcd = Etcd::start();
+    let node = Node::in_cluster(&etcd, 1, 3, &["--lease-ttl", "60"]);
+    node.slot();
+    let before = etcd.handled("LeaseKeepAlive");
+    suspend(&node, Duration::from_secs(30));
+    let resumed = Instant::now();
+    until(PATIENCE, "renewed", || (etcd.handled("LeaseKeepAlive") > before).then_some(()));
+    let renewed = resumed.elapsed();
+    assert!(renewed < AT_ONCE, "{renewed:?}: {}", node.log());
+    assert!(!node.log().contains("in doubt"), "{}", node.log());
+}

@@ -27,7 +27,7 @@ use std::time::Duration;
 use idetcd::cluster::{Keyspace, Record, SlotId};
 use idetcd::etcd::{Op, Txn};
 
-use crate::model::{Model, Time};
+use crate::model::{Model, Time, WatchId};
 use crate::world::baton::End;
 use crate::world::process::ProcessId;
 use load::Load;
@@ -186,6 +186,8 @@ pub struct Standing {
     pub runs_since: Option<Time>,
     /// When it asked what it waits for now.
     pub asked_at: Option<Time>,
+    /// The watches that have something for it that does not arrive.
+    pub stuck: BTreeSet<WatchId>,
     /// Until when it waited for the reply to what it asked while something was wrong.
     pub was_held_up_until: Time,
     /// The name that it says it owns.
@@ -268,7 +270,7 @@ impl Checks {
     /// Since when a process could hear and tell everything; `None`: it cannot now.
     fn undisturbed_since(&self, id: ProcessId) -> Option<Time> {
         let (calm_since, standing) = (self.calm_since?, self.standing(id)?);
-        if standing.asked_at.is_some_and(|asked| asked < calm_since) {
+        if standing.asked_at.is_some_and(|asked| asked < calm_since) || !standing.stuck.is_empty() {
             return None;
         }
         Some(calm_since.max(standing.runs_since?).max(standing.was_held_up_until))
@@ -280,6 +282,16 @@ impl Checks {
         let Some(standing) = self.standing_mut(id) else { return };
         let Some(asked) = standing.asked_at.take() else { return };
         if calm_since.is_none_or(|since| asked < since) {
+            standing.was_held_up_until = now;
+        }
+    }
+
+    /// What a watch has to say does not arrive, or does so again.
+    pub fn is_stuck(&mut self, id: ProcessId, watch: WatchId, is_stuck: bool, now: Time) {
+        let Some(standing) = self.standing_mut(id) else { return };
+        if is_stuck {
+            standing.stuck.insert(watch);
+        } else if standing.stuck.remove(&watch) {
             standing.was_held_up_until = now;
         }
     }
@@ -315,6 +327,7 @@ impl Checks {
             started: now,
             runs_since: Some(now),
             asked_at: None,
+            stuck: BTreeSet::new(),
             was_held_up_until: Time::ZERO,
             owned: None,
             last_slot: None,

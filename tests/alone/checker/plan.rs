@@ -50,7 +50,7 @@ impl Plan {
         }
         // 40 nodes: with 30 and more in the queue, nodes keep out of each other's way. Few names keep
         // so many there, or else they are there together when all start.
-        let (nodes, contenders) = if seed.is_multiple_of(2) { (8, 30) } else { (36, 2) };
+        let (nodes, contenders) = if seed.is_multiple_of(2) { (6, 34) } else { (36, 2) };
         let power_cut = true;
         Plan { nodes, contenders, twins: 2, lasting_names: 1000, power_cut, troubles: 8, ..small }
     }

@@ -8,11 +8,11 @@ use support::Signal;
 
 use super::judge::{Verdict, Violation, judge};
 use super::story::Story;
-use super::watcher::Seen;
+use super::watcher::{Seen, WAITED};
 use super::{Crew, Run};
 
 /// How many of the tens of thousands of answers may be late, for the machine's sake.
-const MOST_LATE: u32 = 5;
+const MOST_LATE: usize = 5;
 
 /// The number of violations of one kind that are told.
 const MOST_TOLD: usize = 5;
@@ -28,16 +28,17 @@ impl Run {
             story.lives = records.lives.clone();
             story.returns = records.returns.clone();
         }
-        let Run { crew, machine, plan, mut violations, done, .. } = self;
+        let Run { crew, machine, plan, start, mut violations, done, .. } = self;
         story.hold_ups = machine.stop();
         let verdict = judge(&story);
         let logs: Vec<String> = (0..crew.members.len()).map(|index| crew.log(index)).collect();
         let starts = crew.starts;
         let seen = crew.watcher.stop();
-        violations.extend(complaints(seen));
+        let late = late(&seen, &story, start);
+        violations.extend(complaints(&seen, &late));
         let faults: Vec<String> = done.iter().map(|(what, n)| format!("{n} {what}")).collect();
         println!("faults: {}", faults.join(", "));
-        print(&story, &verdict, seen, starts);
+        print(&story, &verdict, &seen, starts);
         tell(&verdict, &logs);
         for violation in &violations {
             println!("VIOLATION: {violation}");
@@ -69,8 +70,18 @@ impl Run {
     }
 }
 
+/// How long those answers took that were late while the machine ran who was ready to run.
+fn late(seen: &Seen, story: &Story, start: Instant) -> Vec<Duration> {
+    let waited = |(at, took): &&(Instant, Duration)| {
+        let at = at.saturating_duration_since(start);
+        let held_up = story.held_up(at.saturating_sub(*took), at);
+        *took > WAITED + held_up * 2
+    };
+    seen.late.iter().filter(waited).map(|(_, took)| *took).collect()
+}
+
 /// What is not well about the answers.
-fn complaints(seen: Seen) -> Vec<String> {
+fn complaints(seen: &Seen, late: &[Duration]) -> Vec<String> {
     let mut complaints = Vec::new();
     for (count, what) in [
         (seen.lost, "queries to live nodes were lost"),
@@ -82,14 +93,13 @@ fn complaints(seen: Seen) -> Vec<String> {
         }
     }
     // A busy machine holds up one now and then; a node that waits for etcd holds up all that come.
-    if seen.late > MOST_LATE {
-        complaints
-            .push(format!("{} answers waited, the longest for {:.2?}", seen.late, seen.worst));
+    if late.len() > MOST_LATE {
+        complaints.push(format!("answers waited, for {late:.2?}"));
     }
     complaints
 }
 
-fn print(story: &Story, verdict: &Verdict, seen: Seen, starts: u32) {
+fn print(story: &Story, verdict: &Verdict, seen: &Seen, starts: u32) {
     let sum = |count: fn(&super::story::Life) -> u32| story.lives.iter().map(count).sum::<u32>();
     let mut tokens: Vec<i64> = story.lives.iter().map(|life| life.token).collect();
     tokens.sort_unstable();
@@ -113,7 +123,7 @@ fn print(story: &Story, verdict: &Verdict, seen: Seen, starts: u32) {
          held up a thread for {held_up:.2?} at most",
         seen.asked,
         seen.lost,
-        seen.late,
+        seen.late.len(),
         seen.denied,
         seen.withdrawn,
         seen.worst,

@@ -21,18 +21,18 @@ const ENDING: Duration = Duration::from_secs(3);
 
 /// An answer that took longer waited for something else than a processor: the time-out of etcd's calls
 /// is 500 ms.
-const WAITED: Duration = Duration::from_millis(400);
+pub const WAITED: Duration = Duration::from_millis(400);
 
 const NOERROR: u8 = 0;
 const NXDOMAIN: u8 = 3;
 
 /// What was seen of all nodes together.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Seen {
     pub asked: u32,
     pub lost: u32,
-    /// Answers that came, later than [`WAITED`].
-    pub late: u32,
+    /// When answers came that took longer than [`WAITED`], and how long they took.
+    pub late: Vec<(Instant, Duration)>,
     /// Answers that the name does not exist.
     pub denied: u32,
     /// Answers without the name, after it was answered by the same process.
@@ -132,7 +132,7 @@ impl Watcher {
             let seen = thread.join().expect("no panic");
             all.asked += seen.asked;
             all.lost += seen.lost;
-            all.late += seen.late;
+            all.late.extend(seen.late);
             all.denied += seen.denied;
             all.withdrawn += seen.withdrawn;
             all.worst = all.worst.max(seen.worst);
@@ -203,9 +203,8 @@ fn ask(shared: &Shared, name: &str, between: Duration, ended: &AtomicBool) -> Se
                 continue;
             }
             (Phase::Live, _) => {
-                if took > WAITED {
-                    println!("LATE: {} answers after {took:.3?}", target.address);
-                    seen.late += 1;
+                if took > WAITED && rcode.is_some() {
+                    seen.late.push((Instant::now(), took));
                 }
                 seen.asked += 1;
                 seen.worst = seen.worst.max(took);

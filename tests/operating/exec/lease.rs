@@ -4,7 +4,9 @@ use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use support::{Action, Directory, Etcd, Node, PATIENCE, PATTERN, Phase, Proxy, Signal, run, until};
+use support::{
+    Action, Directory, Etcd, Node, PATIENCE, PATTERN, Phase, Proxy, Signal, command, run, until,
+};
 
 use super::{start, text};
 
@@ -48,11 +50,30 @@ impl Worker {
         text(&self.directory.file("asked")).map(|text| text.trim().parse().expect("a number"))
     }
 
+    /// Its process group, as kill(1) wants it; `None`: it was not started.
+    fn group(&self) -> Option<String> {
+        let log = self.node.log();
+        let line = log.lines().find(|line| line.contains("started as process "))?;
+        let pid = line.split("process ").nth(1)?.split(' ').next()?;
+        Some(format!("-{pid}"))
+    }
+
     /// When it was there last, after its node has ended.
     fn ended_at(&mut self) -> f64 {
         let status = self.node.wait(PATIENCE);
         assert_eq!(status.code(), Some(1), "{}", self.node.log());
         *self.beats().last().expect("beats")
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // It heeds nothing else, whatever became of its node.
+        let _ = self.node.child.kill();
+        let _ = self.node.child.wait();
+        if let Some(group) = self.group() {
+            let _ = command("kill").args(["-KILL", "--", &group]).output();
+        }
     }
 }
 
@@ -118,9 +139,7 @@ fn a_node_that_stood_still_for_longer_than_its_lease_kills_the_program_at_once()
     let etcd = Etcd::start();
     let mut worker = Worker::start(&etcd.endpoint(), 1, 3, &["--grace", "1"]);
     worker.wait_until_it_runs();
-    let line = worker.node.wait_for_log("started as process ");
-    let group = line.split("process ").nth(1).and_then(|rest| rest.split(' ').next());
-    let group = format!("-{}", group.expect("a process"));
+    let group = worker.group().expect("a process");
     // As a machine that is frozen from outside does.
     worker.node.signal(Signal::STOP);
     run("kill", &["-STOP", "--", &group]);

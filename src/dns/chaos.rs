@@ -8,6 +8,9 @@ use crate::cluster::{Directory, Freshness};
 /// Writes what there is to tell of something.
 type Tell = fn(&Directory, &Counters, &mut Vec<String>);
 
+/// Room for all of them at once, which is one allocation.
+const MOST_TEXTS: usize = 16;
+
 /// What is told by its own name, and all of it as `stats.bind`.
 const STATS: [(&[u8], Tell); 6] = [
     (b"queries.bind.", |_, counters, texts| {
@@ -54,7 +57,7 @@ pub(super) fn content<'a>(
             let is_all = name == b"stats.bind.";
             let mut asked = STATS.iter().filter(|(known, _)| is_all || *known == name).peekable();
             asked.peek()?;
-            let mut texts = Vec::new();
+            let mut texts = Vec::with_capacity(MOST_TEXTS);
             asked.for_each(|(_, tell)| tell(directory, counters, &mut texts));
             texts
         }

@@ -124,8 +124,7 @@ impl Error {
         let is_about_caller =
             self.is_unauthenticated() || self.is_denied() || self.is_without_users();
         let says = |message: &&str| self.text.contains(*message);
-        !is_about_caller
-            && (MEMBERS_CODES.contains(&code) || MEMBERS_MESSAGES.iter().any(|m| says(&m)))
+        !is_about_caller && (MEMBERS_CODES.contains(&code) || MEMBERS_MESSAGES.iter().any(says))
     }
 
     /// Returns whether what was asked does this call for nobody like us: etcd refuses, or something in

@@ -207,7 +207,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
     fn recover_from_failures(&mut self) -> Result<()> {
         let pause = self.backoff.draw(&mut self.random).min(self.settings.lease_ttl / 4);
         self.pause(pause);
-        self.sync()
+        self.sync()?;
+        Ok(())
     }
 
     /// The slot that a ticket leads to: as the directory knows, if it stands where the ticket does.
@@ -252,7 +253,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 log::info!("etcd's history is not what was seen: reading everything anew");
                 return Err(SessionError::NoHistory);
             }
-            Some(history) if digest == ticket.slots => _ = history.see(0, ticket.revision),
+            Some(history) if digest == ticket.slots => {
+                let seen = history.see(0, ticket.revision).unwrap_or_default();
+                self.host.directory(|directory| directory.advance(seen));
+            }
             _ => self.miss(ticket.slots.newest),
         }
         Ok(())

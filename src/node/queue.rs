@@ -7,6 +7,7 @@ use super::claim::{Ahead, Claimant, Taken, Ticket};
 use super::overtake::Overtaking;
 use super::rank::{FreeSlot, free_slot};
 use super::session::Session;
+use super::sync::Synced;
 use super::{Host, Result, SessionError, WhenFull};
 use crate::cluster::SlotId;
 use crate::etcd::{Etcd, WatchStream};
@@ -29,6 +30,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
         taken: &Ticket,
         when_full: WhenFull,
     ) -> Result<Waited> {
+        if self.sync()? == Synced::Anew && !self.is_current(taken) {
+            // It is of a history that does not go on.
+            return Ok(Waited::TicketGone);
+        }
         let queue = self.ask(|client| claimant.look_at_queue(client))?;
         let Some(Ahead { tickets: mut ahead, revision: mut left }) = queue else {
             return Ok(Waited::TicketGone);
@@ -41,6 +46,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         });
         let ticket = claimant.keyspace.ticket(claimant.record);
         let mut watch = self.open_watch(Some(left))?;
+        // Who only waits does not give etcd the time that it takes where many start together.
+        self.client.timeout_mut().settle();
         let names = claimant.keyspace.ranges().len();
         let mut overtaking = Overtaking::new(self.host.now());
         let mut is_logged = false;
@@ -71,7 +78,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 None => {}
             }
             if watch.endpoint() != self.client.endpoint() {
-                self.sync()?;
+                if self.sync()? == Synced::Anew {
+                    return Ok(Waited::TicketGone);
+                }
                 watch = self.open_watch(Some(left))?;
             }
             let Some(reply) = self.follow_until(&mut watch, try_at)? else { continue };

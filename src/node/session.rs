@@ -116,11 +116,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
         loop {
             self.ensure_lease()?;
             self.settle_doubt()?;
-            if self.membership.held().is_none() && watch.take().is_some() {
-                // Who claims may watch as well; told twice, what is gone by now would come back.
-                self.sync()?;
+            let is_nameless = self.membership.held().is_none();
+            if is_nameless && !self.is_settled() {
+                // Who waits in the queue has a watch of its own: one that is read later tells old news.
+                watch = None;
             }
             self.ensure_name()?;
+            let is_named_anew = is_nameless && self.membership.held().is_some();
             self.end_superseded()?;
             self.give_back_late_claims()?;
             if !self.await_turn()? {
@@ -129,11 +131,15 @@ impl<H: Host, E: Etcd> Session<H, E> {
             // An endpoint that failed a call loses its watch as well: silence may be a failure.
             let mut current = match watch.take() {
                 Some(watch) if watch.endpoint() == self.client.endpoint() => watch,
-                Some(_) => {
-                    self.sync()?;
+                other => {
+                    // What a ticket and a claim tell goes on from what is known, or only seems to.
+                    let is_located =
+                        self.history.as_ref().is_some_and(|history| history.position.is_some());
+                    if other.is_some() || is_named_anew && is_located {
+                        self.sync()?;
+                    }
                     self.open_watch(None)?
                 }
-                None => self.open_watch(None)?,
             };
             self.follow(&mut current)?;
             watch = Some(current);

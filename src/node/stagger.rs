@@ -22,21 +22,10 @@ const CLAIM_TIME: Duration = Duration::from_millis(3);
 /// The shortest time between two looks whether the others are named, and the longest wait for that.
 const QUEUE_INTERVAL: Duration = Duration::from_millis(300);
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
-/// The time that etcd needs to tell a node one name, roughly, by two of its cores: as one of all names,
-/// and as a change.
-const READING_TIME: Duration = Duration::from_micros(20);
-const CHANGE_TIME: Duration = Duration::from_micros(30);
+/// The time that etcd needs to send one name to one node, roughly, by two of its cores.
+const SENDING_TIME: Duration = Duration::from_micros(20);
 /// The longest time over which the nodes are spread, however many there are.
 const LONGEST_SPREAD: Duration = Duration::from_secs(60);
-
-/// How a node learns the names of those that started together with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Learning {
-    /// It reads all names.
-    Reading,
-    /// It follows up the changes since its full sync.
-    Following,
-}
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Takes note that this node was named while so many were in the queue.
@@ -58,25 +47,18 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if turn.learn_at.is_none() && !self.let_others_claim(turn, &mut watch)? {
             return Ok(false);
         }
-        let slots = self.settings.keyspace.slots();
-        let names = self.count(&slots)?;
-        let (learning, spread) = plan(turn.queue_length, names, self.names_followed());
-        let learn_at = turn.learn_at.unwrap_or_else(|| self.draw(spread));
+        let newest =
+            Range { limit: 1, keys_only: true, ..newest_of(&self.settings.keyspace.slots()) };
+        let now = digest(&self.ask(|client| client.range(&newest))?);
+        let created = now.keys.saturating_sub(self.names_followed());
+        let delay = spread(turn.queue_length, created).mul_f64(self.random.fraction());
+        let learn_at = turn.learn_at.unwrap_or_else(|| self.host.now() + delay);
         self.turn = Some(Turn { learn_at: Some(learn_at), ..turn });
         if !self.follow_own_name(&mut watch, learn_at)? {
             return Ok(false);
         }
-        // Should it fail now, etcd has too much to do: it is tried again at another moment.
-        self.turn = Some(Turn { learn_at: Some(self.draw(spread)), ..turn });
-        match learning {
-            Learning::Reading => self.read_everything()?,
-            Learning::Following => {
-                let request = Range { limit: 1, keys_only: true, ..newest_of(&slots) };
-                let newest = self.ask(|client| client.range(&request))?;
-                self.miss(digest(&newest).newest);
-                self.turn = None;
-            }
-        }
+        self.turn = None;
+        self.miss(now.newest);
         Ok(true)
     }
 
@@ -136,26 +118,14 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let request = Range { count_only: true, ..range_of(range) };
         Ok(self.ask(|client| client.range(&request))?.count)
     }
-
-    /// A moment within this time from now.
-    fn draw(&mut self, spread: Duration) -> Instant {
-        self.host.now() + spread.mul_f64(self.random.fraction())
-    }
 }
 
-/// How to learn so many names, of which so many are known already, and the time over which all that
-/// started together are spread: the time that etcd needs to tell all of them.
-fn plan(queue_length: usize, names: usize, known: usize) -> (Learning, Duration) {
-    let created = names.saturating_sub(known);
-    let reading = READING_TIME.saturating_mul(saturated(names));
-    let following = CHANGE_TIME.saturating_mul(saturated(created));
-    let (learning, each) = if following < reading {
-        (Learning::Following, following)
-    } else {
-        (Learning::Reading, reading)
-    };
+/// The time over which all nodes are spread that start together, of which so many were in the queue:
+/// that which etcd needs to send so many new names to each of them.
+fn spread(queue_length: usize, created: usize) -> Duration {
     let starters = saturated(created.max(queue_length));
-    (learning, each.saturating_mul(starters).min(LONGEST_SPREAD))
+    let each = SENDING_TIME.saturating_mul(saturated(created));
+    each.saturating_mul(starters).min(LONGEST_SPREAD)
 }
 
 fn saturated(number: usize) -> u32 {
@@ -167,25 +137,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_turn_depends_on_how_many_start_and_on_what_each_of_them_has_to_learn() {
+    fn the_nodes_are_spread_by_how_many_start_however_many_there_are() {
+        // In the queue, new since the full sync, and milliseconds.
         let table = [
-            // All of a new cluster.
-            ((29, 30, 0), Learning::Reading, 18),
-            ((999, 1000, 0), Learning::Reading, 20_000),
-            // A few that join a large one know it, but for each other.
-            ((30, 10_030, 10_000), Learning::Following, 27),
-            // The last of many to be named saw most of them in its full sync.
-            ((30, 1000, 900), Learning::Following, 300),
-            // What waits in the queue, and is not named yet, starts as well.
-            ((500, 600, 590), Learning::Following, 150),
-            ((0, 0, 5), Learning::Reading, 0),
-            ((3000, 3000, 0), Learning::Reading, 60_000),
-            ((usize::MAX, usize::MAX, 0), Learning::Reading, 60_000),
+            (999, 1000, 20_000),
+            (29, 30, 18),
+            // Most of those that start together were named before this one looked.
+            (30, 100, 200),
+            // And few of them: the others are in the queue yet.
+            (500, 10, 100),
+            (30, 0, 0),
+            (3000, 3000, 60_000),
+            (usize::MAX, usize::MAX, 60_000),
         ];
-        for ((queue_length, names, known), learning, milliseconds) in table {
-            let wanted = (learning, Duration::from_millis(milliseconds));
-            let found = plan(queue_length, names, known);
-            assert_eq!(found, wanted, "{queue_length} in the queue, {known} of {names} known");
+        for (queue_length, created, milliseconds) in table {
+            let found = spread(queue_length, created);
+            assert_eq!(found.as_millis(), milliseconds, "{queue_length} {created}");
         }
     }
 }

@@ -138,7 +138,8 @@ pub(super) struct Turn {
     pub(super) queue_length: usize,
     /// Until when it lets others be named.
     pub(super) named_by: Instant,
-    /// When it learns the names; `None`: that is not drawn yet.
+    /// When it learns the names that came since its full sync, by following the changes; `None`: that is
+    /// not drawn yet.
     pub(super) learn_at: Option<Instant>,
 }
 

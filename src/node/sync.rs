@@ -13,6 +13,15 @@ use crate::etcd::{Etcd, EventKind, Range, RangeReply, ResponseHeader, Status};
 /// oldest revision there may be others beyond.
 const LATEST: i64 = 17;
 
+/// The way in which the directory came to be in step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Synced {
+    /// The history that is known goes on.
+    GoesOn,
+    /// Everything was read.
+    Anew,
+}
+
 /// What a comparison with etcd's history says.
 enum Continuity {
     /// It goes on from where we stand. The state of the member that was asked.
@@ -23,16 +32,19 @@ enum Continuity {
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Reads everything, unless what is known can be followed up from where it stands.
-    pub(super) fn sync(&mut self) -> Result<()> {
-        let Some(known) = self.history.clone() else { return self.read_everything() };
-        match self.compare(&known)? {
-            Continuity::GoesOn(status) => self.confirm(Some(&status)),
-            Continuity::Breaks(why) => {
-                log::info!("{why}: reading everything anew");
-                self.history = None;
-                self.read_everything()
+    pub(super) fn sync(&mut self) -> Result<Synced> {
+        if let Some(known) = self.history.clone() {
+            match self.compare(&known)? {
+                Continuity::GoesOn(status) => {
+                    self.confirm(Some(&status))?;
+                    return Ok(Synced::GoesOn);
+                }
+                Continuity::Breaks(why) => log::info!("{why}: reading everything anew"),
             }
+            self.history = None;
         }
+        self.read_everything()?;
+        Ok(Synced::Anew)
     }
 
     /// Reads all names, keeping the lease alive meanwhile.

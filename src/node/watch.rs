@@ -108,7 +108,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Applies changes. What they make necessary is done later: if that fails, they are not told again.
     fn apply(&mut self, reply: &WatchReply) -> Result<()> {
-        self.apply_events(reply.range, &reply.events)?;
+        let seen = self.history.as_ref().and_then(|history| history.revisions.get(reply.range));
+        let seen = seen.copied().unwrap_or_default();
+        // What was seen is not applied again: a name that was deleted since would come back.
+        let old = reply.events.partition_point(|event| event.kv.mod_revision <= seen);
+        self.apply_events(reply.range, reply.events.get(old..).unwrap_or_default())?;
         let Some(last) = reply.events.last() else { return Ok(()) };
         // Of the last revision there may be more changes to come, of those before it there are none.
         let revision = last.kv.mod_revision - i64::from(!reply.complete);

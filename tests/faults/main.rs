@@ -2,12 +2,14 @@
 
 mod certificates;
 mod cluster_faults;
+mod crowd;
 mod etcd_faults;
 mod host_names;
 mod large_bodies;
 mod lost_replies;
 mod partitions;
 mod refusals;
+mod restores;
 mod resync;
 mod stub_checks;
 mod suspend;

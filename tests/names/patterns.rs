@@ -87,7 +87,7 @@ fn answers_from_memory_end_after_max_stale_and_begin_anew_with_etcd() {
     node.wait_for_log("lost: ");
     assert_eq!(lookup(server, "worker1.tf.local.").as_deref(), Some("10.0.0.2"), "stale");
     let line = node.wait_for_log("--max-stale");
-    assert!(line.contains("not heard for 2 s"), "{line}");
+    assert!(line.contains("not followed for 2 s"), "{line}");
     let began = std::time::Instant::now();
     assert_eq!(ask(server, "worker1.tf.local.", TYPE::A).rcode, 2);
     assert_eq!(ask(server, "nobody.tf.local.", TYPE::A).rcode, 2, "nor is a name denied");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::newborn;
-use super::world::{Fate, LEASE_TTL, ROUND_TRIP, World, delete, put};
+use super::world::{Fate, LEASE_TTL, ROUND_TRIP, Store, World, delete, put};
 use crate::etcd::{ErrorKind, Event, LeaseId, ResponseHeader, WatchReply};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -183,5 +183,65 @@ fn the_own_key_is_looked_after_at_every_re_sync() {
         session.run();
         let lost = world.times("owns none");
         assert!(lost[0] < 61 * SECOND, "{lost:?}");
+    }
+}
+
+#[test]
+fn a_name_that_was_deleted_does_not_come_back_by_old_news() {
+    let (world, session) = newborn(1);
+    let (put, delete) =
+        (put("w5.tf.local.", CLAIMED + 1, LeaseId(9)), delete("w5.tf.local.", CLAIMED + 2));
+    world.changes.borrow_mut().extend([
+        (60 * SECOND, Ok(reply(vec![put.clone(), delete], true))),
+        (61 * SECOND, Ok(reply(vec![put], true))),
+    ]);
+    world.follow(|_, _| Fate::Answered(ROUND_TRIP));
+    world.stop_at.set(world.began + 62 * SECOND);
+    session.run();
+    assert!(world.directory.borrow().record(b"w5.tf.local.").is_none());
+    assert_eq!(world.directory.borrow().revision(), CLAIMED + 2);
+}
+
+#[test]
+fn the_revision_moves_with_the_own_claim() {
+    let (world, session) = newborn(1);
+    world.follow(|_, _| Fate::Answered(ROUND_TRIP));
+    world.stop_at.set(world.began + SECOND);
+    session.run();
+    assert_eq!(world.directory.borrow().revision(), CLAIMED);
+}
+
+#[test]
+fn another_history_is_noticed_by_a_node_that_claims_a_name_again() {
+    for change in [
+        |store: &mut Store| store.cluster += 1,
+        // Restored, and as many changes as before.
+        |store: &mut Store| store.entries = 1,
+    ] {
+        let (world, session) = newborn(1);
+        store(&world, &put("w7.tf.local.", 1, LeaseId(0)), 1);
+        let mut taken = put("w1.tf.local.", CLAIMED + 2, LeaseId(99));
+        taken.kv.value = br#"{"ipv4":"10.0.0.99"}"#.to_vec();
+        let told = Ok(reply(vec![taken.clone()], true));
+        world.changes.borrow_mut().push_back((60 * SECOND, told));
+        let mut change = Some(change);
+        world.follow(move |world, name| {
+            if world.age() >= 60 * SECOND
+                && name == "txn"
+                && let Some(change) = change.take()
+            {
+                let other = put("w8.tf.local.", 1, LeaseId(0));
+                store(world, &taken, CLAIMED + 2);
+                let mut store = world.store.borrow_mut();
+                store.keys.remove(&b"w7.tf.local."[..]);
+                store.keys.insert(other.kv.key.clone(), other.kv);
+                change(&mut store);
+            }
+            Fate::Answered(ROUND_TRIP)
+        });
+        world.stop_at.set(world.began + 70 * SECOND);
+        session.run();
+        let names = world.directory.borrow();
+        assert!(names.record(b"w7.tf.local.").is_none() && names.record(b"w8.tf.local.").is_some());
     }
 }

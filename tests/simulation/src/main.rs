@@ -19,6 +19,7 @@ Simulates clusters on virtual time: real sessions, a model of etcd, and faults. 
   --hours H         simulated time of each, in hours [0.2]
   --nodes N         nodes of each cluster [as the seed has it]
   --faults KIND[,...]  these kinds of faults only; none: no faults [as the seed has it]
+  --without KIND[,...]  none of these kinds of faults
   --clocks on|off   clocks that run at different rates [as the seed has it]
   --quiet           nothing goes wrong, and all clusters are alike: how fast it is
   --ignore NAME[,...]  do not judge these
@@ -67,6 +68,10 @@ fn read(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
                 let text = value()?;
                 let kinds = text.split(',').filter(|kind| *kind != "none").map(str::parse);
                 options.settings.wanted.faults = Some(kinds.collect::<Result<_, _>>()?);
+            }
+            "--without" => {
+                let kinds = value()?.split(',').map(str::parse).collect::<Result<Vec<_>, _>>()?;
+                options.settings.wanted.without = kinds;
             }
             "--clocks" => options.settings.wanted.clocks = Some(value()? == "on"),
             "--ignore" => {

@@ -7,7 +7,6 @@ use idetcd::etcd::LeaseId;
 
 use super::Faults;
 use super::kind::FaultKind;
-use super::plan::login;
 use super::undo::Undo;
 use crate::model::User;
 use crate::world::World;
@@ -32,11 +31,7 @@ impl Faults {
             let value = record.to_json().into_bytes();
             world.etcd.put(&keyspace.key(slot), &value, LeaseId(0), world.now);
         }
-        if self.plan.has_users {
-            let login = login();
-            let user = User { name: login.name, password: login.password, prefix: Vec::new() };
-            world.etcd.set_users(&[user], world.now);
-        }
+        self.set_users(world);
         world.heed_etcd();
         for node in 0..world.nodes.len() {
             if !self.plan.twins.contains(&node) {
@@ -118,7 +113,7 @@ impl Faults {
                 let user =
                     User { name: "root".to_owned(), password: String::new(), prefix: Vec::new() };
                 world.etcd.set_users(&[user], now);
-                vec![Undo::Users(self.plan.has_users)]
+                vec![Undo::Users]
             }
             FaultKind::Restore => self.prepare_restore(world, true),
             FaultKind::RestoreOther => self.prepare_restore(world, false),
@@ -186,7 +181,6 @@ impl Faults {
         if self.chance.happens(0.3) {
             let members = world.etcd.member_count();
             undo.extend((0..members).flat_map(|member| cut(world, machine, member, &BOTH)));
-            world.checks.disturbed();
         }
         Some(undo)
     }

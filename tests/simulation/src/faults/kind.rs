@@ -80,7 +80,7 @@ kinds! {
     /// A machine gets another address.
     ChangeAddress = "change-address", false;
     /// Another host takes the address of a node, which is cut off from etcd or not.
-    TakeAddress = "take-address", false;
+    TakeAddress = "take-address", true;
     /// The key of a name is deleted by hand.
     DeleteKey = "delete-key", false;
     /// A record is put at a name by hand.

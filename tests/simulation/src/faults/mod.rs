@@ -153,6 +153,10 @@ impl Faults {
             return;
         }
         if world.etcd.leader().is_some() {
+            // What needed a leader may not have been done.
+            self.set_users(world);
+            world.etcd.set_full(false, world.now);
+            world.heed_etcd();
             world.checks.calmed(world.now);
         } else {
             self.agenda.add(world.now + AWAIT_INTERVAL, 0, Act::Await);

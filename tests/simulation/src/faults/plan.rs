@@ -24,6 +24,8 @@ pub struct Wanted {
     pub nodes: Option<usize>,
     /// The kinds of faults; `None`: as the seed has it.
     pub faults: Option<Vec<FaultKind>>,
+    /// The kinds of faults that no seed has.
+    pub without: Vec<FaultKind>,
     /// Whether to have the clocks run at different rates; `None`: as the seed has it.
     pub clocks: Option<bool>,
 }
@@ -77,7 +79,8 @@ impl Plan {
         let has_clocks = wanted.clocks.unwrap_or(has_clocks);
         let drawn: Vec<FaultKind> =
             FaultKind::ALL.iter().copied().filter(|_| chance.happens(ENABLED)).collect();
-        let faults = wanted.faults.clone().unwrap_or(drawn);
+        let mut faults = wanted.faults.clone().unwrap_or(drawn);
+        faults.retain(|kind| !wanted.without.contains(kind));
         let lease_ttl = seconds(&[4.0, 6.0, 10.0, 20.0, 20.0, 20.0, 60.0, 300.0], chance);
         let latency = seconds(&[0.0002, 0.0002, 0.0002, 0.002, 0.03, 0.1], chance);
         let members = chance.pick(&[1, 3, 3, 3, 5]).unwrap_or(1);
@@ -113,7 +116,7 @@ impl Plan {
 
     /// A plan in which nothing goes wrong.
     pub fn quiet(nodes: usize) -> Plan {
-        let wanted = Wanted { nodes: Some(nodes), faults: Some(Vec::new()), clocks: Some(false) };
+        let wanted = Wanted { nodes: Some(nodes), faults: Some(Vec::new()), ..Wanted::default() };
         let mut plan = Plan::draw(0, &wanted);
         let mut chance = Chance::new(0, 0);
         let ttl = Duration::from_secs(20);

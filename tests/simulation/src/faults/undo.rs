@@ -18,7 +18,7 @@ pub(super) enum Undo {
     StartMember(usize),
     CatchUp(usize),
     NotFull,
-    Users(bool),
+    Users,
     Restore { same_id: bool },
     GoOn(usize),
     Resume(usize),
@@ -46,15 +46,13 @@ impl Faults {
             Undo::StartMember(member) => world.etcd.start(member, now),
             Undo::CatchUp(member) => world.etcd.lag(member, Duration::ZERO, now),
             Undo::NotFull => world.etcd.set_full(false, now),
-            Undo::Users(has_users) => {
-                let login = login();
-                let user = User { name: login.name, password: login.password, prefix: Vec::new() };
-                let users = if has_users { vec![user] } else { Vec::new() };
-                world.etcd.set_users(&users, now);
-            }
+            Undo::Users => self.set_users(world),
             Undo::Restore { same_id } => {
                 if let Some(snapshot) = self.chance.pick(&self.snapshots) {
                     world.etcd.restore(&snapshot, same_id, now);
+                    // A backup has the users and alarms of its time.
+                    self.set_users(world);
+                    world.etcd.set_full(false, now);
                 }
             }
             Undo::GoOn(node) => world.set_frozen(node, false),
@@ -65,5 +63,13 @@ impl Faults {
             }
             Undo::KillNode(node) => world.kill(node),
         }
+    }
+
+    /// Lets etcd know the users that it knew at first, or nobody.
+    pub(super) fn set_users(&self, world: &mut World) {
+        let login = login();
+        let user = User { name: login.name, password: login.password, prefix: Vec::new() };
+        let users = if self.plan.has_users { vec![user] } else { Vec::new() };
+        world.etcd.set_users(&users, world.now);
     }
 }

@@ -56,8 +56,7 @@ impl TimedClient {
         });
         let clock = Clock::new(move || around.now());
         let endpoints = endpoints.into_iter().map(|endpoint| endpoint.name).collect();
-        let credentials =
-            login.map(|login| Credentials { user: login.name, password: login.password });
+        let credentials = login.map(|login| Credentials::new(&login.name, login.password));
         let client = GatewayClient::new(agent, endpoints, timeout, clock, read_deadline)
             .with_credentials(credentials);
         TimedClient { client, timeout: call_timeout }

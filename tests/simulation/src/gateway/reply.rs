@@ -1,5 +1,5 @@
 //! What the gateway says, in JSON. Left out is what the model does not know and no client of ours reads: the
-//! version of a key, how many keys a deletion met, and most of the header of replies about leases.
+//! version of a key, how many keys a deletion met, and the header of replies about leases.
 
 use idetcd::etcd::{
     ErrorKind, Event, EventKind, KeyValue, Op, RangeReply, ResponseHeader, Txn, WatchReply,
@@ -29,13 +29,11 @@ pub fn body(request: &Request, reply: &Reply) -> Value {
             Object::default().object("result", result).into()
         }
         (Request::LeaseTimeToLive(id), Reply::TimeToLive(left)) => {
-            let seconds = left.map_or(-1, |it| it.left.as_secs().cast_signed());
-            let header = Object::default().integer("raft_term", left.map_or(0, |it| it.raft_term));
-            Object::default()
-                .object("header", header)
-                .integer("ID", id.0)
-                .integer("TTL", seconds)
-                .into()
+            let seconds = left.map_or(-1, |left| left.left.as_secs().cast_signed());
+            let term =
+                Object::default().integer("raft_term", left.map_or(0, |left| left.raft_term));
+            let body = Object::default().object("header", term);
+            body.integer("ID", id.0).integer("TTL", seconds).into()
         }
         (_, Reply::Status(status)) => self::status(status).into(),
         (_, Reply::Token(token)) => Object::default().text("token", token).into(),

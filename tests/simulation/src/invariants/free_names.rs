@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::oracle::Held;
-use super::{Checks, Invariant, Standing};
+use super::{Checks, Invariant};
 use crate::model::Time;
 use crate::world::process::ProcessId;
 
@@ -32,7 +32,7 @@ impl Checks {
                 found = Some((Invariant::FreeName, text));
                 break;
             }
-            if let Some(text) = self.is_kept_from_own_name(id, standing) {
+            if let Some(text) = self.is_kept_from_own_name(id, waiting, now) {
                 found = Some((Invariant::Settled, text));
                 break;
             }
@@ -42,13 +42,20 @@ impl Checks {
         }
     }
 
-    /// Says if the name that a process owned last holds its record still.
-    fn is_kept_from_own_name(&self, id: ProcessId, standing: &Standing) -> Option<String> {
-        let slot = standing.last_slot?;
-        let held = self.oracle.current().at(slot, i64::MAX);
-        let node = standing.node;
-        (held == Held::Record(standing.record))
-            .then(|| format!("process {id} (n{node}) owns no name, and {slot} holds its record"))
+    /// Says if the name that a process owned last holds its record still, and no lease of an earlier life or of
+    /// another host can be what keeps it there.
+    fn is_kept_from_own_name(&self, id: ProcessId, waiting: Time, now: Time) -> Option<String> {
+        let standing = self.standing(id)?;
+        let (slot, node) = (standing.last_slot?, standing.node);
+        let version = self.oracle.current().slot(slot).last().copied()?;
+        let is_alone = !self.live().any(|(other, s)| other != id && s.record == standing.record);
+        let ended_at = self.ended_at.get(&standing.record.identity()).copied();
+        let since = waiting.max(version.since).max(ended_at.unwrap_or_default());
+        let is_its = version.held == Held::Record(standing.record) && is_alone;
+        (is_its && now > since + standing.lease_ttl + self.bounds.free).then(|| {
+            let seconds = (now - since).as_secs_f64();
+            format!("process {id} (n{node}) owns no name, and {slot} holds its record for {seconds:.3} s")
+        })
     }
 
     /// A process ended because there is no free name.

@@ -1,7 +1,8 @@
 //! Invariant 6: what a node asks of etcd, and what it leaves there.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
+
+use idetcd::cluster::Record;
 
 use super::{Checks, Invariant};
 use crate::model::{Model, Time};
@@ -34,6 +35,7 @@ impl Checks {
     pub fn called(&mut self, id: ProcessId, now: Time) {
         let most = self.bounds.requests;
         let Some(standing) = self.standing_mut(id) else { return };
+        standing.asked_at = Some(now);
         let (node, window) = (standing.node, &mut standing.load);
         if now >= window.began + WINDOW {
             *window = Window { began: now, requests: 0 };
@@ -47,27 +49,40 @@ impl Checks {
         }
     }
 
-    /// Looks whether a ticket is kept alive that nobody waits with. Those that nobody keeps alive go by
-    /// themselves, and those by hand are nobody's fault.
-    pub(crate) fn look_at_queue(&mut self, now: Time, etcd: &Model, waiting: &BTreeSet<Vec<u8>>) {
+    /// Looks whether a ticket is kept alive that nobody waits with: beside another one, or beside a name, on
+    /// one lease. That of what is published there may have come late, which does no harm.
+    pub(crate) fn look_at_queue(&mut self, now: Time, etcd: &Model) {
         let Some(calm) = self.calm_since else { return };
-        if now <= calm + self.bounds.settled {
+        let settled = calm + self.bounds.settled;
+        if now <= settled {
             return;
         }
-        let (first, end) = self.oracle.keyspace().queue();
-        for ticket in etcd.content(&first, &end, 0).unwrap_or_default() {
-            if waiting.contains(&ticket.key) {
-                continue;
-            }
-            let Some(lease) = etcd.lease(ticket.lease) else { continue };
+        let mut before = std::mem::take(&mut self.nobodys);
+        for lease in etcd.leases().into_iter().filter_map(|id| etcd.lease(id)) {
             let renewed = lease.deadline.and_then(|deadline| deadline.checked_sub(lease.ttl));
-            if renewed.is_some_and(|renewed| renewed > calm + self.bounds.settled) {
-                let text = format!(
-                    "nobody waits with the ticket {}, and it is kept alive",
-                    String::from_utf8_lossy(&ticket.key)
-                );
-                return self.violated(now, Invariant::Leftovers, text);
+            let Some(ticket) = self.ticket_too_many(&lease.keys, etcd) else { continue };
+            let since = before.remove(&ticket).unwrap_or(now);
+            self.nobodys.insert(ticket.clone(), since);
+            // What was on its way then may have come.
+            if renewed.is_some_and(|renewed| renewed > since.max(settled) + self.bounds.told) {
+                let key = String::from_utf8_lossy(&ticket);
+                let text = format!("nobody waits with the ticket {key}, and it is kept alive");
+                self.violated(now, Invariant::Leftovers, text);
             }
         }
+    }
+
+    /// Of the keys of a lease, a ticket that is not that of the name or of the ticket beside it.
+    fn ticket_too_many(&self, keys: &[Vec<u8>], etcd: &Model) -> Option<Vec<u8>> {
+        let keyspace = self.oracle.keyspace();
+        let (first, end) = keyspace.queue();
+        let mut tickets = keys.iter().filter(|key| first <= **key && **key < end);
+        let mut names = keys.iter().filter(|key| keyspace.slot_of(key).is_some());
+        let ticket = tickets.next()?;
+        if tickets.next().is_some() {
+            return Some(ticket.clone());
+        }
+        let record = Record::parse(&etcd.get(names.next()?)?.value).ok()?;
+        (keyspace.ticket(&record) != *ticket).then(|| ticket.clone())
     }
 }

@@ -19,7 +19,7 @@ pub mod oracle;
 pub mod owners;
 pub mod truth;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ use std::time::Duration;
 use idetcd::cluster::{Keyspace, Record, SlotId};
 use idetcd::etcd::{Op, Txn};
 
-use crate::model::{Model, Time};
+use crate::model::{Model, Time, WatchId};
 use crate::world::baton::End;
 use crate::world::process::ProcessId;
 use load::Load;
@@ -128,6 +128,19 @@ pub struct Bounds {
     pub ignored: BTreeSet<Invariant>,
 }
 
+impl Bounds {
+    /// The same where each exchange with etcd takes this long: to be named takes a dozen of them.
+    pub fn with_round_trip(mut self, round_trip: Duration) -> Bounds {
+        let more = round_trip * 16;
+        for bound in
+            [&mut self.by_hand, &mut self.behind, &mut self.free, &mut self.settled, &mut self.told]
+        {
+            *bound += more;
+        }
+        self
+    }
+}
+
 impl Default for Bounds {
     fn default() -> Self {
         Bounds {
@@ -165,10 +178,18 @@ pub struct Standing {
     pub limit: Option<u32>,
     /// What it publishes.
     pub record: Record,
+    /// The time to live of its lease.
+    pub lease_ttl: Duration,
     /// When it was started.
     pub started: Time,
     /// Since when it runs without standing still; `None`: it stands still.
     pub runs_since: Option<Time>,
+    /// When it asked what it waits for now.
+    pub asked_at: Option<Time>,
+    /// The watches that have something for it that does not arrive.
+    pub stuck: BTreeSet<WatchId>,
+    /// Until when it waited for the reply to what it asked while something was wrong.
+    pub was_held_up_until: Time,
     /// The name that it says it owns.
     pub owned: Option<Told>,
     /// The slot that it owned last.
@@ -193,6 +214,10 @@ pub struct Checks {
     oracle: Oracle,
     owners: Owners,
     load: Load,
+    /// When a process with such a record ended last.
+    ended_at: BTreeMap<String, Time>,
+    /// Tickets that nobody waits with, and since when.
+    nobodys: BTreeMap<Vec<u8>, Time>,
     violation: Option<Violation>,
 }
 
@@ -206,6 +231,8 @@ impl Checks {
             oracle: Oracle::new(keyspace, limit),
             owners: Owners::default(),
             load: Load::default(),
+            ended_at: BTreeMap::new(),
+            nobodys: BTreeMap::new(),
             violation: None,
         }
     }
@@ -242,7 +269,31 @@ impl Checks {
 
     /// Since when a process could hear and tell everything; `None`: it cannot now.
     fn undisturbed_since(&self, id: ProcessId) -> Option<Time> {
-        Some(self.calm_since?.max(self.standing(id)?.runs_since?))
+        let (calm_since, standing) = (self.calm_since?, self.standing(id)?);
+        if standing.asked_at.is_some_and(|asked| asked < calm_since) || !standing.stuck.is_empty() {
+            return None;
+        }
+        Some(calm_since.max(standing.runs_since?).max(standing.was_held_up_until))
+    }
+
+    /// A request of a process is over: answered or given up.
+    pub fn call_is_over(&mut self, id: ProcessId, now: Time) {
+        let calm_since = self.calm_since;
+        let Some(standing) = self.standing_mut(id) else { return };
+        let Some(asked) = standing.asked_at.take() else { return };
+        if calm_since.is_none_or(|since| asked < since) {
+            standing.was_held_up_until = now;
+        }
+    }
+
+    /// What a watch has to say does not arrive, or does so again.
+    pub fn is_stuck(&mut self, id: ProcessId, watch: WatchId, is_stuck: bool, now: Time) {
+        let Some(standing) = self.standing_mut(id) else { return };
+        if is_stuck {
+            standing.stuck.insert(watch);
+        } else if standing.stuck.remove(&watch) {
+            standing.was_held_up_until = now;
+        }
     }
 
     /// Something is wrong with network or etcd from now on.
@@ -262,6 +313,7 @@ impl Checks {
         node: usize,
         record: Record,
         limit: Option<u32>,
+        lease_ttl: Duration,
         now: Time,
     ) {
         if self.standings.len() <= id {
@@ -271,8 +323,12 @@ impl Checks {
             node,
             limit,
             record,
+            lease_ttl,
             started: now,
             runs_since: Some(now),
+            asked_at: None,
+            stuck: BTreeSet::new(),
+            was_held_up_until: Time::ZERO,
             owned: None,
             last_slot: None,
             without_since: now,
@@ -292,7 +348,9 @@ impl Checks {
     /// A process was killed.
     pub fn killed(&mut self, id: ProcessId, now: Time) {
         self.owners.gone(id, now);
-        self.standings[id] = None;
+        if let Some(standing) = self.standings.get_mut(id).and_then(Option::take) {
+            self.ended_at.insert(standing.record.identity(), now);
+        }
     }
 
     /// A process ended by itself.
@@ -343,6 +401,7 @@ impl Checks {
     pub fn wants_look(&self, now: Time) -> bool {
         let recent = self.bounds.behind.max(self.bounds.settled) * 3;
         self.owners.is_watching()
+            || !self.nobodys.is_empty()
             || self.calm_since.is_none_or(|since| now < since + recent)
             || self.oracle.last_change() + recent > now
             || self.live().any(|(_, s)| s.limit.is_some() && s.owned.is_none())

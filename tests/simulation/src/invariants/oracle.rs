@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use idetcd::cluster::{Keyspace, Record, SlotId};
+use idetcd::cluster::{Directory, Keyspace, Record, SlotId};
 use idetcd::etcd::LeaseId;
 
-use crate::model::{Model, Time};
+use crate::model::{ChangeView, Model, Time};
 
 /// What a slot held from some revision on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +48,6 @@ pub struct Epoch {
     pub began: Time,
     /// The versions of each slot, the oldest first.
     pub slots: BTreeMap<SlotId, Vec<Version>>,
-    /// The revisions that changed a slot, and when.
-    changes: Vec<(i64, Time)>,
 }
 
 /// What etcd holds and held.
@@ -61,12 +59,25 @@ pub struct Oracle {
     restores: u64,
     epochs: Vec<Epoch>,
     last_change: Time,
+    change_count: u64,
+}
+
+fn held(value: Option<&[u8]>) -> Held {
+    value.map_or(Held::Nothing, |value| Record::parse(value).map_or(Held::Unusable, Held::Record))
 }
 
 impl Oracle {
     pub(super) fn new(keyspace: Arc<Keyspace>, limit: u32) -> Oracle {
         let epochs = vec![Epoch::default()];
-        Oracle { keyspace, limit, revision: 0, restores: 0, epochs, last_change: Time::ZERO }
+        Oracle {
+            keyspace,
+            limit,
+            revision: 0,
+            restores: 0,
+            epochs,
+            last_change: Time::ZERO,
+            change_count: 0,
+        }
     }
 
     /// Where the names lie.
@@ -77,6 +88,11 @@ impl Oracle {
     /// When a slot changed last.
     pub fn last_change(&self) -> Time {
         self.last_change
+    }
+
+    /// How often a slot changed.
+    pub fn change_count(&self) -> u64 {
+        self.change_count
     }
 
     /// The number of restored backups.
@@ -108,57 +124,42 @@ impl Oracle {
         let is_restored = etcd.restores() != self.restores;
         if is_restored {
             self.restores = etcd.restores();
-            let base = etcd.revision();
-            self.epochs.push(Epoch { base, began: now, ..Epoch::default() });
-            self.take(now, etcd, base, true);
-            self.revision = base;
+            self.begin_anew(now, etcd);
         }
-        while self.revision < etcd.revision() {
-            let revision = self.revision + 1;
-            self.take(now, etcd, revision, false);
-            self.revision = revision;
+        if self.revision == etcd.revision() {
+            return is_restored;
         }
+        for change in etcd.changes_after(self.revision) {
+            let ChangeView { value, lease, revision, .. } = change;
+            self.add(change.key, Version { since: now, revision, held: held(value), lease });
+        }
+        self.revision = etcd.revision();
         is_restored
     }
 
-    /// Takes over what stood there at a revision.
-    fn take(&mut self, now: Time, etcd: &Model, revision: i64, is_base: bool) {
+    /// What a backup has stands there from now on.
+    fn begin_anew(&mut self, now: Time, etcd: &Model) {
+        let base = etcd.revision();
+        self.epochs.push(Epoch { base, began: now, ..Epoch::default() });
         let (first, end) = self.keyspace.slots();
-        // If it is forgotten already, later ones will tell.
-        let Some(content) = etcd.content(&first, &end, revision) else { return };
-        let keyspace = self.keyspace.clone();
-        let mut is_changed = is_base;
-        let epoch = self.current_mut();
-        let mut there: Vec<SlotId> = Vec::with_capacity(content.len());
-        for kv in &content {
-            let Some(slot) = keyspace.slot_of(&kv.key) else { continue };
-            there.push(slot);
-            let versions = epoch.slots.entry(slot).or_default();
-            if versions
-                .last()
-                .is_some_and(|v| v.revision == kv.mod_revision && v.held != Held::Nothing)
-            {
-                continue;
-            }
-            let held = Record::parse(&kv.value).map_or(Held::Unusable, Held::Record);
-            let revision = kv.mod_revision;
-            versions.push(Version { since: now, revision, held, lease: kv.lease });
-            is_changed = true;
+        for kv in etcd.content(&first, &end, 0).unwrap_or_default() {
+            let (revision, lease) = (kv.mod_revision, kv.lease);
+            let held = held(Some(&kv.value));
+            self.add(&kv.key, Version { since: now, revision, held, lease });
         }
-        there.sort_unstable();
-        for (slot, versions) in &mut epoch.slots {
-            let is_gone = there.binary_search(slot).is_err()
-                && versions.last().is_some_and(|v| v.held != Held::Nothing);
-            if is_gone {
-                let held = Held::Nothing;
-                versions.push(Version { since: now, revision, held, lease: LeaseId(0) });
-                is_changed = true;
-            }
-        }
-        if is_changed {
-            epoch.changes.push((revision, now));
-            self.last_change = now;
-        }
+        self.note_change(now);
+        self.revision = base;
+    }
+
+    fn add(&mut self, key: &[u8], version: Version) {
+        let Some(slot) = self.keyspace.slot_of(key) else { return };
+        self.current_mut().slots.entry(slot).or_default().push(version);
+        self.note_change(version.since);
+    }
+
+    fn note_change(&mut self, now: Time) {
+        self.last_change = now;
+        self.change_count += 1;
     }
 
     /// Since when a slot is free; `None`: it is not.
@@ -176,40 +177,81 @@ impl Oracle {
         let free = slots.filter_map(|slot| Some((slot, self.free_since(slot)?)));
         free.min_by_key(|(_, since)| *since)
     }
-
-    /// When the first change of a slot after a revision was; `None`: there was none.
-    pub fn changed_after(&self, revision: i64) -> Option<Time> {
-        let changes = &self.current().changes;
-        let next = changes.partition_point(|(changed, _)| *changed <= revision);
-        changes.get(next).map(|(_, at)| *at)
-    }
 }
 
 impl Epoch {
-    /// What a slot held at a revision of this history.
-    pub fn at(&self, slot: SlotId, revision: i64) -> Held {
-        let versions = self.slots.get(&slot).map_or(&[][..], Vec::as_slice);
-        let known = versions.partition_point(|version| version.revision <= revision);
-        versions[..known].last().map_or(Held::Nothing, |version| version.held)
-    }
-
-    /// Whether a slot held this after a revision.
-    pub fn held_after(&self, slot: SlotId, revision: i64, held: Held) -> bool {
-        let versions = self.slots.get(&slot).map_or(&[][..], Vec::as_slice);
-        versions.iter().rev().take_while(|v| v.revision > revision).any(|v| v.held == held)
-    }
-
-    /// Whether a slot held this at a time or later.
-    pub fn held_since(&self, slot: SlotId, time: Time, held: Held) -> bool {
-        let versions = self.slots.get(&slot).map_or(&[][..], Vec::as_slice);
-        // What is there since before that, was there then.
-        let first = versions.partition_point(|v| v.since <= time).saturating_sub(1);
-        let is_one = versions[first.min(versions.len())..].iter().any(|v| v.held == held);
-        is_one || (held == Held::Nothing && versions.first().is_none_or(|v| v.since > time))
+    /// The versions of a slot.
+    pub fn slot(&self, slot: SlotId) -> History<'_> {
+        History(self.slots.get(&slot).map_or(&[], Vec::as_slice))
     }
 
     /// The revision at which it began: what was before is as in the history before.
     pub fn base(&self) -> i64 {
         self.base
+    }
+
+    /// Each slot that a directory has or that this history had, lowest first, with what the directory has.
+    pub fn beside<'a>(
+        &'a self,
+        directory: &'a Directory,
+    ) -> impl Iterator<Item = (SlotId, Held, History<'a>)> {
+        let mut known = directory.slots().map(|(slot, record)| (slot, Held::of(record))).peekable();
+        let mut slots = self.slots.iter().map(|(slot, all)| (*slot, History(all))).peekable();
+        std::iter::from_fn(move || {
+            let of_directory = known.peek().map(|(slot, _)| *slot);
+            let of_history = slots.peek().map(|(slot, _)| *slot);
+            let slot = of_directory.into_iter().chain(of_history).min()?;
+            let held = known.next_if(|(known, _)| *known == slot);
+            let history = slots.next_if(|(known, _)| *known == slot);
+            let held = held.map_or(Held::Nothing, |(_, held)| held);
+            Some((slot, held, history.map_or(History(&[]), |(_, history)| history)))
+        })
+    }
+}
+
+/// The versions of one slot, the oldest first.
+#[derive(Clone, Copy, Debug)]
+pub struct History<'a>(&'a [Version]);
+
+impl History<'_> {
+    /// What it holds now, if it ever held anything.
+    pub fn last(&self) -> Option<&Version> {
+        self.0.last()
+    }
+
+    /// What it holds now.
+    pub fn now(&self) -> Held {
+        self.last().map_or(Held::Nothing, |version| version.held)
+    }
+
+    /// What it held at a revision.
+    pub fn at(&self, revision: i64) -> Held {
+        // Mostly the last one is meant.
+        let seen = self.0.iter().rev().find(|version| version.revision <= revision);
+        seen.map_or(Held::Nothing, |version| version.held)
+    }
+
+    /// Whether it held this after a revision.
+    pub fn held_after(&self, revision: i64, held: Held) -> bool {
+        self.0.iter().rev().take_while(|v| v.revision > revision).any(|v| v.held == held)
+    }
+
+    /// When it changed first from what somebody who stands at a revision has of it; `None`: it did not.
+    pub fn changed_from(&self, revision: i64, known: Held) -> Option<Time> {
+        // What is known may be newer than the revision.
+        let newer = self.0.iter().rposition(|v| v.revision > revision && v.held == known);
+        let seen = self.0.partition_point(|version| version.revision <= revision);
+        self.0.get(newer.map_or(seen, |newer| newer + 1)).map(|version| version.since)
+    }
+
+    /// Whether it held this at a time or later.
+    pub fn held_since(&self, time: Time, held: Held) -> bool {
+        // What is there since before that, was there then.
+        let (mut later, before) = {
+            let then = self.0.partition_point(|version| version.since <= time);
+            (self.0[then..].iter(), self.0[..then].last())
+        };
+        before.map_or(Held::Nothing, |version| version.held) == held
+            || later.any(|v| v.held == held)
     }
 }

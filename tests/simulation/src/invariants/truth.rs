@@ -2,7 +2,7 @@
 
 use idetcd::cluster::{Directory, Freshness, Record, SlotId};
 
-use super::oracle::{Epoch, Held};
+use super::oracle::{Epoch, Held, History};
 use super::{Checks, Invariant};
 use crate::model::Time;
 use crate::world::process::ProcessId;
@@ -15,19 +15,6 @@ struct Difference {
     wanted: Held,
 }
 
-/// Each slot that the directory has or that the history had, with what the directory has.
-fn all_slots(directory: &Directory, epoch: &Epoch) -> Vec<(SlotId, Held)> {
-    let known = directory.slots().map(|(slot, record)| (slot, Held::of(record)));
-    let mut all: Vec<(SlotId, Held)> = known.collect();
-    let known = all.len();
-    for slot in epoch.slots.keys() {
-        if all[..known].binary_search_by_key(slot, |(slot, _)| *slot).is_err() {
-            all.push((*slot, Held::Nothing));
-        }
-    }
-    all
-}
-
 /// Compares a directory with a history, at the directory's revision. Something newer is right for the own
 /// name, which is known from its claim; and for all where the directory is in the middle of a change.
 fn difference(
@@ -37,11 +24,10 @@ fn difference(
     is_strict: bool,
 ) -> Option<Difference> {
     let revision = directory.revision();
-    all_slots(directory, epoch).into_iter().find_map(|(slot, known)| {
-        let wanted = epoch.at(slot, revision);
-        let is_own = known == Held::Record(own);
-        let is_right =
-            known == wanted || ((is_own || !is_strict) && epoch.held_after(slot, revision, known));
+    epoch.beside(directory).find_map(|(slot, known, history)| {
+        let wanted = history.at(revision);
+        let may_be_newer = known == Held::Record(own) || !is_strict;
+        let is_right = known == wanted || (may_be_newer && history.held_after(revision, known));
         (!is_right).then_some(Difference { slot, known, wanted })
     })
 }
@@ -87,13 +73,22 @@ impl Checks {
         (is_common || !is_heard) && self.oracle.previous().any(is_right)
     }
 
+    /// When that was which a directory does not have yet.
+    fn missed(&self, directory: &Directory) -> Option<Time> {
+        let revision = directory.revision();
+        let missing = |(_, known, history): (SlotId, Held, History<'_>)| {
+            if history.now() == known { None } else { history.changed_from(revision, known) }
+        };
+        self.oracle.current().beside(directory).filter_map(missing).min()
+    }
+
     /// Looks how far a directory is behind, and whether it is right once all is well.
     pub(crate) fn look_at_directory(&mut self, id: ProcessId, now: Time, directory: &Directory) {
         let Some(standing) = self.standing(id) else { return };
         let node = standing.node;
         let undisturbed = self.undisturbed_since(id);
         let is_synced = directory.freshness() == Freshness::Synced;
-        if is_synced && let Some(changed) = self.oracle.changed_after(directory.revision()) {
+        if is_synced && let Some(changed) = self.missed(directory) {
             let in_calm = undisturbed.map(|since| (since.max(changed), self.bounds.behind));
             let always = self.bounds.behind_always.map(|bound| (changed, bound));
             let late = in_calm.into_iter().chain(always).find(|(from, bound)| now > *from + *bound);
@@ -107,6 +102,7 @@ impl Checks {
                 self.violated(now, Invariant::Freshness, text);
             }
         }
+        self.directory(id, now, directory, false);
         let Some(since) = undisturbed else { return };
         if now < since + self.bounds.settled {
             return;
@@ -116,17 +112,25 @@ impl Checks {
                 format!("process {id} (n{node}) is {:?} though all is well", directory.freshness());
             return self.violated(now, Invariant::Settled, text);
         }
-        let epoch = self.oracle.current();
         let then = now - self.bounds.told;
-        let wrong = all_slots(directory, epoch)
-            .into_iter()
-            .find(|(slot, known)| !epoch.held_since(*slot, then, *known));
-        if let Some((slot, known)) = wrong {
+        let wrong = self
+            .oracle
+            .current()
+            .beside(directory)
+            .find(|(_, known, history)| !history.held_since(then, *known));
+        if let Some((slot, known, history)) = wrong {
             let text = format!(
                 "process {id} (n{node}) has {known:?} at slot {slot} though all is well, where etcd has {:?}",
-                epoch.at(slot, i64::MAX)
+                history.now()
             );
             self.violated(now, Invariant::Settled, text);
         }
+    }
+
+    /// Whether a directory that is in sync is what etcd holds now: then time cannot make it wrong.
+    pub(crate) fn is_up_to_date(&self, directory: &Directory) -> bool {
+        let is_right = |(_, known, history): (SlotId, Held, History<'_>)| history.now() == known;
+        directory.freshness() == Freshness::Synced
+            && self.oracle.current().beside(directory).all(is_right)
     }
 }

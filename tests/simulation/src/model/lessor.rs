@@ -1,13 +1,13 @@
 //! Calls about leases: granted and revoked by way of raft, counted by the leader alone.
 
-use idetcd::etcd::{LeaseId, TimeToLive};
+use idetcd::etcd::LeaseId;
 
 use super::Model;
 use super::calls::{Fate, Served, Wait};
 use super::leases::Leases;
 use super::member::State;
 use super::refusal::Refusal;
-use super::request::Reply;
+use super::request::{LeaseLeft, Reply};
 use super::serve::Position;
 use super::span::Span;
 use super::users::Caller;
@@ -78,11 +78,11 @@ impl Model {
     }
 
     pub(super) fn serve_time_to_live(&mut self, member: usize, LeaseId(id): LeaseId) -> Served {
-        let now = self.now;
+        let (now, raft_term) = (self.now, self.members[member].applied.term);
         match self.lessor(member) {
             Ok(leases) => {
-                let (left, raft_term) = (leases.time_left(id, now), self.status(member).raft_term);
-                Reply::TimeToLive(left.map(|left| TimeToLive { left, raft_term })).into()
+                let left = leases.time_left(id, now);
+                Reply::TimeToLive(left.map(|left| LeaseLeft { left, raft_term })).into()
             }
             Err(wait) => Served::Waiting(wait),
         }

@@ -44,10 +44,10 @@ use users::Users;
 use watch::Watches;
 
 pub use limits::Limits;
-pub use request::{CallId, MemberStatus, Outcome, Reply, Request};
+pub use request::{CallId, LeaseLeft, MemberStatus, Outcome, Reply, Request};
 pub use snapshot::Snapshot;
 pub use users::User;
-pub use view::LeaseView;
+pub use view::{ChangeView, LeaseView};
 pub use watch::{WatchId, WatchOutput};
 
 /// True time since the beginning of the run.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use idetcd::etcd::{
-    ErrorKind, LeaseId, Range, RangeReply, ResponseHeader, TimeToLive, Txn, TxnReply, WatchRange,
+    ErrorKind, LeaseId, Range, RangeReply, ResponseHeader, Txn, TxnReply, WatchRange,
 };
 
 use super::watch::WatchId;
@@ -55,13 +55,23 @@ pub enum Reply {
     /// To [`Request::LeaseRevoke`].
     Revoked,
     /// To [`Request::LeaseTimeToLive`]; `None`: there is no such lease.
-    TimeToLive(Option<TimeToLive>),
+    TimeToLive(Option<LeaseLeft>),
     /// To [`Request::Status`].
     Status(MemberStatus),
     /// To [`Request::Authenticate`].
     Token(String),
     /// To [`Request::Watch`]: every range is acknowledged. Go on with [`super::Model::next_reply`].
     Watch(WatchId),
+}
+
+/// What is left of a lease (`LeaseTimeToLiveResponse`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaseLeft {
+    /// The time that it has left, in whole seconds, rounded down.
+    pub left: Duration,
+    /// The term of the last entry that the member has applied which was asked. It was the leader that
+    /// counted.
+    pub raft_term: u64,
 }
 
 /// What a member says of itself (`StatusResponse`).

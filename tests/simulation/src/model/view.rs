@@ -17,6 +17,19 @@ pub struct LeaseView {
     pub keys: Vec<Vec<u8>>,
 }
 
+/// One change of one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChangeView<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// What was written; `None`: it was deleted.
+    pub value: Option<&'a [u8]>,
+    /// The lease that it hangs on; 0: none.
+    pub lease: LeaseId,
+    /// The revision of the change.
+    pub revision: i64,
+}
+
 impl Model {
     /// The number of members.
     pub fn member_count(&self) -> usize {
@@ -82,6 +95,16 @@ impl Model {
     /// forgotten, or not reached.
     pub fn content(&self, key: &[u8], range_end: &[u8], revision: i64) -> Option<Vec<KeyValue>> {
         self.read(&Range { revision, ..Range::new(key, Some(range_end.to_vec())) })
+    }
+
+    /// What changed after a revision, in order.
+    pub fn changes_after(&self, revision: i64) -> impl Iterator<Item = ChangeView<'_>> {
+        self.store.changes_after(revision).iter().map(|change| ChangeView {
+            key: &change.key,
+            value: change.version.value.as_deref(),
+            lease: LeaseId(change.version.lease),
+            revision: change.version.modified,
+        })
     }
 
     fn read(&self, range: &Range) -> Option<Vec<KeyValue>> {

@@ -52,7 +52,9 @@ pub fn run(seed: u64, settings: &Settings, trace: Trace) -> Report {
     trace.note(Duration::ZERO, "plan", || format!("seed {seed}: {plan:?}"));
     let keyspace = plan.scene.nodes.first().map(|node| node.keyspace());
     let keyspace: Arc<Keyspace> = keyspace.expect("a scene has nodes");
-    let checks = Checks::new(settings.bounds.clone(), keyspace, plan.limit());
+    let round_trip = (plan.scene.latency + plan.scene.service) * 2;
+    let bounds = settings.bounds.clone().with_round_trip(round_trip);
+    let checks = Checks::new(bounds, keyspace, plan.limit());
     let mut world = World::new(plan.scene.clone(), seed, checks, trace.clone());
     let mut faults = Faults::begin(plan, seed, &mut world);
     let mut next_look = Duration::ZERO;

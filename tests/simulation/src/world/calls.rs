@@ -227,7 +227,9 @@ impl World {
 
     /// Closes a watch.
     pub(super) fn close(&mut self, watch: WatchId) {
-        self.deliveries.remove(&watch);
+        if let Some(delivery) = self.deliveries.remove(&watch) {
+            self.checks.is_stuck(delivery.process(), watch, false, self.now);
+        }
         self.etcd.close(watch);
     }
 }

@@ -204,7 +204,9 @@ impl<'b, B: Baton> Etcd for SimEtcd<'b, B> {
 
     fn lease_time_to_live(&mut self, id: LeaseId) -> Result<Option<TimeToLive>, Error> {
         match unless_gone(self.call(Request::LeaseTimeToLive(id)))? {
-            Some(Reply::TimeToLive(left)) => Ok(left),
+            Some(Reply::TimeToLive(left)) => {
+                Ok(left.map(|it| TimeToLive { left: it.left, raft_term: it.raft_term }))
+            }
             Some(_) => self.unlike(),
             None => Ok(None),
         }

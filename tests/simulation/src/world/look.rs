@@ -1,12 +1,9 @@
 //! What time alone may make wrong, looked at now and then.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use idetcd::cluster::Record;
-
 use super::World;
-use super::process::{Process, ProcessId};
+use super::process::{Looks, Process, ProcessId};
 use super::scene::NodeKind;
 
 /// The time between two looks.
@@ -20,28 +17,32 @@ impl World {
             return;
         }
         self.checks.look_at_owners(now);
-        let records: Vec<Record> = (0..self.nodes.len()).map(|node| self.record(node)).collect();
         let World { checks, processes, nodes, machines, etcd, .. } = self;
-        let process = |id: ProcessId| processes.get(id).and_then(Option::as_ref);
         let wants_name = |id: ProcessId| {
-            process(id).is_some_and(|process: &Process| {
+            processes.get(id).and_then(Option::as_ref).is_some_and(|process: &Process| {
                 process.around.with(|inside| inside.wants_name() && !inside.is_stopping)
             })
         };
         checks.look_at_free_names(now, wants_name);
-        let mut tickets = BTreeSet::new();
-        for (node, record) in nodes.iter().zip(&records) {
+        for node in nodes.iter() {
             let Some(id) = node.process else { continue };
-            let Some(process) = process(id) else { continue };
+            let Some(process) = processes.get_mut(id).and_then(Option::as_mut) else { continue };
             let machine = &machines[node.spec.machine];
             if process.is_frozen || machine.is_suspended || node.spec.kind == NodeKind::Plugin {
                 continue;
             }
-            process.around.with(|inside| {
-                tickets.insert(inside.directory.keyspace().ticket(record));
-                checks.look_at_directory(id, now, &inside.directory);
+            let change = checks.oracle().change_count();
+            let is_up_to_date = process.around.with(|inside| {
+                let directory = &inside.directory;
+                let looks = Looks::of(directory, inside.full_syncs);
+                if process.up_to_date_at == Some((looks, change)) {
+                    return Some((looks, change));
+                }
+                checks.look_at_directory(id, now, directory);
+                checks.is_up_to_date(directory).then_some((looks, change))
             });
+            process.up_to_date_at = is_up_to_date;
         }
-        checks.look_at_queue(now, etcd, &tickets);
+        checks.look_at_queue(now, etcd);
     }
 }

@@ -9,7 +9,7 @@ use super::baton::Course;
 use super::client::Endpoint;
 use super::fiber::Fiber;
 use super::life::{PluginLife, SessionLife, Start};
-use super::process::{Process, ProcessId, Waits};
+use super::process::{Looks, Process, ProcessId, Waits};
 use super::program::Program;
 use super::scene::{NodeKind, Published};
 use super::surroundings::Surroundings;
@@ -46,7 +46,7 @@ impl World {
         });
         let spec = &self.nodes[node].spec;
         let limit = (spec.kind != NodeKind::Plugin).then_some(spec.limit);
-        self.checks.started(id, node, self.record(node), limit, now);
+        self.checks.started(id, node, self.record(node), limit, spec.lease_ttl, now);
         self.wake(id);
     }
 
@@ -107,7 +107,8 @@ impl World {
             watches: Vec::new(),
             runs_under: None,
             program_at: None,
-            directory: (0, 0, 0),
+            looks: Looks::default(),
+            up_to_date_at: None,
         }
     }
 

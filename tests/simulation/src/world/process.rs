@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use idetcd::cluster::SlotId;
+use idetcd::cluster::{Directory, Freshness, SlotId};
 
 use super::baton::Course;
 use super::clock::Clock;
@@ -72,6 +72,25 @@ pub struct Process {
     pub runs_under: Option<SlotId>,
     /// When its program is to be looked after, as far as the agenda knows.
     pub program_at: Option<Time>,
-    /// How its directory looked last: revision, full syncs, names.
-    pub directory: (i64, u64, usize),
+    /// How its directory looked last.
+    pub looks: Looks,
+    /// How its directory looked, and how often etcd had changed, when it was right for good.
+    pub up_to_date_at: Option<(Looks, u64)>,
+}
+
+/// What tells whether a directory changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Looks {
+    revision: i64,
+    names: usize,
+    full_syncs: u64,
+    freshness: Option<Freshness>,
+}
+
+impl Looks {
+    /// Of a directory that was filled anew so many times.
+    pub fn of(directory: &Directory, full_syncs: u64) -> Looks {
+        let (revision, names) = (directory.revision(), directory.len());
+        Looks { revision, names, full_syncs, freshness: Some(directory.freshness()) }
+    }
 }

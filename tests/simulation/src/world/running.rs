@@ -1,7 +1,7 @@
 //! Who runs: a process goes on until it waits, and is woken by what it waits for.
 
 use super::baton::{End, Step, Wait};
-use super::process::{Process, ProcessId, Waits};
+use super::process::{Looks, Process, ProcessId, Waits};
 use super::program::Program;
 use super::{Event, World};
 use crate::invariants::Told;
@@ -56,6 +56,9 @@ impl World {
             let machine = self.nodes[process.node].spec.machine;
             let shown = self.machines[machine].clock.at(now);
             process.around.with(|inside| inside.now = shown);
+            if process.waits == Waits::Reply {
+                self.checks.call_is_over(id, now);
+            }
             process.is_due = false;
             process.turn += 1;
             self.tally.turns += 1;
@@ -150,10 +153,9 @@ impl World {
         process.watches.retain(|watch| !closed.contains(watch));
         process.around.with(|inside| {
             let directory = &inside.directory;
-            let looks = (directory.revision(), inside.full_syncs, directory.len());
-            // The own name is put there before the change arrives.
-            if looks != process.directory {
-                process.directory = looks;
+            let looks = Looks::of(directory, inside.full_syncs);
+            if looks != process.looks {
+                process.looks = looks;
                 let is_strict = is_between && !inside.is_mid_reply;
                 self.checks.directory(id, now, directory, is_strict);
             }

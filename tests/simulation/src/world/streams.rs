@@ -30,6 +30,13 @@ pub struct Delivery {
     retries: u32,
 }
 
+impl Delivery {
+    /// Who reads it.
+    pub(super) fn process(&self) -> ProcessId {
+        self.process
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Item {
     Changes(WatchReply),
@@ -88,11 +95,20 @@ impl World {
         let Some(delivery) = self.deliveries.get_mut(&watch) else { return };
         let is_open = self.network.is_open(delivery.machine, delivery.member, Direction::Back);
         if !is_open || self.machines[delivery.machine].is_suspended {
-            let at = now + retry_after(delivery.retries);
+            let mut pause = retry_after(delivery.retries);
+            if let Some((_, Item::End(_))) = delivery.queue.front() {
+                // Nobody is there any more to send it again, but the kernel asks, and is told.
+                pause = pause.min(KEEP_ALIVE_IDLE);
+            }
             delivery.retries += 1;
-            return self.at(at, Event::Deliver(watch));
+            let process = delivery.process;
+            self.checks.is_stuck(process, watch, true, now);
+            return self.at(now + pause, Event::Deliver(watch));
         }
-        delivery.retries = 0;
+        if delivery.retries > 0 {
+            delivery.retries = 0;
+            self.checks.is_stuck(delivery.process, watch, false, now);
+        }
         let Some((_, item)) = delivery.queue.pop_front() else { return };
         let next = delivery.queue.front().map(|(at, _)| *at);
         delivery.is_moving = next.is_some();
@@ -149,8 +165,7 @@ impl World {
         if self.machines[machine].is_suspended || self.now < since + KEEP_ALIVE_WAIT {
             return;
         }
-        self.deliveries.remove(&watch);
-        self.etcd.close(watch);
+        self.close(watch);
         let trouble = Trouble::new(ErrorKind::WatchEnded, "the connection timed out");
         self.receive(watch, process, Item::End(trouble));
     }

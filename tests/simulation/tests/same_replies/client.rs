@@ -20,10 +20,7 @@ pub fn client(endpoint: &str, user: Option<(&str, &str)>) -> GatewayClient {
     let config = ureq::Agent::config_builder().proxy(None).http_status_as_error(false).build();
     let agent = ureq::Agent::with_parts(config, connector, DefaultResolver::default());
     let endpoints = vec![endpoint.to_owned()];
-    let credentials = user.map(|(user, password)| Credentials {
-        user: user.to_owned(),
-        password: password.to_owned(),
-    });
+    let credentials = user.map(|(user, password)| Credentials::new(user, password.to_owned()));
     GatewayClient::new(agent, endpoints, TIMEOUT, Clock::new(Instant::now), read_deadline)
         .with_credentials(credentials)
 }

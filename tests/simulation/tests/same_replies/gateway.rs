@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use idetcd::cluster::{Directory, Keyspace, Pattern};
-use idetcd::etcd::{Error, ErrorKind, Etcd, WatchStream};
+use idetcd::etcd::{Error, ErrorKind, Etcd, TimeToLive, WatchStream};
 use simulation::gateway::client::TimedClient;
 use simulation::gateway::life::{Port, beside};
-use simulation::model::{Model, Outcome, Reply, Request, Time, WatchOutput};
+use simulation::model::{LeaseLeft, Model, Outcome, Reply, Request, Time, WatchOutput};
 use simulation::world::baton::{Baton, End, Wait};
 use simulation::world::client::{Endpoint, Login};
 use simulation::world::surroundings::{Stream, Surroundings, Trouble};
@@ -128,7 +128,10 @@ fn by_the_client(client: &mut TimedClient, request: &Request) -> Option<Result<R
         Request::Txn(txn) => client.txn(txn).map(Reply::Txn),
         Request::LeaseGrant(ttl) => client.lease_grant(*ttl).map(|id| Reply::Granted(id, *ttl)),
         Request::LeaseKeepAlive(id) => client.lease_keep_alive(*id).map(Reply::KeptAlive),
-        Request::LeaseTimeToLive(id) => client.lease_time_to_live(*id).map(Reply::TimeToLive),
+        Request::LeaseTimeToLive(id) => {
+            let left = |it: TimeToLive| LeaseLeft { left: it.left, raft_term: it.raft_term };
+            client.lease_time_to_live(*id).map(|it| Reply::TimeToLive(it.map(left)))
+        }
         Request::LeaseRevoke(id) => client.lease_revoke(*id).map(|()| Reply::Revoked),
         _ => return None,
     })

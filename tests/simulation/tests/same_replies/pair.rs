@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use idetcd::etcd::{
     Error, ErrorKind, Etcd as _, GatewayClient, LeaseId, Watch, WatchRange, WatchReply, WatchStream,
 };
-use serde_json::json;
-use simulation::model::{MemberStatus, Model, Outcome, Reply, Request, Time, WatchId, WatchOutput};
+use serde_json::{Value, json};
+use simulation::model::{
+    LeaseLeft, MemberStatus, Model, Outcome, Reply, Request, Time, WatchId, WatchOutput,
+};
 use support::{Cluster, Etcd, PATIENCE};
 
 use super::client::{client, raw};
@@ -87,9 +89,15 @@ impl Pair {
         while leader.is_some() && self.model.leader() != leader {
             self.model.elect(now);
         }
-        let ours = (self.model.raft_index().cast_signed(), self.model.raft_term().cast_signed());
-        self.index_ahead = seen[0].raft_index.cast_signed() - ours.0;
-        self.term_ahead = seen[0].raft_term.cast_signed() - ours.1;
+        self.note_log(0);
+    }
+
+    /// Takes note of how far raft's log is, as a member says.
+    pub fn note_log(&mut self, member: usize) {
+        let status = self.real_status(member);
+        let ahead = |theirs: u64, ours: u64| theirs.cast_signed() - ours.cast_signed();
+        self.index_ahead = ahead(status.raft_index, self.model.raft_index());
+        self.term_ahead = ahead(status.raft_term, self.model.raft_term());
     }
 
     pub fn now(&self) -> Time {
@@ -109,7 +117,7 @@ impl Pair {
     pub fn real_status(&self, member: usize) -> MemberStatus {
         let reply = raw(&self.endpoint(member), "/v3/maintenance/status", &json!({}));
         let reply = reply.expect("a status");
-        let number = |value: &serde_json::Value| -> u64 {
+        let number = |value: &Value| -> u64 {
             value.as_str().map_or(0, |text| text.parse().expect("a number"))
         };
         let errors = reply["errors"].as_array().cloned().unwrap_or_default();
@@ -135,7 +143,20 @@ impl Pair {
             Request::Txn(txn) => Reply::Txn(self.translation.txn(client.txn(&txn)?)),
             Request::LeaseGrant(ttl) => Reply::Granted(client.lease_grant(ttl)?, ttl),
             Request::LeaseKeepAlive(id) => Reply::KeptAlive(client.lease_keep_alive(id)?),
-            Request::LeaseTimeToLive(id) => Reply::TimeToLive(client.lease_time_to_live(id)?),
+            Request::LeaseTimeToLive(id) => {
+                let body = json!({"ID": id.0.to_string()});
+                let reply = raw(&endpoint, "/v3/lease/timetolive", &body);
+                let reply = reply.map_err(|(code, message)| {
+                    Error::new(ErrorKind::Rejected(code), &endpoint, &message)
+                })?;
+                let number = |value: &Value| {
+                    value.as_str().map_or(0, |text| text.parse().expect("a number"))
+                };
+                let raft_term = number(&reply["header"]["raft_term"]) - self.term_ahead;
+                let left = u64::try_from(number(&reply["TTL"])).ok().map(Duration::from_secs);
+                let raft_term = raft_term.cast_unsigned();
+                Reply::TimeToLive(left.map(|left| LeaseLeft { left, raft_term }))
+            }
             Request::LeaseRevoke(id) => {
                 client.lease_revoke(id)?;
                 Reply::Revoked
@@ -191,10 +212,9 @@ impl Pair {
                 Ok(Reply::TimeToLive(Some(theirs))),
                 Outcome::Reply(Reply::TimeToLive(Some(ours))),
             ) => {
-                assert!(
-                    theirs.left.abs_diff(ours.left) <= Duration::from_secs(1),
-                    "{theirs:?} {ours:?}"
-                );
+                let difference = theirs.left.abs_diff(ours.left);
+                assert!(difference <= Duration::from_secs(1), "{theirs:?} {ours:?}");
+                assert_eq!(theirs.raft_term, ours.raft_term, "{}", brief(request));
             }
             (Ok(theirs), Outcome::Reply(ours)) => assert_eq!(theirs, ours, "{request:?}"),
             (Err(theirs), Outcome::Error(kind, text)) => {

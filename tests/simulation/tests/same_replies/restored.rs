@@ -64,7 +64,7 @@ fn a_restored_backup_has_its_cluster_id_and_less_of_everything_else() {
     assert!(pair.model.cluster_id() == cluster_id && pair.model.raft_index() < index);
     let left = pair.ask(0, &Request::LeaseTimeToLive(lease));
     assert!(
-        matches!(left, Outcome::Reply(Reply::TimeToLive(Some(left))) if left.left > Duration::from_secs(95))
+        matches!(left, Outcome::Reply(Reply::TimeToLive(Some(lease))) if lease.left > Duration::from_secs(95))
     );
     let gone = pair.ask(0, &Request::LeaseTimeToLive(later));
     assert_eq!(gone, Outcome::Reply(Reply::TimeToLive(None)));

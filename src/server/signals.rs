@@ -56,7 +56,7 @@ impl Signals {
         }
         // The flag first: whoever is woken must find it set.
         signal_hook::flag::register(signal, Arc::clone(flag))?;
-        signal_hook::low_level::pipe::register(signal, self.wakeup.sender()?)?;
+        signal_hook::low_level::pipe::register(signal, self.wakeup.writer()?)?;
         Ok(())
     }
 

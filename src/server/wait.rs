@@ -23,26 +23,28 @@ impl Server {
         descriptor: Option<(BorrowedFd<'_>, Interest)>,
         deadline: Option<Instant>,
     ) -> io::Result<Wake> {
+        // Read once for each wake-up, for every query pays for it.
+        let mut now = clock::now();
         loop {
             if self.is_stopping() && !self.releasing {
                 return Ok(Wake::Stopping);
             }
-            if let Some(at) = self.interfaces.next_scan() {
-                let now = clock::now();
-                if at <= now {
-                    self.interfaces.scan(&mut self.listeners, now);
-                    self.update_own_addresses();
-                }
+            if self.interfaces.next_scan().is_some_and(|at| at <= now) {
+                self.interfaces.scan(&mut self.listeners, now);
+                self.update_own_addresses();
+                now = clock::now();
             }
-            let is_ready = self.poll_once(descriptor, deadline)?;
-            let now = clock::now();
+            let is_ready = self.poll_once(descriptor, deadline, now)?;
+            now = clock::now();
             self.service.now = unix_time();
             let woken = self.answer_ready(now);
             self.forward_back(now);
             if woken && self.signals.take_report_request() {
                 self.log_state();
             }
-            self.run_timers(woken, now);
+            if self.run_timers(woken, now) {
+                now = clock::now();
+            }
             if is_ready {
                 return Ok(Wake::Ready);
             }
@@ -54,7 +56,9 @@ impl Server {
 
     /// Answers what the last poll found; says whether a signal came or the machine resumed.
     fn answer_ready(&mut self, now: Instant) -> bool {
-        let Some((&woken, sockets)) = self.ready.split_first() else { return false };
+        let wakeups = self.signals.wakeup.descriptors().count().min(self.ready.len());
+        let (woken, sockets) = self.ready.split_at(wakeups);
+        let woken = woken.contains(&true);
         let (datagrams, streams) = sockets.split_at(self.listeners.len().min(sockets.len()));
         let service = &mut self.service;
         for (listener, _) in self.listeners.iter_mut().zip(datagrams).filter(|(_, r)| **r) {
@@ -101,10 +105,12 @@ impl Server {
         &mut self,
         descriptor: Option<(BorrowedFd<'_>, Interest)>,
         deadline: Option<Instant>,
+        now: Instant,
     ) -> io::Result<bool> {
         let sockets = self.listeners.len() + self.acceptors.len() + self.connections.len();
-        let mut fds = Vec::with_capacity(sockets + 3);
-        fds.push(PollFd::new(&self.signals.wakeup, PollFlags::IN));
+        let mut fds = Vec::with_capacity(sockets + 4);
+        let wakeups = self.signals.wakeup.descriptors();
+        fds.extend(wakeups.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         fds.extend(self.listeners.iter().map(|it| PollFd::new(&it.socket, PollFlags::IN)));
         fds.extend(self.acceptors.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
         fds.extend(self.connections.interests());
@@ -116,7 +122,6 @@ impl Server {
             };
             fds.push(PollFd::from_borrowed_fd(fd, flags));
         }
-        let now = clock::now();
         let forwarder = self.service.forwarder.as_ref();
         let others = [
             self.connections.next_deadline(),
@@ -138,14 +143,17 @@ impl Server {
         Ok(descriptor.is_some() && self.ready.pop().unwrap_or(false))
     }
 
-    /// Runs the timers that are due, or if the sleep was ended, all of them.
-    fn run_timers(&mut self, woken: bool, now: Instant) {
+    /// Runs the timers that are due, or if the sleep was ended, all of them. Says whether any was run.
+    fn run_timers(&mut self, woken: bool, now: Instant) -> bool {
         let Service { directory, counters, .. } = &self.service;
+        let mut have_run = false;
         for timer in &mut self.timers {
             if woken || timer.next().is_some_and(|at| at <= now) {
                 timer.run(now, View { directory, counters });
+                have_run = true;
             }
         }
+        have_run
     }
 
     fn log_state(&self) {

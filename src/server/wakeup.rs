@@ -1,12 +1,11 @@
 //! What ends the one sleep beside sockets and deadlines: signals, and that the machine resumes from
-//! suspend. Both are behind one descriptor: each one that is polled costs something at every query.
+//! suspend.
 
-use std::io::{self, Read};
+use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use rustix::event::epoll;
+use rustix::io::ioctl_fionbio;
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
     timerfd_settime,
@@ -18,56 +17,48 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 /// The same where nothing tells of a resume: `poll(2)` counts by a clock that stood still meanwhile.
 const LONGEST_UNTOLD: Duration = Duration::from_secs(1);
 
-/// A descriptor (`epoll(7)`) that is readable once a signal came or the machine resumed.
+/// Descriptors of which one is readable once a signal came or the machine resumed.
 #[derive(Debug)]
 pub(super) struct Wakeup {
-    set: OwnedFd,
-    receiver: UnixStream,
-    sender: UnixStream,
+    /// A pipe rather than a socket: each query pays for looking at it.
+    reader: PipeReader,
+    writer: PipeWriter,
     /// `None`: the system has no such timer.
     resume: Option<OwnedFd>,
 }
 
 impl Wakeup {
     pub(super) fn new() -> io::Result<Wakeup> {
-        let (receiver, sender) = UnixStream::pair()?;
-        receiver.set_nonblocking(true)?;
-        let set = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let add = |it: BorrowedFd<'_>| {
-            epoll::add(&set, it, epoll::EventData::new_u64(0), epoll::EventFlags::IN)
-        };
-        add(receiver.as_fd())?;
-        let resume = resume_timer().and_then(|timer| add(timer.as_fd()).map(|()| timer));
-        let resume = resume.inspect_err(|error| {
+        let (reader, writer) = io::pipe()?;
+        ioctl_fionbio(&reader, true)?;
+        let resume = resume_timer().inspect_err(|error| {
             let seconds = LONGEST_UNTOLD.as_secs();
             log::debug!(
                 "nothing tells of a resume, so it is looked for every {seconds} s: {error}"
             );
         });
-        Ok(Wakeup { set, receiver, sender, resume: resume.ok() })
+        Ok(Wakeup { reader, writer, resume: resume.ok() })
     }
 
-    /// A stream that wakes when something is written to it.
-    pub(super) fn sender(&self) -> io::Result<UnixStream> {
-        self.sender.try_clone()
+    /// A pipe that wakes when something is written to it.
+    pub(super) fn writer(&self) -> io::Result<PipeWriter> {
+        self.writer.try_clone()
+    }
+
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        [self.reader.as_fd()].into_iter().chain(self.resume.as_ref().map(OwnedFd::as_fd))
     }
 
     /// Forgets what woke the sleep.
     pub(super) fn clear(&mut self) {
         let mut octets = [0; 64];
-        while matches!(self.receiver.read(&mut octets), Ok(length) if length > 0) {}
+        while matches!(self.reader.read(&mut octets), Ok(length) if length > 0) {}
         // That it was cancelled is told as an error, once; it goes on.
         let _ = self.resume.as_ref().map(|timer| rustix::io::read(timer, &mut octets));
     }
 
     pub(super) fn longest_sleep(&self) -> Duration {
         if self.resume.is_some() { LONGEST_SLEEP } else { LONGEST_UNTOLD }
-    }
-}
-
-impl AsFd for Wakeup {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.set.as_fd()
     }
 }
 
@@ -94,7 +85,8 @@ mod tests {
 
     fn is_woken(wakeup: &Wakeup, within: Duration) -> bool {
         let within = Timespec::try_from(within).expect("a time");
-        let mut fds = [PollFd::new(wakeup, PollFlags::IN)];
+        let fd = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
+        let mut fds: Vec<PollFd<'_>> = wakeup.descriptors().map(fd).collect();
         poll(&mut fds, Some(&within)).expect("polled") > 0
     }
 
@@ -110,7 +102,7 @@ mod tests {
         let mut wakeup = Wakeup::new().expect("a descriptor");
         assert_eq!(wakeup.longest_sleep(), LONGEST_SLEEP);
         assert!(!is_woken(&wakeup, Duration::ZERO));
-        wakeup.sender().expect("a stream").write_all(b"x").expect("written");
+        wakeup.writer().expect("a stream").write_all(b"x").expect("written");
         assert!(is_woken(&wakeup, Duration::ZERO));
         wakeup.clear();
         assert!(!is_woken(&wakeup, Duration::ZERO));

@@ -184,6 +184,8 @@ pub struct Standing {
     pub started: Time,
     /// Since when it runs without standing still; `None`: it stands still.
     pub runs_since: Option<Time>,
+    /// When its directory was seen in sync last.
+    pub synced_at: Time,
     /// When it asked what it waits for now.
     pub asked_at: Option<Time>,
     /// The watches that have something for it that does not arrive.
@@ -326,6 +328,7 @@ impl Checks {
             lease_ttl,
             started: now,
             runs_since: Some(now),
+            synced_at: Time::ZERO,
             asked_at: None,
             stuck: BTreeSet::new(),
             was_held_up_until: Time::ZERO,

@@ -88,6 +88,9 @@ impl Checks {
         let node = standing.node;
         let undisturbed = self.undisturbed_since(id);
         let is_synced = directory.freshness() == Freshness::Synced;
+        if is_synced {
+            self.is_synced(id, now);
+        }
         if is_synced && let Some(changed) = self.missed(directory) {
             let in_calm = undisturbed.map(|since| (since.max(changed), self.bounds.behind));
             let always = self.bounds.behind_always.map(|bound| (changed, bound));
@@ -108,9 +111,7 @@ impl Checks {
             return;
         }
         if !is_synced {
-            let text =
-                format!("process {id} (n{node}) is {:?} though all is well", directory.freshness());
-            return self.violated(now, Invariant::Settled, text);
+            return self.look_at_unsynced(id, now, directory);
         }
         let then = now - self.bounds.told;
         let wrong = self
@@ -123,6 +124,26 @@ impl Checks {
                 "process {id} (n{node}) has {known:?} at slot {slot} though all is well, where etcd has {:?}",
                 history.now()
             );
+            self.violated(now, Invariant::Settled, text);
+        }
+    }
+
+    /// A directory is in sync now.
+    pub(crate) fn is_synced(&mut self, id: ProcessId, now: Time) {
+        if let Some(standing) = self.standing_mut(id) {
+            standing.synced_at = now;
+        }
+    }
+
+    /// Who loses its name now has to look around a moment before it is in sync again.
+    fn look_at_unsynced(&mut self, id: ProcessId, now: Time, directory: &Directory) {
+        let (since, told) = (self.undisturbed_since(id), self.bounds.told);
+        let Some(standing) = self.standing(id) else { return };
+        let lost = if standing.owned.is_some() { Time::ZERO } else { standing.without_since };
+        let (last, node) = (standing.synced_at, standing.node);
+        if since.is_some_and(|since| now > since.max(lost).max(last) + told) {
+            let text =
+                format!("process {id} (n{node}) is {:?} though all is well", directory.freshness());
             self.violated(now, Invariant::Settled, text);
         }
     }

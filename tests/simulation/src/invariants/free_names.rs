@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::oracle::Held;
-use super::{Checks, Invariant};
+use super::{Checks, Invariant, Standing};
 use crate::model::Time;
 use crate::world::process::ProcessId;
 
@@ -18,12 +18,13 @@ impl Checks {
             }
             let Some(undisturbed) = self.undisturbed_since(id) else { continue };
             let waiting = undisturbed.max(standing.without_since);
-            if now <= waiting + self.bounds.free {
+            let bound = self.bounds.free + self.wait_for_own_address(standing, now);
+            if now <= waiting + bound {
                 continue;
             }
             let node = standing.node;
             if let Some((slot, since)) = self.oracle.longest_free(limit)
-                && now > waiting.max(since) + self.bounds.free
+                && now > waiting.max(since) + bound
             {
                 let seconds = (now - waiting.max(since)).as_secs_f64();
                 let text = format!(
@@ -39,6 +40,18 @@ impl Checks {
         }
         if let Some((invariant, text)) = found {
             self.violated(now, invariant, text);
+        }
+    }
+
+    /// Who finds its addresses at a name that it did not take waits to see whether somebody lives there, before
+    /// it takes another one.
+    fn wait_for_own_address(&self, standing: &Standing, now: Time) -> Duration {
+        let (own, then) = (Held::Record(standing.record), now.saturating_sub(self.bounds.free));
+        let mut slots = self.oracle.current().all();
+        if slots.any(|history| history.held_since(then, own)) {
+            self.bounds.own_address
+        } else {
+            Duration::ZERO
         }
     }
 

@@ -118,6 +118,8 @@ pub struct Bounds {
     pub behind_always: Option<Duration>,
     /// How long a name may be free while somebody waits.
     pub free: Duration,
+    /// How much longer that is while another name holds the addresses of who waits.
+    pub own_address: Duration,
     /// How long after the last fault all directories are right.
     pub settled: Duration,
     /// How old the changes may be that they do not have yet then.
@@ -148,6 +150,7 @@ impl Default for Bounds {
             behind: Duration::from_secs(10),
             behind_always: None,
             free: Duration::from_secs(10),
+            own_address: Duration::from_secs(70),
             settled: Duration::from_secs(12),
             told: Duration::from_secs(2),
             requests: 200,

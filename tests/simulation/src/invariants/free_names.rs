@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use idetcd::cluster::Record;
+
 use super::oracle::Held;
 use super::{Checks, Invariant, Standing};
 use crate::model::Time;
@@ -46,13 +48,13 @@ impl Checks {
     /// Who finds its addresses at a name that it did not take waits to see whether somebody lives there, before
     /// it takes another one.
     fn wait_for_own_address(&self, standing: &Standing, now: Time) -> Duration {
-        let (own, then) = (Held::Record(standing.record), now.saturating_sub(self.bounds.free));
-        let mut slots = self.oracle.current().all();
-        if slots.any(|history| history.held_since(then, own)) {
-            self.bounds.own_address
-        } else {
-            Duration::ZERO
-        }
+        let then = now.saturating_sub(self.bounds.free);
+        let mut own = standing.earlier.iter().chain([&standing.record]);
+        let is_held = |record: &Record| {
+            let held = Held::Record(*record);
+            self.oracle.current().all().any(|history| history.held_since(then, held))
+        };
+        if own.any(is_held) { self.bounds.own_address } else { Duration::ZERO }
     }
 
     /// Says if the name that a process owned last holds its record still, and no lease of an earlier life or of

@@ -181,6 +181,8 @@ pub struct Standing {
     pub limit: Option<u32>,
     /// What it publishes.
     pub record: Record,
+    /// What it published before, or would have.
+    pub earlier: Vec<Record>,
     /// The time to live of its lease.
     pub lease_ttl: Duration,
     /// When it was started.
@@ -328,6 +330,7 @@ impl Checks {
             node,
             limit,
             record,
+            earlier: Vec::new(),
             lease_ttl,
             started: now,
             runs_since: Some(now),
@@ -347,7 +350,8 @@ impl Checks {
     /// A process publishes something else from now on.
     pub fn moved(&mut self, id: ProcessId, record: Record) {
         if let Some(standing) = self.standing_mut(id) {
-            standing.record = record;
+            let before = std::mem::replace(&mut standing.record, record);
+            standing.earlier.push(before);
         }
     }
 

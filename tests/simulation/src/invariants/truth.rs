@@ -55,8 +55,8 @@ impl Checks {
         self.violated(now, Invariant::Directory, text);
     }
 
-    /// Whether a directory is right in a history that a restored backup ended, and its process could not
-    /// hear of that yet.
+    /// Whether a directory is of a history that a restored backup ended, wholly or in part, and its process
+    /// could not notice yet; or of what both histories have in common.
     fn is_of_old_history(
         &self,
         id: ProcessId,
@@ -65,12 +65,12 @@ impl Checks {
         now: Time,
     ) -> bool {
         let Some(restored_at) = self.oracle.restored_at() else { return false };
-        let is_heard = self
+        let is_noticed = self
             .undisturbed_since(id)
             .is_some_and(|since| now > since.max(restored_at) + self.bounds.behind);
         let is_right = |epoch: &Epoch| difference(directory, epoch, own, false).is_none();
         let is_common = directory.revision() < self.oracle.current().base();
-        (is_common || !is_heard) && self.oracle.previous().any(is_right)
+        !is_noticed || (is_common && self.oracle.previous().any(is_right))
     }
 
     /// When that was which a directory does not have yet.

@@ -49,12 +49,12 @@ impl Checks {
     /// it takes another one.
     fn wait_for_own_address(&self, standing: &Standing, now: Time) -> Duration {
         let then = now.saturating_sub(self.bounds.free);
-        let mut own = standing.earlier.iter().chain([&standing.record]);
+        let own = standing.records();
         let is_held = |record: &Record| {
             let held = Held::Record(*record);
             self.oracle.current().all().any(|history| history.held_since(then, held))
         };
-        if own.any(is_held) { self.bounds.own_address } else { Duration::ZERO }
+        if own.iter().any(is_held) { self.bounds.own_address } else { Duration::ZERO }
     }
 
     /// Says if the name that a process owned last holds its record still, and no lease of an earlier life or of

@@ -210,6 +210,13 @@ pub struct Standing {
     load: load::Window,
 }
 
+impl Standing {
+    /// What it publishes, and did before.
+    fn records(&self) -> Vec<Record> {
+        self.earlier.iter().chain([&self.record]).copied().collect()
+    }
+}
+
 /// All who judge.
 #[derive(Debug)]
 pub struct Checks {

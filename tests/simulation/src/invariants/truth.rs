@@ -20,13 +20,14 @@ struct Difference {
 fn difference(
     directory: &Directory,
     epoch: &Epoch,
-    own: Record,
+    own: &[Record],
     is_strict: bool,
 ) -> Option<Difference> {
     let revision = directory.revision();
     epoch.beside(directory).find_map(|(slot, known, history)| {
         let wanted = history.at(revision);
-        let may_be_newer = known == Held::Record(own) || !is_strict;
+        let is_own = |record: &Record| known == Held::Record(*record);
+        let may_be_newer = !is_strict || own.iter().any(is_own);
         let is_right = known == wanted || (may_be_newer && history.held_after(revision, known));
         (!is_right).then_some(Difference { slot, known, wanted })
     })
@@ -39,11 +40,11 @@ impl Checks {
             return;
         }
         let Some(standing) = self.standing(id) else { return };
-        let (own, node) = (standing.record, standing.node);
-        let Some(difference) = difference(directory, self.oracle.current(), own, is_strict) else {
+        let (own, node) = (standing.records(), standing.node);
+        let Some(difference) = difference(directory, self.oracle.current(), &own, is_strict) else {
             return;
         };
-        if self.is_of_old_history(id, directory, own, now) {
+        if self.is_of_old_history(id, directory, &own, now) {
             return;
         }
         let Difference { slot, known, wanted } = difference;
@@ -61,7 +62,7 @@ impl Checks {
         &self,
         id: ProcessId,
         directory: &Directory,
-        own: Record,
+        own: &[Record],
         now: Time,
     ) -> bool {
         let Some(restored_at) = self.oracle.restored_at() else { return false };

@@ -1,5 +1,6 @@
 //! A seed's run.
 
+pub mod found;
 pub mod many;
 mod settings;
 #[cfg(test)]

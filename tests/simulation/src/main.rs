@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use simulation::invariants::Invariant;
 use simulation::run::many::run_many;
-use simulation::run::totals::Totals;
+use simulation::run::totals::{Totals, processor_time};
 use simulation::run::{Report, Settings, run};
+use simulation::world::scene::ClientKind;
 use simulation::world::trace::Trace;
 
 const USAGE: &str = "\
@@ -22,6 +23,7 @@ Simulates clusters on virtual time: real sessions, a model of etcd, and faults. 
   --without KIND[,...]  none of these kinds of faults
   --clocks on|off   clocks that run at different rates [as the seed has it]
   --quiet           nothing goes wrong, and all clusters are alike: how fast it is
+  --gateway         the product's own client, by way of etcd's JSON gateway: slower by far
   --ignore NAME[,...]  do not judge these
   --go-on           go on after a violation, and count them
   --seed S          this seed only, with the history of what does not hold
@@ -81,6 +83,7 @@ fn read(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
                     options.settings.bounds.ignored.insert(*found);
                 }
             }
+            "--gateway" => options.settings.client = ClientKind::Gateway,
             "--quiet" => options.settings.is_quiet = true,
             "--trace" => options.is_traced = true,
             "--go-on" => options.goes_on = true,
@@ -143,6 +146,7 @@ fn main() -> ExitCode {
         is_well || options.goes_on
     });
     totals.took = began.elapsed();
+    totals.processor = processor_time();
     println!("{totals}");
     let mut by_kind: BTreeMap<Invariant, u64> = BTreeMap::new();
     for violation in violations.iter().filter_map(|report| report.violation.as_ref()) {

@@ -75,6 +75,8 @@ kinds! {
     StopNode = "stop-node", false;
     /// Half of the processes are killed, and started again at one time.
     KillHalf = "kill-half", false;
+    /// A machine is without power, and started anew.
+    Reboot = "reboot", false;
     /// Everything is without power, and then not.
     PowerCut = "power-cut", true;
     /// A machine gets another address.

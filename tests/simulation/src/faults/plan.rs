@@ -9,7 +9,7 @@ use super::kind::FaultKind;
 use crate::world::chance::Chance;
 use crate::world::client::Login;
 use crate::world::network::Weather;
-use crate::world::scene::{NodeKind, NodeSpec, Published, Scene};
+use crate::world::scene::{ClientKind, Identity, NodeKind, NodeSpec, Published, Scene};
 
 /// The port of every node whose machine has no other.
 const PORT: u16 = 53;
@@ -100,7 +100,14 @@ impl Plan {
             late_by: seconds(&[0.5, 2.0, 10.0], chance).max(lease_ttl / 2),
         };
         Plan {
-            scene: Scene { members, latency, service: Duration::from_millis(1), machines, nodes },
+            scene: Scene {
+                members,
+                latency,
+                service: Duration::from_millis(1),
+                machines,
+                nodes,
+                client: ClientKind::Direct,
+            },
             twins,
             faults,
             pause: seconds(&[0.5, 2.0, 2.0, 5.0, 15.0], chance),
@@ -165,6 +172,9 @@ impl Nodes {
         let shared = chance.pick(&[0.0, 0.0, 0.5]).unwrap_or(0.0);
         let published = chance.pick(&[Published::Given, Published::Found]);
         let published = published.unwrap_or(Published::Given);
+        let identity =
+            chance.pick(&[Identity::Machine, Identity::Machine, Identity::Boot, Identity::None]);
+        let identity = identity.unwrap_or(Identity::None);
         let lonely = chance.pick(&[0.0, 0.0, 0.5, 1.0]).unwrap_or(0.0);
         let timeout = seconds(&[0.5, 2.0, 2.0, 2.0, 5.0], chance);
         let grace = seconds(&[0.5, 2.0, 5.0], chance).min(lease_ttl / 3);
@@ -196,6 +206,7 @@ impl Nodes {
                 endpoints,
                 timeout,
                 published,
+                identity,
                 port,
                 login: has_users.then(login),
             });

@@ -48,6 +48,7 @@ pub fn beside(baton: &impl Baton, work: impl FnOnce(&Port) -> End + Send + 'stat
 }
 
 fn session(start: Start, port: &Port) -> End {
+    start.trace.enter_thread();
     let around = start.around.clone();
     let client = TimedClient::new(port, around, start.endpoints, start.timeout, start.login);
     let host = SimHost::new(port, start.around);

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use idetcd::cluster::Record;
+
 use super::oracle::Held;
-use super::{Checks, Invariant};
+use super::{Checks, Invariant, Standing};
 use crate::model::Time;
 use crate::world::process::ProcessId;
 
@@ -18,12 +20,13 @@ impl Checks {
             }
             let Some(undisturbed) = self.undisturbed_since(id) else { continue };
             let waiting = undisturbed.max(standing.without_since);
-            if now <= waiting + self.bounds.free {
+            let bound = self.bounds.free + self.wait_for_own_address(standing, now);
+            if now <= waiting + bound {
                 continue;
             }
             let node = standing.node;
             if let Some((slot, since)) = self.oracle.longest_free(limit)
-                && now > waiting.max(since) + self.bounds.free
+                && now > waiting.max(since) + bound
             {
                 let seconds = (now - waiting.max(since)).as_secs_f64();
                 let text = format!(
@@ -40,6 +43,18 @@ impl Checks {
         if let Some((invariant, text)) = found {
             self.violated(now, invariant, text);
         }
+    }
+
+    /// Who finds its addresses at a name that it did not take waits to see whether somebody lives there, before
+    /// it takes another one.
+    fn wait_for_own_address(&self, standing: &Standing, now: Time) -> Duration {
+        let then = now.saturating_sub(self.bounds.free);
+        let own = standing.records();
+        let is_held = |record: &Record| {
+            let held = Held::Record(*record);
+            self.oracle.current().all().any(|history| history.held_since(then, held))
+        };
+        if own.iter().any(is_held) { self.bounds.own_address } else { Duration::ZERO }
     }
 
     /// Says if the name that a process owned last holds its record still, and no lease of an earlier life or of

@@ -118,6 +118,8 @@ pub struct Bounds {
     pub behind_always: Option<Duration>,
     /// How long a name may be free while somebody waits.
     pub free: Duration,
+    /// How much longer that is while another name holds the addresses of who waits.
+    pub own_address: Duration,
     /// How long after the last fault all directories are right.
     pub settled: Duration,
     /// How old the changes may be that they do not have yet then.
@@ -148,6 +150,7 @@ impl Default for Bounds {
             behind: Duration::from_secs(10),
             behind_always: None,
             free: Duration::from_secs(10),
+            own_address: Duration::from_secs(70),
             settled: Duration::from_secs(12),
             told: Duration::from_secs(2),
             requests: 200,
@@ -178,12 +181,16 @@ pub struct Standing {
     pub limit: Option<u32>,
     /// What it publishes.
     pub record: Record,
+    /// What it published before, or would have.
+    pub earlier: Vec<Record>,
     /// The time to live of its lease.
     pub lease_ttl: Duration,
     /// When it was started.
     pub started: Time,
     /// Since when it runs without standing still; `None`: it stands still.
     pub runs_since: Option<Time>,
+    /// When its directory was seen in sync last.
+    pub synced_at: Time,
     /// When it asked what it waits for now.
     pub asked_at: Option<Time>,
     /// The watches that have something for it that does not arrive.
@@ -201,6 +208,13 @@ pub struct Standing {
     /// How often it had read everything by then.
     pub full_syncs: u64,
     load: load::Window,
+}
+
+impl Standing {
+    /// What it publishes, and did before.
+    fn records(&self) -> Vec<Record> {
+        self.earlier.iter().chain([&self.record]).copied().collect()
+    }
 }
 
 /// All who judge.
@@ -323,9 +337,11 @@ impl Checks {
             node,
             limit,
             record,
+            earlier: Vec::new(),
             lease_ttl,
             started: now,
             runs_since: Some(now),
+            synced_at: Time::ZERO,
             asked_at: None,
             stuck: BTreeSet::new(),
             was_held_up_until: Time::ZERO,
@@ -341,7 +357,8 @@ impl Checks {
     /// A process publishes something else from now on.
     pub fn moved(&mut self, id: ProcessId, record: Record) {
         if let Some(standing) = self.standing_mut(id) {
-            standing.record = record;
+            let before = std::mem::replace(&mut standing.record, record);
+            standing.earlier.push(before);
         }
     }
 

@@ -185,6 +185,11 @@ impl Epoch {
         History(self.slots.get(&slot).map_or(&[], Vec::as_slice))
     }
 
+    /// The versions of all slots that ever held something.
+    pub fn all(&self) -> impl Iterator<Item = History<'_>> {
+        self.slots.values().map(|versions| History(versions))
+    }
+
     /// The revision at which it began: what was before is as in the history before.
     pub fn base(&self) -> i64 {
         self.base

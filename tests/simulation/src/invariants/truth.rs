@@ -20,13 +20,14 @@ struct Difference {
 fn difference(
     directory: &Directory,
     epoch: &Epoch,
-    own: Record,
+    own: &[Record],
     is_strict: bool,
 ) -> Option<Difference> {
     let revision = directory.revision();
     epoch.beside(directory).find_map(|(slot, known, history)| {
         let wanted = history.at(revision);
-        let may_be_newer = known == Held::Record(own) || !is_strict;
+        let is_own = |record: &Record| known == Held::Record(*record);
+        let may_be_newer = !is_strict || own.iter().any(is_own);
         let is_right = known == wanted || (may_be_newer && history.held_after(revision, known));
         (!is_right).then_some(Difference { slot, known, wanted })
     })
@@ -39,11 +40,11 @@ impl Checks {
             return;
         }
         let Some(standing) = self.standing(id) else { return };
-        let (own, node) = (standing.record, standing.node);
-        let Some(difference) = difference(directory, self.oracle.current(), own, is_strict) else {
+        let (own, node) = (standing.records(), standing.node);
+        let Some(difference) = difference(directory, self.oracle.current(), &own, is_strict) else {
             return;
         };
-        if self.is_of_old_history(id, directory, own, now) {
+        if self.is_of_old_history(id, directory, &own, now) {
             return;
         }
         let Difference { slot, known, wanted } = difference;
@@ -55,22 +56,22 @@ impl Checks {
         self.violated(now, Invariant::Directory, text);
     }
 
-    /// Whether a directory is right in a history that a restored backup ended, and its process could not
-    /// hear of that yet.
+    /// Whether a directory is of a history that a restored backup ended, wholly or in part, and its process
+    /// could not notice yet; or of what both histories have in common.
     fn is_of_old_history(
         &self,
         id: ProcessId,
         directory: &Directory,
-        own: Record,
+        own: &[Record],
         now: Time,
     ) -> bool {
         let Some(restored_at) = self.oracle.restored_at() else { return false };
-        let is_heard = self
+        let is_noticed = self
             .undisturbed_since(id)
             .is_some_and(|since| now > since.max(restored_at) + self.bounds.behind);
         let is_right = |epoch: &Epoch| difference(directory, epoch, own, false).is_none();
         let is_common = directory.revision() < self.oracle.current().base();
-        (is_common || !is_heard) && self.oracle.previous().any(is_right)
+        !is_noticed || (is_common && self.oracle.previous().any(is_right))
     }
 
     /// When that was which a directory does not have yet.
@@ -88,6 +89,9 @@ impl Checks {
         let node = standing.node;
         let undisturbed = self.undisturbed_since(id);
         let is_synced = directory.freshness() == Freshness::Synced;
+        if is_synced {
+            self.is_synced(id, now);
+        }
         if is_synced && let Some(changed) = self.missed(directory) {
             let in_calm = undisturbed.map(|since| (since.max(changed), self.bounds.behind));
             let always = self.bounds.behind_always.map(|bound| (changed, bound));
@@ -108,9 +112,7 @@ impl Checks {
             return;
         }
         if !is_synced {
-            let text =
-                format!("process {id} (n{node}) is {:?} though all is well", directory.freshness());
-            return self.violated(now, Invariant::Settled, text);
+            return self.look_at_unsynced(id, now, directory);
         }
         let then = now - self.bounds.told;
         let wrong = self
@@ -123,6 +125,26 @@ impl Checks {
                 "process {id} (n{node}) has {known:?} at slot {slot} though all is well, where etcd has {:?}",
                 history.now()
             );
+            self.violated(now, Invariant::Settled, text);
+        }
+    }
+
+    /// A directory is in sync now.
+    pub(crate) fn is_synced(&mut self, id: ProcessId, now: Time) {
+        if let Some(standing) = self.standing_mut(id) {
+            standing.synced_at = now;
+        }
+    }
+
+    /// Who loses its name now has to look around a moment before it is in sync again.
+    fn look_at_unsynced(&mut self, id: ProcessId, now: Time, directory: &Directory) {
+        let (since, told) = (self.undisturbed_since(id), self.bounds.told);
+        let Some(standing) = self.standing(id) else { return };
+        let lost = if standing.owned.is_some() { Time::ZERO } else { standing.without_since };
+        let (last, node) = (standing.synced_at, standing.node);
+        if since.is_some_and(|since| now > since.max(lost).max(last) + told) {
+            let text =
+                format!("process {id} (n{node}) is {:?} though all is well", directory.freshness());
             self.violated(now, Invariant::Settled, text);
         }
     }

@@ -1,5 +1,6 @@
 //! A seed's run.
 
+pub mod found;
 pub mod many;
 mod settings;
 #[cfg(test)]
@@ -44,10 +45,11 @@ pub struct Report {
 /// Runs a seed.
 pub fn run(seed: u64, settings: &Settings, trace: Trace) -> Report {
     trace.enter_thread();
-    let plan = match settings.is_quiet {
+    let mut plan = match settings.is_quiet {
         true => Plan::quiet(settings.wanted.nodes.unwrap_or(8)),
         false => Plan::draw(seed, &settings.wanted),
     };
+    plan.scene.client = settings.client;
     let nodes = plan.scene.nodes.len();
     trace.note(Duration::ZERO, "plan", || format!("seed {seed}: {plan:?}"));
     let keyspace = plan.scene.nodes.first().map(|node| node.keyspace());

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::faults::plan::Wanted;
 use crate::invariants::Bounds;
+use crate::world::scene::ClientKind;
 
 /// How a seed is run.
 #[derive(Clone, Debug)]
@@ -14,6 +15,8 @@ pub struct Settings {
     pub time: Duration,
     /// Whether nothing goes wrong.
     pub is_quiet: bool,
+    /// How nodes talk to etcd.
+    pub client: ClientKind,
     /// How long things may take.
     pub bounds: Bounds,
 }
@@ -24,6 +27,7 @@ impl Default for Settings {
             wanted: Wanted::default(),
             time: Duration::from_secs(600),
             is_quiet: false,
+            client: ClientKind::Direct,
             bounds: Bounds::default(),
         }
     }

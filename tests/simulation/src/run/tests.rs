@@ -1,1 +1,86 @@
-//! Tests of whole runs.
+//! Whole runs: a range of seeds that find nothing, those that once found something, and the promise that a
+//! seed is a run.
+
+use std::time::Duration;
+
+use super::found::FOUND;
+use super::many::run_many;
+use super::totals::Totals;
+use super::{Report, Settings, run};
+use crate::faults::kind::FaultKind;
+use crate::faults::plan::Wanted;
+use crate::world::scene::ClientKind;
+use crate::world::trace::Trace;
+
+/// As many lines as there are.
+const ALL_LINES: usize = 1_000_000;
+
+fn settings(seconds: u64) -> Settings {
+    Settings { time: Duration::from_secs(seconds), ..Settings::default() }
+}
+
+fn told(report: &Report) -> String {
+    format!("seed {}: {:?}", report.seed, report.violation)
+}
+
+#[test]
+fn a_range_of_seeds_finds_nothing() {
+    let (mut violations, mut totals) = (Vec::new(), Totals::default());
+    run_many(1, 41, &settings(120), |report| {
+        totals.add(&report);
+        violations.extend(report.violation.is_some().then(|| told(&report)));
+        true
+    });
+    println!("{totals}");
+    assert_eq!(violations, [""; 0]);
+}
+
+#[test]
+fn seeds_that_found_something_find_nothing_now() {
+    for found in FOUND {
+        let report = run(found.seed, &found.settings(), Trace::off());
+        assert_eq!(report.violation, None, "{}: {found:?}", told(&report));
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace_octet_for_octet() {
+    let traced = |seed| {
+        let trace = Trace::keep(ALL_LINES);
+        let report = run(seed, &settings(60), trace.clone());
+        (trace.lines(), report.tally, report.violation)
+    };
+    for seed in 1..6 {
+        let (lines, tally, violation) = traced(seed);
+        assert!(lines.len() > 100, "seed {seed}: {} lines", lines.len());
+        assert_eq!(traced(seed), (lines, tally, violation.clone()), "seed {seed}");
+        // With nobody who reads it, it is the same run.
+        let report = run(seed, &settings(60), Trace::off());
+        assert_eq!((report.tally, report.violation), (tally, violation), "seed {seed}");
+    }
+    assert_ne!(traced(1).0, traced(2).0);
+}
+
+#[test]
+fn the_clients_of_the_product_and_of_the_simulation_ask_the_same() {
+    let asked = |client| {
+        let trace = Trace::keep(ALL_LINES);
+        let wanted = Wanted {
+            nodes: Some(4),
+            faults: Some(vec![FaultKind::KillNode, FaultKind::DeleteKey, FaultKind::Elect]),
+            clocks: Some(false),
+            ..Wanted::default()
+        };
+        let report = run(3, &Settings { wanted, client, ..settings(60) }, trace.clone());
+        let is_asked = |line: &String| line.contains(" asks ");
+        (trace.lines().into_iter().filter(is_asked).collect::<Vec<_>>(), report.violation)
+    };
+    let (direct, violation) = asked(ClientKind::Direct);
+    assert!(direct.len() > 50 && violation.is_none(), "{} {violation:?}", direct.len());
+    let (gateway, violation) = asked(ClientKind::Gateway);
+    assert_eq!(violation, None);
+    for (one, other) in direct.iter().zip(&gateway) {
+        assert_eq!(one, other);
+    }
+    assert_eq!(direct.len(), gateway.len());
+}

@@ -22,6 +22,17 @@ pub struct Totals {
     faults: BTreeMap<FaultKind, u64>,
     /// The real time that it took.
     pub took: Duration,
+    /// The processor time that it took; zero: unknown.
+    pub processor: Duration,
+}
+
+/// The processor time of this process so far (`/proc/self/stat`, in hundredths of a second).
+pub fn processor_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name of the program may hold blanks, and ends with the last parenthesis.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
 }
 
 impl Totals {
@@ -59,8 +70,12 @@ impl fmt::Display for Totals {
         for (kind, count) in &self.faults {
             writeln!(f, "  {:<28} {count}", kind.name())?;
         }
+        let processor = self.processor.as_secs_f64().max(0.01);
+        let minutes = hours(self.clusters) * 60.0;
         writeln!(f, "real time                      {took:.1} s")?;
-        writeln!(f, "cluster-minutes a second       {:.0}", hours(self.clusters) * 60.0 / took)?;
+        writeln!(f, "processor time                 {processor:.1} s")?;
+        writeln!(f, "cluster-minutes a second       {:.0}", minutes / took)?;
+        writeln!(f, "  a second of a processor      {:.0}", minutes / processor)?;
         write!(f, "node-hours a second            {:.1}", hours(self.nodes) / took)
     }
 }

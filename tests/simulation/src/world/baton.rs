@@ -1,8 +1,6 @@
 //! The baton: of all processes one runs, until it waits; then the world decides who is next.
 //!
-//! A session is blocking code, so each needs a stack of its own: that of a coroutine
-//! ([`super::fiber`]), or, where what it is made of must be [`Send`], that of a thread
-//! ([`super::thread`]). Both are the same to the world.
+//! A session is blocking code, so each needs a stack of its own: that of a coroutine ([`super::fiber`]).
 
 use std::time::Instant;
 

@@ -13,6 +13,7 @@ use super::baton::{Baton, End, Life};
 use super::client::{Endpoint, Login, SimEtcd};
 use super::host::SimHost;
 use super::surroundings::Surroundings;
+use super::trace::Trace;
 
 /// What a process is started with.
 pub struct Start {
@@ -28,6 +29,8 @@ pub struct Start {
     pub login: Option<Login>,
     /// What its chance comes from.
     pub seed: u64,
+    /// Where its log goes.
+    pub trace: Trace,
 }
 
 impl Start {

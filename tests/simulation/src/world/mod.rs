@@ -19,7 +19,6 @@ mod running;
 pub mod scene;
 mod streams;
 pub mod surroundings;
-pub mod thread;
 pub mod trace;
 
 use std::collections::BTreeMap;
@@ -32,7 +31,7 @@ use chance::Chance;
 use clock::Clock;
 use network::Network;
 use process::{Machine, Node, Process, ProcessId};
-use scene::Scene;
+use scene::{ClientKind, Scene};
 use streams::Delivery;
 use trace::Trace;
 
@@ -98,6 +97,7 @@ pub struct World {
     pending: BTreeMap<CallId, u64>,
     deliveries: BTreeMap<WatchId, Delivery>,
     service: Duration,
+    client: ClientKind,
     chance: Chance,
 }
 
@@ -111,6 +111,7 @@ impl World {
                 clock: Clock::new(began, *ppm),
                 address: machine_address(number),
                 is_suspended: false,
+                boots: 0,
             })
             .collect();
         let (count, members) = (machines.len(), scene.members);
@@ -137,6 +138,7 @@ impl World {
             pending: BTreeMap::new(),
             deliveries: BTreeMap::new(),
             service: scene.service,
+            client: scene.client,
             chance: Chance::new(seed, 3),
         }
     }

@@ -11,9 +11,10 @@ use super::fiber::Fiber;
 use super::life::{PluginLife, SessionLife, Start};
 use super::process::{Looks, Process, ProcessId, Waits};
 use super::program::Program;
-use super::scene::{NodeKind, Published};
+use super::scene::{ClientKind, NodeKind, Published};
 use super::surroundings::Surroundings;
 use super::{Event, World};
+use crate::gateway::life::GatewayLife;
 
 /// The longest pause before a process that ended is started again.
 pub(super) const RESTART: Duration = Duration::from_secs(2);
@@ -86,13 +87,17 @@ impl World {
         endpoints.sort_by_cached_key(|_| self.chance.draw());
         let start = Start {
             around: around.clone(),
-            settings: spec.settings(keyspace, address),
+            settings: spec.settings(keyspace, address, machine.boots),
             endpoints,
             timeout: spec.timeout,
             login: spec.login.clone(),
             seed,
+            trace: self.trace.clone(),
         };
         let course: Box<dyn Course> = match spec.kind {
+            NodeKind::Idetcd(..) if self.client == ClientKind::Gateway => {
+                Box::new(Fiber::new(GatewayLife(start)))
+            }
             NodeKind::Idetcd(..) => Box::new(Fiber::new(SessionLife(start))),
             NodeKind::Plugin => Box::new(Fiber::new(PluginLife { start, address })),
         };
@@ -196,6 +201,15 @@ impl World {
         if is_due {
             self.wake(id);
         }
+    }
+
+    /// A machine is without power: its nodes are killed, and it is started anew.
+    pub fn cut_power(&mut self, machine: usize) {
+        let nodes = 0..self.nodes.len();
+        let on_it: Vec<usize> =
+            nodes.filter(|node| self.nodes[*node].spec.machine == machine).collect();
+        on_it.into_iter().for_each(|node| self.kill(node));
+        self.machines[machine].boots += 1;
     }
 
     /// Gives a machine another address. Where nodes find theirs, they publish it from now on.

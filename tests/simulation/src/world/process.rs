@@ -22,6 +22,8 @@ pub struct Machine {
     pub address: Ipv4Addr,
     /// Whether it is suspended: nothing runs but the clock.
     pub is_suspended: bool,
+    /// How often it was started anew.
+    pub boots: u32,
 }
 
 /// A node: what is to run, and what does.

@@ -25,6 +25,18 @@ pub struct Scene {
     pub machines: Vec<i32>,
     /// The nodes.
     pub nodes: Vec<NodeSpec>,
+    /// How they talk to etcd.
+    pub client: ClientKind,
+}
+
+/// The way to etcd.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientKind {
+    /// A client that keeps the rules of the product's, and calls the model.
+    #[default]
+    Direct,
+    /// The product's own, by way of etcd's JSON gateway: slower by far.
+    Gateway,
 }
 
 /// A node as it is set up.
@@ -46,6 +58,8 @@ pub struct NodeSpec {
     pub timeout: Duration,
     /// Where the address that it publishes comes from.
     pub published: Published,
+    /// What tells its earlier lives from other nodes.
+    pub identity: Identity,
     /// Its port.
     pub port: u16,
     /// What it calls itself to etcd.
@@ -70,6 +84,17 @@ pub enum Published {
     Found,
 }
 
+/// What tells a node's earlier lives from other nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// The ID of its machine.
+    Machine,
+    /// That of the boot of its machine.
+    Boot,
+    /// Nothing.
+    None,
+}
+
 impl NodeSpec {
     /// The keys of its cluster, as far as it may claim them.
     ///
@@ -80,8 +105,15 @@ impl NodeSpec {
         Arc::new(Keyspace::new(pattern, self.limit))
     }
 
-    /// What the product is told, where the address to publish is this one now.
-    pub fn settings(&self, keyspace: Arc<Keyspace>, address: Ipv4Addr) -> NodeSettings {
+    /// What the product is told, where the address to publish is this one now, and the machine was started
+    /// so often.
+    pub fn settings(&self, keyspace: Arc<Keyspace>, address: Ipv4Addr, boots: u32) -> NodeSettings {
+        let machine = self.machine;
+        let node_id = match self.identity {
+            Identity::Machine => Some(format!("machine-{machine}")),
+            Identity::Boot => Some(format!("machine-{machine}-boot-{boots}")),
+            Identity::None => None,
+        };
         let when_full = match self.kind {
             NodeKind::Idetcd(when_full, _) => when_full,
             NodeKind::Plugin => WhenFull::Exit,
@@ -98,7 +130,7 @@ impl NodeSpec {
             ipv6: AddressChoice::Omit,
             interface: None,
             port: Some(self.port),
-            node_id: format!("machine-{}", self.machine).parse().ok(),
+            node_id: node_id.and_then(|id| id.parse().ok()),
         }
     }
 }

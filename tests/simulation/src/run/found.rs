@@ -1,0 +1,35 @@
+//! Seeds that found something: with the repair taken out they fail, and they are to find nothing.
+
+use std::time::Duration;
+
+use super::Settings;
+use crate::faults::kind::FaultKind;
+use crate::faults::plan::Wanted;
+
+/// A seed with its settings, and what it found.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    /// The seed.
+    pub seed: u64,
+    /// How long it is to be run, in seconds of simulated time.
+    pub seconds: u64,
+    /// The kinds of faults; none: as the seed has it.
+    pub faults: &'static [FaultKind],
+    /// What it found once.
+    pub what: &'static str,
+}
+
+impl Found {
+    /// How it is run.
+    pub fn settings(&self) -> Settings {
+        let faults = (!self.faults.is_empty()).then(|| self.faults.to_vec());
+        Settings {
+            wanted: Wanted { faults, ..Wanted::default() },
+            time: Duration::from_secs(self.seconds),
+            ..Settings::default()
+        }
+    }
+}
+
+/// All of them.
+pub const FOUND: &[Found] = &[];

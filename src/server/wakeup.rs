@@ -4,6 +4,7 @@
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::event::epoll;
@@ -18,10 +19,26 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 /// The same where nothing tells of a resume: `poll(2)` counts by a clock that stood still meanwhile.
 const LONGEST_UNTOLD: Duration = Duration::from_secs(1);
 
+/// What more may end the sleep: descriptors that are readable until whoever owns them has read. A closed
+/// one is out of it.
+#[derive(Clone, Debug)]
+pub struct WakeSet(Arc<OwnedFd>);
+
+impl WakeSet {
+    /// Lets the sleep end when there is something to read.
+    ///
+    /// # Errors
+    /// When the system has no room for it.
+    pub fn add(&self, descriptor: BorrowedFd<'_>) -> io::Result<()> {
+        let data = epoll::EventData::new_u64(0);
+        Ok(epoll::add(&self.0, descriptor, data, epoll::EventFlags::IN)?)
+    }
+}
+
 /// A descriptor (`epoll(7)`) that is readable once a signal came or the machine resumed.
 #[derive(Debug)]
 pub(super) struct Wakeup {
-    set: OwnedFd,
+    pub(super) set: WakeSet,
     receiver: UnixStream,
     sender: UnixStream,
     /// `None`: the system has no such timer.
@@ -32,12 +49,10 @@ impl Wakeup {
     pub(super) fn new() -> io::Result<Wakeup> {
         let (receiver, sender) = UnixStream::pair()?;
         receiver.set_nonblocking(true)?;
-        let set = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let add = |it: BorrowedFd<'_>| {
-            epoll::add(&set, it, epoll::EventData::new_u64(0), epoll::EventFlags::IN)
-        };
-        add(receiver.as_fd())?;
-        let resume = resume_timer().and_then(|timer| add(timer.as_fd()).map(|()| timer));
+        let set = WakeSet(Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?));
+        set.add(receiver.as_fd())?;
+        let resume = resume_timer().map_err(io::Error::from);
+        let resume = resume.and_then(|timer| set.add(timer.as_fd()).map(|()| timer));
         let resume = resume.inspect_err(|error| {
             let seconds = LONGEST_UNTOLD.as_secs();
             log::debug!(
@@ -67,7 +82,7 @@ impl Wakeup {
 
 impl AsFd for Wakeup {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.set.as_fd()
+        self.set.0.as_fd()
     }
 }
 

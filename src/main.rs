@@ -6,16 +6,20 @@ use std::process::ExitCode;
 
 use idetcd::corefile::files;
 use idetcd::failure::Failure;
-use idetcd::host::logging;
-use idetcd::notify::parent_death;
+use idetcd::host::{helper, log_process, logging};
+use idetcd::notify::{file_process, parent_death};
 use idetcd::options::{self, Command};
 use idetcd::{run, tools};
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
     match obey(&words) {
-        Ok(status) => ExitCode::from(status),
+        Ok(status) => {
+            log_process::finish();
+            ExitCode::from(status)
+        }
         Err(failure) => {
+            log_process::finish();
             // In one piece: a child of ours writes there as well as we do. Nothing can be told when standard
             // error is closed; the exit status still says it.
             let _ = io::stderr().write_all(format!("idetcd: {failure}\n").as_bytes());
@@ -28,6 +32,9 @@ fn obey(words: &[OsString]) -> Result<u8, Failure> {
     if let Some(words) = parent_death::words_of_child(words) {
         return Err(parent_death::become_program(words));
     }
+    if let Some((task, words)) = helper::task(words) {
+        return help(task, words).map(|()| 0).map_err(Failure::new);
+    }
     let arguments = options::text(words)?;
     match options::parse(&arguments, &files::read)? {
         Command::Run(options) => {
@@ -39,5 +46,14 @@ fn obey(words: &[OsString]) -> Result<u8, Failure> {
             tools::run(&tool, &options).map(|()| 0)
         }
         Command::Print(text) => tools::print(&text).map(|()| 0),
+    }
+}
+
+/// Does what a helper is for.
+fn help(task: &str, words: &[OsString]) -> io::Result<()> {
+    match task {
+        log_process::LOG_TASK => log_process::run(),
+        file_process::FILE_TASK => file_process::run(words),
+        _ => Err(io::ErrorKind::InvalidInput.into()),
     }
 }

@@ -1,15 +1,16 @@
 //! Puts the rooms together: the only place that knows the server, the node, and who is told.
 
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::cluster::{Directory, NodeId};
 use crate::connect::{Connect, ExpiryWatch};
 use crate::dns::{OutOfZone, Responder};
 use crate::failure::Failure;
 use crate::host::accounts::Login;
-use crate::host::{machine, privileges};
+use crate::host::{log_process, machine, privileges};
 use crate::node::address::check_interface;
 use crate::node::session::{Session, SessionEnd};
 use crate::node::{Counter, Host, NodeSettings, Owned};
@@ -20,7 +21,10 @@ use crate::server::forward::Forwarder;
 use crate::server::listen::listen;
 use crate::server::signals::Signals;
 use crate::server::timers::{Timer, View};
-use crate::server::{Server, Shared, Wake};
+use crate::server::{Interest, Server, Shared, Wake};
+
+/// The time that files have to become as they are wanted, where something waits for that.
+const FILE_TIME: Duration = Duration::from_secs(1);
 
 /// What a shell adds to the number of a signal (POSIX, *Shell Command Language* §2.8.2).
 const BY_SIGNAL: u8 = 128;
@@ -66,6 +70,11 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     // A program gets the signals, and its end is what asks this process to stop.
     if options.notify.program.is_none() {
         signals.obey().map_err(no_signals)?;
+    }
+    if let Err(error) = log_process::start() {
+        log::info!(
+            "the log: no process starts for it: {error}; should its disk hang, DNS will hang"
+        );
     }
     // Not before the sockets are ours: where another idetcd runs, these are its files.
     let notifier = notify::set_up(options.notify, keyspace.clone(), login, &signals)?
@@ -168,7 +177,27 @@ impl Process {
                 Err(error) => log::error!("poll: {error}"),
             }
         }
-        lock(&self.notifier).finish()
+        let outcome = lock(&self.notifier).finish(self.now());
+        self.await_files();
+        outcome
+    }
+}
+
+impl Process {
+    /// Lets the files become as they are wanted, for as long as a file system that is well may take, while
+    /// DNS is answered.
+    fn await_files(&self) {
+        let deadline = self.now() + FILE_TIME;
+        loop {
+            let Some(descriptor) = lock(&self.notifier).unsettled_file() else { return };
+            let waited = Some((descriptor.as_fd(), Interest::Readable));
+            match self.server.lock().wait(waited, Some(deadline)) {
+                Ok(Wake::Ready) => lock(&self.notifier).hear_of_files(self.now()),
+                Ok(Wake::TimedOut) => return lock(&self.notifier).give_up_on_files(),
+                // What comes then waits for them once more.
+                Ok(Wake::Stopping) | Err(_) => return,
+            }
+        }
     }
 }
 
@@ -208,7 +237,16 @@ impl Host for Process {
     }
 
     fn ownership(&self, owned: Option<Owned>) {
+        if let Some(owned) = &owned {
+            // Whoever is told of the name finds it in the file.
+            lock(&self.notifier).announce(owned, self.now());
+            self.await_files();
+        }
         lock(&self.notifier).ownership(owned, self.now());
+        if owned.is_none() {
+            // Before it is given back, it is gone from there.
+            self.await_files();
+        }
     }
 
     fn wants_name(&self) -> bool {

@@ -1,17 +1,21 @@
 //! Log lines on standard error: `2026-11-24T05:10:34.123Z info  claimed worker1.tf.local. …`.
 //!
-//! A reader of the log that stalls must not stop DNS, so a line that would block is dropped, and
-//! counted in the next line that goes through.
+//! A reader of the log that stalls must not stop DNS, nor a disk, so a line that would block is dropped,
+//! and counted in the next line that goes through.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::{self, ErrorKind, IoSlice, Stderr, Write as _};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, fstat};
+use rustix::io::{Errno, ReadWriteFlags, pwritev2};
 
 use super::calendar::date_time;
+use super::log_process;
 use crate::text::push_printable;
 
 /// Lines of other crates are left out: what matters of theirs comes back as an error.
@@ -19,6 +23,9 @@ const OWN_TARGET: &str = "idetcd";
 
 /// The longest line, in octets: a pipe takes as much at once.
 const LONGEST_LINE: usize = 1024;
+
+/// Where `pwritev2(2)` writes as `write(2)` does.
+const CURRENT_OFFSET: u64 = u64::MAX;
 
 /// Lines dropped since the last one that went through.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
@@ -41,21 +48,49 @@ impl Log for Logger {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let stderr = io::stderr();
-        let mut fds = [PollFd::new(&stderr, PollFlags::OUT)];
-        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        if !matches!(poll(&mut fds, Some(&now)), Ok(1)) {
-            DROPPED.fetch_add(1, Ordering::Relaxed);
-            return;
-        }
         let dropped = DROPPED.swap(0, Ordering::Relaxed);
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let line = line(since_epoch, record.level(), &record.args().to_string(), dropped);
-        // Nobody is left to tell when standard error fails.
-        let _ = stderr.lock().write_all(line.as_bytes());
+        let written = log_process::write(&line).unwrap_or_else(|| write_now(&line));
+        // Nobody is left to tell of any other error.
+        if written.is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+            DROPPED.fetch_add(dropped + 1, Ordering::Relaxed);
+        }
     }
 
     fn flush(&self) {}
+}
+
+/// Writes a line to standard error, unless that would block. Others write there too, and it must be
+/// as they expect it, so it cannot be made non-blocking.
+fn write_now(line: &str) -> io::Result<()> {
+    let stderr = io::stderr();
+    let mut fds = [PollFd::new(&stderr, PollFlags::OUT)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    if !matches!(poll(&mut fds, Some(&now)), Ok(1)) {
+        return Err(ErrorKind::WouldBlock.into());
+    }
+    if is_stream(&stderr) {
+        // Another process may fill it this very moment.
+        let octets = [IoSlice::new(line.as_bytes())];
+        match pwritev2(&stderr, &octets, CURRENT_OFFSET, ReadWriteFlags::NOWAIT) {
+            // It takes such a line as a whole or not at all.
+            Ok(_) => return Ok(()),
+            Err(Errno::AGAIN) => return Err(ErrorKind::WouldBlock.into()),
+            // Not every kernel knows that.
+            Err(_) => {}
+        }
+    }
+    stderr.lock().write_all(line.as_bytes())
+}
+
+/// Whether it is a pipe or a socket.
+fn is_stream(stderr: &Stderr) -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        let kind = fstat(stderr).map(|about| FileType::from_raw_mode(about.st_mode));
+        kind.is_ok_and(|kind| matches!(kind, FileType::Fifo | FileType::Socket))
+    })
 }
 
 fn line(since_epoch: Duration, level: Level, message: &str, dropped: u64) -> String {

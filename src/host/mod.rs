@@ -3,6 +3,8 @@
 pub mod accounts;
 pub mod calendar;
 pub mod file_mark;
+pub mod helper;
+pub mod log_process;
 pub mod logging;
 pub mod machine;
 pub mod privileges;

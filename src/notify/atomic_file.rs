@@ -1,11 +1,10 @@
 //! A file that its readers find whole or not at all, whenever this process may end.
 
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Everybody may read it, whatever the umask.
 const MODE: u32 = 0o644;
@@ -13,33 +12,43 @@ const MODE: u32 = 0o644;
 /// A small file that is replaced as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct AtomicFile {
-    /// The option that names it, without the dashes.
-    option: &'static str,
     path: PathBuf,
     /// In the same directory, and always the same, so that kills leave one at most. Hidden, and
     /// with an ending that no collector of files looks for.
     draft: PathBuf,
-    /// Whether the last change failed, which is told once.
-    has_failed: bool,
+    /// What was written last; `None`: it was removed since, or nothing was written.
+    written: Option<Written>,
+}
+
+/// What tells a file from the one that somebody else put in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Written {
+    device: u64,
+    inode: u64,
+    /// Numbers of files are used again.
+    modified: (i64, i64),
+}
+
+impl Written {
+    fn of(about: &Metadata) -> Written {
+        let modified = (about.mtime(), about.mtime_nsec());
+        Written { device: about.dev(), inode: about.ino(), modified }
+    }
 }
 
 impl AtomicFile {
-    pub(super) fn new(option: &'static str, path: PathBuf) -> AtomicFile {
+    pub(super) fn new(path: &Path) -> AtomicFile {
         let mut name = OsString::from(".");
         name.push(path.file_name().unwrap_or_default());
         name.push(".new");
-        AtomicFile { option, draft: path.with_file_name(name), path, has_failed: false }
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+        AtomicFile { draft: path.with_file_name(name), path: path.to_owned(), written: None }
     }
 
     /// Removes what an earlier process left, and finds out whether it can be written.
-    pub(super) fn prepare(&self) -> io::Result<()> {
+    pub(super) fn prepare(&mut self) -> io::Result<()> {
         match fs::symlink_metadata(&self.path) {
             Ok(there) if !there.is_file() && !there.is_symlink() => {
-                return Err(io::Error::new(ErrorKind::AlreadyExists, "it is no regular file"));
+                return Err(no_regular_file());
             }
             Ok(_) => fs::remove_file(&self.path)?,
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -49,53 +58,84 @@ impl AtomicFile {
         remove(&self.draft)
     }
 
-    /// Puts the text in its place; `None`: the file is to be gone. Says whether that is so; if not,
-    /// what was there stays, and the caller tries again at this interval.
-    pub(super) fn set(&mut self, text: Option<&str>, retry: Duration) -> bool {
-        let (result, done, again) = match text {
-            Some(text) => (self.write(text), "written", "written again"),
-            None => (remove(&self.path), "removed", "removed now"),
-        };
-        let (option, path) = (self.option, self.path.display());
-        match &result {
-            Ok(()) if self.has_failed => log::info!("--{option}: {path} is {again}"),
-            Err(error) if !self.has_failed => log::error!(
-                "--{option}: {path} cannot be {done}: {error}; trying again every {} s",
-                retry.as_secs()
-            ),
-            _ => {}
-        }
-        self.has_failed = result.is_err();
-        result.is_ok()
-    }
-
-    fn write(&self, text: &str) -> io::Result<()> {
-        let written = self.write_draft(text).and_then(|()| fs::rename(&self.draft, &self.path));
+    /// Puts the text in its place. If that fails, what was there stays.
+    pub(super) fn write(&mut self, text: &str) -> io::Result<()> {
+        let written = self.write_draft(text);
+        let placed = written.and_then(|it| fs::rename(&self.draft, &self.path).map(|()| it));
         // That it failed is told already.
-        written.inspect_err(|_| drop(remove(&self.draft)))
+        let placed = placed.inspect_err(|_| drop(remove(&self.draft)))?;
+        self.written = Some(placed);
+        Ok(())
     }
 
-    fn write_draft(&self, text: &str) -> io::Result<()> {
+    fn write_draft(&self, text: &str) -> io::Result<Written> {
         remove(&self.draft)?;
         // Never through a link that somebody put there.
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(MODE).open(&self.draft)?;
         file.set_permissions(Permissions::from_mode(MODE))?;
-        file.write_all(text.as_bytes())
+        file.write_all(text.as_bytes())?;
+        file.metadata().map(|about| Written::of(&about))
     }
 
-    /// Removes it for good, if it is there.
-    pub(super) fn discard(&self) {
-        if let Err(error) = remove(&self.path) {
-            let (option, path) = (self.option, self.path.display());
-            log::error!("--{option}: {path} cannot be removed: {error}; remove it by hand");
-        }
+    /// Removes it, if it is there.
+    pub(super) fn remove(&mut self) -> io::Result<()> {
+        remove(&self.path)?;
+        self.written = None;
+        Ok(())
     }
+
+    /// Removes it for good, unless it is another process's by now.
+    pub(super) fn discard(&mut self) -> io::Result<()> {
+        let about = fs::symlink_metadata(&self.path);
+        if self.written.is_none() || about.ok().map(|about| Written::of(&about)) != self.written {
+            return Ok(());
+        }
+        self.remove()
+    }
+}
+
+/// The error where a directory or a device is in the way.
+pub(super) fn no_regular_file() -> io::Error {
+    io::Error::new(ErrorKind::AlreadyExists, "it is no regular file")
 }
 
 fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_process_wrote_meanwhile_is_not_discarded() {
+        let name = format!("idetcd-atomic-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let says = || fs::read_to_string(&path).ok();
+        let (mut one, mut other) = (AtomicFile::new(&path), AtomicFile::new(&path));
+        one.prepare().expect("prepared");
+        one.discard().expect("nothing to discard");
+        one.write("one").expect("written");
+        other.prepare().expect("prepared");
+        assert_eq!(says(), None);
+        other.write("other").expect("written");
+        one.discard().expect("not its own");
+        assert_eq!(says().as_deref(), Some("other"));
+        other.write("again").expect("written");
+        other.discard().expect("discarded");
+        assert_eq!(says(), None);
+        other.write("more").expect("written");
+        other.remove().expect("removed");
+        fs::write(&path, "of others").expect("written");
+        other.discard().expect("not its own");
+        assert_eq!(says().as_deref(), Some("of others"));
+        one.remove().expect("removed");
+        fs::create_dir(&path).expect("a directory");
+        assert_eq!(one.prepare().map_err(|error| error.kind()), Err(ErrorKind::AlreadyExists));
+        fs::remove_dir(&path).expect("removed");
     }
 }

@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::atomic_file::AtomicFile;
+use super::kept_file::KeptFile;
 use crate::cluster::{Directory, Freshness, Pattern};
 use crate::connect::CertificateEnd;
 use crate::dns::Counters;
@@ -167,22 +167,23 @@ fn escaped(text: &str) -> String {
 }
 
 /// The interval at which Prometheus scrapes, where nobody set another.
-const SCRAPE_INTERVAL: Duration = Duration::from_secs(15);
+pub(super) const SCRAPE_INTERVAL: Duration = Duration::from_secs(15);
 
 #[derive(Debug)]
 pub(super) struct MetricsFile {
-    file: AtomicFile,
+    pub(super) file: KeptFile,
     write_at: Instant,
 }
 
 impl MetricsFile {
     /// One that is written first at `now`.
-    pub(super) fn new(file: AtomicFile, now: Instant) -> MetricsFile {
+    pub(super) fn new(file: KeptFile, now: Instant) -> MetricsFile {
         MetricsFile { file, write_at: now }
     }
 
-    pub(super) fn next(&self) -> Instant {
-        self.write_at
+    pub(super) fn next(&self) -> Option<Instant> {
+        let write_at = self.file.is_idle().then_some(self.write_at);
+        self.file.next().into_iter().chain(write_at).min()
     }
 
     /// Lets it be written at once, because something changed.
@@ -198,15 +199,12 @@ impl MetricsFile {
         ends: &[CertificateEnd],
         owned: Option<&Owned>,
     ) {
-        if now < self.write_at {
-            return;
+        self.file.run(now);
+        // While a text is being written, another one waits: by then it would be old.
+        if self.write_at <= now && self.file.is_idle() {
+            self.write_at = now + SCRAPE_INTERVAL;
+            self.file.set(Some(format(now, tally, view, ends, owned)), now);
         }
-        self.write_at = now + SCRAPE_INTERVAL;
-        self.file.set(Some(&format(now, tally, view, ends, owned)), SCRAPE_INTERVAL);
-    }
-
-    pub(super) fn remove(&self) {
-        self.file.discard();
     }
 }
 

@@ -2,16 +2,19 @@
 //! `idetcd exec`, by metrics.
 //!
 //! Each of them follows one fact, whether this node owns a name now, which [`Notifier::ownership`]
-//! is told. Nothing here waits: files are small, and of children it only looks whether they ended.
+//! is told. Nothing here waits: files are kept by processes of their own, since a disk may hang, and of children
+//! it only looks whether they ended.
 //! Knows nothing of etcd and of DNS messages.
 
 mod atomic_file;
 mod children;
 mod ending;
+mod file_order;
+pub mod file_process;
 mod hooks;
 mod identity;
+mod kept_file;
 mod metrics;
-mod name_file;
 mod notifier;
 pub mod parent_death;
 mod program;

@@ -1,6 +1,7 @@
 //! The fact whether this node owns a name now, and all who are told of its changes.
 
 use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,12 +9,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::atomic_file::AtomicFile;
 use super::ending::Outcome;
 use super::hooks::{Hooks, NameEvent};
 use super::identity::Identity;
-use super::metrics::{MetricsFile, Tally};
-use super::name_file::NameFile;
+use super::kept_file::KeptFile;
+use super::metrics::{MetricsFile, SCRAPE_INTERVAL, Tally};
 use super::program::{Program, ProgramSettings};
 use super::{children, parent_death};
 use crate::clock;
@@ -24,6 +24,9 @@ use crate::host::accounts::Login;
 use crate::node::{Counter, Owned};
 use crate::server::signals::Signals;
 use crate::server::timers::View;
+
+/// The time after which the file of the name is tried again.
+const NAME_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The files and programs that are told of this node's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +53,7 @@ pub struct Notifier {
     login: Option<Login>,
     /// Asks the process to stop.
     stop: Arc<AtomicBool>,
-    name_file: Option<NameFile>,
+    name_file: Option<KeptFile>,
     hooks: Hooks,
     program: Option<Program>,
     metrics: Option<MetricsFile>,
@@ -101,6 +104,9 @@ impl Notifier {
                 program.follow(&identity, owned.valid_until, now);
             }
             self.stop_when_over();
+        } else {
+            // It may have been announced, and its lease over by now.
+            self.write_name(None, now);
         }
         if is_same {
             return;
@@ -120,11 +126,48 @@ impl Notifier {
         Identity::new(&self.keyspace, owned, self.login.clone())
     }
 
+    /// Has the name written of which it will be told that this node owns it, so that whoever is told then
+    /// finds it.
+    pub fn announce(&mut self, owned: &Owned, now: Instant) {
+        let is_wanted = self.program.as_ref().is_none_or(Program::wants_name);
+        if is_wanted && now < owned.valid_until {
+            let identity = self.identity(owned);
+            self.write_name(Some(&identity), now);
+        }
+    }
+
+    fn write_name(&mut self, identity: Option<&Identity>, now: Instant) {
+        if let Some(file) = &mut self.name_file {
+            file.keep(identity.map(|identity| format!("{}\n", identity.name)), now);
+        }
+    }
+
+    /// A way to hear that a file is as it was last wanted to be; `None`: all are, as far as that can be
+    /// known soon.
+    pub fn unsettled_file(&self) -> Option<OwnedFd> {
+        let metrics =
+            self.metrics.as_ref().filter(|_| self.is_closing).map(|metrics| &metrics.file);
+        self.name_file.iter().chain(metrics).find_map(KeptFile::unsettled)
+    }
+
+    /// Hears what became of the files.
+    pub fn hear_of_files(&mut self, now: Instant) {
+        self.files().for_each(|file| file.run(now));
+    }
+
+    /// Waits no longer for files that are not as they are wanted.
+    pub fn give_up_on_files(&mut self) {
+        self.files().for_each(KeptFile::give_up);
+    }
+
+    fn files(&mut self) -> impl Iterator<Item = &mut KeptFile> {
+        let metrics = self.metrics.as_mut().map(|metrics| &mut metrics.file);
+        self.name_file.iter_mut().chain(metrics)
+    }
+
     fn gained(&mut self, identity: &Identity, now: Instant) {
         self.tally.claims += 1;
-        if let Some(file) = &mut self.name_file {
-            file.set(Some(&identity.name), now);
-        }
+        self.write_name(Some(identity), now);
         self.hooks.call(NameEvent::Claim, identity, now);
     }
 
@@ -134,9 +177,7 @@ impl Notifier {
         if let Some(program) = &mut self.program {
             program.lose(now);
         }
-        if let Some(file) = &mut self.name_file {
-            file.set(None, now);
-        }
+        self.write_name(None, now);
         self.hooks.call(NameEvent::Lost, identity, now);
     }
 
@@ -147,9 +188,9 @@ impl Notifier {
 
     /// The time to run next, unless a signal comes before.
     pub fn next(&self) -> Option<Instant> {
-        let file = self.name_file.as_ref().and_then(NameFile::next);
+        let file = self.name_file.as_ref().and_then(KeptFile::next);
         let program = self.program.as_ref().and_then(Program::next);
-        let metrics = self.metrics.as_ref().map(MetricsFile::next);
+        let metrics = self.metrics.as_ref().and_then(MetricsFile::next);
         let lease_end = self.owned.map(|owned| owned.valid_until);
         [file, self.hooks.next(), program, metrics, lease_end].into_iter().flatten().min()
     }
@@ -213,12 +254,11 @@ impl Notifier {
         self.program.as_ref().and_then(Program::time_to_end)
     }
 
-    /// Ends what is still there, and says what became of the program, if there was to be one.
-    pub fn finish(&mut self) -> Option<Outcome> {
+    /// Ends what is still there, and says what became of the program, if there was to be one. What
+    /// becomes of the files can be heard after that.
+    pub fn finish(&mut self, now: Instant) -> Option<Outcome> {
         self.hooks.kill();
-        if let Some(metrics) = &self.metrics {
-            metrics.remove();
-        }
+        self.files().for_each(|file| file.close(now));
         self.program.take().map(Program::outcome)
     }
 }
@@ -250,8 +290,14 @@ pub fn set_up(
     login: Option<Login>,
     signals: &Signals,
 ) -> Result<Notifier, Failure> {
-    let name_file = wanted.name_file.map(|path| prepared("name-file", path)).transpose()?;
-    let metrics = wanted.metrics_file.map(|path| prepared("metrics-file", path)).transpose()?;
+    let kept = |option, path: PathBuf, retry| {
+        let (wakeups, now) = (signals.wakeups(), clock::now());
+        let file = KeptFile::start(option, path.clone(), retry, wakeups, now);
+        file.map_err(|error| file_failure(option, &path, &error))
+    };
+    let name_file = wanted.name_file.map(|path| kept("name-file", path, NAME_RETRY_INTERVAL));
+    let metrics = wanted.metrics_file.map(|path| kept("metrics-file", path, SCRAPE_INTERVAL));
+    let (name_file, metrics) = (name_file.transpose()?, metrics.transpose()?);
     let hooks = Hooks::new(wanted.on_claim, wanted.on_lost, wanted.hook_grace);
     if wanted.program.is_some() {
         parent_death::probe().map_err(|error| {
@@ -271,7 +317,7 @@ pub fn set_up(
         keyspace,
         login,
         stop: signals.stop.clone(),
-        name_file: name_file.map(NameFile::new),
+        name_file,
         hooks,
         program,
         metrics: metrics.map(|file| MetricsFile::new(file, clock::now())),
@@ -280,12 +326,6 @@ pub fn set_up(
         tally: Tally::start(),
         is_closing: false,
     })
-}
-
-fn prepared(option: &'static str, path: PathBuf) -> Result<AtomicFile, Failure> {
-    let file = AtomicFile::new(option, path);
-    file.prepare().map_err(|error| file_failure(option, file.path(), &error))?;
-    Ok(file)
 }
 
 #[cfg(test)]

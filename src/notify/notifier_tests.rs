@@ -75,3 +75,16 @@ fn a_name_ends_with_its_lease_even_if_nobody_tells() {
     scene.notifier.ownership(owned(renewed + LEASE * 2), renewed + LEASE);
     assert_eq!(scene.says().as_deref(), Some("w2.tf.local\n"));
 }
+
+#[test]
+fn a_name_that_was_announced_and_is_over_before_it_is_told_is_taken_back() {
+    let mut scene = Scene::new("announced");
+    let start = clock::now();
+    let name = owned(start + LEASE);
+    scene.notifier.announce(&name.expect("a name"), start);
+    assert_eq!(scene.says().as_deref(), Some("w2.tf.local\n"));
+    scene.notifier.ownership(name, start + LEASE);
+    assert_eq!(scene.says(), None);
+    scene.notifier.announce(&name.expect("a name"), start + LEASE);
+    assert_eq!(scene.says(), None, "too late");
+}

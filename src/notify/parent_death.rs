@@ -15,12 +15,10 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, getpid, getppid, set_parent_process_death_signal};
 
 use crate::failure::Failure;
+use crate::host::helper::OURSELVES;
 
 /// The name by which the child is called, so that it knows what it is. Nobody types that.
 const NAME: &str = "idetcd: exec";
-
-/// The file of this process, whatever stands at its path by now.
-const OURSELVES: &str = "/proc/self/exe";
 
 /// The exit statuses of a shell (POSIX, *Shell Command Language* §2.8.2).
 const CANNOT_EXECUTE: u8 = 126;

@@ -20,7 +20,7 @@ mod tcp;
 pub mod timers;
 pub mod udp;
 mod wait;
-mod wakeup;
+pub mod wakeup;
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::atomic::Ordering;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
-use super::wakeup::Wakeup;
+use super::wakeup::{WakeSet, Wakeup};
 
 /// The signals that are handled. A handler stays for the whole life of the process.
 #[derive(Debug)]
@@ -58,6 +58,11 @@ impl Signals {
         signal_hook::flag::register(signal, Arc::clone(flag))?;
         signal_hook::low_level::pipe::register(signal, self.wakeup.writer()?)?;
         Ok(())
+    }
+
+    /// What else may end the sleep.
+    pub fn wakeups(&self) -> WakeSet {
+        self.wakeup.set.clone()
     }
 
     /// Forgets what woke the sleep, and says whether the state is to be logged.

@@ -56,9 +56,7 @@ impl Server {
 
     /// Answers what the last poll found; says whether a signal came or the machine resumed.
     fn answer_ready(&mut self, now: Instant) -> bool {
-        let wakeups = self.signals.wakeup.descriptors().count().min(self.ready.len());
-        let (woken, sockets) = self.ready.split_at(wakeups);
-        let woken = woken.contains(&true);
+        let Some((&woken, sockets)) = self.ready.split_first() else { return false };
         let (datagrams, streams) = sockets.split_at(self.listeners.len().min(sockets.len()));
         let service = &mut self.service;
         for (listener, _) in self.listeners.iter_mut().zip(datagrams).filter(|(_, r)| **r) {
@@ -108,9 +106,8 @@ impl Server {
         now: Instant,
     ) -> io::Result<bool> {
         let sockets = self.listeners.len() + self.acceptors.len() + self.connections.len();
-        let mut fds = Vec::with_capacity(sockets + 4);
-        let wakeups = self.signals.wakeup.descriptors();
-        fds.extend(wakeups.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        let mut fds = Vec::with_capacity(sockets + 3);
+        fds.push(PollFd::new(&self.signals.wakeup, PollFlags::IN));
         fds.extend(self.listeners.iter().map(|it| PollFd::new(&it.socket, PollFlags::IN)));
         fds.extend(self.acceptors.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
         fds.extend(self.connections.interests());

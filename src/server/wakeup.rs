@@ -1,10 +1,12 @@
 //! What ends the one sleep beside sockets and deadlines: signals, and that the machine resumes from
-//! suspend.
+//! suspend. Both are behind one descriptor: each one that is polled costs something at every query.
 
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::event::epoll;
 use rustix::io::ioctl_fionbio;
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
@@ -17,10 +19,26 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 /// The same where nothing tells of a resume: `poll(2)` counts by a clock that stood still meanwhile.
 const LONGEST_UNTOLD: Duration = Duration::from_secs(1);
 
-/// Descriptors of which one is readable once a signal came or the machine resumed.
+/// What more may end the sleep: descriptors that are readable until whoever owns them has read. A closed
+/// one is out of it.
+#[derive(Clone, Debug)]
+pub struct WakeSet(Arc<OwnedFd>);
+
+impl WakeSet {
+    /// Lets the sleep end when there is something to read.
+    ///
+    /// # Errors
+    /// When the system has no room for it.
+    pub fn add(&self, descriptor: BorrowedFd<'_>) -> io::Result<()> {
+        let data = epoll::EventData::new_u64(0);
+        Ok(epoll::add(&self.0, descriptor, data, epoll::EventFlags::IN)?)
+    }
+}
+
+/// A descriptor (`epoll(7)`) that is readable once a signal came or the machine resumed.
 #[derive(Debug)]
 pub(super) struct Wakeup {
-    /// A pipe rather than a socket: each query pays for looking at it.
+    pub(super) set: WakeSet,
     reader: PipeReader,
     writer: PipeWriter,
     /// `None`: the system has no such timer.
@@ -31,22 +49,22 @@ impl Wakeup {
     pub(super) fn new() -> io::Result<Wakeup> {
         let (reader, writer) = io::pipe()?;
         ioctl_fionbio(&reader, true)?;
-        let resume = resume_timer().inspect_err(|error| {
+        let set = WakeSet(Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?));
+        set.add(reader.as_fd())?;
+        let resume = resume_timer().map_err(io::Error::from);
+        let resume = resume.and_then(|timer| set.add(timer.as_fd()).map(|()| timer));
+        let resume = resume.inspect_err(|error| {
             let seconds = LONGEST_UNTOLD.as_secs();
             log::debug!(
                 "nothing tells of a resume, so it is looked for every {seconds} s: {error}"
             );
         });
-        Ok(Wakeup { reader, writer, resume: resume.ok() })
+        Ok(Wakeup { set, reader, writer, resume: resume.ok() })
     }
 
     /// A pipe that wakes when something is written to it.
     pub(super) fn writer(&self) -> io::Result<PipeWriter> {
         self.writer.try_clone()
-    }
-
-    pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        [self.reader.as_fd()].into_iter().chain(self.resume.as_ref().map(OwnedFd::as_fd))
     }
 
     /// Forgets what woke the sleep.
@@ -59,6 +77,12 @@ impl Wakeup {
 
     pub(super) fn longest_sleep(&self) -> Duration {
         if self.resume.is_some() { LONGEST_SLEEP } else { LONGEST_UNTOLD }
+    }
+}
+
+impl AsFd for Wakeup {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.set.0.as_fd()
     }
 }
 
@@ -85,8 +109,7 @@ mod tests {
 
     fn is_woken(wakeup: &Wakeup, within: Duration) -> bool {
         let within = Timespec::try_from(within).expect("a time");
-        let fd = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
-        let mut fds: Vec<PollFd<'_>> = wakeup.descriptors().map(fd).collect();
+        let mut fds = [PollFd::new(wakeup, PollFlags::IN)];
         poll(&mut fds, Some(&within)).expect("polled") > 0
     }
 
@@ -102,7 +125,7 @@ mod tests {
         let mut wakeup = Wakeup::new().expect("a descriptor");
         assert_eq!(wakeup.longest_sleep(), LONGEST_SLEEP);
         assert!(!is_woken(&wakeup, Duration::ZERO));
-        wakeup.writer().expect("a stream").write_all(b"x").expect("written");
+        wakeup.writer().expect("a pipe").write_all(b"x").expect("written");
         assert!(is_woken(&wakeup, Duration::ZERO));
         wakeup.clear();
         assert!(!is_woken(&wakeup, Duration::ZERO));

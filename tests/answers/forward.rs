@@ -104,7 +104,7 @@ fn each_query_has_an_id_and_a_port_of_its_own() {
     let asked = servers[0].asked();
     let mut ids: Vec<u16> = asked.iter().map(|asked| asked.id).collect();
     let mut ports: Vec<u16> = asked.iter().map(|asked| asked.from.port()).collect();
-    let steps = |numbers: &[u16]| numbers.windows(2).filter(|w| w[1] == w[0] + 1).count();
+    let steps = |numbers: &[u16]| numbers.windows(2).filter(|w| w[1] == w[0].wrapping_add(1)).count();
     assert!(steps(&ids) < 3 && steps(&ports) < 20, "not one after the other: {ids:?} {ports:?}");
     for numbers in [&mut ids, &mut ports] {
         numbers.sort_unstable();
@@ -158,7 +158,7 @@ fn a_flood_for_a_silent_server_is_bounded_and_own_names_are_answered() {
     assert!(failed > 4500, "some may have been lost on the way: {failed}");
     assert!(began.elapsed() < Duration::from_secs(12) && most < 600);
     assert!(probed.lost == 0 && probed.worst < BUSY_MACHINE, "{probed:?}");
-    until(PATIENCE, "all sockets closed", || (descriptors() < 20).then_some(()));
+    until(PATIENCE, "all sockets closed", || (descriptors() < 25).then_some(()));
     assert_eq!(node.status("Threads"), "1");
 }
 

@@ -12,5 +12,6 @@ mod refusals;
 mod restores;
 mod resync;
 mod stub_checks;
+mod stub_resolvers;
 mod suspend;
 mod trust;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use support::process::is_helper;
 use support::{Directory, Etcd, Node, PATIENCE, Prober, Signal, until};
 
 /// Writes the variables into a file, in one piece.
@@ -35,7 +36,9 @@ fn processes(field: usize, wanted: &str) -> Vec<(u32, String)> {
 }
 
 fn children(node: &Node) -> Vec<(u32, String)> {
-    processes(1, &node.child.id().to_string())
+    let mut children = processes(1, &node.child.id().to_string());
+    children.retain(|(pid, _)| !is_helper(&pid.to_string()));
+    children
 }
 
 fn start(etcd: &Etcd, more: &[&str]) -> Node {

@@ -5,6 +5,7 @@ mod check;
 mod corefile;
 mod exec;
 mod hooks;
+mod hung_files;
 mod list;
 mod manual;
 mod metrics;

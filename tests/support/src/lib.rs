@@ -7,6 +7,7 @@
 
 pub mod dns;
 pub mod etcd;
+pub mod frozen;
 pub mod machine;
 pub mod network;
 pub mod node;

@@ -104,6 +104,12 @@ pub fn run(program: impl AsRef<OsStr>, arguments: &[&str]) -> String {
     text(&output.stdout)
 }
 
+/// Whether a process is one of those that idetcd has for files and for its log.
+pub fn is_helper(pid: &str) -> bool {
+    let words = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    words.starts_with("idetcd: helper\0")
+}
+
 /// A program that runs until it is dropped.
 pub struct Running(Child);
 

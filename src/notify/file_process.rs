@@ -1,0 +1,67 @@
+//! A process that keeps a file as it is told, for as long as that takes, and removes it when it is told
+//! no more: its parent has ended then, and owns no name.
+
+use std::ffi::OsString;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::atomic_file::AtomicFile;
+use super::file_order::{FileOrder, answer};
+use crate::host::helper::parent;
+
+/// The word for this task.
+pub const FILE_TASK: &str = "file";
+
+/// Octets heard at a time.
+const HEARD_CHUNK: usize = 16 * 1024;
+
+/// What that process does. It is told the file's path.
+///
+/// # Errors
+/// When it cannot listen.
+pub fn run(words: &[OsString]) -> io::Result<()> {
+    let [path] = words else { return Err(ErrorKind::InvalidInput.into()) };
+    let mut file = AtomicFile::new(Path::new(path));
+    let mut parent = parent()?;
+    let mut heard = Vec::new();
+    while listen(&mut parent, &mut heard)? {
+        let mut orders: Vec<FileOrder> = Vec::new();
+        while let Some(order) = FileOrder::take(&mut heard) {
+            orders.push(order);
+        }
+        // Only the last one is what is wanted now; those before were overtaken while it was stuck.
+        let Some(last) = orders.last() else { continue };
+        let answers = answer(&last.carry_out(&mut file)).repeat(orders.len());
+        if parent.write_all(&answers).is_err() {
+            break;
+        }
+    }
+    let discarded = file.discard();
+    // It may be listening no more.
+    let _ = parent.write_all(&answer(&discarded));
+    Ok(())
+}
+
+/// Hears all that was said so far, something at least; `false`: the parent will say no more.
+fn listen(parent: &mut UnixStream, heard: &mut Vec<u8>) -> io::Result<bool> {
+    let mut chunk = [0; HEARD_CHUNK];
+    loop {
+        let length = match parent.read(&mut chunk) {
+            Ok(0) => return Ok(false),
+            Ok(length) => length,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            // The parent went without listening.
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        heard.extend_from_slice(chunk.get(..length).unwrap_or_default());
+        let mut fds = [PollFd::new(&*parent, PollFlags::IN)];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        if !matches!(poll(&mut fds, Some(&now)), Ok(1)) {
+            return Ok(true);
+        }
+    }
+}

@@ -206,9 +206,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Waits a while, and makes sure that what is known of the slots goes on in etcd.
     fn recover_from_failures(&mut self) -> Result<()> {
         let pause = self.backoff.draw(&mut self.random).min(self.settings.lease_ttl / 4);
+        self.stop_following();
         self.pause(pause);
-        self.sync()?;
-        Ok(())
+        self.sync().map(drop)
     }
 
     /// The slot that a ticket leads to: as the directory knows, if it stands where the ticket does.

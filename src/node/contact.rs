@@ -27,19 +27,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
     }
 
-    /// Notes that etcd does not answer, or refuses; answers are as of now from here on.
+    /// Notes that etcd does not answer, or refuses.
     pub(super) fn lose_contact(&mut self, error: Error) {
         if error.kind == ErrorKind::WatchEnded && self.turn.is_none() {
             // It was there until now.
             self.contact.follow(self.host.now());
             self.backoff.succeed(self.host.now());
         }
-        self.contact.lose();
-        self.host.directory(|directory| {
-            if directory.freshness() == Freshness::Synced {
-                directory.mark(Freshness::Stale);
-            }
-        });
         let is_etcds = matches!(error.kind, ErrorKind::Rejected(_)) && !error.is_unavailable();
         let lost = if is_etcds { None } else { self.contact.endpoint.take() };
         let refuses = is_etcds || matches!(error.kind, ErrorKind::NotJson(_));
@@ -63,6 +57,16 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if is_news && self.contact.logged.len() < MOST_LOGGED {
             self.contact.logged.push(error);
         }
+    }
+
+    /// Notes that changes are not followed: answers are as of now from here on.
+    pub(super) fn stop_following(&mut self) {
+        self.contact.lose();
+        self.host.directory(|directory| {
+            if directory.freshness() == Freshness::Synced {
+                directory.mark(Freshness::Stale);
+            }
+        });
     }
 
     /// Ends answers from what is older than the operator wants.

@@ -31,8 +31,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         when_full: WhenFull,
     ) -> Result<Waited> {
         if self.sync()? == Synced::Anew && !self.is_current(taken) {
-            // It is of a history that does not go on.
-            return Ok(Waited::TicketGone);
+            // The ticket is of a history that does not go on: the own name may stand there.
+            return Err(SessionError::NoHistory);
         }
         let queue = self.ask(|client| claimant.look_at_queue(client))?;
         let Some(Ahead { tickets: mut ahead, revision: mut left }) = queue else {
@@ -79,7 +79,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
             }
             if watch.endpoint() != self.client.endpoint() {
                 if self.sync()? == Synced::Anew {
-                    return Ok(Waited::TicketGone);
+                    // So may be what was seen of the queue.
+                    return Err(SessionError::NoHistory);
                 }
                 watch = self.open_watch(Some(left))?;
             }

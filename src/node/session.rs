@@ -104,6 +104,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                     self.lose_contact(error);
                 }
             }
+            self.stop_following();
             let pause = self.backoff.draw(&mut self.random);
             self.pause(pause);
         }

@@ -112,8 +112,9 @@ fn a_node_that_waits_for_others_is_told_at_once_what_becomes_of_its_name() {
         let options = [&OPTIONS[..], &["--name-file", &path]].concat();
         let node = Node::in_cluster(&etcd, number, OTHERS + 50, &options);
         let key = format!("worker{}.tf.local.", node.slot());
-        let held = || std::fs::read_to_string(&path).ok();
-        let before = until(PATIENCE, "the name is told", held);
+        // Each telling is a new file: the same name may be free, and be taken again at once.
+        let told = || std::fs::metadata(&path).and_then(|it| it.modified()).ok();
+        let before = until(PATIENCE, "the name is told", told);
         let began = Instant::now();
         if change == "deleted" {
             etcd.delete(&key);
@@ -121,7 +122,7 @@ fn a_node_that_waits_for_others_is_told_at_once_what_becomes_of_its_name() {
             etcd.put(&key, br#"{"ipv4":"10.9.9.9"}"#);
         }
         until(PATIENCE, "it is not told any more", || {
-            (held().as_ref() != Some(&before)).then_some(())
+            (told() != Some(before)).then_some(())
         });
         let noticed = began.elapsed();
         println!("{change} after {noticed:?}");

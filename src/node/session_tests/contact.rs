@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::newborn;
 use super::world::{Fate, ROUND_TRIP, TIMEOUT, World};
 use crate::cluster::Freshness;
-use crate::etcd::ErrorKind;
+use crate::etcd::{ErrorKind, LeaseId};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -83,4 +83,23 @@ fn a_member_that_is_far_away_is_told_of_the_release_however_many_endpoints_there
     session.run();
     assert_eq!(world.times("revoke").len(), 1);
     assert!(world.store.borrow().keys.is_empty());
+}
+
+#[test]
+fn nobody_is_in_sync_who_follows_nothing() {
+    let (world, session) = newborn(1);
+    let mut is_revoked = false;
+    world.follow(move |world, name| {
+        if name == "keep-alive" && world.age() > 30 * SECOND && !is_revoked {
+            is_revoked = true;
+            world.store.borrow_mut().leases[0] = LeaseId(99);
+        } else if is_revoked && matches!(name, "grant" | "txn") {
+            assert_eq!(world.directory.borrow().freshness(), Freshness::Stale, "{name}");
+        }
+        Fate::Answered(ROUND_TRIP)
+    });
+    world.stop_at.set(world.began + 60 * SECOND);
+    session.run();
+    assert_eq!(world.times("grant").len(), 2);
+    assert_eq!(world.directory.borrow().freshness(), Freshness::Synced);
 }

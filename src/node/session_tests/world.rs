@@ -248,8 +248,10 @@ impl Etcd for FakeEtcd {
         })
     }
 
-    fn lease_keep_alive(&mut self, _id: LeaseId) -> Result<Option<Duration>, Error> {
-        self.world.call("keep-alive", &self.timeout, |_| Some(LEASE_TTL))
+    fn lease_keep_alive(&mut self, id: LeaseId) -> Result<Option<Duration>, Error> {
+        self.world.call("keep-alive", &self.timeout, |store| {
+            store.leases.contains(&id).then_some(LEASE_TTL)
+        })
     }
 
     fn lease_time_to_live(&mut self, _id: LeaseId) -> Result<Option<TimeToLive>, Error> {

@@ -105,8 +105,8 @@ fn ten_thousand_nodes() {
         .collect();
     let began = Instant::now();
     let mut seen = 0;
-    for node in 0..100 {
-        reply(&mut model, now, &Request::LeaseRevoke(leases[node]));
+    for lease in &leases[..100] {
+        reply(&mut model, now, &Request::LeaseRevoke(*lease));
         for watch in model.take_ready() {
             while let WatchOutput::Reply(_) = model.next_reply(watch, now) {
                 seen += 1;

@@ -93,10 +93,14 @@ impl Member {
 
     /// The first time from `from` on at which a clock of this period ticks.
     pub(super) fn tick(&self, from: Time, period: Duration) -> Time {
-        let phase = self.phase.as_nanos() % period.as_nanos();
-        let since = from.as_nanos().saturating_sub(phase);
-        let ticks = since.div_ceil(period.as_nanos());
-        let nanoseconds = phase + ticks * period.as_nanos();
-        Time::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+        let (phase, period) = (nanoseconds(self.phase), nanoseconds(period));
+        let phase = phase % period;
+        let ticks = nanoseconds(from).saturating_sub(phase).div_ceil(period);
+        Time::from_nanos(phase + ticks * period)
     }
+}
+
+/// Enough for centuries.
+fn nanoseconds(time: Time) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX / 2)
 }

@@ -319,3 +319,39 @@ fn two_that_claim_one_name_are_told_who_has_it() {
     assert!(!second.succeeded);
     assert_eq!(second.ranges[0].kvs[0].value, b"one");
 }
+
+#[test]
+fn who_watches_a_key_is_told_once_until_it_looks() {
+    let mut model = Model::new(3, 12);
+    let now = Time::ZERO;
+    let watch = |model: &mut Model, now, key: &str, end: &str| {
+        let (key, range_end) = (key.into(), end.into());
+        let range = WatchRange { key, range_end, start_revision: 0, deletions_only: false };
+        model.watch(0, now, &[range.clone(), range]).expect("a watch")
+    };
+    let one = watch(&mut model, now, "a", "b");
+    let other = watch(&mut model, now, "a", "b");
+    let single = watch(&mut model, now, "a", "");
+    let ready = |model: &mut Model, now, key: &str| {
+        model.put(key.as_bytes(), b"x", LeaseId(0), now);
+        model.take_ready()
+    };
+    assert_eq!(ready(&mut model, now, "a"), [single, one, other]);
+    assert_eq!(ready(&mut model, now, "aa"), [one, other]);
+    assert_eq!(ready(&mut model, now, "b"), []);
+    model.put(b"a", b"x", LeaseId(0), now);
+    model.put(b"a", b"y", LeaseId(0), now);
+    assert_eq!(model.take_ready().len(), 3);
+    model.kill(0, now);
+    assert_eq!(model.take_ready(), [one, other, single]);
+    model.start(0, now);
+    let now = 5 * SECOND;
+    model.advance(now);
+    let third = watch(&mut model, now, "a", "b");
+    // What is over is closed some time later, which is nothing to those that go on.
+    model.close(one);
+    model.close(single);
+    assert_eq!(ready(&mut model, now, "a"), [third]);
+    model.close(third);
+    assert_eq!(ready(&mut model, now, "a"), []);
+}

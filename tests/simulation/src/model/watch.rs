@@ -75,12 +75,16 @@ impl Watches {
     }
 
     pub(super) fn take_ready(&mut self) -> Vec<WatchId> {
-        for WatchId(id) in &self.ready {
-            if let Some(stream) = self.streams.get_mut(id) {
-                stream.is_ready = false;
+        let Watches { streams, interest, ready, .. } = self;
+        for WatchId(id) in &*ready {
+            let Some(stream) = streams.get_mut(id) else { continue };
+            stream.is_ready = false;
+            if stream.end.is_none() {
+                let interest = &mut interest[stream.member];
+                stream.ranges.iter().for_each(|follow| interest.wait(*id, &follow.range));
             }
         }
-        std::mem::take(&mut self.ready)
+        std::mem::take(ready)
     }
 
     fn note_ready(&mut self, id: u64) {
@@ -97,13 +101,8 @@ impl Watches {
             if change.version.modified > now {
                 break;
             }
-            let Watches { interest, streams, ready, .. } = self;
-            for id in interest[member].streams(&change.key) {
-                let Some(stream) = streams.get_mut(&id).filter(|stream| !stream.is_ready) else {
-                    continue;
-                };
-                stream.is_ready = true;
-                ready.push(WatchId(id));
+            for id in self.interest[member].wake(&change.key) {
+                self.note_ready(id);
             }
         }
     }
@@ -117,17 +116,18 @@ impl Watches {
     }
 
     fn end(&mut self, id: u64, end: WatchOutput, last: i64) {
+        self.unlist(id);
         if let Some(stream) = self.streams.get_mut(&id).filter(|stream| stream.end.is_none()) {
             stream.end = Some(end);
             stream.last = Some(last);
         }
-        self.unlist(id);
         self.note_ready(id);
     }
 
     /// Nothing new is to be told to a stream.
     fn unlist(&mut self, id: u64) {
-        let Some(stream) = self.streams.get(&id) else { return };
+        let stream = self.streams.get(&id).filter(|stream| stream.end.is_none());
+        let Some(stream) = stream else { return };
         for (place, follow) in stream.ranges.iter().enumerate() {
             self.interest[stream.member].remove(id, &follow.range);
             if let Stage::Waiting(at) = follow.stage {

@@ -92,9 +92,9 @@ fn leases_begin_anew_when_a_leader_dies() {
     let mut pair = Pair::start(3, 61);
     let leader = pair.model.leader().expect("a leader");
     let (one, other) = ((leader + 1) % 3, (leader + 2) % 3);
-    let lease = pair.grant(one, 20);
+    let (lease, other_lease) = (pair.grant(one, 20), pair.grant(one, 20));
     pair.ask(one, &put("a", lease));
-    thread::sleep(3 * SECOND);
+    thread::sleep(4 * SECOND);
     pair.cluster.members[leader].kill();
     let now = pair.now();
     pair.model.kill(leader, now);
@@ -110,9 +110,16 @@ fn leases_begin_anew_when_a_leader_dies() {
     pair.model.advance(now);
     // There may have been more than one election.
     pair.note_log(one);
-    // It was renewed but once, and its time began anew with the leader.
     pair.ask(one, &put("b", lease));
     pair.ask(other, &time_left);
+    // Nobody kept this one alive, but its time began anew with the leader, and a second more.
+    let theirs = pair.ask_real(other, &Request::LeaseTimeToLive(other_lease)).expect("a lease");
+    let now = pair.now();
+    let ours = pair.model.call(other, now, &Request::LeaseTimeToLive(other_lease));
+    for said in [Outcome::Reply(theirs), ours] {
+        let Outcome::Reply(Reply::TimeToLive(Some(lease))) = said else { panic!("{said:?}") };
+        assert!((17 * SECOND..21 * SECOND).contains(&lease.left), "{lease:?}");
+    }
     pair.cluster.members[leader].restart();
     let now = pair.now();
     pair.model.start(leader, now);

@@ -1,14 +1,15 @@
 //! Limits: what is too much, and where messages are cut.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use idetcd::etcd::{Compare, Equal, LeaseId, Op, Range, Txn, WatchRange};
+use idetcd::etcd::{Compare, Equal, Etcd, LeaseId, Op, Range, Txn, WatchRange, WatchStream};
 use serde_json::json;
-use simulation::model::{Outcome, Request};
+use simulation::model::{Outcome, Reply, Request, WatchOutput};
+use support::PATIENCE;
 use support::random::Random;
 
-use super::client::raw;
-use super::leases::put;
+use super::client::{client, raw};
+use super::leases::{all, put};
 use super::pair::Pair;
 
 fn is_refused(outcome: &Outcome) -> bool {
@@ -85,6 +86,57 @@ fn messages_of_a_watch_are_cut_where_etcd_cuts_them() {
         assert!(pair.follow(&mut watch));
         assert!(pair.is_quiet(&mut watch));
     }
+}
+
+/// The largest value that goes into one message with another of 1 MiB, as `is_cut` finds it.
+fn largest_together(mut is_cut: impl FnMut(usize) -> bool) -> usize {
+    let (mut together, mut apart) = (1_000_000, 1_100_000);
+    while apart - together > 1 {
+        let length = (together + apart) / 2;
+        if is_cut(length) { apart = length } else { together = length }
+    }
+    together
+}
+
+#[test]
+fn a_message_of_a_watch_is_as_large_as_etcd_lets_it_be() {
+    let mut pair = Pair::start(1, 46);
+    let requests = |length: usize| {
+        let put = |key: &str, length| {
+            let (key, value) = (key.into(), vec![b'x'; length]);
+            let put = Op::Put { key, value, lease: LeaseId(0) };
+            Request::Txn(Txn { success: vec![put], ..Txn::default() })
+        };
+        [put("one", 1024 * 1024), put("other", length)]
+    };
+    let range = |newest: i64| WatchRange { start_revision: newest - 1, ..all() };
+    let theirs = largest_together(|length| {
+        let mut newest = 0;
+        for request in requests(length) {
+            let said = pair.ask_real(0, &request).expect("a put");
+            let Reply::Txn(reply) = said else { panic!("{said:?}") };
+            newest = reply.header.revision;
+        }
+        let mut client = client(&pair.endpoint(0), None);
+        let mut watch = client.watch(&[range(newest)]).expect("a watch");
+        let reply = watch.next(Instant::now() + PATIENCE).expect("no end").expect("changes");
+        !reply.complete
+    });
+    let ours = largest_together(|length| {
+        let now = pair.now();
+        for request in requests(length) {
+            assert!(!is_refused(&pair.model.call(0, now, &request)));
+        }
+        let newest = pair.model.revision();
+        let watch = pair.model.watch(0, now, &[range(newest)]).expect("a watch");
+        let soon = pair.model.next_event().expect("the member looks after it");
+        match pair.model.next_reply(watch, soon) {
+            WatchOutput::Reply(reply) => !reply.complete,
+            output => panic!("{output:?}"),
+        }
+    });
+    // The numbers of cluster, member and revisions are not the same ones.
+    assert!(ours.abs_diff(theirs) <= 8, "etcd sends {theirs} octets at once, the model {ours}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The time-out of requests.
 //!
 //! Where many clients ask at once, those that give up and ask again are what keeps etcd from
-//! answering any. So requests can be given more time than usual, until etcd is prompt.
+//! answering any. So requests can be given more time than usual, until etcd is prompt. Where the call before was
+//! answered promptly, a request that is not was lost more likely than not: it gets twice the usual time.
 
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,9 @@ const MOST: u32 = 8;
 
 /// The part of the usual time within which a reply comes where etcd is not busy.
 const PROMPT_PART: u32 = 8;
+
+/// The most by which it is multiplied after a prompt reply.
+const MOST_AFTER_PROMPT: u32 = 2;
 
 /// The time that a request may take.
 #[derive(Clone, Copy, Debug)]
@@ -62,9 +66,14 @@ impl Timeout {
 
     /// Gives each request the usual time again if the last call took but a small part of that.
     pub fn settle(&mut self) {
-        if self.last_reply_after < self.timeout / PROMPT_PART {
+        if self.is_prompt() {
             self.factor = 1;
         }
+    }
+
+    /// Whether the last call took but a small part of the usual time, or there was none.
+    fn is_prompt(&self) -> bool {
+        self.last_reply_after < self.timeout / PROMPT_PART
     }
 
     /// Returns whether requests get more than the usual time.
@@ -74,7 +83,8 @@ impl Timeout {
 
     /// The time that a request which is sent now may take.
     pub fn at(&self, now: Instant) -> Duration {
-        let extended = self.timeout.saturating_mul(self.factor);
+        let most = if self.is_prompt() { MOST_AFTER_PROMPT } else { MOST };
+        let extended = self.timeout.saturating_mul(self.factor.min(most));
         let Some(not_after) = self.not_after else { return extended };
         let left = not_after.saturating_duration_since(now);
         if self.halves {

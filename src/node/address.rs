@@ -206,6 +206,7 @@ mod tests {
             keyspace: std::sync::Arc::new(Keyspace::new(pattern, 3)),
             when_full: WhenFull::Exit,
             max_stale: std::time::Duration::ZERO,
+            max_lag: std::time::Duration::from_secs(15),
             lease_ttl: std::time::Duration::from_secs(20),
             ipv4: AddressChoice::Discover,
             ipv6: AddressChoice::Discover,

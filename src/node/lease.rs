@@ -28,6 +28,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
             Some(lease) if asked < lease.renew_at => {}
             Some(lease) => self.keep_alive(lease)?,
             None => {
+                if self.membership.held().is_none() && self.host.wants_name() {
+                    // A lease that is granted first would have to be revoked if that is another one by now.
+                    self.find_record()?;
+                }
                 let ttl = self.settings.lease_ttl;
                 let id = self.ask(|client| client.lease_grant(ttl))?;
                 self.lease = Some(Lease::new(id, asked, ttl));
@@ -38,7 +42,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     pub(super) fn keep_alive(&mut self, lease: Lease) -> Result<()> {
         let asked = self.host.now();
-        let Some(ttl) = self.ask(|client| client.lease_keep_alive(lease.id))? else {
+        let Some(ttl) = self.ask_member(|client| client.lease_keep_alive(lease.id))? else {
             self.lease = None;
             if let Some(claimed) = self.membership.held() {
                 self.lose(claimed, "its lease is gone");
@@ -108,8 +112,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// so that its end is noticed in time.
     pub(super) fn set_membership(&mut self, membership: Membership) {
         self.membership = membership;
+        self.limit_calls();
         let owned = self.owned();
-        self.client.timeout_mut().not_after = owned.map(|owned| owned.valid_until);
         self.host.directory(|directory| directory.set_own(owned.map(|owned| owned.slot)));
         self.host.ownership(owned);
     }

@@ -1,8 +1,10 @@
 //! In step with etcd again: how to see that what is known can be followed up from where it stands, and
-//! that the own name is still as it was left; else everything is read anew.
+//! that the own name is still as it was left; else everything is read anew. Where nothing of ours changed, it does
+//! not matter what etcd has forgotten since.
 
 use super::full_sync::{FullSync, entry, newest_of};
 use super::position::Position;
+use super::proof::Present;
 use super::session::Session;
 use super::state::History;
 use super::{Host, Result, SessionError};
@@ -11,7 +13,7 @@ use crate::etcd::{Etcd, EventKind, Range, RangeReply, ResponseHeader, Status};
 
 /// The number of keys, of those that changed last, by which two histories are told apart, and one more: of the
 /// oldest revision there may be others beyond.
-const LATEST: i64 = 17;
+pub(super) const LATEST: i64 = 17;
 
 /// The way in which the directory came to be in step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,21 +26,26 @@ pub(super) enum Synced {
 
 /// What a comparison with etcd's history says.
 enum Continuity {
-    /// It goes on from where we stand. The state of the member that was asked.
-    GoesOn(Status),
+    /// Nothing changed up to what etcd holds.
+    Unchanged(Present),
+    /// It goes on from where we stand.
+    GoesOn,
     /// It does not, or that cannot be told, for this reason.
     Breaks(String),
 }
 
 impl<H: Host, E: Etcd> Session<H, E> {
-    /// Reads everything, unless what is known can be followed up from where it stands.
+    /// Reads everything, unless what is known can be followed up from where it stands. Whether etcd's log goes
+    /// on is seen when the watch is opened.
     pub(super) fn sync(&mut self) -> Result<Synced> {
         if let Some(known) = self.history.clone() {
             match self.compare(&known)? {
-                Continuity::GoesOn(status) => {
-                    self.confirm(Some(&status))?;
+                Continuity::Unchanged(present) => {
+                    self.see_present(&present);
+                    self.proof.right_at(present.revision);
                     return Ok(Synced::GoesOn);
                 }
+                Continuity::GoesOn => return Ok(Synced::GoesOn),
                 Continuity::Breaks(why) => log::info!("{why}: reading everything anew"),
             }
             self.history = None;
@@ -50,13 +57,21 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Reads all names, keeping the lease alive meanwhile.
     pub(super) fn read_everything(&mut self) -> Result<()> {
         let Some(mut reading) = FullSync::begin(&self.host) else { return Ok(()) };
+        // Of before: a backup that is restored from now on has a shorter log.
+        let status = self.status()?;
         while reading.read_page(&mut self.client, &self.host)? {
-            self.heard();
+            self.heed_page()?;
             self.stay_named()?;
         }
-        self.history = Some(reading.finish(&self.host));
+        let mut history = reading.finish(&self.host);
+        history.position = status.map(|status| Position::reached(&status, history.latest()));
+        self.proof.end();
+        self.proof.right_at(history.latest());
+        self.history = Some(history);
         (self.turn, self.missing) = (None, None);
         self.contact.follow(self.host.now());
+        // It is followed once a watch is open.
+        self.mark();
         self.note_late_claims();
         Ok(())
     }
@@ -70,11 +85,17 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
     }
 
-    /// Compares etcd's history with what is known. In an older backup that was restored, or in another
-    /// cluster, there is no such revision, something else stands there, or the log is shorter.
+    /// Compares etcd's history with what is known: as it is now and, where names changed since, as it was. In
+    /// an older backup that was restored there is no such revision, or something else stands there.
     fn compare(&mut self, known: &History) -> Result<Continuity> {
+        if known.position.is_none() {
+            return Ok(Continuity::Breaks("etcd does not tell how far it has got".to_owned()));
+        }
+        let present = self.look_at_present()?;
+        if self.is_present(&present) {
+            return Ok(Continuity::Unchanged(present));
+        }
         let ranges = self.settings.keyspace.ranges();
-        let mut header = ResponseHeader::default();
         for (index, (range, revision)) in ranges.iter().zip(&known.revisions).enumerate() {
             let reply = match self.latest(range, *revision) {
                 Err(SessionError::Etcd(error)) if error.is_out_of_range() => {
@@ -83,12 +104,6 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 }
                 reply => reply?,
             };
-            header = reply.header;
-            let (now, then) = (header.cluster_id, known.cluster_id);
-            if now != then {
-                let why = format!("cluster {now:x} answers, no more {then:x}");
-                return Ok(Continuity::Breaks(why));
-            }
             // What was learnt otherwise, as the own name from its claim, is ahead of the events.
             let latest = latest_of(&reply);
             if !self.host.directory(|directory| directory.agrees(index, *revision, &latest)) {
@@ -96,19 +111,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 return Ok(Continuity::Breaks(why));
             }
         }
-        // A member that fell behind says less than there is: it has to be the one that was read from.
-        Ok(match self.status()? {
-            Some(status) if status.header.member_id != header.member_id => {
-                Continuity::Breaks("another member answers".to_owned())
-            }
-            Some(status) if known.position.is_some_and(|seen| seen.is_past(&status)) => {
-                Continuity::Breaks(
-                    "etcd's log is shorter than it was, as after a restore".to_owned(),
-                )
-            }
-            Some(status) => Continuity::GoesOn(status),
-            None => Continuity::Breaks("etcd does not tell how far it has got".to_owned()),
-        })
+        Ok(Continuity::GoesOn)
     }
 
     /// The keys of a range that changed last, as of a revision.
@@ -119,43 +122,49 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// The state of the member in use; `None`: it is not told.
     fn status(&mut self) -> Result<Option<Status>> {
-        match self.ask(Etcd::status) {
+        match self.ask_member(Etcd::status) {
             Ok(status) => Ok(Some(status)),
             Err(SessionError::Etcd(error)) if error.is_refusal() => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Finds out how far etcd has got, for later comparisons, and what became of the own name, of which no
-    /// event tells after a full sync.
-    pub(super) fn locate(&mut self) -> Result<()> {
+    /// Finds out how far etcd has got.
+    ///
+    /// # Errors
+    /// [`SessionError::NoHistory`]: less far than it had.
+    pub(super) fn locate(&mut self) -> Result<Option<Status>> {
         let status = self.status()?;
-        self.confirm(status.as_ref())
+        let position = self.history.as_ref().and_then(|history| history.position);
+        let why = match (position, &status) {
+            (Some(seen), Some(status)) if seen.is_past(status) => {
+                "etcd's log is shorter than it was, as after a restore"
+            }
+            (Some(_), None) => "etcd does not tell how far it has got",
+            _ => return Ok(status),
+        };
+        log::info!("{why}: reading everything anew");
+        Err(SessionError::NoHistory)
     }
 
-    /// Reads the own key, and loses the name unless all is as it was left. The revision that is told then
-    /// goes with a status that was told before.
-    fn confirm(&mut self, status: Option<&Status>) -> Result<()> {
+    /// Reads the own key, and loses the name unless all is as it was left. No event tells of that after a full
+    /// sync.
+    pub(super) fn confirm(&mut self) -> Result<ResponseHeader> {
         let held = self.membership.held();
         let keyspace = &self.settings.keyspace;
         let key = held.map_or_else(|| keyspace.slots().0, |claimed| keyspace.key(claimed.slot));
         let reply = self.ask(|client| client.range(&Range::new(key, None)))?;
-        if let (Some(history), Some(status)) = (&mut self.history, status) {
-            let reached = Position::reached(status, reply.header.revision);
-            let seen = history.position.unwrap_or(reached);
-            history.position = Some(seen.further(reached));
-        }
-        let (Some(claimed), Some(lease)) = (held, self.lease) else { return Ok(()) };
+        let (Some(claimed), Some(lease)) = (held, self.lease) else { return Ok(reply.header) };
         match reply.kvs.first() {
             Some(kv) if claimed.stands(kv, lease.id) => {}
             other => self.lose_to(claimed, other),
         }
-        Ok(())
+        Ok(reply.header)
     }
 }
 
 /// What of the reply can be compared: all keys, or those past the revision of the last.
-fn latest_of(reply: &RangeReply) -> Latest<'_> {
+pub(super) fn latest_of(reply: &RangeReply) -> Latest<'_> {
     let is_cut = reply.kvs.len() < reply.count;
     let after = reply.kvs.last().filter(|_| is_cut).map_or(0, |last| last.mod_revision);
     let kvs = reply.kvs.iter().filter(|kv| kv.mod_revision > after);

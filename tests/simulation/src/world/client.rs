@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use idetcd::etcd::{
-    Error, ErrorKind, Etcd, LeaseId, Range, RangeReply, Status, TimeToLive, Timeout, Txn, TxnReply,
-    WatchRange, WatchReply, WatchStream,
+    Error, ErrorKind, Etcd, LeaseId, Range, RangeReply, ResponseHeader, Status, TimeToLive,
+    Timeout, Txn, TxnReply, WatchRange, WatchReply, WatchStream,
 };
 
 use super::baton::{Baton, Wait};
@@ -47,6 +47,7 @@ pub struct SimEtcd<'b, B> {
     timeout: Timeout,
     login: Option<Login>,
     token: Token,
+    last_header: Option<ResponseHeader>,
 }
 
 impl<'b, B: Baton> SimEtcd<'b, B> {
@@ -60,7 +61,7 @@ impl<'b, B: Baton> SimEtcd<'b, B> {
         login: Option<Login>,
     ) -> Self {
         let (timeout, token) = (Timeout::new(timeout), Token::Unknown);
-        SimEtcd { baton, around, endpoints, in_use: 0, timeout, login, token }
+        SimEtcd { baton, around, endpoints, in_use: 0, timeout, login, token, last_header: None }
     }
 
     fn use_next(&mut self) {
@@ -75,6 +76,12 @@ impl<'b, B: Baton> SimEtcd<'b, B> {
     fn call(&mut self, request: Request) -> Result<Reply, Error> {
         let asked = self.around.now();
         let result = self.at_an_endpoint(&request);
+        self.last_header = match &result {
+            Ok(Reply::Range(reply)) => Some(reply.header),
+            Ok(Reply::Txn(reply)) => Some(reply.header),
+            Ok(Reply::Status(reply)) => Some(reply.header),
+            _ => None,
+        };
         self.timeout.took(self.around.now().saturating_duration_since(asked));
         result
     }
@@ -228,6 +235,7 @@ impl<'b, B: Baton> Etcd for SimEtcd<'b, B> {
 
     fn watch(&mut self, ranges: &[WatchRange]) -> Result<SimWatch<'b, B>, Error> {
         self.ensure_token()?;
+        self.last_header = None;
         let opened = self.post(&Request::Watch(ranges.to_vec()));
         if opened.as_ref().is_err_and(|error| !error.is_compacted()) {
             self.use_next();
@@ -241,6 +249,14 @@ impl<'b, B: Baton> Etcd for SimEtcd<'b, B> {
             }),
             _ => self.unlike(),
         }
+    }
+
+    fn last_header(&self) -> Option<ResponseHeader> {
+        self.last_header
+    }
+
+    fn leave_endpoint(&mut self) {
+        self.use_next();
     }
 
     fn endpoint(&self) -> &str {

@@ -105,6 +105,7 @@ mod tests {
     fn it_grows_to_a_bound_and_settles_when_etcd_is_prompt() {
         let mut timeout = Timeout::new(USUAL);
         assert_eq!(timeout.at(Instant::now()), USUAL);
+        timeout.took(USUAL);
         for factor in [2, 4, 8, 8] {
             timeout.grow();
             assert_eq!(timeout.at(Instant::now()), USUAL * factor);
@@ -122,14 +123,28 @@ mod tests {
         for (endpoints, factor) in [(0, 8), (1, 8), (3, 2), (5, 1), (9, 1)] {
             let mut timeout = Timeout::new(USUAL);
             timeout.share(endpoints);
+            timeout.took(USUAL);
             assert_eq!(timeout.at(Instant::now()), USUAL * factor, "{endpoints} endpoints");
         }
+    }
+
+    #[test]
+    fn where_replies_are_prompt_one_that_is_lost_costs_twice_the_usual_time() {
+        let mut timeout = Timeout::new(USUAL);
+        timeout.share(1);
+        assert_eq!(timeout.at(Instant::now()), USUAL * 2, "of the first");
+        // It was not lost: etcd is slow.
+        timeout.took(USUAL * 2);
+        assert_eq!(timeout.at(Instant::now()), USUAL * MOST);
+        timeout.took(USUAL / PROMPT_PART - Duration::from_millis(1));
+        assert_eq!(timeout.at(Instant::now()), USUAL * 2);
     }
 
     #[test]
     fn what_is_left_bounds_it_and_half_of_that_what_is_more_than_usual() {
         let mut timeout = Timeout::new(USUAL);
         timeout.share(1);
+        timeout.took(USUAL);
         let now = Instant::now();
         for (left, wanted) in [(60, 16), (20, 10), (3, 2), (1, 1), (0, 0)] {
             timeout.not_after = Some(now + Duration::from_secs(left));

@@ -19,8 +19,9 @@ use super::{Host, Result, SessionError};
 use crate::cluster::Freshness;
 use crate::etcd::{Error, ErrorKind, Etcd, Op, Range, RangeReply, ResponseHeader, Status, Txn};
 
-/// The part of the longest lag after which the next proof is asked for.
-const PERIOD: (u32, u32) = (4, 5);
+/// The part of the longest lag after which the next proof is asked for: the rest is for a request that is lost,
+/// and for the watch.
+const PERIOD: (u32, u32) = (5, 6);
 /// The part of it after which it is asked for again where the watch has not told enough.
 const AGAIN_PART: u32 = 15;
 /// The part of it for which a watch that was opened may tell nothing of what is missing.

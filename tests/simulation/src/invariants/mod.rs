@@ -114,8 +114,8 @@ pub struct Bounds {
     pub by_hand: Duration,
     /// How far a directory in sync may be behind while nothing is wrong with network and etcd.
     pub behind: Duration,
-    /// How far it may be behind whatever is wrong; `None`: no such bound.
-    pub behind_always: Option<Duration>,
+    /// How much more than its longest lag (`--max-lag`) it may be behind whatever is wrong.
+    pub beyond_lag: Duration,
     /// How long a name may be free while somebody waits.
     pub free: Duration,
     /// How much longer that is while another name holds the addresses of who waits.
@@ -148,7 +148,7 @@ impl Default for Bounds {
         Bounds {
             by_hand: Duration::from_secs(10),
             behind: Duration::from_secs(10),
-            behind_always: None,
+            beyond_lag: Duration::from_millis(500),
             free: Duration::from_secs(10),
             own_address: Duration::from_secs(70),
             settled: Duration::from_secs(12),
@@ -185,12 +185,14 @@ pub struct Standing {
     pub earlier: Vec<Record>,
     /// The time to live of its lease.
     pub lease_ttl: Duration,
+    /// How far it may be behind etcd without saying so.
+    pub max_lag: Duration,
     /// When it was started.
     pub started: Time,
     /// Since when it runs without standing still; `None`: it stands still.
     pub runs_since: Option<Time>,
-    /// When its directory was seen in sync last.
-    pub synced_at: Time,
+    /// Since when its directory is seen not to be in sync; `None`: it is.
+    pub unsynced_since: Option<Time>,
     /// When it asked what it waits for now.
     pub asked_at: Option<Time>,
     /// The watches that have something for it that does not arrive.
@@ -328,6 +330,7 @@ impl Checks {
         record: Record,
         limit: Option<u32>,
         lease_ttl: Duration,
+        max_lag: Duration,
         now: Time,
     ) {
         if self.standings.len() <= id {
@@ -339,9 +342,10 @@ impl Checks {
             record,
             earlier: Vec::new(),
             lease_ttl,
+            max_lag,
             started: now,
             runs_since: Some(now),
-            synced_at: Time::ZERO,
+            unsynced_since: None,
             asked_at: None,
             stuck: BTreeSet::new(),
             was_held_up_until: Time::ZERO,

@@ -86,15 +86,18 @@ impl Checks {
     /// Looks how far a directory is behind, and whether it is right once all is well.
     pub(crate) fn look_at_directory(&mut self, id: ProcessId, now: Time, directory: &Directory) {
         let Some(standing) = self.standing(id) else { return };
-        let node = standing.node;
+        let (node, max_lag) = (standing.node, standing.max_lag.mul_f64(1.02));
+        let standing_runs =
+            standing.runs_since.is_some_and(|since| now > since + self.bounds.beyond_lag);
         let undisturbed = self.undisturbed_since(id);
         let is_synced = directory.freshness() == Freshness::Synced;
         if is_synced {
-            self.is_synced(id, now);
+            self.is_synced(id);
         }
         if is_synced && let Some(changed) = self.missed(directory) {
             let in_calm = undisturbed.map(|since| (since.max(changed), self.bounds.behind));
-            let always = self.bounds.behind_always.map(|bound| (changed, bound));
+            // By its own clock, and no call outlasts it.
+            let always = standing_runs.then_some((changed, max_lag + self.bounds.beyond_lag));
             let late = in_calm.into_iter().chain(always).find(|(from, bound)| now > *from + *bound);
             if let Some((from, _)) = late {
                 let behind = (now - from).as_secs_f64();
@@ -130,18 +133,20 @@ impl Checks {
     }
 
     /// A directory is in sync now.
-    pub(crate) fn is_synced(&mut self, id: ProcessId, now: Time) {
+    pub(crate) fn is_synced(&mut self, id: ProcessId) {
         if let Some(standing) = self.standing_mut(id) {
-            standing.synced_at = now;
+            standing.unsynced_since = None;
         }
     }
 
     /// Who loses its name now has to look around a moment before it is in sync again.
     fn look_at_unsynced(&mut self, id: ProcessId, now: Time, directory: &Directory) {
         let (since, told) = (self.undisturbed_since(id), self.bounds.told);
-        let Some(standing) = self.standing(id) else { return };
+        let Some(standing) = self.standing_mut(id) else { return };
         let lost = if standing.owned.is_some() { Time::ZERO } else { standing.without_since };
-        let (last, node) = (standing.synced_at, standing.node);
+        // Nobody looks while nothing happens.
+        let last = *standing.unsynced_since.get_or_insert(now);
+        let node = standing.node;
         if since.is_some_and(|since| now > since.max(lost).max(last) + told) {
             let text =
                 format!("process {id} (n{node}) is {:?} though all is well", directory.freshness());

@@ -36,7 +36,7 @@ impl World {
                 let directory = &inside.directory;
                 let looks = Looks::of(directory, inside.full_syncs);
                 if process.up_to_date_at == Some((looks, change)) {
-                    checks.is_synced(id, now);
+                    checks.is_synced(id);
                     return Some((looks, change));
                 }
                 checks.look_at_directory(id, now, directory);

@@ -91,6 +91,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         loop {
             let Err(error) = self.run_until_error();
             if self.host.is_stopping() {
+                self.leave_watch();
                 self.release();
                 return SessionEnd::Stopped;
             }

@@ -12,12 +12,13 @@ const OPTIONS: [&str; 4] = ["--lease-ttl", "500", "--max-lag", "4"];
 const NAME: &str = "worker9.tf.local.";
 
 /// Silences the watch of a node with these endpoints, and changes a name: for how long that is denied.
-fn denied(proxy: &Proxy, etcd: &Etcd, endpoints: &str) -> Duration {
-    let node = Node::at(endpoints, 1, 9, &OPTIONS);
+fn denied(proxies: &[Proxy], etcd: &Etcd) -> Duration {
+    let endpoints: Vec<String> = proxies.iter().map(Proxy::endpoint).collect();
+    let node = Node::at(&endpoints.join(","), 1, 9, &OPTIONS);
     assert_eq!(node.slot(), 1);
     etcd.put("worker8.tf.local.", br#"{"ipv4":"10.9.9.8"}"#);
     until(PATIENCE, "it follows", || lookup(node.address(), "worker8.tf.local."));
-    proxy.silence_watches();
+    proxies.iter().for_each(Proxy::silence_watches);
     etcd.put(NAME, br#"{"ipv4":"10.9.9.9"}"#);
     let began = Instant::now();
     node.wait_for_log("(--max-lag)");
@@ -33,9 +34,8 @@ fn denied(proxy: &Proxy, etcd: &Etcd, endpoints: &str) -> Duration {
 #[test]
 fn a_silent_watch_is_noticed_in_time_and_another_endpoint_followed() {
     let cluster = Cluster::start(3);
-    let proxy = Proxy::new(&cluster.members[0].address());
-    let endpoints = format!("{},{}", proxy.endpoint(), cluster.members[1].endpoint());
-    let denied = denied(&proxy, &cluster.members[2], &endpoints);
+    let proxies = [0, 1].map(|member| Proxy::new(&cluster.members[member].address()));
+    let denied = denied(&proxies, &cluster.members[2]);
     assert!(denied <= MAX_LAG + BEYOND, "{denied:?}");
 }
 
@@ -43,7 +43,7 @@ fn a_silent_watch_is_noticed_in_time_and_another_endpoint_followed() {
 fn behind_a_balancer_another_connection_is_followed() {
     let cluster = Cluster::start(3);
     let proxy = Proxy::new(&cluster.members[0].address());
-    let denied = denied(&proxy, &cluster.members[2], &proxy.endpoint());
+    let denied = denied(&[proxy], &cluster.members[2]);
     assert!(denied <= MAX_LAG + BEYOND, "{denied:?}");
 }
 

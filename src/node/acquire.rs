@@ -206,11 +206,15 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Makes sure that what is known of the slots goes on in etcd, and follows the changes for a while.
     fn recover_from_failures(&mut self) -> Result<()> {
         let pause = self.backoff.draw(&mut self.random).min(self.settings.lease_ttl / 4);
-        let end = self.host.now() + pause;
         self.sync()?;
         let mut watch = self.open_watch(None)?;
+        let mut end = self.host.now() + pause;
         while self.host.now() < end && watch.endpoint() == self.client.endpoint() {
             self.follow_until(&mut watch, Some(end))?;
+            if !self.proof.is_given() {
+                // Another claim would go for a slot that is taken, as far as etcd knows.
+                end = self.host.now() + pause;
+            }
         }
         self.leave_watch();
         Ok(())

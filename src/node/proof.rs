@@ -90,6 +90,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     pub(super) fn begin_proof(&mut self, status: Option<&Status>) -> Result<()> {
         self.proof.end();
         self.proof.since = self.host.now();
+        self.stay_named()?;
         let reached = self.prove()?;
         if let (Some(history), Some(status)) = (&mut self.history, status) {
             let reached = Position::reached(status, reached.revision);
@@ -127,6 +128,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.proven(asked, header.revision);
             return Ok(header);
         }
+        self.stay_named()?;
         let present = self.look_at_present()?;
         self.proof.next_at = present.asked + self.settings.max_lag / AGAIN_PART;
         self.proof.awaited = Some(present);

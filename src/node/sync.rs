@@ -77,7 +77,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Keeps the lease alive if there is one and it is time to, and notices that the name is in doubt.
-    fn stay_named(&mut self) -> Result<()> {
+    pub(super) fn stay_named(&mut self) -> Result<()> {
         self.doubt();
         match self.lease {
             Some(lease) if self.host.now() >= lease.renew_at => self.keep_alive(lease),

@@ -12,6 +12,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Watches all names from where the directory stands, and in addition, if a revision is given,
     /// who leaves the queue after it.
     pub(super) fn open_watch(&mut self, queue: Option<i64>) -> Result<E::Watch> {
+        self.stay_named()?;
         let status = self.locate()?;
         let Some(history) = &self.history else { return Err(SessionError::NoHistory) };
         let keyspace = &self.settings.keyspace;

@@ -216,7 +216,6 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 end = self.host.now() + pause;
             }
         }
-        self.leave_watch();
         Ok(())
     }
 

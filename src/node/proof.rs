@@ -17,7 +17,7 @@ use super::session::Session;
 use super::sync::{LATEST, latest_of};
 use super::{Host, Result, SessionError};
 use crate::cluster::Freshness;
-use crate::etcd::{Error, ErrorKind, Etcd, Op, Range, RangeReply, ResponseHeader, Status, Txn};
+use crate::etcd::{Etcd, Op, Range, RangeReply, ResponseHeader, Status, Txn};
 
 /// The part of the longest lag after which the next proof is asked for: the rest is for a request that is lost,
 /// and for the watch.
@@ -88,7 +88,7 @@ impl Proof {
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Begins to prove, once a watch was opened. The status is of before.
     pub(super) fn begin_proof(&mut self, status: Option<&Status>) -> Result<()> {
-        self.proof.end();
+        self.proof.awaited = None;
         self.proof.since = self.host.now();
         self.stay_named()?;
         let reached = self.prove()?;
@@ -173,13 +173,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
     pub(super) fn look_at_present(&mut self) -> Result<Present> {
         let asked = self.host.now();
         let ranges = self.settings.keyspace.ranges();
-        let latest = ranges.iter().map(|range| Range { limit: LATEST, ..newest_of(range) });
-        let success = latest.map(Op::Range).collect();
-        let reply = self.ask(|client| client.txn(&Txn { success, ..Txn::default() }))?;
-        if reply.ranges.len() != ranges.len() {
-            let what = "a transaction without its ranges";
-            return Err(Error::new(ErrorKind::Malformed, self.client.endpoint(), what).into());
+        let latest = |range| Range { limit: LATEST, ..newest_of(range) };
+        if let [range] = &ranges[..] {
+            let reply = self.ask(|client| client.range(&latest(range)))?;
+            return Ok(Present { asked, revision: reply.header.revision, latest: vec![reply] });
         }
+        let success = ranges.iter().map(|range| Op::Range(latest(range))).collect();
+        let reply = self.ask(|client| client.txn(&Txn { success, ..Txn::default() }))?;
         Ok(Present { asked, revision: reply.header.revision, latest: reply.ranges })
     }
 

@@ -136,7 +136,6 @@ impl<H: Host, E: Etcd> Session<H, E> {
             if is_nameless && !self.is_settled() {
                 // Who waits in the queue has a watch of its own: one that is read later tells old news.
                 watch = None;
-                self.leave_watch();
             }
             self.ensure_name()?;
             self.end_superseded()?;
@@ -149,7 +148,6 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 Some(watch) if watch.endpoint() == self.client.endpoint() => watch,
                 other => {
                     if other.is_some() {
-                        self.leave_watch();
                         self.sync()?;
                     }
                     self.open_watch(None)?

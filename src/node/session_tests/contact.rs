@@ -21,12 +21,8 @@ fn attempts_that_time_out_do_not_make_the_pauses_short_again() {
     let (world, session) = newborn(1);
     world.follow(until(30 * SECOND, |_| Fate::RequestLost));
     session.run();
-    let calls = world
-        .log
-        .borrow()
-        .iter()
-        .filter(|(at, what)| *at > 60 * SECOND && what == "present")
-        .count();
+    let calls =
+        world.log.borrow().iter().filter(|(at, what)| *at > 60 * SECOND && what == "range").count();
     // An attempt takes the time-out, and a pause between 2.5 and 5 s.
     let most = (world.age() - 60 * SECOND).div_duration_f64(TIMEOUT + 5 * SECOND / 2);
     assert!((50..=most.ceil() as usize).contains(&calls), "{calls} attempts, at most {most}");
@@ -46,7 +42,7 @@ fn contact_for_a_while_makes_the_pauses_short_again() {
     let log = world.log.borrow();
     let attempts: Vec<Duration> = log
         .iter()
-        .filter(|(at, what)| *at > 200 * SECOND && what == "present")
+        .filter(|(at, what)| *at > 200 * SECOND && what == "range")
         .map(|(at, _)| *at)
         .collect();
     let pause = attempts[1] - attempts[0] - TIMEOUT;

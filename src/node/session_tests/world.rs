@@ -240,9 +240,7 @@ impl Etcd for FakeEtcd {
     }
 
     fn txn(&mut self, txn: &Txn) -> Result<TxnReply, Error> {
-        let is_reading = txn.success.iter().all(|op| matches!(op, Op::Range(_)));
-        let name = if is_reading { "present" } else { "txn" };
-        self.world.call(name, &self.timeout, |store| store.txn(txn))
+        self.world.call("txn", &self.timeout, |store| store.txn(txn))
     }
 
     fn lease_grant(&mut self, _ttl: Duration) -> Result<LeaseId, Error> {

@@ -92,6 +92,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.heed(Reading::Present)
     }
 
+    /// Takes note that a watch told a change of this revision: etcd has reached it.
+    pub(super) fn heed_change(&mut self, revision: i64) {
+        if let Some(heard) = &mut self.heard {
+            heard.revision = heard.revision.max(revision);
+        }
+    }
+
     /// Notes that etcd answered, and holds its header against what was heard before.
     fn heed(&mut self, reading: Reading) -> Result<()> {
         self.heard();

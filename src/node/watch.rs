@@ -109,6 +109,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let old = reply.events.partition_point(|event| event.kv.mod_revision <= seen);
         self.apply_events(reply.range, reply.events.get(old..).unwrap_or_default())?;
         let Some(last) = reply.events.last() else { return Ok(()) };
+        self.heed_change(last.kv.mod_revision);
         // Of the last revision there may be more changes to come, of those before it there are none.
         let revision = last.kv.mod_revision - i64::from(!reply.complete);
         if let Some(history) = &mut self.history

@@ -4,6 +4,7 @@ mod claiming;
 mod contact;
 mod following;
 mod overtaking;
+mod proving;
 mod world;
 
 use std::fs;

@@ -22,6 +22,7 @@ Simulates clusters on virtual time: real sessions, a model of etcd, and faults. 
   --faults KIND[,...]  these kinds of faults only; none: no faults [as the seed has it]
   --without KIND[,...]  none of these kinds of faults
   --clocks on|off   clocks that run at different rates [as the seed has it]
+  --long            up to 100 nodes, long leases, and an hour or so between times of faults
   --quiet           nothing goes wrong, and all clusters are alike: how fast it is
   --gateway         the product's own client, by way of etcd's JSON gateway: slower by far
   --ignore NAME[,...]  do not judge these
@@ -84,6 +85,7 @@ fn read(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
                 }
             }
             "--gateway" => options.settings.client = ClientKind::Gateway,
+            "--long" => options.settings.wanted.is_long = true,
             "--quiet" => options.settings.is_quiet = true,
             "--trace" => options.is_traced = true,
             "--go-on" => options.goes_on = true,

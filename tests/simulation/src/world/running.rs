@@ -155,6 +155,9 @@ impl World {
             let directory = &inside.directory;
             let looks = Looks::of(directory, inside.full_syncs);
             if looks != process.looks {
+                if process.looks.is_synced() {
+                    self.checks.is_synced(id, now);
+                }
                 process.looks = looks;
                 let is_strict = is_between && !inside.is_mid_reply;
                 self.checks.directory(id, now, directory, is_strict);

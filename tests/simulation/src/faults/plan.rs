@@ -97,6 +97,15 @@ impl Plan {
         let members = chance.pick(&[1, 3, 3, 3, 5]).unwrap_or(1);
         let has_users = chance.happens(0.1);
         let mut nodes = Nodes::draw(count, strangers, members, lease_ttl, has_users, chance).specs;
+        if wanted.is_long {
+            // Each renewal of one is a change that all others are told.
+            let is_plugin = |node: &&mut NodeSpec| node.kind == NodeKind::Plugin;
+            let plugins = nodes.iter_mut().filter(is_plugin).skip(1);
+            plugins.for_each(|node| node.kind = NodeKind::Idetcd(WhenFull::Wait, None));
+        }
+        let mut beside = Chance::new(seed, 12);
+        let balanced = beside.pick(&[0.0, 0.0, 0.0, 0.5, 1.0]).unwrap_or(0.0);
+        nodes.iter_mut().for_each(|node| node.has_balancer = beside.happens(balanced));
         let twins = twins(&mut nodes, &faults, chance);
         let machines = nodes.iter().map(|node| node.machine + 1).max().unwrap_or(0);
         let mut ppm = || if has_clocks { chance.below(20_001) as i32 - 10_000 } else { 0 };
@@ -110,11 +119,13 @@ impl Plan {
             twice: part(chance),
             late_by: seconds(&[0.5, 2.0, 10.0], chance).max(lease_ttl / 2),
         };
-        let pause = seconds(&[0.5, 2.0, 2.0, 5.0, 15.0], chance);
+        let mut pause = seconds(&[0.5, 2.0, 2.0, 5.0, 15.0], chance);
         let lasts = seconds(&[0.5, 3.0, 3.0, 10.0, 30.0], chance);
-        let chaos = seconds(&[20.0, 60.0, 120.0], chance);
+        let mut chaos = seconds(&[20.0, 60.0, 120.0], chance);
         let mut calm = seconds(&[20.0, 30.0, 60.0], chance);
         if let Some(chance) = &mut long {
+            pause = seconds(&[5.0, 15.0, 30.0], chance);
+            chaos = seconds(&[60.0, 120.0, 300.0], chance);
             calm = seconds(&[1200.0, 3600.0, 7200.0], chance);
         }
         Plan {
@@ -122,6 +133,7 @@ impl Plan {
                 members,
                 latency,
                 service: Duration::from_millis(1),
+                restart: Duration::from_secs(if wanted.is_long { 60 } else { 2 }),
                 machines,
                 nodes,
                 client: ClientKind::Direct,
@@ -154,6 +166,7 @@ impl Plan {
             node.kind = NodeKind::Idetcd(WhenFull::Wait, None);
             node.limit = 2 * nodes as u32;
             node.endpoints = vec![0, 1, 2];
+            node.has_balancer = false;
         }
         plan.has_users = false;
         plan.start_within = Duration::ZERO;
@@ -222,6 +235,7 @@ impl Nodes {
                 lease_ttl,
                 max_stale,
                 endpoints,
+                has_balancer: false,
                 timeout,
                 published,
                 identity,

@@ -7,6 +7,7 @@ mod calls;
 pub mod chance;
 pub mod client;
 pub mod clock;
+pub mod endpoint;
 pub mod fiber;
 pub mod host;
 pub mod life;
@@ -97,6 +98,7 @@ pub struct World {
     pending: BTreeMap<CallId, u64>,
     deliveries: BTreeMap<WatchId, Delivery>,
     service: Duration,
+    restart: Duration,
     client: ClientKind,
     chance: Chance,
 }
@@ -138,6 +140,7 @@ impl World {
             pending: BTreeMap::new(),
             deliveries: BTreeMap::new(),
             service: scene.service,
+            restart: scene.restart,
             client: scene.client,
             chance: Chance::new(seed, 3),
         }

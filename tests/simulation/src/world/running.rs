@@ -231,7 +231,7 @@ impl World {
         self.checks.ended(id, self.now, end);
         self.bury(process);
         if self.nodes[node].is_wanted {
-            let pause = self.chance.between(super::nodes::RESTART / 2, super::nodes::RESTART);
+            let pause = self.chance.between(self.restart / 2, self.restart);
             self.at(self.now + pause, Event::Start(node));
         }
     }

@@ -133,6 +133,7 @@ impl Plan {
                 members,
                 latency,
                 service: Duration::from_millis(1),
+                has_costs: false,
                 restart: Duration::from_secs(if wanted.is_long { 60 } else { 2 }),
                 machines,
                 nodes,

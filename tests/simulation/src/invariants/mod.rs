@@ -268,8 +268,13 @@ impl Checks {
         &self.oracle
     }
 
+    /// Whether something is judged at all.
+    pub fn judges(&self, invariant: Invariant) -> bool {
+        !self.bounds.ignored.contains(&invariant)
+    }
+
     fn violated(&mut self, at: Time, invariant: Invariant, text: String) {
-        if self.violation.is_none() && !self.bounds.ignored.contains(&invariant) {
+        if self.violation.is_none() && self.judges(invariant) {
             self.violation = Some(Violation { at, invariant, text });
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod found;
 pub mod many;
+pub mod scale;
 mod settings;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use super::baton::{End, Step, Wait};
 use super::process::{Looks, Process, ProcessId, Waits};
 use super::program::Program;
 use super::{Event, World};
-use crate::invariants::Told;
+use crate::invariants::{Invariant, Told};
 
 /// How often, of a hundred times, a process that only gives others a turn loses some time by it.
 const LINGERS: f64 = 0.02;
@@ -160,7 +160,9 @@ impl World {
                 }
                 process.looks = looks;
                 let is_strict = is_between && !inside.is_mid_reply;
-                self.checks.directory(id, now, directory, is_strict);
+                if self.checks.judges(Invariant::Directory) {
+                    self.checks.directory(id, now, directory, is_strict);
+                }
             }
         });
         for watch in closed {

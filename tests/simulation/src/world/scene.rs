@@ -21,6 +21,8 @@ pub struct Scene {
     pub latency: Duration,
     /// How long a member takes to carry a call out, about.
     pub service: Duration,
+    /// Whether it takes as long instead as was measured, one thing after the other.
+    pub has_costs: bool,
     /// The longest pause before a process that ended is started again.
     pub restart: Duration,
     /// By how many millionths the clock of each machine is too fast.

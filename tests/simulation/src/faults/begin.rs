@@ -96,6 +96,10 @@ impl Faults {
                 world.etcd.lag(member, delay, now);
                 vec![Undo::CatchUp(member)]
             }
+            FaultKind::MuteMember => {
+                world.network.set_mute(member, true);
+                vec![Undo::Unmute(member)]
+            }
             FaultKind::Elect => {
                 world.etcd.elect(now);
                 Vec::new()

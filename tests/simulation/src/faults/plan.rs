@@ -85,8 +85,14 @@ impl Plan {
         let strangers = if is_herd { 800 + chance.below(800) as u32 } else { 0 };
         let has_clocks = chance.happens(0.3);
         let has_clocks = wanted.clocks.unwrap_or(has_clocks);
+        // Kinds that came later are drawn by themselves, so that seeds stay what they were.
+        let mut later = Chance::new(seed, 13);
+        let mut is_drawn = |kind: &FaultKind| match kind {
+            FaultKind::MuteMember => later.happens(ENABLED),
+            _ => chance.happens(ENABLED),
+        };
         let drawn: Vec<FaultKind> =
-            FaultKind::ALL.iter().copied().filter(|_| chance.happens(ENABLED)).collect();
+            FaultKind::ALL.iter().copied().filter(|kind| is_drawn(kind)).collect();
         let mut faults = wanted.faults.clone().unwrap_or(drawn);
         faults.retain(|kind| !wanted.without.contains(kind));
         let mut lease_ttl = seconds(&[4.0, 6.0, 10.0, 20.0, 20.0, 20.0, 60.0, 300.0], chance);

@@ -63,6 +63,8 @@ struct Link {
 #[derive(Debug)]
 pub struct Network {
     links: Vec<Vec<Link>>,
+    /// By how many faults the watches of each member are silent.
+    mutes: Vec<u32>,
     /// What becomes of messages now.
     pub weather: Weather,
     chance: Chance,
@@ -74,7 +76,7 @@ impl Network {
         let mut link =
             || Link { latency: chance.between(latency / 2, latency * 3 / 2), ..Link::default() };
         let links = (0..machines).map(|_| (0..members).map(|_| link()).collect()).collect();
-        Network { links, weather: Weather::default(), chance }
+        Network { links, mutes: vec![0; members], weather: Weather::default(), chance }
     }
 
     /// How long a message takes.
@@ -123,6 +125,18 @@ impl Network {
     /// Whether messages go this way.
     pub fn is_open(&self, machine: usize, member: usize, direction: Direction) -> bool {
         self.links[machine][member].cuts[direction as usize] == 0
+    }
+
+    /// Lets a member's watches be silent, though calls are answered, or not any more. Each time is to be undone by
+    /// itself.
+    pub fn set_mute(&mut self, member: usize, is_mute: bool) {
+        let mutes = &mut self.mutes[member];
+        *mutes = if is_mute { *mutes + 1 } else { mutes.saturating_sub(1) };
+    }
+
+    /// Whether a member's watches are silent.
+    pub fn is_mute(&self, member: usize) -> bool {
+        self.mutes[member] > 0
     }
 
     /// Since when the link is cut, if it is in either direction.

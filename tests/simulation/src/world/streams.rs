@@ -17,6 +17,9 @@ use crate::model::{Time, WatchId, WatchOutput};
 const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(10);
 const KEEP_ALIVE_WAIT: Duration = Duration::from_secs(15);
 
+/// How soon a stream goes on that was silent.
+const MUTE_RETRY: Duration = Duration::from_secs(1);
+
 /// The connection of a watch.
 #[derive(Debug)]
 pub struct Delivery {
@@ -103,12 +106,16 @@ impl World {
     pub(super) fn deliver(&mut self, watch: WatchId) {
         let now = self.now;
         let Some(delivery) = self.deliveries.get_mut(&watch) else { return };
+        let is_mute = self.network.is_mute(delivery.member);
         let is_open = self.network.is_open(delivery.machine, delivery.member, Direction::Back);
-        if !is_open || self.machines[delivery.machine].is_suspended {
+        if is_mute || !is_open || self.machines[delivery.machine].is_suspended {
             let mut pause = retry_after(delivery.retries);
             if let Some((_, Item::End(_))) = delivery.queue.front() {
                 // Nobody is there any more to send it again, but the kernel asks, and is told.
                 pause = pause.min(KEEP_ALIVE_IDLE);
+            }
+            if is_mute {
+                pause = pause.min(MUTE_RETRY);
             }
             delivery.retries += 1;
             let process = delivery.process;

@@ -76,7 +76,7 @@ impl Connector<()> for WaitingConnector {
         details: &ConnectionDetails<'_>,
         _chained: Option<()>,
     ) -> Result<Option<WaitingTransport>, ureq::Error> {
-        let deadline = earliest(instant_after(details.timeout), self.read_deadline.get());
+        let deadline = earliest(instant_after(details.timeout), self.read_deadline.get().deadline);
         let mut failure = io::Error::from(ErrorKind::AddrNotAvailable);
         for (tried, address) in details.addrs.iter().enumerate() {
             // An address that does not answer leaves an equal share of the time to the others.
@@ -88,11 +88,13 @@ impl Connector<()> for WaitingConnector {
             match connect_waiting(&self.server, *address, share) {
                 Ok(stream) => {
                     self.endpoints.mark_good(details.uri, address.ip());
-                    if let Ok(local) = stream.local_addr() {
-                        self.server.lock().source_address = Some(local.ip());
+                    let local = stream.local_addr().ok().map(|local| local.ip());
+                    if local.is_some() {
+                        self.server.lock().source_address = local;
                     }
                     return Ok(Some(WaitingTransport {
                         stream,
+                        local: local.map(LocalAddress::new),
                         host: details.uri.host().unwrap_or_default().to_owned(),
                         peer: address.ip(),
                         buffers: LazyBuffers::new(BUFFER, BUFFER),
@@ -140,13 +142,45 @@ fn wait(
     match server.lock().wait(Some((fd, interest)), deadline)? {
         Wake::Ready => Ok(()),
         Wake::TimedOut => Err(ErrorKind::TimedOut.into()),
-        Wake::Stopping => Err(io::Error::other("the process was asked to stop")),
+        Wake::Stopping => Err(stopping()),
+    }
+}
+
+fn stopping() -> io::Error {
+    io::Error::other("the process was asked to stop")
+}
+
+/// What ended a wait for a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waited {
+    Ready,
+    NetworkChanged,
+}
+
+/// This host's address on a connection. Once the host has it no more, nothing comes by it.
+#[derive(Debug)]
+struct LocalAddress {
+    ip: IpAddr,
+    /// Whether an interface had it since: a route can make others this host's as well.
+    was_here: bool,
+}
+
+impl LocalAddress {
+    fn new(ip: IpAddr) -> Self {
+        LocalAddress { ip, was_here: false }
+    }
+
+    fn is_gone(&mut self, server: &Shared) -> bool {
+        let is_here = server.lock().network().has(self.ip);
+        self.was_here |= is_here == Some(true);
+        self.was_here && is_here == Some(false)
     }
 }
 
 /// A connection to etcd.
 struct WaitingTransport {
     stream: TcpStream,
+    local: Option<LocalAddress>,
     host: String,
     peer: IpAddr,
     buffers: LazyBuffers,
@@ -154,18 +188,27 @@ struct WaitingTransport {
 }
 
 impl WaitingTransport {
-    /// Waits in the server; past the deadline, the error is that of ureq's time-out.
+    /// Waits in the server until the stream may be ready, or for no longer than until the network of
+    /// this host changes. Past the deadline, the error is that of ureq's time-out.
     fn wait(
-        &self,
+        &mut self,
         interest: Interest,
         deadline: Option<Instant>,
         timeout: NextTimeout,
-    ) -> Result<(), ureq::Error> {
-        match wait(&self.connector.server, self.stream.as_fd(), interest, deadline) {
-            Err(error) if error.kind() == ErrorKind::TimedOut => {
-                Err(ureq::Error::Timeout(timeout.reason))
-            }
-            waited => Ok(waited?),
+    ) -> Result<Waited, ureq::Error> {
+        let server = &self.connector.server;
+        if let Some(local) = &mut self.local
+            && local.is_gone(server)
+        {
+            let text = format!("{}, from which it was reached, is no more on this host", local.ip);
+            return Err(io::Error::new(ErrorKind::ConnectionAborted, text).into());
+        }
+        let descriptor = Some((self.stream.as_fd(), interest));
+        match server.lock().wait_or_change(descriptor, deadline)? {
+            Some(Wake::Ready) => Ok(Waited::Ready),
+            Some(Wake::TimedOut) => Err(ureq::Error::Timeout(timeout.reason)),
+            Some(Wake::Stopping) => Err(stopping().into()),
+            None => Ok(Waited::NetworkChanged),
         }
     }
 }
@@ -211,13 +254,14 @@ impl Transport for WaitingTransport {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error.into()),
             }
-            let given = self.connector.read_deadline.get();
-            let deadline = earliest(own, given);
-            match self.wait(Interest::Readable, deadline, timeout) {
-                Err(ureq::Error::Timeout(_)) if deadline == given => {
-                    return Err(io::Error::from(ErrorKind::WouldBlock).into());
-                }
-                waited => waited?,
+            let bound = self.connector.read_deadline.get();
+            let deadline = earliest(own, bound.deadline);
+            let is_over = match self.wait(Interest::Readable, deadline, timeout) {
+                Err(ureq::Error::Timeout(_)) if deadline == bound.deadline => true,
+                waited => waited? == Waited::NetworkChanged && bound.may_end_early,
+            };
+            if is_over {
+                return Err(io::Error::from(ErrorKind::WouldBlock).into());
             }
         }
     }
@@ -225,7 +269,9 @@ impl Transport for WaitingTransport {
     /// A connection that has something to read between two requests is closed or out of step.
     fn is_open(&mut self) -> bool {
         let mut octet = [0];
-        self.connector.endpoints.prefers(&self.host, self.peer)
+        let server = &self.connector.server;
+        !self.local.as_mut().is_some_and(|local| local.is_gone(server))
+            && self.connector.endpoints.prefers(&self.host, self.peer)
             && matches!(self.stream.peek(&mut octet), Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 }

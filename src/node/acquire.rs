@@ -4,7 +4,7 @@ use super::claim::{Claimant, Taken, Ticket};
 use super::rank::{FreeSlot, free_slot, presumed};
 use super::session::Session;
 use super::state::{Claimed, Membership};
-use super::{Host, Result, SessionError, WhenFull, address};
+use super::{Host, Result, SessionError, WhenFull};
 use crate::cluster::{Entry, Record, SlotId};
 use crate::etcd::Etcd;
 
@@ -61,15 +61,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
     }
 
-    /// What to publish. It stays the same for as long as this host has those addresses: a claim or a
-    /// ticket that was made with it has to be known again.
+    /// What to publish, found anew.
     pub(super) fn find_record(&mut self) -> Result<Record> {
-        let known = self.record.filter(|record| address::is_here(record, &self.settings));
-        if let Some(record) = known {
-            return Ok(record);
-        }
-        let found = address::discover(&self.settings, self.host.source_address());
-        let record = found.or_else(|error| self.record.ok_or(SessionError::NoAddress(error)))?;
+        let (network, source) = (self.host.network(), self.host.source_address());
+        let record = self.addresses.find(&self.settings, &network, source);
+        let record = record.map_err(SessionError::NoAddress)?;
         let is_new = self.record.is_some_and(|previous| previous != record);
         let Some(lease) = self.lease.filter(|_| is_new) else {
             self.record = Some(record);
@@ -197,7 +193,19 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let is_late = self.lease.is_none_or(|lease| self.host.now() >= lease.valid_until);
         let membership = if is_late { Membership::Doubtful } else { Membership::Owned };
         self.set_membership(membership(claimed));
-        // The watch will bring it too, but whoever reads the log may ask for the name at once.
+        self.apply_own(claimed, &record);
+        if is_late {
+            log::warn!("{name} is in doubt: the reply to its claim came after its lease ran out");
+            return;
+        }
+        let verb = if previous.is_some() { "re-claimed" } else { "claimed" };
+        let limit = self.settings.keyspace.limit;
+        log::info!("{verb} {name} (slot {} of {limit}): {record}", claimed.slot);
+    }
+
+    /// Applies a put of ours. The watch will bring it too, but whoever reads the log may ask for the
+    /// name at once.
+    pub(super) fn apply_own(&mut self, claimed: Claimed, record: &Record) {
         let key = self.settings.keyspace.key(claimed.slot);
         let value = record.to_json();
         let (value, mod_revision) = (Some(value.as_bytes()), claimed.mod_revision);
@@ -207,13 +215,6 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if let Some(seen) = seen.filter(|seen| **seen + 1 == claimed.mod_revision) {
             *seen = claimed.mod_revision;
         }
-        if is_late {
-            log::warn!("{name} is in doubt: the reply to its claim came after its lease ran out");
-            return;
-        }
-        let verb = if previous.is_some() { "re-claimed" } else { "claimed" };
-        let limit = self.settings.keyspace.limit;
-        log::info!("{verb} {name} (slot {} of {limit}): {record}", claimed.slot);
     }
 
     /// A claim that was held up may have been carried out while another one succeeded.

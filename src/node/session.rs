@@ -1,9 +1,11 @@
 //! The session with etcd, from the first sync to the release, whatever happens in between.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::backoff::Backoff;
+use super::republish::Addresses;
 use super::state::{Contact, History, Lease, Membership};
 use super::{Host, NodeSettings, Result, SessionError};
 use crate::cluster::{Freshness, Record};
@@ -31,6 +33,8 @@ pub struct Session<H, E> {
     pub(super) history: Option<History>,
     /// The record that is published; found before a claim.
     pub(super) record: Option<Record>,
+    /// What is known of the addresses that it is made of.
+    pub(super) addresses: Addresses,
     pub(super) lease: Option<Lease>,
     pub(super) membership: Membership,
 }
@@ -49,6 +53,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             contact: Contact::default(),
             history: None,
             record: None,
+            addresses: Addresses::default(),
             lease: None,
             membership: Membership::Newcomer,
         }
@@ -121,14 +126,17 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
     }
 
-    /// Waits before the next attempt, and notices in time what time alone changes.
+    /// Waits before the next attempt, and notices in time what time alone changes. Another network may
+    /// be what the attempt failed for the want of.
     fn pause(&mut self, pause: Duration) {
         let end = self.host.now() + pause;
+        let network = self.host.network();
         loop {
             self.doubt();
             self.expire();
             let now = self.host.now();
-            if now >= end || self.host.is_stopping() {
+            let is_changed = !Arc::ptr_eq(&network, &self.host.network());
+            if now >= end || is_changed || self.host.is_stopping() {
                 return;
             }
             let doubtful_at = self.owned().map(|owned| owned.valid_until);

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::network::HostNetwork;
 use super::session::{Session, SessionEnd};
 use super::{Counter, Host, NodeSettings, Owned, WhenFull};
 use crate::cluster::{AddressChoice, Directory, Keyspace, Pattern};
@@ -218,6 +219,7 @@ impl WatchStream for FakeWatch {
 
 pub(super) struct FakeHost {
     world: Rc<World>,
+    network: Arc<HostNetwork>,
     directory: RefCell<Directory>,
 }
 
@@ -240,6 +242,10 @@ impl Host for FakeHost {
 
     fn source_address(&self) -> Option<IpAddr> {
         None
+    }
+
+    fn network(&self) -> Arc<HostNetwork> {
+        self.network.clone()
     }
 
     fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T {
@@ -281,7 +287,8 @@ pub(super) fn newborn(seed: u64) -> (Rc<World>, Session<FakeHost, FakeEtcd>) {
         port: Some(53),
     };
     let directory = RefCell::new(Directory::new(keyspace));
-    let host = FakeHost { world: world.clone(), directory };
+    let network = Arc::new(HostNetwork { interfaces: Ok(Vec::new()), default_sources: Vec::new() });
+    let host = FakeHost { world: world.clone(), network, directory };
     let etcd = FakeEtcd { world: world.clone(), timeout: Timeout::new(TIMEOUT) };
     let session = Session::new(host, etcd, settings, Random::from_seed(seed));
     (world, session)

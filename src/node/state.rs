@@ -77,10 +77,12 @@ impl Claimed {
         Claimed { slot, claim_revision: revision, mod_revision: revision }
     }
 
-    /// Returns whether the key is as we left it: on our lease, and put by nobody since. If only the
-    /// lease is ours, another node may have owned the name before a put of ours that came late.
+    /// Returns whether the key is ours still: on our lease, and not made anew since we claimed it. If
+    /// only the lease is ours, another node may have owned the name before a claim of ours that came
+    /// late. Each further put of ours is compared with the one before, so one that came late, or whose
+    /// reply never came, shows that nobody else's was in between.
     pub(super) fn stands(&self, kv: &KeyValue, lease: LeaseId) -> bool {
-        kv.lease == lease && kv.mod_revision == self.mod_revision
+        kv.lease == lease && kv.create_revision <= self.claim_revision
     }
 }
 

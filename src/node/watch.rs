@@ -23,11 +23,14 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(watch)
     }
 
-    /// Applies the changes as they come, and keeps the lease alive, until the name is lost or in
-    /// doubt, or the watch's endpoint is no longer the one in use.
+    /// Applies the changes as they come, keeps the lease alive, and publishes what changes of this host,
+    /// until the name is lost or in doubt, or the watch's endpoint is no longer the one in use.
     pub(super) fn follow(&mut self, watch: &mut E::Watch) -> Result<()> {
         while self.is_settled() && watch.endpoint() == self.client.endpoint() {
-            self.follow_once(watch)?;
+            self.follow_addresses()?;
+            if self.is_settled() {
+                self.follow_once(watch)?;
+            }
         }
         Ok(())
     }

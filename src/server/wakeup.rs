@@ -1,5 +1,6 @@
-//! What ends the one sleep beside sockets and deadlines: signals, and that the machine resumes from
-//! suspend. Both are behind one descriptor: each one that is polled costs something at every query.
+//! What ends the one sleep beside sockets and deadlines: signals, that the machine resumes from
+//! suspend, and that its network changes. All of it is behind one descriptor: each one that is polled
+//! costs something at every query.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -45,6 +46,12 @@ impl Wakeup {
             );
         });
         Ok(Wakeup { set, receiver, sender, resume: resume.ok() })
+    }
+
+    /// Wakes as well when this descriptor is readable. Once it is closed, it does not.
+    pub(super) fn add(&self, descriptor: BorrowedFd<'_>) -> io::Result<()> {
+        let data = epoll::EventData::new_u64(0);
+        Ok(epoll::add(&self.set, descriptor, data, epoll::EventFlags::IN)?)
     }
 
     /// A stream that wakes when something is written to it.

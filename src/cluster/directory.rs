@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::addresses::Published;
-use super::entry::{Applied, Entry, RangeDigest};
+use super::entry::{Applied, Entry, Latest, RangeDigest};
 use super::keyspace::Keyspace;
 use super::names::{Names, is_below};
 use super::pattern::{Pattern, SlotId};
@@ -16,6 +16,9 @@ use super::slots::Slots;
 pub enum Freshness {
     /// Nothing was read from etcd yet: what is not here may exist all the same.
     Empty,
+    /// Names are known to be missing, and some of those that are here may have changed: many nodes
+    /// start together, and this one has not read the others' names yet.
+    Incomplete,
     /// As etcd is, changes included as they come.
     Synced,
     /// As etcd was when it was heard last (RFC 8767).
@@ -166,6 +169,18 @@ impl Directory {
     /// a revision.
     pub fn digest(&self, range: usize, up_to: i64) -> RangeDigest {
         self.known.get(range).map_or_else(RangeDigest::default, |known| known.digest(up_to))
+    }
+
+    /// Whether etcd has the keys of a range, by its index in [`Keyspace::ranges`], as they are known here
+    /// without what changed after a revision: those that changed last, and the number of all.
+    pub fn agrees(&self, range: usize, up_to: i64, latest: &Latest<'_>) -> bool {
+        let prefix = self.keyspace.prefix.as_bytes();
+        self.known.get(range).is_some_and(|known| known.agree(up_to, latest, prefix))
+    }
+
+    /// Whether a name could be that of a node, or is one of those that are followed.
+    pub fn has_place_for(&self, name: &[u8]) -> bool {
+        self.known.iter().any(|slots| slots.names.slot_of(name).is_some())
     }
 
     /// Applies one key of a range, by its index in [`Keyspace::ranges`]. A key may lie in several,

@@ -10,11 +10,11 @@ fn directory() -> Directory {
 }
 
 fn put<'a>(key: &'a str, value: &'a str, mod_revision: i64) -> Entry<'a> {
-    Entry { key: key.as_bytes(), value: Some(value.as_bytes()), mod_revision }
+    Entry { key: key.as_bytes(), value: Some(value.as_bytes()), mod_revision, fingerprint: 0 }
 }
 
 fn delete(key: &str, mod_revision: i64) -> Entry<'_> {
-    Entry { key: key.as_bytes(), value: None, mod_revision }
+    Entry { key: key.as_bytes(), value: None, mod_revision, fingerprint: 0 }
 }
 
 fn names_of(directory: &Directory, address: &str) -> Vec<String> {

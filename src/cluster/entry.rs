@@ -11,6 +11,20 @@ pub struct Entry<'a> {
     pub value: Option<&'a [u8]>,
     /// The revision of etcd that changed the key last.
     pub mod_revision: i64,
+    /// What tells this version of the key from another one of the same revision, in another history of
+    /// etcd: a hash of its value and its lease. Only compared, and of no matter in a deletion.
+    pub fingerprint: u64,
+}
+
+/// The keys of a range that changed last, as etcd has them at some revision.
+#[derive(Clone, Debug)]
+pub struct Latest<'a> {
+    /// The number of all keys in the range.
+    pub keys: usize,
+    /// All that changed after this revision are here.
+    pub after: i64,
+    /// Those, in any order.
+    pub entries: Vec<Entry<'a>>,
 }
 
 /// The effect of an [`Entry`] on the directory.

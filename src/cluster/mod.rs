@@ -17,7 +17,7 @@ mod spelling;
 mod testing;
 
 pub use directory::{Directory, Freshness};
-pub use entry::{Applied, Entry, RangeDigest};
+pub use entry::{Applied, Entry, Latest, RangeDigest};
 pub use keyspace::{KeyRange, Keyspace};
 pub use names::Names;
 pub use network::Network;

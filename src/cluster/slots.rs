@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::addresses::{AddressSet, Published};
-use super::entry::{Applied, Entry, RangeDigest};
+use super::entry::{Applied, Entry, Latest, RangeDigest};
 use super::names::Names;
 use super::pattern::{Pattern, SlotId};
 use super::record::Record;
@@ -18,6 +18,7 @@ pub(super) struct Occupant {
     /// `None`: its value is not a record. It holds the slot all the same: nobody can claim it.
     pub(super) record: Option<Record>,
     pub(super) mod_revision: i64,
+    fingerprint: u64,
     /// Its index among the slots with a port, if it has one.
     port_index: u32,
 }
@@ -43,9 +44,10 @@ pub struct Slots {
     ipv6: AddressSet<16>,
     /// The slots whose records have a port. The last takes the place of one that goes.
     with_port: Vec<SlotId>,
-    /// Other keys between those of the slots, with the revision of their last change: names of
-    /// another pattern that begins alike. Known only to tell one history of etcd from another.
-    strays: BTreeMap<Vec<u8>, i64>,
+    /// Other keys between those of the slots, with the revision of their last change and its
+    /// fingerprint: names of another pattern that begins alike. Known only to tell one history of etcd
+    /// from another.
+    strays: BTreeMap<Vec<u8>, (i64, u64)>,
 }
 
 impl Slots {
@@ -113,16 +115,45 @@ impl Slots {
         dense.chain(self.sparse.iter().map(|(id, occupant)| (*id, occupant)))
     }
 
+    /// The revisions of the last changes of all keys, without those after a revision.
+    fn revisions(&self, up_to: i64) -> impl Iterator<Item = i64> {
+        let occupied = self.iter().map(|(_, occupant)| occupant.mod_revision);
+        let strays = self.strays.values().map(|(revision, _)| *revision);
+        occupied.chain(strays).filter(move |revision| *revision <= up_to)
+    }
+
     /// Returns the digest of the range of the slots' keys, without what changed after a revision.
     pub(super) fn digest(&self, up_to: i64) -> RangeDigest {
-        let occupied = self.iter().map(|(_, occupant)| occupant.mod_revision);
-        let revisions = occupied.chain(self.strays.values().copied());
         let mut digest = RangeDigest::default();
-        for revision in revisions.filter(|revision| *revision <= up_to) {
+        for revision in self.revisions(up_to) {
             digest.newest = if digest.keys == 0 { revision } else { digest.newest.max(revision) };
             digest.keys += 1;
         }
         digest
+    }
+
+    /// Whether these are the keys that changed last, without what changed after a revision.
+    pub(super) fn agree(&self, up_to: i64, latest: &Latest<'_>, prefix: &[u8]) -> bool {
+        let (mut keys, mut changed) = (0, 0);
+        for revision in self.revisions(up_to) {
+            keys += 1;
+            changed += usize::from(revision > latest.after);
+        }
+        let is_known = |entry: &Entry<'_>| {
+            let name = entry.key.strip_prefix(prefix);
+            name.and_then(|name| self.version(name))
+                == Some((entry.mod_revision, entry.fingerprint))
+        };
+        (keys, changed) == (latest.keys, latest.entries.len())
+            && latest.entries.iter().all(is_known)
+    }
+
+    /// The revision of a key's last change, and its fingerprint.
+    fn version(&self, name: &[u8]) -> Option<(i64, u64)> {
+        match self.names.slot_of(name) {
+            Some(id) => self.get(id).map(|occupant| (occupant.mod_revision, occupant.fingerprint)),
+            None => self.strays.get(name).copied(),
+        }
     }
 
     /// Applies a key, whose name this is; see [`super::Directory::apply`].
@@ -142,31 +173,33 @@ impl Slots {
             Ok(record) => (Some(record), Applied::Changed),
             Err(error) => (None, Applied::Unusable(error)),
         };
-        self.insert(id, record, entry.mod_revision);
+        self.insert(id, record, (entry.mod_revision, entry.fingerprint));
         applied
     }
 
     /// Notes a key that is no slot, unless a later change of it is known.
-    fn note_stray(&mut self, name: &[u8], Entry { value, mod_revision, .. }: Entry<'_>) {
+    fn note_stray(&mut self, name: &[u8], entry: Entry<'_>) {
         let (first, end) = self.names.range();
-        let is_known = self.strays.get(name).is_some_and(|known| *known >= mod_revision);
+        let is_known = self.strays.get(name).is_some_and(|(known, _)| *known >= entry.mod_revision);
         if is_known || !(first.as_bytes()..end.as_bytes()).contains(&name) {
             return;
         }
-        match value {
-            Some(_) => self.strays.insert(name.to_vec(), mod_revision),
+        let version = (entry.mod_revision, entry.fingerprint);
+        match entry.value {
+            Some(_) => self.strays.insert(name.to_vec(), version),
             None => self.strays.remove(name),
         };
     }
 
-    fn insert(&mut self, id: SlotId, record: Option<Record>, mod_revision: i64) {
+    fn insert(&mut self, id: SlotId, record: Option<Record>, version: (i64, u64)) {
         self.remove(id);
         self.occupied += 1;
         let port_index = u32::try_from(self.with_port.len()).unwrap_or(u32::MAX);
         if let Some(record) = record {
             self.publish(id, &record);
         }
-        let occupant = Occupant { record, mod_revision, port_index };
+        let (mod_revision, fingerprint) = version;
+        let occupant = Occupant { record, mod_revision, fingerprint, port_index };
         if id.get() <= self.limit {
             if self.dense.len() <= id.index() {
                 self.dense.resize(id.index() + 1, None);

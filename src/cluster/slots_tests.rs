@@ -13,8 +13,8 @@ fn slots_within_and_above_the_limit_come_and_go() {
     let mut slots = slots(5);
     let numbers = [3, 5, 6, 4_000_000_000].map(|number| SlotId::new(number).expect("not 0"));
     for id in numbers {
-        slots.insert(id, None, 7);
-        slots.insert(id, None, 8);
+        slots.insert(id, None, (7, 0));
+        slots.insert(id, None, (8, 0));
     }
     assert!(slots.iter().map(|(id, _)| id).eq(numbers));
     assert_eq!((slots.dense.len(), slots.occupied, slots.named), (5, 4, 0));
@@ -87,7 +87,7 @@ fn after_any_changes_the_counts_and_lists_are_those_of_a_look_at_every_slot() {
                 3 => None,
                 _ => Some(record),
             };
-            slots.insert(id, record, revision);
+            slots.insert(id, record, (revision, 0));
             model.insert(id, record);
             if revision % 16 == 0 {
                 compare(&slots, &model);

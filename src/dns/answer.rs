@@ -222,7 +222,13 @@ impl Responder {
         if let Some(error) = unusable(directory) {
             return Some(Decision::failure(Rcode::SERVFAIL, Some(error)));
         }
-        let (rcode, content) = content::of_name(name, question, zone, directory);
+        let found = content::of_name(name, question, zone, directory);
+        if directory.freshness() == Freshness::Incomplete
+            && content::needs_all_names(name, &found, directory)
+        {
+            return Some(Decision::failure(Rcode::SERVFAIL, Some(ExtendedError::NotReady)));
+        }
+        let (rcode, content) = found;
         let error = match stale(directory) {
             Some(_) if rcode == Rcode::NXDOMAIN => Some(ExtendedError::StaleNxdomainAnswer),
             error => error,
@@ -274,12 +280,13 @@ fn unusable(directory: &Directory) -> Option<ExtendedError> {
     match directory.freshness() {
         Freshness::Empty => Some(ExtendedError::NotReady),
         Freshness::Expired => Some(ExtendedError::NoReachableAuthority),
-        Freshness::Synced | Freshness::Stale => None,
+        Freshness::Incomplete | Freshness::Synced | Freshness::Stale => None,
     }
 }
 
 fn stale(directory: &Directory) -> Option<ExtendedError> {
-    (directory.freshness() == Freshness::Stale).then_some(ExtendedError::StaleAnswer)
+    let is_stale = matches!(directory.freshness(), Freshness::Incomplete | Freshness::Stale);
+    is_stale.then_some(ExtendedError::StaleAnswer)
 }
 
 /// Returns the most octets that a reply of ours may have.

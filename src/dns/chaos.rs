@@ -25,6 +25,7 @@ const STATS: [(&[u8], Tell); 6] = [
     (b"etcd.bind.", |directory, _, texts| {
         let state = match directory.freshness() {
             Freshness::Empty => "never reached",
+            Freshness::Incomplete => "incomplete",
             Freshness::Synced => "in sync",
             Freshness::Stale => "out of reach",
             Freshness::Expired => "out of reach for too long",

@@ -68,6 +68,26 @@ pub(super) fn of_name<'a>(
     (Rcode::NOERROR, content)
 }
 
+/// Returns whether what a name stands for rests on there being no other names: that of a group, and all
+/// that is denied of what could be a node's.
+pub(super) fn needs_all_names(
+    name: &[u8],
+    (rcode, content): &(Rcode, Content<'_>),
+    directory: &Directory,
+) -> bool {
+    match content {
+        Content::Group(..) => true,
+        Content::Soa(Section::Authority, ..) => {
+            let is_undecided = || {
+                let might_be = directory.has_place_for(name) || directory.group(name).is_some();
+                might_be && directory.record(name).is_none()
+            };
+            *rcode == Rcode::NXDOMAIN || is_undecided()
+        }
+        _ => false,
+    }
+}
+
 /// Returns what the reverse name of a known address stands for: a zone of its own, for what is above
 /// it is somebody else's. Its servers are those of this zone.
 pub(super) fn of_address<'a>(address: IpAddr, qtype: u16, zone: &'a Zone) -> Content<'a> {

@@ -8,13 +8,9 @@ use super::kv::range_reply;
 use super::timeout::Timeout;
 use super::txn::{encode_txn, txn_reply};
 use super::{
-    Error, GatewayClient, KeyValue, LeaseId, Range, RangeReply, ResponseHeader, Txn, TxnReply,
-    Watch, WatchRange, WatchStream, json, lease,
+    Error, GatewayClient, KeyValue, LeaseId, Pages, Range, RangeReply, ResponseHeader, Status, Txn,
+    TxnReply, Watch, WatchRange, WatchStream, json, lease, maintenance,
 };
-
-/// Keys read at a time. Between two pages the caller can do other things, so a page bounds how long
-/// those wait.
-const PAGE: i64 = 500;
 
 /// What a node asks of etcd, and of which endpoint. [`GatewayClient`] asks a real one; a model of etcd
 /// can stand in for it.
@@ -49,6 +45,10 @@ pub trait Etcd {
     /// a missing right here; any other call renews it.
     fn watch(&mut self, ranges: &[WatchRange]) -> Result<Self::Watch, Error>;
 
+    /// `Maintenance.Status`: what the member says of itself that is asked. It asks no other, so it
+    /// may be behind. Some versions of etcd whose users are on let none but root call this.
+    fn status(&mut self) -> Result<Status, Error>;
+
     /// The endpoint in use: the one that the next call tries first. Empty if there are none.
     fn endpoint(&self) -> &str;
 
@@ -65,21 +65,15 @@ pub trait Etcd {
         &mut self,
         range: Range,
         mut each: impl FnMut(Vec<KeyValue>),
-    ) -> Result<ResponseHeader, Error> {
-        let mut range = Range { limit: PAGE, ..range };
-        let mut first = None;
-        loop {
-            let reply = self.range(&range)?;
-            if range.revision == 0 {
-                range.revision = reply.header.revision;
-            }
-            let at_revision = ResponseHeader { revision: range.revision, ..reply.header };
-            let header = *first.get_or_insert(at_revision);
-            let last = reply.kvs.last().filter(|_| reply.more).map(|kv| kv.key.clone());
-            each(reply.kvs);
-            let Some(last) = last else { return Ok(header) };
-            range.key = [&last[..], &[0]].concat();
+    ) -> Result<ResponseHeader, Error>
+    where
+        Self: Sized,
+    {
+        let mut pages = Pages::new(range);
+        while let Some(kvs) = pages.next(self)? {
+            each(kvs);
         }
+        Ok(pages.header().unwrap_or_default())
     }
 }
 
@@ -119,6 +113,10 @@ impl Etcd for GatewayClient {
             self.use_next();
         }
         opened
+    }
+
+    fn status(&mut self) -> Result<Status, Error> {
+        self.ask("/v3/maintenance/status", &json!({}), maintenance::status)
     }
 
     fn endpoint(&self) -> &str {

@@ -4,16 +4,45 @@ use std::fmt;
 
 use crate::text::excerpt;
 
+/// gRPC's `CANCELLED`: the member gave the call up.
+const GRPC_CANCELLED: i64 = 1;
+/// gRPC's `UNKNOWN`: an error that has no code of its own, such as one of Go's.
+const GRPC_UNKNOWN: i64 = 2;
+/// gRPC's `DEADLINE_EXCEEDED`: the member waited in vain for others.
+const GRPC_DEADLINE_EXCEEDED: i64 = 4;
 /// gRPC's `NOT_FOUND`: no such lease.
 const GRPC_NOT_FOUND: i64 = 5;
 /// gRPC's `PERMISSION_DENIED`.
 const GRPC_PERMISSION_DENIED: i64 = 7;
-/// gRPC's `UNAVAILABLE`: no leader, overloaded, starting, stopping.
-const GRPC_UNAVAILABLE: i64 = 14;
 /// gRPC's `OUT_OF_RANGE`: the revision is compacted or in the future.
 const GRPC_OUT_OF_RANGE: i64 = 11;
+/// gRPC's `INTERNAL`: something broke within the member.
+const GRPC_INTERNAL: i64 = 13;
+/// gRPC's `UNAVAILABLE`: no leader, overloaded, starting, stopping.
+const GRPC_UNAVAILABLE: i64 = 14;
+/// gRPC's `DATA_LOSS`: the member's data is corrupt.
+const GRPC_DATA_LOSS: i64 = 15;
 /// gRPC's `UNAUTHENTICATED`: the token is missing, wrong or expired.
 const GRPC_UNAUTHENTICATED: i64 = 16;
+
+/// The codes with which a member speaks of itself, and not of what was asked.
+const MEMBERS_CODES: [i64; 6] = [
+    GRPC_CANCELLED,
+    GRPC_UNKNOWN,
+    GRPC_DEADLINE_EXCEEDED,
+    GRPC_INTERNAL,
+    GRPC_UNAVAILABLE,
+    GRPC_DATA_LOSS,
+];
+/// etcd's messages, with various codes, of a member that fell behind, does not lead although it was
+/// to, or is none of those that vote.
+const MEMBERS_MESSAGES: [&str; 5] = [
+    "too many requests",
+    "not leader",
+    "no leader",
+    "not a primary lessor",
+    "not supported for learner",
+];
 
 /// etcd's messages, with various codes, to a caller that it does not know.
 const TOKEN_MESSAGES: [&str; 3] =
@@ -80,12 +109,32 @@ impl Error {
         Error::new(ErrorKind::Malformed, endpoint, what)
     }
 
-    /// Returns whether another endpoint, or the same one later, may well do the same call.
+    /// Returns whether another endpoint, or the same one later, may well do the same call. Whether this
+    /// one carried it out is unknown.
     pub fn is_unavailable(&self) -> bool {
         match self.kind {
-            ErrorKind::Rejected(code) => code == GRPC_UNAVAILABLE,
+            ErrorKind::Rejected(code) => self.is_the_members(code),
             ErrorKind::Compacted(_) | ErrorKind::WatchEnded => false,
             _ => true,
+        }
+    }
+
+    /// Returns whether a rejection of this code is about the member that was asked.
+    fn is_the_members(&self, code: i64) -> bool {
+        let is_about_caller =
+            self.is_unauthenticated() || self.is_denied() || self.is_without_users();
+        let says = |message: &&str| self.text.contains(*message);
+        !is_about_caller
+            && (MEMBERS_CODES.contains(&code) || MEMBERS_MESSAGES.iter().any(|m| says(&m)))
+    }
+
+    /// Returns whether what was asked does this call for nobody like us: etcd refuses, or something in
+    /// front of it does, or that is no call of its.
+    pub fn is_refusal(&self) -> bool {
+        match self.kind {
+            ErrorKind::Rejected(_) => !self.is_unavailable(),
+            ErrorKind::NotJson(_) | ErrorKind::Malformed => true,
+            _ => false,
         }
     }
 
@@ -131,7 +180,8 @@ impl Error {
         let says_the_same = self.text == other.text;
         match (self.kind, other.kind) {
             (ErrorKind::Rejected(one), ErrorKind::Rejected(two)) => {
-                one == two && (one == GRPC_UNAVAILABLE || says_the_same)
+                (self.is_the_members(one) && other.is_the_members(two))
+                    || (one == two && says_the_same)
             }
             (ErrorKind::Untrusted, ErrorKind::Untrusted)
             | (ErrorKind::NotJson(_), ErrorKind::NotJson(_)) => says_the_same,

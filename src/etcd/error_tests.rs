@@ -33,3 +33,63 @@ fn kinds() {
     }
     assert!(Error::new(ErrorKind::Compacted(3), "", "").is_compacted());
 }
+
+#[test]
+fn a_member_that_speaks_of_itself_is_left_for_another_one() {
+    let is_left = |(code, message): &(i64, &str)| {
+        Error::new(ErrorKind::Rejected(*code), "", message).is_unavailable()
+    };
+    let of_itself = [
+        (1, "context canceled"),
+        (2, "context deadline exceeded"),
+        (2, "not a primary lessor"),
+        (2, "something new"),
+        (4, "context deadline exceeded"),
+        (8, "etcdserver: too many requests"),
+        (9, "etcdserver: not leader"),
+        (9, "etcdserver: rpc not supported for learner"),
+        (13, "transport is closing"),
+        (14, "etcdserver: no leader"),
+        (14, "etcdserver: request timed out"),
+        (14, "etcdserver: not capable"),
+        (14, "etcdserver: server stopped"),
+        (15, "etcdserver: corrupt cluster"),
+    ];
+    let of_the_call = [
+        (3, "etcdserver: user name is empty"),
+        (3, "etcdserver: request is too large"),
+        (5, "etcdserver: requested lease not found"),
+        (7, "etcdserver: permission denied"),
+        (8, "etcdserver: mvcc: database space exceeded"),
+        (9, "etcdserver: authentication is not enabled"),
+        (11, "etcdserver: mvcc: required revision has been compacted"),
+        (12, "unknown method Status"),
+        (16, "etcdserver: invalid auth token"),
+        (2, "auth: invalid auth token"),
+        (2, "etcdserver: authentication failed, invalid user ID or password"),
+        (2, "auth: revision in header is old"),
+        (2, "authentication is not enabled"),
+    ];
+    for told in &of_itself {
+        assert!(is_left(told), "{told:?}");
+    }
+    for told in &of_the_call {
+        assert!(!is_left(told), "{told:?}");
+    }
+    let like = |one: (i64, &str), two: (i64, &str)| {
+        let error = |(code, message)| Error::new(ErrorKind::Rejected(code), "", message);
+        error(one).is_like(&error(two))
+    };
+    assert!(like(of_itself[1], of_itself[9]) && !like(of_itself[1], of_the_call[0]));
+}
+
+#[test]
+fn what_refuses_does_so_for_good() {
+    let kind = |kind| Error::new(kind, "", "");
+    for refused in [ErrorKind::Rejected(7), ErrorKind::NotJson(404), ErrorKind::Malformed] {
+        assert!(kind(refused).is_refusal(), "{refused:?}");
+    }
+    for passing in [ErrorKind::Rejected(14), ErrorKind::TimedOut, ErrorKind::Unreachable] {
+        assert!(!kind(passing).is_refusal(), "{passing:?}");
+    }
+}

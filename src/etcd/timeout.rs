@@ -18,6 +18,8 @@ pub struct Timeout {
     pub timeout: Duration,
     /// The multiple of it that is used now.
     factor: u32,
+    /// Whether a request gets half of what is left, if that is more.
+    halves: bool,
     /// No request waits for a reply any longer at this time; `None`: the time-out alone counts.
     pub not_after: Option<Instant>,
     /// The duration of the last call.
@@ -27,7 +29,20 @@ pub struct Timeout {
 impl Timeout {
     /// The usual time for one request to one endpoint.
     pub fn new(timeout: Duration) -> Timeout {
-        Timeout { timeout, factor: 1, not_after: None, last_reply_after: Duration::ZERO }
+        Timeout {
+            timeout,
+            factor: 1,
+            halves: false,
+            not_after: None,
+            last_reply_after: Duration::ZERO,
+        }
+    }
+
+    /// Until `end`, for all requests together: each gets half of what is left then, and `least` as long as
+    /// there is so much. The first to be asked is the one that answered last, and so the most likely to
+    /// answer; who is far away is told as well.
+    pub fn within(end: Instant, least: Duration) -> Timeout {
+        Timeout { halves: true, not_after: Some(end), ..Timeout::new(least) }
     }
 
     /// Gives each request more time, so that so many endpoints together get the most for one.
@@ -57,6 +72,9 @@ impl Timeout {
         let extended = self.timeout.saturating_mul(self.factor);
         let Some(not_after) = self.not_after else { return extended };
         let left = not_after.saturating_duration_since(now);
+        if self.halves {
+            return (left / 2).max(self.timeout).min(left);
+        }
         // More than usual only where it leaves as much for another attempt.
         extended.min((left / 2).max(self.timeout)).min(left)
     }
@@ -102,5 +120,20 @@ mod tests {
             timeout.not_after = Some(now + Duration::from_secs(left));
             assert_eq!(timeout.at(now), Duration::from_secs(wanted), "with {left} s left");
         }
+    }
+
+    #[test]
+    fn within_a_time_the_first_gets_half_and_the_others_what_a_far_one_needs() {
+        let now = Instant::now();
+        let millis = Duration::from_millis;
+        let timeout = Timeout::within(now + millis(1000), millis(300));
+        let mut passed = Duration::ZERO;
+        for wanted in [500, 300, 200, 0] {
+            let given = timeout.at(now + passed);
+            assert_eq!(given, millis(wanted), "after {passed:?}");
+            passed += given;
+        }
+        // Who refuses at once takes no time from the next.
+        assert_eq!(timeout.at(now + millis(1)), Duration::from_micros(499_500));
     }
 }

@@ -1,12 +1,13 @@
 //! From a lease to a name: which slot to try, in which order.
 
 use super::claim::{Claimant, Taken, Ticket};
+use super::full_sync::apply_event;
 use super::rank::{FreeSlot, free_slot, presumed};
 use super::session::Session;
 use super::state::{Claimed, Membership};
 use super::{Host, Result, SessionError, WhenFull};
-use crate::cluster::{Entry, Record, SlotId};
-use crate::etcd::Etcd;
+use crate::cluster::{Record, SlotId};
+use crate::etcd::{Etcd, Event, EventKind, KeyValue, LeaseId};
 
 /// The source of what slots are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +43,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let taken = taken.map_err(|error| self.claim_failed(error))?;
         self.client.timeout_mut().settle();
         self.own(taken.claimed, record, previous);
-        self.give_back_others(claimant, taken.claimed.slot)?;
+        self.note_late_claims();
         if previous.is_none() {
-            self.stagger(claimant, taken.queue_length)?;
+            self.join_start(taken.queue_length);
         }
         Ok(())
     }
@@ -80,7 +81,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// The slots that hold our record, as far as the directory knows.
-    fn own_slots(&self, claimant: Claimant<'_>) -> Vec<SlotId> {
+    pub(super) fn own_slots(&self, claimant: Claimant<'_>) -> Vec<SlotId> {
         self.host.directory(|directory| {
             let own = directory.slots().filter(|(slot, record)| {
                 *record == Some(claimant.record) && slot.get() <= claimant.keyspace.limit
@@ -179,11 +180,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// If no slot changed between the full sync and the ticket, the directory stands where the
     /// ticket does: etcd serves a watch that begins in the present at once, but those that begin in
-    /// the past ten times a second only.
+    /// the past ten times a second only. Else names are missing.
     fn catch_up_with(&mut self, ticket: &Ticket) {
         let digest = self.host.directory(|directory| directory.digest(0, i64::MAX));
-        if let (Some(history), true) = (&mut self.history, digest == ticket.slots) {
-            history.see(0, ticket.revision);
+        match &mut self.history {
+            Some(history) if digest == ticket.slots => _ = history.see(0, ticket.revision),
+            _ => self.miss(ticket.slots.newest),
         }
     }
 
@@ -207,31 +209,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// name at once.
     pub(super) fn apply_own(&mut self, claimed: Claimed, record: &Record) {
         let key = self.settings.keyspace.key(claimed.slot);
-        let value = record.to_json();
-        let (value, mod_revision) = (Some(value.as_bytes()), claimed.mod_revision);
-        let entry = Entry { key: &key, value, mod_revision };
-        self.host.directory(|directory| directory.apply(0, entry));
+        let (value, mod_revision) = (record.to_json().into_bytes(), claimed.mod_revision);
+        let lease = self.lease.map_or(LeaseId(0), |lease| lease.id);
+        let put = KeyValue { key, value, create_revision: 0, mod_revision, lease };
+        apply_event(&self.host, 0, &Event { kind: EventKind::Put, kv: put });
         let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
         if let Some(seen) = seen.filter(|seen| **seen + 1 == claimed.mod_revision) {
             *seen = claimed.mod_revision;
         }
-    }
-
-    /// A claim that was held up may have been carried out while another one succeeded.
-    fn give_back_others(&mut self, claimant: Claimant<'_>, own: SlotId) -> Result<()> {
-        for slot in self.own_slots(claimant).into_iter().filter(|slot| *slot != own) {
-            self.give_back(claimant, slot)?;
-        }
-        Ok(())
-    }
-
-    /// Gives a slot back that a claim took long after it was made, if it hangs on our lease.
-    pub(super) fn give_back(&mut self, claimant: Claimant<'_>, slot: SlotId) -> Result<()> {
-        if self.ask(|client| claimant.give_back(client, slot))? {
-            log::info!(
-                "gave slot {slot} back: etcd carried its claim out late, beside another one"
-            );
-        }
-        Ok(())
     }
 }

@@ -8,34 +8,44 @@ use crate::random::Random;
 const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// A pause is forgotten after this many times its length without another.
+/// A pause is forgotten after success for this many times its length.
 const CALM: u32 = 2;
 
 /// The state between two failures.
 #[derive(Debug)]
 pub struct Backoff {
     next: Duration,
-    /// When the next pause starts from the shortest again.
-    calm_at: Option<Instant>,
+    /// The length of success after which the next pause starts from the shortest again.
+    calm: Duration,
+    /// When something succeeded first and last since the last pause.
+    success: Option<(Instant, Instant)>,
 }
 
 impl Default for Backoff {
     /// Starts with the shortest pause.
     fn default() -> Self {
-        Backoff { next: SHORTEST, calm_at: None }
+        Backoff { next: SHORTEST, calm: Duration::ZERO, success: None }
     }
 }
 
 impl Backoff {
+    /// Notes a success. One alone is of no length, and the time that an attempt takes to fail is none.
+    pub fn succeed(&mut self, now: Instant) {
+        let (first, _) = self.success.unwrap_or((now, now));
+        self.success = Some((first, now));
+    }
+
     /// The pause before the next attempt: between half and all of the current bound, 0.05 s to 5 s.
-    pub fn draw(&mut self, now: Instant, random: &mut Random) -> Duration {
-        if self.calm_at.is_some_and(|calm_at| now >= calm_at) {
+    pub fn draw(&mut self, random: &mut Random) -> Duration {
+        let success = self.success.take();
+        let length = success.map(|(first, last)| last.saturating_duration_since(first));
+        if length.is_some_and(|length| length >= self.calm) {
             self.next = SHORTEST;
         }
         let bound = self.next;
         self.next = (bound * 3 / 2).min(LONGEST);
         let pause = bound / 2 + (bound / 2).mul_f64(random.fraction());
-        self.calm_at = Some(now + pause + pause * CALM);
+        self.calm = pause * CALM;
         pause
     }
 }
@@ -46,17 +56,33 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_the_bound_and_begin_anew_after_a_calm() {
-        let (mut pause, mut random) = (Backoff::default(), Random::from_seed(7));
+        let (mut backoff, mut random) = (Backoff::default(), Random::from_seed(7));
         let mut bound = SHORTEST;
         let mut now = Instant::now();
         for _ in 0..20 {
-            let drawn = pause.draw(now, &mut random);
+            let drawn = backoff.draw(&mut random);
             assert!(drawn >= bound / 2 && drawn <= bound, "{drawn:?} of {bound:?}");
             // Success for a moment only does not count.
-            now += drawn + drawn;
+            backoff.succeed(now);
+            now += drawn;
+            backoff.succeed(now);
             bound = (bound * 3 / 2).min(LONGEST);
         }
-        now += LONGEST * 3;
-        assert!(pause.draw(now, &mut random) <= SHORTEST);
+        backoff.succeed(now);
+        backoff.succeed(now + LONGEST * 3);
+        assert!(backoff.draw(&mut random) <= SHORTEST);
+    }
+
+    #[test]
+    fn pauses_grow_however_long_an_attempt_takes_to_fail() {
+        let (mut backoff, mut random) = (Backoff::default(), Random::from_seed(7));
+        let mut now = Instant::now();
+        for _ in 0..20 {
+            now += backoff.draw(&mut random) + Duration::from_secs(60);
+        }
+        assert!(backoff.draw(&mut random) >= LONGEST / 2);
+        // One reply, and then silence.
+        backoff.succeed(now);
+        assert!(backoff.draw(&mut random) >= LONGEST / 2);
     }
 }

@@ -192,16 +192,6 @@ impl Claimant<'_> {
             revision: reply.header.revision,
         }))
     }
-
-    /// Counts those in the queue now.
-    pub fn queue_length(&self, client: &mut impl Etcd) -> Result<usize, Error> {
-        Ok(client.range(&Range { count_only: true, ..self.queue() })?.count)
-    }
-
-    /// Counts the slots that are taken now, other keys between them included.
-    pub fn slots_taken(&self, client: &mut impl Etcd) -> Result<usize, Error> {
-        Ok(client.range(&Range { count_only: true, ..self.slots() })?.count)
-    }
 }
 
 /// What a range had that was asked for with the newest first.

@@ -18,7 +18,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Notes that etcd answered, and by which endpoint.
     pub(super) fn heard(&mut self) {
-        self.contact.heard_at = Some(self.host.now());
+        self.backoff.succeed(self.host.now());
         let endpoint = self.client.endpoint();
         if self.contact.endpoint.as_deref() != Some(endpoint) {
             log::info!("etcd endpoint {endpoint} found");
@@ -29,10 +29,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Notes that etcd does not answer, or refuses; answers are as of now from here on.
     pub(super) fn lose_contact(&mut self, error: Error) {
-        if error.kind == ErrorKind::WatchEnded {
+        if error.kind == ErrorKind::WatchEnded && self.turn.is_none() {
             // It was there until now.
-            self.contact.heard_at = Some(self.host.now());
+            self.contact.follow(self.host.now());
+            self.backoff.succeed(self.host.now());
         }
+        self.contact.lose();
         self.host.directory(|directory| {
             if directory.freshness() == Freshness::Synced {
                 directory.mark(Freshness::Stale);
@@ -74,11 +76,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
             directory.mark(Freshness::Expired);
             was
         });
-        if was == Freshness::Stale {
+        if matches!(was, Freshness::Incomplete | Freshness::Stale) {
             let seconds = max_stale.as_secs();
             log::warn!(
-                "etcd not heard for {seconds} s (--max-stale): names of the cluster are answered with \
-                 SERVFAIL until it answers"
+                "etcd not followed for {seconds} s (--max-stale): names of the cluster are answered \
+                 with SERVFAIL until it is"
             );
         }
     }

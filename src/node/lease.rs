@@ -13,6 +13,9 @@ use crate::etcd::{Error, Etcd, KeyValue, Range, Timeout};
 
 /// The time that the release may take, all endpoints together: who stops a process does not wait long.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
+/// The time that a member gets for it at the least while there is any: two round trips, for the connection and
+/// the call, to one that is 150 ms away.
+const RELEASE_REQUEST: Duration = Duration::from_millis(300);
 
 /// The number of attempts to release in that time: a reply may be lost.
 const RELEASE_ROUNDS: u32 = 2;
@@ -155,11 +158,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
             // Nobody is to rely on it any more when others may take it.
             self.set_membership(Membership::Lost(claimed));
         }
-        let requests = RELEASE_ROUNDS.saturating_mul(self.client.endpoint_count()).max(1);
         let end = self.host.now() + RELEASE_TIMEOUT;
-        let timeout = self.client.timeout_mut();
-        *timeout = Timeout::new(RELEASE_TIMEOUT / requests);
-        timeout.not_after = Some(end);
+        *self.client.timeout_mut() = Timeout::within(end, RELEASE_REQUEST);
         let name = held.map_or("the place in the queue".to_owned(), |claimed| self.name(claimed));
         log::info!("releasing {name}");
         let mut result = Ok(());

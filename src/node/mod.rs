@@ -12,19 +12,23 @@ pub mod backoff;
 mod claim;
 mod contact;
 mod error;
+mod full_sync;
 mod host;
+mod late_claims;
 mod lease;
 pub mod network;
+mod position;
 mod queue;
 pub mod rank;
 mod republish;
 pub mod session;
 mod stagger;
 mod state;
-pub mod sync;
+mod sync;
 mod watch;
 
 use error::{Result, SessionError};
+pub use full_sync::{apply_event, full_sync};
 pub use host::{Counter, Host, NodeSettings, Owned, WhenFull};
 pub use state::History;
 

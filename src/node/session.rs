@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::republish::Addresses;
+use super::stagger::Turn;
 use super::state::{Contact, History, Lease, Membership};
 use super::{Host, NodeSettings, Result, SessionError};
-use crate::cluster::{Freshness, Record};
+use crate::cluster::{Record, SlotId};
 use crate::etcd::{Error, ErrorKind, Etcd, WatchStream};
 use crate::random::Random;
 
@@ -29,8 +30,16 @@ pub struct Session<H, E> {
     pub(super) settings: NodeSettings,
     pub(super) random: Random,
     pub(super) contact: Contact,
+    pub(super) backoff: Backoff,
     /// Where the directory stands in etcd's history; `None`: read everything.
     pub(super) history: Option<History>,
+    /// The revision up to which names of the pattern are known to be missing from the directory.
+    pub(super) missing: Option<i64>,
+    /// When to read the names of those that started together with this node; until then the own one
+    /// alone is followed.
+    pub(super) turn: Option<Turn>,
+    /// Slots that claims took which were carried out late, beside the one that is owned.
+    pub(super) late_claims: Vec<SlotId>,
     /// The record that is published; found before a claim.
     pub(super) record: Option<Record>,
     /// What is known of the addresses that it is made of.
@@ -51,7 +60,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
             settings,
             random,
             contact: Contact::default(),
+            backoff: Backoff::default(),
             history: None,
+            missing: None,
+            turn: None,
+            late_claims: Vec::new(),
             record: None,
             addresses: Addresses::default(),
             lease: None,
@@ -61,7 +74,6 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Lives until the process is asked to stop, or there is no slot for this node.
     pub fn run(mut self) -> SessionEnd {
-        let mut backoff = Backoff::default();
         loop {
             let Err(error) = self.run_until_error();
             if self.host.is_stopping() {
@@ -89,7 +101,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                     self.lose_contact(error);
                 }
             }
-            let pause = backoff.draw(self.host.now(), &mut self.random);
+            let pause = self.backoff.draw(&mut self.random);
             self.pause(pause);
         }
     }
@@ -97,12 +109,15 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Keeps in contact with etcd until something goes wrong.
     fn run_until_error(&mut self) -> Result<Infallible> {
         self.sync()?;
-        self.host.directory(|directory| directory.mark(Freshness::Synced));
         let mut watch: Option<E::Watch> = None;
         loop {
             self.ensure_lease()?;
             self.settle_doubt()?;
             self.ensure_name()?;
+            self.give_back_late_claims()?;
+            if !self.await_turn()? {
+                continue;
+            }
             // An endpoint that failed a call loses its watch as well: silence may be a failure.
             let mut current = match watch.take() {
                 Some(watch) if watch.endpoint() == self.client.endpoint() => watch,

@@ -15,7 +15,7 @@ use super::{Counter, Host, NodeSettings, Owned, WhenFull};
 use crate::cluster::{AddressChoice, Directory, Keyspace, Pattern};
 use crate::etcd::{
     Compare, Equal, Error, ErrorKind, Etcd, KeyValue, LeaseId, Op, Order, Range, RangeReply,
-    ResponseHeader, Timeout, Txn, TxnReply, WatchRange, WatchReply, WatchStream,
+    ResponseHeader, Status, Timeout, Txn, TxnReply, WatchRange, WatchReply, WatchStream,
 };
 use crate::random::Random;
 
@@ -188,6 +188,18 @@ impl Etcd for FakeEtcd {
 
     fn watch(&mut self, _ranges: &[WatchRange]) -> Result<FakeWatch, Error> {
         self.world.call("watch", &self.timeout, |_| FakeWatch(self.world.clone()))
+    }
+
+    fn status(&mut self) -> Result<Status, Error> {
+        self.world.call("status", &self.timeout, |store| Status {
+            header: store.header(),
+            version: "3.4.23".to_owned(),
+            leader: 1,
+            // Each lease takes an entry of the log as well.
+            raft_index: u64::try_from(store.revision).unwrap() + store.leases.len() as u64,
+            raft_term: 2,
+            errors: Vec::new(),
+        })
     }
 
     fn endpoint(&self) -> &str {

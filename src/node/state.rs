@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::position::Position;
 use crate::cluster::{KeyRange, Keyspace, SlotId};
 use crate::etcd::{Error, KeyValue, LeaseId, WatchRange};
 
@@ -10,8 +11,11 @@ use crate::etcd::{Error, KeyValue, LeaseId, WatchRange};
 pub(super) struct Contact {
     /// The endpoint that answered last; `None`: it is out of reach.
     pub(super) endpoint: Option<String>,
-    /// When it was heard last.
-    pub(super) heard_at: Option<Instant>,
+    /// When the directory was last as etcd was: everything had been read, or the changes were followed.
+    /// That some call is answered says nothing of that.
+    followed_at: Option<Instant>,
+    /// Whether changes cannot be followed since then.
+    is_lost: bool,
     /// The errors logged since it was heard last, each kind once: kinds may alternate.
     pub(super) logged: Vec<Error>,
     /// The last line logged of there being no address to publish.
@@ -19,10 +23,21 @@ pub(super) struct Contact {
 }
 
 impl Contact {
+    /// Notes that the directory is as etcd is now.
+    pub(super) fn follow(&mut self, now: Instant) {
+        self.followed_at = Some(now);
+        self.is_lost = false;
+    }
+
+    /// Notes that changes cannot be followed.
+    pub(super) fn lose(&mut self) {
+        self.is_lost = true;
+    }
+
     /// The time from which the directory is too old to answer from.
     pub(super) fn expires_at(&self, max_stale: Duration) -> Option<Instant> {
-        let lost = self.endpoint.is_none();
-        self.heard_at.filter(|_| lost).and_then(|heard_at| heard_at.checked_add(max_stale))
+        let followed_at = self.followed_at.filter(|_| self.is_lost);
+        followed_at.and_then(|followed_at| followed_at.checked_add(max_stale))
     }
 }
 
@@ -33,6 +48,8 @@ pub struct History {
     pub cluster_id: u64,
     /// The revision up to which each range's changes were seen.
     pub revisions: Vec<i64>,
+    /// How far etcd had got; `None`: that is not known.
+    pub(super) position: Option<Position>,
 }
 
 impl History {

@@ -1,139 +1,150 @@
-//! The full sync: read all names, page by page, and put them in place of the directory; and how to
-//! see that this is not needed.
+//! In step with etcd again: how to see that what is known can be followed up from where it stands, and
+//! that the own name is still as it was left; else everything is read anew.
 
-use super::claim::digest;
+use super::full_sync::{FullSync, entry, newest_of};
+use super::position::Position;
 use super::session::Session;
 use super::state::History;
-use super::{Counter, Host, Result, SessionError};
-use crate::cluster::{Applied, Directory, Entry, KeyRange};
-use crate::etcd::{Error, Etcd, Event, EventKind, KeyValue, Order, Range};
+use super::{Host, Result, SessionError};
+use crate::cluster::{KeyRange, Latest};
+use crate::etcd::{Etcd, EventKind, Range, RangeReply, ResponseHeader, Status};
 
-/// The number of changes that are applied before DNS is answered again.
-pub(super) const MOST_AT_ONCE: usize = 128;
+/// The number of keys, of those that changed last, by which two histories are told apart, and one more: of the
+/// oldest revision there may be others beyond.
+const LATEST: i64 = 17;
+
+/// What a comparison with etcd's history says.
+enum Verdict {
+    /// It goes on from where we stand. The state of the member that was asked.
+    GoesOn(Status),
+    /// It does not, or that cannot be told, for this reason.
+    Breaks(String),
+}
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Reads everything, unless what is known can be followed up from where it stands.
     pub(super) fn sync(&mut self) -> Result<()> {
-        if let Some(known) = self.history.clone() {
-            let Some(why) = self.find_break(&known)? else { return Ok(()) };
-            log::info!("{why}: reading everything anew");
-            self.history = None;
+        let Some(known) = self.history.clone() else { return self.read_everything() };
+        match self.compare(&known)? {
+            Verdict::GoesOn(status) => self.confirm(Some(&status)),
+            Verdict::Breaks(why) => {
+                log::info!("{why}: reading everything anew");
+                self.history = None;
+                self.read_everything()
+            }
         }
-        self.history = Some(full_sync(&mut self.client, &self.host)?);
-        self.heard();
-        self.look_after_own_key()
     }
 
-    /// Says why etcd's history does not go on from where we stand; `None`: it does, and the changes
-    /// since can be followed up. Looks at each range as it was when we saw it last. In an older
-    /// backup that was restored, or in another cluster, there is no such revision, or something else
-    /// stood there.
-    fn find_break(&mut self, known: &History) -> Result<Option<String>> {
+    /// Reads all names, keeping the lease alive meanwhile.
+    pub(super) fn read_everything(&mut self) -> Result<()> {
+        let Some(mut reading) = FullSync::begin(&self.host) else { return Ok(()) };
+        while reading.read_page(&mut self.client, &self.host)? {
+            self.heard();
+            self.stay_named()?;
+        }
+        self.history = Some(reading.finish(&self.host));
+        (self.turn, self.missing) = (None, None);
+        self.contact.follow(self.host.now());
+        self.note_late_claims();
+        Ok(())
+    }
+
+    /// Keeps the lease alive if there is one and it is time to, and notices that the name is in doubt.
+    fn stay_named(&mut self) -> Result<()> {
+        self.doubt();
+        match self.lease {
+            Some(lease) if self.host.now() >= lease.renew_at => self.keep_alive(lease),
+            _ => Ok(()),
+        }
+    }
+
+    /// Compares etcd's history with what is known. In an older backup that was restored, or in another
+    /// cluster, there is no such revision, something else stands there, or the log is shorter.
+    fn compare(&mut self, known: &History) -> Result<Verdict> {
         let ranges = self.settings.keyspace.ranges();
+        let mut header = ResponseHeader::default();
         for (index, (range, revision)) in ranges.iter().zip(&known.revisions).enumerate() {
-            // What was learnt otherwise, as the own name from its claim, is ahead of the events.
-            let seen = self.host.directory(|directory| directory.digest(index, *revision));
-            let request = Range {
-                revision: *revision,
-                limit: 1,
-                keys_only: true,
-                order: Order::NewestFirst,
-                ..range_of(range)
-            };
-            let reply = match self.ask(|client| client.range(&request)) {
+            let reply = match self.latest(range, *revision) {
                 Err(SessionError::Etcd(error)) if error.is_out_of_range() => {
                     let why = format!("etcd cannot tell what changed since revision {revision}");
-                    return Ok(Some(why));
+                    return Ok(Verdict::Breaks(why));
                 }
                 reply => reply?,
             };
-            let (now, then) = (reply.header.cluster_id, known.cluster_id);
+            header = reply.header;
+            let (now, then) = (header.cluster_id, known.cluster_id);
             if now != then {
-                return Ok(Some(format!("cluster {now:x} answers, no more {then:x}")));
+                let why = format!("cluster {now:x} answers, no more {then:x}");
+                return Ok(Verdict::Breaks(why));
             }
-            if digest(&reply) != seen {
+            // What was learnt otherwise, as the own name from its claim, is ahead of the events.
+            let latest = latest_of(&reply);
+            if !self.host.directory(|directory| directory.agrees(index, *revision, &latest)) {
                 let why = format!("etcd's history up to revision {revision} is not what was seen");
-                return Ok(Some(why));
+                return Ok(Verdict::Breaks(why));
             }
         }
-        Ok(None)
+        // A member that fell behind says less than there is: it has to be the one that was read from.
+        Ok(match self.status()? {
+            Some(status) if status.header.member_id != header.member_id => {
+                Verdict::Breaks("another member answers".to_owned())
+            }
+            Some(status) if known.position.is_some_and(|seen| seen.is_past(&status)) => {
+                Verdict::Breaks("etcd's log is shorter than it was, as after a restore".to_owned())
+            }
+            Some(status) => Verdict::GoesOn(status),
+            None => Verdict::Breaks("etcd does not tell how far it has got".to_owned()),
+        })
     }
 
-    /// After a full sync no event says what became of the own key meanwhile.
-    fn look_after_own_key(&mut self) -> Result<()> {
-        let (Some(claimed), Some(lease)) = (self.membership.held(), self.lease) else {
-            return Ok(());
-        };
-        match self.read_own_key(claimed)? {
-            Some(kv) if claimed.stands(&kv, lease.id) => {}
-            other => self.lose_to(claimed, other.as_ref()),
+    /// The keys of a range that changed last, as of a revision.
+    fn latest(&mut self, range: &KeyRange, revision: i64) -> Result<RangeReply> {
+        let request = Range { revision, limit: LATEST, ..newest_of(range) };
+        self.ask(|client| client.range(&request))
+    }
+
+    /// The state of the member in use; `None`: it is not told.
+    fn status(&mut self) -> Result<Option<Status>> {
+        match self.ask(Etcd::status) {
+            Ok(status) => Ok(Some(status)),
+            Err(SessionError::Etcd(error)) if error.is_refusal() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Finds out how far etcd has got, for later comparisons, and what became of the own name, of which no
+    /// event tells after a full sync.
+    pub(super) fn locate(&mut self) -> Result<()> {
+        let status = self.status()?;
+        self.confirm(status.as_ref())
+    }
+
+    /// Reads the own key, and loses the name unless all is as it was left. The revision that is told then
+    /// goes with a status that was told before.
+    fn confirm(&mut self, status: Option<&Status>) -> Result<()> {
+        let held = self.membership.held();
+        let keyspace = &self.settings.keyspace;
+        let key = held.map_or_else(|| keyspace.slots().0, |claimed| keyspace.key(claimed.slot));
+        let reply = self.ask(|client| client.range(&Range::new(key, None)))?;
+        if let (Some(history), Some(status)) = (&mut self.history, status) {
+            let reached = Position::reached(status, reply.header.revision);
+            let seen = history.position.unwrap_or(reached);
+            history.position = Some(seen.further(reached));
+        }
+        let (Some(claimed), Some(lease)) = (held, self.lease) else { return Ok(()) };
+        match reply.kvs.first() {
+            Some(kv) if claimed.stands(kv, lease.id) => {}
+            other => self.lose_to(claimed, other),
         }
         Ok(())
     }
 }
 
-fn range_of((key, range_end): &KeyRange) -> Range {
-    Range::new(key.clone(), Some(range_end.clone()))
-}
-
-/// Reads all names at one revision and replaces the directory.
-///
-/// # Errors
-/// Those of the calls to etcd. The old directory stays then.
-pub fn full_sync(client: &mut impl Etcd, host: &impl Host) -> Result<History, Error> {
-    let (mut snapshot, ranges) =
-        host.directory(|directory| (directory.emptied(), directory.keyspace().ranges()));
-    let mut history = History::default();
-    for (index, range) in ranges.iter().enumerate() {
-        // All pages are read at the revision of the first.
-        let request = Range { revision: history.latest(), ..range_of(range) };
-        let header = client.range_pages(request, |kvs| {
-            for kvs in kvs.chunks(MOST_AT_ONCE) {
-                for kv in kvs {
-                    let applied = snapshot.apply(index, entry(kv, EventKind::Put));
-                    let is_logged = |d: &mut Directory| d.knows_unusable(&kv.key, kv.mod_revision);
-                    if !host.directory(is_logged) {
-                        log(kv, &applied);
-                    }
-                }
-                host.sleep_until(host.now());
-            }
-        })?;
-        if index == 0 {
-            history.cluster_id = header.cluster_id;
-        }
-        history.revisions.push(header.revision);
-    }
-    let (names, revision) = (snapshot.len(), history.latest());
-    let mut old = host.directory(|directory| directory.replace(snapshot, revision));
-    while old.shrink(MOST_AT_ONCE) {
-        host.sleep_until(host.now());
-    }
-    host.note(Counter::FullSync);
-    log::info!("full sync: {names} names at revision {revision}");
-    Ok(history)
-}
-
-/// Applies one event of a range.
-pub fn apply_event(host: &impl Host, range: usize, event: &Event) {
-    let entry = entry(&event.kv, event.kind);
-    let applied = host.directory(|directory| directory.apply(range, entry));
-    log(&event.kv, &applied);
-}
-
-fn entry(kv: &KeyValue, kind: EventKind) -> Entry<'_> {
-    let value = match kind {
-        EventKind::Put => Some(kv.value.as_slice()),
-        EventKind::Delete => None,
-    };
-    Entry { key: &kv.key, value, mod_revision: kv.mod_revision }
-}
-
-fn log(kv: &KeyValue, applied: &Applied) {
-    let key = String::from_utf8_lossy(&kv.key);
-    match applied {
-        Applied::Unusable(error) => log::warn!("{key} is not a record: {error}"),
-        Applied::Changed => log::debug!("{key} changed at revision {}", kv.mod_revision),
-        Applied::Ignored => {}
-    }
+/// What of the reply can be compared: all keys, or those past the revision of the last.
+fn latest_of(reply: &RangeReply) -> Latest<'_> {
+    let is_cut = reply.kvs.len() < reply.count;
+    let after = reply.kvs.last().filter(|_| is_cut).map_or(0, |last| last.mod_revision);
+    let kvs = reply.kvs.iter().filter(|kv| kv.mod_revision > after);
+    let entries = kvs.map(|kv| entry(kv, EventKind::Put)).collect();
+    Latest { keys: reply.count, after, entries }
 }

@@ -1,16 +1,21 @@
 //! Following the changes of etcd, while the lease is kept alive.
 
-use super::claim::Claimant;
+use std::time::Instant;
+
+use super::full_sync::{MOST_AT_ONCE, apply_event};
 use super::session::Session;
-use super::state::{Lease, Membership, watch_range};
-use super::sync::{MOST_AT_ONCE, apply_event};
+use super::state::{Membership, watch_range};
 use super::{Counter, Host, Result, SessionError};
+use crate::cluster::Freshness;
 use crate::etcd::{Etcd, Event, EventKind, LeaseId, WatchRange, WatchReply, WatchStream};
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Watches all names from where the directory stands, and in addition, if a revision is given,
     /// who leaves the queue after it.
     pub(super) fn open_watch(&mut self, queue: Option<i64>) -> Result<E::Watch> {
+        if self.history.as_ref().is_some_and(|history| history.position.is_none()) {
+            self.locate()?;
+        }
         let Some(history) = &self.history else { return Err(SessionError::NoHistory) };
         let keyspace = &self.settings.keyspace;
         let mut ranges = history.watch_ranges(keyspace);
@@ -18,13 +23,37 @@ impl<H: Host, E: Etcd> Session<H, E> {
             let range = watch_range(keyspace.queue(), revision);
             ranges.push(WatchRange { deletions_only: true, ..range });
         }
-        let watch = self.ask(|client| client.watch(&ranges))?;
+        let watch = self.watch(&ranges)?;
+        self.contact.follow(self.host.now());
+        self.mark();
+        Ok(watch)
+    }
+
+    /// Opens a watch, and counts it.
+    pub(super) fn watch(&mut self, ranges: &[WatchRange]) -> Result<E::Watch> {
+        let watch = self.ask(|client| client.watch(ranges))?;
         self.host.note(Counter::WatchOpened);
         Ok(watch)
     }
 
-    /// Applies the changes as they come, keeps the lease alive, and publishes what changes of this host,
-    /// until the name is lost or in doubt, or the watch's endpoint is no longer the one in use.
+    /// Says how far the directory can be believed while changes are followed.
+    pub(super) fn mark(&self) {
+        let is_whole = self.turn.is_none() && self.missing.is_none();
+        let freshness = if is_whole { Freshness::Synced } else { Freshness::Incomplete };
+        self.host.directory(|directory| directory.mark(freshness));
+    }
+
+    /// Takes note that names up to this revision may be missing, unless they were seen.
+    pub(super) fn miss(&mut self, newest: i64) {
+        let seen = self.history.as_ref().and_then(|history| history.revisions.first());
+        if seen.is_none_or(|seen| *seen < newest) {
+            self.missing = Some(newest);
+            self.mark();
+        }
+    }
+
+    /// Applies the changes as they come, and keeps the lease alive, until there is something else to do,
+    /// or the watch's endpoint is no longer the one in use.
     pub(super) fn follow(&mut self, watch: &mut E::Watch) -> Result<()> {
         while self.is_settled() && watch.endpoint() == self.client.endpoint() {
             self.follow_addresses()?;
@@ -36,9 +65,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Returns whether there is nothing to do but to follow.
-    fn is_settled(&self) -> bool {
+    pub(super) fn is_settled(&self) -> bool {
         match self.membership {
-            Membership::Owned(_) => true,
+            Membership::Owned(_) => self.late_claims.is_empty(),
             Membership::Doubtful(_) => false,
             Membership::Newcomer | Membership::Lost(_) => !self.host.wants_name(),
         }
@@ -46,39 +75,68 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Keeps the lease alive if it is time to, else waits for changes until it is, and applies them.
     pub(super) fn follow_once(&mut self, watch: &mut E::Watch) -> Result<Option<WatchReply>> {
+        let reply = self.next_reply(watch, None)?;
+        self.contact.follow(self.host.now());
+        if let Some(reply) = &reply {
+            self.apply(reply)?;
+        }
+        Ok(reply)
+    }
+
+    /// Keeps the lease alive if it is time to, else waits for changes until it is, or until `end`.
+    pub(super) fn next_reply(
+        &mut self,
+        watch: &mut E::Watch,
+        end: Option<Instant>,
+    ) -> Result<Option<WatchReply>> {
         self.doubt();
         let Some(lease) = self.lease else { return Err(SessionError::LeaseGone) };
         if self.host.now() >= lease.renew_at {
             self.keep_alive(lease)?;
             return Ok(None);
         }
-        let reply = watch.next(lease.renew_at)?;
+        let reply = watch.next(end.map_or(lease.renew_at, |end| end.min(lease.renew_at)))?;
         // This process may have been frozen while it waited.
         self.doubt();
-        if let Some(reply) = &reply {
-            self.contact.heard_at = Some(self.host.now());
-            self.apply(reply, lease)?;
+        if reply.is_some() {
+            self.backoff.succeed(self.host.now());
         }
         Ok(reply)
     }
 
-    fn apply(&mut self, reply: &WatchReply, lease: Lease) -> Result<()> {
-        for events in reply.events.chunks(MOST_AT_ONCE) {
-            for event in events {
-                apply_event(&self.host, reply.range, event);
-                self.watch_own_key(event, lease.id)?;
-            }
-            self.host.sleep_until(self.host.now());
-        }
-        let last = reply.events.last().filter(|_| reply.complete);
-        if let (Some(history), Some(last)) = (&mut self.history, last)
-            && let Some(seen) = history.see(reply.range, last.kv.mod_revision)
+    /// Applies changes. What they make necessary is done later: if that fails, they are not told again.
+    fn apply(&mut self, reply: &WatchReply) -> Result<()> {
+        self.apply_events(reply.range, &reply.events)?;
+        let Some(last) = reply.events.last() else { return Ok(()) };
+        // Of the last revision there may be more changes to come, of those before it there are none.
+        let revision = last.kv.mod_revision - i64::from(!reply.complete);
+        if let Some(history) = &mut self.history
+            && let Some(seen) = history.see(reply.range, revision)
         {
             self.host.directory(|directory| directory.advance(seen));
+            if reply.range == 0 && self.missing.is_some_and(|missing| seen >= missing) {
+                self.missing = None;
+                self.mark();
+            }
         }
         Ok(())
     }
 
+    /// Applies changes of a range, a few at a time, without noting how far they go.
+    pub(super) fn apply_events(&mut self, range: usize, events: &[Event]) -> Result<()> {
+        let Some(lease) = self.lease else { return Err(SessionError::LeaseGone) };
+        for events in events.chunks(MOST_AT_ONCE) {
+            for event in events {
+                apply_event(&self.host, range, event);
+                self.watch_own_key(event, lease.id)?;
+            }
+            self.host.sleep_until(self.host.now());
+        }
+        Ok(())
+    }
+
+    /// Notices what becomes of the own name, and of what hangs on the own lease. Fails only where
+    /// everything has to be read.
     fn watch_own_key(&mut self, event: &Event, lease: LeaseId) -> Result<()> {
         let Some(slot) = self.settings.keyspace.slot_of(&event.kv.key) else { return Ok(()) };
         let is_ours = event.kind == EventKind::Put && event.kv.lease == lease;
@@ -87,9 +145,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
             return if is_ours { Err(SessionError::NoHistory) } else { Ok(()) };
         };
         if slot != claimed.slot {
-            let (true, Some(record)) = (is_ours, self.record) else { return Ok(()) };
-            let keyspace = self.settings.keyspace.clone();
-            return self.give_back(Claimant { keyspace: &keyspace, record: &record, lease }, slot);
+            if is_ours {
+                self.late_claims.push(slot);
+            }
+            return Ok(());
         }
         if event.kv.mod_revision <= claimed.mod_revision || is_ours {
             return Ok(());

@@ -41,8 +41,9 @@ impl Tally {
 }
 
 /// The states of etcd, as a label tells them.
-const STATES: [(Freshness, &str); 4] = [
+const STATES: [(Freshness, &str); 5] = [
     (Freshness::Empty, "never_reached"),
+    (Freshness::Incomplete, "incomplete"),
     (Freshness::Synced, "in_sync"),
     (Freshness::Stale, "out_of_reach"),
     (Freshness::Expired, "expired"),

@@ -12,7 +12,7 @@ fn directory() -> Directory {
     for slot in 1..=6 {
         let key = format!("worker{slot}.tf.local.");
         let value = Some(&br#"{"ipv4":"10.0.0.1"}"#[..]);
-        snapshot.apply(0, Entry { key: key.as_bytes(), value, mod_revision: slot });
+        snapshot.apply(0, Entry { key: key.as_bytes(), value, mod_revision: slot, fingerprint: 0 });
     }
     directory.replace(snapshot, 99);
     directory.mark(Freshness::Stale);
@@ -60,6 +60,7 @@ fn each_figure_has_its_sample() {
         "idetcd_dns_forwarded_total 5",
         "idetcd_dns_unanswered_total 6",
         "idetcd_etcd_state{state=\"never_reached\"} 0",
+        "idetcd_etcd_state{state=\"incomplete\"} 0",
         "idetcd_etcd_state{state=\"in_sync\"} 0",
         "idetcd_etcd_state{state=\"out_of_reach\"} 1",
         "idetcd_etcd_state{state=\"expired\"} 0",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::report::Finding;
 use super::report::Severity::{self, Bad, Good, Note, Waits};
 use crate::connect::{Connect, Endpoint};
-use crate::etcd::{Error, Status, advised, remedy_for};
+use crate::etcd::{Error, Etcd, Status, advised, remedy_for};
 use crate::node::Host;
 use crate::server::Shared;
 
@@ -83,6 +83,8 @@ mod tests {
             header: ResponseHeader { cluster_id: 0xc1, member_id: 0xab, revision: 7 },
             version: "3.4.23".to_owned(),
             leader: 0,
+            raft_index: 9,
+            raft_term: 2,
             errors: vec!["alarm:CORRUPT".to_owned()],
         };
         let found = findings("http://a", &Ok((status, Duration::from_micros(450))), Note);

@@ -7,9 +7,8 @@ use crate::cluster::Freshness;
 use crate::connect::Connect;
 use crate::etcd::{Error, Etcd, GatewayClient, Range, Watch, WatchStream, advised};
 use crate::failure::Failure;
-use crate::node::Host;
 use crate::node::backoff::Backoff;
-use crate::node::sync::{apply_event, full_sync};
+use crate::node::{Host, apply_event, full_sync};
 use crate::options::Options;
 use crate::random::Random;
 use crate::server::Shared;
@@ -27,8 +26,9 @@ pub(super) fn run(
     let deadline = timeout.and_then(|timeout| place.now().checked_add(timeout));
     let mut client = Connect::prepare(&options.connect)?.client(place);
     client.timeout_mut().not_after = deadline;
-    let mut follower = Follower { client, place, count, deadline, told: false };
-    let (mut backoff, mut random) = (Backoff::default(), Random::from_system());
+    let backoff = Backoff::default();
+    let mut follower = Follower { client, place, count, deadline, told: false, backoff };
+    let mut random = Random::from_system();
     loop {
         let followed = follower.follow();
         if place.is_stopping() {
@@ -46,8 +46,7 @@ pub(super) fn run(
             let seconds = timeout.unwrap_or_default().as_secs();
             return Err(Failure::new(timed_out(count, seconds, place)));
         }
-        let now = place.now();
-        let end = now + backoff.draw(now, &mut random);
+        let end = place.now() + follower.backoff.draw(&mut random);
         place.sleep_until(deadline.map_or(end, |deadline| deadline.min(end)));
     }
 }
@@ -73,6 +72,7 @@ struct Follower<'a> {
     deadline: Option<Instant>,
     /// Whether it was told that etcd is out of reach.
     told: bool,
+    backoff: Backoff,
 }
 
 impl Follower<'_> {
@@ -80,6 +80,7 @@ impl Follower<'_> {
     /// another endpoint answers.
     fn follow(&mut self) -> Result<(), Error> {
         let history = full_sync(&mut self.client, self.place)?;
+        self.backoff.succeed(self.place.now());
         if self.is_done() {
             return Ok(());
         }
@@ -97,12 +98,14 @@ impl Follower<'_> {
         let silent_at = self.place.now() + SILENCE;
         let until = self.deadline.map_or(silent_at, |deadline| deadline.min(silent_at));
         if let Some(reply) = watch.next(until)? {
+            self.backoff.succeed(self.place.now());
             for event in &reply.events {
                 apply_event(self.place, reply.range, event);
             }
         } else if self.place.now() >= silent_at {
             let (first, end) = self.place.directory(|directory| directory.keyspace().slots());
             self.client.range(&Range { count_only: true, ..Range::new(first, Some(end)) })?;
+            self.backoff.succeed(self.place.now());
         }
         Ok(())
     }

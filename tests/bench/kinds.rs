@@ -160,7 +160,8 @@ pub fn directory(nodes: u32) -> Directory {
         let record = Record { ipv4: Some(ipv4), ipv6: Some(ipv6), port: Some(53) };
         let value = record.to_json();
         let value = Some(value.as_bytes());
-        snapshot.apply(range, Entry { key: name.as_bytes(), value, mod_revision: 7 });
+        snapshot
+            .apply(range, Entry { key: name.as_bytes(), value, mod_revision: 7, fingerprint: 0 });
     };
     for number in 1..=nodes {
         put(0, format!("worker{number}.tf.local."), [10, 0, 0, 0], number);

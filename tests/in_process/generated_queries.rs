@@ -76,7 +76,8 @@ fn directory(records: &[(usize, String, Node)]) -> Directory {
     for (range, name, node) in records {
         let value = node.json();
         let value = Some(value.as_bytes());
-        snapshot.apply(*range, Entry { key: name.as_bytes(), value, mod_revision: 7 });
+        snapshot
+            .apply(*range, Entry { key: name.as_bytes(), value, mod_revision: 7, fingerprint: 0 });
     }
     directory.replace(snapshot, REVISION);
     directory.set_own(SlotId::new(2));
@@ -100,8 +101,13 @@ fn every_generated_query_is_answered_as_the_model_says() {
         directory
     };
     // In step with what the generator chooses.
-    let directories =
-        [synced.clone(), marked(Freshness::Stale), marked(Freshness::Expired), synced.emptied()];
+    let directories = [
+        synced.clone(),
+        marked(Freshness::Stale),
+        marked(Freshness::Expired),
+        marked(Freshness::Incomplete),
+        synced.emptied(),
+    ];
     let model = Model::new(&PATTERNS, &records, TTL, REVISION);
     let mut generator =
         Generator::new(seed, records.into_iter().map(|(_, name, _)| name).collect());

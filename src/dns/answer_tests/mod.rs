@@ -32,11 +32,13 @@ fn filled(pattern: &str, keys: &[&str]) -> Directory {
     for range in 0..2 {
         for key in keys {
             let value = br#"{"ipv4":"10.0.0.3","ipv6":"fd00::3"}"#;
-            let entry = Entry { key: key.as_bytes(), value: Some(value), mod_revision: 7 };
+            let entry =
+                Entry { key: key.as_bytes(), value: Some(value), mod_revision: 7, fingerprint: 0 };
             snapshot.apply(range, entry);
         }
         let four = br#"{"ipv4":"10.0.0.4"}"#;
-        let entry = Entry { key: b"worker4.tf.local.", value: Some(four), mod_revision: 7 };
+        let entry =
+            Entry { key: b"worker4.tf.local.", value: Some(four), mod_revision: 7, fingerprint: 0 };
         snapshot.apply(range, entry);
     }
     directory.replace(snapshot, (1 << 32) + 42);
@@ -58,7 +60,8 @@ fn cluster() -> Directory {
     ];
     for (range, key, value) in nodes {
         let value = Some(value.as_bytes());
-        snapshot.apply(range, Entry { key: key.as_bytes(), value, mod_revision: 7 });
+        snapshot
+            .apply(range, Entry { key: key.as_bytes(), value, mod_revision: 7, fingerprint: 0 });
     }
     directory.replace(snapshot, 42);
     directory.set_own(crate::cluster::SlotId::new(2));

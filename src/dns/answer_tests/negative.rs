@@ -56,6 +56,44 @@ fn before_the_first_sync_nothing_is_denied() {
 }
 
 #[test]
+fn while_names_are_missing_what_is_known_is_answered_and_nothing_else_denied() {
+    let mut directory = directory();
+    let table = [
+        ("worker4.tf.local.", rrtype::A, 0, 0),
+        ("worker4.tf.local.", rrtype::AAAA, 0, 0),
+        ("4.0.0.10.in-addr.arpa.", rrtype::PTR, 0, 0),
+        ("tf.local.", rrtype::SOA, 0, 0),
+        ("tf.local.", rrtype::NS, 0, 0),
+        ("tf.local.", rrtype::A, 0, 0),
+        ("db.example.com.", rrtype::SOA, 0, 0),
+        ("worker2.tf.local.", rrtype::A, 2, 3),
+        ("x.worker4.tf.local.", rrtype::A, 2, 3),
+        ("nobody.tf.local.", rrtype::A, 2, 3),
+        ("worker.tf.local.", rrtype::A, 2, 0),
+        ("worker.tf.local.", rrtype::AAAA, 2, 0),
+        ("db.example.com.", rrtype::A, 2, 0),
+        ("2.0.0.10.in-addr.arpa.", rrtype::PTR, 5, 5),
+    ];
+    for (name, qtype, incomplete, synced) in table {
+        for (freshness, rcode) in [(Freshness::Incomplete, incomplete), (Freshness::Synced, synced)]
+        {
+            directory.mark(freshness);
+            let asked = query(0, name, qtype, 1, &[OPT]);
+            let reply = reply_to(&asked, &directory).expect("a reply");
+            assert_eq!(reply[3] & 0x0f, rcode, "{freshness:?} {name} {qtype}");
+            let error = match (freshness, rcode) {
+                (_, 5) => Some(ExtendedError::NotAuthoritative),
+                (Freshness::Incomplete, 2) => Some(ExtendedError::NotReady),
+                (Freshness::Incomplete, _) => Some(ExtendedError::StaleAnswer),
+                _ => None,
+            };
+            let wanted = error.map(|error| (option::EDE, (error as u16).to_be_bytes().to_vec()));
+            assert_eq!(options_of(&reply), Vec::from_iter(wanted), "{freshness:?} {name}");
+        }
+    }
+}
+
+#[test]
 fn an_answer_may_be_stale_but_not_expired() {
     let mut directory = cluster();
     for (freshness, rcode) in

@@ -12,7 +12,8 @@ fn what_is_larger_than_the_client_takes_is_truncated_exactly_then() {
             let value = format!(r#"{{"ipv4":"10.0.{}.{}"}}"#, number / 250, number % 250);
             let key = format!("w{number}.n.");
             let value = Some(value.as_bytes());
-            snapshot.apply(0, Entry { key: key.as_bytes(), value, mod_revision: 7 });
+            snapshot
+                .apply(0, Entry { key: key.as_bytes(), value, mod_revision: 7, fingerprint: 0 });
         }
         let mut directory = empty.clone();
         directory.replace(snapshot, 42);
@@ -65,7 +66,7 @@ fn additional_addresses_that_do_not_fit_are_left_out_without_truncation() {
         let value = format!(r#"{{"ipv4":"10.0.0.{number}","ipv6":"fd00::{number}","port":"53"}}"#);
         let key = format!("w{number}.n.");
         let value = Some(value.as_bytes());
-        snapshot.apply(0, Entry { key: key.as_bytes(), value, mod_revision: 7 });
+        snapshot.apply(0, Entry { key: key.as_bytes(), value, mod_revision: 7, fingerprint: 0 });
     }
     directory.replace(snapshot, 42);
     let ask = ask("w.n.", rrtype::SRV);

@@ -102,8 +102,8 @@ fn apply(
         small => i64::from(small),
     };
     let before = directory.len();
-    let applied =
-        directory.apply(range, Entry { key: &key, value: value.as_deref(), mod_revision });
+    let applied = directory
+        .apply(range, Entry { key: &key, value: value.as_deref(), mod_revision, fingerprint: 0 });
     let expected = model.apply(range, &key, value.as_deref(), mod_revision);
     assert_eq!(applied, expected, "{:?} of range {range}", String::from_utf8_lossy(&key));
     assert!(applied != Applied::Ignored || directory.len() == before);

@@ -204,7 +204,8 @@ fn store<'a>(kvs: impl Iterator<Item = (&'a KeyValue, EventKind)>) {
             EventKind::Put => Some(kv.value.as_slice()),
             EventKind::Delete => None,
         };
-        directory.apply(0, Entry { key: &kv.key, value, mod_revision: kv.mod_revision });
+        directory
+            .apply(0, Entry { key: &kv.key, value, mod_revision: kv.mod_revision, fingerprint: 0 });
         if let Ok(record) = Record::parse(&kv.value) {
             check_record(&record);
         }

@@ -82,7 +82,9 @@ fn shared() -> Scene {
         let ipv4 = Some(Ipv4Addr::from([10, 0, 0, 1]));
         let value = Record { ipv4, ipv6: None, port: Some(port) }.to_json();
         let value = Some(value.as_bytes());
-        scene.directory.apply(range, Entry { key: key.as_bytes(), value, mod_revision: 9 });
+        scene
+            .directory
+            .apply(range, Entry { key: key.as_bytes(), value, mod_revision: 9, fingerprint: 0 });
     }
     scene
 }
@@ -107,7 +109,8 @@ fn scene(pattern: &str, resolve: &[&str], slots: &[u32]) -> Scene {
         };
         for (slot, key) in keys {
             let value = value(range, slot);
-            let entry = Entry { key: key.as_bytes(), value: Some(&value), mod_revision: 7 };
+            let entry =
+                Entry { key: key.as_bytes(), value: Some(&value), mod_revision: 7, fingerprint: 0 };
             snapshot.apply(range, entry);
         }
     }

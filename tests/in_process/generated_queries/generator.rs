@@ -11,6 +11,7 @@ pub enum State {
     Synced,
     Stale,
     Expired,
+    Incomplete,
     Empty,
 }
 
@@ -38,6 +39,7 @@ impl Generator {
             0 => State::Stale,
             1 => State::Expired,
             2 => State::Empty,
+            3 => State::Incomplete,
             _ => State::Synced,
         };
         let mut query = self.well_formed().octets();

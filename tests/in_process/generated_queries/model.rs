@@ -58,6 +58,8 @@ pub struct Model {
     names: BTreeMap<Labels, Vec<(u16, Data)>>,
     /// Names with data, and those above them within their zones.
     existing: BTreeSet<Labels>,
+    /// Names that stand for all nodes, and those of single ones.
+    groups: BTreeSet<Labels>,
     pub nodes: BTreeMap<Labels, Node>,
 }
 
@@ -86,6 +88,7 @@ impl Model {
             zones: Vec::new(),
             names: BTreeMap::new(),
             existing: BTreeSet::new(),
+            groups: BTreeSet::new(),
             nodes: BTreeMap::new(),
         };
         for (index, pattern) in patterns.iter().enumerate() {
@@ -121,6 +124,7 @@ impl Model {
             .or_default()
             .extend([(6, soa), (2, Data::Ns(group.clone()))]);
         self.names.entry(group.clone()).or_default();
+        self.groups.insert(group.clone());
         for (_, name, node) in records {
             let name = labels(name);
             self.names.entry(name.clone()).or_default().extend(node.data(&name));
@@ -185,7 +189,7 @@ impl Model {
         match state {
             State::Empty => return failure(2, Some(14)),
             State::Expired => return failure(2, Some(22)),
-            State::Synced | State::Stale => {}
+            State::Incomplete | State::Synced | State::Stale => {}
         }
         let exists = data.is_some() || self.existing.contains(name);
         let answers: Vec<&Data> = match (rrtype, data) {
@@ -195,6 +199,12 @@ impl Model {
                 data.filter(|(other, _)| *other == rrtype).map(|(_, data)| data).collect()
             }
         };
+        let is_of_zone = matches!(rrtype, 2 | 6 | 255) && !answers.is_empty();
+        let rests_on_all =
+            !exists || self.groups.contains(name) && !self.nodes.contains_key(name) && !is_of_zone;
+        if state == State::Incomplete && rests_on_all {
+            return failure(2, Some(14));
+        }
         let stale = if exists { 3 } else { 19 };
         let (owner, (apex, server)) = match zone {
             Some(zone) => (&zone.0, zone),
@@ -202,7 +212,7 @@ impl Model {
         };
         Outcome {
             rcode: if exists { 0 } else { 3 },
-            error: (state == State::Stale).then_some(stale),
+            error: matches!(state, State::Incomplete | State::Stale).then_some(stale),
             denied_by: answers.is_empty().then(|| (owner.clone(), self.soa(apex, server))),
             answers,
         }

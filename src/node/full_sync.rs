@@ -1,0 +1,129 @@
+//! All names, read page by page and put in place of the directory; and one change of them.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::vec::IntoIter;
+
+use super::state::History;
+use super::{Counter, Host};
+use crate::cluster::{Applied, Directory, Entry, KeyRange};
+use crate::etcd::{Error, Etcd, Event, EventKind, KeyValue, Order, Pages, Range};
+
+/// The number of changes that are applied before DNS is answered again.
+pub(super) const MOST_AT_ONCE: usize = 128;
+
+/// All names on their way into a new directory. The old one answers until it is finished.
+pub(super) struct FullSync {
+    snapshot: Directory,
+    /// The range that is being read, by its index.
+    index: usize,
+    pages: Pages,
+    /// The ranges after that.
+    rest: IntoIter<KeyRange>,
+    history: History,
+}
+
+impl FullSync {
+    /// One that has read nothing. `None`: there are no names to read.
+    pub(super) fn begin(host: &impl Host) -> Option<FullSync> {
+        let (snapshot, ranges) =
+            host.directory(|directory| (directory.emptied(), directory.keyspace().ranges()));
+        let mut rest = ranges.into_iter();
+        let pages = Pages::new(range_of(&rest.next()?));
+        Some(FullSync { snapshot, index: 0, pages, rest, history: History::default() })
+    }
+
+    /// Reads the next page, so that something else can be done after each. Returns whether there may be
+    /// more.
+    ///
+    /// # Errors
+    /// Those of [`Pages::next`].
+    pub(super) fn read_page(
+        &mut self,
+        client: &mut impl Etcd,
+        host: &impl Host,
+    ) -> Result<bool, Error> {
+        let Some(kvs) = self.pages.next(client)? else { return Ok(self.begin_next_range()) };
+        for kvs in kvs.chunks(MOST_AT_ONCE) {
+            for kv in kvs {
+                let applied = self.snapshot.apply(self.index, entry(kv, EventKind::Put));
+                let is_logged = |d: &mut Directory| d.knows_unusable(&kv.key, kv.mod_revision);
+                if !host.directory(is_logged) {
+                    log(kv, &applied);
+                }
+            }
+            host.sleep_until(host.now());
+        }
+        Ok(true)
+    }
+
+    /// Returns whether there is one.
+    fn begin_next_range(&mut self) -> bool {
+        let header = self.pages.header().unwrap_or_default();
+        let revision = header.revision;
+        self.history.cluster_id = header.cluster_id;
+        self.history.revisions.push(revision);
+        let Some(range) = self.rest.next() else { return false };
+        self.index += 1;
+        // All of them are read at the revision of the first.
+        self.pages = Pages::new(Range { revision, ..range_of(&range) });
+        true
+    }
+
+    /// Lets the names that were read take the place of the directory. Returns where it stands then.
+    pub(super) fn finish(self, host: &impl Host) -> History {
+        let (names, revision) = (self.snapshot.len(), self.history.latest());
+        let mut old = host.directory(|directory| directory.replace(self.snapshot, revision));
+        while old.shrink(MOST_AT_ONCE) {
+            host.sleep_until(host.now());
+        }
+        host.note(Counter::FullSync);
+        log::info!("full sync: {names} names at revision {revision}");
+        self.history
+    }
+}
+
+/// Reads all names at one revision and replaces the directory.
+///
+/// # Errors
+/// Those of the calls to etcd. The old directory stays then.
+pub fn full_sync(client: &mut impl Etcd, host: &impl Host) -> Result<History, Error> {
+    let Some(mut reading) = FullSync::begin(host) else { return Ok(History::default()) };
+    while reading.read_page(client, host)? {}
+    Ok(reading.finish(host))
+}
+
+pub(super) fn range_of((key, range_end): &KeyRange) -> Range {
+    Range::new(key.clone(), Some(range_end.clone()))
+}
+
+/// The same with the keys that changed last first.
+pub(super) fn newest_of(range: &KeyRange) -> Range {
+    Range { order: Order::NewestFirst, ..range_of(range) }
+}
+
+/// Applies one event of a range.
+pub fn apply_event(host: &impl Host, range: usize, event: &Event) {
+    let entry = entry(&event.kv, event.kind);
+    let applied = host.directory(|directory| directory.apply(range, entry));
+    log(&event.kv, &applied);
+}
+
+/// A key as the directory takes it.
+pub(super) fn entry(kv: &KeyValue, kind: EventKind) -> Entry<'_> {
+    let value = match kind {
+        EventKind::Put => Some(kv.value.as_slice()),
+        EventKind::Delete => None,
+    };
+    let mut hasher = DefaultHasher::new();
+    (kv.lease.0, &kv.value).hash(&mut hasher);
+    Entry { key: &kv.key, value, mod_revision: kv.mod_revision, fingerprint: hasher.finish() }
+}
+
+fn log(kv: &KeyValue, applied: &Applied) {
+    let key = String::from_utf8_lossy(&kv.key);
+    match applied {
+        Applied::Unusable(error) => log::warn!("{key} is not a record: {error}"),
+        Applied::Changed => log::debug!("{key} changed at revision {}", kv.mod_revision),
+        Applied::Ignored => {}
+    }
+}

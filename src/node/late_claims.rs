@@ -1,0 +1,40 @@
+//! Claims that etcd carried out late, when another one had succeeded: what they took is given back.
+
+use super::claim::Claimant;
+use super::session::Session;
+use super::{Host, Result};
+use crate::etcd::Etcd;
+
+impl<H: Host, E: Etcd> Session<H, E> {
+    /// Takes note of slots that hold our record beside the one that is owned, after all names were read:
+    /// no event tells of them.
+    pub(super) fn note_late_claims(&mut self) {
+        let (Some(own), Some(record), Some(lease)) =
+            (self.membership.held(), self.record, self.lease)
+        else {
+            return;
+        };
+        let keyspace = self.settings.keyspace.clone();
+        let claimant = Claimant { keyspace: &keyspace, record: &record, lease: lease.id };
+        let others = self.own_slots(claimant).into_iter().filter(|slot| *slot != own.slot);
+        self.late_claims.extend(others);
+    }
+
+    /// Gives those slots back that hang on our lease; another node may publish the same addresses. What
+    /// fails is tried again when this is called again.
+    pub(super) fn give_back_late_claims(&mut self) -> Result<()> {
+        while let Some(slot) = self.late_claims.last().copied() {
+            let (Some(record), Some(lease)) = (self.record, self.lease) else { return Ok(()) };
+            let keyspace = self.settings.keyspace.clone();
+            let claimant = Claimant { keyspace: &keyspace, record: &record, lease: lease.id };
+            let is_own = self.membership.held().is_some_and(|own| own.slot == slot);
+            if !is_own && self.ask(|client| claimant.give_back(client, slot))? {
+                log::info!(
+                    "gave slot {slot} back: etcd carried its claim out late, beside another one"
+                );
+            }
+            self.late_claims.pop();
+        }
+        Ok(())
+    }
+}

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::clock;
 use crate::cluster::Directory;
 use crate::connect::Connect;
 use crate::dns::{OutOfZone, Responder};
@@ -39,7 +38,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         corefile.log();
     }
     let mut node = options.node;
-    let network = NetworkWatch::open(clock::now());
+    let network = NetworkWatch::open();
     if let Some(name) = &node.interface {
         check_interface(name, network.current()).map_err(Failure::new)?;
     }

@@ -201,7 +201,7 @@ impl WaitingTransport {
             && local.is_gone(server)
         {
             let text = format!("{}, from which it was reached, is no more on this host", local.ip);
-            return Err(io::Error::new(ErrorKind::ConnectionAborted, text).into());
+            return Err(io::Error::other(text).into());
         }
         let descriptor = Some((self.stream.as_fd(), interest));
         match server.lock().wait_or_change(descriptor, deadline)? {

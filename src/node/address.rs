@@ -71,7 +71,7 @@ impl Publication {
         source: Option<IpAddr>,
         previous: Option<&Publication>,
     ) -> Result<Publication, AddressError> {
-        if !is_search(settings) {
+        if !settings.finds_addresses() {
             return Ok(Publication { record: record(settings, [].iter())?, home: Home::default() });
         }
         let sources = &network.default_sources;
@@ -103,10 +103,6 @@ impl Publication {
         let record = record(settings, usable.into_iter().map(|address| &address.ip))?;
         Ok(Publication { record, home })
     }
-}
-
-fn is_search(settings: &NodeSettings) -> bool {
-    settings.ipv4 == AddressChoice::Discover || settings.ipv6 == AddressChoice::Discover
 }
 
 /// The record with the first address of each family that is to be found.
@@ -187,7 +183,7 @@ impl Search<'_> {
         }
     }
 
-    /// The best interface by itself: that of a default route, else the one before, else the first.
+    /// The best interface by itself: that of a default route, else of the best kind the one before, else the first.
     /// One that leads to other hosts is not given up for one that does not: its address may just be
     /// changing.
     fn by_rank(&self, last: Option<&String>) -> Option<&Interface> {
@@ -197,7 +193,7 @@ impl Search<'_> {
         };
         let usable = self.interfaces.iter().filter(|it| self.is_usable(it));
         let best = usable.min_by_key(|it| {
-            (default(it), Some(&it.name) != last, it.kind, !it.has_carrier, it.index)
+            (default(it), it.kind, Some(&it.name) != last, !it.has_carrier, it.index)
         })?;
         let last = self.interfaces.iter().find(|it| Some(&it.name) == last);
         let is_worse = best.kind != InterfaceKind::Ordinary

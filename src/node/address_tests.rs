@@ -261,6 +261,11 @@ fn where_etcd_is_on_loopback_an_address_that_changes_is_waited_for_rather_than_t
     let unplugged = host(&[docker, "eth0/unplugged 192.0.2.2"], &[]);
     let removed = host(&[docker], &[]);
     let at = |network| (network, "127.0.0.1");
+    let card = host(&[docker, "eth0 192.0.2.2"], &[]);
+    assert_eq!(
+        looks(&settings(), &[(&none_yet, ""), (&card, ""), (&gone, "")]),
+        ["172.17.0.1,53", "192.0.2.2,53", NOTHING]
+    );
     let sequence =
         [&none_yet, &up, &no_route, &moved, &up, &gone, &bridged, &up, &other, &up].map(at);
     let sequence = [&sequence[..], &[at(&unplugged), at(&removed)]].concat();

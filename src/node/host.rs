@@ -89,6 +89,13 @@ pub struct NodeSettings {
     pub port: Option<u16>,
 }
 
+impl NodeSettings {
+    /// Returns whether an address to publish is to be found on this host.
+    pub(super) fn finds_addresses(&self) -> bool {
+        self.ipv4 == AddressChoice::Discover || self.ipv6 == AddressChoice::Discover
+    }
+}
+
 /// The reaction to every slot up to the limit being taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {

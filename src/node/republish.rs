@@ -5,52 +5,15 @@
 //! live on if the network were gone altogether: mostly others come in their place. After that the
 //! name is given back, for what it says is not true.
 
-use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Instant;
-
-use super::address::{AddressError, Publication};
-use super::network::HostNetwork;
+use super::address::AddressError;
 use super::session::Session;
-use super::state::{Claimed, Lease, Membership};
-use super::{Host, NodeSettings, Result, SessionError};
+use super::state::{Addresses, Claimed, Lease, Membership};
+use super::{Host, Result, SessionError};
 use crate::cluster::Record;
 use crate::etcd::{Compare, Equal, Etcd, Op, Range, Txn};
 
 /// The attempts to put the record, each on top of a put of ours whose reply never came.
 const ATTEMPTS: usize = 3;
-
-/// What a session knows of the addresses of its host.
-#[derive(Debug, Default)]
-pub(super) struct Addresses {
-    /// What was found last.
-    publication: Option<Publication>,
-    /// What it was found in, once it is published.
-    published: Option<Found>,
-    /// Since when there has been nothing to publish.
-    gone_since: Option<Instant>,
-}
-
-/// The place in which addresses are found: the network and the source address towards etcd.
-type Found = (Arc<HostNetwork>, Option<IpAddr>);
-
-impl Addresses {
-    /// Finds what to publish.
-    pub(super) fn find(
-        &mut self,
-        settings: &NodeSettings,
-        network: &HostNetwork,
-        source: Option<IpAddr>,
-    ) -> Result<Record, AddressError> {
-        let found = Publication::find(settings, network, source, self.publication.as_ref())?;
-        Ok(self.publication.insert(found).record)
-    }
-
-    fn is_published(&self, (network, source): &Found) -> bool {
-        let published = self.published.as_ref();
-        published.is_some_and(|it| Arc::ptr_eq(&it.0, network) && it.1 == *source)
-    }
-}
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Publishes what changed of this host, if anything did.
@@ -58,11 +21,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let (Membership::Owned(claimed), Some(lease)) = (self.membership, self.lease) else {
             return Ok(());
         };
-        let now = (self.host.network(), self.host.source_address());
-        if self.addresses.is_published(&now) {
+        let (network, source) = (self.host.network(), self.host.source_address());
+        if self.addresses.are_published(&network, source) {
             return Ok(());
         }
-        let record = match self.addresses.find(&self.settings, &now.0, now.1) {
+        let record = match self.addresses.find(&self.settings, &network, source) {
             Ok(record) => record,
             Err(error) => return self.outlive_addresses(claimed, lease, &error),
         };
@@ -70,7 +33,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if self.record != Some(record) {
             self.republish(claimed, lease, record)?;
         }
-        self.addresses.published = Some(now);
+        self.addresses.published = Some((network, source));
         Ok(())
     }
 

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::backoff::Backoff;
-use super::republish::Addresses;
 use super::stagger::Turn;
-use super::state::{Contact, History, Lease, Membership};
+use super::state::{Addresses, Contact, History, Lease, Membership};
 use super::{Host, NodeSettings, Result, SessionError};
 use crate::cluster::{Record, SlotId};
 use crate::etcd::{Error, ErrorKind, Etcd, WatchStream};

@@ -5,7 +5,6 @@
 
 use std::io;
 
-use crate::clock;
 use crate::cluster::Directory;
 use crate::dns::Responder;
 use crate::etcd::{Error, advised};
@@ -35,7 +34,7 @@ pub(super) fn open(options: &Options) -> Result<Shared, Failure> {
     let (responder, signals) = (responder.map_err(failed)?, Signals::new().map_err(failed)?);
     signals.obey().map_err(failed)?;
     let directory = Directory::new(keyspace);
-    let network = NetworkWatch::open(clock::now());
+    let network = NetworkWatch::open();
     let server = Server::new(Vec::new(), Vec::new(), network, responder, directory, signals);
     Ok(Shared::new(server))
 }

@@ -46,8 +46,8 @@ const IFA_F_TENTATIVE: u32 = 0x40;
 const IFA_F_PERMANENT: u32 = 0x80;
 
 /// The octets of a message's header, and those of the header of an attribute.
-const HEADER: usize = 16;
-const ATTRIBUTE_HEADER: usize = 4;
+const BODY_AT: usize = 16;
+const ATTRIBUTE_START: usize = 4;
 
 /// A change, or a part of what there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ pub(super) struct Link {
 
 /// What a message says.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Content {
+pub(super) enum Told {
     Change(Change),
     /// All was told that was asked for.
     Done,
@@ -101,7 +101,7 @@ pub(super) struct Message {
     pub(super) sequence: u32,
     /// Whether something changed while this was told.
     pub(super) is_interrupted: bool,
-    pub(super) content: Content,
+    pub(super) told: Told,
 }
 
 /// Asks to be told all interfaces (`RTM_GETLINK`) or all addresses (`RTM_GETADDR`).
@@ -113,7 +113,7 @@ pub(super) fn request(kind: u16, sequence: u32) -> Vec<u8> {
         body.extend(IFLA_EXT_MASK.to_ne_bytes());
         body.extend(RTEXT_FILTER_SKIP_STATS.to_ne_bytes());
     }
-    let length = u32::try_from(HEADER + body.len()).unwrap_or(0);
+    let length = u32::try_from(BODY_AT + body.len()).unwrap_or(0);
     let mut message = length.to_ne_bytes().to_vec();
     message.extend(kind.to_ne_bytes());
     message.extend((NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
@@ -128,31 +128,31 @@ pub(super) fn messages(datagram: &[u8]) -> impl Iterator<Item = Message> {
     let mut rest = datagram;
     std::iter::from_fn(move || {
         let length = usize::try_from(u32_at(rest, 0)?).ok()?;
-        let body = rest.get(HEADER..length)?;
+        let body = rest.get(BODY_AT..length)?;
         let message = Message {
             sequence: u32_at(rest, 8)?,
             is_interrupted: u16_at(rest, 6)? & NLM_F_DUMP_INTR != 0,
-            content: content(u16_at(rest, 4)?, body),
+            told: told(u16_at(rest, 4)?, body),
         };
         rest = rest.get(aligned(length)..).unwrap_or_default();
         Some(message)
     })
 }
 
-fn content(kind: u16, body: &[u8]) -> Content {
+fn told(kind: u16, body: &[u8]) -> Told {
     let change = match kind {
         NLMSG_DONE | NLMSG_ERROR => match u32_at(body, 0).unwrap_or(0).cast_signed() {
-            0 if kind == NLMSG_DONE => return Content::Done,
+            0 if kind == NLMSG_DONE => return Told::Done,
             // An acknowledgement, which nobody asked for.
             0 => None,
-            error => return Content::Refused(error.saturating_neg()),
+            error => return Told::Refused(error.saturating_neg()),
         },
         RTM_NEWLINK | RTM_DELLINK => link(kind, body),
         RTM_NEWADDR | RTM_DELADDR => address(kind, body),
         RTM_NEWROUTE | RTM_DELROUTE => Some(Change::Route),
         _ => None,
     };
-    change.map_or(Content::Other, Content::Change)
+    change.map_or(Told::Other, Told::Change)
 }
 
 /// `struct ifinfomsg`, and what follows it.
@@ -233,7 +233,7 @@ fn attributes(octets: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     let mut rest = octets;
     std::iter::from_fn(move || {
         let (length, kind) = (usize::from(u16_at(rest, 0)?), u16_at(rest, 2)?);
-        let value = rest.get(ATTRIBUTE_HEADER..length)?;
+        let value = rest.get(ATTRIBUTE_START..length)?;
         rest = rest.get(aligned(length)..).unwrap_or_default();
         Some((kind & !NESTED_OR_ORDER, value))
     })

@@ -6,7 +6,7 @@ use crate::random::Random;
 /// A message as the kernel writes it, with its attributes.
 fn message(kind: u16, flags: u16, body: &[u8], attributes: &[(u16, &[u8])]) -> Vec<u8> {
     let body = [body, &attributes_of(attributes)].concat();
-    let length = u32::try_from(HEADER + body.len()).expect("short");
+    let length = u32::try_from(BODY_AT + body.len()).expect("short");
     let mut message = [
         &length.to_ne_bytes()[..],
         &kind.to_ne_bytes(),
@@ -23,7 +23,7 @@ fn message(kind: u16, flags: u16, body: &[u8], attributes: &[(u16, &[u8])]) -> V
 fn attributes_of(attributes: &[(u16, &[u8])]) -> Vec<u8> {
     let mut octets = Vec::new();
     for (kind, value) in attributes {
-        let length = u16::try_from(ATTRIBUTE_HEADER + value.len()).expect("short");
+        let length = u16::try_from(ATTRIBUTE_START + value.len()).expect("short");
         octets.extend([&length.to_ne_bytes()[..], &kind.to_ne_bytes(), value].concat());
         octets.resize(aligned(octets.len()), 0);
     }
@@ -41,13 +41,13 @@ fn ifaddrmsg(prefix: u8, flags: u8, index: u32) -> Vec<u8> {
     [&[0, prefix, flags, 0][..], &index.to_ne_bytes()].concat()
 }
 
-fn read(datagram: &[u8]) -> Vec<Content> {
-    messages(datagram).map(|message| message.content).collect()
+fn read(datagram: &[u8]) -> Vec<Told> {
+    messages(datagram).map(|message| message.told).collect()
 }
 
 fn address_of(datagram: &[u8]) -> InterfaceAddress {
     match read(datagram).pop() {
-        Some(Content::Change(Change::Address { address, .. })) => address,
+        Some(Told::Change(Change::Address { address, .. })) => address,
         other => panic!("{other:?}"),
     }
 }
@@ -95,13 +95,13 @@ fn what_the_kernel_tells_is_read() {
     };
     let gone = Change::AddressGone { index: 3, prefix: 64, ip: IPV6.into() };
     let wanted = [
-        Content::Change(Change::Link { index: 3, link }),
-        Content::Change(Change::LinkGone { index: 3 }),
-        Content::Change(Change::Address { index: 3, prefix: 24, address }),
-        Content::Change(gone),
-        Content::Change(Change::Route),
-        Content::Done,
-        Content::Refused(16),
+        Told::Change(Change::Link { index: 3, link }),
+        Told::Change(Change::LinkGone { index: 3 }),
+        Told::Change(Change::Address { index: 3, prefix: 24, address }),
+        Told::Change(gone),
+        Told::Change(Change::Route),
+        Told::Done,
+        Told::Refused(16),
     ];
     let datagram = samples().concat();
     assert_eq!(read(&datagram), wanted);
@@ -123,10 +123,10 @@ fn what_is_about_other_things_is_passed_over() {
         ("an acknowledgement", message(NLMSG_ERROR, 0, &[0; 4], &[])),
         ("nothing", message(1, 0, &[], &[])),
     ] {
-        assert_eq!(read(&datagram), [Content::Other], "{what}");
+        assert_eq!(read(&datagram), [Told::Other], "{what}");
     }
     let loopback = message(RTM_NEWLINK, 0, &ifinfomsg(0, 1, 0x49), &[(IFLA_IFNAME, b"lo\0")]);
-    let Some(Content::Change(Change::Link { link, .. })) = read(&loopback).pop() else { panic!() };
+    let Some(Told::Change(Change::Link { link, .. })) = read(&loopback).pop() else { panic!() };
     assert_eq!(link.kind, InterfaceKind::Loopback);
 }
 
@@ -183,7 +183,7 @@ fn whatever_the_octets_are_reading_ends() {
                 octets[at] = random.draw().to_le_bytes()[0];
             }
             let known = read(&octets).len();
-            assert!(known <= octets.len() / HEADER, "{octets:?}");
+            assert!(known <= octets.len() / BODY_AT, "{octets:?}");
         }
     }
 }

@@ -18,10 +18,11 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recvfrom, send, socket_with,
 };
 
+use crate::clock;
 use crate::node::network::{HostNetwork, is_publishable};
 use crate::server::socket;
 use crate::server::wakeup::Wakeup;
-use message::{Content, RTM_GETADDR, RTM_GETLINK, messages, request};
+use message::{RTM_GETADDR, RTM_GETLINK, Told, messages, request};
 use table::Table;
 
 /// The time from the first sign of a change to its telling.
@@ -35,13 +36,13 @@ const UNTOLD_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What is listened to: interfaces, addresses and routes of both families (`RTMGRP_LINK`,
 /// `RTMGRP_IPV4_IFADDR`, `RTMGRP_IPV4_ROUTE`, `RTMGRP_IPV6_IFADDR`, `RTMGRP_IPV6_ROUTE`).
-const GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
+const MULTICAST_GROUPS: u32 = 0x1 | 0x10 | 0x40 | 0x100 | 0x400;
 
 /// Room for one datagram: the kernel's are never larger.
-const BUFFER: usize = 32 * 1024;
+const DATAGRAM: usize = 32 * 1024;
 
 /// Datagrams that are read before DNS gets its turn again.
-const DATAGRAMS_PER_TURN: usize = 64;
+const EVENTS_AT_ONCE: usize = 64;
 
 /// Addresses for documentation (RFC 5737, 3849): no route is theirs but a default route.
 const ELSEWHERE: [IpAddr; 2] = [
@@ -63,7 +64,8 @@ pub struct NetworkWatch {
 
 impl NetworkWatch {
     /// Looks at what there is, and listens to changes.
-    pub fn open(now: Instant) -> NetworkWatch {
+    pub fn open() -> NetworkWatch {
+        let now = clock::now();
         let kernel = Kernel::open();
         let current = Arc::new(network(&kernel));
         let due = kernel.is_err().then_some(now + UNTOLD_INTERVAL);
@@ -161,10 +163,10 @@ struct Kernel {
 }
 
 /// Something that a datagram told.
-enum Told {
+enum Step {
     Changed,
     /// What was asked for is told in full.
-    All,
+    Finished,
     Nothing,
 }
 
@@ -172,9 +174,9 @@ impl Kernel {
     fn open() -> io::Result<Kernel> {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
-        bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
+        bind(&socket, &SocketAddrNetlink::new(0, MULTICAST_GROUPS))?;
         let table = Table::default();
-        let buffer = vec![0; BUFFER];
+        let buffer = vec![0; DATAGRAM];
         let mut kernel = Kernel { socket, table, buffer, sequence: 0, is_incomplete: true };
         kernel.catch_up()?;
         Ok(kernel)
@@ -183,9 +185,9 @@ impl Kernel {
     /// Takes the changes that were told, and says whether there are any.
     fn take_events(&mut self) -> bool {
         let mut is_changed = false;
-        for _ in 0..DATAGRAMS_PER_TURN {
+        for _ in 0..EVENTS_AT_ONCE {
             match self.receive() {
-                Ok(Told::Changed) => is_changed = true,
+                Ok(Step::Changed) => is_changed = true,
                 Ok(_) => {}
                 Err(Errno::AGAIN) => break,
                 Err(Errno::INTR) => continue,
@@ -222,7 +224,7 @@ impl Kernel {
         send(&self.socket, &request(kind, self.sequence), SendFlags::empty())?;
         loop {
             match self.receive() {
-                Ok(Told::All) => return Ok(()),
+                Ok(Step::Finished) => return Ok(()),
                 Ok(_) | Err(Errno::INTR) => {}
                 // What is asked for is told all the same.
                 Err(Errno::NOBUFS) => self.is_incomplete = true,
@@ -232,36 +234,36 @@ impl Kernel {
     }
 
     /// Takes one datagram.
-    fn receive(&mut self) -> rustix::io::Result<Told> {
+    fn receive(&mut self) -> rustix::io::Result<Step> {
         let room = &mut self.buffer[..];
         let (_, length, from) = recvfrom(&self.socket, room, RecvFlags::TRUNC)?;
         let from = from.and_then(|from| SocketAddrNetlink::try_from(from).ok());
         if from.is_none_or(|from| from.pid() != 0) {
             // Not from the kernel.
-            return Ok(Told::Nothing);
+            return Ok(Step::Nothing);
         }
         let Some(datagram) = self.buffer.get(..length) else {
             self.is_incomplete = true;
-            return Ok(Told::Nothing);
+            return Ok(Step::Nothing);
         };
-        let mut told = Told::Nothing;
+        let mut step = Step::Nothing;
         for message in messages(datagram) {
             let is_reply = message.sequence == self.sequence;
             self.is_incomplete |= message.is_interrupted;
-            match message.content {
-                Content::Change(change) => {
+            match message.told {
+                Told::Change(change) => {
                     if self.table.apply(change) {
-                        told = Told::Changed;
+                        step = Step::Changed;
                     }
                 }
-                Content::Done if is_reply => told = Told::All,
-                Content::Refused(error) if is_reply => {
+                Told::Done if is_reply => step = Step::Finished,
+                Told::Refused(error) if is_reply => {
                     let error = io::Error::from_raw_os_error(error);
                     return Err(Errno::from_io_error(&error).unwrap_or(Errno::IO));
                 }
-                Content::Done | Content::Refused(_) | Content::Other => {}
+                Told::Done | Told::Refused(_) | Told::Other => {}
             }
         }
-        Ok(told)
+        Ok(step)
     }
 }

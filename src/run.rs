@@ -86,7 +86,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     let end = Session::new(process.clone(), client, node.clone(), Random::from_system()).run();
     match (end, process.finish()) {
         // Whoever took the name may have taken the last one.
-        (_, Some(lost @ Outcome::NameLost(_))) => status_of(lost),
+        (_, Some(lost @ (Outcome::NameLost(_) | Outcome::LeaseEnding(_)))) => status_of(lost),
         (SessionEnd::NoFreeSlot, _) => Err(no_free_slot(&node)),
         (SessionEnd::Stopped, None) => Ok(0),
         (SessionEnd::Stopped, Some(outcome)) => status_of(outcome),
@@ -110,6 +110,9 @@ fn status_of(outcome: Outcome) -> Result<u8, Failure> {
         ))),
         Outcome::NameLost(name) => Err(Failure::new(format!(
             "exec: {name} was lost, so the program was ended; start anew"
+        ))),
+        Outcome::LeaseEnding(name) => Err(Failure::new(format!(
+            "exec: the lease of {name} was not renewed in time, so the program was ended; start anew"
         ))),
         Outcome::NeverNamed => Ok(0),
     }

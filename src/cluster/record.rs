@@ -8,6 +8,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde_json::{Map, Value};
 
+/// The longest value that is read, in octets. A record has some hundred; reading one as large as etcd
+/// takes would hold up queries.
+const LONGEST_VALUE: usize = 64 * 1024;
+
 /// The addresses and the port of a node; it has one address at least.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Record {
@@ -33,6 +37,8 @@ pub enum AddressChoice<A> {
 /// The reason why a value is not a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordError {
+    /// It is longer than any record.
+    TooLong,
     /// It is not JSON.
     NotJson,
     /// It is JSON, but not an object.
@@ -48,6 +54,9 @@ pub enum RecordError {
 impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            RecordError::TooLong => {
+                write!(f, "the value is longer than any record: over {LONGEST_VALUE} octets")
+            }
             RecordError::NotJson => f.write_str("the value is not JSON"),
             RecordError::NotAnObject => f.write_str("the value is not a JSON object"),
             RecordError::NotAString(field) => write!(f, "{field} is not a string"),
@@ -66,6 +75,9 @@ impl Record {
     /// # Errors
     /// See [`RecordError`].
     pub fn parse(value: &[u8]) -> Result<Record, RecordError> {
+        if value.len() > LONGEST_VALUE {
+            return Err(RecordError::TooLong);
+        }
         let value: Value = serde_json::from_slice(value).map_err(|_| RecordError::NotJson)?;
         let object = value.as_object().ok_or(RecordError::NotAnObject)?;
         let record = Record {
@@ -155,13 +167,15 @@ mod tests {
 
     #[test]
     fn other_values_are_not_records() {
-        let garbage = "x".repeat(1 << 20);
-        let deep = "[".repeat(100_000);
-        let table: [(&str, RecordError); 12] = [
+        let garbage = "x".repeat(LONGEST_VALUE);
+        let deep = "[".repeat(LONGEST_VALUE);
+        let long = format!(r#"{{"ipv4":"10.0.0.1","x":"{garbage}"}}"#);
+        let table: [(&str, RecordError); 13] = [
             ("", RecordError::NotJson),
             ("x", RecordError::NotJson),
             (&garbage, RecordError::NotJson),
             (&deep, RecordError::NotJson),
+            (&long, RecordError::TooLong),
             ("[]", RecordError::NotAnObject),
             ("{}", RecordError::NoAddress),
             (r#"{"port":"53"}"#, RecordError::NoAddress),

@@ -2,6 +2,7 @@
 //! server. Knows nothing of names or of the command line.
 
 mod access;
+mod local_address;
 mod resolver;
 mod stub;
 mod tls;

@@ -1,7 +1,8 @@
 //! Addresses of etcd's endpoints, for ureq, without the thread that its own resolver starts.
 //!
 //! A literal address is itself. `localhost` is loopback (RFC 6761 §6.3). Any other name is looked up
-//! once, and again only after none of its addresses could be connected to.
+//! once, and again only after none of its addresses could be connected to, or `/etc/hosts` says
+//! something else of it.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -15,6 +16,8 @@ use ureq::unversioned::transport::NextTimeout;
 use super::access::ETCD_PORT;
 use super::stub;
 use crate::clock;
+use crate::host::file_mark::FileMark;
+use crate::host::resolv_conf::{hosts, hosts_mark};
 use crate::server::Shared;
 
 /// The least time between two look-ups of one name that was found, for each takes time.
@@ -30,6 +33,34 @@ struct Lookup {
     /// The one that worked last comes first.
     addresses: Vec<IpAddr>,
     failed: bool,
+    in_hosts: InHosts,
+}
+
+/// What `/etc/hosts` says of a name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct InHosts {
+    /// How the file looked; `None`: it could not be looked at.
+    mark: Option<FileMark>,
+    addresses: Vec<IpAddr>,
+}
+
+impl InHosts {
+    fn read(host: &str) -> InHosts {
+        InHosts { mark: hosts_mark(), addresses: hosts(host) }
+    }
+
+    /// Reads it anew if the file changed, and says whether it says something else.
+    fn update(&mut self, host: &str) -> bool {
+        let is_same = match (hosts_mark(), &self.mark) {
+            (Some(mark), Some(before)) => mark.is_still(before),
+            (mark, before) => mark.is_none() && before.is_none(),
+        };
+        if is_same {
+            return false;
+        }
+        let before = std::mem::replace(self, InHosts::read(host));
+        before.addresses != self.addresses
+    }
 }
 
 /// The look-ups, shared between the resolver and the connector, which says what failed.
@@ -82,17 +113,24 @@ impl EndpointAddresses {
         });
     }
 
+    /// Returns whether `/etc/hosts` says something else of a host than when it was looked up.
+    fn is_renamed(&self, host: &str) -> bool {
+        self.lookups().get_mut(host).is_some_and(|lookup| lookup.in_hosts.update(host))
+    }
+
     fn addresses(&self, host: &str, deadline: Option<Instant>) -> std::io::Result<Vec<IpAddr>> {
         let now = clock::now();
+        let literal = literal(host);
+        let is_renamed = literal.is_none() && self.is_renamed(host);
         let known = self.lookups().get(host).cloned();
-        let is_current =
-            |known: &&Lookup| !known.failed || now.duration_since(known.at) < LOOKUP_INTERVAL;
+        let is_recent = |known: &Lookup| now.duration_since(known.at) < LOOKUP_INTERVAL;
+        let is_current = |known: &&Lookup| !is_renamed && (!known.failed || is_recent(known));
         if let Some(known) = known.as_ref().filter(is_current) {
             return Ok(known.addresses.clone());
         }
-        let found = match literal(host) {
-            Some(addresses) => Ok(addresses),
-            None => stub::look_up(&self.server, host, deadline),
+        let (found, in_hosts) = match literal {
+            Some(addresses) => (Ok(addresses), InHosts::default()),
+            None => (stub::look_up(&self.server, host, deadline), InHosts::read(host)),
         };
         let addresses = match (found, known) {
             (Ok(addresses), _) => addresses,
@@ -100,7 +138,7 @@ impl EndpointAddresses {
             (Err(_), Some(known)) => known.addresses,
             (Err(error), None) => return Err(error),
         };
-        let lookup = Lookup { at: now, addresses: addresses.clone(), failed: false };
+        let lookup = Lookup { at: now, addresses: addresses.clone(), failed: false, in_hosts };
         self.lookups().insert(host.to_owned(), lookup);
         Ok(addresses)
     }

@@ -14,6 +14,7 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, RustlsConnector, Transport,
 };
 
+use super::local_address::LocalAddress;
 use super::resolver::{EndpointAddresses, instant_after};
 use crate::clock;
 use crate::etcd::ReadDeadline;
@@ -22,6 +23,9 @@ use crate::server::{Interest, Shared, Wake};
 
 /// Octets read and written at a time. A reply's header must fit; bodies stream through.
 const BUFFER: usize = 16 * 1024;
+
+/// Octets read from a socket that always has more before queries, and deadlines, get their turn.
+const OCTETS_PER_TURN: usize = 4 * BUFFER;
 
 /// Idle time after which the kernel asks whether the peer of a silent connection still lives, and
 /// the time between, and the number of, its unanswered questions (`tcp(7)`).
@@ -98,6 +102,7 @@ impl Connector<()> for WaitingConnector {
                         host: details.uri.host().unwrap_or_default().to_owned(),
                         peer: address.ip(),
                         buffers: LazyBuffers::new(BUFFER, BUFFER),
+                        read_in_turn: 0,
                         connector: self.clone(),
                     }));
                 }
@@ -146,35 +151,11 @@ fn wait(
     }
 }
 
-fn stopping() -> io::Error {
-    io::Error::other("the process was asked to stop")
-}
-
 /// What ended a wait for a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Waited {
+enum StreamWait {
     Ready,
     NetworkChanged,
-}
-
-/// This host's address on a connection. Once the host has it no more, nothing comes by it.
-#[derive(Debug)]
-struct LocalAddress {
-    ip: IpAddr,
-    /// Whether an interface had it since: a route can make others this host's as well.
-    was_here: bool,
-}
-
-impl LocalAddress {
-    fn new(ip: IpAddr) -> Self {
-        LocalAddress { ip, was_here: false }
-    }
-
-    fn is_gone(&mut self, server: &Shared) -> bool {
-        let is_here = server.lock().network().has(self.ip);
-        self.was_here |= is_here == Some(true);
-        self.was_here && is_here == Some(false)
-    }
 }
 
 /// A connection to etcd.
@@ -184,6 +165,8 @@ struct WaitingTransport {
     host: String,
     peer: IpAddr,
     buffers: LazyBuffers,
+    /// Octets read since the server was last waited in.
+    read_in_turn: usize,
     connector: WaitingConnector,
 }
 
@@ -195,7 +178,7 @@ impl WaitingTransport {
         interest: Interest,
         deadline: Option<Instant>,
         timeout: NextTimeout,
-    ) -> Result<Waited, ureq::Error> {
+    ) -> Result<StreamWait, ureq::Error> {
         let server = &self.connector.server;
         if let Some(local) = &mut self.local
             && local.is_gone(server)
@@ -205,12 +188,49 @@ impl WaitingTransport {
         }
         let descriptor = Some((self.stream.as_fd(), interest));
         match server.lock().wait_or_change(descriptor, deadline)? {
-            Some(Wake::Ready) => Ok(Waited::Ready),
+            Some(Wake::Ready) => Ok(StreamWait::Ready),
             Some(Wake::TimedOut) => Err(ureq::Error::Timeout(timeout.reason)),
             Some(Wake::Stopping) => Err(stopping().into()),
-            None => Ok(Waited::NetworkChanged),
+            None => Ok(StreamWait::NetworkChanged),
         }
     }
+
+    /// Waits until there may be something to read, or for the deadline of the stream, past which the read
+    /// can be repeated.
+    fn wait_to_read(&mut self, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.read_in_turn = 0;
+        let (own, bound) = (instant_after(timeout), self.connector.read_deadline.get());
+        let deadline = earliest(own, bound.deadline);
+        let is_over = match self.wait(Interest::Readable, deadline, timeout) {
+            Err(ureq::Error::Timeout(_)) if deadline == bound.deadline => true,
+            waited => waited? == StreamWait::NetworkChanged && bound.may_end_early,
+        };
+        if is_over {
+            return Err(io::Error::from(ErrorKind::WouldBlock).into());
+        }
+        Ok(())
+    }
+
+    /// Lets queries that came meanwhile be answered, without waiting for anything.
+    fn give_turn(&mut self, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.read_in_turn = 0;
+        let now = clock::now();
+        if self.connector.server.lock().wait(None, Some(now))? == Wake::Stopping {
+            return Err(stopping().into());
+        }
+        let is_over = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
+        if is_over(instant_after(timeout)) {
+            return Err(ureq::Error::Timeout(timeout.reason));
+        }
+        if is_over(self.connector.read_deadline.get().deadline) {
+            return Err(io::Error::from(ErrorKind::WouldBlock).into());
+        }
+        Ok(())
+    }
+}
+
+fn stopping() -> io::Error {
+    io::Error::other("the process was asked to stop")
 }
 
 impl fmt::Debug for WaitingTransport {
@@ -243,25 +263,21 @@ impl Transport for WaitingTransport {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        let own = instant_after(timeout);
+        if self.read_in_turn >= OCTETS_PER_TURN {
+            self.give_turn(timeout)?;
+        }
         loop {
             match (&self.stream).read(self.buffers.input_append_buf()) {
                 Ok(length) => {
                     self.buffers.input_appended(length);
+                    self.read_in_turn += length;
                     return Ok(length > 0);
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.wait_to_read(timeout)?
+                }
                 Err(error) => return Err(error.into()),
-            }
-            let bound = self.connector.read_deadline.get();
-            let deadline = earliest(own, bound.deadline);
-            let is_over = match self.wait(Interest::Readable, deadline, timeout) {
-                Err(ureq::Error::Timeout(_)) if deadline == bound.deadline => true,
-                waited => waited? == Waited::NetworkChanged && bound.may_end_early,
-            };
-            if is_over {
-                return Err(io::Error::from(ErrorKind::WouldBlock).into());
             }
         }
     }

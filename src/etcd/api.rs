@@ -81,11 +81,13 @@ impl Etcd for GatewayClient {
     type Watch = Watch;
 
     fn range(&mut self, range: &Range) -> Result<RangeReply, Error> {
-        self.ask("/v3/kv/range", &range.encode(), range_reply)
+        let slices = self.slices.clone();
+        self.ask("/v3/kv/range", &range.encode(), |reply| range_reply(reply, &slices))
     }
 
     fn txn(&mut self, txn: &Txn) -> Result<TxnReply, Error> {
-        self.ask("/v3/kv/txn", &encode_txn(txn), |reply| txn_reply(reply, txn))
+        let slices = self.slices.clone();
+        self.ask("/v3/kv/txn", &encode_txn(txn), |reply| txn_reply(reply, txn, &slices))
     }
 
     fn lease_grant(&mut self, ttl: Duration) -> Result<LeaseId, Error> {

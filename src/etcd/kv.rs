@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::LeaseId;
 use super::json::{self, Wrong};
+use super::slices::Slices;
 
 /// The state of etcd in a reply (`ResponseHeader`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -119,10 +120,11 @@ pub(super) fn key_value(kv: &Value) -> Result<KeyValue, Wrong> {
     })
 }
 
-pub(super) fn range_reply(reply: &Value) -> Result<RangeReply, Wrong> {
+pub(super) fn range_reply(reply: &Value, slices: &Slices) -> Result<RangeReply, Wrong> {
+    let kvs = slices.map(json::list(reply, "kvs")?, key_value, |kv| kv.value.len());
     Ok(RangeReply {
         header: header(reply)?,
-        kvs: json::list(reply, "kvs")?.iter().map(key_value).collect::<Result<_, _>>()?,
+        kvs: kvs.collect::<Result<_, _>>()?,
         count: json::number(reply, "count")?,
         more: json::boolean(reply, "more")?,
     })

@@ -15,7 +15,7 @@ fn ranges() {
     let reply = json!({"header": {"cluster_id": "14655024145418835072", "revision": "2"},
         "kvs": [{"key": "YQ==", "create_revision": "2", "mod_revision": 3, "lease": "4"}],
         "count": "9", "more": true});
-    let reply = range_reply(&reply).unwrap();
+    let reply = range_reply(&reply, &Slices::default()).unwrap();
     assert_eq!(reply.header.cluster_id, 14_655_024_145_418_835_072);
     assert_eq!((reply.count, reply.more), (9, true));
     let kv = KeyValue {
@@ -26,7 +26,7 @@ fn ranges() {
         lease: LeaseId(4),
     };
     assert_eq!(reply.kvs, [kv]);
-    assert_eq!(range_reply(&json!({"header": {}})), Ok(RangeReply::default()));
+    assert_eq!(range_reply(&json!({"header": {}}), &Slices::default()), Ok(RangeReply::default()));
     for garbage in [
         json!({}),
         json!({"header": {"revision": "x"}}),
@@ -35,6 +35,6 @@ fn ranges() {
         json!({"header": {}, "count": []}),
         json!([]),
     ] {
-        assert!(range_reply(&garbage).is_err(), "{garbage}");
+        assert!(range_reply(&garbage, &Slices::default()).is_err(), "{garbage}");
     }
 }

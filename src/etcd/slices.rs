@@ -27,6 +27,23 @@ impl Slices {
         serde_json::from_reader(self.sliced(octets))
     }
 
+    /// Makes something of each of the items, of which `size` says how many octets it has.
+    pub(super) fn map<'a, T, R, E>(
+        &'a self,
+        items: &'a [T],
+        make: impl Fn(&T) -> Result<R, E> + 'a,
+        size: impl Fn(&R) -> usize + 'a,
+    ) -> impl Iterator<Item = Result<R, E>> + 'a {
+        let mut made = 0;
+        items.iter().map(move |item| {
+            if made >= SLICE {
+                made = 0;
+                (self.0)();
+            }
+            make(item).inspect(|it| made += size(it))
+        })
+    }
+
     fn sliced<'a>(&'a self, octets: &'a [u8]) -> BufReader<Sliced<'a>> {
         BufReader::with_capacity(SLICE.min(octets.len() + 1), Sliced { octets, slices: self })
     }
@@ -58,6 +75,21 @@ impl Read for Sliced<'_> {
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn many_items_are_made_with_a_call_after_each_slice() {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = calls.clone();
+        let slices = Slices::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        for (sizes, wanted) in [(&[10, 10][..], 0), (&[SLICE, 10], 1), (&[SLICE; 5], 4)] {
+            calls.store(0, Ordering::Relaxed);
+            let made: Result<Vec<usize>, ()> = slices.map(sizes, |it| Ok(*it), |it| *it).collect();
+            assert_eq!(made.as_deref(), Ok(sizes));
+            assert_eq!(calls.load(Ordering::Relaxed), wanted, "{sizes:?}");
+        }
+    }
 
     #[test]
     fn large_values_are_read_the_same_with_a_call_after_each_slice() {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::json::{self, Wrong};
 use super::kv::{header, range_reply};
+use super::slices::Slices;
 use super::{LeaseId, Range, RangeReply, ResponseHeader};
 
 /// Operations that happen at once, at one revision (`TxnRequest`).
@@ -100,7 +101,7 @@ pub(super) fn encode_txn(txn: &Txn) -> Value {
     json!({"compare": compare, "success": ops(&txn.success), "failure": ops(&txn.failure)})
 }
 
-pub(super) fn txn_reply(reply: &Value, txn: &Txn) -> Result<TxnReply, Wrong> {
+pub(super) fn txn_reply(reply: &Value, txn: &Txn, slices: &Slices) -> Result<TxnReply, Wrong> {
     let succeeded = json::boolean(reply, "succeeded")?;
     let ops = if succeeded { &txn.success } else { &txn.failure };
     let responses = json::list(reply, "responses")?;
@@ -111,7 +112,7 @@ pub(super) fn txn_reply(reply: &Value, txn: &Txn) -> Result<TxnReply, Wrong> {
     for (op, response) in ops.iter().zip(responses) {
         let of = |name: &str| json::field(response, name).ok_or_else(|| format!("no {name}"));
         match op {
-            Op::Range(_) => ranges.push(range_reply(of("response_range")?)?),
+            Op::Range(_) => ranges.push(range_reply(of("response_range")?, slices)?),
             Op::Put { .. } => _ = of("response_put")?,
             Op::Delete(_) => _ = of("response_delete_range")?,
         }

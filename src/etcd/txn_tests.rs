@@ -42,10 +42,10 @@ fn transactions() {
         header: ResponseHeader { revision: 3, ..ResponseHeader::default() },
         ..RangeReply::default()
     };
-    let reply = txn_reply(&reply, &txn).unwrap();
+    let reply = txn_reply(&reply, &txn, &Slices::default()).unwrap();
     assert!(reply.succeeded);
     assert_eq!(reply.ranges, [range]);
-    let failed = txn_reply(&json!({"header": {}}), &txn).unwrap();
+    let failed = txn_reply(&json!({"header": {}}), &txn, &Slices::default()).unwrap();
     assert!(!failed.succeeded && failed.ranges.is_empty());
     for garbage in [
         json!({"header": {}, "succeeded": true}),
@@ -53,6 +53,6 @@ fn transactions() {
         json!({"header": {}, "responses": [{}]}),
         json!({"header": {}, "succeeded": true, "responses": [1, 2, 3]}),
     ] {
-        assert!(txn_reply(&garbage, &txn).is_err(), "{garbage}");
+        assert!(txn_reply(&garbage, &txn, &Slices::default()).is_err(), "{garbage}");
     }
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
+use super::file_mark::FileMark;
 use crate::text::{excerpt, number};
 
 const HOSTS: &str = "/etc/hosts";
@@ -44,6 +45,11 @@ fn lines(text: &str) -> impl Iterator<Item = Vec<&str>> {
         let line = line.split(['#', ';']).next().unwrap_or_default();
         line.split_ascii_whitespace().collect()
     })
+}
+
+/// How `/etc/hosts` looks now; `None`: it cannot be looked at.
+pub fn hosts_mark() -> Option<FileMark> {
+    FileMark::of(Path::new(HOSTS)).ok()
 }
 
 /// The addresses that `/etc/hosts` gives a name, IPv4 first.

@@ -2,6 +2,7 @@
 
 use super::claim::{Claimant, Taken, Ticket};
 use super::full_sync::apply_event;
+use super::queue::Waited;
 use super::rank::{FreeSlot, free_slot, presumed};
 use super::session::Session;
 use super::state::{Claimed, Membership};
@@ -127,7 +128,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             let ticket = self.ask(|client| claimant.take_ticket(client))?;
             self.catch_up_with(&ticket);
             let slot = match self.slot_for(claimant, &ticket, knowledge)? {
-                FreeSlot::Slot(slot) => Some(slot),
+                FreeSlot::Slot(slot) => slot,
                 FreeSlot::Full if when_full == WhenFull::Exit && self.is_current(&ticket) => {
                     return Err(SessionError::NoFreeSlot);
                 }
@@ -136,10 +137,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 }
                 FreeSlot::Full | FreeSlot::Behind => {
                     waited = true;
-                    self.wait_in_queue(claimant, &ticket, when_full)?
+                    match self.wait_in_queue(claimant, &ticket, when_full)? {
+                        Waited::Turn(slot) => slot,
+                        Waited::Overtook(taken) => return Ok(Taken { queue_length: 0, ..taken }),
+                        Waited::TicketGone => continue,
+                    }
                 }
             };
-            let Some(slot) = slot else { continue };
             if let Some(taken) = self.ask(|client| claimant.claim(client, slot))? {
                 // Who waited knows that the others wait as well, rather than start.
                 let queue_length = if waited { 0 } else { taken.queue_length };

@@ -17,6 +17,7 @@ mod host;
 mod late_claims;
 mod lease;
 pub mod network;
+mod overtake;
 mod position;
 mod queue;
 pub mod rank;

@@ -13,7 +13,7 @@ use crate::cluster::Record;
 use crate::etcd::{Compare, Equal, Etcd, Op, Range, Txn};
 
 /// The attempts to put the record, each on top of a put of ours whose reply never came.
-const ATTEMPTS: usize = 3;
+const PUTS: usize = 3;
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Publishes what changed of this host, if anything did.
@@ -30,7 +30,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
             Err(error) => return self.outlive_addresses(claimed, lease, &error),
         };
         self.addresses.gone_since = None;
-        if self.record != Some(record) {
+        // What a put left of which nothing was heard may be there, though it is no more what is wanted.
+        if self.record != Some(record) || claimed.is_being_put {
             self.republish(claimed, lease, record)?;
         }
         self.addresses.published = Some((network, source));
@@ -42,7 +43,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let keyspace = self.settings.keyspace.clone();
         let key = keyspace.key(claimed.slot);
         let old = self.record.unwrap_or(record);
-        for _ in 0..ATTEMPTS {
+        claimed.is_being_put = true;
+        self.membership = Membership::Owned(claimed);
+        for _ in 0..PUTS {
             let value = record.to_json().into_bytes();
             let is_ours = [Equal::Lease(lease.id), Equal::ModRevision(claimed.mod_revision)];
             let txn = Txn {
@@ -57,6 +60,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             let reply = self.ask(|client| client.txn(&txn))?;
             if reply.succeeded {
                 claimed.mod_revision = reply.header.revision;
+                claimed.is_being_put = false;
                 self.record = Some(record);
                 self.apply_own(claimed, &record);
                 self.set_membership(Membership::Owned(claimed));

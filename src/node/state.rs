@@ -91,20 +91,22 @@ pub(super) struct Claimed {
     pub(super) claim_revision: i64,
     /// The revision of the put that left the key as it is.
     pub(super) mod_revision: i64,
+    /// Whether a further put of ours may have been carried out since, for its reply has not come.
+    pub(super) is_being_put: bool,
 }
 
 impl Claimed {
     /// A slot that was claimed or taken over by the put of this revision.
     pub(super) fn at(slot: SlotId, revision: i64) -> Self {
-        Claimed { slot, claim_revision: revision, mod_revision: revision }
+        Claimed { slot, claim_revision: revision, mod_revision: revision, is_being_put: false }
     }
 
-    /// Returns whether the key is ours still: on our lease, and not made anew since we claimed it. If
-    /// only the lease is ours, another node may have owned the name before a claim of ours that came
-    /// late. Each further put of ours is compared with the one before, so one that came late, or whose
-    /// reply never came, shows that nobody else's was in between.
+    /// Returns whether the key is as we left it: on our lease, and put by nobody since. If only the
+    /// lease is ours, another node may have owned the name before a claim of ours that came late. A
+    /// further put of ours does not make the key anew, and is compared with the one before.
     pub(super) fn stands(&self, kv: &KeyValue, lease: LeaseId) -> bool {
-        kv.lease == lease && kv.create_revision <= self.claim_revision
+        let is_put_again = self.is_being_put && kv.create_revision <= self.claim_revision;
+        kv.lease == lease && (kv.mod_revision == self.mod_revision || is_put_again)
     }
 }
 

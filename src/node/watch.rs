@@ -58,7 +58,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         while self.is_settled() && watch.endpoint() == self.client.endpoint() {
             self.follow_addresses()?;
             if self.is_settled() {
-                self.follow_once(watch)?;
+                self.follow_until(watch, None)?;
             }
         }
         Ok(())
@@ -73,9 +73,14 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
     }
 
-    /// Keeps the lease alive if it is time to, else waits for changes until it is, and applies them.
-    pub(super) fn follow_once(&mut self, watch: &mut E::Watch) -> Result<Option<WatchReply>> {
-        let reply = self.next_reply(watch, None)?;
+    /// Keeps the lease alive if it is time to, else waits for changes until it is, or until `end`, and
+    /// applies them.
+    pub(super) fn follow_until(
+        &mut self,
+        watch: &mut E::Watch,
+        end: Option<Instant>,
+    ) -> Result<Option<WatchReply>> {
+        let reply = self.next_reply(watch, end)?;
         self.contact.follow(self.host.now());
         if let Some(reply) = &reply {
             self.apply(reply)?;

@@ -7,6 +7,7 @@
 
 mod atomic_file;
 mod children;
+mod ending;
 mod hooks;
 mod identity;
 mod metrics;
@@ -16,5 +17,6 @@ pub mod parent_death;
 mod program;
 
 pub use children::Ended;
+pub use ending::Outcome;
 pub use notifier::{Notifier, NotifySettings, file_failure, set_up};
-pub use program::Outcome;
+pub use program::ProgramSettings;

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::atomic_file::AtomicFile;
+use super::ending::Outcome;
 use super::hooks::{Hooks, NameEvent};
 use super::identity::Identity;
 use super::metrics::{MetricsFile, Tally};
 use super::name_file::NameFile;
-use super::program::{Outcome, Program};
+use super::program::{Program, ProgramSettings};
 use super::{children, parent_death};
 use crate::clock;
 use crate::cluster::Keyspace;
@@ -32,10 +33,10 @@ pub struct NotifySettings {
     pub on_claim: Option<String>,
     /// The command to run when it no longer is.
     pub on_lost: Option<String>,
-    /// The time that a child may run on when its end is waited for; whole seconds.
-    pub grace: Duration,
-    /// The program to run for as long as the name is owned, with its arguments.
-    pub program: Option<Vec<String>>,
+    /// The time that a hook may run on when its end is waited for; whole seconds.
+    pub hook_grace: Duration,
+    /// The program to run for as long as the name is owned.
+    pub program: Option<ProgramSettings>,
     /// The file of figures for Prometheus.
     pub metrics_file: Option<PathBuf>,
 }
@@ -71,20 +72,29 @@ impl Notifier {
     }
 
     /// Tells which name this node owns from now on; `None`: none. The same name told again has a
-    /// longer lease.
+    /// longer lease. One whose lease is over is owned no more, whether that is told or not.
     pub fn ownership(&mut self, owned: Option<Owned>, now: Instant) {
+        let owned = owned.filter(|owned| now < owned.valid_until);
         // What a program was started for ends with it: it is not started twice.
         let owned = owned.filter(|_| self.program.as_ref().is_none_or(Program::wants_name));
         let before = std::mem::replace(&mut self.owned, owned);
         let lifetime = |owned: Owned| (owned.slot, owned.claim_revision);
-        if before.map(lifetime) == owned.map(lifetime) {
-            return;
-        }
-        if let Some(before) = before {
+        let is_same = before.map(lifetime) == owned.map(lifetime);
+        if let Some(before) = before.filter(|_| !is_same) {
             self.lost(&self.identity(&before), now);
         }
         if let Some(owned) = owned {
-            self.gained(&self.identity(&owned), now);
+            let identity = self.identity(&owned);
+            if !is_same {
+                self.gained(&identity, now);
+            }
+            if let Some(program) = &mut self.program {
+                program.follow(&identity, owned.valid_until, now);
+            }
+            self.stop_when_over();
+        }
+        if is_same {
+            return;
         }
         if let Some(metrics) = &mut self.metrics {
             metrics.hasten(now);
@@ -107,21 +117,18 @@ impl Notifier {
             file.set(Some(&identity.name), now);
         }
         self.hooks.call(NameEvent::Claim, identity, now);
-        if let Some(program) = &mut self.program {
-            program.start(identity);
-        }
-        self.stop_when_over();
     }
 
     fn lost(&mut self, identity: &Identity, now: Instant) {
         self.tally.losses += 1;
+        // Nothing before this: another node's may be about to start.
+        if let Some(program) = &mut self.program {
+            program.lose(now);
+        }
         if let Some(file) = &mut self.name_file {
             file.set(None, now);
         }
         self.hooks.call(NameEvent::Lost, identity, now);
-        if let Some(program) = &mut self.program {
-            program.end(identity, now);
-        }
     }
 
     /// Counts what happened.
@@ -134,11 +141,16 @@ impl Notifier {
         let file = self.name_file.as_ref().and_then(NameFile::next);
         let program = self.program.as_ref().and_then(Program::next);
         let metrics = self.metrics.as_ref().map(MetricsFile::next);
-        [file, self.hooks.next(), program, metrics].into_iter().flatten().min()
+        let lease_end = self.owned.map(|owned| owned.valid_until);
+        [file, self.hooks.next(), program, metrics, lease_end].into_iter().flatten().min()
     }
 
-    /// Does what is due, and looks after the children.
+    /// Does what is due, and looks after the children. What is owned ends with its lease even if
+    /// nobody tells so, because a call to etcd waits or this process stood still.
     pub fn run(&mut self, now: Instant, view: View<'_>) {
+        if self.owned.is_some_and(|owned| owned.valid_until <= now) {
+            self.ownership(None, now);
+        }
         if let Some(file) = &mut self.name_file {
             file.run(now);
         }
@@ -230,7 +242,7 @@ pub fn set_up(
 ) -> Result<Notifier, Failure> {
     let name_file = wanted.name_file.map(|path| prepared("name-file", path)).transpose()?;
     let metrics = wanted.metrics_file.map(|path| prepared("metrics-file", path)).transpose()?;
-    let hooks = Hooks::new(wanted.on_claim, wanted.on_lost, wanted.grace);
+    let hooks = Hooks::new(wanted.on_claim, wanted.on_lost, wanted.hook_grace);
     if wanted.program.is_some() {
         parent_death::probe().map_err(|error| {
             let remedy = parent_death::remedy(&error);
@@ -243,7 +255,7 @@ pub fn set_up(
         // What is woken by it looks after all children.
         signals.watch(Signal::CHILD.as_raw()).map_err(no_signals)?;
     }
-    let program = |words| Program::new(words, wanted.grace, |signal| signals.watch(signal));
+    let program = |settings| Program::new(settings, |signal| signals.watch(signal));
     let program = wanted.program.map(program).transpose().map_err(no_signals)?;
     Ok(Notifier {
         keyspace,
@@ -264,3 +276,7 @@ fn prepared(option: &'static str, path: PathBuf) -> Result<AtomicFile, Failure> 
     file.prepare().map_err(|error| file_failure(option, file.path(), &error))?;
     Ok(file)
 }
+
+#[cfg(test)]
+#[path = "notifier_tests.rs"]
+mod tests;

@@ -5,6 +5,7 @@
 //! ended with it, as far as that stayed in its process group.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 
 use super::children::{self, AFTER_KILL, Ended};
+use super::ending::{Ending, Outcome, asks_to_end, pass_on};
 use super::identity::Identity;
 use super::parent_death;
 
@@ -20,109 +22,145 @@ use super::parent_death;
 const PASSED_ON: [Signal; 6] =
     [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2];
 
-/// Those among them that ask a process to end. One that is stopped obeys only when it is continued.
-const ASKING_TO_END: [Signal; 4] = [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT];
+/// The parts of the lease that it has to end in where nothing is said, and at most. The lease is
+/// renewed after a third, so that leaves a third to do it in at least.
+const USUAL_PART: u32 = 4;
+const LARGEST_PART: u32 = 3;
+
+/// The number of attempts at that: one may fail.
+const ATTEMPTS: u32 = 2;
+
+/// The most that it may go on when the name is lost while the lease was valid by our clock: deleted or
+/// overwritten, it may be another's already.
+const LONGEST_OVERLAP: Duration = Duration::from_secs(1);
+
+/// A program to run for as long as the name is owned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramSettings {
+    /// The program, and its arguments.
+    pub words: Vec<String>,
+    /// The time that it has to end in. It is asked to so long before the lease ends.
+    pub grace: Duration,
+}
+
+impl ProgramSettings {
+    /// The grace time where none is given.
+    pub fn usual_grace(lease_ttl: Duration) -> Duration {
+        lease_ttl / USUAL_PART
+    }
+
+    /// The longest grace time that fits into a lease.
+    pub fn longest_grace(lease_ttl: Duration) -> Duration {
+        lease_ttl / LARGEST_PART
+    }
+
+    /// The longest time-out of a call to etcd with which the lease is renewed before the program is
+    /// asked to end, even if one call fails.
+    pub fn longest_call(&self, lease_ttl: Duration) -> Duration {
+        (lease_ttl * 2 / 3).saturating_sub(self.grace) / ATTEMPTS
+    }
+}
 
 #[derive(Debug)]
 enum State {
     /// There was no name yet.
     Waiting,
-    Running(Pid),
+    /// As the process at the head of this group, under this name.
+    Running {
+        group: Pid,
+        name: String,
+    },
     Ending(Ending),
     Over(Outcome),
-}
-
-/// Its process group, which is to be gone before the name is another node's, or before this process
-/// ends: two nodes must not do the work of one name.
-#[derive(Debug)]
-struct Ending {
-    group: Pid,
-    /// Whether it was not only asked to end: nothing of it runs any further then, even where the
-    /// system cannot let go of it.
-    is_killed: bool,
-    /// The time to kill it, or to give up.
-    until: Instant,
-    /// The outcome to tell when it is gone.
-    outcome: Outcome,
-}
-
-/// The fate of the program.
-#[derive(Debug)]
-pub enum Outcome {
-    /// It ended by itself.
-    Ended(Ended),
-    /// It was ended, because this name was lost.
-    NameLost(String),
-    /// No process could be started for it.
-    NotStarted(io::Error),
-    /// A signal came before there was a name; its number.
-    Stopped(u8),
-    /// There never was a name to run it under.
-    NeverNamed,
 }
 
 /// The program, before, while, and after it runs.
 #[derive(Debug)]
 pub(super) struct Program {
-    words: Vec<String>,
-    grace: Duration,
+    settings: ProgramSettings,
     /// The signals to pass on, and whether they came.
     signals: Vec<(Signal, Arc<AtomicBool>)>,
     state: State,
+    /// When the lease of the name runs out unless it is renewed; `None`: no name is owned.
+    lease_end: Option<Instant>,
 }
 
 impl Program {
-    /// A program with its arguments, and how long it may take to end when the name is lost.
-    /// `watch` gives for a signal's number a flag that is raised when it comes.
+    /// One that is not started yet. `watch` gives for a signal's number a flag that is raised when
+    /// it comes.
     pub(super) fn new(
-        words: Vec<String>,
-        grace: Duration,
+        settings: ProgramSettings,
         watch: impl Fn(i32) -> io::Result<Arc<AtomicBool>>,
     ) -> io::Result<Program> {
         let watched = |signal: Signal| Ok((signal, watch(signal.as_raw())?));
         let signals = PASSED_ON.into_iter().map(watched).collect::<io::Result<_>>()?;
-        Ok(Program { words, grace, signals, state: State::Waiting })
+        Ok(Program { settings, signals, state: State::Waiting, lease_end: None })
     }
 
-    /// Starts it, if it was not yet.
-    pub(super) fn start(&mut self, identity: &Identity) {
-        let (State::Waiting, Some(program)) = (&self.state, self.words.first()) else { return };
-        self.state = match children::start(&mut parent_death::command(&self.words), identity) {
-            Ok(pid) => {
-                log::info!("{program} started as process {pid} under {}", identity.name);
-                State::Running(pid)
+    /// Takes note that the name is owned until then, or later if the lease is renewed, and starts it,
+    /// if it was not yet: not so late that it would have to end at once.
+    pub(super) fn follow(&mut self, identity: &Identity, lease_end: Instant, now: Instant) {
+        self.lease_end = Some(lease_end);
+        if matches!(self.state, State::Waiting) && now + self.settings.grace < lease_end {
+            self.start(identity);
+        }
+    }
+
+    fn start(&mut self, identity: &Identity) {
+        let Some(program) = self.settings.words.first() else { return };
+        let command = &mut parent_death::command(&self.settings.words);
+        self.state = match children::start(command, identity) {
+            Ok(group) => {
+                log::info!("{program} started as process {group} under {}", identity.name);
+                State::Running { group, name: identity.name.clone() }
             }
             Err(error) => State::Over(Outcome::NotStarted(error)),
         };
     }
 
-    /// Ends it, because the name is no longer owned.
-    pub(super) fn end(&mut self, identity: &Identity, now: Instant) {
-        let State::Running(pid) = self.state else { return };
-        log::warn!("{} is no longer owned: ending process {pid}", identity.name);
-        self.ask_to_end(pid, Outcome::NameLost(identity.name.clone()), now);
+    /// Ends it, because the name is no longer owned: at once where the lease is over, and else soon.
+    pub(super) fn lose(&mut self, now: Instant) {
+        let lease_end = self.lease_end.take();
+        let soon = now + LONGEST_OVERLAP.min(self.settings.grace);
+        let until = lease_end.map_or(soon, |at| at.min(soon));
+        match &mut self.state {
+            State::Running { group, name } => {
+                log::warn!("{name} is no longer owned: ending process {group}");
+                let (group, outcome) = (*group, Outcome::NameLost(std::mem::take(name)));
+                self.state = State::Ending(Ending::begin(group, outcome, until, now));
+            }
+            State::Ending(ending) => ending.hasten(until),
+            _ => {}
+        }
     }
 
-    fn ask_to_end(&mut self, group: Pid, outcome: Outcome, now: Instant) {
-        pass_on(group, Signal::TERM);
-        let until = now + self.grace;
-        self.state = State::Ending(Ending { group, is_killed: false, until, outcome });
+    /// The time to ask it to end, because the lease was not renewed.
+    fn ends_at(&self) -> Option<Instant> {
+        self.lease_end.and_then(|at| at.checked_sub(self.settings.grace))
+    }
+
+    /// Ends it while the name is still owned, so that it is gone when it no longer is. It cannot be
+    /// asked to go on: so that is done even if the lease is renewed after all.
+    fn end_in_time(&self, group: Pid, name: String, now: Instant) -> State {
+        log::warn!("the lease of {name} was not renewed in time: ending process {group}");
+        let (outcome, until) = (Outcome::LeaseEnding(name), now + self.settings.grace);
+        State::Ending(Ending::begin(group, outcome, until, now))
     }
 
     /// A child ended; it may be this one. What it leaves in its process group is ended as well,
     /// while the name is still owned.
     pub(super) fn ended(&mut self, ended_pid: Pid, ended: Ended, now: Instant) {
-        match self.state {
-            State::Running(pid) if pid == ended_pid => {
-                log::info!("process {pid} ended: {ended}");
-                let outcome = Outcome::Ended(ended);
-                if children::are_left(pid) {
-                    self.ask_to_end(pid, outcome, now)
+        match &self.state {
+            State::Running { group, .. } if *group == ended_pid => {
+                log::info!("process {group} ended: {ended}");
+                let (outcome, until) = (Outcome::Ended(ended), now + self.settings.grace);
+                self.state = if children::are_left(*group) {
+                    State::Ending(Ending::begin(*group, outcome, until, now))
                 } else {
-                    self.state = State::Over(outcome)
-                }
+                    State::Over(outcome)
+                };
             }
-            State::Ending(Ending { group, .. }) if group == ended_pid => {
+            State::Ending(Ending { group, .. }) if *group == ended_pid => {
                 log::info!("process {group} ended: {ended}");
             }
             _ => {}
@@ -130,7 +168,11 @@ impl Program {
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
-        if let State::Ending(Ending { until, .. }) = self.state { Some(until) } else { None }
+        match &self.state {
+            State::Running { .. } => self.ends_at(),
+            State::Ending(ending) => Some(ending.next(self.lease_end)),
+            State::Waiting | State::Over(_) => None,
+        }
     }
 
     /// Passes on the signals that came, and goes on with its end. Where it is over already, nobody is
@@ -150,13 +192,19 @@ impl Program {
                 }
                 None => State::Waiting,
             },
-            running @ State::Running(pid) => {
-                came.into_iter().for_each(|signal| pass_on(pid, signal));
-                running
+            State::Running { group, name } => {
+                came.into_iter().for_each(|signal| pass_on(group, signal));
+                match self.ends_at() {
+                    Some(at) if at <= now => self.end_in_time(group, name, now),
+                    _ => State::Running { group, name },
+                }
             }
             State::Ending(ending) => {
                 came.into_iter().for_each(|signal| pass_on(ending.group, signal));
-                ending.go_on(now)
+                match ending.go_on(self.lease_end, now) {
+                    ControlFlow::Continue(ending) => State::Ending(ending),
+                    ControlFlow::Break(outcome) => State::Over(outcome),
+                }
             }
             over @ State::Over(_) => over,
         };
@@ -168,18 +216,18 @@ impl Program {
         matches!(self.state, State::Waiting)
     }
 
-    /// Whether a name is of use to it: it runs, or will, or what it left is being ended.
+    /// Whether a name is of use to it: it runs, or will, or is being ended under it.
     pub(super) fn wants_name(&self) -> bool {
         match &self.state {
-            State::Waiting | State::Running(_) => true,
-            State::Ending(ending) => matches!(ending.outcome, Outcome::Ended(_)),
+            State::Waiting | State::Running { .. } => true,
+            State::Ending(_) => self.lease_end.is_some(),
             State::Over(_) => false,
         }
     }
 
     /// The time that its end may take; `None`: it is not on its way out.
     pub(super) fn time_to_end(&self) -> Option<Duration> {
-        matches!(self.state, State::Ending(_)).then(|| self.grace + AFTER_KILL)
+        matches!(self.state, State::Ending(_)).then(|| self.settings.grace + AFTER_KILL)
     }
 
     /// Whether it ended, or never will be started.
@@ -190,40 +238,7 @@ impl Program {
     pub(super) fn outcome(self) -> Outcome {
         match self.state {
             State::Over(outcome) | State::Ending(Ending { outcome, .. }) => outcome,
-            State::Waiting | State::Running(_) => Outcome::NeverNamed,
+            State::Waiting | State::Running { .. } => Outcome::NeverNamed,
         }
-    }
-}
-
-fn asks_to_end(signal: &Signal) -> bool {
-    ASKING_TO_END.contains(signal)
-}
-
-fn pass_on(group: Pid, signal: Signal) {
-    children::signal(group, signal);
-    if asks_to_end(&signal) {
-        children::signal(group, Signal::CONT);
-    }
-}
-
-impl Ending {
-    /// Looks whether it is gone, and kills it when its grace time is over.
-    fn go_on(self, now: Instant) -> State {
-        let group = self.group;
-        if !children::are_left(group) {
-            return State::Over(self.outcome);
-        }
-        if now < self.until {
-            return State::Ending(self);
-        }
-        if self.is_killed {
-            log::error!(
-                "process group {group} was killed, but is still there; going on without its end"
-            );
-            return State::Over(self.outcome);
-        }
-        log::error!("process group {group} did not end in time (--grace): killing it");
-        children::signal(group, Signal::KILL);
-        State::Ending(Ending { is_killed: true, until: now + AFTER_KILL, ..self })
     }
 }

@@ -1,6 +1,7 @@
 //! Matched options → the settings of each room.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use getopts::Matches;
 use log::LevelFilter;
@@ -17,7 +18,7 @@ use crate::corefile::Corefile;
 use crate::failure::Failure;
 use crate::host::accounts::RunAs;
 use crate::node::{NodeSettings, WhenFull};
-use crate::notify::NotifySettings;
+use crate::notify::{NotifySettings, ProgramSettings};
 
 /// The longest `--prefix`, in octets: a bound, not a rule of etcd's.
 const LONGEST_PREFIX: usize = 1024;
@@ -33,19 +34,23 @@ pub(super) fn options(
 ) -> Result<Options, Failure> {
     let keyspace = keyspace(matches, file.as_mut())?;
     let endpoints = configuration::endpoints(matches, file.as_ref())?;
+    let node = node(matches, keyspace)?;
+    let notify = notify(matches, program, node.lease_ttl)?;
+    let longest_call = notify.program.as_ref().map(|it| it.longest_call(node.lease_ttl));
+    let timeout = etcd_timeout(matches)?;
     Ok(Options {
         connect: ConnectSettings {
             access: access(matches, &endpoints)?,
             endpoints,
-            timeout: etcd_timeout(matches)?,
+            timeout: longest_call.map_or(timeout, |longest| longest.min(timeout)),
         },
-        node: node(matches, keyspace)?,
+        notify,
+        node,
         listen: configuration::listen(matches, file.as_ref())?,
         ttl: number(matches, "ttl")?,
         forward: configuration::forward(matches, file.as_ref())?,
         allow: split(matches, "allow")?,
         rrl: optional_number(matches, "rrl")?,
-        notify: notify(matches, program)?,
         run_as: run_as(matches)?,
         verbosity: verbosity(matches)?,
         corefile: file,
@@ -155,25 +160,45 @@ fn user(matches: &Matches) -> Result<Option<User>, Failure> {
     Ok(Some(User { name: name.to_owned(), password }))
 }
 
-fn notify(matches: &Matches, program: Option<Vec<String>>) -> Result<NotifySettings, Failure> {
+fn notify(
+    matches: &Matches,
+    program: Option<Vec<String>>,
+    lease_ttl: Duration,
+) -> Result<NotifySettings, Failure> {
     let name_file = path_to_write(matches, "name-file")?;
     let metrics_file = path_to_write(matches, "metrics-file")?;
     if name_file.is_some() && name_file == metrics_file {
         return wrong("metrics-file", "is the --name-file as well; give another file");
     }
-    if program.as_ref().is_some_and(|words| words.first().is_none_or(String::is_empty)) {
-        return Err(Failure::usage(
-            "exec: the program is missing; write idetcd exec [OPTION]... -- PROGRAM [ARG]...",
-        ));
-    }
     Ok(NotifySettings {
         name_file,
         on_claim: command(matches, "on-claim")?,
         on_lost: command(matches, "on-lost")?,
-        grace: seconds(matches, "grace")?,
-        program,
+        hook_grace: seconds(matches, "grace")?,
+        program: program.map(|words| program_settings(matches, words, lease_ttl)).transpose()?,
         metrics_file,
     })
+}
+
+fn program_settings(
+    matches: &Matches,
+    words: Vec<String>,
+    lease_ttl: Duration,
+) -> Result<ProgramSettings, Failure> {
+    if words.first().is_none_or(String::is_empty) {
+        return Err(Failure::usage(
+            "exec: the program is missing; write idetcd exec [OPTION]... -- PROGRAM [ARG]...",
+        ));
+    }
+    let given: Option<u32> = optional_number(matches, "grace")?;
+    let given = given.map(|seconds| Duration::from_secs(seconds.into()));
+    let grace = given.unwrap_or(ProgramSettings::usual_grace(lease_ttl));
+    if grace > ProgramSettings::longest_grace(lease_ttl) {
+        let (grace, lease) = (grace.as_secs(), lease_ttl.as_secs());
+        let remedy = "with exec give a third of that at most, or leave it out";
+        return wrong("grace", format!("{grace} s do not fit into --lease-ttl {lease}: {remedy}"));
+    }
+    Ok(ProgramSettings { words, grace })
 }
 
 fn run_as(matches: &Matches) -> Result<Option<RunAs>, Failure> {

@@ -128,7 +128,13 @@ const PROGRAMS: &[OptionEntry] = &[
     text("on-claim", "COMMAND", ""),
     text("on-lost", "COMMAND", "run by sh when the name comes and goes"),
     // Without any, what is begun at the end, --on-lost foremost, is killed at birth.
-    number("grace", "SECONDS", 1..=86_400, "how long those, and PROGRAM, may take to end [10]"),
+    number(
+        "grace",
+        "SECONDS",
+        1..=86_400,
+        "how long those, and PROGRAM, may take to end; where not given PROGRAM may a quarter of the \
+         lease, and they [10]",
+    ),
     text("metrics-file", "PATH", "figures for Prometheus, by node_exporter"),
     text("run-as", "USER[:GROUP]", "who to be, once the port is bound [unchanged]"),
 ];

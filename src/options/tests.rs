@@ -138,12 +138,31 @@ fn what_follows_the_dashes_is_the_program_whatever_it_looks_like() {
     let more = ["--grace=3", "--", "torchrun", "--pattern", "-v", "--", "x y"];
     let with_program = options_of(&[&EXEC_PATTERN[..], &more].concat()).expect("right");
     let program = with_program.notify.program.expect("a program");
-    assert_eq!(program, ["torchrun", "--pattern", "-v", "--", "x y"]);
-    assert_eq!(with_program.notify.grace.as_secs(), 3);
+    assert_eq!(program.words, ["torchrun", "--pattern", "-v", "--", "x y"]);
+    let three = Duration::from_secs(3);
+    assert_eq!((program.grace, with_program.notify.hook_grace), (three, three));
     let options = options(&["--run-as=a:b"]);
     let run_as = RunAs { user: "a".to_owned(), group: Some("b".to_owned()) };
     assert_eq!((options.notify.program, options.run_as), (None, Some(run_as)));
-    assert_eq!(options.notify.grace.as_secs(), 10);
+    assert_eq!(options.notify.hook_grace.as_secs(), 10);
+}
+
+#[test]
+fn a_program_has_to_end_within_a_part_of_the_lease() {
+    for (more, grace, hook_grace) in [
+        (&[][..], 5.0, 10),
+        (&["--lease-ttl=2"], 0.5, 10),
+        (&["--grace=6"], 6.0, 6),
+        (&["--lease-ttl=90", "--grace=30"], 30.0, 30),
+    ] {
+        let notify = options_of(&[&EXEC_PATTERN[..], more, &["--", "true"]].concat());
+        let notify = notify.expect("right").notify;
+        let program = notify.program.expect("a program");
+        assert_eq!(program.grace.as_secs_f64(), grace, "{more:?}");
+        assert_eq!(notify.hook_grace.as_secs(), hook_grace, "{more:?}");
+    }
+    // Without a program nothing has to be over before the lease.
+    assert_eq!(options(&["--grace=600"]).notify.hook_grace.as_secs(), 600);
 }
 
 #[test]
@@ -267,6 +286,8 @@ fn what_makes_no_sense_for_a_program_is_told() {
         (&["--on-lost=", "--", "true"], "--on-lost: the command is empty"),
         (&["--grace=x", "--", "true"], "--grace: \"x\" is not a whole number"),
         (&["--grace=0", "--", "true"], "--grace: \"0\" is not a whole number from 1 to"),
+        (&["--grace=7", "--", "true"], "--grace: 7 s do not fit into --lease-ttl 20: with exec"),
+        (&["--lease-ttl=2", "--grace=1", "--", "true"], "--grace: 1 s do not fit into --lease-ttl"),
         (&["--run-as=:b", "--", "true"], "--run-as: \":b\" is not USER"),
     ] {
         let told = options_of(&[&EXEC_PATTERN[..], more].concat()).expect_err("wrong");

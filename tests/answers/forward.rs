@@ -11,6 +11,7 @@ use support::free_port;
 use support::upstream::{Habit, Upstream};
 use support::{Etcd, Node, PATIENCE, Prober, ask, exchange, lookup, question, run, until};
 
+mod file;
 mod servers;
 
 const ELSEWHERE: &str = "www.example.com.";

@@ -1,7 +1,8 @@
 //! Host names in `--endpoints`: looked up without keeping a query waiting, even where the system's
 //! name server is this very node, or dead.
 
-use std::net::UdpSocket;
+use std::fs;
+use std::net::{TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use support::dns::Message;
 use support::network::{HUB, Network};
 use support::upstream::{answered, answered_with_nothing};
-use support::{Cluster, Directory, Node, PATIENCE, Prober, is_private, lookup, run, until};
+use support::{Cluster, Directory, Node, PATIENCE, Prober, Proxy, is_private, lookup, run, until};
 
 /// Puts a file of the test's own in place of one of the system's, in its mount namespace.
 #[must_use]
@@ -141,6 +142,40 @@ fn a_name_that_moves_to_another_address_is_looked_up_again_when_the_old_one_fail
     node.wait_for_log("etcd is out of reach");
     let _replaced = replace(&directory, "/etc/hosts", &format!("{HUB} etcd.test\n"));
     assert_eq!(node.slot(), 1);
+}
+
+#[test]
+fn a_name_that_the_hosts_file_moves_is_looked_up_again_although_the_old_address_answers() {
+    if !is_private!() {
+        return;
+    }
+    let _network = Network::set_up();
+    let directory = Directory::new();
+    let _replaced = replace(&directory, "/etc/hosts", "127.0.0.1 etcd.test\n");
+    let cluster = Cluster::start_at(HUB, 1);
+    let before = Proxy::new(&cluster.members[0].address());
+    let named = before.endpoint().replace("127.0.0.1", "etcd.test");
+    let node = node(&named, 1);
+    assert_eq!(node.slot(), 1);
+    let port = named.rsplit(':').next().expect("a port");
+    let after = TcpListener::bind(format!("127.0.0.7:{port}")).expect("a port");
+    // So long that no time of its could be the same.
+    let age = || fs::metadata("/etc/hosts").and_then(|it| it.modified()).expect("a time").elapsed();
+    until(PATIENCE, "old", || age().ok().filter(|it| *it > Duration::from_secs(3)));
+    let asked = before.count();
+    until(PATIENCE, "asked since", || (before.count() > asked + 1).then_some(()));
+    // Of another name first: that is no reason to look this one up.
+    let _replaced = replace(&directory, "/etc/hosts", "127.0.0.1 etcd.test\n127.0.0.7 test\n");
+    let asked = before.count();
+    until(PATIENCE, "asked since", || (before.count() > asked + 1).then_some(()));
+    let both = "127.0.0.7 etcd.test\n127.0.0.1 etcd.test\n";
+    let _replaced = replace(&directory, "/etc/hosts", both);
+    after.set_nonblocking(true).expect("set");
+    until(PATIENCE, "asked at the new address", || after.accept().ok());
+    // Who listens there says nothing, and the old address is still one of the name's.
+    let asked = before.count();
+    until(PATIENCE, "asked at the old one", || (before.count() > asked + 1).then_some(()));
+    assert!(!node.log().contains("lost worker"), "{}", node.log());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod cluster_faults;
 mod etcd_faults;
 mod host_names;
+mod large_bodies;
 mod lost_replies;
 mod partitions;
 mod refusals;

@@ -3,6 +3,7 @@
 mod foreign_values;
 mod life;
 mod main_job;
+mod overtaking;
 mod own_key;
 mod patterns;
 mod queue;

@@ -3,8 +3,9 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
+use crate::host::file_mark::FileMark;
 use crate::host::resolv_conf::ResolvConf;
 
 /// More servers cannot be asked within the time that a client waits.
@@ -53,8 +54,8 @@ pub(super) struct Servers {
     /// As they were named last.
     named: Option<NamedServers>,
     check_at: Option<Instant>,
-    /// Of the file that was read last.
-    modified: Option<SystemTime>,
+    /// The file as it was when it was read last.
+    seen: Option<FileMark>,
 }
 
 impl Servers {
@@ -65,14 +66,14 @@ impl Servers {
             servers: Vec::new(),
             named: None,
             check_at: None,
-            modified: None,
+            seen: None,
         }
     }
 
     pub(super) fn set_own(&mut self, own: Vec<SocketAddr>) {
         if self.own != own {
             self.own = own;
-            self.modified = None;
+            self.seen = None;
             self.check_at = None;
         }
     }
@@ -89,11 +90,13 @@ impl Servers {
                 NamedServers { servers: addresses.clone(), ..NamedServers::default() }
             }
             ForwardTo::ResolvConf(path) => {
-                let modified = std::fs::metadata(path).and_then(|about| about.modified()).ok();
-                if modified.is_some() && modified == self.modified {
+                let mark = FileMark::of(path).ok();
+                if let (Some(mark), Some(seen)) = (&mark, &self.seen)
+                    && mark.is_still(seen)
+                {
                     return;
                 }
-                self.modified = modified;
+                self.seen = mark;
                 NamedServers::read(path)
             }
         };

@@ -59,7 +59,11 @@ fn the_file_is_read_again_when_it_changes() {
     assert_eq!(servers.in_order(now), [], "not looked at again yet");
     servers.refresh(now + CHECK_INTERVAL);
     assert_eq!(servers.in_order(now), ["10.0.0.1:53", "[::1]:53"].map(address));
-    std::fs::remove_file(&path).expect("removed");
+    // What is read in vain changes nothing.
+    servers.note_failure(address("10.0.0.1:53"), now);
     servers.refresh(now + 2 * CHECK_INTERVAL);
+    assert_eq!(servers.servers[0].failures, 1);
+    std::fs::remove_file(&path).expect("removed");
+    servers.refresh(now + 3 * CHECK_INTERVAL);
     assert_eq!(servers.in_order(now), []);
 }

@@ -21,7 +21,7 @@ impl Leftover {
             "(trap '' TERM; : >{deaf}; exec sleep 1000) & pid=$!; \
              until test -e {deaf}; do sleep 0.05; done; echo $pid >{told}; {end}"
         );
-        let node = start(etcd, 1, &["--grace", "2"], &["sh", "-c", &script]);
+        let node = start(etcd, 1, &["--grace", "1"], &["sh", "-c", &script]);
         let pid = until(PATIENCE, "it runs", || text(&told));
         Leftover { process: format!("/proc/{}", pid.trim()), node }
     }
@@ -55,10 +55,10 @@ fn what_the_program_leaves_behind_is_ended_under_the_name_whichever_way_it_ends(
     }
     // What heeds the signal has time for it, and no longer than it takes.
     let script = format!(
-        "(trap 'sleep 1; echo saved >{told}; exit' TERM; echo >{told}; \
+        "(trap 'sleep 0.3; echo saved >{told}; exit' TERM; echo >{told}; \
         while :; do sleep 0.05; done) & while ! test -s {told}; do sleep 0.05; done"
     );
-    let mut node = start(&etcd, 1, &["--grace", "600"], &["sh", "-c", &script]);
+    let mut node = start(&etcd, 1, &["--grace", "1"], &["sh", "-c", &script]);
     assert_eq!(node.wait(PATIENCE).code(), Some(0), "{}", node.log());
     assert_eq!(text(&told).as_deref(), Some("saved\n"), "{}", node.log());
 }

@@ -19,45 +19,57 @@ const INSIDE: &str = "IDETCD_TEST_PRIVATE_NETWORK";
 pub const HUB: &str = "10.98.0.1";
 
 /// Whether the test that says this runs in a network of its own. If it does not, this runs it there,
-/// and fails if it fails; or says why it is skipped.
+/// and fails if it fails; or says why it is skipped. With a variable and values for it, the test is
+/// run there once for each of them, one after the other, and fails when all are through.
 #[macro_export]
 macro_rules! is_private {
-    () => {{
+    () => {
+        $crate::is_private!("IDETCD_TEST_NOTHING", &[String::new()])
+    };
+    ($variable:expr, $values:expr) => {{
         fn here() {}
-        $crate::network::is_private(std::any::type_name_of_val(&here))
+        $crate::network::is_private(std::any::type_name_of_val(&here), $variable, $values)
     }};
 }
 
 /// The same, told by the path of a function within the test.
-pub fn is_private(path: &str) -> bool {
+pub fn is_private(path: &str, variable: &str, values: &[String]) -> bool {
     let test = path.split_once("::").and_then(|(_, path)| path.strip_suffix("::here"));
     let test = test.expect("a test in a module");
     if let Some(sign) = std::env::var_os(INSIDE) {
         File::create(sign).expect("a sign");
         return true;
     }
-    let unshare = ["--net", "--mount", "--propagation", "private", "--"];
     let rules = ["nft", "add", "table", "inet", "probe"];
-    let probe = command("unshare").args(unshare).args(rules).output().expect("unshare");
+    let probe = command("unshare").args(UNSHARE).args(rules).output().expect("unshare");
     if !probe.status.success() {
         let why = String::from_utf8_lossy(&probe.stderr).into_owned();
         println!("skipped: {test}: no network of its own here: {}", why.trim());
         return false;
     }
+    let failed: Vec<&String> =
+        values.iter().filter(|value| !succeeds_inside(test, variable, value)).collect();
+    assert!(failed.is_empty(), "{test} failed in its own network, {variable} {failed:?}");
+    false
+}
+
+const UNSHARE: [&str; 5] = ["--net", "--mount", "--propagation", "private", "--"];
+
+fn succeeds_inside(test: &str, variable: &str, value: &str) -> bool {
     let executable = std::env::current_exe().expect("its path");
     let directory = Directory::new();
     let sign = directory.file("inside");
     let status = with_environment("unshare")
-        .args(unshare)
+        .args(UNSHARE)
         .arg(executable)
         .args([test, "--exact", "--nocapture"])
         .env(INSIDE, &sign)
+        .env(variable, value)
         .status()
         .expect("unshare");
-    assert!(status.success(), "{test} failed in its own network");
     // No test by a name is no failure for the harness.
     assert!(Path::new(&sign).exists(), "{test} did not run in its own network");
-    false
+    status.success()
 }
 
 /// Which packets are dropped.
@@ -86,9 +98,24 @@ impl Network {
         }
         nft(
             "",
-            "add table inet fault\nadd chain inet fault in { type filter hook input priority 0; }",
+            "add table inet fault\nadd chain inet fault in { type filter hook input priority 0; }\n\
+             add chain inet fault gate { type filter hook input priority 1; }",
         );
         Network(())
+    }
+
+    /// Keeps all hosts but these away from etcd.
+    pub fn keep_away_all_but(&self, hosts: &[Host]) {
+        let hub = HUB.to_owned();
+        let kept: Vec<String> = hosts.iter().map(|host| host.address()).chain([hub]).collect();
+        let condition = format!("ip saddr 10.98.0.0/24 ip saddr != {{ {} }}", kept.join(", "));
+        let rule = format!("add rule inet fault gate {condition} meta l4proto tcp drop");
+        nft("", &format!("flush chain inet fault gate\n{rule}"));
+    }
+
+    /// Lets all hosts to etcd again.
+    pub fn let_all_in(&self) {
+        nft("", "flush chain inet fault gate");
     }
 
     /// A host on the bridge. Its number is from 1 to 200.

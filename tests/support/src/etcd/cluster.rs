@@ -56,6 +56,15 @@ impl Cluster {
         }
     }
 
+    /// Kills all members and starts them from what one of them saved: the same cluster, by its ID,
+    /// with an older history.
+    pub fn restore(&mut self, snapshot: &[u8]) {
+        self.members.iter_mut().for_each(Etcd::kill);
+        self.members.iter().for_each(|member| member.put_back(snapshot));
+        self.members.iter_mut().for_each(Etcd::start_again);
+        self.settle();
+    }
+
     /// A member that answers now.
     pub fn any(&self) -> &Etcd {
         until(PATIENCE, "a healthy member", || {

@@ -130,21 +130,32 @@ impl Etcd {
 
     /// Saves what it holds.
     pub fn snapshot(&self) -> Vec<u8> {
+        self.try_snapshot().expect("a snapshot")
+    }
+
+    /// The same; `None` where it does not answer.
+    pub fn try_snapshot(&self) -> Option<Vec<u8>> {
         let file = self.directory.file("snapshot");
-        etcdctl(&["--endpoints", &self.endpoint(), "snapshot", "save", &file]);
-        std::fs::read(&file).expect("a snapshot")
+        etcdctl(&["--endpoints", &self.endpoint(), "snapshot", "save", &file]).ok()?;
+        std::fs::read(&file).ok()
     }
 
     /// Kills it and starts it from what was saved.
     pub fn restore(&mut self, snapshot: &[u8]) {
         self.kill();
+        self.put_back(snapshot);
+        self.restart();
+    }
+
+    /// Puts what was saved in place of its data. It must not run.
+    fn put_back(&self, snapshot: &[u8]) {
         std::fs::remove_dir_all(self.data()).expect("removed");
         let file = self.directory.file("restored");
         std::fs::write(&file, snapshot).expect("written");
         let peer = format!("http://{}:{}", self.setup.host, self.setup.peer_port);
         let data = self.directory.file("data");
         let setup = &self.setup;
-        etcdctl(&[
+        let restored = etcdctl(&[
             "snapshot",
             "restore",
             &file,
@@ -157,7 +168,7 @@ impl Etcd {
             "--initial-advertise-peer-urls",
             &peer,
         ]);
-        self.restart();
+        restored.expect("a snapshot that can be restored");
     }
 }
 
@@ -201,8 +212,10 @@ fn spawn(setup: &Setup, directory: &Directory) -> Child {
         .expect("etcd; scripts/test installs it")
 }
 
-fn etcdctl(arguments: &[&str]) {
+/// Runs it to its end; if that is not well, returns what it says.
+fn etcdctl(arguments: &[&str]) -> Result<(), String> {
     let output = command("etcdctl").env("ETCDCTL_API", "3").args(arguments).output();
     let output = output.expect("etcdctl; scripts/test installs it");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.success() { Ok(()) } else { Err(said) }
 }

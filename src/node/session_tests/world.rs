@@ -1,65 +1,102 @@
-//! A session on virtual time, a seed, and an etcd in memory: what the seams are for.
+//! An etcd in memory on virtual time, and a node that lives there.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::network::HostNetwork;
-use super::session::{Session, SessionEnd};
-use super::{Counter, Host, NodeSettings, Owned, WhenFull};
+use super::super::network::HostNetwork;
+use super::super::session::Session;
+use super::super::{Counter, Host, NodeSettings, Owned, WhenFull};
 use crate::cluster::{AddressChoice, Directory, Keyspace, Pattern};
 use crate::etcd::{
-    Compare, Equal, Error, ErrorKind, Etcd, KeyValue, LeaseId, Op, Order, Range, RangeReply,
-    ResponseHeader, Status, Timeout, Txn, TxnReply, WatchRange, WatchReply, WatchStream,
+    Compare, Equal, Error, ErrorKind, Etcd, Event, EventKind, KeyValue, LeaseId, Op, Order, Range,
+    RangeReply, ResponseHeader, Status, Timeout, Txn, TxnReply, WatchRange, WatchReply,
+    WatchStream,
 };
 use crate::random::Random;
 
 const ENDPOINT: &str = "http://etcd";
-const TIMEOUT: Duration = Duration::from_secs(2);
-const ROUND_TRIP: Duration = Duration::from_millis(1);
-const LIFE: Duration = Duration::from_secs(600);
-const LEASE_TTL: Duration = Duration::from_secs(20);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const ROUND_TRIP: Duration = Duration::from_millis(1);
+pub(super) const LIFE: Duration = Duration::from_secs(600);
+pub(super) const LEASE_TTL: Duration = Duration::from_secs(20);
 
-/// The time, what happens by chance, and what was asked of etcd.
-pub(super) struct World {
-    began: Instant,
-    now: Cell<Instant>,
-    random: RefCell<Random>,
+/// What becomes of a call.
+#[derive(Debug)]
+pub(super) enum Fate {
+    /// It is answered after so long, if it waits for as long.
+    Answered(Duration),
+    RequestLost,
+    ReplyLost,
+    Failed(ErrorKind),
+}
+
+/// What becomes of each call, by its name.
+type Script = Box<dyn FnMut(&World, &str) -> Fate>;
+
+/// The time, what happens to calls, and what was asked of etcd.
+pub(in crate::node) struct World {
+    pub(super) began: Instant,
+    pub(super) now: Cell<Instant>,
+    /// When the process is asked to stop.
+    pub(super) stop_at: Cell<Instant>,
     releasing: Cell<bool>,
-    pub(super) store: RefCell<Store>,
-    log: RefCell<Vec<String>>,
+    pub(super) endpoints: Cell<u32>,
+    script: RefCell<Script>,
+    pub(in crate::node) store: RefCell<Store>,
+    /// What watches tell, and when.
+    pub(super) changes: RefCell<VecDeque<(Duration, Result<WatchReply, ErrorKind>)>>,
+    pub(super) directory: RefCell<Directory>,
+    /// The network of the host.
+    pub(in crate::node) network: RefCell<Arc<HostNetwork>>,
+    /// What happened, and when.
+    pub(in crate::node) log: RefCell<Vec<(Duration, String)>>,
 }
 
 #[derive(Default)]
-pub(super) struct Store {
-    revision: i64,
-    leases: Vec<LeaseId>,
-    pub(super) keys: BTreeMap<Vec<u8>, KeyValue>,
+pub(in crate::node) struct Store {
+    pub(in crate::node) revision: i64,
+    /// The entries of the log.
+    pub(super) entries: u64,
+    pub(super) leases: Vec<LeaseId>,
+    pub(in crate::node) keys: BTreeMap<Vec<u8>, KeyValue>,
 }
 
 impl World {
     fn log(&self, what: &str) {
-        let elapsed = self.now.get() - self.began;
-        self.log.borrow_mut().push(format!("{elapsed:?} {what}"));
+        self.log.borrow_mut().push((self.age(), what.to_owned()));
     }
 
     fn is_stopping(&self) -> bool {
-        self.now.get() >= self.began + LIFE && !self.releasing.get()
+        self.now.get() >= self.stop_at.get() && !self.releasing.get()
+    }
+
+    /// How long the world exists.
+    pub(super) fn age(&self) -> Duration {
+        self.now.get() - self.began
+    }
+
+    /// When this happened.
+    pub(super) fn times(&self, what: &str) -> Vec<Duration> {
+        let log = self.log.borrow();
+        log.iter().filter(|(_, happened)| happened == what).map(|(at, _)| *at).collect()
+    }
+
+    /// Lets this decide on each call from now on.
+    pub(super) fn follow(&self, script: impl FnMut(&World, &str) -> Fate + 'static) {
+        *self.script.borrow_mut() = Box::new(script);
     }
 
     /// Lets time pass until then, or until the process is asked to stop.
     fn pass(&self, until: Instant) {
-        let stop = self.began + LIFE;
+        let stop = self.stop_at.get();
         let until = if self.now.get() < stop { until.min(stop) } else { until };
         self.now.set(self.now.get().max(until));
     }
 
-    /// A call, whose request or reply is lost now and then.
     fn call<T>(
         &self,
         name: &str,
@@ -70,18 +107,22 @@ impl World {
         if self.is_stopping() {
             return Err(stopped());
         }
-        let fate = self.random.borrow_mut().draw() % 16;
-        if fate == 0 {
-            self.pass(self.now.get() + timeout.at(self.now.get()));
-            return Err(timed_out());
-        }
-        let result = carry_out(&mut self.store.borrow_mut());
-        if fate == 1 {
-            self.pass(self.now.get() + timeout.at(self.now.get()));
-            return Err(timed_out());
-        }
-        self.pass(self.now.get() + ROUND_TRIP);
-        Ok(result)
+        let fate = (self.script.borrow_mut())(self, name);
+        let given = timeout.at(self.now.get());
+        let after = match fate {
+            Fate::Failed(kind) => {
+                self.pass(self.now.get() + ROUND_TRIP);
+                return Err(Error::new(kind, ENDPOINT, ""));
+            }
+            Fate::Answered(after) => after,
+            Fate::RequestLost | Fate::ReplyLost => Duration::MAX,
+        };
+        let result =
+            (!matches!(fate, Fate::RequestLost)).then(|| carry_out(&mut self.store.borrow_mut()));
+        self.pass(self.now.get() + after.min(given));
+        result
+            .filter(|_| after <= given)
+            .ok_or_else(|| Error::new(ErrorKind::TimedOut, ENDPOINT, ""))
     }
 }
 
@@ -89,8 +130,31 @@ fn stopped() -> Error {
     Error::new(ErrorKind::Unreachable, ENDPOINT, "stopping")
 }
 
-fn timed_out() -> Error {
-    Error::new(ErrorKind::TimedOut, ENDPOINT, "")
+/// Calls whose request or reply is lost now and then.
+pub(super) fn unreliable(seed: u64) -> impl FnMut(&World, &str) -> Fate {
+    let mut random = Random::from_seed(seed);
+    move |_, _| match random.draw() % 16 {
+        0 => Fate::RequestLost,
+        1 => Fate::ReplyLost,
+        _ => Fate::Answered(ROUND_TRIP),
+    }
+}
+
+/// A change that a watch tells.
+pub(super) fn put(name: &str, revision: i64, lease: LeaseId) -> Event {
+    let kv = KeyValue {
+        key: name.as_bytes().to_vec(),
+        value: br#"{"ipv4":"10.0.0.1","port":"53"}"#.to_vec(),
+        create_revision: revision,
+        mod_revision: revision,
+        lease,
+    };
+    Event { kind: EventKind::Put, kv }
+}
+
+pub(super) fn delete(name: &str, revision: i64) -> Event {
+    let put = put(name, revision, LeaseId(0));
+    Event { kind: EventKind::Delete, kv: KeyValue { value: Vec::new(), ..put.kv } }
 }
 
 impl Store {
@@ -109,10 +173,15 @@ impl Store {
             Order::NewestFirst => kvs.sort_by_key(|kv| -kv.mod_revision),
         }
         let count = kvs.len();
+        let limit = usize::try_from(range.limit).unwrap();
+        let more = limit > 0 && limit < count;
+        if more {
+            kvs.truncate(limit);
+        }
         if range.count_only {
             kvs.clear();
         }
-        RangeReply { header: self.header(), kvs, count, more: false }
+        RangeReply { header: self.header(), kvs, count, more }
     }
 
     fn holds(&self, compare: &Compare) -> bool {
@@ -127,6 +196,7 @@ impl Store {
     fn txn(&mut self, txn: &Txn) -> TxnReply {
         let succeeded = txn.compare.iter().all(|compare| self.holds(compare));
         self.revision += 1;
+        self.entries += 1;
         let ops = if succeeded { &txn.success } else { &txn.failure };
         let ranges = ops.iter().filter_map(|op| self.carry_out(op)).collect();
         TxnReply { header: self.header(), succeeded, ranges }
@@ -154,7 +224,7 @@ impl Store {
 }
 
 /// A client of the world's etcd.
-pub(super) struct FakeEtcd {
+pub(in crate::node) struct FakeEtcd {
     world: Rc<World>,
     timeout: Timeout,
 }
@@ -174,6 +244,7 @@ impl Etcd for FakeEtcd {
         self.world.call("grant", &self.timeout, |store| {
             let id = LeaseId(i64::try_from(store.leases.len()).unwrap() + 1);
             store.leases.push(id);
+            store.entries += 1;
             id
         })
     }
@@ -186,7 +257,9 @@ impl Etcd for FakeEtcd {
         self.world.call("revoke", &self.timeout, |store| store.keys.retain(|_, kv| kv.lease != id))
     }
 
-    fn watch(&mut self, _ranges: &[WatchRange]) -> Result<FakeWatch, Error> {
+    fn watch(&mut self, ranges: &[WatchRange]) -> Result<FakeWatch, Error> {
+        let from: Vec<i64> = ranges.iter().map(|range| range.start_revision).collect();
+        self.world.log(&format!("watch from {from:?}"));
         self.world.call("watch", &self.timeout, |_| FakeWatch(self.world.clone()))
     }
 
@@ -195,8 +268,7 @@ impl Etcd for FakeEtcd {
             header: store.header(),
             version: "3.4.23".to_owned(),
             leader: 1,
-            // Each lease takes an entry of the log as well.
-            raft_index: u64::try_from(store.revision).unwrap() + store.leases.len() as u64,
+            raft_index: store.entries,
             raft_term: 2,
             errors: Vec::new(),
         })
@@ -207,7 +279,7 @@ impl Etcd for FakeEtcd {
     }
 
     fn endpoint_count(&self) -> u32 {
-        1
+        self.world.endpoints.get()
     }
 
     fn timeout_mut(&mut self) -> &mut Timeout {
@@ -215,8 +287,8 @@ impl Etcd for FakeEtcd {
     }
 }
 
-/// A watch that tells nothing.
-pub(super) struct FakeWatch(Rc<World>);
+/// A watch that tells the changes of the world.
+pub(in crate::node) struct FakeWatch(Rc<World>);
 
 impl WatchStream for FakeWatch {
     fn endpoint(&self) -> &str {
@@ -224,15 +296,20 @@ impl WatchStream for FakeWatch {
     }
 
     fn next(&mut self, deadline: Instant) -> Result<Option<WatchReply>, Error> {
-        self.0.pass(deadline);
-        if self.0.is_stopping() { Err(stopped()) } else { Ok(None) }
+        let at = self.0.changes.borrow().front().map(|(at, _)| self.0.began + *at);
+        self.0.pass(at.map_or(deadline, |at| at.min(deadline)));
+        let is_due = at.is_some_and(|at| at <= self.0.now.get());
+        match is_due.then(|| self.0.changes.borrow_mut().pop_front()).flatten() {
+            _ if self.0.is_stopping() => Err(stopped()),
+            Some((_, Err(kind))) => Err(Error::new(kind, ENDPOINT, "")),
+            Some((_, Ok(reply))) => Ok(Some(reply)),
+            None => Ok(None),
+        }
     }
 }
 
-pub(super) struct FakeHost {
+pub(in crate::node) struct FakeHost {
     world: Rc<World>,
-    network: Arc<HostNetwork>,
-    directory: RefCell<Directory>,
 }
 
 impl Host for FakeHost {
@@ -257,11 +334,11 @@ impl Host for FakeHost {
     }
 
     fn network(&self) -> Arc<HostNetwork> {
-        self.network.clone()
+        self.world.network.borrow().clone()
     }
 
     fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T {
-        access(&mut self.directory.borrow_mut())
+        access(&mut self.world.directory.borrow_mut())
     }
 
     fn ownership(&self, owned: Option<Owned>) {
@@ -273,23 +350,33 @@ impl Host for FakeHost {
         true
     }
 
-    fn note(&self, _counter: Counter) {}
+    fn note(&self, counter: Counter) {
+        self.world.log(&format!("{counter:?}"));
+    }
 }
 
 /// A node that has not begun its life yet, and the world of this seed around it.
-pub(super) fn newborn(seed: u64) -> (Rc<World>, Session<FakeHost, FakeEtcd>) {
+pub(in crate::node) fn newborn(seed: u64) -> (Rc<World>, Session<FakeHost, FakeEtcd>) {
     let began = Instant::now();
+    let keyspace = Arc::new(Keyspace::new(Pattern::parse("w{{.ID}}.tf.local.", 3).unwrap(), 3));
     let world = Rc::new(World {
         began,
         now: Cell::new(began),
-        random: RefCell::new(Random::from_seed(seed)),
+        stop_at: Cell::new(began + LIFE),
         releasing: Cell::new(false),
+        endpoints: Cell::new(1),
+        script: RefCell::new(Box::new(unreliable(seed))),
         store: RefCell::default(),
+        changes: RefCell::default(),
+        directory: RefCell::new(Directory::new(keyspace.clone())),
+        network: RefCell::new(Arc::new(HostNetwork {
+            interfaces: Ok(Vec::new()),
+            default_sources: Vec::new(),
+        })),
         log: RefCell::default(),
     });
-    let keyspace = Arc::new(Keyspace::new(Pattern::parse("w{{.ID}}.tf.local.", 3).unwrap(), 3));
     let settings = NodeSettings {
-        keyspace: keyspace.clone(),
+        keyspace,
         when_full: WhenFull::Exit,
         max_stale: LIFE,
         lease_ttl: LEASE_TTL,
@@ -298,51 +385,8 @@ pub(super) fn newborn(seed: u64) -> (Rc<World>, Session<FakeHost, FakeEtcd>) {
         interface: None,
         port: Some(53),
     };
-    let directory = RefCell::new(Directory::new(keyspace));
-    let network = Arc::new(HostNetwork { interfaces: Ok(Vec::new()), default_sources: Vec::new() });
-    let host = FakeHost { world: world.clone(), network, directory };
+    let host = FakeHost { world: world.clone() };
     let etcd = FakeEtcd { world: world.clone(), timeout: Timeout::new(TIMEOUT) };
     let session = Session::new(host, etcd, settings, Random::from_seed(seed));
     (world, session)
-}
-
-/// A node's life in a world of this seed: what happened, and what is left in etcd.
-fn live(seed: u64) -> (Vec<String>, usize) {
-    let (world, session) = newborn(seed);
-    assert_eq!(session.run(), SessionEnd::Stopped);
-    (world.log.take(), world.store.borrow().keys.len())
-}
-
-#[test]
-fn a_life_from_claim_to_release_is_the_same_for_the_same_seed() {
-    for seed in 0..100 {
-        let (log, left) = live(seed);
-        assert!(log.iter().any(|line| line.ends_with("owns 1")), "seed {seed}: {log:#?}");
-        let end = log.iter().rposition(|line| line.contains("owns"));
-        assert!(end.is_some_and(|end| log[end].ends_with("owns none")), "seed {seed}: {log:#?}");
-        // A release whose requests are all lost leaves the name to the end of the lease.
-        assert!(left == 0 || log.iter().filter(|line| line.ends_with("revoke")).count() == 2);
-        assert_eq!(live(seed).0, log, "seed {seed}");
-    }
-    assert_ne!(live(1).0, live(2).0);
-}
-
-#[test]
-fn time_and_chance_come_from_outside() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for room in ["node", "etcd"] {
-        for file in fs::read_dir(source.join(room)).unwrap() {
-            let path = file.unwrap().path();
-            if path.to_str().is_some_and(|name| name.ends_with("_tests.rs")) {
-                continue;
-            }
-            let text = fs::read_to_string(&path).unwrap();
-            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-            for word in
-                ["Instant::now", "elapsed()", "SystemTime", "RandomState", "from_system", "sleep("]
-            {
-                assert!(!code.contains(word), "{word} in {}", path.display());
-            }
-        }
-    }
 }

@@ -1,0 +1,86 @@
+//! Contact that is lost: pauses, answers that grow old, and the release.
+
+use std::time::Duration;
+
+use super::newborn;
+use super::world::{Fate, ROUND_TRIP, TIMEOUT, World};
+use crate::cluster::Freshness;
+use crate::etcd::ErrorKind;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Answers each call until then, and does this to calls after it.
+fn until(time: Duration, then: fn(&str) -> Fate) -> impl FnMut(&World, &str) -> Fate {
+    move |world, name| if world.age() < time { Fate::Answered(ROUND_TRIP) } else { then(name) }
+}
+
+#[test]
+fn attempts_that_time_out_do_not_make_the_pauses_short_again() {
+    let (world, session) = newborn(1);
+    world.follow(until(30 * SECOND, |_| Fate::RequestLost));
+    session.run();
+    let calls =
+        world.log.borrow().iter().filter(|(at, what)| *at > 60 * SECOND && what == "range").count();
+    // An attempt takes the time-out, and a pause between 2.5 and 5 s.
+    let most = (world.age() - 60 * SECOND).div_duration_f64(TIMEOUT + 5 * SECOND / 2);
+    assert!((50..=most.ceil() as usize).contains(&calls), "{calls} attempts, at most {most}");
+}
+
+#[test]
+fn contact_for_a_while_makes_the_pauses_short_again() {
+    let (world, session) = newborn(1);
+    let is_lost = |age: Duration| (30..90).contains(&age.as_secs()) || age.as_secs() >= 200;
+    world.follow(
+        move |world, _| {
+            if is_lost(world.age()) { Fate::RequestLost } else { Fate::Answered(ROUND_TRIP) }
+        },
+    );
+    world.stop_at.set(world.began + 220 * SECOND);
+    session.run();
+    let log = world.log.borrow();
+    let attempts: Vec<Duration> = log
+        .iter()
+        .filter(|(at, what)| *at > 200 * SECOND && what == "range")
+        .map(|(at, _)| *at)
+        .collect();
+    let pause = attempts[1] - attempts[0] - TIMEOUT;
+    assert!(pause < SECOND / 2, "{attempts:?}");
+}
+
+#[test]
+fn answers_grow_old_while_etcd_refuses() {
+    for (refused, end, freshness) in [
+        ("range", 85, Freshness::Stale),
+        ("range", 100, Freshness::Expired),
+        ("watch", 85, Freshness::Stale),
+        ("watch", 100, Freshness::Expired),
+    ] {
+        let (world, mut session) = newborn(1);
+        session.settings.max_stale = 60 * SECOND;
+        world.changes.borrow_mut().push_back((30 * SECOND, Err(ErrorKind::WatchEnded)));
+        world.follow(move |world, name| {
+            let synced = world.directory.borrow().freshness() == Freshness::Synced;
+            assert!(synced || world.age() < SECOND || world.age() >= 30 * SECOND);
+            if world.age() > 29 * SECOND && name == refused {
+                return Fate::Failed(ErrorKind::Rejected(7));
+            }
+            Fate::Answered(ROUND_TRIP)
+        });
+        world.stop_at.set(world.began + end * SECOND);
+        session.run();
+        assert_eq!(world.directory.borrow().freshness(), freshness, "{refused} after {end} s");
+    }
+}
+
+#[test]
+fn a_member_that_is_far_away_is_told_of_the_release_however_many_endpoints_there_are() {
+    let (world, session) = newborn(1);
+    world.endpoints.set(5);
+    world.follow(|_, name| match name {
+        "revoke" => Fate::Answered(Duration::from_millis(450)),
+        _ => Fate::Answered(ROUND_TRIP),
+    });
+    session.run();
+    assert_eq!(world.times("revoke").len(), 1);
+    assert!(world.store.borrow().keys.is_empty());
+}

@@ -1,0 +1,187 @@
+//! In step with etcd: full syncs, changes, and histories that do not go on.
+
+use std::time::Duration;
+
+use super::newborn;
+use super::world::{Fate, LEASE_TTL, ROUND_TRIP, World, delete, put};
+use crate::etcd::{ErrorKind, Event, LeaseId, ResponseHeader, WatchReply};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The revision after the ticket and the claim.
+const CLAIMED: i64 = 2;
+/// The lease of the only node.
+const OWN: LeaseId = LeaseId(1);
+
+fn reply(events: Vec<Event>, complete: bool) -> WatchReply {
+    WatchReply { header: ResponseHeader::default(), range: 0, events, complete }
+}
+
+/// Takes note of what a watch told.
+fn store(world: &World, event: &Event, revision: i64) {
+    let mut store = world.store.borrow_mut();
+    store.keys.insert(event.kv.key.clone(), event.kv.clone());
+    store.revision = revision;
+    store.entries = 100;
+}
+
+#[test]
+fn a_full_sync_that_takes_longer_than_the_lease_keeps_it_alive() {
+    let (world, session) = newborn(1);
+    for number in 10..10_010 {
+        let put = put(&format!("w{number}.tf.local."), 1, LeaseId(0));
+        world.store.borrow_mut().keys.insert(put.kv.key.clone(), put.kv);
+    }
+    world.changes.borrow_mut().push_back((60 * SECOND, Err(ErrorKind::WatchEnded)));
+    let mut is_first = true;
+    world.follow(move |world, name| match name {
+        "range" if world.age() < 60 * SECOND => Fate::Answered(ROUND_TRIP),
+        // The history that is known is compacted away.
+        "range" if std::mem::take(&mut is_first) => Fate::Failed(ErrorKind::Rejected(11)),
+        "range" => Fate::Answered(3 * SECOND / 2),
+        _ => Fate::Answered(ROUND_TRIP),
+    });
+    world.stop_at.set(world.began + 120 * SECOND);
+    session.run();
+    let [_, end] = world.times("FullSync")[..] else { panic!("{:?}", world.times("FullSync")) };
+    assert!(end > 60 * SECOND + LEASE_TTL, "{end:?}");
+    let kept = world.times("keep-alive");
+    let longest = kept.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+    assert!(longest < LEASE_TTL / 2, "{longest:?} without a keep-alive: {kept:?}");
+}
+
+#[test]
+fn what_changes_make_necessary_is_tried_again_and_the_changes_are_not() {
+    let (world, session) = newborn(1);
+    // A claim that was held up, and a name that came and went.
+    let late = put("w2.tf.local.", CLAIMED + 1, OWN);
+    let events = vec![
+        late.clone(),
+        put("w5.tf.local.", CLAIMED + 2, LeaseId(9)),
+        delete("w5.tf.local.", CLAIMED + 3),
+    ];
+    world.changes.borrow_mut().push_back((60 * SECOND, Ok(reply(events, true))));
+    let mut failures = 2;
+    world.follow(move |world, name| {
+        if name == "txn" && world.age() >= 60 * SECOND && failures > 0 {
+            store(world, &late, CLAIMED + 3);
+            failures -= 1;
+            return Fate::RequestLost;
+        }
+        Fate::Answered(ROUND_TRIP)
+    });
+    world.stop_at.set(world.began + 120 * SECOND);
+    let names = world.clone();
+    session.run();
+    assert_eq!(world.times("watch from [3]").len(), 1);
+    assert_eq!(world.times("watch from [6]").len(), 1);
+    assert!(world.times("revoke")[0] >= 120 * SECOND);
+    let late_claim =
+        names.log.borrow().iter().filter(|(at, what)| *at >= 60 * SECOND && what == "txn").count();
+    assert_eq!(late_claim, 3);
+    assert_eq!(world.times("FullSync").len(), 1);
+}
+
+#[test]
+fn of_a_reply_in_fragments_what_is_whole_is_not_asked_for_again() {
+    let (world, session) = newborn(1);
+    let first = put("w5.tf.local.", CLAIMED + 1, LeaseId(9));
+    let fragment = vec![first.clone(), put("w6.tf.local.", CLAIMED + 2, LeaseId(9))];
+    world.changes.borrow_mut().extend([
+        (60 * SECOND, Ok(reply(fragment, false))),
+        (60 * SECOND, Err(ErrorKind::WatchEnded)),
+    ]);
+    world.follow(move |world, _| {
+        if world.age() >= 60 * SECOND {
+            store(world, &first, CLAIMED + 2);
+        }
+        Fate::Answered(ROUND_TRIP)
+    });
+    world.stop_at.set(world.began + 90 * SECOND);
+    session.run();
+    assert_eq!(world.times("watch from [4]").len(), 1);
+}
+
+/// What is put into etcd's place once the watch has ended, and whether everything is read anew then.
+fn is_read_anew(change: fn(&World), status: fn() -> Fate) -> bool {
+    let (world, session) = newborn(1);
+    for number in [7, 8, 9] {
+        store(&world, &put(&format!("w{number}.tf.local."), 1, LeaseId(0)), 1);
+    }
+    world.changes.borrow_mut().push_back((60 * SECOND, Err(ErrorKind::WatchEnded)));
+    let mut change = Some(change);
+    world.follow(move |world, name| {
+        if world.age() >= 60 * SECOND {
+            if let Some(change) = change.take() {
+                change(world);
+            }
+            if name == "status" {
+                return status();
+            }
+        }
+        Fate::Answered(ROUND_TRIP)
+    });
+    world.stop_at.set(world.began + 90 * SECOND);
+    session.run();
+    world.times("FullSync").len() > 1
+}
+
+#[test]
+fn a_history_that_is_not_the_one_that_was_known_is_noticed() {
+    let answered = || Fate::Answered(ROUND_TRIP);
+    assert!(!is_read_anew(|_| {}, answered), "nothing happened");
+    let grow = |world: &World| {
+        let mut store = world.store.borrow_mut();
+        store.revision += 50;
+        store.entries += 50;
+    };
+    assert!(!is_read_anew(grow, answered), "others write");
+    assert!(is_read_anew(|_| {}, || Fate::Failed(ErrorKind::Rejected(7))), "it is not told");
+    assert!(
+        is_read_anew(|_| {}, || Fate::Failed(ErrorKind::NotJson(404))),
+        "there is no such call"
+    );
+    // The same keys and revisions, but for one that was deleted in the place of another one.
+    let restore = |world: &World| {
+        let mut store = world.store.borrow_mut();
+        store.entries -= 1;
+        store.revision += 50;
+        store.entries += 50;
+    };
+    assert!(is_read_anew(restore, answered), "a backup was restored");
+    let value = |world: &World| {
+        let mut store = world.store.borrow_mut();
+        let other = store.keys.get_mut(&b"w7.tf.local."[..]).unwrap();
+        other.value = br#"{"ipv4":"10.0.0.99"}"#.to_vec();
+    };
+    assert!(is_read_anew(value, answered), "another value of the same revision");
+    let lease = |world: &World| {
+        let mut store = world.store.borrow_mut();
+        store.keys.get_mut(&b"w7.tf.local."[..]).unwrap().lease = LeaseId(99);
+    };
+    assert!(is_read_anew(lease, answered), "on another lease");
+}
+
+#[test]
+fn the_own_key_is_looked_after_at_every_re_sync() {
+    for change in [
+        |kv: &mut crate::etcd::KeyValue| kv.lease = LeaseId(99),
+        |kv: &mut crate::etcd::KeyValue| kv.mod_revision += 1,
+    ] {
+        let (world, session) = newborn(1);
+        world.changes.borrow_mut().push_back((60 * SECOND, Err(ErrorKind::WatchEnded)));
+        let mut change = Some(change);
+        world.follow(move |world, _| {
+            if world.age() >= 60 * SECOND
+                && let Some(change) = change.take()
+            {
+                change(world.store.borrow_mut().keys.get_mut(&b"w1.tf.local."[..]).unwrap());
+            }
+            Fate::Answered(ROUND_TRIP)
+        });
+        world.stop_at.set(world.began + 90 * SECOND);
+        session.run();
+        let lost = world.times("owns none");
+        assert!(lost[0] < 61 * SECOND, "{lost:?}");
+    }
+}

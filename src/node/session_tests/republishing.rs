@@ -86,6 +86,7 @@ fn whatever_is_lost_on_the_way_the_last_address_is_published_by_the_same_owner()
         assert_eq!(now.claim_revision, claimed.claim_revision, "seed {seed}: the token");
         assert_eq!(now.mod_revision, keys[0].mod_revision, "seed {seed}");
         assert!(!now.is_being_put, "seed {seed}");
+        assert!(session.addresses.are_published(&world.network.borrow(), None), "seed {seed}");
         let owned = session.owned().expect("a name");
         assert_eq!((owned.record, owned.claim_revision), (record, claimed.claim_revision));
     }
@@ -94,21 +95,22 @@ fn whatever_is_lost_on_the_way_the_last_address_is_published_by_the_same_owner()
 
 #[test]
 fn what_somebody_else_put_is_left_alone() {
-    for made_anew in [false, true] {
+    for (mod_revisions, create_revisions, lease) in [
+        (1, 0, LeaseId(99)),
+        // A claim of ours that was held up, after another node had come and gone.
+        (1, 1, LeaseId(1)),
+        // Of another history, as after a backup was restored.
+        (0, 0, LeaseId(99)),
+    ] {
         let (world, mut session) = newborn(1);
         let claimed = named(&world, &mut session);
         world.follow(|_, _| Fate::Answered(ROUND_TRIP));
         {
             let mut store = world.store.borrow_mut();
-            let revision = store.revision + 1;
             let kv = store.keys.values_mut().next().expect("a key");
-            kv.mod_revision = revision;
-            if made_anew {
-                // A claim of ours that was held up, after another node had come and gone.
-                kv.create_revision = revision;
-            } else {
-                kv.lease = LeaseId(99);
-            }
+            kv.mod_revision += mod_revisions;
+            kv.create_revision += create_revisions;
+            kv.lease = lease;
         }
         let theirs = world.store.borrow().keys.values().next().expect("a key").value.clone();
         *world.network.borrow_mut() = host(Some(ip(2)));

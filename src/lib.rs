@@ -16,13 +16,13 @@
 //! | [`run`] | a node's life: all rooms put together | [`options`], [`notify`], [`connect`], [`server`], [`node`], [`dns`], [`host`], [`cluster`], [`failure`], [`random`] |
 //! | [`tools`] | the operator's tools around a name | [`options`], [`notify`], [`connect`], [`server`], [`node`], [`dns`], [`host`], [`etcd`], [`cluster`], [`failure`], [`random`], [`text`] |
 //! | [`options`] | the command line, and what a Corefile adds: the settings of each room | [`notify`], [`connect`], [`server`], [`corefile`], [`node`], [`host`], [`cluster`], [`failure`], [`text`] |
+//! | [`notify`] | who is told of the name: a file, hooks, a program, metrics | [`connect`], [`server`], [`node`], [`dns`], [`host`], [`cluster`], [`failure`], [`clock`] |
 //! | [`connect`] | the way to etcd: files read, a client that waits in the server | [`server`], [`host`], [`etcd`], [`dns`], [`failure`], [`random`], [`clock`], [`text`] |
-//! | [`notify`] | who is told of the name: a file, hooks, a program, metrics | [`server`], [`node`], [`dns`], [`host`], [`cluster`], [`failure`], [`clock`] |
 //! | [`server`] | sockets, signals, and the one sleep | [`node`], [`dns`], [`host`], [`cluster`], [`failure`], [`clock`] |
 //! | [`node`] | this node's life: claim, follow, keep alive, release | [`etcd`], [`cluster`], [`random`] |
 //! | [`dns`] | pure: query in, reply out | [`cluster`], [`text`] |
 //! | [`corefile`] | the CoreDNS plugin's configuration | [`cluster`], [`text`] |
-//! | [`host`] | users, name servers, rights, the log | [`failure`], [`text`] |
+//! | [`host`] | users, name servers, the machine's ID, rights, the log | [`failure`], [`text`] |
 //! | [`etcd`] | synchronous client of etcd's JSON gateway | [`text`] |
 //! | [`cluster`] | pure: names, records, the directory of all slots | [`text`] |
 //! | [`failure`] | an error for the user, with its exit status | |

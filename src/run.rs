@@ -1,15 +1,15 @@
 //! Puts the rooms together: the only place that knows the server, the node, and who is told.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::cluster::Directory;
-use crate::connect::Connect;
+use crate::cluster::{Directory, NodeId};
+use crate::connect::{Connect, ExpiryWatch};
 use crate::dns::{OutOfZone, Responder};
 use crate::failure::Failure;
 use crate::host::accounts::Login;
-use crate::host::privileges;
+use crate::host::{machine, privileges};
 use crate::node::address::check_interface;
 use crate::node::network::HostNetwork;
 use crate::node::session::{Session, SessionEnd};
@@ -57,6 +57,9 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         return Err(Failure::new("--listen: there is no address to listen on"));
     };
     node.port.get_or_insert(first.address.port());
+    if node.node_id.is_none() {
+        node.node_id = found_id(listeners.iter().map(|listener| listener.address));
+    }
     let keyspace = node.keyspace.clone();
     let forwarder = options.forward.map(Forwarder::new).transpose();
     let forwarder = forwarder.map_err(|error| Failure::new(format!("--forward: {error}")))?;
@@ -72,7 +75,8 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         signals.obey().map_err(no_signals)?;
     }
     // Not before the sockets are ours: where another idetcd runs, these are its files.
-    let notifier = notify::set_up(options.notify, keyspace.clone(), login, &signals)?;
+    let notifier = notify::set_up(options.notify, keyspace.clone(), login, &signals)?
+        .with_certificates(connect.certificates().cloned());
     for address in listeners.iter().map(|listener| listener.address) {
         log::info!("listening on {address}");
     }
@@ -81,6 +85,10 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         .with_rate_limit(options.rrl)
         .with_forwarder(forwarder);
     let server = Shared::new(server);
+    if let Some(certificates) = connect.certificates() {
+        let watch = ExpiryWatch::new(certificates.clone(), server.now());
+        server.lock().add_timer(Box::new(watch));
+    }
     let client = connect.client(&server);
     let process = Process::new(server, notifier);
     let end = Session::new(process.clone(), client, node.clone(), Random::from_system()).run();
@@ -91,6 +99,18 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         (SessionEnd::Stopped, None) => Ok(0),
         (SessionEnd::Stopped, Some(outcome)) => status_of(outcome),
     }
+}
+
+/// The ID of a node that was given none. The sockets are bound, so no other process here has the same.
+fn found_id(sockets: impl Iterator<Item = SocketAddr>) -> Option<NodeId> {
+    let id = machine::server_id(sockets).and_then(|id| id.parse().ok());
+    if id.is_none() {
+        log::info!(
+            "this host has no ID of its own: after a crash its name is free when its lease is over, \
+             not at once; give one by --node-id"
+        );
+    }
+    id
 }
 
 fn no_free_slot(node: &NodeSettings) -> Failure {

@@ -8,9 +8,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde_json::{Map, Value};
 
+use super::node_id::{self, NodeId};
+
 /// The longest value that is read, in octets. A record has some hundred; reading one as large as etcd
 /// takes would hold up queries.
-const LONGEST_VALUE: usize = 64 * 1024;
+const LONGEST_RECORD: usize = 64 * 1024;
 
 /// The addresses and the port of a node; it has one address at least.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,7 +57,7 @@ impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RecordError::TooLong => {
-                write!(f, "the value is longer than any record: over {LONGEST_VALUE} octets")
+                write!(f, "the value is longer than any record: over {LONGEST_RECORD} octets")
             }
             RecordError::NotJson => f.write_str("the value is not JSON"),
             RecordError::NotAnObject => f.write_str("the value is not a JSON object"),
@@ -75,7 +77,7 @@ impl Record {
     /// # Errors
     /// See [`RecordError`].
     pub fn parse(value: &[u8]) -> Result<Record, RecordError> {
-        if value.len() > LONGEST_VALUE {
+        if value.len() > LONGEST_RECORD {
             return Err(RecordError::TooLong);
         }
         let value: Value = serde_json::from_slice(value).map_err(|_| RecordError::NotJson)?;
@@ -91,10 +93,17 @@ impl Record {
         Ok(record)
     }
 
-    /// The value for etcd.
-    pub fn to_json(&self) -> String {
-        let fields = self.fields().map(|(name, text)| (name.to_owned(), Value::String(text)));
+    /// The value for etcd, and which node puts it, where that is known.
+    pub fn value(&self, node_id: Option<&NodeId>) -> String {
+        let node_id = node_id.map(|node_id| (node_id::FIELD, node_id.to_string()));
+        let fields = self.fields().chain(node_id);
+        let fields = fields.map(|(name, text)| (name.to_owned(), Value::String(text)));
         Value::Object(fields.collect()).to_string()
+    }
+
+    /// The value for etcd of a record alone.
+    pub fn to_json(&self) -> String {
+        self.value(None)
     }
 
     /// Whether this is one of the node's addresses.
@@ -167,8 +176,8 @@ mod tests {
 
     #[test]
     fn other_values_are_not_records() {
-        let garbage = "x".repeat(LONGEST_VALUE);
-        let deep = "[".repeat(LONGEST_VALUE);
+        let garbage = "x".repeat(LONGEST_RECORD);
+        let deep = "[".repeat(LONGEST_RECORD);
         let long = format!(r#"{{"ipv4":"10.0.0.1","x":"{garbage}"}}"#);
         let table: [(&str, RecordError); 13] = [
             ("", RecordError::NotJson),

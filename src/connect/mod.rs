@@ -2,17 +2,19 @@
 //! server. Knows nothing of names or of the command line.
 
 mod access;
+mod certificate_end;
+mod certificates;
+mod expiry;
 mod local_address;
+mod password;
 mod resolver;
 mod stub;
 mod tls;
+mod tls_transport;
 mod transport;
+mod x509;
 
-use std::io::ErrorKind;
-use std::path::Path;
 use std::time::Duration;
-
-use ureq::tls::TlsConfig;
 
 use crate::clock;
 use crate::etcd::{Clock, Credentials, GatewayClient, ReadDeadline};
@@ -20,13 +22,17 @@ use crate::failure::Failure;
 use crate::random::Random;
 use crate::server::Shared;
 pub use access::{Access, ConnectSettings, Endpoint, Password, User};
+pub use certificate_end::{CertificateEnd, Outlook};
+pub use certificates::Certificates;
+pub use expiry::ExpiryWatch;
+use password::PasswordFile;
 
 /// Everything that a client of etcd needs, but the server that it waits in.
 #[derive(Debug)]
 pub struct Connect {
     endpoints: Vec<String>,
     credentials: Option<Credentials>,
-    tls: Option<TlsConfig>,
+    certificates: Option<Certificates>,
     timeout: Duration,
 }
 
@@ -41,9 +47,14 @@ impl Connect {
         Ok(Connect {
             endpoints: shuffled(endpoints, &mut Random::from_system()),
             credentials: access.user.as_ref().map(credentials).transpose()?,
-            tls: needs_tls.then(|| tls::config(access)).transpose()?,
+            certificates: needs_tls.then(|| Certificates::read(access)).transpose()?,
             timeout: *timeout,
         })
+    }
+
+    /// The certificates that are trusted and shown; `None`: no endpoint asks for any.
+    pub fn certificates(&self) -> Option<&Certificates> {
+        self.certificates.as_ref()
     }
 
     /// A client that waits in this server, and has called nobody yet.
@@ -58,7 +69,8 @@ impl Connect {
 
     fn client_of(&self, server: &Shared, endpoints: Vec<String>) -> GatewayClient {
         let read_deadline = ReadDeadline::default();
-        let (agent, addresses) = transport::agent(server, self.tls.clone(), read_deadline.clone());
+        let (agent, addresses) =
+            transport::agent(server, self.certificates.clone(), read_deadline.clone());
         let clock = Clock::new(clock::now);
         GatewayClient::new(agent, endpoints, self.timeout, clock, read_deadline)
             .with_on_leave(move |endpoint| addresses.demote(endpoint))
@@ -79,26 +91,12 @@ fn shuffled(endpoints: &[Endpoint], random: &mut Random) -> Vec<String> {
 }
 
 fn credentials(user: &User) -> Result<Credentials, Failure> {
-    let password = match &user.password {
-        Password::Given(password) => password.clone(),
-        Password::File(path) => read_password(path)
-            .map_err(|why| Failure::new(format!("--password-file: {}: {why}", path.display())))?,
-    };
-    Ok(Credentials { user: user.name.clone(), password })
-}
-
-/// The first line of a file, or why there is none and what to do.
-fn read_password(path: &Path) -> Result<String, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        let remedy = match error.kind() {
-            ErrorKind::NotFound => "create it, or give another file",
-            ErrorKind::PermissionDenied => {
-                "let it be read by who starts this, or give another file"
-            }
-            _ => "give a text file that can be read",
-        };
-        format!("{error}; {remedy}")
-    })?;
-    let line = text.lines().next().filter(|line| !line.is_empty());
-    Ok(line.ok_or("its first line is empty; put the password there")?.to_owned())
+    match &user.password {
+        Password::Given(password) => Ok(Credentials::new(&user.name, password.clone())),
+        Password::File(path) => {
+            let file = PasswordFile::new(path);
+            let password = file.read()?;
+            Ok(Credentials::new(&user.name, password).with_source(move || file.read_anew()))
+        }
+    }
 }

@@ -9,13 +9,14 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use rustix::net::{SocketType, sockopt};
-use ureq::tls::TlsConfig;
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, RustlsConnector, Transport,
+    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
 
+use super::certificates::Certificates;
 use super::local_address::LocalAddress;
 use super::resolver::{EndpointAddresses, instant_after};
+use super::tls_transport::TlsConnector;
 use crate::clock;
 use crate::etcd::ReadDeadline;
 use crate::server::socket;
@@ -36,19 +37,15 @@ const KEEP_ALIVE_PROBES: u32 = 3;
 /// Idle connections older than this are not used again: longer than any interval of keep-alives.
 const LONGEST_IDLE: Duration = Duration::from_secs(3600);
 
-/// An agent whose every wait answers DNS, and what it knows of the endpoints' addresses. `tls` is needed
-/// for `https://`. `read_deadline` says until when a read may wait, beside ureq's own time-outs; past
+/// An agent whose every wait answers DNS, and what it knows of the endpoints' addresses. `certificates` are
+/// needed for `https://`. `read_deadline` says until when a read may wait, beside ureq's own time-outs; past
 /// it the read returns [`ErrorKind::WouldBlock`] and can be repeated.
 pub(super) fn agent(
     server: &Shared,
-    tls: Option<TlsConfig>,
+    certificates: Option<Certificates>,
     read_deadline: ReadDeadline,
 ) -> (ureq::Agent, EndpointAddresses) {
-    let mut builder = ureq::Agent::config_builder();
-    if let Some(tls) = tls {
-        builder = builder.tls_config(tls);
-    }
-    let config = builder
+    let config = ureq::Agent::config_builder()
         .proxy(None)
         .http_status_as_error(false)
         .max_redirects(0)
@@ -61,7 +58,7 @@ pub(super) fn agent(
     let endpoints = EndpointAddresses::new(server);
     let connector =
         WaitingConnector { server: server.clone(), endpoints: endpoints.clone(), read_deadline };
-    let connector = connector.chain(RustlsConnector::default());
+    let connector = connector.chain(TlsConnector { certificates });
     (ureq::Agent::with_parts(config, connector, endpoints.clone()), endpoints)
 }
 

@@ -8,8 +8,8 @@ use super::kv::range_reply;
 use super::timeout::Timeout;
 use super::txn::{encode_txn, txn_reply};
 use super::{
-    Error, GatewayClient, KeyValue, LeaseId, Pages, Range, RangeReply, ResponseHeader, Status, Txn,
-    TxnReply, Watch, WatchRange, WatchStream, json, lease, maintenance,
+    Error, GatewayClient, LeaseId, Range, RangeReply, Status, TimeToLive, Txn, TxnReply, Watch,
+    WatchRange, WatchStream, json, lease, maintenance,
 };
 
 /// What a node asks of etcd, and of which endpoint. [`GatewayClient`] asks a real one; a model of etcd
@@ -36,6 +36,10 @@ pub trait Etcd {
     /// from before the call. `None`: the lease is gone.
     fn lease_keep_alive(&mut self, id: LeaseId) -> Result<Option<Duration>, Error>;
 
+    /// `Lease.LeaseTimeToLive`: how long the lease has to live if nobody keeps it alive. `None`: it is
+    /// gone. Later versions of etcd want the right to read the keys on it.
+    fn lease_time_to_live(&mut self, id: LeaseId) -> Result<Option<TimeToLive>, Error>;
+
     /// `Lease.LeaseRevoke`: ends the lease and deletes its keys. That it is gone already is fine.
     fn lease_revoke(&mut self, id: LeaseId) -> Result<(), Error>;
 
@@ -57,24 +61,6 @@ pub trait Etcd {
 
     /// The time-out of requests.
     fn timeout_mut(&mut self) -> &mut Timeout;
-
-    /// `KV.Range` page by page, all of them at the revision of the first. Returns the header of the
-    /// first page, with the revision that was read at. If it fails, what was handed to `each` until
-    /// then is not all.
-    fn range_pages(
-        &mut self,
-        range: Range,
-        mut each: impl FnMut(Vec<KeyValue>),
-    ) -> Result<ResponseHeader, Error>
-    where
-        Self: Sized,
-    {
-        let mut pages = Pages::new(range);
-        while let Some(kvs) = pages.next(self)? {
-            each(kvs);
-        }
-        Ok(pages.header().unwrap_or_default())
-    }
 }
 
 impl Etcd for GatewayClient {
@@ -102,6 +88,10 @@ impl Etcd for GatewayClient {
         self.ask_of_lease("/v3/lease/keepalive", id, |reply| {
             lease::ttl(json::field(reply, "result").ok_or("a keep-alive without result")?)
         })
+    }
+
+    fn lease_time_to_live(&mut self, id: LeaseId) -> Result<Option<TimeToLive>, Error> {
+        self.ask_of_lease("/v3/lease/timetolive", id, lease::time_to_live)
     }
 
     fn lease_revoke(&mut self, id: LeaseId) -> Result<(), Error> {

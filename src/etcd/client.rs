@@ -149,7 +149,7 @@ impl GatewayClient {
         let body = body.to_string();
         let asked = self.clock.now();
         let result = self.at_an_endpoint(|client| client.call_endpoint(path, &body));
-        self.timeout.last_reply_after = self.clock.now().saturating_duration_since(asked);
+        self.timeout.took(self.clock.now().saturating_duration_since(asked));
         result
     }
 
@@ -195,21 +195,32 @@ impl GatewayClient {
         })
     }
 
-    /// `Auth.Authenticate` at the endpoint in use, if there are credentials and no token yet.
+    /// `Auth.Authenticate` at the endpoint in use, if there are credentials and no token yet. If etcd
+    /// refuses the password, and there is a new one by now, with that.
     pub(super) fn ensure_token(&mut self) -> Result<(), Error> {
-        let (Some(credentials), Token::Unknown) = (&self.credentials, &self.token) else {
+        if !matches!(self.token, Token::Unknown) {
             return Ok(());
-        };
-        let request = json!({"name": credentials.user, "password": credentials.password});
-        self.token = match self.post("/v3/auth/authenticate", &request.to_string()) {
-            Ok(reply) => match json::text(&reply, "token") {
-                "" => return Err(Error::malformed(self.endpoint(), "no token")),
-                token => Token::Held(token.to_owned()),
-            },
-            Err(error) if error.is_without_users() => Token::NotNeeded,
-            Err(error) => return Err(error),
-        };
+        }
+        let mut token = self.authenticate();
+        let is_denied = token.as_ref().is_err_and(Error::is_denied);
+        if is_denied && self.credentials.as_mut().is_some_and(Credentials::renew) {
+            token = self.authenticate();
+        }
+        self.token = token?;
         Ok(())
+    }
+
+    fn authenticate(&self) -> Result<Token, Error> {
+        let Some(credentials) = &self.credentials else { return Ok(Token::Unknown) };
+        let request = json!({"name": credentials.user, "password": credentials.password});
+        match self.post("/v3/auth/authenticate", &request.to_string()) {
+            Ok(reply) => match json::text(&reply, "token") {
+                "" => Err(Error::malformed(self.endpoint(), "no token")),
+                token => Ok(Token::Held(token.to_owned())),
+            },
+            Err(error) if error.is_without_users() => Ok(Token::NotNeeded),
+            Err(error) => Err(error),
+        }
     }
 
     /// A request to the endpoint in use, with the token.

@@ -22,16 +22,17 @@ impl fmt::Display for LeaseId {
     }
 }
 
-impl GatewayClient {
-    /// `Lease.LeaseTimeToLive`: how long the lease has to live if nobody keeps it alive, in whole
-    /// seconds. `None`: it is gone.
-    ///
-    /// # Errors
-    /// See [`Error`]. Later versions of etcd want the right to read the keys on it.
-    pub fn lease_time_to_live(&mut self, id: LeaseId) -> Result<Option<Duration>, Error> {
-        self.ask_of_lease("/v3/lease/timetolive", id, time_left)
-    }
+/// What is left of a lease (`LeaseTimeToLiveResponse`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TimeToLive {
+    /// How long it lives if nobody keeps it alive, in whole seconds, rounded down.
+    pub left: Duration,
+    /// The term of the cluster's log (Raft) at that time. It grows with each change of leader, and a
+    /// new leader counts every lease anew.
+    pub raft_term: u64,
+}
 
+impl GatewayClient {
     /// Makes a call about a lease. `None`: it is gone.
     pub(super) fn ask_of_lease<T>(
         &mut self,
@@ -49,6 +50,13 @@ impl GatewayClient {
 pub(super) fn seconds(ttl: Duration) -> i64 {
     let whole = i64::try_from(ttl.as_secs()).unwrap_or(MAX_TTL).min(MAX_TTL);
     (whole + i64::from(ttl.subsec_nanos() > 0)).clamp(1, MAX_TTL)
+}
+
+/// What is left of a lease; `None`: it is gone.
+pub(super) fn time_to_live(reply: &Value) -> Result<Option<TimeToLive>, Wrong> {
+    let header = json::field(reply, "header").ok_or("no header")?;
+    let raft_term = json::number(header, "raft_term")?;
+    Ok(time_left(reply)?.map(|left| TimeToLive { left, raft_term }))
 }
 
 /// The time to live in the reply to a keep-alive. A lease that is gone has 0 or none.
@@ -105,6 +113,17 @@ mod tests {
             assert_eq!(time_left(&reply), expected, "{reply}");
         }
         assert!(time_left(&json!({"TTL": "soon"})).is_err());
+    }
+
+    #[test]
+    fn what_is_left_has_the_term_at_which_it_was() {
+        let reply = json!({"header": {"raft_term": "7"}, "TTL": "19", "grantedTTL": "20"});
+        let left = TimeToLive { left: Duration::from_secs(19), raft_term: 7 };
+        assert_eq!(time_to_live(&reply), Ok(Some(left)));
+        let gone = json!({"header": {"raft_term": "7"}, "TTL": "-1"});
+        assert_eq!(time_to_live(&gone), Ok(None));
+        assert!(time_to_live(&json!({"TTL": "19"})).is_err());
+        assert!(time_to_live(&json!({"header": {"raft_term": -1}, "TTL": "19"})).is_err());
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub use auth::{Credentials, LoginState};
 pub use client::{Clock, GatewayClient, ReadBound, ReadDeadline};
 pub use error::{Error, ErrorKind};
 pub use kv::{KeyValue, Order, Range, RangeReply, ResponseHeader};
-pub use lease::LeaseId;
+pub use lease::{LeaseId, TimeToLive};
 pub use maintenance::Status;
 pub use pages::Pages;
 pub use remedy::{advised, remedy_for};

@@ -46,6 +46,23 @@ impl Pages {
         Ok(Some(reply.kvs))
     }
 
+    /// Reads a range whole, and hands each page on. Returns the header of the first, with the revision that
+    /// was read at.
+    ///
+    /// # Errors
+    /// Those of [`Pages::next`]. What was handed on until then is not all.
+    pub fn read_all(
+        client: &mut impl Etcd,
+        range: Range,
+        mut each: impl FnMut(Vec<KeyValue>),
+    ) -> Result<ResponseHeader, Error> {
+        let mut pages = Pages::new(range);
+        while let Some(kvs) = pages.next(client)? {
+            each(kvs);
+        }
+        Ok(pages.header.unwrap_or_default())
+    }
+
     /// The header of the first page, with the revision that all of them are read at; `None`: none was
     /// read yet.
     pub fn header(&self) -> Option<ResponseHeader> {

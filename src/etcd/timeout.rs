@@ -23,7 +23,7 @@ pub struct Timeout {
     /// No request waits for a reply any longer at this time; `None`: the time-out alone counts.
     pub not_after: Option<Instant>,
     /// The duration of the last call.
-    pub(super) last_reply_after: Duration,
+    last_reply_after: Duration,
 }
 
 impl Timeout {
@@ -53,6 +53,11 @@ impl Timeout {
     /// Gives each request twice the time, up to eight times the usual.
     pub fn grow(&mut self) {
         self.factor = (self.factor * 2).min(MOST);
+    }
+
+    /// Takes note of how long the last call took, at all endpoints together: every client is to say so.
+    pub fn took(&mut self, duration: Duration) {
+        self.last_reply_after = duration;
     }
 
     /// Gives each request the usual time again if the last call took but a small part of that.
@@ -94,10 +99,10 @@ mod tests {
             timeout.grow();
             assert_eq!(timeout.at(Instant::now()), USUAL * factor);
         }
-        timeout.last_reply_after = USUAL / 8;
+        timeout.took(USUAL / 8);
         timeout.settle();
         assert!(timeout.is_extended());
-        timeout.last_reply_after = USUAL / 9;
+        timeout.took(USUAL / 9);
         timeout.settle();
         assert_eq!(timeout.at(Instant::now()), USUAL);
     }

@@ -1,7 +1,9 @@
-//! This host, and the process on it: users, files, name servers, rights, and the log.
+//! This host, and the process on it: users, files, name servers, its ID, rights, and the log.
 
 pub mod accounts;
+pub mod calendar;
 pub mod file_mark;
 pub mod logging;
+pub mod machine;
 pub mod privileges;
 pub mod resolv_conf;

@@ -1,6 +1,6 @@
 //! From a lease to a name: which slot to try, in which order.
 
-use super::claim::{Claimant, Taken, Ticket};
+use super::claim::{Claimant, OwnRecord, Taken, Ticket};
 use super::full_sync::apply_event;
 use super::queue::Waited;
 use super::rank::{FreeSlot, free_slot, presumed};
@@ -9,6 +9,9 @@ use super::state::{Claimed, Membership};
 use super::{Host, Result, SessionError, WhenFull};
 use crate::cluster::{Record, SlotId};
 use crate::etcd::{Etcd, Event, EventKind, KeyValue, LeaseId};
+
+/// The number of claims that may fail, because others were quicker, before there is a pause.
+const QUICK_FAILURES: u32 = 1;
 
 /// The source of what slots are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +38,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
         // Who once had a name serves on without one; ending would be a fault of its own.
         let when_full = previous.map_or(self.settings.when_full, |_| WhenFull::Wait);
         let keyspace = self.settings.keyspace.clone();
-        let claimant = Claimant { keyspace: &keyspace, record: &record, lease: lease.id };
+        let node_id = self.settings.node_id.clone();
+        let claimant = Claimant {
+            keyspace: &keyspace,
+            record: &record,
+            node_id: node_id.as_ref(),
+            lease: lease.id,
+        };
         let taken = match self.reclaim(claimant, previous) {
             Ok(None) => self.queue_and_claim(claimant, when_full),
             Ok(Some(taken)) => Ok(taken),
@@ -97,38 +106,76 @@ impl<H: Host, E: Etcd> Session<H, E> {
         claimant: Claimant<'_>,
         previous: Option<Claimed>,
     ) -> Result<Option<Taken>> {
+        let mut others = Vec::new();
         for slot in self.own_slots(claimant) {
             let found = self.ask(|client| claimant.find_own(client, slot))?;
-            let Some((own, lease)) = found else { continue };
-            if lease == claimant.lease {
+            let Some(own) = found else { continue };
+            if own.lease == claimant.lease {
                 // A claim of ours succeeded, and its reply was lost.
-                return Ok(Some(Taken { claimed: own, queue_length: 0 }));
+                return Ok(Some(Taken { claimed: own.claimed, queue_length: 0 }));
             }
-            // Only a newcomer takes over: it crashed and came back. Later it is somebody else who
-            // publishes the same addresses, and may be alive.
-            if previous.is_some() {
-                continue;
-            }
-            if let Some(taken) = self.ask(|client| claimant.take_over(client, own))? {
-                let name = self.name(own);
-                log::info!("{name} holds this node's record from an earlier life: taking it over");
+            if !claimant.is_earlier_life(&own) {
+                others.push(own);
+            } else if previous.is_none()
+                && let Some(taken) = self.take_over(claimant, &own)?
+            {
                 return Ok(Some(taken));
             }
         }
-        let Some(claimed) = previous else { return Ok(None) };
-        self.ask(|client| claimant.claim(client, claimed.slot))
+        match previous {
+            // Only a newcomer may have been here before. Later it is somebody else who publishes
+            // the same addresses, whatever its ID.
+            Some(claimed) => self.ask(|client| claimant.claim(client, claimed.slot)),
+            None => match self.reclaim_with_other_addresses(claimant)? {
+                Some(taken) => Ok(Some(taken)),
+                None => self.outlive(claimant, others),
+            },
+        }
+    }
+
+    /// Takes a name over from an earlier life of this node.
+    pub(super) fn take_over(
+        &mut self,
+        claimant: Claimant<'_>,
+        own: &OwnRecord,
+    ) -> Result<Option<Taken>> {
+        // Known before the call, whose reply may be lost: then the name is found under our lease.
+        self.superseded = Some(own.lease).filter(|lease| *lease != LeaseId(0));
+        let taken = self.ask(|client| claimant.take_over(client, own.claimed))?;
+        if taken.is_some() {
+            let name = self.name(own.claimed);
+            log::info!("{name} holds this node's record from an earlier life: taking it over");
+        } else {
+            self.superseded = None;
+        }
+        Ok(taken)
+    }
+
+    /// Revokes the lease of an earlier life, so that nothing can keep it alive. Until etcd did so it
+    /// is asked again; what hung on it is ours by now.
+    pub(super) fn end_superseded(&mut self) -> Result<()> {
+        let Some(lease) = self.superseded else { return Ok(()) };
+        match self.ask(|client| client.lease_revoke(lease)) {
+            Err(SessionError::Etcd(error)) if error.is_denied() => {
+                log::info!("the lease {lease} of an earlier life is left to run out: {error}");
+            }
+            result => result?,
+        }
+        self.superseded = None;
+        Ok(())
     }
 
     /// Takes tickets until one leads to a slot.
     fn queue_and_claim(&mut self, claimant: Claimant<'_>, when_full: WhenFull) -> Result<Taken> {
         let mut waited = false;
+        let mut failures = 0;
         let mut knowledge = Knowledge::MayBePresumed;
         loop {
             self.ensure_lease()?;
             let ticket = self.ask(|client| claimant.take_ticket(client))?;
-            self.catch_up_with(&ticket);
+            self.catch_up_with(&ticket)?;
             let slot = match self.slot_for(claimant, &ticket, knowledge)? {
-                FreeSlot::Slot(slot) => slot,
+                FreeSlot::Slot(slot) => Some(slot),
                 FreeSlot::Full if when_full == WhenFull::Exit && self.is_current(&ticket) => {
                     return Err(SessionError::NoFreeSlot);
                 }
@@ -138,19 +185,32 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 FreeSlot::Full | FreeSlot::Behind => {
                     waited = true;
                     match self.wait_in_queue(claimant, &ticket, when_full)? {
-                        Waited::Turn(slot) => slot,
+                        Waited::Turn(slot) => Some(slot),
                         Waited::Overtook(taken) => return Ok(Taken { queue_length: 0, ..taken }),
-                        Waited::TicketGone => continue,
+                        Waited::TicketGone => None,
                     }
                 }
             };
-            if let Some(taken) = self.ask(|client| claimant.claim(client, slot))? {
+            if let Some(slot) = slot
+                && let Some(taken) = self.ask(|client| claimant.claim(client, slot))?
+            {
                 // Who waited knows that the others wait as well, rather than start.
                 let queue_length = if waited { 0 } else { taken.queue_length };
                 return Ok(Taken { queue_length, ..taken });
             }
             knowledge = Knowledge::OfEtcd;
+            failures += 1;
+            if failures > QUICK_FAILURES {
+                self.recover_from_failures()?;
+            }
         }
+    }
+
+    /// Waits a while, and makes sure that what is known of the slots goes on in etcd.
+    fn recover_from_failures(&mut self) -> Result<()> {
+        let pause = self.backoff.draw(&mut self.random).min(self.settings.lease_ttl / 4);
+        self.pause(pause);
+        self.sync()
     }
 
     /// The slot that a ticket leads to: as the directory knows, if it stands where the ticket does.
@@ -185,12 +245,20 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// If no slot changed between the full sync and the ticket, the directory stands where the
     /// ticket does: etcd serves a watch that begins in the present at once, but those that begin in
     /// the past ten times a second only. Else names are missing.
-    fn catch_up_with(&mut self, ticket: &Ticket) {
+    ///
+    /// # Errors
+    /// When another cluster answers, or an older backup.
+    fn catch_up_with(&mut self, ticket: &Ticket) -> Result<()> {
         let digest = self.host.directory(|directory| directory.digest(0, i64::MAX));
         match &mut self.history {
+            Some(history) if !history.goes_on_at(ticket.cluster_id, ticket.revision) => {
+                log::info!("etcd's history is not what was seen: reading everything anew");
+                return Err(SessionError::NoHistory);
+            }
             Some(history) if digest == ticket.slots => _ = history.see(0, ticket.revision),
             _ => self.miss(ticket.slots.newest),
         }
+        Ok(())
     }
 
     fn own(&mut self, claimed: Claimed, record: Record, previous: Option<Claimed>) {
@@ -213,13 +281,16 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// name at once.
     pub(super) fn apply_own(&mut self, claimed: Claimed, record: &Record) {
         let key = self.settings.keyspace.key(claimed.slot);
-        let (value, mod_revision) = (record.to_json().into_bytes(), claimed.mod_revision);
+        // Octet by octet as it was put: histories of etcd are told apart by that.
+        let value = record.value(self.settings.node_id.as_ref()).into_bytes();
+        let mod_revision = claimed.mod_revision;
         let lease = self.lease.map_or(LeaseId(0), |lease| lease.id);
         let put = KeyValue { key, value, create_revision: 0, mod_revision, lease };
         apply_event(&self.host, 0, &Event { kind: EventKind::Put, kv: put });
         let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
         if let Some(seen) = seen.filter(|seen| **seen + 1 == claimed.mod_revision) {
             *seen = claimed.mod_revision;
+            self.host.directory(|directory| directory.advance(claimed.mod_revision));
         }
     }
 }

@@ -24,7 +24,7 @@ fn a_ticket_of_addresses_that_are_gone_goes_with_its_lease_even_if_that_is_hard_
         session.lease = Some(Lease::new(id, session.host.now(), ttl));
         session.record = Some(gone);
         let keyspace = session.settings.keyspace.clone();
-        let claimant = Claimant { keyspace: &keyspace, record: &gone, lease: id };
+        let claimant = Claimant { keyspace: &keyspace, record: &gone, node_id: None, lease: id };
         if claimant.take_ticket(&mut session.client).is_err() {
             continue;
         }

@@ -79,6 +79,7 @@ fn settings() -> NodeSettings {
         ipv6: AddressChoice::Discover,
         interface: None,
         port: Some(53),
+        node_id: None,
     }
 }
 

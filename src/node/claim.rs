@@ -8,16 +8,29 @@
 use std::collections::HashSet;
 
 use super::state::Claimed;
-use crate::cluster::{Keyspace, RangeDigest, Record, SlotId};
+use crate::cluster::{Keyspace, NodeId, RangeDigest, Record, SlotId};
 use crate::etcd::{
-    Compare, Equal, Error, ErrorKind, Etcd, KeyValue, LeaseId, Op, Order, Range, RangeReply, Txn,
+    Compare, Equal, Error, ErrorKind, Etcd, KeyValue, LeaseId, Op, Order, Pages, Range, RangeReply,
+    Txn,
 };
 
 /// A slot that was just taken.
+#[derive(Debug)]
 pub(super) struct Taken {
     pub(super) claimed: Claimed,
     /// How many others were in the queue then.
     pub(super) queue_length: usize,
+}
+
+/// A key that holds our record, put by whomever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct OwnRecord {
+    /// The slot, as if the put that left it so had been a claim.
+    pub(super) claimed: Claimed,
+    /// The lease that it hangs on; 0: none.
+    pub(super) lease: LeaseId,
+    /// The node that put it, if it says which.
+    pub(super) node_id: Option<NodeId>,
 }
 
 /// A ticket, and what there was to see when it was taken.
@@ -25,6 +38,8 @@ pub(super) struct Taken {
 pub(super) struct Ticket {
     /// How many were ahead in the queue.
     pub(super) rank: usize,
+    /// The cluster that took it.
+    pub(super) cluster_id: u64,
     /// The revision at which it was put.
     pub(super) revision: i64,
     /// The keys of the slots then.
@@ -49,6 +64,8 @@ pub(super) struct Claimant<'a> {
     pub(super) keyspace: &'a Keyspace,
     /// What to publish.
     pub(super) record: &'a Record,
+    /// Who publishes it, where that is known.
+    pub(super) node_id: Option<&'a NodeId>,
     /// What the ticket and the record hang on.
     pub(super) lease: LeaseId,
 }
@@ -68,16 +85,41 @@ impl Claimant<'_> {
         Record::parse(&kv.value).as_ref() == Ok(self.record)
     }
 
-    /// Looks whether `slot` holds this very record now, and on which lease: ours, or that of an
-    /// earlier life.
+    /// Looks whether `slot` holds our record now: ours, or that of an earlier life, or of somebody
+    /// else with our addresses.
     pub fn find_own(
         &self,
         client: &mut impl Etcd,
         slot: SlotId,
-    ) -> Result<Option<(Claimed, LeaseId)>, Error> {
+    ) -> Result<Option<OwnRecord>, Error> {
         let reply = client.range(&Range::new(self.keyspace.key(slot), None))?;
         let own = reply.kvs.first().filter(|kv| self.is_own(kv));
-        Ok(own.map(|kv| (Claimed::at(slot, kv.mod_revision), kv.lease)))
+        Ok(own.map(|kv| OwnRecord {
+            claimed: Claimed::at(slot, kv.mod_revision),
+            lease: kv.lease,
+            node_id: NodeId::of(&kv.value),
+        }))
+    }
+
+    /// Looks whether `slot` holds a record that this node put in an earlier life, whatever it says.
+    pub fn find_earlier_life(
+        &self,
+        client: &mut impl Etcd,
+        slot: SlotId,
+    ) -> Result<Option<OwnRecord>, Error> {
+        let reply = client.range(&Range::new(self.keyspace.key(slot), None))?;
+        let found = reply.kvs.first().map(|kv| OwnRecord {
+            claimed: Claimed::at(slot, kv.mod_revision),
+            lease: kv.lease,
+            node_id: NodeId::of(&kv.value),
+        });
+        Ok(found.filter(|found| self.is_earlier_life(found) && found.lease != self.lease))
+    }
+
+    /// Returns whether it was this node that put a record, in an earlier life. That is over: our
+    /// sockets are bound, or whoever gave the node its ID says so.
+    pub fn is_earlier_life(&self, found: &OwnRecord) -> bool {
+        self.node_id.is_some() && found.node_id.as_ref() == self.node_id
     }
 
     /// Claims a slot if its key does not exist, and gives the ticket back in the same transaction.
@@ -101,7 +143,7 @@ impl Claimant<'_> {
         condition: Equal,
     ) -> Result<Option<Taken>, Error> {
         let key = self.keyspace.key(slot);
-        let value = self.record.to_json().into_bytes();
+        let value = self.record.value(self.node_id).into_bytes();
         let reply = client.txn(&Txn {
             compare: vec![Compare { key: key.clone(), to: condition }],
             success: vec![
@@ -163,6 +205,7 @@ impl Claimant<'_> {
         let place = queue.kvs.iter().position(|kv| kv.key == ticket).unwrap_or(queue.kvs.len());
         Ok(Ticket {
             rank: if reply.succeeded { queue.count } else { place },
+            cluster_id: reply.header.cluster_id,
             revision: reply.header.revision,
             slots: digest(slots),
             newest: self.slots_of(&slots.kvs).collect(),
@@ -177,7 +220,7 @@ impl Claimant<'_> {
     pub fn taken(&self, client: &mut impl Etcd, revision: i64) -> Result<Vec<SlotId>, Error> {
         let range = Range { keys_only: true, revision, ..self.slots() };
         let mut taken = Vec::new();
-        client.range_pages(range, |kvs| taken.extend(self.slots_of(&kvs)))?;
+        Pages::read_all(client, range, |kvs| taken.extend(self.slots_of(&kvs)))?;
         Ok(taken)
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::network::HostNetwork;
-use crate::cluster::{AddressChoice, Directory, Keyspace, Record, SlotId};
+use crate::cluster::{AddressChoice, Directory, Keyspace, NodeId, Record, SlotId};
 
 /// The process that a node lives in, and what the node needs of it.
 pub trait Host {
@@ -87,6 +87,9 @@ pub struct NodeSettings {
     pub interface: Option<String>,
     /// The port to publish; `None`: that of the first socket, which whoever binds it puts here.
     pub port: Option<u16>,
+    /// What tells this node from others with its addresses, and outlasts its process; `None`: nothing
+    /// does. While this process runs no other may have it.
+    pub node_id: Option<NodeId>,
 }
 
 impl NodeSettings {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::session::Session;
 use super::state::{Claimed, Lease, Membership};
 use super::{Host, Owned, Result, SessionError};
-use crate::cluster::Record;
+use crate::cluster::{NodeId, Record};
 use crate::etcd::{Error, Etcd, KeyValue, Range, Timeout};
 
 /// The time that the release may take, all endpoints together: who stops a process does not wait long.
@@ -91,10 +91,14 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Says why a key that was ours holds another's record.
     fn displaced_by(&self, value: &[u8]) -> String {
         match (Record::parse(value), self.record) {
-            (Ok(theirs), Some(ours)) if theirs == ours => format!(
-                "another node publishes the same addresses, {ours}, and took it for its own; give \
-                 each node its own --ipv4, --ipv6 or --port"
-            ),
+            (Ok(theirs), Some(ours)) if theirs == ours => {
+                let id = NodeId::of(value).filter(|id| self.settings.node_id.as_ref() == Some(id));
+                let id = id.map_or(String::new(), |id| format!(" under the same node ID, {id},"));
+                format!(
+                    "another node publishes the same addresses, {ours},{id} and took it for its \
+                     own; give each node its own --ipv4, --ipv6 or --port, and --node-id"
+                )
+            }
             (Ok(theirs), _) => format!("somebody else put a record there: {theirs}"),
             (Err(_), _) => "somebody else put something there that is not a record".to_owned(),
         }

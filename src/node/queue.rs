@@ -117,7 +117,3 @@ impl<H: Host, E: Etcd> Session<H, E> {
         })
     }
 }
-
-#[cfg(test)]
-#[path = "queue_tests.rs"]
-mod tests;

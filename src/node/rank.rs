@@ -101,6 +101,7 @@ mod tests {
             let known: Vec<SlotId> = slots(known);
             let ticket = Ticket {
                 rank,
+                cluster_id: 7,
                 revision: 9,
                 slots: RangeDigest { keys, newest: 9 },
                 newest: slots(newest),

@@ -46,7 +46,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         claimed.is_being_put = true;
         self.membership = Membership::Owned(claimed);
         for _ in 0..PUTS {
-            let value = record.to_json().into_bytes();
+            let value = record.value(self.settings.node_id.as_ref()).into_bytes();
             let is_ours = [Equal::Lease(lease.id), Equal::ModRevision(claimed.mod_revision)];
             let txn = Txn {
                 compare: is_ours.map(|to| Compare { key: key.clone(), to }).to_vec(),

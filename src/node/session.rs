@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::backoff::Backoff;
-use super::stagger::Turn;
-use super::state::{Addresses, Contact, History, Lease, Membership};
+use super::state::{Addresses, Contact, History, Lease, Membership, Turn};
 use super::{Host, NodeSettings, Result, SessionError};
 use crate::cluster::{Record, SlotId};
-use crate::etcd::{Error, ErrorKind, Etcd, WatchStream};
+use crate::etcd::{Error, ErrorKind, Etcd, LeaseId, WatchStream};
 use crate::random::Random;
 
 /// The end of [`Session::run`].
@@ -44,6 +43,12 @@ pub struct Session<H, E> {
     /// What is known of the addresses that it is made of.
     pub(super) addresses: Addresses,
     pub(super) lease: Option<Lease>,
+    /// The lease of an earlier life, whose name was taken over: to be revoked.
+    pub(super) superseded: Option<LeaseId>,
+    /// The leases of others with our addresses, of whom is known that they live.
+    pub(super) alive: Vec<LeaseId>,
+    /// The names with our addresses whose leases may end.
+    pub(super) awaited: Vec<SlotId>,
     pub(super) membership: Membership,
 }
 
@@ -67,6 +72,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
             record: None,
             addresses: Addresses::default(),
             lease: None,
+            superseded: None,
+            alive: Vec::new(),
+            awaited: Vec::new(),
             membership: Membership::Newcomer,
         }
     }
@@ -112,7 +120,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
         loop {
             self.ensure_lease()?;
             self.settle_doubt()?;
+            if self.membership.held().is_none() && watch.take().is_some() {
+                // Who claims may watch as well; told twice, what is gone by now would come back.
+                self.sync()?;
+            }
             self.ensure_name()?;
+            self.end_superseded()?;
             self.give_back_late_claims()?;
             if !self.await_turn()? {
                 continue;
@@ -142,7 +155,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Waits before the next attempt, and notices in time what time alone changes. Another network may
     /// be what the attempt failed for the want of.
-    fn pause(&mut self, pause: Duration) {
+    pub(super) fn pause(&mut self, pause: Duration) {
         let end = self.host.now() + pause;
         let network = self.host.network();
         loop {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::claim::digest;
 use super::full_sync::{newest_of, range_of};
 use super::session::Session;
-use super::state::{Claimed, watch_range};
+use super::state::{Claimed, Turn, watch_range};
 use super::{Host, Result};
 use crate::cluster::KeyRange;
 use crate::etcd::{Etcd, Range, WatchRange, WatchStream};
@@ -36,17 +36,6 @@ enum Learning {
     Reading,
     /// It follows up the changes since its full sync.
     Following,
-}
-
-/// The part of a node in a start of many.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Turn {
-    /// How many were in the queue when this node was named.
-    queue_length: usize,
-    /// Until when it lets others be named.
-    named_by: Instant,
-    /// When it learns the names; `None`: that is not drawn yet.
-    learn_at: Option<Instant>,
 }
 
 impl<H: Host, E: Etcd> Session<H, E> {

@@ -63,6 +63,11 @@ impl History {
         self.revisions.iter().copied().max().unwrap_or(0)
     }
 
+    /// Whether what was put just now is of the same history: it is newer than anything that was seen.
+    pub(super) fn goes_on_at(&self, cluster_id: u64, revision: i64) -> bool {
+        self.cluster_id == cluster_id && self.latest() < revision
+    }
+
     /// Moves on in a range, and returns up to where it was seen. `None`: it is none of the names.
     pub(super) fn see(&mut self, range: usize, revision: i64) -> Option<i64> {
         let seen = self.revisions.get_mut(range)?;
@@ -176,6 +181,17 @@ impl Addresses {
         let published = self.published.as_ref();
         published.is_some_and(|(seen, from)| Arc::ptr_eq(seen, network) && *from == source)
     }
+}
+
+/// The part of a node in a start of many.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    /// How many were in the queue when this node was named.
+    pub(super) queue_length: usize,
+    /// Until when it lets others be named.
+    pub(super) named_by: Instant,
+    /// When it learns the names; `None`: that is not drawn yet.
+    pub(super) learn_at: Option<Instant>,
 }
 
 /// This node's name, as far as it knows.

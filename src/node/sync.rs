@@ -14,7 +14,7 @@ use crate::etcd::{Etcd, EventKind, Range, RangeReply, ResponseHeader, Status};
 const LATEST: i64 = 17;
 
 /// What a comparison with etcd's history says.
-enum Verdict {
+enum Continuity {
     /// It goes on from where we stand. The state of the member that was asked.
     GoesOn(Status),
     /// It does not, or that cannot be told, for this reason.
@@ -26,8 +26,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
     pub(super) fn sync(&mut self) -> Result<()> {
         let Some(known) = self.history.clone() else { return self.read_everything() };
         match self.compare(&known)? {
-            Verdict::GoesOn(status) => self.confirm(Some(&status)),
-            Verdict::Breaks(why) => {
+            Continuity::GoesOn(status) => self.confirm(Some(&status)),
+            Continuity::Breaks(why) => {
                 log::info!("{why}: reading everything anew");
                 self.history = None;
                 self.read_everything()
@@ -60,14 +60,14 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Compares etcd's history with what is known. In an older backup that was restored, or in another
     /// cluster, there is no such revision, something else stands there, or the log is shorter.
-    fn compare(&mut self, known: &History) -> Result<Verdict> {
+    fn compare(&mut self, known: &History) -> Result<Continuity> {
         let ranges = self.settings.keyspace.ranges();
         let mut header = ResponseHeader::default();
         for (index, (range, revision)) in ranges.iter().zip(&known.revisions).enumerate() {
             let reply = match self.latest(range, *revision) {
                 Err(SessionError::Etcd(error)) if error.is_out_of_range() => {
                     let why = format!("etcd cannot tell what changed since revision {revision}");
-                    return Ok(Verdict::Breaks(why));
+                    return Ok(Continuity::Breaks(why));
                 }
                 reply => reply?,
             };
@@ -75,25 +75,27 @@ impl<H: Host, E: Etcd> Session<H, E> {
             let (now, then) = (header.cluster_id, known.cluster_id);
             if now != then {
                 let why = format!("cluster {now:x} answers, no more {then:x}");
-                return Ok(Verdict::Breaks(why));
+                return Ok(Continuity::Breaks(why));
             }
             // What was learnt otherwise, as the own name from its claim, is ahead of the events.
             let latest = latest_of(&reply);
             if !self.host.directory(|directory| directory.agrees(index, *revision, &latest)) {
                 let why = format!("etcd's history up to revision {revision} is not what was seen");
-                return Ok(Verdict::Breaks(why));
+                return Ok(Continuity::Breaks(why));
             }
         }
         // A member that fell behind says less than there is: it has to be the one that was read from.
         Ok(match self.status()? {
             Some(status) if status.header.member_id != header.member_id => {
-                Verdict::Breaks("another member answers".to_owned())
+                Continuity::Breaks("another member answers".to_owned())
             }
             Some(status) if known.position.is_some_and(|seen| seen.is_past(&status)) => {
-                Verdict::Breaks("etcd's log is shorter than it was, as after a restore".to_owned())
+                Continuity::Breaks(
+                    "etcd's log is shorter than it was, as after a restore".to_owned(),
+                )
             }
-            Some(status) => Verdict::GoesOn(status),
-            None => Verdict::Breaks("etcd does not tell how far it has got".to_owned()),
+            Some(status) => Continuity::GoesOn(status),
+            None => Continuity::Breaks("etcd does not tell how far it has got".to_owned()),
         })
     }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::atomic_file::AtomicFile;
 use crate::cluster::{Directory, Freshness, Pattern};
+use crate::connect::CertificateEnd;
 use crate::dns::Counters;
 use crate::node::{Counter, Owned};
 use crate::server::timers::View;
@@ -50,7 +51,13 @@ const STATES: [(Freshness, &str); 5] = [
 ];
 
 /// The file's text.
-fn format(now: Instant, tally: &Tally, view: View<'_>, owned: Option<&Owned>) -> String {
+fn format(
+    now: Instant,
+    tally: &Tally,
+    view: View<'_>,
+    ends: &[CertificateEnd],
+    owned: Option<&Owned>,
+) -> String {
     let mut text = Text(String::with_capacity(4096));
     text.info("build", "The version that runs.", &[("version", env!("CARGO_PKG_VERSION"))]);
     let since = tally.started.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -58,6 +65,7 @@ fn format(now: Instant, tally: &Tally, view: View<'_>, owned: Option<&Owned>) ->
     text.gauge("process_start_time_seconds", "Start since the Unix epoch in seconds.", &started);
     dns(&mut text, view.counters);
     etcd(&mut text, tally, view.directory);
+    certificates(&mut text, ends);
     text.counter("name_claims_total", "Times that this node came to own a name.", tally.claims);
     text.counter("name_losses_total", "Times that this node ceased to own one.", tally.losses);
     let is_owned = u8::from(owned.is_some());
@@ -93,6 +101,17 @@ fn etcd(text: &mut Text, tally: &Tally, directory: &Directory) {
     text.counter("etcd_contacts_lost_total", "Times that an endpoint was lost.", lost);
     text.gauge("slots", "Slots of the pattern that are taken.", directory.occupied());
     text.gauge("slots_limit", "Highest slot that this node claims.", directory.keyspace().limit);
+}
+
+fn certificates(text: &mut Text, ends: &[CertificateEnd]) {
+    if ends.is_empty() {
+        return;
+    }
+    let name = "certificate_not_after_timestamp_seconds";
+    text.family(name, "gauge", "End of a certificate since the Unix epoch in seconds.");
+    for end in ends {
+        text.sample(name, &[("option", end.option)], end.not_after.as_secs());
+    }
 }
 
 fn name(text: &mut Text, owned: &Owned, pattern: &Pattern, now: Instant) {
@@ -176,13 +195,14 @@ impl MetricsFile {
         now: Instant,
         tally: &Tally,
         view: View<'_>,
+        ends: &[CertificateEnd],
         owned: Option<&Owned>,
     ) {
         if now < self.write_at {
             return;
         }
         self.write_at = now + SCRAPE_INTERVAL;
-        self.file.set(Some(&format(now, tally, view, owned)), SCRAPE_INTERVAL);
+        self.file.set(Some(&format(now, tally, view, ends, owned)), SCRAPE_INTERVAL);
     }
 
     pub(super) fn remove(&self) {

@@ -39,7 +39,14 @@ fn formatted(owned: Option<Duration>) -> String {
         valid_until: now + lease,
     });
     let view = View { directory: &directory, counters: &counters };
-    format(now, &tally(), view, owned.as_ref())
+    let end = |option, seconds| CertificateEnd {
+        option,
+        path: "/x".into(),
+        not_after: Duration::from_secs(seconds),
+    };
+    let ends = [end("cacert", 2_524_607_999), end("cert", 1_795_497_034)];
+    let ends = if owned.is_some() { &ends[..] } else { &[] };
+    format(now, &tally(), view, ends, owned.as_ref())
 }
 
 fn tally() -> Tally {
@@ -68,6 +75,8 @@ fn each_figure_has_its_sample() {
         "idetcd_etcd_full_syncs_total 3",
         "idetcd_etcd_watches_total 4",
         "idetcd_etcd_contacts_lost_total 5",
+        "idetcd_certificate_not_after_timestamp_seconds{option=\"cacert\"} 2524607999",
+        "idetcd_certificate_not_after_timestamp_seconds{option=\"cert\"} 1795497034",
         "idetcd_slots 6",
         "idetcd_slots_limit 10",
         "idetcd_name_claims_total 2",
@@ -86,7 +95,13 @@ fn each_figure_has_its_sample() {
 fn without_a_name_nothing_is_told_of_one() {
     let told = formatted(None);
     assert!(told.contains("\nidetcd_name_owned 0\n"), "{told}");
-    for absent in ["name_info", "name_claim_revision", "name_create_revision", "lease_remaining"] {
+    for absent in [
+        "certificate",
+        "name_info",
+        "name_claim_revision",
+        "name_create_revision",
+        "lease_remaining",
+    ] {
         assert!(!told.contains(absent), "{absent} in\n{told}");
     }
 }

@@ -18,6 +18,7 @@ use super::program::{Program, ProgramSettings};
 use super::{children, parent_death};
 use crate::clock;
 use crate::cluster::Keyspace;
+use crate::connect::Certificates;
 use crate::failure::Failure;
 use crate::host::accounts::Login;
 use crate::node::{Counter, Owned};
@@ -53,6 +54,8 @@ pub struct Notifier {
     hooks: Hooks,
     program: Option<Program>,
     metrics: Option<MetricsFile>,
+    /// Those whose ends are told by metrics.
+    certificates: Option<Certificates>,
     /// The name that this node owns now.
     owned: Option<Owned>,
     tally: Tally,
@@ -61,6 +64,12 @@ pub struct Notifier {
 }
 
 impl Notifier {
+    /// Tells when these end as well.
+    #[must_use]
+    pub fn with_certificates(self, certificates: Option<Certificates>) -> Notifier {
+        Notifier { certificates, ..self }
+    }
+
     /// Whether [`Notifier::run`] will ever be needed: a server that has nothing else to do should not
     /// have to ask at every query.
     pub fn needs_timer(&self) -> bool {
@@ -167,7 +176,8 @@ impl Notifier {
             self.stop.store(true, Ordering::Relaxed);
         }
         if let Some(metrics) = &mut self.metrics {
-            metrics.run(now, &self.tally, view, self.owned.as_ref());
+            let ends = self.certificates.as_ref().map(Certificates::ends).unwrap_or_default();
+            metrics.run(now, &self.tally, view, &ends, self.owned.as_ref());
         }
         self.stop_when_over();
     }
@@ -265,6 +275,7 @@ pub fn set_up(
         hooks,
         program,
         metrics: metrics.map(|file| MetricsFile::new(file, clock::now())),
+        certificates: None,
         owned: None,
         tally: Tally::start(),
         is_closing: false,

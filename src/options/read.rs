@@ -12,7 +12,7 @@ use super::values::{
     address, command, etcd_timeout, filled, number, optional_number, path, path_to_write, seconds,
     split, wrong,
 };
-use crate::cluster::{AddressChoice, Keyspace, Names, Pattern};
+use crate::cluster::{AddressChoice, Keyspace, Names, NodeId, Pattern};
 use crate::connect::{Access, ConnectSettings, Endpoint, Password, User};
 use crate::corefile::Corefile;
 use crate::failure::Failure;
@@ -109,7 +109,13 @@ fn node(matches: &Matches, keyspace: Keyspace) -> Result<NodeSettings, Failure> 
         ipv6,
         interface: filled(matches, "interface", "the name is empty; give one such as eth0")?,
         port: optional_number(matches, "port")?,
+        node_id: node_id(matches)?,
     })
+}
+
+fn node_id(matches: &Matches) -> Result<Option<NodeId>, Failure> {
+    let Some(text) = matches.opt_str("node-id") else { return Ok(None) };
+    text.parse().map(Some).or_else(|why: String| wrong("node-id", format!("{text:?}: {why}")))
 }
 
 fn access(matches: &Matches, endpoints: &[Endpoint]) -> Result<Access, Failure> {

@@ -104,6 +104,7 @@ const PUBLISHED: &[OptionEntry] = &[
     text("ipv4", "ADDRESS|none", ""),
     text("ipv6", "ADDRESS|none", ""),
     text("interface", "NAME", ""),
+    text("node-id", "ID", ""),
     PORT,
 ];
 

@@ -9,14 +9,14 @@ use log::Level;
 
 use super::holder::holders;
 use super::probe::rights;
-use super::report::Severity::{Bad, Good, Note, Waits};
+use super::report::Severity::{self, Bad, Good, Note, Waits};
 use super::report::{Finding, Found, Report};
 use super::session::stopped;
 use super::snapshot::{self, KeyContent, Snapshot};
 use super::table::style;
 use super::{endpoints, local};
 use crate::cluster::{Keyspace, Record, SlotId};
-use crate::connect::{Connect, Password};
+use crate::connect::{CertificateEnd, Certificates, Connect, Outlook, Password};
 use crate::etcd::{Error, Etcd, GatewayClient, LoginState, Range, advised};
 use crate::failure::Failure;
 use crate::node::address::{Publication, check_interface};
@@ -29,7 +29,7 @@ use crate::server::listen::{Absent, listen as listen_on};
 pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
     let mut report = Report { style: style(), worst: Good };
     let connect = Connect::prepare(&options.connect);
-    let connect = connect.map(|connect| (files(options), connect));
+    let connect = connect.map(|connect| (files(options, &connect), connect));
     let connect = report.keep(connect.map_err(|error| Finding::new(Bad, "files", error)))?;
     report.tell(local::look(options))?;
     let mut client = match connect {
@@ -67,8 +67,9 @@ fn reach(
     report.keep(log_in(options, connect.client(place)))
 }
 
-/// The files that were read, if the options name some, and what there is to say about a Corefile.
-fn files(options: &Options) -> Vec<Finding> {
+/// The files that were read, if the options name some, when certificates end, and what there is to say
+/// about a Corefile.
+fn files(options: &Options, connect: &Connect) -> Vec<Finding> {
     let access = &options.connect.access;
     let certificate = access.certificate.iter().flat_map(|(cert, key)| [cert, key]);
     let password = access.user.iter().filter_map(|user| match &user.password {
@@ -84,7 +85,20 @@ fn files(options: &Options) -> Vec<Finding> {
     let notices = options.corefile.iter().flat_map(|corefile| &corefile.notices);
     let told = notices.filter(|notice| notice.level <= Level::Warn);
     let notes = told.map(|notice| Finding::new(Note, "files", notice.to_string()));
-    std::iter::once(Finding::new(Good, "files", names.join(", "))).chain(notes).collect()
+    let ends = connect.certificates().map(Certificates::ends).unwrap_or_default();
+    let ends = ends.into_iter().map(|end| Finding::new(severity_of(&end), "files", end));
+    let read = Finding::new(Good, "files", names.join(", "));
+    std::iter::once(read).chain(ends).chain(notes).collect()
+}
+
+/// What the end of a certificate means for a node: etcd refuses one that is over, while TLS does not look
+/// at that of an authority.
+fn severity_of(end: &CertificateEnd) -> Severity {
+    match end.outlook() {
+        Outlook::Good => Good,
+        Outlook::Ended if end.is_shown() => Waits,
+        Outlook::EndsSoon | Outlook::Ended => Note,
+    }
 }
 
 /// Finds out whether etcd lets us in as who we say we are.
@@ -198,8 +212,8 @@ fn names(
     let previous = within.clone().find(|(_, other)| record.is_some() && *other == record);
     if let Some((slot, _)) = previous {
         let name = pattern.name(*slot);
-        let text = "has this very record: a node with it runs, or ended within its lease; the next \
-                    one to start takes it over";
+        let text = "has this very record: a node with it runs, or ended within its lease; the same \
+                    node has it again at its next start";
         return Finding::new(Note, "names", format!("{name} {text}"));
     }
     let taken = within.clone().count();

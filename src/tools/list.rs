@@ -11,7 +11,7 @@ use super::table::{self, Cell, Style, Tone, table};
 use super::tf_config;
 use crate::cluster::{Keyspace, Names};
 use crate::connect::Connect;
-use crate::etcd::{GatewayClient, LeaseId};
+use crate::etcd::{Etcd, GatewayClient, LeaseId};
 use crate::failure::Failure;
 use crate::node::Host;
 use crate::options::{Form, Options};
@@ -74,7 +74,7 @@ fn lives(
         let life = match known.get(&id) {
             Some(life) => *life,
             None => match client.lease_time_to_live(LeaseId(id)) {
-                Ok(left) => Life::Left(left.unwrap_or_default()),
+                Ok(life) => Life::Left(life.map(|life| life.left).unwrap_or_default()),
                 Err(error) if error.is_denied() => Life::Unknown,
                 Err(error) => return heard(place, Err(error)),
             },

@@ -12,6 +12,7 @@ use rustix::process::geteuid;
 
 use super::report::Finding;
 use super::report::Severity::{Bad, Good, Note};
+use crate::connect::Password;
 use crate::host::accounts::{Account, Login};
 use crate::host::privileges;
 use crate::notify::file_failure;
@@ -61,7 +62,25 @@ fn files(options: &Options, who: Option<Account>) -> Vec<Finding> {
         }),
         _ => None,
     };
-    written.chain(read).collect()
+    let again = who.map(|account| read_again(options, account)).unwrap_or_default();
+    written.chain(read).chain(again).collect()
+}
+
+/// Notes about files that were read by who started this, and could not be read again.
+fn read_again(options: &Options, who: Account) -> Vec<Finding> {
+    let access = &options.connect.access;
+    let pair = access.certificate.iter().flat_map(|(cert, key)| [("cert", cert), ("key", key)]);
+    let password = access.user.iter().filter_map(|user| match &user.password {
+        Password::File(path) => Some(("password-file", path)),
+        Password::Given(_) => None,
+    });
+    let files = access.cacert.iter().map(|path| ("cacert", path)).chain(pair).chain(password);
+    let unreadable = files.filter_map(|(option, path)| {
+        let (error, path) = (try_to_read(path, Some(who)).err()?, path.display());
+        let text = "a change of it would take a restart; let that user read it";
+        Some(Finding::new(Note, "files", format!("--{option}: {path}: {error}; {text}")))
+    });
+    unreadable.collect()
 }
 
 /// Finds out, without doing it, whether a file could be written.

@@ -22,7 +22,7 @@ use crate::text::excerpt;
 const AFTERMATH: Duration = Duration::from_secs(1);
 
 /// The most that is shown of a value that is not a record, in characters.
-const LONGEST_VALUE: usize = 200;
+const LONGEST_VALUE_SHOWN: usize = 200;
 
 /// Shows what stands at the name, asks, deletes just that, and looks whether it comes back.
 pub(super) fn run(
@@ -73,7 +73,7 @@ fn left(
     }
     match client.lease_time_to_live(id) {
         Err(error) if error.is_denied() => Ok(None),
-        reply => heard(place, reply),
+        reply => heard(place, reply.map(|life| life.map(|life| life.left))),
     }
 }
 
@@ -99,7 +99,10 @@ fn shown(value: &[u8]) -> String {
         Ok(record) => record.to_string(),
         Err(_) if value.is_empty() => "no record but an empty value".to_owned(),
         Err(_) => {
-            format!("no record but {}", excerpt(&String::from_utf8_lossy(value), LONGEST_VALUE))
+            format!(
+                "no record but {}",
+                excerpt(&String::from_utf8_lossy(value), LONGEST_VALUE_SHOWN)
+            )
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use crate::cluster::{Keyspace, Names, Record, RecordError, SlotId};
-use crate::etcd::{Error, Etcd, GatewayClient, KeyValue, LeaseId, Range};
+use crate::etcd::{Error, GatewayClient, KeyValue, LeaseId, Pages, Range};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum KeyContent {
@@ -68,7 +68,7 @@ pub(super) fn read(client: &mut GatewayClient, keyspace: &Keyspace) -> Result<Sn
     let mut revision = 0;
     for (first, end) in keyspace.ranges() {
         let range = Range { revision, ..Range::new(first, Some(end)) };
-        revision = client.range_pages(range, |page| kvs.extend(page))?.revision;
+        revision = Pages::read_all(client, range, |page| kvs.extend(page))?.revision;
     }
     Ok(Snapshot { revision, entries: sorted(&kvs, keyspace) })
 }

@@ -37,6 +37,8 @@ fn where_etcd_is_on_loopback_containers_come_last() {
     card("eth0", &["10.98.1.1/24"]);
     println!("another card is followed after {:?}", becomes(&etcd, "10.98.1.1 -"));
     card("eth1", &["10.98.2.1/24"]);
+    settled();
+    std::thread::sleep(Duration::from_secs(1));
     ip("route add default via 10.98.2.254 dev eth1");
     println!("a default route is followed after {:?}", becomes(&etcd, "10.98.2.1 -"));
     ip("route del default");

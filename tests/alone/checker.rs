@@ -10,7 +10,7 @@
 //! - that soon after the last fault every node has a name and answers what etcd holds: [convergence].
 //!
 //! A seed says what kind of run it is: see [plan]. `IDETCD_CHECK_SEED` chooses it (1), or a range of
-//! them, and `IDETCD_CHECK_SECONDS` for how long the faults go on (60). Ten runs, all kinds among them:
+//! them, and `IDETCD_CHECK_SECONDS` for how long the faults go on (50). Ten runs, all kinds among them:
 //!
 //! ```text
 //! IDETCD_CHECK_SEED=1-10 cargo test --test alone checker::the_register -- --nocapture
@@ -89,7 +89,7 @@ fn the_register_accepts_one_owner_at_a_time_in_a_randomised_fault_run() {
         return;
     }
     let seconds = std::env::var("IDETCD_CHECK_SECONDS").ok();
-    let seconds = seconds.map_or(60, |text| text.parse().expect("a number of seconds"));
+    let seconds = seconds.map_or(50, |text| text.parse().expect("a number of seconds"));
     let plan = Plan::of(seeds[0], seconds);
     println!("{plan:?}");
     let mut run = Run::set_up(plan);

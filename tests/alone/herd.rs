@@ -68,6 +68,33 @@ fn two_hundred_nodes_that_lost_power_with_their_etcd_come_back_under_their_names
 }
 
 #[test]
+fn two_hundred_hosts_without_an_id_that_are_booted_anew_have_their_names_when_the_leases_are_over()
+{
+    let _alone = alone();
+    let etcd = Etcd::start();
+    let start = |boot: u32| {
+        let node = |number: u32| {
+            let id = format!("{boot}.{number}");
+            let more = ["--lease-ttl", "20", "--node-id", &id];
+            Node::in_cluster(&etcd, number, 250, &more)
+        };
+        (1..=200).map(node).collect::<Vec<Node>>()
+    };
+    let own = |node: &Node| slot_in(&node.wait_for_log("claimed worker"));
+    let mut nodes = start(1);
+    Node::slots(&nodes);
+    let before: Vec<u32> = nodes.iter().map(own).collect();
+    nodes.iter_mut().for_each(Node::kill);
+    let began = Instant::now();
+    let nodes = start(2);
+    Node::slots(&nodes);
+    println!("200 nodes after a boot: all named after {:.2?} with leases of 20 s", began.elapsed());
+    let after: Vec<u32> = nodes.iter().map(own).collect();
+    let moved = before.iter().zip(&after).filter(|(before, after)| before != after).count();
+    assert_eq!(moved, 0, "{before:?} {after:?}");
+}
+
+#[test]
 fn an_idle_node_costs_etcd_a_keep_alive_every_third_of_its_lease_and_nothing_else() {
     let _alone = alone();
     let etcd = Etcd::start();

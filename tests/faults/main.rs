@@ -1,5 +1,6 @@
 //! What etcd, networks and name servers do to a node, and what it makes of that.
 
+mod certificates;
 mod cluster_faults;
 mod etcd_faults;
 mod host_names;

@@ -147,6 +147,49 @@ fn a_wrong_password_a_missing_user_or_right_is_told_and_tried_again_until_it_is_
 }
 
 #[test]
+fn a_password_that_was_changed_is_read_anew_and_no_name_is_lost() {
+    let mut etcd = Etcd::start_with(None, &["--auth-token-ttl", "600"]);
+    etcd.require_users("node", "first", "worker");
+    let directory = Directory::new();
+    let file = directory.file("password");
+    std::fs::write(&file, "first\n").expect("written");
+    let options = words(&["--user", "node", "--password-file", &file, "--lease-ttl", "30"]);
+    let node = node(&etcd, 1, &[options]);
+    assert_eq!(node.slot(), 1);
+    let prober = Prober::start(node.address(), "worker1.tf.local.");
+    let mut password_is = |password: &str, slot: u32| {
+        let change = serde_json::json!({"name": "node", "password": password});
+        etcd.call("/v3/auth/user/changepw", &change);
+        // Started again, it knows no token.
+        etcd.kill();
+        etcd.restart();
+        etcd.log_in();
+        let name = format!("worker{slot}.tf.local.");
+        etcd.put(&name, br#"{"ipv4":"10.9.9.9"}"#);
+        name
+    };
+    // The file first: the old one is used for as long as it is good.
+    std::fs::write(&file, "second\n").expect("written");
+    let name = password_is("second", 7);
+    until(PATIENCE, "followed", || lookup(node.address(), &name));
+    // etcd first, and the file in two steps.
+    let name = password_is("third", 8);
+    std::fs::write(&file, "\n").expect("written");
+    let line = node.wait_for_log("--password-file: ");
+    let wanted = format!("{file}: its first line is empty; put the password there; the password");
+    assert!(line.contains(&wanted), "{line}");
+    std::thread::sleep(Duration::from_secs(2));
+    std::fs::write(&file, "third\n").expect("written");
+    until(PATIENCE, "followed", || lookup(node.address(), &name));
+    assert_eq!(node.log().matches("--password-file: ").count(), 1, "{}", node.log());
+    let probed = prober.stop();
+    assert_eq!(probed.lost, 0);
+    for text in ["lost worker1", "in doubt", "second", "third"] {
+        assert!(!node.log().contains(text), "{text}: {}", node.log());
+    }
+}
+
+#[test]
 fn a_user_is_let_in_whichever_endpoint_is_away() {
     let mut etcd = Etcd::start();
     etcd.require_users("node", "secret", "worker");

@@ -114,9 +114,8 @@ fn a_lost_key_or_lease_is_claimed_again() {
     node.wait_for_log("lost worker1.tf.local.: somebody else");
     until(PATIENCE, "another slot", || node.log().contains("re-claimed worker2").then_some(()));
     // The lease revoked by hand takes the key along.
-    let leases = etcd.call("/v3/lease/leases", &serde_json::json!({}));
-    for lease in leases["leases"].as_array().expect("leases") {
-        etcd.call("/v3/lease/revoke", &serde_json::json!({"ID": lease["ID"]}));
+    for lease in etcd.leases() {
+        etcd.try_revoke(&lease).expect("revoked");
     }
     until(PATIENCE, "worker2 is there again", || {
         let again = node.log().matches("re-claimed worker2").count() == 2;

@@ -15,6 +15,7 @@ fn start(etcd: &Etcd, number: u32, more: &[&str], program: &[&str]) -> Node {
         ["exec", "--pattern", PATTERN, "--endpoints", &endpoint, "--listen", "127.0.0.1:0"];
     let record =
         ["--lease-ttl", "3", "--ipv4", &ipv4, "--ipv6", "none", "--port", "53", "--limit", "1"];
+    let record = [&record[..], &["--node-id", &ipv4]].concat();
     Node::start(&[&common[..], &record, more, &["--"], program].concat())
 }
 

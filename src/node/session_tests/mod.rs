@@ -1,7 +1,9 @@
 //! A session on virtual time, a seed, and an etcd in memory: what the seams are for.
 
+mod claiming;
 mod contact;
 mod following;
+mod overtaking;
 mod republishing;
 mod world;
 

@@ -13,7 +13,7 @@ use super::super::{Counter, Host, NodeSettings, Owned, WhenFull};
 use crate::cluster::{AddressChoice, Directory, Keyspace, Pattern};
 use crate::etcd::{
     Compare, Equal, Error, ErrorKind, Etcd, Event, EventKind, KeyValue, LeaseId, Op, Order, Range,
-    RangeReply, ResponseHeader, Status, Timeout, Txn, TxnReply, WatchRange, WatchReply,
+    RangeReply, ResponseHeader, Status, TimeToLive, Timeout, Txn, TxnReply, WatchRange, WatchReply,
     WatchStream,
 };
 use crate::random::Random;
@@ -53,11 +53,13 @@ pub(in crate::node) struct World {
     /// The network of the host.
     pub(in crate::node) network: RefCell<Arc<HostNetwork>>,
     /// What happened, and when.
-    pub(in crate::node) log: RefCell<Vec<(Duration, String)>>,
+    pub(super) log: RefCell<Vec<(Duration, String)>>,
 }
 
 #[derive(Default)]
 pub(in crate::node) struct Store {
+    /// Added to the ID of the first cluster.
+    pub(super) cluster: u64,
     pub(in crate::node) revision: i64,
     /// The entries of the log.
     pub(super) entries: u64,
@@ -159,7 +161,7 @@ pub(super) fn delete(name: &str, revision: i64) -> Event {
 
 impl Store {
     fn header(&self) -> ResponseHeader {
-        ResponseHeader { cluster_id: 7, member_id: 1, revision: self.revision }
+        ResponseHeader { cluster_id: 7 + self.cluster, member_id: 1, revision: self.revision }
     }
 
     fn range(&self, range: &Range) -> RangeReply {
@@ -253,6 +255,11 @@ impl Etcd for FakeEtcd {
         self.world.call("keep-alive", &self.timeout, |_| Some(LEASE_TTL))
     }
 
+    fn lease_time_to_live(&mut self, _id: LeaseId) -> Result<Option<TimeToLive>, Error> {
+        let life = TimeToLive { left: LEASE_TTL, raft_term: 2 };
+        self.world.call("time-to-live", &self.timeout, |_| Some(life))
+    }
+
     fn lease_revoke(&mut self, id: LeaseId) -> Result<(), Error> {
         self.world.call("revoke", &self.timeout, |store| store.keys.retain(|_, kv| kv.lease != id))
     }
@@ -289,6 +296,12 @@ impl Etcd for FakeEtcd {
 
 /// A watch that tells the changes of the world.
 pub(in crate::node) struct FakeWatch(Rc<World>);
+
+impl Drop for FakeWatch {
+    fn drop(&mut self) {
+        self.0.log("watch ended");
+    }
+}
 
 impl WatchStream for FakeWatch {
     fn endpoint(&self) -> &str {
@@ -384,6 +397,7 @@ pub(in crate::node) fn newborn(seed: u64) -> (Rc<World>, Session<FakeHost, FakeE
         ipv6: AddressChoice::Omit,
         interface: None,
         port: Some(53),
+        node_id: None,
     };
     let host = FakeHost { world: world.clone() };
     let etcd = FakeEtcd { world: world.clone(), timeout: Timeout::new(TIMEOUT) };

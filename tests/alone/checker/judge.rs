@@ -194,7 +194,16 @@ fn killed(story: &Story, earlier: &Life, later: &Life) -> Option<Duration> {
     // It may have been killed while its program was about to say its first word.
     let just_before = before.into_iter().max().filter(|kill| *kill + SLACK >= earlier.opened);
     let kill = after.into_iter().min().or(just_before)?;
-    Some(kill + lingers + SLACK)
+    let end = kill + lingers + SLACK;
+    // A machine that is frozen then has its time to linger when it is thawed.
+    let is_frozen_then = |d: &&Disturbance| d.trouble == Trouble::Frozen && touches(d, (kill, end));
+    let thawed = disturbances(story, earlier.node).filter(is_frozen_then).map(|d| d.until);
+    Some(
+        thawed
+            .map(|thawed| thawed.saturating_add(lingers + SLACK))
+            .max()
+            .map_or(end, |t| t.max(end)),
+    )
 }
 
 fn held_up(story: &Story, earlier: &Life, later: &Life) -> Option<Duration> {

@@ -129,6 +129,22 @@ fn two_that_are_alive_at_once_are_found_unless_there_is_a_reason_for_so_long() {
 }
 
 #[test]
+fn a_program_that_lingers_while_its_machine_is_frozen_has_longer() {
+    let lives = vec![life(1, 5, 1.0, 16.4), life(1, 6, 10.0, 20.0)];
+    let killed = disturbance(Some(1), Trouble::Killed, 9.9, 9.9);
+    let frozen = disturbance(Some(1), Trouble::Frozen, 11.0, 13.0);
+    let mut story = Story { disturbances: vec![killed, frozen], ..story(lives) };
+    assert_eq!(found(&story), "(killed)");
+    story.lives[0].closed = Some(seconds(16.6));
+    assert_eq!(found(&story), "one alive");
+    story.disturbances.pop();
+    story.lives[0].closed = Some(seconds(13.3));
+    assert_eq!(found(&story), "(killed)");
+    story.lives[0].closed = Some(seconds(13.5));
+    assert_eq!(found(&story), "one alive");
+}
+
+#[test]
 fn what_happened_to_others_or_at_another_time_is_no_reason() {
     let two = vec![life(0, 5, 1.0, 10.4), life(1, 6, 10.0, 20.0)];
     let reasons = [

@@ -19,6 +19,10 @@ const WHILE_STARTING: Duration = Duration::from_millis(50);
 /// A process that ends closes its sockets some time before it is gone; on a busy machine so long.
 const ENDING: Duration = Duration::from_secs(3);
 
+/// An answer that took longer waited for something else than a processor: the time-out of etcd's calls
+/// is 500 ms.
+const WAITED: Duration = Duration::from_millis(400);
+
 const NOERROR: u8 = 0;
 const NXDOMAIN: u8 = 3;
 
@@ -27,6 +31,8 @@ const NXDOMAIN: u8 = 3;
 pub struct Seen {
     pub asked: u32,
     pub lost: u32,
+    /// Answers that came, later than [`WAITED`].
+    pub late: u32,
     /// Answers that the name does not exist.
     pub denied: u32,
     /// Answers without the name, after it was answered by the same process.
@@ -126,6 +132,7 @@ impl Watcher {
             let seen = thread.join().expect("no panic");
             all.asked += seen.asked;
             all.lost += seen.lost;
+            all.late += seen.late;
             all.denied += seen.denied;
             all.withdrawn += seen.withdrawn;
             all.worst = all.worst.max(seen.worst);
@@ -196,6 +203,10 @@ fn ask(shared: &Shared, name: &str, between: Duration, ended: &AtomicBool) -> Se
                 continue;
             }
             (Phase::Live, _) => {
+                if took > WAITED {
+                    println!("LATE: {} answers after {took:.3?}", target.address);
+                    seen.late += 1;
+                }
                 seen.asked += 1;
                 seen.worst = seen.worst.max(took);
             }

@@ -69,7 +69,7 @@ pub fn run(data: &[u8]) {
 
 /// Half of the calls are made as a user.
 fn credentials(call: u8) -> Option<Credentials> {
-    let user = || Credentials { user: "node".to_owned(), password: "secret".to_owned() };
+    let user = || Credentials::new("node", "secret".to_owned());
     (call & 8 != 0).then(user)
 }
 

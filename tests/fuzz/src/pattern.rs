@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use idetcd::cluster::{Directory, Keyspace, Names, Network, Pattern, Record, SlotId};
+use idetcd::cluster::{Directory, Keyspace, Names, Network, NodeId, Pattern, Record, SlotId};
 
 use super::input::Input;
 
@@ -94,6 +94,12 @@ fn network(text: &str, address: &[u8]) {
 }
 
 fn record(octets: &[u8]) {
+    let node_id = NodeId::of(octets);
+    if let (Ok(record), Some(node_id)) = (Record::parse(octets), &node_id) {
+        let value = record.value(Some(node_id)).into_bytes();
+        assert_eq!(Record::parse(&value), Ok(record));
+        assert_eq!(NodeId::of(&value).as_ref(), Some(node_id));
+    }
     match Record::parse(octets) {
         Ok(record) => check_record(&record),
         Err(error) => assert!(!error.to_string().contains(char::is_control)),

@@ -100,6 +100,10 @@ impl Node {
         ]
         .map(str::to_owned)
         .to_vec();
+        if !more.contains(&"--node-id") {
+            // The port that the system chooses, from which it would be made, is new in each life.
+            arguments.extend(["--node-id".to_owned(), format!("n{number}")]);
+        }
         arguments.extend(more.iter().map(|word| (*word).to_owned()));
         Node::start(&arguments)
     }

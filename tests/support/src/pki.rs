@@ -12,49 +12,49 @@ pub struct Pki {
     directory: Directory,
 }
 
+/// What `openssl req` is to make, whatever for.
+const NEW_KEY: [&str; 6] =
+    ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+
+/// Longer than anybody is warned of.
+const DAYS: i32 = 30;
+
 impl Pki {
     pub fn new() -> Pki {
         let pki = Pki { directory: Directory::new() };
-        let new = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-        let subject = |name: &str| format!("/O={name}");
         let (ca, ca_key) = (pki.file("ca.pem"), pki.file("ca.key"));
-        let authority = ["-x509", "-days", "2", "-keyout", &ca_key, "-out", &ca];
-        run(
-            "openssl",
-            &[&new[..], &authority, &["-subj", &subject(&ca.replace('/', " "))]].concat(),
-        );
+        let subject = format!("/O={}", ca.replace('/', " "));
+        let days = DAYS.to_string();
+        let authority =
+            ["-x509", "-days", &days, "-keyout", &ca_key, "-out", &ca, "-subj", &subject];
+        run("openssl", &[&NEW_KEY[..], &authority].concat());
         // The gateway of etcd shows the server's certificate to etcd as a client.
-        for (name, usage) in [("server", "serverAuth,clientAuth"), ("client", "clientAuth")] {
-            let (key, request) = (pki.file(&format!("{name}.key")), pki.file("request"));
-            let files = ["-keyout", &key, "-out", &request];
-            run("openssl", &[&new[..], &files, &["-subj", &subject(name)]].concat());
-            let extensions = pki.file("extensions");
-            let text =
-                format!("subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage={usage}\n");
-            std::fs::write(&extensions, text).expect("written");
-            let cert = pki.file(&format!("{name}.pem"));
-            run(
-                "openssl",
-                &[
-                    "x509",
-                    "-req",
-                    "-days",
-                    "2",
-                    "-in",
-                    &request,
-                    "-CA",
-                    &ca,
-                    "-CAkey",
-                    &ca_key,
-                    "-CAcreateserial",
-                    "-extfile",
-                    &extensions,
-                    "-out",
-                    &cert,
-                ],
-            );
-        }
+        pki.sign("server", "serverAuth,clientAuth", DAYS);
+        pki.sign("client", "clientAuth", DAYS);
         pki
+    }
+
+    /// Makes a key and a certificate that ends in so many days; it may have ended some ago.
+    pub fn sign(&self, name: &str, usage: &str, days: i32) {
+        let (key, request) = (self.file(&format!("{name}.key")), self.file("request"));
+        let subject = format!("/O={name}");
+        let files = ["-keyout", &key, "-out", &request, "-subj", &subject];
+        run("openssl", &[&NEW_KEY[..], &files].concat());
+        let extensions = self.file("extensions");
+        let text = format!("subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage={usage}\n");
+        std::fs::write(&extensions, text).expect("written");
+        let (ca, ca_key, days) = (self.file("ca.pem"), self.file("ca.key"), days.to_string());
+        let authority = ["-CA", &ca, "-CAkey", &ca_key, "-CAcreateserial", "-days", &days];
+        let cert = self.file(&format!("{name}.pem"));
+        let files = ["-in", &request, "-extfile", &extensions, "-out", &cert];
+        run("openssl", &[&["x509", "-req"], &authority[..], &files].concat());
+    }
+
+    /// Puts a file in place of another one, as a whole.
+    pub fn replace(&self, name: &str, by: &str) {
+        let next = self.file("next");
+        std::fs::copy(by, &next).expect("copied");
+        std::fs::rename(&next, self.file(name)).expect("renamed");
     }
 
     /// `ca.pem`, `client.pem`, `client.key` and so on.

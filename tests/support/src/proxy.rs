@@ -53,11 +53,22 @@ struct Shared {
     connections: Mutex<Vec<TcpStream>>,
     ended: AtomicBool,
     frozen: AtomicBool,
+    /// Whether it makes nothing of the octets that pass.
+    is_blind: bool,
 }
 
 impl Proxy {
     /// Stands before `HOST:PORT`, and lets everything pass.
     pub fn new(target: &str) -> Proxy {
+        Proxy::start(target, false)
+    }
+
+    /// The same for what cannot be read, such as TLS: no request is counted or policed.
+    pub fn blind(target: &str) -> Proxy {
+        Proxy::start(target, true)
+    }
+
+    fn start(target: &str, is_blind: bool) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared {
@@ -67,6 +78,7 @@ impl Proxy {
             connections: Mutex::new(Vec::new()),
             ended: AtomicBool::new(false),
             frozen: AtomicBool::new(false),
+            is_blind,
         });
         let accepting = shared.clone();
         thread::spawn(move || accept(&listener, &accepting));
@@ -154,6 +166,9 @@ fn serve(mut client: TcpStream, mut server: TcpStream, shared: &Arc<Shared>) {
         let (shared, latest) = (shared.clone(), latest.clone());
         thread::spawn(move || copy_replies(client, server, &shared, &latest))
     };
+    if shared.is_blind {
+        let _ = std::io::copy(&mut client, &mut server);
+    }
     while let Some((path, request)) = read_request(&mut client) {
         shared.thaw();
         let number = shared.count.fetch_add(1, Ordering::SeqCst) + 1;

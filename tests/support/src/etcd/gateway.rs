@@ -138,6 +138,13 @@ impl Etcd {
         reply["kvs"][0]["mod_revision"].as_str()?.parse().ok()
     }
 
+    /// All leases that there are.
+    pub fn leases(&self) -> Vec<String> {
+        let reply = self.call("/v3/lease/leases", &json!({}));
+        let leases = reply["leases"].as_array().cloned().unwrap_or_default();
+        leases.iter().filter_map(|lease| lease["ID"].as_str().map(str::to_owned)).collect()
+    }
+
     pub fn try_revoke(&self, lease: &str) -> Option<Value> {
         self.try_call("/v3/lease/revoke", &json!({"ID": lease}))
     }

@@ -57,15 +57,12 @@ impl Etcd {
     fn spawn(setup: Setup, pki: Option<&Pki>) -> Etcd {
         let directory = Directory::new();
         let child = spawn(&setup, &directory);
-        let config = ureq::Agent::config_builder()
-            .proxy(None)
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(5)));
-        let config = match pki {
-            Some(pki) => config.tls_config(pki.config()),
-            None => config,
-        };
-        Etcd { directory, setup, child, agent: config.build().new_agent(), token: None }
+        Etcd { directory, setup, child, agent: agent(pki), token: None }
+    }
+
+    /// Trusts these from now on, and shows theirs.
+    pub fn trust(&mut self, pki: &Pki) {
+        self.agent = agent(Some(pki));
     }
 
     fn is_ready(&mut self) -> bool {
@@ -177,6 +174,18 @@ impl Drop for Etcd {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn agent(pki: Option<&Pki>) -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .proxy(None)
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(5)));
+    let config = match pki {
+        Some(pki) => config.tls_config(pki.config()),
+        None => config,
+    };
+    config.build().new_agent()
 }
 
 fn setup(name: &str, pki: Option<&Pki>, more: &[&str]) -> Setup {

@@ -1,0 +1,105 @@
+//! Which node published a record: `{"ipv4":"10.0.0.5","node_id":"4fca20c1f3e08b97","port":"53"}`.
+//!
+//! Addresses do not tell: they move from host to host, and two hosts may have the same by mistake. The
+//! ID is one more field of the value in etcd, which the CoreDNS plugin ignores, as does whoever answers
+//! DNS from the record; a record of the plugin, or one put by hand, has none. Only a node that finds its
+//! own addresses at a name looks at it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::Value;
+
+/// The field of the value.
+pub(super) const FIELD: &str = "node_id";
+
+/// The longest one, in characters: it stands in every record, which every node reads.
+const LONGEST_ID: usize = 64;
+
+/// The ID of a node, which outlasts its process: 1 to 64 ASCII letters, digits and `-`, `_`, `.`, `:`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeId(String);
+
+impl NodeId {
+    /// The ID in a value of etcd that is a record; `None`: whoever put it gave none, or something that
+    /// is none.
+    pub fn of(value: &[u8]) -> Option<NodeId> {
+        let value: Value = serde_json::from_slice(value).ok()?;
+        value.as_object()?.get(FIELD)?.as_str()?.parse().ok()
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for NodeId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+        if text.is_empty() {
+            return Err("an ID has one character at least".to_owned());
+        }
+        if let Some(bad) = text.chars().find(|character| !is_allowed(*character)) {
+            return Err(format!("{bad:?} cannot stand in it; write letters, digits, - _ . and :"));
+        }
+        if text.len() > LONGEST_ID {
+            return Err(format!("{} characters, at most {LONGEST_ID} fit", text.len()));
+        }
+        Ok(NodeId(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::Record;
+
+    fn id(text: &str) -> NodeId {
+        text.parse().expect(text)
+    }
+
+    #[test]
+    fn letters_digits_and_four_signs_make_an_id() {
+        for text in ["7", "rack-3_node.12:a", &"x".repeat(64)] {
+            assert_eq!(id(text).to_string(), text);
+        }
+        for text in ["", " ", "a b", "ä", "a\"b", "a\n", &"x".repeat(65)] {
+            assert!(text.parse::<NodeId>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn it_is_one_more_field_of_a_record_that_does_not_change_what_is_published() {
+        for (record, with_id) in [
+            (
+                r#"{"ipv4":"10.0.0.5","ipv6":"fd00::5","port":"53"}"#,
+                r#"{"ipv4":"10.0.0.5","ipv6":"fd00::5","node_id":"n:7","port":"53"}"#,
+            ),
+            (r#"{"ipv6":"fd00::5"}"#, r#"{"ipv6":"fd00::5","node_id":"n:7"}"#),
+        ] {
+            let published = Record::parse(record.as_bytes()).expect(record);
+            assert_eq!(published.value(None), record);
+            assert_eq!(published.value(Some(&id("n:7"))), with_id);
+            assert_eq!(Record::parse(with_id.as_bytes()), Ok(published), "{with_id}");
+            assert_eq!(NodeId::of(with_id.as_bytes()), Some(id("n:7")));
+            assert_eq!(NodeId::of(record.as_bytes()), None);
+        }
+    }
+
+    #[test]
+    fn what_is_no_id_counts_as_none_and_leaves_the_record_as_it_is() {
+        for bad in [r#""""#, "null", "7", "true", "[]", "{}", r#""a b""#, r#""\u0000""#] {
+            let value = format!(r#"{{"ipv4":"10.0.0.5","node_id":{bad}}}"#);
+            assert_eq!(NodeId::of(value.as_bytes()), None, "{value}");
+            let record = Record::parse(value.as_bytes()).expect(&value);
+            assert_eq!(record.to_json(), r#"{"ipv4":"10.0.0.5"}"#);
+        }
+        for garbage in ["", "x", "7", "[]", &"[".repeat(100_000)] {
+            assert_eq!(NodeId::of(garbage.as_bytes()), None);
+        }
+    }
+}

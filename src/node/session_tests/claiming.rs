@@ -1,0 +1,104 @@
+//! Claims, where something else happens to names, or to etcd itself.
+
+use std::time::Duration;
+
+use super::newborn;
+use super::world::{Fate, LEASE_TTL, ROUND_TRIP, World, put};
+use crate::etcd::{LeaseId, ResponseHeader, WatchReply};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Somebody else's.
+const OTHER: LeaseId = LeaseId(99);
+
+/// Has a watch tell that somebody else puts something at `w1`, which is to be called before each call.
+fn overwritten(world: &World, at: Duration) -> impl FnMut(&World) + 'static {
+    let event = put("w1.tf.local.", 10, OTHER);
+    let (header, events) = (ResponseHeader::default(), vec![event.clone()]);
+    let reply = WatchReply { header, range: 0, events, complete: true };
+    world.changes.borrow_mut().push_back((at, Ok(reply)));
+    let mut event = Some(event);
+    move |world| {
+        if world.age() >= at
+            && let Some(event) = event.take()
+        {
+            let mut store = world.store.borrow_mut();
+            store.keys.insert(event.kv.key.clone(), event.kv);
+            (store.revision, store.entries) = (10, 100);
+        }
+    }
+}
+
+#[test]
+fn changes_are_told_by_one_watch_at_a_time() {
+    let (world, session) = newborn(1);
+    // All other names are taken: who loses its own waits in the queue.
+    for slot in 2..=3 {
+        let put = put(&format!("w{slot}.tf.local."), 1, OTHER);
+        world.store.borrow_mut().keys.insert(put.kv.key.clone(), put.kv);
+    }
+    world.store.borrow_mut().revision = 1;
+    let mut change = overwritten(&world, 30 * SECOND);
+    world.follow(move |world, _| {
+        change(world);
+        Fate::Answered(ROUND_TRIP)
+    });
+    session.run();
+    let mut open = 0_i32;
+    let mut begun = 0;
+    for (at, what) in world.log.borrow().iter() {
+        // A call to watch is logged with its revisions, and by its name.
+        begun += i32::from(what == "watch");
+        open += i32::from(what == "watch") - i32::from(what == "watch ended");
+        assert!((0..=1).contains(&open), "{open} at {at:?}: {:#?}", world.log);
+    }
+    assert!(begun >= 2, "{:#?}", world.log);
+}
+
+#[test]
+fn claims_that_fail_again_and_again_are_not_repeated_as_fast_as_etcd_answers() {
+    let (world, session) = newborn(1);
+    world.stop_at.set(world.began + 60 * SECOND);
+    let thief = put("w1.tf.local.", 1, OTHER);
+    let mut is_claim = true;
+    world.follow(move |world, name| {
+        if name == "txn" {
+            // The name is free whenever a ticket is put, and is not when it is claimed.
+            is_claim = !is_claim;
+            let mut store = world.store.borrow_mut();
+            if is_claim {
+                store.keys.insert(thief.kv.key.clone(), thief.kv.clone());
+            } else {
+                store.keys.remove(&thief.kv.key);
+            }
+        }
+        Fate::Answered(ROUND_TRIP)
+    });
+    session.run();
+    let claims = world.times("txn").len();
+    assert!((10..100).contains(&claims), "{claims} in a minute: {:#?}", world.log);
+    let kept = world.times("keep-alive");
+    assert!(kept.windows(2).all(|pair| pair[1] - pair[0] < LEASE_TTL * 2 / 3), "{kept:?}");
+}
+
+#[test]
+fn a_ticket_that_another_cluster_took_has_everything_read_anew() {
+    for (what, cluster, revision) in [("another cluster", 1, 20), ("an older backup", 0, 2)] {
+        let (world, session) = newborn(1);
+        let mut change = overwritten(&world, 30 * SECOND);
+        let mut transactions = 0;
+        world.follow(move |world, name| {
+            change(world);
+            transactions += u32::from(name == "txn");
+            // The first two were its ticket and its claim, the third tries for its old name.
+            if name == "txn" && transactions == 4 {
+                let mut store = world.store.borrow_mut();
+                (store.cluster, store.revision) = (cluster, revision);
+            }
+            Fate::Answered(ROUND_TRIP)
+        });
+        session.run();
+        let [_, again] = world.times("FullSync")[..] else { panic!("{what}: {:#?}", world.log) };
+        assert!(again < 32 * SECOND, "{what}: {again:?}");
+    }
+}

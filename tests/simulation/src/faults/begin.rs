@@ -1,0 +1,288 @@
+//! How each fault begins.
+
+use std::time::Duration;
+
+use idetcd::cluster::{Record, SlotId};
+use idetcd::etcd::LeaseId;
+
+use super::Faults;
+use super::kind::FaultKind;
+use super::undo::Undo;
+use crate::model::User;
+use crate::world::World;
+use crate::world::machine_address;
+use crate::world::network::{Direction, Weather};
+use crate::world::scene::NodeKind;
+
+/// The numbers of the addresses that machines get later, and of those that strangers have.
+const LATER: u32 = 0x1_0000;
+const STRANGERS: u32 = 0x2_0000;
+
+const BOTH: [Direction; 2] = [Direction::There, Direction::Back];
+
+impl Faults {
+    /// What is there before anything goes wrong.
+    pub(super) fn set_scene(&mut self, world: &mut World) {
+        let keyspace = world.checks.oracle().keyspace().clone();
+        // A lease of their own would have to be kept alive.
+        for number in 1..=self.plan.strangers {
+            let Some(slot) = SlotId::new(number) else { continue };
+            let record = stranger(number);
+            let value = record.to_json().into_bytes();
+            world.etcd.put(&keyspace.key(slot), &value, LeaseId(0), world.now);
+        }
+        self.set_users(world);
+        world.heed_etcd();
+        for node in 0..world.nodes.len() {
+            if !self.plan.twins.contains(&node) {
+                let pause = self.chance.between(Duration::ZERO, self.plan.start_within);
+                world.start_after(node, pause);
+            }
+        }
+    }
+
+    /// Begins a fault; `None`: there is nothing that it could happen to.
+    pub(super) fn begin_one(
+        &mut self,
+        kind: FaultKind,
+        lasts: Duration,
+        world: &mut World,
+    ) -> Option<Vec<Undo>> {
+        let now = world.now;
+        let members = world.etcd.member_count();
+        let (machine, member) =
+            (self.chance.below(world.machines.len()), self.chance.below(members));
+        let nodes: Vec<usize> =
+            (0..world.nodes.len()).filter(|node| world.nodes[*node].process.is_some()).collect();
+        let node = self.chance.pick(&nodes)?;
+        Some(match kind {
+            FaultKind::Storm => {
+                if world.network.weather != Weather::default() {
+                    return None;
+                }
+                world.network.weather = self.plan.weather;
+                vec![Undo::Weather]
+            }
+            FaultKind::CutMachine => {
+                (0..members).flat_map(|m| cut(world, machine, m, &BOTH)).collect()
+            }
+            FaultKind::CutOneWay => {
+                let way = self.chance.pick(&BOTH)?;
+                (0..members).flat_map(|m| cut(world, machine, m, &[way])).collect()
+            }
+            FaultKind::CutLink => cut(world, machine, member, &BOTH),
+            FaultKind::CutMember => {
+                (0..world.machines.len()).flat_map(|m| cut(world, m, member, &BOTH)).collect()
+            }
+            FaultKind::SplitMembers => {
+                let off: Vec<usize> = (0..members).filter(|_| self.chance.happens(0.4)).collect();
+                world.etcd.cut_off(&off, now);
+                vec![Undo::HealMembers]
+            }
+            FaultKind::FreezeMember => {
+                world.etcd.freeze(member, now);
+                vec![Undo::Thaw(member)]
+            }
+            FaultKind::KillMember => {
+                world.etcd.kill(member, now);
+                vec![Undo::StartMember(member)]
+            }
+            FaultKind::KillMembers => {
+                (0..members).for_each(|member| world.etcd.kill(member, now));
+                (0..members).map(Undo::StartMember).collect()
+            }
+            FaultKind::LagMember => {
+                let delay = self.chance.around(lasts);
+                world.etcd.lag(member, delay, now);
+                vec![Undo::CatchUp(member)]
+            }
+            FaultKind::Elect => {
+                world.etcd.elect(now);
+                Vec::new()
+            }
+            FaultKind::Compact => {
+                let back = self.chance.below(20) as i64;
+                world.etcd.compact(world.etcd.revision() - back, now);
+                Vec::new()
+            }
+            FaultKind::Full => {
+                world.etcd.set_full(true, now);
+                vec![Undo::NotFull]
+            }
+            FaultKind::Refuse => {
+                let user =
+                    User { name: "root".to_owned(), password: String::new(), prefix: Vec::new() };
+                world.etcd.set_users(&[user], now);
+                vec![Undo::Users]
+            }
+            FaultKind::Restore => self.prepare_restore(world, true),
+            FaultKind::RestoreOther => self.prepare_restore(world, false),
+            FaultKind::FreezeNode => {
+                // With a program, all of its machine stands still or nothing.
+                if let NodeKind::Idetcd(_, Some(_)) = world.nodes[node].spec.kind {
+                    return None;
+                }
+                world.set_frozen(node, true);
+                vec![Undo::GoOn(node)]
+            }
+            FaultKind::Suspend => {
+                if world.machines[machine].is_suspended {
+                    return None;
+                }
+                world.set_suspended(machine, true);
+                vec![Undo::Resume(machine)]
+            }
+            FaultKind::KillNode => {
+                world.kill(node);
+                vec![Undo::StartNode(node)]
+            }
+            FaultKind::StopNode => {
+                world.stop(node);
+                vec![Undo::StartNode(node)]
+            }
+            FaultKind::KillHalf => {
+                let half: Vec<usize> =
+                    nodes.into_iter().filter(|_| self.chance.happens(0.5)).collect();
+                half.iter().for_each(|node| world.kill(*node));
+                half.into_iter().map(Undo::StartNode).collect()
+            }
+            FaultKind::PowerCut => {
+                nodes.iter().for_each(|node| world.kill(*node));
+                (0..members).for_each(|member| world.etcd.kill(member, now));
+                let members = (0..members).map(Undo::StartMember);
+                members.chain(nodes.into_iter().map(Undo::StartNode)).collect()
+            }
+            FaultKind::ChangeAddress => {
+                let number = LATER + self.chance.below(1000) as u32;
+                world.set_machine_address(machine, machine_address(number));
+                Vec::new()
+            }
+            FaultKind::TakeAddress => self.take_address(world)?,
+            by_hand => return self.begin_by_hand(by_hand, world),
+        })
+    }
+
+    /// Another host is given the address of a node, and starts; the node may be cut off meanwhile.
+    fn take_address(&mut self, world: &mut World) -> Option<Vec<Undo>> {
+        let twin = self.chance.pick(&self.plan.twins)?;
+        if world.nodes[twin].process.is_some() {
+            return None;
+        }
+        let port = world.nodes[twin].spec.port;
+        let likely: Vec<usize> = (0..world.nodes.len())
+            .filter(|node| *node != twin && world.nodes[*node].spec.port == port)
+            .filter(|node| world.nodes[*node].spec.kind != NodeKind::Plugin)
+            .collect();
+        let node = self.chance.pick(&likely)?;
+        world.nodes[twin].given = world.published(node);
+        world.start_after(twin, Duration::ZERO);
+        let mut undo = vec![Undo::KillNode(twin)];
+        let machine = world.nodes[node].spec.machine;
+        if self.chance.happens(0.3) {
+            let members = world.etcd.member_count();
+            undo.extend((0..members).flat_map(|member| cut(world, machine, member, &BOTH)));
+        }
+        Some(undo)
+    }
+
+    /// A backup is made, and restored later; some machines may not hear of what is between.
+    fn prepare_restore(&mut self, world: &mut World, same_id: bool) -> Vec<Undo> {
+        if self.snapshots.is_empty() || self.chance.happens(0.7) {
+            self.snapshots.push(world.etcd.snapshot());
+        }
+        let mut undo = vec![Undo::Restore { same_id }];
+        let part = self.chance.pick(&[0.0, 0.0, 0.3, 0.8]).unwrap_or(0.0);
+        for machine in 0..world.machines.len() {
+            if self.chance.happens(part) {
+                let members = world.etcd.member_count();
+                undo.extend((0..members).flat_map(|member| cut(world, machine, member, &BOTH)));
+            }
+        }
+        undo
+    }
+
+    fn begin_by_hand(&mut self, kind: FaultKind, world: &mut World) -> Option<Vec<Undo>> {
+        let now = world.now;
+        let keyspace = world.checks.oracle().keyspace().clone();
+        let limit = world.nodes.iter().map(|node| node.spec.limit).max()?;
+        let number = self.plan.strangers
+            + 1
+            + self.chance.below((limit - self.plan.strangers) as usize) as u32;
+        let slot = SlotId::new(number)?;
+        let key = keyspace.key(slot);
+        let there = world.etcd.get(&key);
+        match kind {
+            FaultKind::DeleteKey => {
+                there?;
+                world.checks.by_hand(slot, now);
+                world.etcd.delete(&key, now);
+            }
+            FaultKind::PutRecord | FaultKind::PutGarbage => {
+                world.checks.by_hand(slot, now);
+                let value = match kind {
+                    FaultKind::PutRecord => stranger(number).to_json(),
+                    _ => "garbage".to_owned(),
+                };
+                world.etcd.put(&key, value.as_bytes(), LeaseId(0), now);
+                self.by_hand.push(key);
+            }
+            FaultKind::RevokeLease => {
+                let lease = there.map(|kv| kv.lease).filter(|lease| *lease != LeaseId(0))?;
+                for key in world.etcd.lease(lease).map_or(Vec::new(), |lease| lease.keys) {
+                    if let Some(slot) = keyspace.slot_of(&key) {
+                        world.checks.by_hand(slot, now);
+                    }
+                }
+                world.etcd.revoke(lease, now);
+            }
+            FaultKind::PutTicket => {
+                let ticket = keyspace.ticket(&stranger(number));
+                world.etcd.put(&ticket, b"", LeaseId(0), now);
+                self.by_hand.push(ticket);
+            }
+            FaultKind::DeleteTicket => {
+                let (first, end) = keyspace.queue();
+                let tickets = world.etcd.content(&first, &end, 0)?;
+                world.etcd.delete(&self.chance.pick(&tickets)?.key, now);
+            }
+            _ => return None,
+        }
+        Some(Vec::new())
+    }
+
+    /// After the last fault: what was put by hand goes, mostly, and who does not run is started.
+    pub(super) fn tidy_up(&mut self, world: &mut World) {
+        let now = world.now;
+        for key in std::mem::take(&mut self.by_hand) {
+            let is_ticket = world.checks.oracle().keyspace().slot_of(&key).is_none();
+            if is_ticket && self.chance.happens(0.5) {
+                // A ticket of somebody who never comes.
+                self.by_hand.push(key);
+                continue;
+            }
+            if let Some(kv) = world.etcd.get(&key).filter(|kv| kv.lease == LeaseId(0)) {
+                world.etcd.delete(&kv.key, now);
+            }
+        }
+        for node in 0..world.nodes.len() {
+            if !self.plan.twins.contains(&node) && world.nodes[node].process.is_none() {
+                world.start_after(node, Duration::ZERO);
+            }
+        }
+        world.heed_etcd();
+    }
+}
+
+/// Cuts a link in these directions.
+fn cut(world: &mut World, machine: usize, member: usize, ways: &[Direction]) -> Vec<Undo> {
+    for way in ways {
+        world.network.cut(machine, member, *way, world.now);
+    }
+    world.heed_cut(machine, member);
+    ways.iter().map(|way| Undo::Heal { machine, member, way: *way }).collect()
+}
+
+/// What somebody publishes who is not of this cluster.
+fn stranger(number: u32) -> Record {
+    Record { ipv4: Some(machine_address(STRANGERS + number)), ipv6: None, port: Some(53) }
+}

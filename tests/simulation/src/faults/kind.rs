@@ -1,0 +1,111 @@
+//! The kinds of faults.
+
+use std::fmt;
+use std::str::FromStr;
+
+macro_rules! kinds {
+    ($($(#[doc = $doc:literal])+ $kind:ident = $name:literal, $disturbs:literal;)+) => {
+        /// Something that goes wrong.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum FaultKind {
+            $($(#[doc = $doc])+ $kind,)+
+        }
+
+        impl FaultKind {
+            /// All of them.
+            pub const ALL: &[FaultKind] = &[$(FaultKind::$kind),+];
+
+            /// Its name.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(FaultKind::$kind => $name,)+
+                }
+            }
+
+            /// Whether nodes may be kept from etcd while it lasts.
+            pub fn disturbs(self) -> bool {
+                match self {
+                    $(FaultKind::$kind => $disturbs,)+
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Requests and replies are lost or late, and requests carried out twice.
+    Storm = "storm", true;
+    /// A machine is cut off from all members.
+    CutMachine = "cut-machine", true;
+    /// A machine is cut off from all members in one direction.
+    CutOneWay = "cut-one-way", true;
+    /// A machine is cut off from one member.
+    CutLink = "cut-link", true;
+    /// A member is cut off from all machines.
+    CutMember = "cut-member", true;
+    /// Members are cut off from the others.
+    SplitMembers = "split-members", true;
+    /// A member is frozen.
+    FreezeMember = "freeze-member", true;
+    /// A member is killed, and started again.
+    KillMember = "kill-member", true;
+    /// All members are killed, and started again.
+    KillMembers = "kill-members", true;
+    /// A member lags behind.
+    LagMember = "lag-member", true;
+    /// Another member becomes leader.
+    Elect = "elect", true;
+    /// History is forgotten.
+    Compact = "compact", false;
+    /// etcd takes no more keys.
+    Full = "full", true;
+    /// etcd refuses those who name no user.
+    Refuse = "refuse", true;
+    /// An older backup is restored.
+    Restore = "restore", true;
+    /// An older backup is restored, as another cluster.
+    RestoreOther = "restore-other", true;
+    /// A process is frozen.
+    FreezeNode = "freeze-node", false;
+    /// A machine is suspended.
+    Suspend = "suspend", false;
+    /// A process is killed, and started again.
+    KillNode = "kill-node", false;
+    /// A process is asked to stop, and started again.
+    StopNode = "stop-node", false;
+    /// Half of the processes are killed, and started again at one time.
+    KillHalf = "kill-half", false;
+    /// Everything is without power, and then not.
+    PowerCut = "power-cut", true;
+    /// A machine gets another address.
+    ChangeAddress = "change-address", false;
+    /// Another host takes the address of a node, which is cut off from etcd or not.
+    TakeAddress = "take-address", true;
+    /// The key of a name is deleted by hand.
+    DeleteKey = "delete-key", false;
+    /// A record is put at a name by hand.
+    PutRecord = "put-record", false;
+    /// Something that is not a record is put at a name by hand.
+    PutGarbage = "put-garbage", false;
+    /// The lease of a name is revoked by hand.
+    RevokeLease = "revoke-lease", false;
+    /// A ticket is put into the queue by hand.
+    PutTicket = "put-ticket", false;
+    /// A ticket is deleted by hand.
+    DeleteTicket = "delete-ticket", false;
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for FaultKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<FaultKind, String> {
+        let found = FaultKind::ALL.iter().find(|kind| kind.name() == text);
+        found.copied().ok_or_else(|| format!("{text} is no kind of fault"))
+    }
+}

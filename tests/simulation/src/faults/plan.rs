@@ -1,0 +1,218 @@
+//! What a seed has in store: a scene, and the kinds of faults. Each seed has some of them only, so that one
+//! does not hide another.
+
+use std::time::Duration;
+
+use idetcd::node::WhenFull;
+
+use super::kind::FaultKind;
+use crate::world::chance::Chance;
+use crate::world::client::Login;
+use crate::world::network::Weather;
+use crate::world::scene::{NodeKind, NodeSpec, Published, Scene};
+
+/// The port of every node whose machine has no other.
+const PORT: u16 = 53;
+
+/// The part of all kinds of faults that a seed has.
+const ENABLED: f64 = 0.3;
+
+/// What is asked of all runs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wanted {
+    /// The number of nodes; `None`: as the seed has it.
+    pub nodes: Option<usize>,
+    /// The kinds of faults; `None`: as the seed has it.
+    pub faults: Option<Vec<FaultKind>>,
+    /// The kinds of faults that no seed has.
+    pub without: Vec<FaultKind>,
+    /// Whether to have the clocks run at different rates; `None`: as the seed has it.
+    pub clocks: Option<bool>,
+}
+
+/// What a seed has in store.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Members, machines and nodes.
+    pub scene: Scene,
+    /// Nodes that stand in for another host with the address of one of the others.
+    pub twins: Vec<usize>,
+    /// The kinds of faults.
+    pub faults: Vec<FaultKind>,
+    /// The time between two faults, about.
+    pub pause: Duration,
+    /// The time that a fault lasts, about.
+    pub lasts: Duration,
+    /// The time with faults.
+    pub chaos: Duration,
+    /// The time without, after that.
+    pub calm: Duration,
+    /// What becomes of messages while [`FaultKind::Storm`] lasts.
+    pub weather: Weather,
+    /// The slots that somebody else has for ever: those of a larger cluster.
+    pub strangers: u32,
+    /// Over which time nodes are started first.
+    pub start_within: Duration,
+    /// Whether etcd asks for users from the beginning.
+    pub has_users: bool,
+}
+
+/// The user of those who name one.
+pub fn login() -> Login {
+    Login { name: "idetcd".to_owned(), password: "secret".to_owned() }
+}
+
+fn seconds(seconds: &[f64], chance: &mut Chance) -> Duration {
+    Duration::from_secs_f64(chance.pick(seconds).unwrap_or(1.0))
+}
+
+impl Plan {
+    /// Draws what this seed has in store.
+    pub fn draw(seed: u64, wanted: &Wanted) -> Plan {
+        let mut chance = Chance::new(seed, 10);
+        let chance = &mut chance;
+        let is_herd = chance.happens(0.02) && wanted.nodes.is_none();
+        let drawn = if is_herd { 35 + chance.below(20) } else { 3 + chance.below(8) };
+        let count = wanted.nodes.unwrap_or(drawn);
+        let strangers = if is_herd { 800 + chance.below(800) as u32 } else { 0 };
+        let has_clocks = chance.happens(0.3);
+        let has_clocks = wanted.clocks.unwrap_or(has_clocks);
+        let drawn: Vec<FaultKind> =
+            FaultKind::ALL.iter().copied().filter(|_| chance.happens(ENABLED)).collect();
+        let mut faults = wanted.faults.clone().unwrap_or(drawn);
+        faults.retain(|kind| !wanted.without.contains(kind));
+        let lease_ttl = seconds(&[4.0, 6.0, 10.0, 20.0, 20.0, 20.0, 60.0, 300.0], chance);
+        let latency = seconds(&[0.0002, 0.0002, 0.0002, 0.002, 0.03, 0.1], chance);
+        let members = chance.pick(&[1, 3, 3, 3, 5]).unwrap_or(1);
+        let has_users = chance.happens(0.1);
+        let mut nodes = Nodes::draw(count, strangers, members, lease_ttl, has_users, chance).specs;
+        let twins = twins(&mut nodes, &faults, chance);
+        let machines = nodes.iter().map(|node| node.machine + 1).max().unwrap_or(0);
+        let mut ppm = || if has_clocks { chance.below(20_001) as i32 - 10_000 } else { 0 };
+        let machines = (0..machines).map(|_| ppm()).collect();
+        let part = |chance: &mut Chance| chance.pick(&[0.0, 0.01, 0.05, 0.2]).unwrap_or(0.0);
+        let weather = Weather {
+            lost_request: part(chance),
+            lost_reply: part(chance),
+            late_request: part(chance),
+            late_reply: part(chance),
+            twice: part(chance),
+            late_by: seconds(&[0.5, 2.0, 10.0], chance).max(lease_ttl / 2),
+        };
+        Plan {
+            scene: Scene { members, latency, service: Duration::from_millis(1), machines, nodes },
+            twins,
+            faults,
+            pause: seconds(&[0.5, 2.0, 2.0, 5.0, 15.0], chance),
+            lasts: seconds(&[0.5, 3.0, 3.0, 10.0, 30.0], chance),
+            chaos: seconds(&[20.0, 60.0, 120.0], chance),
+            calm: seconds(&[20.0, 30.0, 60.0], chance),
+            weather,
+            strangers,
+            start_within: seconds(&[0.0, 0.0, 0.01, 1.0, 10.0], chance),
+            has_users,
+        }
+    }
+
+    /// A plan in which nothing goes wrong.
+    pub fn quiet(nodes: usize) -> Plan {
+        let wanted = Wanted { nodes: Some(nodes), faults: Some(Vec::new()), ..Wanted::default() };
+        let mut plan = Plan::draw(0, &wanted);
+        let mut chance = Chance::new(0, 0);
+        let ttl = Duration::from_secs(20);
+        plan.scene.members = 3;
+        plan.scene.latency = Duration::from_micros(200);
+        plan.scene.machines = vec![0; nodes];
+        plan.scene.nodes = Nodes::draw(nodes, 0, 3, ttl, false, &mut chance).specs;
+        for (number, node) in plan.scene.nodes.iter_mut().enumerate() {
+            node.machine = number;
+            node.kind = NodeKind::Idetcd(WhenFull::Wait, None);
+            node.limit = 2 * nodes as u32;
+            node.endpoints = vec![0, 1, 2];
+        }
+        plan.has_users = false;
+        plan.start_within = Duration::ZERO;
+        plan
+    }
+
+    /// The highest limit of all nodes.
+    pub fn limit(&self) -> u32 {
+        self.scene.nodes.iter().map(|node| node.limit).max().unwrap_or(1)
+    }
+}
+
+/// The nodes of a scene.
+struct Nodes {
+    specs: Vec<NodeSpec>,
+}
+
+impl Nodes {
+    fn draw(
+        count: usize,
+        strangers: u32,
+        members: usize,
+        lease_ttl: Duration,
+        has_users: bool,
+        chance: &mut Chance,
+    ) -> Nodes {
+        let number = u32::try_from(count).unwrap_or(u32::MAX);
+        let most = chance.pick(&[number * 2, number + 1, number, number.saturating_sub(2)]);
+        let most = most.unwrap_or(number).max(1);
+        let (few, are_mixed) = (1 + chance.below(count.max(1)) as u32, chance.happens(0.25));
+        let waits = chance.pick(&[1.0, 1.0, 1.0, 0.5, 0.0]).unwrap_or(1.0);
+        let programs = chance.pick(&[0.0, 0.0, 0.0, 0.5, 1.0]).unwrap_or(0.0);
+        let plugins = chance.pick(&[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.2]).unwrap_or(0.0);
+        let shared = chance.pick(&[0.0, 0.0, 0.5]).unwrap_or(0.0);
+        let published = chance.pick(&[Published::Given, Published::Found]);
+        let published = published.unwrap_or(Published::Given);
+        let lonely = chance.pick(&[0.0, 0.0, 0.5, 1.0]).unwrap_or(0.0);
+        let timeout = seconds(&[0.5, 2.0, 2.0, 2.0, 5.0], chance);
+        let grace = seconds(&[0.5, 2.0, 5.0], chance).min(lease_ttl / 3);
+        let max_stale = seconds(&[0.0, 30.0, 86_400.0], chance);
+        let mut specs: Vec<NodeSpec> = Vec::new();
+        for _ in 0..count {
+            let last = specs.last().map(|node: &NodeSpec| (node.machine, node.port));
+            let (machine, port) = match last {
+                Some((machine, port)) if chance.happens(shared) => (machine, port + 1),
+                Some((machine, _)) => (machine + 1, PORT),
+                None => (0, PORT),
+            };
+            let when_full = if chance.happens(waits) { WhenFull::Wait } else { WhenFull::Exit };
+            let program = chance.happens(programs).then_some(grace);
+            let kind = match chance.happens(plugins) && strangers == 0 {
+                true => NodeKind::Plugin,
+                false => NodeKind::Idetcd(when_full, program),
+            };
+            let endpoints = match chance.happens(lonely) {
+                true => vec![chance.below(members)],
+                false => (0..members).collect(),
+            };
+            specs.push(NodeSpec {
+                machine,
+                kind,
+                limit: strangers + if are_mixed && chance.happens(0.5) { few } else { most },
+                lease_ttl,
+                max_stale,
+                endpoints,
+                timeout,
+                published,
+                port,
+                login: has_users.then(login),
+            });
+        }
+        Nodes { specs }
+    }
+}
+
+/// Adds another host for the address of some node, if a fault needs one.
+fn twins(nodes: &mut Vec<NodeSpec>, faults: &[FaultKind], chance: &mut Chance) -> Vec<usize> {
+    let likely = [FaultKind::TakeAddress];
+    if !likely.iter().any(|kind| faults.contains(kind)) {
+        return Vec::new();
+    }
+    let Some(first) = nodes.first().cloned() else { return Vec::new() };
+    let machine = nodes.iter().map(|node| node.machine + 1).max().unwrap_or(0);
+    let endpoints = chance.pick(nodes).map_or(first.endpoints.clone(), |node| node.endpoints);
+    nodes.push(NodeSpec { machine, published: Published::Given, port: PORT, endpoints, ..first });
+    vec![nodes.len() - 1]
+}

@@ -1,0 +1,396 @@
+//! Those who judge a run, after each step, by what programs see: the name that a process says it owns, the
+//! program that it runs, what it answers DNS from.
+//!
+//! | | what must hold | where |
+//! | --- | --- | --- |
+//! | 1 | no two nodes own a name at one instant; a name is owned until its lease runs out by the node's own clock, or until it says otherwise | [`owners`] |
+//! | 2 | fencing tokens of a name grow from owner to owner | [`owners`] |
+//! | 3 | a directory that says it is in sync is etcd's content at its revision, which is not long ago | [`truth`] |
+//! | 4 | no name stays free while somebody waits for one within its limit | [`free_names`] |
+//! | 5 | after the last fault every node has a name soon, and answers what is so | [`free_names`], [`truth`] |
+//! | 6 | what a node asks of etcd, and leaves there, is bounded | [`load`] |
+//!
+//! What somebody does by hand to a key, a node of the old plugin included, and a backup that is restored, may
+//! make two owners: of the name in question, until both could have heard of it, and [`Bounds::by_hand`] more.
+
+pub mod free_names;
+pub mod load;
+pub mod oracle;
+pub mod owners;
+pub mod truth;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use idetcd::cluster::{Keyspace, Record, SlotId};
+use idetcd::etcd::{Op, Txn};
+
+use crate::model::{Model, Time};
+use crate::world::baton::End;
+use crate::world::process::ProcessId;
+use load::Load;
+use oracle::Oracle;
+use owners::Owners;
+
+/// What must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Invariant {
+    /// No two owners of a name.
+    OneOwner,
+    /// No two programs under a name.
+    OneProgram,
+    /// Who can run says in time that its lease ran out.
+    InTime,
+    /// Tokens grow.
+    Token,
+    /// A directory in sync is etcd's content at its revision.
+    Directory,
+    /// That revision is not long ago.
+    Freshness,
+    /// No name stays free while somebody waits.
+    FreeName,
+    /// "No free name" is only said when it is so.
+    NoFreeName,
+    /// After the last fault all is well soon.
+    Settled,
+    /// Few requests.
+    Requests,
+    /// What is left behind in etcd goes.
+    Leftovers,
+}
+
+impl Invariant {
+    /// All of them.
+    pub const ALL: [Invariant; 11] = [
+        Invariant::OneOwner,
+        Invariant::OneProgram,
+        Invariant::InTime,
+        Invariant::Token,
+        Invariant::Directory,
+        Invariant::Freshness,
+        Invariant::FreeName,
+        Invariant::NoFreeName,
+        Invariant::Settled,
+        Invariant::Requests,
+        Invariant::Leftovers,
+    ];
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Invariant::OneOwner => "one-owner",
+            Invariant::OneProgram => "one-program",
+            Invariant::InTime => "in-time",
+            Invariant::Token => "token",
+            Invariant::Directory => "directory",
+            Invariant::Freshness => "freshness",
+            Invariant::FreeName => "free-name",
+            Invariant::NoFreeName => "no-free-name",
+            Invariant::Settled => "settled",
+            Invariant::Requests => "requests",
+            Invariant::Leftovers => "leftovers",
+        })
+    }
+}
+
+/// Something that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// When that was seen.
+    pub at: Time,
+    /// What does not hold.
+    pub invariant: Invariant,
+    /// In words.
+    pub text: String,
+}
+
+/// How long things may take.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    /// The overlap of two owners after a change by hand, once both can hear of it.
+    pub by_hand: Duration,
+    /// How far a directory in sync may be behind while nothing is wrong with network and etcd.
+    pub behind: Duration,
+    /// How far it may be behind whatever is wrong; `None`: no such bound.
+    pub behind_always: Option<Duration>,
+    /// How long a name may be free while somebody waits.
+    pub free: Duration,
+    /// How long after the last fault all directories are right.
+    pub settled: Duration,
+    /// How old the changes may be that they do not have yet then.
+    pub told: Duration,
+    /// The most requests of a node in ten seconds.
+    pub requests: u32,
+    /// What is not judged.
+    pub ignored: BTreeSet<Invariant>,
+}
+
+impl Bounds {
+    /// The same where each exchange with etcd takes this long: to be named takes a dozen of them.
+    pub fn with_round_trip(mut self, round_trip: Duration) -> Bounds {
+        let more = round_trip * 16;
+        for bound in
+            [&mut self.by_hand, &mut self.behind, &mut self.free, &mut self.settled, &mut self.told]
+        {
+            *bound += more;
+        }
+        self
+    }
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds {
+            by_hand: Duration::from_secs(10),
+            behind: Duration::from_secs(10),
+            behind_always: None,
+            free: Duration::from_secs(10),
+            settled: Duration::from_secs(12),
+            told: Duration::from_secs(2),
+            requests: 200,
+            ignored: BTreeSet::new(),
+        }
+    }
+}
+
+/// What a process says of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The slot.
+    pub slot: SlotId,
+    /// The fencing token.
+    pub token: i64,
+    /// What is published there.
+    pub record: Record,
+    /// When the lease runs out by its own clock, in true time.
+    pub valid_until: Time,
+}
+
+/// A process, as the judges know it.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The node that it is.
+    pub node: usize,
+    /// Its limit. `None`: the plugin, whose names are its own business.
+    pub limit: Option<u32>,
+    /// What it publishes.
+    pub record: Record,
+    /// The time to live of its lease.
+    pub lease_ttl: Duration,
+    /// When it was started.
+    pub started: Time,
+    /// Since when it runs without standing still; `None`: it stands still.
+    pub runs_since: Option<Time>,
+    /// When it asked what it waits for now.
+    pub asked_at: Option<Time>,
+    /// Until when it waited for the reply to what it asked while something was wrong.
+    pub was_held_up_until: Time,
+    /// The name that it says it owns.
+    pub owned: Option<Told>,
+    /// The slot that it owned last.
+    pub last_slot: Option<SlotId>,
+    /// Since when it is without a name.
+    pub without_since: Time,
+    /// The number of restored backups when it read everything last.
+    pub epoch: u64,
+    /// How often it had read everything by then.
+    pub full_syncs: u64,
+    load: load::Window,
+}
+
+/// All who judge.
+#[derive(Debug)]
+pub struct Checks {
+    /// How long things may take.
+    pub bounds: Bounds,
+    /// Since when nothing is wrong with network and etcd; `None`: something is.
+    calm_since: Option<Time>,
+    standings: Vec<Option<Standing>>,
+    oracle: Oracle,
+    owners: Owners,
+    load: Load,
+    /// When a process with such a record ended last.
+    ended_at: BTreeMap<String, Time>,
+    /// Tickets that nobody waits with, and since when.
+    nobodys: BTreeMap<Vec<u8>, Time>,
+    violation: Option<Violation>,
+}
+
+impl Checks {
+    /// Judges with these bounds, of names that lie where this says. `limit`: the highest slot of any node.
+    pub fn new(bounds: Bounds, keyspace: Arc<Keyspace>, limit: u32) -> Checks {
+        Checks {
+            bounds,
+            calm_since: Some(Time::ZERO),
+            standings: Vec::new(),
+            oracle: Oracle::new(keyspace, limit),
+            owners: Owners::default(),
+            load: Load::default(),
+            ended_at: BTreeMap::new(),
+            nobodys: BTreeMap::new(),
+            violation: None,
+        }
+    }
+
+    /// The first violation.
+    pub fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref()
+    }
+
+    /// What etcd holds and held.
+    pub fn oracle(&self) -> &Oracle {
+        &self.oracle
+    }
+
+    fn violated(&mut self, at: Time, invariant: Invariant, text: String) {
+        if self.violation.is_none() && !self.bounds.ignored.contains(&invariant) {
+            self.violation = Some(Violation { at, invariant, text });
+        }
+    }
+
+    /// A process, if it lives.
+    pub fn standing(&self, id: ProcessId) -> Option<&Standing> {
+        self.standings.get(id)?.as_ref()
+    }
+
+    fn standing_mut(&mut self, id: ProcessId) -> Option<&mut Standing> {
+        self.standings.get_mut(id)?.as_mut()
+    }
+
+    /// The processes that live.
+    fn live(&self) -> impl Iterator<Item = (ProcessId, &Standing)> {
+        self.standings.iter().enumerate().filter_map(|(id, s)| Some((id, s.as_ref()?)))
+    }
+
+    /// Since when a process could hear and tell everything; `None`: it cannot now.
+    fn undisturbed_since(&self, id: ProcessId) -> Option<Time> {
+        let (calm_since, standing) = (self.calm_since?, self.standing(id)?);
+        if standing.asked_at.is_some_and(|asked| asked < calm_since) {
+            return None;
+        }
+        Some(calm_since.max(standing.runs_since?).max(standing.was_held_up_until))
+    }
+
+    /// A request of a process is over: answered or given up.
+    pub fn call_is_over(&mut self, id: ProcessId, now: Time) {
+        let calm_since = self.calm_since;
+        let Some(standing) = self.standing_mut(id) else { return };
+        let Some(asked) = standing.asked_at.take() else { return };
+        if calm_since.is_none_or(|since| asked < since) {
+            standing.was_held_up_until = now;
+        }
+    }
+
+    /// Something is wrong with network or etcd from now on.
+    pub fn disturbed(&mut self) {
+        self.calm_since = None;
+    }
+
+    /// Nothing is wrong with network or etcd from now on.
+    pub fn calmed(&mut self, now: Time) {
+        self.calm_since.get_or_insert(now);
+    }
+
+    /// A process was started; `limit` is `None` for the plugin.
+    pub fn started(
+        &mut self,
+        id: ProcessId,
+        node: usize,
+        record: Record,
+        limit: Option<u32>,
+        lease_ttl: Duration,
+        now: Time,
+    ) {
+        if self.standings.len() <= id {
+            self.standings.resize(id + 1, None);
+        }
+        self.standings[id] = Some(Standing {
+            node,
+            limit,
+            record,
+            lease_ttl,
+            started: now,
+            runs_since: Some(now),
+            asked_at: None,
+            was_held_up_until: Time::ZERO,
+            owned: None,
+            last_slot: None,
+            without_since: now,
+            epoch: 0,
+            full_syncs: 0,
+            load: load::Window::default(),
+        });
+    }
+
+    /// A process publishes something else from now on.
+    pub fn moved(&mut self, id: ProcessId, record: Record) {
+        if let Some(standing) = self.standing_mut(id) {
+            standing.record = record;
+        }
+    }
+
+    /// A process was killed.
+    pub fn killed(&mut self, id: ProcessId, now: Time) {
+        self.owners.gone(id, now);
+        if let Some(standing) = self.standings.get_mut(id).and_then(Option::take) {
+            self.ended_at.insert(standing.record.identity(), now);
+        }
+    }
+
+    /// A process ended by itself.
+    pub fn ended(&mut self, id: ProcessId, now: Time, end: End) {
+        if end == End::NoFreeSlot {
+            self.check_no_free_name(id, now);
+        }
+        self.killed(id, now);
+    }
+
+    /// A process stands still from now on, or does so no more.
+    pub fn stands_still(&mut self, id: ProcessId, is_still: bool, now: Time) {
+        if let Some(standing) = self.standing_mut(id) {
+            match (is_still, standing.runs_since) {
+                (true, _) => standing.runs_since = None,
+                (false, None) => standing.runs_since = Some(now),
+                (false, Some(_)) => {}
+            }
+        }
+        self.owners.stands_still(id, is_still);
+    }
+
+    /// etcd may have changed.
+    pub fn heed_etcd(&mut self, now: Time, etcd: &Model) {
+        if self.oracle.follow(now, etcd) {
+            self.owners.restored(now);
+        }
+    }
+
+    /// Somebody changed a key of a slot, or ended its lease, by hand.
+    pub fn by_hand(&mut self, slot: SlotId, now: Time) {
+        self.owners.by_hand(slot, now);
+    }
+
+    /// A node of the plugin puts keys.
+    pub fn plugin_puts(&mut self, txn: &Txn, now: Time) {
+        for op in &txn.success {
+            if let Op::Put { key, .. } = op
+                && let Some(slot) = self.oracle.keyspace().slot_of(key)
+            {
+                self.by_hand(slot, now);
+            }
+        }
+    }
+
+    /// Whether there is something that time alone may turn into a violation, so that [`Checks::look`] is to be
+    /// called again soon.
+    pub fn wants_look(&self, now: Time) -> bool {
+        let recent = self.bounds.behind.max(self.bounds.settled) * 3;
+        self.owners.is_watching()
+            || !self.nobodys.is_empty()
+            || self.calm_since.is_none_or(|since| now < since + recent)
+            || self.oracle.last_change() + recent > now
+            || self.live().any(|(_, s)| s.limit.is_some() && s.owned.is_none())
+    }
+}

@@ -1,0 +1,136 @@
+//! Invariants 3 and 5: what is answered from is what etcd holds.
+
+use idetcd::cluster::{Directory, Freshness, Record, SlotId};
+
+use super::oracle::{Epoch, Held, History};
+use super::{Checks, Invariant};
+use crate::model::Time;
+use crate::world::process::ProcessId;
+
+/// A slot that is not as it should be.
+#[derive(Debug)]
+struct Difference {
+    slot: SlotId,
+    known: Held,
+    wanted: Held,
+}
+
+/// Compares a directory with a history, at the directory's revision. Something newer is right for the own
+/// name, which is known from its claim; and for all where the directory is in the middle of a change.
+fn difference(
+    directory: &Directory,
+    epoch: &Epoch,
+    own: Record,
+    is_strict: bool,
+) -> Option<Difference> {
+    let revision = directory.revision();
+    epoch.beside(directory).find_map(|(slot, known, history)| {
+        let wanted = history.at(revision);
+        let may_be_newer = known == Held::Record(own) || !is_strict;
+        let is_right = known == wanted || (may_be_newer && history.held_after(revision, known));
+        (!is_right).then_some(Difference { slot, known, wanted })
+    })
+}
+
+impl Checks {
+    /// The directory of a process changed. `is_strict`: the process is between two changes.
+    pub fn directory(&mut self, id: ProcessId, now: Time, directory: &Directory, is_strict: bool) {
+        if directory.freshness() != Freshness::Synced {
+            return;
+        }
+        let Some(standing) = self.standing(id) else { return };
+        let (own, node) = (standing.record, standing.node);
+        let Some(difference) = difference(directory, self.oracle.current(), own, is_strict) else {
+            return;
+        };
+        if self.is_of_old_history(id, directory, own, now) {
+            return;
+        }
+        let Difference { slot, known, wanted } = difference;
+        let text = format!(
+            "process {id} (n{node}) says that it is in sync at revision {}, and has {known:?} at slot {slot}, \
+             where etcd had {wanted:?}",
+            directory.revision()
+        );
+        self.violated(now, Invariant::Directory, text);
+    }
+
+    /// Whether a directory is right in a history that a restored backup ended, and its process could not
+    /// hear of that yet.
+    fn is_of_old_history(
+        &self,
+        id: ProcessId,
+        directory: &Directory,
+        own: Record,
+        now: Time,
+    ) -> bool {
+        let Some(restored_at) = self.oracle.restored_at() else { return false };
+        let is_heard = self
+            .undisturbed_since(id)
+            .is_some_and(|since| now > since.max(restored_at) + self.bounds.behind);
+        let is_right = |epoch: &Epoch| difference(directory, epoch, own, false).is_none();
+        let is_common = directory.revision() < self.oracle.current().base();
+        (is_common || !is_heard) && self.oracle.previous().any(is_right)
+    }
+
+    /// When that was which a directory does not have yet.
+    fn missed(&self, directory: &Directory) -> Option<Time> {
+        let revision = directory.revision();
+        let missing = |(_, known, history): (SlotId, Held, History<'_>)| {
+            if history.now() == known { None } else { history.changed_from(revision, known) }
+        };
+        self.oracle.current().beside(directory).filter_map(missing).min()
+    }
+
+    /// Looks how far a directory is behind, and whether it is right once all is well.
+    pub(crate) fn look_at_directory(&mut self, id: ProcessId, now: Time, directory: &Directory) {
+        let Some(standing) = self.standing(id) else { return };
+        let node = standing.node;
+        let undisturbed = self.undisturbed_since(id);
+        let is_synced = directory.freshness() == Freshness::Synced;
+        if is_synced && let Some(changed) = self.missed(directory) {
+            let in_calm = undisturbed.map(|since| (since.max(changed), self.bounds.behind));
+            let always = self.bounds.behind_always.map(|bound| (changed, bound));
+            let late = in_calm.into_iter().chain(always).find(|(from, bound)| now > *from + *bound);
+            if let Some((from, _)) = late {
+                let behind = (now - from).as_secs_f64();
+                let revision = directory.revision();
+                let text = format!(
+                    "process {id} (n{node}) says that it is in sync, and is {behind:.3} s behind, at \
+                     revision {revision}"
+                );
+                self.violated(now, Invariant::Freshness, text);
+            }
+        }
+        self.directory(id, now, directory, false);
+        let Some(since) = undisturbed else { return };
+        if now < since + self.bounds.settled {
+            return;
+        }
+        if !is_synced {
+            let text =
+                format!("process {id} (n{node}) is {:?} though all is well", directory.freshness());
+            return self.violated(now, Invariant::Settled, text);
+        }
+        let then = now - self.bounds.told;
+        let wrong = self
+            .oracle
+            .current()
+            .beside(directory)
+            .find(|(_, known, history)| !history.held_since(then, *known));
+        if let Some((slot, known, history)) = wrong {
+            let text = format!(
+                "process {id} (n{node}) has {known:?} at slot {slot} though all is well, where etcd has {:?}",
+                history.now()
+            );
+            self.violated(now, Invariant::Settled, text);
+        }
+    }
+
+    /// Whether a directory that is in sync is what etcd holds now: then time cannot make it wrong.
+    pub(crate) fn is_up_to_date(&self, directory: &Directory) -> bool {
+        let is_right = |(_, known, history): (SlotId, Held, History<'_>)| history.now() == known;
+        directory.freshness() == Freshness::Synced
+            && self.oracle.current().beside(directory).all(is_right)
+    }
+}

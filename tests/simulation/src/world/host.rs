@@ -1,0 +1,68 @@
+//! The process in which a session lives, in the simulation.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use idetcd::cluster::Directory;
+use idetcd::node::{Counter, Host, Owned};
+
+use super::baton::{Baton, Wait};
+use super::surroundings::Surroundings;
+
+/// A host that waits by handing the baton on.
+pub struct SimHost<'b, B> {
+    baton: &'b B,
+    around: Surroundings,
+}
+
+impl<'b, B: Baton> SimHost<'b, B> {
+    /// The host of a process.
+    pub fn new(baton: &'b B, around: Surroundings) -> Self {
+        SimHost { baton, around }
+    }
+}
+
+/// The fencing token of an owner.
+pub fn token(owned: &Owned) -> i64 {
+    owned.claim_revision
+}
+
+impl<B: Baton> Host for SimHost<'_, B> {
+    fn now(&self) -> Instant {
+        self.around.now()
+    }
+
+    fn sleep_until(&self, deadline: Instant) {
+        if !self.around.is_hurried() {
+            self.baton.wait(Wait::Until(deadline));
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.around.with(|inside| inside.is_stopping)
+    }
+
+    fn begin_release(&self) {
+        self.around.with(|inside| inside.is_releasing = true);
+    }
+
+    fn source_address(&self) -> Option<IpAddr> {
+        Some(self.around.with(|inside| inside.source))
+    }
+
+    fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T {
+        self.around.with(|inside| access(&mut inside.directory))
+    }
+
+    fn ownership(&self, owned: Option<Owned>) {
+        self.around.with(|inside| inside.tell(owned));
+    }
+
+    fn wants_name(&self) -> bool {
+        self.around.with(|inside| inside.wants_name())
+    }
+
+    fn note(&self, counter: Counter) {
+        self.around.with(|inside| inside.note(counter));
+    }
+}

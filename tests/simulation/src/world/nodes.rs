@@ -1,0 +1,218 @@
+//! Nodes: started, asked to stop, killed, frozen, and suspended with their machine.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use idetcd::cluster::{Directory, Record};
+
+use super::baton::Course;
+use super::client::Endpoint;
+use super::fiber::Fiber;
+use super::life::{PluginLife, SessionLife, Start};
+use super::process::{Looks, Process, ProcessId, Waits};
+use super::program::Program;
+use super::scene::{NodeKind, Published};
+use super::surroundings::Surroundings;
+use super::{Event, World};
+
+/// The longest pause before a process that ended is started again.
+pub(super) const RESTART: Duration = Duration::from_secs(2);
+
+impl World {
+    /// Wants a node to run, from then on.
+    pub fn start_after(&mut self, node: usize, pause: Duration) {
+        self.nodes[node].is_wanted = true;
+        self.at(self.now + pause, Event::Start(node));
+    }
+
+    /// Starts a node if it is to run and its port is free: that of a process that lives is not.
+    pub(super) fn start_if_wanted(&mut self, node: usize) {
+        let spec = &self.nodes[node].spec;
+        if !self.nodes[node].is_wanted || self.nodes[node].process.is_some() {
+            return;
+        }
+        if self.machines[spec.machine].is_suspended {
+            return self.at(self.now + RESTART, Event::Start(node));
+        }
+        let id = self.processes.len();
+        let process = self.spawn(node);
+        self.processes.push(Some(process));
+        self.nodes[node].process = Some(id);
+        self.nodes[node].starts += 1;
+        self.tally.starts += 1;
+        let (now, address) = (self.now, self.published(node));
+        self.trace.note(now, format_args!("n{node}"), || {
+            format!("is started as process {id} with {address}")
+        });
+        let spec = &self.nodes[node].spec;
+        let limit = (spec.kind != NodeKind::Plugin).then_some(spec.limit);
+        self.checks.started(id, node, self.record(node), limit, spec.lease_ttl, now);
+        self.wake(id);
+    }
+
+    /// The address that a node publishes, or would.
+    pub fn published(&self, node: usize) -> Ipv4Addr {
+        let Some(node) = self.nodes.get(node) else { return Ipv4Addr::UNSPECIFIED };
+        match node.spec.published {
+            Published::Given => node.given,
+            Published::Found => self.machines[node.spec.machine].address,
+        }
+    }
+
+    /// What it publishes.
+    pub fn record(&self, node: usize) -> Record {
+        let port = self.nodes.get(node).map(|node| node.spec.port);
+        Record { ipv4: Some(self.published(node)), ipv6: None, port }
+    }
+
+    fn spawn(&mut self, number: usize) -> Process {
+        let (address, seed) = (self.published(number), self.chance.draw());
+        let node = &self.nodes[number];
+        let spec = node.spec.clone();
+        let machine = &self.machines[spec.machine];
+        let keyspace = spec.keyspace();
+        let program = match spec.kind {
+            NodeKind::Idetcd(_, Some(grace)) => {
+                let takes = self.chance.between(Duration::ZERO, grace * 2);
+                Some(Program::new(grace, takes))
+            }
+            _ => None,
+        };
+        let directory = Directory::new(keyspace.clone());
+        let shown = machine.clock.at(self.now);
+        let around = Surroundings::new(shown, machine.address.into(), directory, program);
+        let name = |member| Endpoint { name: format!("http://m{member}"), member };
+        let mut endpoints: Vec<Endpoint> = spec.endpoints.iter().map(|m| name(*m)).collect();
+        endpoints.sort_by_cached_key(|_| self.chance.draw());
+        let start = Start {
+            around: around.clone(),
+            settings: spec.settings(keyspace, address),
+            endpoints,
+            timeout: spec.timeout,
+            login: spec.login.clone(),
+            seed,
+        };
+        let course: Box<dyn Course> = match spec.kind {
+            NodeKind::Idetcd(..) => Box::new(Fiber::new(SessionLife(start))),
+            NodeKind::Plugin => Box::new(Fiber::new(PluginLife { start, address })),
+        };
+        Process {
+            node: number,
+            around,
+            course,
+            waits: Waits::Time,
+            turn: 0,
+            is_frozen: false,
+            is_due: false,
+            watches: Vec::new(),
+            runs_under: None,
+            program_at: None,
+            looks: Looks::default(),
+            up_to_date_at: None,
+        }
+    }
+
+    /// Asks a node to stop, and wants it no more. With a program, that is asked first.
+    pub fn stop(&mut self, node: usize) {
+        self.nodes[node].is_wanted = false;
+        self.trace.note(self.now, format_args!("n{node}"), || "is asked to stop");
+        let Some(id) = self.nodes[node].process else { return };
+        let shown = self.machines[self.nodes[node].spec.machine].clock.at(self.now);
+        let Some(process) = self.process(id) else { return };
+        let waits_for_program = process.around.with(|inside| match &mut inside.program {
+            Some(program) => {
+                program.stop(shown);
+                !program.is_over()
+            }
+            None => {
+                inside.is_stopping = true;
+                false
+            }
+        });
+        self.heed_program(id);
+        if !waits_for_program {
+            self.wake(id);
+        }
+    }
+
+    /// Kills a node's process, and wants it no more (`kill -9`).
+    pub fn kill(&mut self, node: usize) {
+        self.nodes[node].is_wanted = false;
+        let Some(id) = self.nodes[node].process else { return };
+        self.trace.note(self.now, format_args!("n{node}"), || "is killed");
+        let Some(process) = self.processes.get_mut(id).and_then(Option::take) else { return };
+        self.checks.killed(id, self.now);
+        self.bury(process);
+    }
+
+    /// What is left to do for a process that is no more: its connections are closed.
+    pub(super) fn bury(&mut self, process: Process) {
+        self.nodes[process.node].process = None;
+        // What is on its stack is dropped with it, and says so in what is around it.
+        drop(process.course);
+        for watch in process.watches {
+            self.close(watch);
+        }
+    }
+
+    /// Freezes a node's process, or lets it go on.
+    pub fn set_frozen(&mut self, node: usize, is_frozen: bool) {
+        let Some(id) = self.nodes[node].process else { return };
+        self.trace.note(self.now, format_args!("n{node}"), || {
+            if is_frozen { "is frozen" } else { "goes on" }
+        });
+        if let Some(process) = self.process_mut(id) {
+            process.is_frozen = is_frozen;
+        }
+        self.after_standing_still(id);
+    }
+
+    /// Suspends a machine, or resumes it.
+    pub fn set_suspended(&mut self, machine: usize, is_suspended: bool) {
+        self.trace.note(self.now, format_args!("h{machine}"), || {
+            if is_suspended { "is suspended" } else { "is resumed" }
+        });
+        self.machines[machine].is_suspended = is_suspended;
+        let on_it: Vec<ProcessId> = self
+            .live()
+            .filter(|(_, process)| self.nodes[process.node].spec.machine == machine)
+            .map(|(id, _)| id)
+            .collect();
+        for id in on_it {
+            self.after_standing_still(id);
+        }
+    }
+
+    /// What could run now does what came meanwhile, its program first.
+    fn after_standing_still(&mut self, id: ProcessId) {
+        let now = self.now;
+        let Some(process) = self.process(id) else { return };
+        let (is_still, is_due) = (self.stands_still(process), process.is_due);
+        self.checks.stands_still(id, is_still, now);
+        if is_still {
+            return;
+        }
+        self.look_after_program(id);
+        if is_due {
+            self.wake(id);
+        }
+    }
+
+    /// Gives a machine another address. Where nodes find theirs, they publish it from now on.
+    pub fn set_machine_address(&mut self, machine: usize, address: Ipv4Addr) {
+        self.trace.note(self.now, format_args!("h{machine}"), || format!("has address {address}"));
+        self.machines[machine].address = address;
+        let on_it: Vec<(ProcessId, usize)> = self
+            .live()
+            .filter(|(_, process)| self.nodes[process.node].spec.machine == machine)
+            .map(|(id, process)| (id, process.node))
+            .collect();
+        for (id, node) in on_it {
+            let record = self.record(node);
+            self.checks.moved(id, record);
+            if let Some(process) = self.process(id) {
+                process.around.with(|inside| inside.source = address.into());
+            }
+        }
+    }
+}

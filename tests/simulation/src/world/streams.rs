@@ -1,0 +1,157 @@
+//! What watches say, on its way to the processes: in order, each on a connection of its own.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use idetcd::etcd::{ErrorKind, WatchReply};
+
+use super::network::{Direction, retry_after};
+use super::process::{ProcessId, Waits};
+use super::surroundings::Trouble;
+use super::{Event, World};
+use crate::model::{Time, WatchId, WatchOutput};
+
+/// After so much silence of a link that is cut, the kernel gives a connection up: the time without
+/// traffic after which it asks, and the time that it waits for answers.
+const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(10);
+const KEEP_ALIVE_WAIT: Duration = Duration::from_secs(15);
+
+/// The connection of a watch.
+#[derive(Debug)]
+pub struct Delivery {
+    process: ProcessId,
+    machine: usize,
+    member: usize,
+    /// What is on its way, with the time when it would arrive.
+    queue: VecDeque<(Time, Item)>,
+    /// Whether the head of it has a place on the agenda.
+    is_moving: bool,
+    /// How often the head was sent again.
+    retries: u32,
+}
+
+#[derive(Clone, Debug)]
+enum Item {
+    Changes(WatchReply),
+    End(Trouble),
+}
+
+impl World {
+    /// A watch begins: its acknowledgement has arrived.
+    pub(super) fn open(
+        &mut self,
+        watch: WatchId,
+        process: ProcessId,
+        machine: usize,
+        member: usize,
+    ) {
+        let queue = VecDeque::new();
+        let delivery = Delivery { process, machine, member, queue, is_moving: false, retries: 0 };
+        self.deliveries.insert(watch, delivery);
+        if let Some(process) = self.process_mut(process) {
+            process.watches.push(watch);
+        }
+        self.drain(watch);
+    }
+
+    /// Sends what a watch has to say.
+    pub(super) fn drain(&mut self, watch: WatchId) {
+        let Some(delivery) = self.deliveries.get(&watch) else { return };
+        let (machine, member) = (delivery.machine, delivery.member);
+        loop {
+            let item = match self.etcd.next_reply(watch, self.now) {
+                WatchOutput::Reply(reply) => Item::Changes(reply),
+                WatchOutput::Nothing => return,
+                WatchOutput::Compacted(first) => {
+                    Item::End(Trouble::new(ErrorKind::Compacted(first), ""))
+                }
+                WatchOutput::Ended(text) => Item::End(Trouble::new(ErrorKind::WatchEnded, text)),
+            };
+            let is_end = matches!(item, Item::End(_));
+            let at = self.now + self.network.delay(machine, member);
+            let Some(delivery) = self.deliveries.get_mut(&watch) else { return };
+            let at = delivery.queue.back().map_or(at, |(last, _)| at.max(*last));
+            delivery.queue.push_back((at, item));
+            if !delivery.is_moving {
+                delivery.is_moving = true;
+                self.at(at, Event::Deliver(watch));
+            }
+            if is_end {
+                return;
+            }
+        }
+    }
+
+    /// The next of what a watch says arrives, unless the way is cut.
+    pub(super) fn deliver(&mut self, watch: WatchId) {
+        let now = self.now;
+        let Some(delivery) = self.deliveries.get_mut(&watch) else { return };
+        let is_open = self.network.is_open(delivery.machine, delivery.member, Direction::Back);
+        if !is_open || self.machines[delivery.machine].is_suspended {
+            let at = now + retry_after(delivery.retries);
+            delivery.retries += 1;
+            return self.at(at, Event::Deliver(watch));
+        }
+        delivery.retries = 0;
+        let Some((_, item)) = delivery.queue.pop_front() else { return };
+        let next = delivery.queue.front().map(|(at, _)| *at);
+        delivery.is_moving = next.is_some();
+        let process = delivery.process;
+        if let Some(at) = next {
+            self.at(at, Event::Deliver(watch));
+        }
+        self.tally.changes += 1;
+        self.receive(watch, process, item);
+    }
+
+    fn receive(&mut self, watch: WatchId, id: ProcessId, item: Item) {
+        let Some(process) = self.process(id) else { return };
+        let (node, waits) = (process.node, process.waits);
+        self.trace.note(self.now, format_args!("n{node}"), || match &item {
+            Item::Changes(reply) => {
+                let events = reply.events.iter().map(|event| {
+                    let key = String::from_utf8_lossy(&event.kv.key);
+                    format!("{:?} {key} at {}", event.kind, event.kv.mod_revision)
+                });
+                format!("hears of {}", events.collect::<Vec<_>>().join(", "))
+            }
+            Item::End(trouble) => format!("its watch ends: {trouble:?}"),
+        });
+        let is_known = process.around.with(|inside| {
+            let Some(stream) = inside.streams.get_mut(&watch) else { return false };
+            match item {
+                Item::Changes(reply) => stream.queue.push_back(reply),
+                Item::End(trouble) => stream.end = Some(trouble),
+            }
+            true
+        });
+        if is_known && waits == Waits::Changes(watch) {
+            self.wake(id);
+        }
+    }
+
+    /// A link was cut: the kernel gives up what goes over it after some time.
+    pub fn heed_cut(&mut self, machine: usize, member: usize) {
+        let over_it =
+            self.deliveries.iter().filter(|(_, d)| (d.machine, d.member) == (machine, member));
+        let watches: Vec<WatchId> = over_it.map(|(watch, _)| *watch).collect();
+        for watch in watches {
+            let after = KEEP_ALIVE_WAIT + self.chance.between(Duration::ZERO, KEEP_ALIVE_IDLE);
+            self.at(self.now + after, Event::Silent(watch));
+        }
+    }
+
+    /// A connection over a link that is cut for long is given up.
+    pub(super) fn give_silent_up(&mut self, watch: WatchId) {
+        let Some(delivery) = self.deliveries.get(&watch) else { return };
+        let (machine, member, process) = (delivery.machine, delivery.member, delivery.process);
+        let Some(since) = self.network.cut_since(machine, member) else { return };
+        if self.machines[machine].is_suspended || self.now < since + KEEP_ALIVE_WAIT {
+            return;
+        }
+        self.deliveries.remove(&watch);
+        self.etcd.close(watch);
+        let trouble = Trouble::new(ErrorKind::WatchEnded, "the connection timed out");
+        self.receive(watch, process, Item::End(trouble));
+    }
+}

@@ -1,0 +1,136 @@
+//! What a process sees of the world, and leaves for it: between the two, whoever has the baton.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use idetcd::cluster::Directory;
+use idetcd::etcd::{Error, ErrorKind, WatchReply};
+use idetcd::node::{Counter, Owned};
+
+use super::program::Program;
+use crate::model::{Reply, WatchId};
+
+/// The surroundings of one process, shared by it and the world.
+#[derive(Clone, Debug)]
+pub struct Surroundings(Arc<Mutex<Inside>>);
+
+/// What is in them.
+#[derive(Debug)]
+pub struct Inside {
+    /// The time that the machine's clock shows.
+    pub now: Instant,
+    /// Whether the process was asked to stop.
+    pub is_stopping: bool,
+    /// Whether it waits again all the same, for the release.
+    pub is_releasing: bool,
+    /// The machine's address towards etcd.
+    pub source: IpAddr,
+    /// What it answers DNS from.
+    pub directory: Directory,
+    /// What it said of its name since the world looked.
+    pub told: Vec<Option<Owned>>,
+    /// The program that it runs under its name, if it is to run one.
+    pub program: Option<Program>,
+    /// What came of the request that it waits for.
+    pub answer: Option<Result<Reply, Trouble>>,
+    /// What came on the streams of its watches.
+    pub streams: BTreeMap<WatchId, Stream>,
+    /// Whether it read a fragment, and not the rest yet.
+    pub is_mid_reply: bool,
+    /// The streams that it closed since the world looked.
+    pub closed: Vec<WatchId>,
+    /// How often it read all names anew.
+    pub full_syncs: u64,
+}
+
+/// The receiving end of a watch.
+#[derive(Debug, Default)]
+pub struct Stream {
+    /// What came and was not read yet.
+    pub queue: VecDeque<WatchReply>,
+    /// What comes after that: the end.
+    pub end: Option<Trouble>,
+}
+
+/// What went wrong with a request or a stream, whichever endpoint it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// The kind.
+    pub kind: ErrorKind,
+    /// In words.
+    pub text: String,
+}
+
+impl Trouble {
+    /// Of a kind, in words.
+    pub fn new(kind: ErrorKind, text: impl Into<String>) -> Trouble {
+        Trouble { kind, text: text.into() }
+    }
+
+    /// As the client tells it of an endpoint.
+    pub fn at(&self, endpoint: &str) -> Error {
+        Error::new(self.kind, endpoint, &self.text)
+    }
+}
+
+impl Surroundings {
+    /// Those of a process that was just started.
+    pub fn new(
+        now: Instant,
+        source: IpAddr,
+        directory: Directory,
+        program: Option<Program>,
+    ) -> Self {
+        Surroundings(Arc::new(Mutex::new(Inside {
+            now,
+            is_stopping: false,
+            is_releasing: false,
+            source,
+            directory,
+            told: Vec::new(),
+            program,
+            answer: None,
+            streams: BTreeMap::new(),
+            is_mid_reply: false,
+            closed: Vec::new(),
+            full_syncs: 0,
+        })))
+    }
+
+    /// Looks at them, or changes them.
+    pub fn with<T>(&self, access: impl FnOnce(&mut Inside) -> T) -> T {
+        access(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The time that the machine's clock shows.
+    pub fn now(&self) -> Instant {
+        self.with(|inside| inside.now)
+    }
+
+    /// Whether waits end at once, because the process was asked to stop.
+    pub fn is_hurried(&self) -> bool {
+        self.with(|inside| inside.is_stopping && !inside.is_releasing)
+    }
+}
+
+impl Inside {
+    /// Takes note of the name, as the product's notifier does.
+    pub fn tell(&mut self, owned: Option<Owned>) {
+        if let Some(program) = &mut self.program {
+            program.ownership(owned, self.now);
+        }
+        self.told.push(owned);
+    }
+
+    /// Whether a name is of use.
+    pub fn wants_name(&self) -> bool {
+        self.program.as_ref().is_none_or(Program::wants_name)
+    }
+
+    /// Counts.
+    pub fn note(&mut self, counter: Counter) {
+        self.full_syncs += u64::from(counter == Counter::FullSync);
+    }
+}

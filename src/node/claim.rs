@@ -101,6 +101,21 @@ impl Claimant<'_> {
         }))
     }
 
+    /// Looks whether `slot` holds a record that this node put in an earlier life, whatever it says.
+    pub fn find_earlier_life(
+        &self,
+        client: &mut impl Etcd,
+        slot: SlotId,
+    ) -> Result<Option<OwnRecord>, Error> {
+        let reply = client.range(&Range::new(self.keyspace.key(slot), None))?;
+        let found = reply.kvs.first().map(|kv| OwnRecord {
+            claimed: Claimed::at(slot, kv.mod_revision),
+            lease: kv.lease,
+            node_id: NodeId::of(&kv.value),
+        });
+        Ok(found.filter(|found| self.is_earlier_life(found) && found.lease != self.lease))
+    }
+
     /// Returns whether it was this node that put a record, in an earlier life. That is over: our
     /// sockets are bound, or whoever gave the node its ID says so.
     pub fn is_earlier_life(&self, found: &OwnRecord) -> bool {

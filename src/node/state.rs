@@ -1,9 +1,14 @@
 //! What a session knows: of etcd, of where it stands in its history, of its lease and its name.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::NodeSettings;
+use super::address::{AddressError, Publication};
+use super::network::HostNetwork;
 use super::position::Position;
-use crate::cluster::{KeyRange, Keyspace, SlotId};
+use crate::cluster::{KeyRange, Keyspace, Record, SlotId};
 use crate::etcd::{Error, KeyValue, LeaseId, WatchRange};
 
 /// When etcd was heard, by which endpoint, and what was logged of it.
@@ -91,18 +96,22 @@ pub(super) struct Claimed {
     pub(super) claim_revision: i64,
     /// The revision of the put that left the key as it is.
     pub(super) mod_revision: i64,
+    /// Whether a further put of ours may have been carried out since, for its reply has not come.
+    pub(super) is_being_put: bool,
 }
 
 impl Claimed {
     /// A slot that was claimed or taken over by the put of this revision.
     pub(super) fn at(slot: SlotId, revision: i64) -> Self {
-        Claimed { slot, claim_revision: revision, mod_revision: revision }
+        Claimed { slot, claim_revision: revision, mod_revision: revision, is_being_put: false }
     }
 
     /// Returns whether the key is as we left it: on our lease, and put by nobody since. If only the
-    /// lease is ours, another node may have owned the name before a put of ours that came late.
+    /// lease is ours, another node may have owned the name before a claim of ours that came late. A
+    /// further put of ours does not make the key anew, and is compared with the one before.
     pub(super) fn stands(&self, kv: &KeyValue, lease: LeaseId) -> bool {
-        kv.lease == lease && kv.mod_revision == self.mod_revision
+        let is_put_again = self.is_being_put && kv.create_revision <= self.claim_revision;
+        kv.lease == lease && (kv.mod_revision == self.mod_revision || is_put_again)
     }
 }
 
@@ -128,6 +137,49 @@ impl Lease {
     pub(super) fn new(id: LeaseId, asked: Instant, ttl: Duration) -> Self {
         let valid_until = asked + (ttl - ttl / DRIFT_A_TTL);
         Lease { id, valid_until, renew_at: asked + ttl / RENEWALS_A_TTL }
+    }
+}
+
+/// What a session knows of the addresses of its host.
+#[derive(Debug, Default)]
+pub(super) struct Addresses {
+    /// What was found last.
+    publication: Option<Publication>,
+    /// The network, and the source address towards etcd, that what is published was found in.
+    pub(super) published: Option<(Arc<HostNetwork>, Option<IpAddr>)>,
+    /// Since when there has been nothing to publish.
+    pub(super) gone_since: Option<Instant>,
+    /// Whether it was logged that the system does not tell its addresses.
+    is_refusal_logged: bool,
+}
+
+impl Addresses {
+    /// Finds what to publish.
+    pub(super) fn find(
+        &mut self,
+        settings: &NodeSettings,
+        network: &HostNetwork,
+        source: Option<IpAddr>,
+    ) -> Result<Record, AddressError> {
+        let found = Publication::find(settings, network, source, self.publication.as_ref())?;
+        if let Err(why) = &network.interfaces
+            && !self.is_refusal_logged
+            && settings.finds_addresses()
+        {
+            log::warn!(
+                "this system does not tell its addresses: {why}; what is published is the source \
+                 address towards etcd, {}, and what others there are is given by --ipv4 and --ipv6",
+                found.record
+            );
+            self.is_refusal_logged = true;
+        }
+        Ok(self.publication.insert(found).record)
+    }
+
+    /// Returns whether all is published that there is in this network, with this source address.
+    pub(super) fn are_published(&self, network: &Arc<HostNetwork>, source: Option<IpAddr>) -> bool {
+        let published = self.published.as_ref();
+        published.is_some_and(|(seen, from)| Arc::ptr_eq(seen, network) && *from == source)
     }
 }
 

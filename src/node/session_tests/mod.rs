@@ -4,6 +4,7 @@ mod claiming;
 mod contact;
 mod following;
 mod overtaking;
+mod republishing;
 mod world;
 
 use std::fs;

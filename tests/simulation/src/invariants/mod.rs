@@ -183,6 +183,8 @@ pub struct Standing {
     pub record: Record,
     /// What it published before, or would have.
     pub earlier: Vec<Record>,
+    /// When what it publishes changed last.
+    pub moved_at: Time,
     /// The time to live of its lease.
     pub lease_ttl: Duration,
     /// When it was started.
@@ -338,6 +340,7 @@ impl Checks {
             limit,
             record,
             earlier: Vec::new(),
+            moved_at: now,
             lease_ttl,
             started: now,
             runs_since: Some(now),
@@ -355,10 +358,11 @@ impl Checks {
     }
 
     /// A process publishes something else from now on.
-    pub fn moved(&mut self, id: ProcessId, record: Record) {
+    pub fn moved(&mut self, id: ProcessId, record: Record, now: Time) {
         if let Some(standing) = self.standing_mut(id) {
             let before = std::mem::replace(&mut standing.record, record);
             standing.earlier.push(before);
+            standing.moved_at = now;
         }
     }
 

@@ -226,7 +226,7 @@ impl World {
             .collect();
         for (id, node) in on_it {
             let record = self.record(node);
-            self.checks.moved(id, record, self.now);
+            self.checks.moved(id, record, breaks, self.now);
             if let Some(process) = self.process(id) {
                 process.around.with(|inside| inside.network = Arc::new(card(address.into())));
                 let turn = process.turn;

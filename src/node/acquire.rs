@@ -33,8 +33,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if !self.host.wants_name() {
             return Ok(());
         }
-        let Some(lease) = self.lease else { return Err(SessionError::LeaseGone) };
         let record = self.find_record()?;
+        let Some(lease) = self.lease else { return Err(SessionError::LeaseGone) };
         // Who once had a name serves on without one; ending would be a fault of its own.
         let when_full = previous.map_or(self.settings.when_full, |_| WhenFull::Wait);
         let keyspace = self.settings.keyspace.clone();
@@ -70,24 +70,6 @@ impl<H: Host, E: Etcd> Session<H, E> {
             }
             error => error,
         }
-    }
-
-    /// What to publish, found anew.
-    pub(super) fn find_record(&mut self) -> Result<Record> {
-        let (network, source) = (self.host.network(), self.host.source_address());
-        let record = self.addresses.find(&self.settings, &network, source);
-        let record = record.map_err(SessionError::NoAddress)?;
-        let is_new = self.record.is_some_and(|previous| previous != record);
-        let Some(lease) = self.lease.filter(|_| is_new) else {
-            self.record = Some(record);
-            return Ok(record);
-        };
-        // With the lease go the ticket and the claims of what is not this node any more. Until that is
-        // done the old record is kept, to be seen as old again.
-        self.ask(|client| client.lease_revoke(lease.id))?;
-        self.lease = None;
-        self.record = Some(record);
-        Err(SessionError::LeaseGone)
     }
 
     /// The slots that hold our record, as far as the directory knows.

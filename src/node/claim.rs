@@ -158,8 +158,16 @@ impl Claimant<'_> {
             let claimed = Claimed::at(slot, reply.header.revision);
             return Ok(Some(Taken { claimed, queue_length: range.count }));
         }
-        let own = range.kvs.first().filter(|kv| kv.lease == self.lease && self.is_own(kv));
-        Ok(own.map(|kv| Taken { claimed: Claimed::at(slot, kv.mod_revision), queue_length: 0 }))
+        match range.kvs.first().filter(|kv| kv.lease == self.lease) {
+            Some(kv) if self.is_own(kv) => {
+                Ok(Some(Taken { claimed: Claimed::at(slot, kv.mod_revision), queue_length: 0 }))
+            }
+            // What this node published before its addresses changed: so a restored backup has it.
+            Some(kv) if condition == Equal::CreateRevision(0) => {
+                self.put_if(client, slot, Equal::ModRevision(kv.mod_revision))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Gives back a slot that a claim of ours took whose reply never came, if it is still ours.

@@ -16,12 +16,32 @@ use crate::etcd::{Compare, Equal, Etcd, Op, Range, Txn};
 const PUTS: usize = 3;
 
 impl<H: Host, E: Etcd> Session<H, E> {
+    /// What to publish, found anew. Where it is another record than before, the lease is another one as well.
+    pub(super) fn find_record(&mut self) -> Result<Record> {
+        let (network, source) = (self.host.network(), self.host.source_address());
+        let record = self.addresses.find(&self.settings, &network, source);
+        let record = record.map_err(SessionError::NoAddress)?;
+        let is_new = self.record.is_some_and(|previous| previous != record);
+        let is_used = |lease: &Lease| self.addresses.lease == Some(lease.id);
+        if let Some(lease) = self.lease.filter(|lease| is_new && is_used(lease)) {
+            // With the lease go the ticket and the claims of what is not this node any more. Until that is
+            // done the old record is kept, to be seen as old again.
+            self.ask(|client| client.lease_revoke(lease.id))?;
+            self.lease = None;
+            self.ensure_lease()?;
+        }
+        self.record = Some(record);
+        self.addresses.lease = self.lease.map(|lease| lease.id);
+        Ok(record)
+    }
+
     /// Publishes what changed of this host, if anything did.
     pub(super) fn follow_addresses(&mut self) -> Result<()> {
         let (Membership::Owned(claimed), Some(lease)) = (self.membership, self.lease) else {
             return Ok(());
         };
         let (network, source) = (self.host.network(), self.host.source_address());
+        self.addresses.see(&network, self.host.now());
         if self.addresses.are_published(&network, source) {
             return Ok(());
         }

@@ -163,8 +163,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Waits before the next attempt, and notices in time what time alone changes. Another network may
     /// be what the attempt failed for the want of.
     pub(super) fn pause(&mut self, pause: Duration) {
-        let end = self.host.now() + pause;
-        let network = self.host.network();
+        let (now, network) = (self.host.now(), self.host.network());
+        self.addresses.see(&network, now);
+        // The next attempt is the first in this network.
+        let pause = if self.addresses.explain_failure(now) { Duration::ZERO } else { pause };
+        let end = now + pause;
         loop {
             self.doubt();
             self.expire();

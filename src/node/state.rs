@@ -140,6 +140,9 @@ impl Lease {
     }
 }
 
+/// The time in which the connections of an address that is gone are found to be broken.
+const CHANGE_TIME: Duration = Duration::from_secs(1);
+
 /// What a session knows of the addresses of its host.
 #[derive(Debug, Default)]
 pub(super) struct Addresses {
@@ -147,6 +150,10 @@ pub(super) struct Addresses {
     publication: Option<Publication>,
     /// The network, and the source address towards etcd, that what is published was found in.
     pub(super) published: Option<(Arc<HostNetwork>, Option<IpAddr>)>,
+    /// The lease that something of the present record hangs on, or may yet.
+    pub(super) lease: Option<LeaseId>,
+    /// The network that was seen last, and when it became that; `None` for the time: it was heeded.
+    seen: Option<(Arc<HostNetwork>, Option<Instant>)>,
     /// Since when there has been nothing to publish.
     pub(super) gone_since: Option<Instant>,
     /// Whether it was logged that the system does not tell its addresses.
@@ -174,6 +181,21 @@ impl Addresses {
             self.is_refusal_logged = true;
         }
         Ok(self.publication.insert(found).record)
+    }
+
+    /// Takes note of the network as it is now.
+    pub(super) fn see(&mut self, network: &Arc<HostNetwork>, now: Instant) {
+        match &self.seen {
+            Some((seen, _)) if Arc::ptr_eq(seen, network) => {}
+            seen => self.seen = Some((network.clone(), seen.is_some().then_some(now))),
+        }
+    }
+
+    /// Returns, once for each change of the network, whether a failure now may be due to it: connections
+    /// end with the address that they are from.
+    pub(super) fn explain_failure(&mut self, now: Instant) -> bool {
+        let changed_at = self.seen.as_mut().and_then(|(_, changed_at)| changed_at.take());
+        changed_at.is_some_and(|at| now < at + CHANGE_TIME)
     }
 
     /// Returns whether all is published that there is in this network, with this source address.

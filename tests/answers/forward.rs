@@ -104,7 +104,8 @@ fn each_query_has_an_id_and_a_port_of_its_own() {
     let asked = servers[0].asked();
     let mut ids: Vec<u16> = asked.iter().map(|asked| asked.id).collect();
     let mut ports: Vec<u16> = asked.iter().map(|asked| asked.from.port()).collect();
-    let steps = |numbers: &[u16]| numbers.windows(2).filter(|w| w[1] == w[0].wrapping_add(1)).count();
+    let steps =
+        |numbers: &[u16]| numbers.windows(2).filter(|w| w[1] == w[0].wrapping_add(1)).count();
     assert!(steps(&ids) < 3 && steps(&ports) < 20, "not one after the other: {ids:?} {ports:?}");
     for numbers in [&mut ids, &mut ports] {
         numbers.sort_unstable();

@@ -121,9 +121,7 @@ fn a_node_that_waits_for_others_is_told_at_once_what_becomes_of_its_name() {
         } else {
             etcd.put(&key, br#"{"ipv4":"10.9.9.9"}"#);
         }
-        until(PATIENCE, "it is not told any more", || {
-            (told() != Some(before)).then_some(())
-        });
+        until(PATIENCE, "it is not told any more", || (told() != Some(before)).then_some(()));
         let noticed = began.elapsed();
         println!("{change} after {noticed:?}");
         node.wait_for_log(&format!("lost {key}"));

@@ -94,6 +94,27 @@ fn whatever_is_lost_on_the_way_the_last_address_is_published_by_the_same_owner()
 }
 
 #[test]
+fn what_a_restored_backup_has_of_this_lease_is_its_own_though_the_addresses_are_old() {
+    let (world, mut session) = newborn(1);
+    let claimed = named(&world, &mut session);
+    world.follow(|_, _| Fate::Answered(ROUND_TRIP));
+    let backup = world.store.borrow().keys.clone();
+    *world.network.borrow_mut() = host(Some(ip(2)));
+    insist(&mut session, Session::follow_addresses);
+    world.store.borrow_mut().keys = backup;
+    session.lose(claimed, "it is not as it was left");
+    insist(&mut session, |session| {
+        session.sync()?;
+        session.ensure_name()
+    });
+    assert_eq!(session.membership.held().map(|held| held.slot), Some(claimed.slot));
+    let store = world.store.borrow();
+    let keys: Vec<_> = store.keys.values().collect();
+    let record = Record::parse(&keys[0].value).expect("a record");
+    assert!(keys.len() == 1 && record.has_address(ip(2)), "{keys:?}");
+}
+
+#[test]
 fn what_somebody_else_put_is_left_alone() {
     for (mod_revisions, create_revisions, lease) in [
         (1, 0, LeaseId(99)),

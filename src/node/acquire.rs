@@ -72,11 +72,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
     }
 
-    /// The slots that hold our record, as far as the directory knows.
+    /// The slots that hold our record, or one that this life of ours put, as far as the directory knows.
     pub(super) fn own_slots(&self, claimant: Claimant<'_>) -> Vec<SlotId> {
         self.host.directory(|directory| {
             let own = directory.slots().filter(|(slot, record)| {
-                *record == Some(claimant.record) && slot.get() <= claimant.keyspace.limit
+                record.is_some_and(|it| it == claimant.record || self.addresses.has_put(it))
+                    && slot.get() <= claimant.keyspace.limit
             });
             own.map(|(slot, _)| slot).collect()
         })
@@ -93,8 +94,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
             let found = self.ask(|client| claimant.find_own(client, slot))?;
             let Some(own) = found else { continue };
             if own.lease == claimant.lease {
-                // A claim of ours succeeded, and its reply was lost.
-                return Ok(Some(Taken { claimed: own.claimed, queue_length: 0 }));
+                // A claim of ours succeeded, and its reply was lost; or a restored backup has it.
+                if let Some(taken) = self.ask(|client| claimant.claim(client, slot))? {
+                    return Ok(Some(Taken { queue_length: 0, ..taken }));
+                }
+                continue;
             }
             if !claimant.is_earlier_life(&own) {
                 others.push(own);

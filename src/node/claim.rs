@@ -86,14 +86,14 @@ impl Claimant<'_> {
     }
 
     /// Looks whether `slot` holds our record now: ours, or that of an earlier life, or of somebody
-    /// else with our addresses.
+    /// else with our addresses. What hangs on our lease is ours, whatever it says.
     pub fn find_own(
         &self,
         client: &mut impl Etcd,
         slot: SlotId,
     ) -> Result<Option<OwnRecord>, Error> {
         let reply = client.range(&Range::new(self.keyspace.key(slot), None))?;
-        let own = reply.kvs.first().filter(|kv| self.is_own(kv));
+        let own = reply.kvs.first().filter(|kv| self.is_own(kv) || kv.lease == self.lease);
         Ok(own.map(|kv| OwnRecord {
             claimed: Claimed::at(slot, kv.mod_revision),
             lease: kv.lease,

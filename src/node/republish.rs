@@ -31,7 +31,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.ensure_lease()?;
         }
         self.record = Some(record);
-        self.addresses.lease = self.lease.map(|lease| lease.id);
+        self.addresses.note_put(record, self.lease.map(|lease| lease.id));
         Ok(record)
     }
 
@@ -63,6 +63,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let keyspace = self.settings.keyspace.clone();
         let key = keyspace.key(claimed.slot);
         let old = self.record.unwrap_or(record);
+        self.addresses.note_put(record, Some(lease.id));
         claimed.is_being_put = true;
         self.membership = Membership::Owned(claimed);
         for _ in 0..PUTS {

@@ -1,5 +1,6 @@
 //! What a session knows: of etcd, of where it stands in its history, of its lease and its name.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -140,6 +141,9 @@ impl Lease {
     }
 }
 
+/// The records that are remembered: one is put for each change of addresses.
+const MOST_RECORDS: usize = 16;
+
 /// The time in which the connections of an address that is gone are found to be broken.
 const CHANGE_TIME: Duration = Duration::from_secs(1);
 
@@ -150,6 +154,8 @@ pub(super) struct Addresses {
     publication: Option<Publication>,
     /// The network, and the source address towards etcd, that what is published was found in.
     pub(super) published: Option<(Arc<HostNetwork>, Option<IpAddr>)>,
+    /// The latest records that were put on that lease, or may have been.
+    put: VecDeque<Record>,
     /// The lease that something of the present record hangs on, or may yet.
     pub(super) lease: Option<LeaseId>,
     /// The network that was seen last, and when it became that; `None` for the time: it was heeded.
@@ -181,6 +187,23 @@ impl Addresses {
             self.is_refusal_logged = true;
         }
         Ok(self.publication.insert(found).record)
+    }
+
+    /// Takes note that a record is put, on this lease.
+    pub(super) fn note_put(&mut self, record: Record, lease: Option<LeaseId>) {
+        if self.lease != lease {
+            self.put.clear();
+            self.lease = lease;
+        }
+        if !self.put.contains(&record) {
+            self.put.truncate(MOST_RECORDS - 1);
+            self.put.push_front(record);
+        }
+    }
+
+    /// Returns whether this record was put on the lease that it is put on now.
+    pub(super) fn has_put(&self, record: &Record) -> bool {
+        self.put.contains(record)
     }
 
     /// Takes note of the network as it is now.

@@ -231,8 +231,8 @@ impl World {
                 process.around.with(|inside| inside.network = Arc::new(card(address.into())));
                 let turn = process.turn;
                 if breaks {
-                    self.break_watches(id);
                     self.break_call(id);
+                    self.break_watches(id);
                 }
                 self.end_wait(id, turn);
             }

@@ -1,8 +1,9 @@
 //! Messages of the kernel about interfaces, addresses and routes (`netlink(7)`, `rtnetlink(7)`), read
 //! with every bound checked: what is too short or says nothing that is needed is passed over.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::attributes::{aligned, attributes, ip, text, u16_at, u32_at};
 use crate::node::network::{AddressState, InterfaceAddress, InterfaceKind};
 
 // Kinds of messages (linux/netlink.h, linux/rtnetlink.h).
@@ -45,9 +46,17 @@ const IFA_F_DEPRECATED: u32 = 0x20;
 const IFA_F_TENTATIVE: u32 = 0x40;
 const IFA_F_PERMANENT: u32 = 0x80;
 
-/// The octets of a message's header, and those of the header of an attribute.
+// An attribute of a route (linux/rtnetlink.h).
+const RTA_DST: u16 = 1;
+
+/// Addresses for documentation (RFC 5737, 3849): no route is theirs but a default route.
+pub(super) const ELSEWHERE: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+];
+
+/// The octets of a message's header.
 const BODY_AT: usize = 16;
-const ATTRIBUTE_START: usize = 4;
 
 /// A change, or a part of what there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +78,7 @@ pub(super) enum Change {
         prefix: u8,
         ip: IpAddr,
     },
-    /// Some route came or went.
+    /// A route came or went that may be the one to everywhere.
     Route,
 }
 
@@ -149,7 +158,7 @@ fn told(kind: u16, body: &[u8]) -> Told {
         },
         RTM_NEWLINK | RTM_DELLINK => link(kind, body),
         RTM_NEWADDR | RTM_DELADDR => address(kind, body),
-        RTM_NEWROUTE | RTM_DELROUTE => Some(Change::Route),
+        RTM_NEWROUTE | RTM_DELROUTE => route(body),
         _ => None,
     };
     change.map_or(Told::Other, Told::Change)
@@ -226,41 +235,28 @@ fn address(kind: u16, body: &[u8]) -> Option<Change> {
     Some(Change::Address { index, prefix, address })
 }
 
-/// The attributes in these octets, as far as they are whole: their kinds and values.
-fn attributes(octets: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
-    /// Whether a value is of attributes itself, and in which order of octets it is.
-    const NESTED_OR_ORDER: u16 = 0xc000;
-    let mut rest = octets;
-    std::iter::from_fn(move || {
-        let (length, kind) = (usize::from(u16_at(rest, 0)?), u16_at(rest, 2)?);
-        let value = rest.get(ATTRIBUTE_START..length)?;
-        rest = rest.get(aligned(length)..).unwrap_or_default();
-        Some((kind & !NESTED_OR_ORDER, value))
-    })
+/// `struct rtmsg`, and what follows it. A host may have a million routes that are for somewhere.
+fn route(body: &[u8]) -> Option<Change> {
+    let &[_, prefix, ..] = body else { return None };
+    let destination = attributes(body.get(12..)?).find(|(kind, _)| *kind == RTA_DST);
+    let is_default = match destination.map(|(_, value)| ip(value)) {
+        None => true,
+        Some(network) => {
+            let network = network?;
+            ELSEWHERE.iter().any(|ip| is_within(*ip, network, prefix))
+        }
+    };
+    is_default.then_some(Change::Route)
 }
 
-/// A text that ends with a zero.
-fn text(value: &[u8]) -> String {
-    let end = value.iter().position(|octet| *octet == 0).unwrap_or(value.len());
-    String::from_utf8_lossy(value.get(..end).unwrap_or_default()).into_owned()
-}
-
-fn ip(value: &[u8]) -> Option<IpAddr> {
-    let ipv4 = <[u8; 4]>::try_from(value).map(IpAddr::from);
-    ipv4.or_else(|_| <[u8; 16]>::try_from(value).map(IpAddr::from)).ok()
-}
-
-/// The next multiple of four: everything begins at one.
-fn aligned(length: usize) -> usize {
-    length.saturating_add(3) & !3
-}
-
-fn u16_at(octets: &[u8], at: usize) -> Option<u16> {
-    octets.get(at..at.checked_add(2)?)?.try_into().ok().map(u16::from_ne_bytes)
-}
-
-fn u32_at(octets: &[u8], at: usize) -> Option<u32> {
-    octets.get(at..at.checked_add(4)?)?.try_into().ok().map(u32::from_ne_bytes)
+/// Returns whether an address has the first bits of another one.
+fn is_within(ip: IpAddr, network: IpAddr, prefix: u8) -> bool {
+    let differs = match (ip, network) {
+        (IpAddr::V4(ip), IpAddr::V4(network)) => u128::from(ip.to_bits() ^ network.to_bits()) << 96,
+        (IpAddr::V6(ip), IpAddr::V6(network)) => ip.to_bits() ^ network.to_bits(),
+        _ => return false,
+    };
+    differs.leading_zeros() >= u32::from(prefix)
 }
 
 #[cfg(test)]

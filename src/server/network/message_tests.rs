@@ -1,5 +1,6 @@
 use std::net::IpAddr;
 
+use super::super::attributes::ATTRIBUTE_START;
 use super::*;
 use crate::random::Random;
 
@@ -196,5 +197,33 @@ fn a_request_is_for_everything() {
         assert_eq!(u32_at(&request, 0), u32::try_from(length).ok());
         assert_eq!((u16_at(&request, 4), u32_at(&request, 8)), (Some(kind), Some(9)));
         assert_eq!(u16_at(&request, 6), Some(0x301));
+    }
+}
+
+#[test]
+fn of_routes_only_those_to_everywhere_are_news() {
+    let route = |prefix: u8, destination: &[u8]| {
+        let body = [&[0, prefix][..], &[0; 10]].concat();
+        let attribute: &[(u16, &[u8])] = &[(RTA_DST, destination)];
+        let attributes = if destination.is_empty() { &[] } else { attribute };
+        read(&message(RTM_NEWROUTE, 0, &body, attributes)) == [Told::Change(Change::Route)]
+    };
+    let documentation = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    for (prefix, destination, is_news) in [
+        (0, &[][..], true),
+        // As a tunnel has its default route.
+        (1, &[128, 0, 0, 0], true),
+        (1, &[0, 0, 0, 0], false),
+        (24, &[192, 0, 2, 0], true),
+        (24, &[192, 0, 3, 0], false),
+        (32, &[10, 0, 0, 1], false),
+        (33, &[192, 0, 2, 1], true),
+        (200, &[192, 0, 2, 0], false),
+        (32, &documentation, true),
+        (128, &documentation, false),
+        (128, &IPV6, false),
+        (0, &[1, 2, 3], false),
+    ] {
+        assert_eq!(route(prefix, destination), is_news, "{destination:?}/{prefix}");
     }
 }

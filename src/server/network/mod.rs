@@ -3,11 +3,12 @@
 //! A change is told some time after it began: what comes with it is part of it, and what is undone
 //! at once is none.
 
+mod attributes;
 mod message;
 mod table;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,7 +23,7 @@ use crate::clock;
 use crate::node::network::{HostNetwork, is_publishable};
 use crate::server::socket;
 use crate::server::wakeup::WakeSet;
-use message::{RTM_GETADDR, RTM_GETLINK, Told, messages, request};
+use message::{ELSEWHERE, RTM_GETADDR, RTM_GETLINK, Told, messages, request};
 use table::Table;
 
 /// The time from the first sign of a change to its telling.
@@ -43,12 +44,6 @@ const DATAGRAM: usize = 32 * 1024;
 
 /// Datagrams that are read before DNS gets its turn again.
 const EVENTS_AT_ONCE: usize = 64;
-
-/// Addresses for documentation (RFC 5737, 3849): no route is theirs but a default route.
-const ELSEWHERE: [IpAddr; 2] = [
-    IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
-    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
-];
 
 /// The network as it was told last, and what follows its changes.
 #[derive(Debug)]

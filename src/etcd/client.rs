@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::auth::{Credentials, LoginState, Token};
 use super::json::{self, Wrong};
-use super::reply::{MAX_BODY, reply, transport_error};
+use super::reply::{read_body, reply, transport_error};
 use super::slices::Slices;
 use super::timeout::Timeout;
 use super::{Error, ErrorKind};
@@ -243,8 +243,7 @@ impl GatewayClient {
         let request = self.request(path).config().timeout_global(Some(timeout)).build();
         let mut response = request.send(body).map_err(failed)?;
         let status = response.status().as_u16();
-        let body = response.body_mut().with_config().limit(MAX_BODY).read_to_vec();
-        let body = body.map_err(failed)?;
+        let body = read_body(endpoint, response.body_mut())?;
         reply(endpoint, status, &body, &self.slices)
     }
 }

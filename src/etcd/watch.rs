@@ -14,8 +14,9 @@ use super::{
     Clock, Error, ErrorKind, GatewayClient, KeyValue, ReadBound, ReadDeadline, ResponseHeader,
 };
 
-/// The longest line read, in octets: etcd's messages are far smaller, as they come in fragments.
-const MAX_LINE: usize = 64 * 1024 * 1024;
+/// The longest line read, in octets: etcd's messages are smaller, as they come in fragments, but for those of
+/// one huge value.
+const MAX_LINE: usize = 16 * 1024 * 1024;
 /// Octets read at a time.
 const STREAM_BUFFER: usize = 8 * 1024;
 /// The largest line whose memory is kept for the next one.
@@ -77,8 +78,8 @@ pub trait WatchStream {
     /// The next changes, waiting for them until the deadline; what has arrived is returned even
     /// when that has passed. `None`: the deadline passed, or there may be something else to do, such as
     /// where the network of this host changed; call again, nothing is lost. After an error
-    /// ([`ErrorKind::Compacted`], [`ErrorKind::WatchEnded`], [`ErrorKind::Malformed`]) the watch is
-    /// over.
+    /// ([`ErrorKind::Compacted`], [`ErrorKind::WatchEnded`], [`ErrorKind::Malformed`],
+    /// [`ErrorKind::TooLarge`]: read the keys anew and watch from there) the watch is over.
     fn next(&mut self, deadline: Instant) -> Result<Option<WatchReply>, Error>;
 }
 
@@ -182,8 +183,8 @@ impl Watch {
             Err(error) => return Err(ended(&error.to_string())),
         }
         if self.line.len() > MAX_LINE {
-            let what = format!("a line over {MAX_LINE} octets");
-            return Err(Error::malformed(&self.endpoint, &what));
+            let what = format!("a change of over {MAX_LINE} octets");
+            return Err(Error::new(ErrorKind::TooLarge, &self.endpoint, &what));
         }
         if self.line.last() != Some(&b'\n') {
             return Err(ended("etcd closed the stream"));

@@ -11,7 +11,7 @@ use super::state::Claimed;
 use crate::cluster::{Keyspace, NodeId, RangeDigest, Record, SlotId};
 use crate::etcd::{
     Compare, Equal, Error, ErrorKind, Etcd, KeyValue, LeaseId, Op, Order, Pages, Range, RangeReply,
-    Txn,
+    Txn, read_key,
 };
 
 /// A slot that was just taken.
@@ -92,7 +92,7 @@ impl Claimant<'_> {
         client: &mut impl Etcd,
         slot: SlotId,
     ) -> Result<Option<OwnRecord>, Error> {
-        let reply = client.range(&Range::new(self.keyspace.key(slot), None))?;
+        let reply = read_key(client, self.keyspace.key(slot))?;
         let own = reply.kvs.first().filter(|kv| self.is_own(kv) || kv.lease == self.lease);
         Ok(own.map(|kv| OwnRecord {
             claimed: Claimed::at(slot, kv.mod_revision),

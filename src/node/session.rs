@@ -99,7 +99,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
                     self.history = None;
                     self.log_address(error.to_string());
                 }
-                SessionError::Etcd(error) if error.is_out_of_range() || error.is_compacted() => {
+                SessionError::Etcd(error) if calls_for_reading_anew(&error) => {
+                    self.allow_for_load(&error);
                     log::info!("{error}: reading everything anew");
                     self.history = None;
                 }
@@ -155,7 +156,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     fn allow_for_load(&mut self, error: &Error) {
         let is_newcomer =
             self.membership == Membership::Newcomer || self.client.timeout_mut().is_extended();
-        if is_newcomer && error.kind == ErrorKind::TimedOut {
+        if is_newcomer && matches!(error.kind, ErrorKind::TimedOut | ErrorKind::TooLarge) {
             self.client.timeout_mut().grow();
         }
     }
@@ -182,4 +183,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.host.sleep_until(changes.min().map_or(end, |at| at.min(end)));
         }
     }
+}
+
+/// Whether changes cannot be followed from where the directory stands.
+fn calls_for_reading_anew(error: &Error) -> bool {
+    error.is_out_of_range() || error.is_compacted() || error.is_too_large()
 }

@@ -7,7 +7,7 @@ use super::session::Session;
 use super::state::History;
 use super::{Host, Result, SessionError};
 use crate::cluster::{KeyRange, Latest};
-use crate::etcd::{Etcd, EventKind, Range, RangeReply, ResponseHeader, Status};
+use crate::etcd::{Etcd, EventKind, Range, RangeReply, ResponseHeader, Status, read_key};
 
 /// The number of keys, of those that changed last, by which two histories are told apart, and one more: of the
 /// oldest revision there may be others beyond.
@@ -81,6 +81,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
                     let why = format!("etcd cannot tell what changed since revision {revision}");
                     return Ok(Continuity::Breaks(why));
                 }
+                Err(SessionError::Etcd(error)) if error.is_too_large() => {
+                    let why = "what changed last is too large to be compared".to_owned();
+                    return Ok(Continuity::Breaks(why));
+                }
                 reply => reply?,
             };
             header = reply.header;
@@ -139,7 +143,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let held = self.membership.held();
         let keyspace = &self.settings.keyspace;
         let key = held.map_or_else(|| keyspace.slots().0, |claimed| keyspace.key(claimed.slot));
-        let reply = self.ask(|client| client.range(&Range::new(key, None)))?;
+        let reply = self.ask(|client| read_key(client, key))?;
         if let (Some(history), Some(status)) = (&mut self.history, status) {
             let reached = Position::reached(status, reply.header.revision);
             let seen = history.position.unwrap_or(reached);

@@ -3,6 +3,7 @@
 mod claiming;
 mod contact;
 mod following;
+mod large_values;
 mod overtaking;
 mod republishing;
 mod world;

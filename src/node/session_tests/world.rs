@@ -44,6 +44,8 @@ pub(in crate::node) struct World {
     /// When the process is asked to stop.
     pub(super) stop_at: Cell<Instant>,
     releasing: Cell<bool>,
+    /// The octets of keys and values from which a reply is too large.
+    pub(super) too_large: Cell<usize>,
     pub(super) endpoints: Cell<u32>,
     script: RefCell<Script>,
     pub(in crate::node) store: RefCell<Store>,
@@ -183,6 +185,9 @@ impl Store {
         if range.count_only {
             kvs.clear();
         }
+        if range.keys_only {
+            kvs.iter_mut().for_each(|kv| kv.value.clear());
+        }
         RangeReply { header: self.header(), kvs, count, more }
     }
 
@@ -235,7 +240,12 @@ impl Etcd for FakeEtcd {
     type Watch = FakeWatch;
 
     fn range(&mut self, range: &Range) -> Result<RangeReply, Error> {
-        self.world.call("range", &self.timeout, |store| store.range(range))
+        let reply = self.world.call("range", &self.timeout, |store| store.range(range))?;
+        let octets: usize = reply.kvs.iter().map(|kv| kv.key.len() + kv.value.len()).sum();
+        if octets >= self.world.too_large.get() {
+            return Err(Error::new(ErrorKind::TooLarge, ENDPOINT, ""));
+        }
+        Ok(reply)
     }
 
     fn txn(&mut self, txn: &Txn) -> Result<TxnReply, Error> {
@@ -379,6 +389,7 @@ pub(in crate::node) fn newborn(seed: u64) -> (Rc<World>, Session<FakeHost, FakeE
         now: Cell::new(began),
         stop_at: Cell::new(began + LIFE),
         releasing: Cell::new(false),
+        too_large: Cell::new(usize::MAX),
         endpoints: Cell::new(1),
         script: RefCell::new(Box::new(unreliable(seed))),
         store: RefCell::default(),

@@ -58,6 +58,9 @@ impl Checks {
             return;
         }
         let mut before = std::mem::take(&mut self.nobodys);
+        if !etcd.has_keys(&self.queue.0, &self.queue.1) {
+            return;
+        }
         for lease in etcd.leases().into_iter().filter_map(|id| etcd.lease(id)) {
             let renewed = lease.deadline.and_then(|deadline| deadline.checked_sub(lease.ttl));
             let Some(ticket) = self.ticket_too_many(&lease.keys, etcd) else { continue };
@@ -74,9 +77,8 @@ impl Checks {
 
     /// Of the keys of a lease, a ticket that is not that of the name or of the ticket beside it.
     fn ticket_too_many(&self, keys: &[Vec<u8>], etcd: &Model) -> Option<Vec<u8>> {
-        let keyspace = self.oracle.keyspace();
-        let (first, end) = keyspace.queue();
-        let mut tickets = keys.iter().filter(|key| first <= **key && **key < end);
+        let (keyspace, (first, end)) = (self.oracle.keyspace(), &self.queue);
+        let mut tickets = keys.iter().filter(|key| first <= *key && *key < end);
         let mut names = keys.iter().filter(|key| keyspace.slot_of(key).is_some());
         let ticket = tickets.next()?;
         if tickets.next().is_some() {

@@ -15,6 +15,7 @@
 //! make two owners: of the name in question, until both could have heard of it, and [`Bounds::by_hand`] more.
 
 pub mod free_names;
+pub mod history;
 pub mod load;
 pub mod oracle;
 pub mod owners;
@@ -201,7 +202,7 @@ pub struct Standing {
     pub started: Time,
     /// Since when it runs without standing still; `None`: it stands still.
     pub runs_since: Option<Time>,
-    /// When its directory was seen in sync last.
+    /// When its directory was in sync last, as far as somebody looked.
     pub synced_at: Time,
     /// When it asked what it waits for now.
     pub asked_at: Option<Time>,
@@ -239,7 +240,11 @@ pub struct Checks {
     /// Since when nothing is wrong with network and etcd; `None`: something is.
     calm_since: Option<Time>,
     standings: Vec<Option<Standing>>,
+    /// Those of them that live.
+    live: BTreeSet<ProcessId>,
     oracle: Oracle,
+    /// The range of the queue's keys.
+    queue: (Vec<u8>, Vec<u8>),
     owners: Owners,
     load: Load,
     /// When a process with such a record ended last.
@@ -256,6 +261,8 @@ impl Checks {
             bounds,
             calm_since: Some(Time::ZERO),
             standings: Vec::new(),
+            live: BTreeSet::new(),
+            queue: keyspace.queue(),
             oracle: Oracle::new(keyspace, limit),
             owners: Owners::default(),
             load: Load::default(),
@@ -275,8 +282,13 @@ impl Checks {
         &self.oracle
     }
 
+    /// Whether something is judged at all.
+    pub fn judges(&self, invariant: Invariant) -> bool {
+        !self.bounds.ignored.contains(&invariant)
+    }
+
     fn violated(&mut self, at: Time, invariant: Invariant, text: String) {
-        if self.violation.is_none() && !self.bounds.ignored.contains(&invariant) {
+        if self.violation.is_none() && self.judges(invariant) {
             self.violation = Some(Violation { at, invariant, text });
         }
     }
@@ -292,7 +304,7 @@ impl Checks {
 
     /// The processes that live.
     fn live(&self) -> impl Iterator<Item = (ProcessId, &Standing)> {
-        self.standings.iter().enumerate().filter_map(|(id, s)| Some((id, s.as_ref()?)))
+        self.live.iter().filter_map(|id| Some((*id, self.standing(*id)?)))
     }
 
     /// Since when a process could hear and tell everything; `None`: it cannot now.
@@ -347,6 +359,7 @@ impl Checks {
         if self.standings.len() <= id {
             self.standings.resize(id + 1, None);
         }
+        self.live.insert(id);
         self.standings[id] = Some(Standing {
             node,
             limit,
@@ -384,6 +397,7 @@ impl Checks {
 
     /// A process was killed.
     pub fn killed(&mut self, id: ProcessId, now: Time) {
+        self.live.remove(&id);
         self.owners.gone(id, now);
         if let Some(standing) = self.standings.get_mut(id).and_then(Option::take) {
             self.ended_at.insert(standing.record.identity(), now);
@@ -433,15 +447,18 @@ impl Checks {
         }
     }
 
-    /// Whether there is something that time alone may turn into a violation, so that [`Checks::look`] is to be
-    /// called again soon.
+    /// Whether there is something that time alone may turn into a violation, so that it is to be looked at.
     pub fn wants_look(&self, now: Time) -> bool {
+        self.is_lively(now) || self.live().any(|(_, s)| s.limit.is_some() && s.owned.is_none())
+    }
+
+    /// Whether that may come soon: something happened lately.
+    pub fn is_lively(&self, now: Time) -> bool {
         let recent = self.bounds.behind.max(self.bounds.settled) * 3;
         self.owners.is_watching()
             || !self.nobodys.is_empty()
             || self.calm_since.is_none_or(|since| now < since + recent)
             || self.oracle.last_change() + recent > now
             || self.live().any(|(_, s)| s.limit.is_some() && s.moved_at + recent > now)
-            || self.live().any(|(_, s)| s.limit.is_some() && s.owned.is_none())
     }
 }

@@ -1,6 +1,6 @@
 //! Invariant 7: a name has the addresses of its owner's machine.
 
-use super::oracle::Held;
+use super::history::Held;
 use super::{Checks, Invariant};
 use crate::model::Time;
 

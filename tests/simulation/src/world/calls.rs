@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use idetcd::etcd::ErrorKind;
 
+use super::costs;
 use super::network::{Direction, retry_after};
 use super::process::{ProcessId, Waits};
 use super::scene::NodeKind;
@@ -38,6 +39,13 @@ pub struct Call {
     /// What it waits for at the member.
     pending: Option<CallId>,
     answer: Option<Result<Reply, Trouble>>,
+}
+
+impl Call {
+    /// What is asked.
+    pub(super) fn request(&self) -> &Request {
+        &self.request
+    }
 }
 
 impl World {
@@ -125,6 +133,14 @@ impl World {
             };
             self.set_off(again, self.now + later);
         }
+        let member = call.member;
+        self.calls.insert(number, call);
+        self.take_in(member, number);
+    }
+
+    /// A member carries a call out.
+    pub(super) fn carry_out(&mut self, number: u64) {
+        let Some(mut call) = self.calls.remove(&number) else { return };
         let (now, token) = (self.now, call.token.as_deref());
         let outcome = self.etcd.call_as(call.member, now, token, &call.request);
         let (node, member) = (call.node, call.member);
@@ -154,20 +170,22 @@ impl World {
         let Some(call) = self.calls.get_mut(&number) else { return };
         call.pending = None;
         call.retries = 0;
+        let (machine, member) = (call.machine, call.member);
+        let reply = if let Outcome::Reply(reply) = &outcome { Some(reply) } else { None };
+        let cost = costs::of_call(&call.request, reply);
         call.answer = Some(match outcome {
             Outcome::Reply(reply) => Ok(reply),
             Outcome::Error(kind, text) => Err(Trouble { kind, text }),
             Outcome::Pending(_) => return,
         });
-        let (machine, member) = (call.machine, call.member);
         let Some(late) = call.reply_late else {
             if let Some(call) = self.calls.remove(&number) {
                 self.forget(&call);
             }
             return;
         };
-        let service = self.chance.around(self.service);
-        let at = self.now + late + service + self.network.delay(machine, member);
+        let leaves = self.leaves_at(member, number, cost);
+        let at = leaves + late + self.network.delay(machine, member);
         self.at(at, Event::Return(number));
     }
 

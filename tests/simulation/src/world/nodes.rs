@@ -7,7 +7,8 @@ use std::time::Duration;
 use idetcd::cluster::{Directory, Record};
 
 use super::baton::Course;
-use super::client::Endpoint;
+use super::chance::Chance;
+use super::endpoint::Endpoint;
 use super::fiber::Fiber;
 use super::life::{PluginLife, SessionLife, Start};
 use super::network::card;
@@ -17,9 +18,6 @@ use super::scene::{ClientKind, NodeKind, Published};
 use super::surroundings::Surroundings;
 use super::{Event, World};
 use crate::gateway::life::GatewayLife;
-
-/// The longest pause before a process that ended is started again.
-pub(super) const RESTART: Duration = Duration::from_secs(2);
 
 impl World {
     /// Wants a node to run, from then on.
@@ -35,7 +33,7 @@ impl World {
             return;
         }
         if self.machines[spec.machine].is_suspended {
-            return self.at(self.now + RESTART, Event::Start(node));
+            return self.at(self.now + self.restart, Event::Start(node));
         }
         let id = self.processes.len();
         let process = self.spawn(node);
@@ -84,8 +82,11 @@ impl World {
         let directory = Directory::new(keyspace.clone());
         let shown = machine.clock.at(self.now);
         let around = Surroundings::new(shown, machine.address.into(), directory, program);
-        let name = |member| Endpoint { name: format!("http://m{member}"), member };
-        let mut endpoints: Vec<Endpoint> = spec.endpoints.iter().map(|m| name(*m)).collect();
+        let members = spec.endpoints.iter().copied();
+        let mut endpoints: Vec<Endpoint> = match spec.has_balancer {
+            true => vec![Endpoint::of_balancer(members.collect(), Chance::new(seed, 40))],
+            false => members.map(Endpoint::of_member).collect(),
+        };
         endpoints.sort_by_cached_key(|_| self.chance.draw());
         let start = Start {
             around: around.clone(),

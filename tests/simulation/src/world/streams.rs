@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use idetcd::etcd::{ErrorKind, WatchReply};
 
+use super::costs;
 use super::network::{Direction, retry_after};
 use super::process::{ProcessId, Waits};
 use super::surroundings::Trouble;
@@ -61,32 +62,41 @@ impl World {
         self.drain(watch);
     }
 
-    /// Sends what a watch has to say.
+    /// Sends what a watch has to say, or lets it wait for its turn.
     pub(super) fn drain(&mut self, watch: WatchId) {
         let Some(delivery) = self.deliveries.get(&watch) else { return };
-        let (machine, member) = (delivery.machine, delivery.member);
-        loop {
-            let item = match self.etcd.next_reply(watch, self.now) {
-                WatchOutput::Reply(reply) => Item::Changes(reply),
-                WatchOutput::Nothing => return,
-                WatchOutput::Compacted(first) => {
-                    Item::End(Trouble::new(ErrorKind::Compacted(first), ""))
-                }
-                WatchOutput::Ended(text) => Item::End(Trouble::new(ErrorKind::WatchEnded, text)),
-            };
-            let is_end = matches!(item, Item::End(_));
-            let at = self.now + self.network.delay(machine, member);
-            let Some(delivery) = self.deliveries.get_mut(&watch) else { return };
-            let at = delivery.queue.back().map_or(at, |(last, _)| at.max(*last));
-            delivery.queue.push_back((at, item));
-            if !delivery.is_moving {
-                delivery.is_moving = true;
-                self.at(at, Event::Deliver(watch));
-            }
-            if is_end {
-                return;
-            }
+        if !self.line_up_watch(delivery.member, watch) {
+            while self.send_next(watch) {}
         }
+    }
+
+    /// Sends one message of a watch; `false`: there was none, or it was the last.
+    pub(super) fn send_next(&mut self, watch: WatchId) -> bool {
+        let Some(delivery) = self.deliveries.get(&watch) else { return false };
+        let (machine, member) = (delivery.machine, delivery.member);
+        let (item, leaves) = match self.etcd.next_reply(watch, self.now) {
+            WatchOutput::Reply(reply) => {
+                let leaves = self.message_leaves_at(member, costs::of_message(&reply));
+                (Item::Changes(reply), leaves)
+            }
+            WatchOutput::Nothing => return false,
+            WatchOutput::Compacted(first) => {
+                (Item::End(Trouble::new(ErrorKind::Compacted(first), "")), self.now)
+            }
+            WatchOutput::Ended(text) => {
+                (Item::End(Trouble::new(ErrorKind::WatchEnded, text)), self.now)
+            }
+        };
+        let is_end = matches!(item, Item::End(_));
+        let at = leaves + self.network.delay(machine, member);
+        let Some(delivery) = self.deliveries.get_mut(&watch) else { return false };
+        let at = delivery.queue.back().map_or(at, |(last, _)| at.max(*last));
+        delivery.queue.push_back((at, item));
+        if !delivery.is_moving {
+            delivery.is_moving = true;
+            self.at(at, Event::Deliver(watch));
+        }
+        !is_end
     }
 
     /// The next of what a watch says arrives, unless the way is cut.

@@ -10,7 +10,7 @@ use super::session::Session;
 use super::state::{Addresses, Claimed, Lease, Membership};
 use super::{Host, Result, SessionError};
 use crate::cluster::Record;
-use crate::etcd::{Compare, Equal, Etcd, Op, Range, Txn};
+use crate::etcd::{Compare, Equal, Etcd, Op, Txn};
 
 /// The attempts to put the record, each on top of a put of ours whose reply never came.
 const PUTS: usize = 3;
@@ -76,7 +76,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                     // If one of the old spelling was put late.
                     Op::Delete(keyspace.ticket(&old)),
                 ],
-                failure: vec![Op::Range(Range::new(key.clone(), None))],
+                failure: Vec::new(),
             };
             let reply = self.ask(|client| client.txn(&txn))?;
             if reply.succeeded {
@@ -88,10 +88,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 log::info!("{} is {record} from now on, no more {old}", self.name(claimed));
                 return Ok(());
             }
-            match reply.ranges.first().and_then(|range| range.kvs.first()) {
-                Some(kv) if claimed.stands(kv, lease.id) => claimed.mod_revision = kv.mod_revision,
+            // Somebody may have put something large there.
+            match self.read_own_key(claimed)? {
+                Some(kv) if claimed.stands(&kv, lease.id) => claimed.mod_revision = kv.mod_revision,
                 other => {
-                    self.lose_to(claimed, other);
+                    self.lose_to(claimed, other.as_ref());
                     return Ok(());
                 }
             }

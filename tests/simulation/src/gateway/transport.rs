@@ -115,7 +115,7 @@ impl Connection {
         let now = self.way.around.now();
         let has_own = !timeout.after.is_not_happening();
         let own = has_own.then(|| now + self.way.timeout.get().at(now));
-        match (own, self.way.read_deadline.get()) {
+        match (own, self.way.read_deadline.get().deadline) {
             (Some(own), Some(given)) if given < own => (given, false),
             (Some(own), _) => (own, true),
             (None, given) => (given.unwrap_or(now), false),
@@ -183,16 +183,24 @@ impl Connection {
         }
         let (deadline, is_own) = self.deadline(timeout);
         let is_hurried = self.way.around.is_hurried();
-        if !is_hurried {
-            self.way.port.wait(Wait::Changes { watch, deadline });
+        loop {
+            if !is_hurried {
+                self.way.port.wait(Wait::Changes { watch, deadline });
+            }
+            if self.take(watch)? {
+                return Ok(());
+            }
+            if is_hurried || self.way.around.is_hurried() {
+                return Err(stopping());
+            }
+            if self.way.around.now() >= deadline {
+                return Err(Self::time_is_up(is_own, timeout));
+            }
+            // The network of the machine changed.
+            if self.way.read_deadline.get().may_end_early {
+                return Err(io::Error::from(IoError::WouldBlock).into());
+            }
         }
-        if self.take(watch)? {
-            return Ok(());
-        }
-        if is_hurried || self.way.around.is_hurried() {
-            return Err(stopping());
-        }
-        Err(Self::time_is_up(is_own, timeout))
     }
 
     /// Takes one message of a stream, or its end, if there is one.

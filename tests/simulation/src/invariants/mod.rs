@@ -9,6 +9,7 @@
 //! | 4 | no name stays free while somebody waits for one within its limit | [`free_names`] |
 //! | 5 | after the last fault every node has a name soon, and answers what is so | [`free_names`], [`truth`] |
 //! | 6 | what a node asks of etcd, and leaves there, is bounded | [`load`] |
+//! | 7 | a name has the addresses of its owner's machine; when they change the token stays | [`publication`], [`owners`] |
 //!
 //! What somebody does by hand to a key, a node of the old plugin included, and a backup that is restored, may
 //! make two owners: of the name in question, until both could have heard of it, and [`Bounds::by_hand`] more.
@@ -18,6 +19,7 @@ pub mod history;
 pub mod load;
 pub mod oracle;
 pub mod owners;
+pub mod publication;
 pub mod truth;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +58,8 @@ pub enum Invariant {
     NoFreeName,
     /// After the last fault all is well soon.
     Settled,
+    /// A name has the addresses of its owner.
+    Publication,
     /// Few requests.
     Requests,
     /// What is left behind in etcd goes.
@@ -64,7 +68,7 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Invariant; 11] = [
+    pub const ALL: [Invariant; 12] = [
         Invariant::OneOwner,
         Invariant::OneProgram,
         Invariant::InTime,
@@ -74,6 +78,7 @@ impl Invariant {
         Invariant::FreeName,
         Invariant::NoFreeName,
         Invariant::Settled,
+        Invariant::Publication,
         Invariant::Requests,
         Invariant::Leftovers,
     ];
@@ -91,6 +96,7 @@ impl fmt::Display for Invariant {
             Invariant::FreeName => "free-name",
             Invariant::NoFreeName => "no-free-name",
             Invariant::Settled => "settled",
+            Invariant::Publication => "publication",
             Invariant::Requests => "requests",
             Invariant::Leftovers => "leftovers",
         })
@@ -125,6 +131,8 @@ pub struct Bounds {
     pub settled: Duration,
     /// How old the changes may be that they do not have yet then.
     pub told: Duration,
+    /// How long a name may have the old addresses of its owner.
+    pub published: Duration,
     /// The most requests of a node in ten seconds.
     pub requests: u32,
     /// What is not judged.
@@ -135,6 +143,7 @@ impl Bounds {
     /// The same where each exchange with etcd takes this long: to be named takes a dozen of them.
     pub fn with_round_trip(mut self, round_trip: Duration) -> Bounds {
         let more = round_trip * 16;
+        self.published += more;
         for bound in
             [&mut self.by_hand, &mut self.behind, &mut self.free, &mut self.settled, &mut self.told]
         {
@@ -154,6 +163,7 @@ impl Default for Bounds {
             own_address: Duration::from_secs(70),
             settled: Duration::from_secs(12),
             told: Duration::from_secs(2),
+            published: Duration::from_secs(2),
             requests: 200,
             ignored: BTreeSet::new(),
         }
@@ -184,6 +194,8 @@ pub struct Standing {
     pub record: Record,
     /// What it published before, or would have.
     pub earlier: Vec<Record>,
+    /// When what it publishes changed last.
+    pub moved_at: Time,
     /// The time to live of its lease.
     pub lease_ttl: Duration,
     /// When it was started.
@@ -200,6 +212,8 @@ pub struct Standing {
     pub was_held_up_until: Time,
     /// The name that it says it owns.
     pub owned: Option<Told>,
+    /// Since when it owns that.
+    pub owned_since: Time,
     /// The slot that it owned last.
     pub last_slot: Option<SlotId>,
     /// Since when it is without a name.
@@ -351,6 +365,7 @@ impl Checks {
             limit,
             record,
             earlier: Vec::new(),
+            moved_at: now,
             lease_ttl,
             started: now,
             runs_since: Some(now),
@@ -359,6 +374,7 @@ impl Checks {
             stuck: BTreeSet::new(),
             was_held_up_until: Time::ZERO,
             owned: None,
+            owned_since: now,
             last_slot: None,
             without_since: now,
             epoch: 0,
@@ -367,11 +383,15 @@ impl Checks {
         });
     }
 
-    /// A process publishes something else from now on.
-    pub fn moved(&mut self, id: ProcessId, record: Record) {
+    /// A process publishes something else from now on; its connections may be broken by that.
+    pub fn moved(&mut self, id: ProcessId, record: Record, breaks: bool, now: Time) {
         if let Some(standing) = self.standing_mut(id) {
             let before = std::mem::replace(&mut standing.record, record);
             standing.earlier.push(before);
+            standing.moved_at = now;
+            if breaks {
+                standing.was_held_up_until = now;
+            }
         }
     }
 
@@ -439,5 +459,6 @@ impl Checks {
             || !self.nobodys.is_empty()
             || self.calm_since.is_none_or(|since| now < since + recent)
             || self.oracle.last_change() + recent > now
+            || self.live().any(|(_, s)| s.limit.is_some() && s.moved_at + recent > now)
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use idetcd::etcd::ErrorKind;
+
 use super::costs;
 use super::network::{Direction, retry_after};
 use super::process::{ProcessId, Waits};
@@ -58,6 +60,8 @@ impl World {
         let Some(process) = self.process(id) else { return };
         let (node, turn) = (process.node, process.turn);
         let machine = self.nodes[node].spec.machine;
+        let source = self.machines[machine].address;
+        process.around.with(|inside| inside.source = source.into());
         self.tally.calls += 1;
         self.checks.called(id, self.now);
         let fate = self.network.draw_fate();
@@ -228,6 +232,16 @@ impl World {
         if let Some(Ok(Reply::Watch(watch))) = &call.answer {
             self.close(*watch);
         }
+    }
+
+    /// The connection by which a process waits for a reply is broken at its end. What it asked for may be
+    /// carried out all the same.
+    pub(super) fn break_call(&mut self, id: ProcessId) {
+        let Some(process) = self.process(id).filter(|it| it.waits == Waits::Reply) else { return };
+        let trouble = Trouble::new(ErrorKind::CutOff, "its address is gone");
+        process.around.with(|inside| inside.answer = Some(Err(trouble)));
+        self.give_up_calls(id);
+        self.wake(id);
     }
 
     /// A process waits no longer for what it asked: its connection is closed, if that can be told.

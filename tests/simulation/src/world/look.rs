@@ -23,6 +23,7 @@ impl World {
             return;
         }
         self.checks.look_at_owners(now);
+        self.checks.look_at_publications(now);
         let World { checks, processes, nodes, machines, etcd, .. } = self;
         let wants_name = |id: ProcessId| {
             processes.get(id).and_then(Option::as_ref).is_some_and(|process: &Process| {

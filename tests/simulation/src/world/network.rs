@@ -3,7 +3,12 @@
 //! A connection is TCP: what is lost is sent again, with pauses that double, so that a message may arrive
 //! long after those who wait for it gave up.
 
+use std::net::IpAddr;
 use std::time::Duration;
+
+use idetcd::node::network::{
+    AddressState, HostNetwork, Interface, InterfaceAddress, InterfaceKind,
+};
 
 use super::chance::Chance;
 use crate::model::Time;
@@ -149,4 +154,24 @@ impl Network {
 /// The pause before a message is sent again that was sent so many times.
 pub fn retry_after(times: u32) -> Duration {
     FIRST_RETRY.saturating_mul(1 << times.min(16)).min(LONGEST_RETRY)
+}
+
+/// A machine's own network: one card with an address.
+pub fn card(ip: IpAddr) -> HostNetwork {
+    let address = InterfaceAddress {
+        ip,
+        state: AddressState::Preferred,
+        is_temporary: false,
+        is_secondary: false,
+        is_permanent: true,
+    };
+    let card = Interface {
+        index: 2,
+        name: "eth0".to_owned(),
+        kind: InterfaceKind::Ordinary,
+        is_up: true,
+        has_carrier: true,
+        addresses: vec![address],
+    };
+    HostNetwork { interfaces: Ok(vec![card]), default_sources: vec![ip] }
 }

@@ -174,6 +174,17 @@ impl World {
         }
     }
 
+    /// The connections of all watches of a process are broken at its end.
+    pub(super) fn break_watches(&mut self, id: ProcessId) {
+        let of_it = self.deliveries.iter().filter(|(_, delivery)| delivery.process == id);
+        let watches: Vec<WatchId> = of_it.map(|(watch, _)| *watch).collect();
+        for watch in watches {
+            self.close(watch);
+            let trouble = Trouble::new(ErrorKind::WatchEnded, "its address is gone");
+            self.receive(watch, id, Item::End(trouble));
+        }
+    }
+
     /// A connection over a link that is cut for long is given up.
     pub(super) fn give_silent_up(&mut self, watch: WatchId) {
         let Some(delivery) = self.deliveries.get(&watch) else { return };

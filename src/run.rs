@@ -185,6 +185,7 @@ impl Process {
             }
         }
         let outcome = lock(&self.notifier).finish(self.now());
+        self.server.lock().resume();
         self.await_files();
         outcome
     }

@@ -56,6 +56,30 @@ fn no_file_outlives_its_node_whose_helpers_were_killed_just_before() {
 }
 
 #[test]
+fn a_node_does_not_end_before_its_files_are_gone_where_that_takes_a_moment() {
+    let (etcd, directory) = (Etcd::start(), Directory::new());
+    let (name, metrics) = (directory.file("name"), directory.file("metrics"));
+    for hook in [None, Some("true")] {
+        let mut more = vec!["--name-file", &name, "--metrics-file", &metrics];
+        more.extend(hook.iter().flat_map(|hook| ["--on-lost", hook]));
+        let mut node = Node::in_cluster(&etcd, 1, 3, &more);
+        until(PATIENCE, "figures", || fs::exists(&metrics).expect("looked at").then_some(()));
+        node.slot();
+        let helper = helper(&node, &metrics).expect("a process for the file");
+        run("kill", &["-STOP", &helper]);
+        node.signal(Signal::TERM);
+        node.wait_for_log("released worker1");
+        // For a second at most.
+        std::thread::sleep(Duration::from_millis(300));
+        let is_waiting = node.is_running();
+        run("kill", &["-CONT", &helper]);
+        assert!(is_waiting, "with {hook:?}: {}", node.log());
+        assert_eq!(node.wait(PATIENCE).code(), Some(0), "{}", node.log());
+        assert!(!fs::exists(&metrics).expect("looked at"), "with {hook:?}: {}", node.log());
+    }
+}
+
+#[test]
 fn the_log_goes_on_when_its_writer_is_killed_and_no_zombie_stays() {
     let etcd = Etcd::start();
     // Not in memory, where no process is needed.

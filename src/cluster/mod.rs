@@ -24,6 +24,6 @@ pub use names::Names;
 pub use network::Network;
 pub use node_id::NodeId;
 pub use pattern::{Pattern, SlotId};
-pub use record::{AddressChoice, Record, RecordError};
+pub use record::{AddressChoice, LONGEST_RECORD, Record, RecordError};
 pub use slots::Slots;
 pub use spelling::PatternError;

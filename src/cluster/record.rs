@@ -12,7 +12,7 @@ use super::node_id::{self, NodeId};
 
 /// The longest value that is read, in octets. A record has some hundred; reading one as large as etcd
 /// takes would hold up queries.
-const LONGEST_RECORD: usize = 64 * 1024;
+pub const LONGEST_RECORD: usize = 64 * 1024;
 
 /// The addresses and the port of a node; it has one address at least.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::auth::{Credentials, LoginState, Token};
 use super::json::{self, Wrong};
 use super::kv::header;
-use super::reply::{MAX_BODY, reply, transport_error};
+use super::reply::{read_body, reply, transport_error};
 use super::slices::Slices;
 use super::timeout::Timeout;
 use super::{Error, ErrorKind, ResponseHeader};
@@ -30,22 +30,31 @@ impl Clock {
 }
 
 /// The time until which a read on the watch stream may wait. It is shared with the transport of the agent,
-/// which returns [`std::io::ErrorKind::WouldBlock`] at that time. `None`: no such time.
+/// which returns [`std::io::ErrorKind::WouldBlock`] at that time.
 #[derive(Clone, Default, Debug)]
-pub struct ReadDeadline(Arc<Mutex<Option<Instant>>>);
+pub struct ReadDeadline(Arc<Mutex<ReadBound>>);
+
+/// The bound of a read.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct ReadBound {
+    /// The time; `None`: no such time.
+    pub deadline: Option<Instant>,
+    /// Whether it may end earlier, for whoever reads has something else to do.
+    pub may_end_early: bool,
+}
 
 impl ReadDeadline {
-    /// The time set last.
-    pub fn get(&self) -> Option<Instant> {
+    /// The bound set last.
+    pub fn get(&self) -> ReadBound {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets the time, for all clones, while `read` runs.
-    pub(super) fn during<T>(&self, deadline: Option<Instant>, read: impl FnOnce() -> T) -> T {
-        let set = |time| *self.0.lock().unwrap_or_else(PoisonError::into_inner) = time;
-        set(deadline);
+    /// Sets the bound, for all clones, while `read` runs.
+    pub(super) fn during<T>(&self, bound: ReadBound, read: impl FnOnce() -> T) -> T {
+        let set = |bound| *self.0.lock().unwrap_or_else(PoisonError::into_inner) = bound;
+        set(bound);
         let result = read();
-        set(None);
+        set(ReadBound::default());
         result
     }
 }
@@ -241,8 +250,7 @@ impl GatewayClient {
         let request = self.request(path).config().timeout_global(Some(timeout)).build();
         let mut response = request.send(body).map_err(failed)?;
         let status = response.status().as_u16();
-        let body = response.body_mut().with_config().limit(MAX_BODY).read_to_vec();
-        let body = body.map_err(failed)?;
+        let body = read_body(endpoint, response.body_mut())?;
         reply(endpoint, status, &body, &self.slices)
     }
 }

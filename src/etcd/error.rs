@@ -14,6 +14,8 @@ const GRPC_DEADLINE_EXCEEDED: i64 = 4;
 const GRPC_NOT_FOUND: i64 = 5;
 /// gRPC's `PERMISSION_DENIED`.
 const GRPC_PERMISSION_DENIED: i64 = 7;
+/// gRPC's `RESOURCE_EXHAUSTED`.
+const GRPC_RESOURCE_EXHAUSTED: i64 = 8;
 /// gRPC's `OUT_OF_RANGE`: the revision is compacted or in the future.
 const GRPC_OUT_OF_RANGE: i64 = 11;
 /// gRPC's `INTERNAL`: something broke within the member.
@@ -55,6 +57,9 @@ const NOT_ENABLED: &str = "authentication is not enabled";
 /// etcd's message, with code 11, to a lease that is to live for too long.
 const TTL_TOO_LARGE: &str = "too large lease TTL";
 
+/// gRPC's message, with code 8, where a reply has more octets than a client takes.
+const LARGER_THAN_MAX: &str = "received message larger than max";
+
 /// The longest text taken from a peer into an error, in characters.
 const MAX_TEXT: usize = 200;
 
@@ -89,9 +94,10 @@ pub enum ErrorKind {
     /// The reply, of this HTTP status, is no JSON: something in front of etcd's gateway refused, or
     /// there is no gateway, or no etcd.
     NotJson(u16),
-    /// The reply is not what etcd's API says, or larger than this client reads. Most likely
-    /// something other than etcd listens there.
+    /// The reply is not what etcd's API says. Most likely something other than etcd listens there.
     Malformed,
+    /// The reply is larger than this client reads, or than what came in time. Ask for less.
+    TooLarge,
     /// The changes to be watched are not in etcd's history any more, which begins at this revision:
     /// read the keys anew and watch from there.
     Compacted(i64),
@@ -114,7 +120,7 @@ impl Error {
     pub fn is_unavailable(&self) -> bool {
         match self.kind {
             ErrorKind::Rejected(code) => self.is_the_members(code),
-            ErrorKind::Compacted(_) | ErrorKind::WatchEnded => false,
+            ErrorKind::TooLarge | ErrorKind::Compacted(_) | ErrorKind::WatchEnded => false,
             _ => true,
         }
     }
@@ -169,6 +175,14 @@ impl Error {
         self.kind == ErrorKind::Rejected(GRPC_OUT_OF_RANGE) && !self.text.contains(TTL_TOO_LARGE)
     }
 
+    /// Returns whether the reply would be too large, for this client or for something between it and etcd
+    /// (code 8), so that less is to be asked for.
+    pub fn is_too_large(&self) -> bool {
+        self.kind == ErrorKind::TooLarge
+            || (self.kind == ErrorKind::Rejected(GRPC_RESOURCE_EXHAUSTED)
+                && self.text.contains(LARGER_THAN_MAX))
+    }
+
     /// Returns whether a watch asked for changes that etcd has forgotten.
     pub fn is_compacted(&self) -> bool {
         matches!(self.kind, ErrorKind::Compacted(_))
@@ -218,6 +232,9 @@ impl fmt::Display for Error {
                 write!(f, "{endpoint} replied HTTP status {status} and no JSON: {text}")
             }
             ErrorKind::Malformed => write!(f, "the reply of {endpoint} is not etcd's: {text}"),
+            ErrorKind::TooLarge => {
+                write!(f, "the reply of etcd at {endpoint} is too large: {text}")
+            }
             ErrorKind::Compacted(revision) => {
                 write!(f, "etcd forgot the changes before revision {revision}")
             }

@@ -89,7 +89,9 @@ fn what_refuses_does_so_for_good() {
     for refused in [ErrorKind::Rejected(7), ErrorKind::NotJson(404), ErrorKind::Malformed] {
         assert!(kind(refused).is_refusal(), "{refused:?}");
     }
-    for passing in [ErrorKind::Rejected(14), ErrorKind::TimedOut, ErrorKind::Unreachable] {
+    for passing in
+        [ErrorKind::TooLarge, ErrorKind::Rejected(14), ErrorKind::TimedOut, ErrorKind::Unreachable]
+    {
         assert!(!kind(passing).is_refusal(), "{passing:?}");
     }
 }

@@ -19,12 +19,15 @@ pub struct ResponseHeader {
     pub raft_term: u64,
 }
 
+/// The number of octets, all of them 0, that stand for a value which is too large to be read.
+pub const LARGE_VALUE: usize = 128 * 1024;
+
 /// A key with its value (`KeyValue`). In an event of deletion, only the key and `mod_revision`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyValue {
     /// The key.
     pub key: Vec<u8>,
-    /// The value; empty if only keys were asked for.
+    /// The value; empty if only keys were asked for. See [`LARGE_VALUE`].
     pub value: Vec<u8>,
     /// The revision at which the key came to be.
     pub create_revision: i64,
@@ -32,6 +35,13 @@ pub struct KeyValue {
     pub mod_revision: i64,
     /// The lease that the key hangs on; 0 for none.
     pub lease: LeaseId,
+}
+
+impl KeyValue {
+    /// The same where nothing but its value was too large to be read.
+    pub(super) fn with_large_value(self) -> KeyValue {
+        KeyValue { value: vec![0; LARGE_VALUE], ..self }
+    }
 }
 
 /// In which order keys come. With a limit, it decides which ones.

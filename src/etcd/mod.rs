@@ -35,12 +35,12 @@ mod watch;
 
 pub use api::Etcd;
 pub use auth::{Credentials, LoginState};
-pub use client::{Clock, GatewayClient, ReadDeadline};
+pub use client::{Clock, GatewayClient, ReadBound, ReadDeadline};
 pub use error::{Error, ErrorKind};
-pub use kv::{KeyValue, Order, Range, RangeReply, ResponseHeader};
+pub use kv::{KeyValue, LARGE_VALUE, Order, Range, RangeReply, ResponseHeader};
 pub use lease::{LeaseId, TimeToLive};
 pub use maintenance::Status;
-pub use pages::Pages;
+pub use pages::{Pages, read_key};
 pub use remedy::{advised, remedy_for};
 pub use timeout::Timeout;
 pub use txn::{Compare, Equal, Op, Txn, TxnReply};

@@ -1,27 +1,40 @@
-//! Large ranges, read a page at a time.
+//! Large ranges, read a page at a time, and keys whose values are too large to be read.
 
-use super::{Error, ErrorKind, Etcd, KeyValue, Range, ResponseHeader};
+use super::{Error, ErrorKind, Etcd, KeyValue, Range, RangeReply, ResponseHeader};
 
 /// Keys read at a time. Between two pages the caller can do other things, so a page bounds how long
 /// those wait.
 const PAGE: i64 = 500;
 
+/// The part of its keys that a page keeps where its reply was too large.
+const LESS: i64 = 4;
+
+/// Octets of keys and values up to which the next page may have twice as many keys.
+const SMALL: usize = 4 * 1024 * 1024;
+
 /// The keys of a range, page by page, all of them at the revision of the first page.
+///
+/// Where others put large values between them, pages are as small as is necessary, down to one key. A value
+/// that is too large even alone is left out: see [`crate::etcd::LARGE_VALUE`].
 #[derive(Debug)]
 pub struct Pages {
     range: Range,
     /// That of the first page, with the revision that is read at.
     header: Option<ResponseHeader>,
+    /// Whether the value of the next key alone is too large.
+    leaves_value: bool,
     is_done: bool,
 }
 
 impl Pages {
     /// Nothing is read yet. The keys come in the order of keys.
     pub fn new(range: Range) -> Pages {
-        Pages { range: Range { limit: PAGE, ..range }, header: None, is_done: false }
+        let range = Range { limit: PAGE, ..range };
+        Pages { range, header: None, leaves_value: false, is_done: false }
     }
 
-    /// Reads the next page; `None`: that was all. If it fails, it can be called again.
+    /// Reads the next page, which is empty where it has to be tried with fewer keys; `None`: that was all.
+    /// If it fails, it can be called again.
     ///
     /// # Errors
     /// See [`Error`]; [`ErrorKind::Malformed`] also if another cluster answers than before.
@@ -29,8 +42,13 @@ impl Pages {
         if self.is_done {
             return Ok(None);
         }
-        let reply = client.range(&self.range)?;
-        if self.range.revision == 0 {
+        let keys_only = self.range.keys_only || self.leaves_value;
+        let reply = match client.range(&Range { keys_only, ..self.range.clone() }) {
+            Err(error) if error.is_too_large() && self.shrink() => return Ok(Some(Vec::new())),
+            reply => reply?,
+        };
+        let is_first = self.range.revision == 0;
+        if is_first {
             self.range.revision = reply.header.revision;
         }
         let at_revision = ResponseHeader { revision: self.range.revision, ..reply.header };
@@ -39,11 +57,38 @@ impl Pages {
             let what = "it is of another cluster than the page before";
             return Err(Error::new(ErrorKind::Malformed, client.endpoint(), what));
         }
+        let leaves_value = std::mem::take(&mut self.leaves_value);
+        if leaves_value && is_first {
+            // Another value may have been there than the one that is too large.
+            return Ok(Some(Vec::new()));
+        }
         match reply.kvs.last().filter(|_| reply.more) {
             Some(last) => self.range.key = [&last.key[..], &[0]].concat(),
             None => self.is_done = true,
         }
+        if leaves_value {
+            return Ok(Some(reply.kvs.into_iter().map(KeyValue::with_large_value).collect()));
+        }
+        self.grow(&reply.kvs);
         Ok(Some(reply.kvs))
+    }
+
+    /// Lets the next page have less; `false`: it cannot.
+    fn shrink(&mut self) -> bool {
+        if self.leaves_value || (self.range.limit == 1 && self.range.keys_only) {
+            return false;
+        }
+        self.leaves_value = self.range.limit == 1;
+        self.range.limit = (self.range.limit / LESS).max(1);
+        true
+    }
+
+    /// Lets the next page have more keys if this one was small.
+    fn grow(&mut self, kvs: &[KeyValue]) {
+        let octets: usize = kvs.iter().map(|kv| kv.key.len() + kv.value.len()).sum();
+        if octets <= SMALL {
+            self.range.limit = (self.range.limit * 2).min(PAGE);
+        }
     }
 
     /// Reads a range whole, and hands each page on. Returns the header of the first, with the revision that
@@ -67,5 +112,21 @@ impl Pages {
     /// read yet.
     pub fn header(&self) -> Option<ResponseHeader> {
         self.header
+    }
+}
+
+/// Reads one key as it is now. A value that is too large is left out: see [`crate::etcd::LARGE_VALUE`].
+///
+/// # Errors
+/// See [`Error`].
+pub fn read_key(client: &mut impl Etcd, key: Vec<u8>) -> Result<RangeReply, Error> {
+    let range = Range::new(key, None);
+    match client.range(&range) {
+        Err(error) if error.is_too_large() => {
+            let reply = client.range(&Range { keys_only: true, ..range })?;
+            let kvs = reply.kvs.into_iter().map(KeyValue::with_large_value).collect();
+            Ok(RangeReply { kvs, ..reply })
+        }
+        reply => reply,
     }
 }

@@ -1,6 +1,6 @@
 //! What a reply of the gateway says, or what went wrong on the way to it.
 
-use std::io;
+use std::io::{self, Read};
 
 use rustls::InvalidMessage;
 use serde_json::Value;
@@ -8,14 +8,32 @@ use serde_json::Value;
 use super::slices::Slices;
 use super::{Error, ErrorKind, json};
 
-/// The largest reply read, in octets.
-pub(super) const MAX_BODY: u64 = 64 * 1024 * 1024;
+/// The largest reply read, in octets: the largest value that etcd advises to allow, 10 MiB, in base64.
+pub(super) const MAX_BODY: u64 = 16 * 1024 * 1024;
+
+/// Octets of a reply without any record that is too large: where more than these came, and the time is up, it is
+/// its size that makes a reply late.
+const LARGE_BODY: usize = 256 * 1024;
 
 /// The longest part of a body that is looked at for a quotation, in octets.
 const MOST_QUOTED: usize = 4096;
 
 /// HTTP's status of a server that does not know the method, 501.
 const NOT_IMPLEMENTED: u16 = 501;
+
+/// Reads the body of an HTTP response.
+pub(super) fn read_body(endpoint: &str, body: &mut ureq::Body) -> Result<Vec<u8>, Error> {
+    let mut octets = Vec::new();
+    let read = body.with_config().limit(MAX_BODY).reader().read_to_end(&mut octets);
+    match read {
+        Ok(_) => Ok(octets),
+        Err(error) if octets.len() > LARGE_BODY && is_time_up(&error) => {
+            let what = format!("{} octets came in time", octets.len());
+            Err(Error::new(ErrorKind::TooLarge, endpoint, &what))
+        }
+        Err(error) => Err(transport_error(endpoint, &ureq::Error::from(error))),
+    }
+}
 
 /// Reads an HTTP response: the first JSON value of the body, unless that is an error.
 pub(super) fn reply(
@@ -55,7 +73,7 @@ pub(super) fn transport_error(endpoint: &str, error: &ureq::Error) -> Error {
         ureq::Error::Timeout(_) => (ErrorKind::TimedOut, String::new()),
         ureq::Error::Io(error) if is_time_up(error) => (ErrorKind::TimedOut, String::new()),
         ureq::Error::BodyExceedsLimit(_) => {
-            (ErrorKind::Malformed, format!("larger than {MAX_BODY} octets"))
+            (ErrorKind::TooLarge, format!("over {MAX_BODY} octets"))
         }
         error => match (tls_error(error), innermost(error)) {
             (Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)), _) => {

@@ -10,10 +10,13 @@ use super::json::{self, Wrong};
 use super::kv::{header, key_value};
 use super::reply::{is_time_up, reply, transport_error};
 use super::slices::Slices;
-use super::{Clock, Error, ErrorKind, GatewayClient, KeyValue, ReadDeadline, ResponseHeader};
+use super::{
+    Clock, Error, ErrorKind, GatewayClient, KeyValue, ReadBound, ReadDeadline, ResponseHeader,
+};
 
-/// The longest line read, in octets: etcd's messages are far smaller, as they come in fragments.
-const MAX_LINE: usize = 64 * 1024 * 1024;
+/// The longest line read, in octets: etcd's messages are smaller, as they come in fragments, but for those of
+/// one huge value.
+const MAX_LINE: usize = 16 * 1024 * 1024;
 /// Octets read at a time.
 const STREAM_BUFFER: usize = 8 * 1024;
 /// The largest line whose memory is kept for the next one.
@@ -73,9 +76,10 @@ pub trait WatchStream {
     fn endpoint(&self) -> &str;
 
     /// The next changes, waiting for them until the deadline; what has arrived is returned even
-    /// when that has passed. `None`: the deadline passed; call again, nothing is lost. After an error
-    /// ([`ErrorKind::Compacted`], [`ErrorKind::WatchEnded`], [`ErrorKind::Malformed`]) the watch is
-    /// over.
+    /// when that has passed. `None`: the deadline passed, or there may be something else to do, such as
+    /// where the network of this host changed; call again, nothing is lost. After an error
+    /// ([`ErrorKind::Compacted`], [`ErrorKind::WatchEnded`], [`ErrorKind::Malformed`],
+    /// [`ErrorKind::TooLarge`]: read the keys anew and watch from there) the watch is over.
     fn next(&mut self, deadline: Instant) -> Result<Option<WatchReply>, Error>;
 }
 
@@ -105,7 +109,8 @@ impl GatewayClient {
     /// Opens a watch at the endpoint in use, and waits until every range is acknowledged.
     pub(super) fn open_watch(&self, ranges: &[WatchRange]) -> Result<Watch, Error> {
         let deadline = self.clock.now().checked_add(self.timeout());
-        self.read_deadline.during(deadline, || self.open(ranges, deadline))
+        let bound = ReadBound { deadline, may_end_early: false };
+        self.read_deadline.during(bound, || self.open(ranges, deadline))
     }
 
     fn open(&self, ranges: &[WatchRange], deadline: Option<Instant>) -> Result<Watch, Error> {
@@ -159,7 +164,8 @@ impl WatchStream for Watch {
             return Ok(Some(changes));
         }
         let read_deadline = self.read_deadline.clone();
-        read_deadline.during(Some(deadline), || {
+        let bound = ReadBound { deadline: Some(deadline), may_end_early: true };
+        read_deadline.during(bound, || {
             loop {
                 match self.read_line()? {
                     Some(Line::Changes(changes)) => return Ok(Some(changes)),
@@ -188,8 +194,8 @@ impl Watch {
             Err(error) => return Err(ended(&error.to_string())),
         }
         if self.line.len() > MAX_LINE {
-            let what = format!("a line over {MAX_LINE} octets");
-            return Err(Error::malformed(&self.endpoint, &what));
+            let what = format!("a change of over {MAX_LINE} octets");
+            return Err(Error::new(ErrorKind::TooLarge, &self.endpoint, &what));
         }
         if self.line.last() != Some(&b'\n') {
             return Err(ended("etcd closed the stream"));

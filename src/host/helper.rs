@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
@@ -24,10 +24,14 @@ pub const OURSELVES: &str = "/proc/self/exe";
 /// The name by which a helper is called, so that it knows what it is. Nobody types that.
 const HELPER_NAME: &str = "idetcd: helper";
 
+/// Those that were given up before the system said that they have ended.
+static LEFT_BEHIND: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+
 /// A helper, as its parent has it.
 #[derive(Debug)]
 pub struct Helper {
-    child: Child,
+    /// `None`: it was left behind.
+    child: Option<Child>,
     socket: UnixStream,
 }
 
@@ -41,13 +45,14 @@ impl Helper {
             // This program is another one there.
             return Err(ErrorKind::Unsupported.into());
         }
+        forget_ended();
         let (socket, theirs) = UnixStream::pair()?;
         socket.set_nonblocking(true)?;
         let mut command = Command::new(OURSELVES);
         command.arg0(HELPER_NAME).arg(task).args(words);
         // Out of reach of what a terminal sends to all of a group.
         command.process_group(0).stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null());
-        Ok(Helper { child: command.spawn()?, socket })
+        Ok(Helper { child: Some(command.spawn()?), socket })
     }
 
     /// The way to it; nothing waits there.
@@ -88,9 +93,19 @@ impl Helper {
 
 impl Drop for Helper {
     fn drop(&mut self) {
-        // What has ended is gone with that; whoever is stuck is left behind.
-        let _ = self.child.try_wait();
+        // Whoever is stuck must not be waited for.
+        lock_left_behind().extend(self.child.take());
+        forget_ended();
     }
+}
+
+fn lock_left_behind() -> MutexGuard<'static, Vec<Child>> {
+    LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lets no helper that has ended stay in the system's table of processes.
+fn forget_ended() {
+    lock_left_behind().retain_mut(|child| matches!(child.try_wait(), Ok(None)));
 }
 
 /// The task of this process with its words; `None`: it is no helper.

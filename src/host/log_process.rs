@@ -4,12 +4,13 @@
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, fstat, fstatfs};
 
 use super::helper::{Helper, parent};
+use crate::clock;
 
 /// The word for this task.
 pub const LOG_TASK: &str = "log";
@@ -23,9 +24,15 @@ const LAST_LINES_TIME: Duration = Duration::from_secs(1);
 /// Octets copied at a time.
 const LOG_CHUNK: usize = 64 * 1024;
 
-static WRITER: Mutex<Option<Helper>> = Mutex::new(None);
+/// The time that a writer has to live before another one is started in its place.
+const SHORTEST_LIFE: Duration = Duration::from_secs(1);
 
-fn writer() -> MutexGuard<'static, Option<Helper>> {
+/// A process that writes, and when it was started.
+type Writer = (Helper, Instant);
+
+static WRITER: Mutex<Option<Writer>> = Mutex::new(None);
+
+fn writer() -> MutexGuard<'static, Option<Writer>> {
     WRITER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -35,9 +42,13 @@ fn writer() -> MutexGuard<'static, Option<Helper>> {
 /// When there is, and no process starts.
 pub fn start() -> io::Result<()> {
     if may_hang() {
-        *writer() = Some(Helper::start(LOG_TASK, &[])?);
+        *writer() = Some(start_writer()?);
     }
     Ok(())
+}
+
+fn start_writer() -> io::Result<Writer> {
+    Ok((Helper::start(LOG_TASK, &[])?, clock::now()))
 }
 
 fn may_hang() -> bool {
@@ -47,21 +58,27 @@ fn may_hang() -> bool {
     is_file && fstatfs(&stderr).is_ok_and(|it| !IN_MEMORY.contains(&(it.f_type as u32)))
 }
 
-/// Has a line written. `None`: there is no such process, or no more.
+/// Has a line written. If that process was killed, another one is started. `None`: there is no such process,
+/// or no more.
 pub(super) fn write(line: &str) -> Option<io::Result<()>> {
     let mut writer = writer();
-    match writer.as_ref()?.tell(line.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
-            *writer = None;
-            None
-        }
-        told => Some(told),
+    let (helper, started) = writer.as_ref()?;
+    let told = helper.tell(line.as_bytes());
+    match &told {
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock => {}
+        _ => return Some(told),
     }
+    if clock::now().saturating_duration_since(*started) < SHORTEST_LIFE {
+        return Some(Err(io::ErrorKind::WouldBlock.into()));
+    }
+    *writer = start_writer().ok();
+    let (helper, _) = writer.as_ref()?;
+    Some(helper.tell(line.as_bytes()))
 }
 
 /// Waits a moment for the last lines to be written. What is logged after that is written directly.
 pub fn finish() {
-    let Some(helper) = writer().take() else { return };
+    let Some((helper, _)) = writer().take() else { return };
     let socket = helper.socket();
     if socket.shutdown(Shutdown::Write).is_ok() {
         // It has nothing to say, but ends.

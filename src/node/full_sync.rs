@@ -5,11 +5,14 @@ use std::vec::IntoIter;
 
 use super::state::History;
 use super::{Counter, Host};
-use crate::cluster::{Applied, Directory, Entry, KeyRange};
-use crate::etcd::{Error, Etcd, Event, EventKind, KeyValue, Order, Pages, Range};
+use crate::cluster::{Applied, Directory, Entry, KeyRange, LONGEST_RECORD};
+use crate::etcd::{Error, Etcd, Event, EventKind, KeyValue, LARGE_VALUE, Order, Pages, Range};
 
 /// The number of changes that are applied before DNS is answered again.
 pub(super) const MOST_AT_ONCE: usize = 128;
+
+/// What stands for a value that is too large to be read is no record.
+const _: () = assert!(LARGE_VALUE > LONGEST_RECORD);
 
 /// All names on their way into a new directory. The old one answers until it is finished.
 pub(super) struct FullSync {
@@ -114,8 +117,10 @@ pub(super) fn entry(kv: &KeyValue, kind: EventKind) -> Entry<'_> {
         EventKind::Put => Some(kv.value.as_slice()),
         EventKind::Delete => None,
     };
+    // A value that is no record may be too large to be read each time.
+    let compared = if kv.value.len() > LONGEST_RECORD { None } else { Some(&kv.value) };
     let mut hasher = DefaultHasher::new();
-    (kv.lease.0, &kv.value).hash(&mut hasher);
+    (kv.lease.0, compared).hash(&mut hasher);
     Entry { key: &kv.key, value, mod_revision: kv.mod_revision, fingerprint: hasher.finish() }
 }
 

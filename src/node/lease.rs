@@ -9,7 +9,7 @@ use super::session::Session;
 use super::state::{Claimed, Lease, Membership};
 use super::{Host, Owned, Result, SessionError};
 use crate::cluster::{NodeId, Record};
-use crate::etcd::{Error, Etcd, KeyValue, Range, Timeout};
+use crate::etcd::{Error, Etcd, KeyValue, Timeout, read_key};
 
 /// The time that the release may take, all endpoints together: who stops a process does not wait long.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -80,7 +80,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Reads what stands at the key of our name now.
     pub(super) fn read_own_key(&mut self, claimed: Claimed) -> Result<Option<KeyValue>> {
         let key = self.settings.keyspace.key(claimed.slot);
-        let reply = self.ask(|client| client.range(&Range::new(key, None)))?;
+        let reply = self.ask(|client| read_key(client, key))?;
         Ok(reply.kvs.into_iter().next())
     }
 

@@ -3,21 +3,21 @@
 //! A watch that tells nothing may be one of a member that is frozen, cut off or behind, or of etcd's own fault, while
 //! other calls are answered. So at least every `--max-lag` the present is asked for, from no member that is
 //! behind: the own key, and with it etcd's revision. If that is one at which the directory was right, or was seen
-//! to the end, nothing else is asked. Else the keys that changed last and the number of all are compared; where they
-//! differ the watch has until `--max-lag` is over to tell what is missing. Past that, answers are stale.
+//! to the end, nothing else is asked. Else the number of keys and the revision of their last change are compared; where
+//! they differ the watch has until `--max-lag` is over to tell what is missing. Past that, answers are stale.
 //!
 //! Notices of progress are no way to do that: etcd's gateway reads the whole request for a watch before it answers,
 //! so that nothing can be asked on it later, and etcd sends them by itself every ten minutes only.
 
 use std::time::{Duration, Instant};
 
+use super::claim::digest;
 use super::full_sync::newest_of;
 use super::position::Position;
 use super::session::Session;
-use super::sync::{LATEST, latest_of};
 use super::{Host, Result, SessionError};
-use crate::cluster::Freshness;
-use crate::etcd::{Etcd, Op, Range, RangeReply, ResponseHeader, Status, Txn};
+use crate::cluster::{Freshness, RangeDigest};
+use crate::etcd::{Etcd, Op, Range, ResponseHeader, Status, Txn};
 
 /// The part of the longest lag after which the next proof is asked for: the rest is for a request that is lost,
 /// and for the watch.
@@ -33,9 +33,9 @@ pub(super) struct Present {
     /// When that was asked.
     asked: Instant,
     /// The revision of etcd.
-    pub(super) revision: i64,
-    /// The keys of each range that changed last, and the number of all.
-    pub(super) latest: Vec<RangeReply>,
+    revision: i64,
+    /// The keys of each range: how many, and when they changed last. Of one history, that is enough.
+    ranges: Vec<RangeDigest>,
 }
 
 /// What is proven, and what is to be.
@@ -140,7 +140,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     fn settle_proof(&mut self) {
         let Some(present) = self.proof.awaited.take() else { return };
         if self.has_seen(present.revision) || self.is_present(&present) {
-            self.see_present(&present);
+            self.see_all(present.revision);
             self.proven(present.asked, present.revision);
         } else {
             self.proof.awaited = Some(present);
@@ -169,33 +169,35 @@ impl<H: Host, E: Etcd> Session<H, E> {
         history.is_some_and(|history| history.revisions.iter().all(|seen| *seen >= revision))
     }
 
-    /// Reads what etcd holds of all names, as far as is compared.
-    pub(super) fn look_at_present(&mut self) -> Result<Present> {
+    /// Asks what etcd holds of all names, as far as is compared.
+    fn look_at_present(&mut self) -> Result<Present> {
         let asked = self.host.now();
         let ranges = self.settings.keyspace.ranges();
-        let latest = |range| Range { limit: LATEST, ..newest_of(range) };
-        if let [range] = &ranges[..] {
-            let reply = self.ask(|client| client.range(&latest(range)))?;
-            return Ok(Present { asked, revision: reply.header.revision, latest: vec![reply] });
-        }
-        let success = ranges.iter().map(|range| Op::Range(latest(range))).collect();
-        let reply = self.ask(|client| client.txn(&Txn { success, ..Txn::default() }))?;
-        Ok(Present { asked, revision: reply.header.revision, latest: reply.ranges })
+        let newest = |range| Range { limit: 1, keys_only: true, ..newest_of(range) };
+        let (revision, ranges) = if let [range] = &ranges[..] {
+            let reply = self.ask(|client| client.range(&newest(range)))?;
+            (reply.header.revision, vec![digest(&reply)])
+        } else {
+            let success = ranges.iter().map(|range| Op::Range(newest(range))).collect();
+            let reply = self.ask(|client| client.txn(&Txn { success, ..Txn::default() }))?;
+            (reply.header.revision, reply.ranges.iter().map(digest).collect())
+        };
+        Ok(Present { asked, revision, ranges })
     }
 
     /// Whether the directory is what etcd held.
-    pub(super) fn is_present(&self, present: &Present) -> bool {
-        (0..).zip(&present.latest).all(|(range, reply)| {
-            let latest = latest_of(reply);
-            self.host.directory(|directory| directory.agrees(range, present.revision, &latest))
+    fn is_present(&self, present: &Present) -> bool {
+        self.host.directory(|directory| {
+            let known = |range| directory.digest(range, present.revision);
+            (0..).zip(&present.ranges).all(|(range, held)| known(range) == *held)
         })
     }
 
     /// Takes note that all changes up to there are known: a watch can begin after them.
-    pub(super) fn see_present(&mut self, present: &Present) {
+    pub(super) fn see_all(&mut self, revision: i64) {
         let Some(history) = &mut self.history else { return };
-        for range in 0..present.latest.len() {
-            history.see(range, present.revision);
+        for range in 0..history.revisions.len() {
+            history.see(range, revision);
         }
     }
 

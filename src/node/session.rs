@@ -1,12 +1,13 @@
 //! The session with etcd, from the first sync to the release, whatever happens in between.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::heard::Heard;
 use super::proof::Proof;
-use super::state::{Contact, History, Lease, Membership, Turn};
+use super::state::{Addresses, Contact, History, Lease, Membership, Turn};
 use super::{Host, NodeSettings, Result, SessionError};
 use crate::cluster::{Record, SlotId};
 use crate::etcd::{Error, ErrorKind, Etcd, LeaseId, WatchStream};
@@ -46,6 +47,8 @@ pub struct Session<H, E> {
     pub(super) late_claims: Vec<SlotId>,
     /// The record that is published; found before a claim.
     pub(super) record: Option<Record>,
+    /// What is known of the addresses that it is made of.
+    pub(super) addresses: Addresses,
     pub(super) lease: Option<Lease>,
     /// The lease of an earlier life, whose name was taken over: to be revoked.
     pub(super) superseded: Option<LeaseId>,
@@ -78,6 +81,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             turn: None,
             late_claims: Vec::new(),
             record: None,
+            addresses: Addresses::default(),
             lease: None,
             superseded: None,
             alive: Vec::new(),
@@ -109,7 +113,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
                     self.history = None;
                     self.log_address(error.to_string());
                 }
-                SessionError::Etcd(error) if error.is_out_of_range() || error.is_compacted() => {
+                SessionError::Etcd(error) if calls_for_reading_anew(&error) => {
+                    self.allow_for_load(&error);
                     log::info!("{error}: reading everything anew");
                     self.history = None;
                 }
@@ -175,19 +180,25 @@ impl<H: Host, E: Etcd> Session<H, E> {
     fn allow_for_load(&mut self, error: &Error) {
         let is_newcomer =
             self.membership == Membership::Newcomer || self.client.timeout_mut().is_extended();
-        if is_newcomer && error.kind == ErrorKind::TimedOut {
+        if is_newcomer && matches!(error.kind, ErrorKind::TimedOut | ErrorKind::TooLarge) {
             self.client.timeout_mut().grow();
         }
     }
 
-    /// Waits before the next attempt, and notices in time what time alone changes.
+    /// Waits before the next attempt, and notices in time what time alone changes. Another network may
+    /// be what the attempt failed for the want of.
     pub(super) fn pause(&mut self, pause: Duration) {
-        let end = self.host.now() + pause;
+        let (now, network) = (self.host.now(), self.host.network());
+        self.addresses.see(&network, now);
+        // The next attempt is the first in this network.
+        let pause = if self.addresses.explain_failure(now) { Duration::ZERO } else { pause };
+        let end = now + pause;
         loop {
             self.doubt();
             self.expire();
             let now = self.host.now();
-            if now >= end || self.host.is_stopping() {
+            let is_changed = !Arc::ptr_eq(&network, &self.host.network());
+            if now >= end || is_changed || self.host.is_stopping() {
                 return;
             }
             let doubtful_at = self.owned().map(|owned| owned.valid_until);
@@ -196,4 +207,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.host.sleep_until(changes.min().map_or(end, |at| at.min(end)));
         }
     }
+}
+
+/// Whether changes cannot be followed from where the directory stands.
+fn calls_for_reading_anew(error: &Error) -> bool {
+    error.is_out_of_range() || error.is_compacted() || error.is_too_large()
 }

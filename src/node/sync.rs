@@ -4,16 +4,15 @@
 
 use super::full_sync::{FullSync, entry, newest_of};
 use super::position::Position;
-use super::proof::Present;
 use super::session::Session;
 use super::state::History;
 use super::{Host, Result, SessionError};
 use crate::cluster::{KeyRange, Latest};
-use crate::etcd::{Etcd, EventKind, Range, RangeReply, ResponseHeader, Status};
+use crate::etcd::{Etcd, EventKind, Range, RangeReply, ResponseHeader, Status, read_key};
 
 /// The number of keys, of those that changed last, by which two histories are told apart, and one more: of the
 /// oldest revision there may be others beyond.
-pub(super) const LATEST: i64 = 17;
+const LATEST: i64 = 17;
 
 /// The way in which the directory came to be in step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +25,8 @@ pub(super) enum Synced {
 
 /// What a comparison with etcd's history says.
 enum Continuity {
-    /// Nothing changed up to what etcd holds.
-    Unchanged(Present),
+    /// Nothing changed up to this revision, which is etcd's.
+    Unchanged(i64),
     /// It goes on from where we stand.
     GoesOn,
     /// It does not, or that cannot be told, for this reason.
@@ -40,9 +39,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
     pub(super) fn sync(&mut self) -> Result<Synced> {
         if let Some(known) = self.history.clone() {
             match self.compare(&known)? {
-                Continuity::Unchanged(present) => {
-                    self.see_present(&present);
-                    self.proof.right_at(present.revision);
+                Continuity::Unchanged(revision) => {
+                    self.see_all(revision);
+                    self.proof.right_at(revision);
                     return Ok(Synced::GoesOn);
                 }
                 Continuity::GoesOn => return Ok(Synced::GoesOn),
@@ -91,27 +90,52 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if known.position.is_none() {
             return Ok(Continuity::Breaks("etcd does not tell how far it has got".to_owned()));
         }
-        let present = self.look_at_present()?;
-        if self.is_present(&present) {
-            return Ok(Continuity::Unchanged(present));
-        }
         let ranges = self.settings.keyspace.ranges();
+        let (mut revision, mut is_unchanged) = (0, true);
+        for (index, range) in ranges.iter().enumerate() {
+            // All of them are read at the revision of the first.
+            let (at, difference) = self.difference(index, range, revision)?;
+            (revision, is_unchanged) = (at, difference.is_none());
+            if !is_unchanged {
+                break;
+            }
+        }
+        if is_unchanged {
+            return Ok(Continuity::Unchanged(revision));
+        }
         for (index, (range, revision)) in ranges.iter().zip(&known.revisions).enumerate() {
-            let reply = match self.latest(range, *revision) {
-                Err(SessionError::Etcd(error)) if error.is_out_of_range() => {
-                    let why = format!("etcd cannot tell what changed since revision {revision}");
-                    return Ok(Continuity::Breaks(why));
-                }
-                reply => reply?,
-            };
-            // What was learnt otherwise, as the own name from its claim, is ahead of the events.
-            let latest = latest_of(&reply);
-            if !self.host.directory(|directory| directory.agrees(index, *revision, &latest)) {
-                let why = format!("etcd's history up to revision {revision} is not what was seen");
+            if let (_, Some(why)) = self.difference(index, range, *revision)? {
                 return Ok(Continuity::Breaks(why));
             }
         }
         Ok(Continuity::GoesOn)
+    }
+
+    /// Compares a range with what is known of it, as of a revision; 0: now. Returns the revision, and says
+    /// in what they differ.
+    fn difference(
+        &mut self,
+        index: usize,
+        range: &KeyRange,
+        revision: i64,
+    ) -> Result<(i64, Option<String>)> {
+        let reply = match self.latest(range, revision) {
+            Err(SessionError::Etcd(error)) if error.is_out_of_range() => {
+                let why = format!("etcd cannot tell what changed since revision {revision}");
+                return Ok((revision, Some(why)));
+            }
+            Err(SessionError::Etcd(error)) if error.is_too_large() => {
+                let why = "what changed last is too large to be compared".to_owned();
+                return Ok((revision, Some(why)));
+            }
+            reply => reply?,
+        };
+        let revision = if revision == 0 { reply.header.revision } else { revision };
+        // What was learnt otherwise, as the own name from its claim, is ahead of the events.
+        let latest = latest_of(&reply);
+        let agrees = self.host.directory(|directory| directory.agrees(index, revision, &latest));
+        let why = || format!("etcd's history up to revision {revision} is not what was seen");
+        Ok((revision, (!agrees).then(why)))
     }
 
     /// The keys of a range that changed last, as of a revision.
@@ -153,7 +177,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let held = self.membership.held();
         let keyspace = &self.settings.keyspace;
         let key = held.map_or_else(|| keyspace.slots().0, |claimed| keyspace.key(claimed.slot));
-        let reply = self.ask(|client| client.range(&Range::new(key, None)))?;
+        let reply = self.ask(|client| read_key(client, key))?;
         let (Some(claimed), Some(lease)) = (held, self.lease) else { return Ok(reply.header) };
         match reply.kvs.first() {
             Some(kv) if claimed.stands(kv, lease.id) => {}
@@ -164,7 +188,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
 }
 
 /// What of the reply can be compared: all keys, or those past the revision of the last.
-pub(super) fn latest_of(reply: &RangeReply) -> Latest<'_> {
+fn latest_of(reply: &RangeReply) -> Latest<'_> {
     let is_cut = reply.kvs.len() < reply.count;
     let after = reply.kvs.last().filter(|_| is_cut).map_or(0, |last| last.mod_revision);
     let kvs = reply.kvs.iter().filter(|kv| kv.mod_revision > after);

@@ -27,14 +27,21 @@ pub fn run(words: &[OsString]) -> io::Result<()> {
     let mut file = AtomicFile::new(Path::new(path));
     let mut parent = parent()?;
     let mut heard = Vec::new();
-    while listen(&mut parent, &mut heard)? {
+    let mut goes_on = true;
+    while goes_on {
+        goes_on = listen(&mut parent, &mut heard)?;
         let mut orders: Vec<FileOrder> = Vec::new();
         while let Some(order) = FileOrder::take(&mut heard) {
             orders.push(order);
         }
         // Only the last one is what is wanted now; those before were overtaken while it was stuck.
         let Some(last) = orders.last() else { continue };
-        let answers = answer(&last.carry_out(&mut file)).repeat(orders.len());
+        let done = match last {
+            // It would be removed at once.
+            FileOrder::Write(_) if !goes_on => Ok(()),
+            last => last.carry_out(&mut file),
+        };
+        let answers = answer(&done).repeat(orders.len());
         if parent.write_all(&answers).is_err() {
             break;
         }
@@ -45,7 +52,7 @@ pub fn run(words: &[OsString]) -> io::Result<()> {
     Ok(())
 }
 
-/// Hears all that was said so far, something at least; `false`: the parent will say no more.
+/// Hears all that was said so far, something at least, or that the parent will say no more: `false`.
 fn listen(parent: &mut UnixStream, heard: &mut Vec<u8>) -> io::Result<bool> {
     let mut chunk = [0; HEARD_CHUNK];
     loop {

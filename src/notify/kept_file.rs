@@ -10,9 +10,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::atomic_file::AtomicFile;
 use super::file_order::{ANSWER, FileOrder, outcome};
-use super::file_process::FILE_TASK;
+use super::keeper::Keeper;
 use super::parent_death::remedy;
-use crate::host::helper::Helper;
 use crate::server::wakeup::WakeSet;
 
 /// The time that the file system has at the start, where nobody is answered yet.
@@ -20,16 +19,6 @@ const START_TIME: Duration = Duration::from_secs(2);
 
 /// The time after which a file system that does not answer is told of.
 const LATE: Duration = Duration::from_secs(5);
-
-/// Who does what is to be done with the file.
-#[derive(Debug)]
-enum Keeper {
-    Process(Helper),
-    /// That process ended, and another one is to be started.
-    Nobody,
-    /// This process itself, since no other starts.
-    Ourselves(AtomicFile),
-}
 
 /// A file, and what is wanted of it.
 #[derive(Debug)]
@@ -113,9 +102,7 @@ impl KeptFile {
     }
 
     fn start_keeper(&mut self) -> io::Result<()> {
-        let helper = Helper::start(FILE_TASK, &[self.path.as_os_str()])?;
-        self.wakeups.add(helper.socket().as_fd())?;
-        self.keeper = Keeper::Process(helper);
+        self.keeper = Keeper::start(&self.path, &self.wakeups)?;
         Ok(())
     }
 
@@ -140,6 +127,11 @@ impl KeptFile {
     /// Lets it be removed for good.
     pub(super) fn close(&mut self, now: Instant) {
         (self.is_closed, self.retry_at) = (true, None);
+        if matches!(self.keeper, Keeper::Nobody) {
+            // Who wrote the file is gone, and with it what it knew of that.
+            self.wanted = FileOrder::Remove;
+            self.tell(now);
+        }
         match &mut self.keeper {
             Keeper::Process(helper) => {
                 if helper.socket().shutdown(Shutdown::Write).is_ok() {
@@ -158,29 +150,36 @@ impl KeptFile {
     /// Lets what is wanted be done.
     fn order(&mut self, now: Instant) {
         self.retry_at = None;
-        if matches!(self.keeper, Keeper::Nobody) && self.start_keeper().is_err() {
+        // That a process ended may not be known before it is told something.
+        let is_told = self.tell(now) || (matches!(self.keeper, Keeper::Nobody) && self.tell(now));
+        if !is_told {
             self.retry_at = Some(now + self.retry_interval);
-            return;
+        }
+    }
+
+    /// Tells the keeper what is wanted; `false`: it was not told.
+    fn tell(&mut self, now: Instant) -> bool {
+        if matches!(self.keeper, Keeper::Nobody) && self.start_keeper().is_err() {
+            return false;
         }
         match &mut self.keeper {
             Keeper::Process(helper) => match helper.tell(&self.wanted.encode()) {
                 Ok(()) => {
                     self.unanswered += 1;
                     self.unanswered_since.get_or_insert(now);
+                    return true;
                 }
-                Err(error) => {
-                    if error.kind() != ErrorKind::WouldBlock {
-                        self.lose_keeper();
-                    }
-                    self.retry_at = Some(now + self.retry_interval);
-                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(_) => self.lose_keeper(),
             },
             Keeper::Ourselves(file) => {
                 let done = self.wanted.carry_out(file);
                 self.note(done, now);
+                return true;
             }
             Keeper::Nobody => {}
         }
+        false
     }
 
     fn lose_keeper(&mut self) {
@@ -243,8 +242,11 @@ impl KeptFile {
             let (option, path) = (self.option, self.path.display());
             log::info!("--{option}: the file system of {path} answers again");
         }
-        if let Some(done) = heard {
-            self.note(done, now);
+        match heard {
+            // It ended before the file was removed for good: another one does that, if it can.
+            Some(Err(_)) if self.is_closed && self.wanted != FileOrder::Remove => self.close(now),
+            Some(done) => self.note(done, now),
+            None => {}
         }
         if self.retry_at.is_some_and(|at| at <= now) {
             self.order(now);

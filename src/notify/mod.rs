@@ -13,6 +13,7 @@ mod file_order;
 pub mod file_process;
 mod hooks;
 mod identity;
+mod keeper;
 mod kept_file;
 mod metrics;
 mod notifier;

@@ -64,6 +64,8 @@ pub struct Notifier {
     tally: Tally,
     /// Whether the process ends as soon as no child is left to wait for.
     is_closing: bool,
+    /// Whether none is left, or those that were are given up.
+    is_finished: bool,
 }
 
 impl Notifier {
@@ -229,7 +231,8 @@ impl Notifier {
         } else {
             self.program.as_ref().is_some_and(Program::is_over)
         };
-        if is_over {
+        // Files are waited for after that.
+        if is_over && !self.is_finished {
             self.stop.store(true, Ordering::Relaxed);
         }
     }
@@ -258,6 +261,7 @@ impl Notifier {
     /// becomes of the files can be heard after that.
     pub fn finish(&mut self, now: Instant) -> Option<Outcome> {
         self.hooks.kill();
+        self.is_finished = true;
         self.files().for_each(|file| file.close(now));
         self.program.take().map(Program::outcome)
     }
@@ -325,6 +329,7 @@ pub fn set_up(
         owned: None,
         tally: Tally::start(),
         is_closing: false,
+        is_finished: false,
     })
 }
 

@@ -41,11 +41,12 @@ pub(super) fn probe() -> io::Result<()> {
 
 /// The remedy where no process starts.
 pub fn remedy(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::NotFound => "mount /proc",
-        io::ErrorKind::PermissionDenied => {
+    match Errno::from_io_error(error) {
+        Some(Errno::NOENT) => "mount /proc",
+        Some(Errno::ACCESS) => {
             "let this user (see --run-as) execute the file of idetcd, as by chmod a+rx"
         }
+        Some(Errno::PERM) => "let it start processes, by seccomp or what else forbids it",
         _ => "see what the system lets this user have: processes, memory",
     }
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::session::{heard, stopped};
 use super::table::{self, output_failure};
-use crate::cluster::Record;
+use crate::cluster::{Record, RecordError};
 use crate::connect::Connect;
 use crate::etcd::{
     Compare, Equal, Error, Etcd, EventKind, GatewayClient, KeyValue, LeaseId, Op, Range, Txn,
-    WatchRange, WatchStream,
+    WatchRange, WatchStream, read_key,
 };
 use crate::failure::Failure;
 use crate::node::Host;
@@ -38,7 +38,7 @@ pub(super) fn run(
     }
     let mut client = Connect::prepare(&options.connect)?.client(place);
     let key = format!("{}{name}", options.node.keyspace.prefix).into_bytes();
-    let reply = heard(place, client.range(&Range::new(key, None)))?;
+    let reply = heard(place, read_key(&mut client, key))?;
     let Some(found) = reply.kvs.first() else {
         return Err(Failure::new(format!("{name} is nobody's: there is nothing to release")));
     };
@@ -97,6 +97,7 @@ fn description(name: &str, found: &KeyValue, left: Option<Duration>) -> String {
 fn shown(value: &[u8]) -> String {
     match Record::parse(value) {
         Ok(record) => record.to_string(),
+        Err(error @ RecordError::TooLong) => format!("no record: {error}"),
         Err(_) if value.is_empty() => "no record but an empty value".to_owned(),
         Err(_) => {
             format!(

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use support::etcd::encode;
-use support::{Action, Etcd, Node, PATIENCE, Phase, Prober, Proxy, until};
+use support::tool::ended;
+use support::{Action, Etcd, Node, PATIENCE, Phase, Prober, Proxy, lookup, until};
 
 /// Together not much less than the most that is read.
-const KEYS: usize = 40;
+const KEYS: usize = 11;
 const OCTETS: usize = 1 << 20;
 
 /// The longest that a query may wait, on a machine that does other things as well.
@@ -45,4 +46,57 @@ fn dns_is_answered_while_a_large_reply_is_read() {
     println!("a reply of {length} octets: {probed:?}");
     assert_eq!(probed.lost, 0, "{}", node.log());
     assert!(probed.worst < BOUND, "{probed:?}");
+}
+
+#[test]
+fn values_that_are_too_large_together_hold_up_nobody() {
+    let etcd = Etcd::start();
+    let value = vec![b'x'; 600_000];
+    for number in 101..=200 {
+        etcd.put(&format!("worker{number}.tf.local."), &value);
+    }
+    etcd.put("worker201.tf.local.", br#"{"ipv4":"10.9.9.9"}"#);
+    let node = Node::in_cluster(&etcd, 1, 300, &[]);
+    assert_eq!(node.slot(), 1);
+    let server = node.address();
+    assert_eq!(lookup(server, "worker201.tf.local.").as_deref(), Some("10.9.9.9"));
+    let log = node.log();
+    for number in 101..=200 {
+        let told = format!("worker{number}.tf.local. is not a record: the value is longer");
+        assert_eq!(log.matches(&told).count(), 1, "{told}: {log}");
+    }
+    let listed = ended("list", &etcd.endpoint(), &[]).good();
+    assert_eq!(listed.matches("no record: the value is longer").count(), 100, "{listed}");
+}
+
+#[test]
+fn a_value_that_is_too_large_alone_is_passed_by() {
+    let etcd = Etcd::start_with(None, &["--max-request-bytes", "50000000"]);
+    let huge = vec![b'x'; 20_000_000];
+    etcd.put("worker1.tf.local.", &huge);
+    let node = Node::in_cluster(&etcd, 1, 3, &[]);
+    assert_eq!(node.slot(), 2, "a name that holds too much is not free");
+    let server = node.address();
+    let told = "worker1.tf.local. is not a record: the value is longer";
+    assert_eq!(node.log().matches(told).count(), 1, "{}", node.log());
+    // The same as changes, the last of which is followed by one that is sensible.
+    etcd.put("worker3.tf.local.", &huge);
+    etcd.put("worker9.tf.local.", br#"{"ipv4":"10.9.9.9"}"#);
+    until(PATIENCE, "followed", || lookup(server, "worker9.tf.local."));
+    etcd.put("worker1.tf.local.", br#"{"ipv4":"10.1.1.1"}"#);
+    until(PATIENCE, "a good value heals", || lookup(server, "worker1.tf.local."));
+    let log = node.log();
+    let read = log.matches("full sync").count();
+    assert!((2..=4).contains(&read), "{read} full syncs: {log}");
+    assert!(!log.contains("lost worker2"), "{log}");
+    // Histories are told apart by what changed last, which cannot be read here: so all is read again.
+    etcd.put("worker3.tf.local.", &huge);
+    let proxied = Proxy::new(&etcd.address());
+    let late = Node::at(&proxied.endpoint(), 2, 12, &[]);
+    assert_eq!(late.slot(), 4);
+    proxied.reset();
+    let wanted = late.log().matches("full sync").count() + 1;
+    etcd.put("worker10.tf.local.", br#"{"ipv4":"10.10.10.10"}"#);
+    until(PATIENCE, "followed again", || lookup(late.address(), "worker10.tf.local."));
+    assert!(late.log().matches("full sync").count() >= wanted, "{}", late.log());
 }

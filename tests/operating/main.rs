@@ -6,6 +6,7 @@ mod corefile;
 mod exec;
 mod hooks;
 mod hung_files;
+mod killed_helpers;
 mod list;
 mod manual;
 mod metrics;

@@ -3,8 +3,10 @@
 mod claiming;
 mod contact;
 mod following;
+mod large_values;
 mod overtaking;
 mod proving;
+mod republishing;
 mod world;
 
 use std::fs;

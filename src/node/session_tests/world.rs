@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::super::network::HostNetwork;
 use super::super::session::Session;
 use super::super::{Counter, Host, NodeSettings, Owned, WhenFull};
 use crate::cluster::{AddressChoice, Directory, Keyspace, Pattern};
@@ -44,12 +45,16 @@ pub(in crate::node) struct World {
     /// When the process is asked to stop.
     pub(super) stop_at: Cell<Instant>,
     releasing: Cell<bool>,
+    /// The octets of keys and values from which a reply is too large.
+    pub(super) too_large: Cell<usize>,
     pub(super) endpoints: Cell<u32>,
     script: RefCell<Script>,
     pub(in crate::node) store: RefCell<Store>,
     /// What watches tell, and when.
     pub(super) changes: RefCell<VecDeque<(Duration, Result<WatchReply, ErrorKind>)>>,
     pub(super) directory: RefCell<Directory>,
+    /// The network of the host.
+    pub(in crate::node) network: RefCell<Arc<HostNetwork>>,
     /// What happened, and when.
     pub(super) log: RefCell<Vec<(Duration, String)>>,
 }
@@ -182,6 +187,9 @@ impl Store {
         if range.count_only {
             kvs.clear();
         }
+        if range.keys_only {
+            kvs.iter_mut().for_each(|kv| kv.value.clear());
+        }
         RangeReply { header: self.header(), kvs, count, more }
     }
 
@@ -236,7 +244,12 @@ impl Etcd for FakeEtcd {
     type Watch = FakeWatch;
 
     fn range(&mut self, range: &Range) -> Result<RangeReply, Error> {
-        self.world.call("range", &self.timeout, |store| store.range(range))
+        let reply = self.world.call("range", &self.timeout, |store| store.range(range))?;
+        let octets: usize = reply.kvs.iter().map(|kv| kv.key.len() + kv.value.len()).sum();
+        if octets >= self.world.too_large.get() {
+            return Err(Error::new(ErrorKind::TooLarge, ENDPOINT, ""));
+        }
+        Ok(reply)
     }
 
     fn txn(&mut self, txn: &Txn) -> Result<TxnReply, Error> {
@@ -357,6 +370,10 @@ impl Host for FakeHost {
         None
     }
 
+    fn network(&self) -> Arc<HostNetwork> {
+        self.world.network.borrow().clone()
+    }
+
     fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T {
         access(&mut self.world.directory.borrow_mut())
     }
@@ -384,11 +401,16 @@ pub(in crate::node) fn newborn(seed: u64) -> (Rc<World>, Session<FakeHost, FakeE
         now: Cell::new(began),
         stop_at: Cell::new(began + LIFE),
         releasing: Cell::new(false),
+        too_large: Cell::new(usize::MAX),
         endpoints: Cell::new(1),
         script: RefCell::new(Box::new(unreliable(seed))),
         store: RefCell::default(),
         changes: RefCell::default(),
         directory: RefCell::new(Directory::new(keyspace.clone())),
+        network: RefCell::new(Arc::new(HostNetwork {
+            interfaces: Ok(Vec::new()),
+            default_sources: Vec::new(),
+        })),
         log: RefCell::default(),
     });
     let settings = NodeSettings {

@@ -2,7 +2,7 @@
 
 use idetcd::cluster::{Directory, Freshness, Record, SlotId};
 
-use super::oracle::{Epoch, Held, History};
+use super::history::{Epoch, Held};
 use super::{Checks, Invariant};
 use crate::model::Time;
 use crate::world::process::ProcessId;
@@ -24,7 +24,11 @@ fn difference(
     is_strict: bool,
 ) -> Option<Difference> {
     let revision = directory.revision();
-    epoch.beside(directory).find_map(|(slot, known, history)| {
+    // Mostly nothing changed since.
+    if epoch.is_reached_by(revision) && epoch.is_now(directory) {
+        return None;
+    }
+    epoch.find_beside(directory, |slot, known, history| {
         let wanted = history.at(revision);
         let is_own = |record: &Record| known == Held::Record(*record);
         let may_be_newer = !is_strict || own.iter().any(is_own);
@@ -77,27 +81,31 @@ impl Checks {
     /// When that was which a directory does not have yet.
     fn missed(&self, directory: &Directory) -> Option<Time> {
         let revision = directory.revision();
-        let missing = |(_, known, history): (SlotId, Held, History<'_>)| {
-            if history.now() == known { None } else { history.changed_from(revision, known) }
-        };
-        self.oracle.current().beside(directory).filter_map(missing).min()
+        let mut first = None;
+        self.oracle.current().find_beside(directory, |_, known, history| {
+            if history.now() != known {
+                let missed = history.changed_from(revision, known);
+                first = first.into_iter().chain(missed).min();
+            }
+            None::<()>
+        });
+        first
     }
 
     /// Looks how far a directory is behind, and whether it is right once all is well.
     pub(crate) fn look_at_directory(&mut self, id: ProcessId, now: Time, directory: &Directory) {
         let Some(standing) = self.standing(id) else { return };
         let (node, max_lag) = (standing.node, standing.max_lag.mul_f64(1.02));
-        let standing_runs =
-            standing.runs_since.is_some_and(|since| now > since + self.bounds.beyond_lag);
+        let runs = standing.runs_since.is_some_and(|since| now > since + self.bounds.beyond_lag);
         let undisturbed = self.undisturbed_since(id);
         let is_synced = directory.freshness() == Freshness::Synced;
         if is_synced {
-            self.is_synced(id);
+            self.is_synced(id, now);
         }
         if is_synced && let Some(changed) = self.missed(directory) {
             let in_calm = undisturbed.map(|since| (since.max(changed), self.bounds.behind));
             // By its own clock, and no call outlasts it.
-            let always = standing_runs.then_some((changed, max_lag + self.bounds.beyond_lag));
+            let always = runs.then_some((changed, max_lag + self.bounds.beyond_lag));
             let late = in_calm.into_iter().chain(always).find(|(from, bound)| now > *from + *bound);
             if let Some((from, _)) = late {
                 let behind = (now - from).as_secs_f64();
@@ -118,35 +126,30 @@ impl Checks {
             return self.look_at_unsynced(id, now, directory);
         }
         let then = now - self.bounds.told;
-        let wrong = self
-            .oracle
-            .current()
-            .beside(directory)
-            .find(|(_, known, history)| !history.held_since(then, *known));
-        if let Some((slot, known, history)) = wrong {
+        let wrong = self.oracle.current().find_beside(directory, |slot, known, history| {
+            (!history.held_since(then, known)).then(|| (slot, known, history.now()))
+        });
+        if let Some((slot, known, wanted)) = wrong {
             let text = format!(
-                "process {id} (n{node}) has {known:?} at slot {slot} though all is well, where etcd has {:?}",
-                history.now()
+                "process {id} (n{node}) has {known:?} at slot {slot} though all is well, where etcd has {wanted:?}"
             );
             self.violated(now, Invariant::Settled, text);
         }
     }
 
     /// A directory is in sync now.
-    pub(crate) fn is_synced(&mut self, id: ProcessId) {
+    pub(crate) fn is_synced(&mut self, id: ProcessId, now: Time) {
         if let Some(standing) = self.standing_mut(id) {
-            standing.unsynced_since = None;
+            standing.synced_at = now;
         }
     }
 
     /// Who loses its name now has to look around a moment before it is in sync again.
     fn look_at_unsynced(&mut self, id: ProcessId, now: Time, directory: &Directory) {
         let (since, told) = (self.undisturbed_since(id), self.bounds.told);
-        let Some(standing) = self.standing_mut(id) else { return };
+        let Some(standing) = self.standing(id) else { return };
         let lost = if standing.owned.is_some() { Time::ZERO } else { standing.without_since };
-        // Nobody looks while nothing happens.
-        let last = *standing.unsynced_since.get_or_insert(now);
-        let node = standing.node;
+        let (last, node) = (standing.synced_at, standing.node);
         if since.is_some_and(|since| now > since.max(lost).max(last) + told) {
             let text =
                 format!("process {id} (n{node}) is {:?} though all is well", directory.freshness());
@@ -156,8 +159,6 @@ impl Checks {
 
     /// Whether a directory that is in sync is what etcd holds now: then time cannot make it wrong.
     pub(crate) fn is_up_to_date(&self, directory: &Directory) -> bool {
-        let is_right = |(_, known, history): (SlotId, Held, History<'_>)| history.now() == known;
-        directory.freshness() == Freshness::Synced
-            && self.oracle.current().beside(directory).all(is_right)
+        directory.freshness() == Freshness::Synced && self.oracle.current().is_now(directory)
     }
 }

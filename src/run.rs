@@ -12,13 +12,15 @@ use crate::failure::Failure;
 use crate::host::accounts::Login;
 use crate::host::{log_process, machine, privileges};
 use crate::node::address::check_interface;
+use crate::node::network::HostNetwork;
 use crate::node::session::{Session, SessionEnd};
-use crate::node::{Counter, Host, NodeSettings, Owned};
+use crate::node::{Counter, Host, NodeSettings, Owned, WhenFull};
 use crate::notify::{self, Ended, Notifier, Outcome, parent_death};
 use crate::options::Options;
 use crate::random::Random;
 use crate::server::forward::Forwarder;
-use crate::server::listen::listen;
+use crate::server::listen::{Absent, listen};
+use crate::server::network::NetworkWatch;
 use crate::server::signals::Signals;
 use crate::server::timers::{Timer, View};
 use crate::server::{Interest, Server, Shared, Wake};
@@ -40,12 +42,17 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         corefile.log();
     }
     let mut node = options.node;
+    let network = NetworkWatch::open();
     if let Some(name) = &node.interface {
-        check_interface(name).map_err(Failure::new)?;
+        check_interface(name, network.current()).map_err(Failure::new)?;
     }
     let connect = Connect::prepare(&options.connect)?;
     let login = options.run_as.as_ref().map(privileges::look_up).transpose()?;
-    let (listeners, acceptors) = listen(&options.listen)?;
+    let absent = match node.when_full {
+        WhenFull::Exit => Absent::Fail,
+        WhenFull::Wait => Absent::Await,
+    };
+    let (listeners, acceptors) = listen(&options.listen, absent)?;
     if let Some(Login { account, .. }) = login {
         let kept = privileges::lasting_rights(listeners.iter().map(|listener| listener.address));
         privileges::give_up(account, kept)?;
@@ -79,13 +86,13 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     // Not before the sockets are ours: where another idetcd runs, these are its files.
     let notifier = notify::set_up(options.notify, keyspace.clone(), login, &signals)?
         .with_certificates(connect.certificates().cloned());
-    let directory = Directory::new(keyspace);
-    let server = Server::new(listeners, acceptors, responder, directory, signals)
-        .with_rate_limit(options.rrl)
-        .with_forwarder(forwarder);
-    for address in server.addresses() {
+    for address in listeners.iter().map(|listener| listener.address) {
         log::info!("listening on {address}");
     }
+    let directory = Directory::new(keyspace);
+    let server = Server::new(listeners, acceptors, network, responder, directory, signals)
+        .with_rate_limit(options.rrl)
+        .with_forwarder(forwarder);
     let server = Shared::new(server);
     if let Some(certificates) = connect.certificates() {
         let watch = ExpiryWatch::new(certificates.clone(), server.now());
@@ -231,6 +238,10 @@ impl Host for Process {
 
     fn source_address(&self) -> Option<IpAddr> {
         self.server.source_address()
+    }
+
+    fn network(&self) -> Arc<HostNetwork> {
+        self.server.network()
     }
 
     fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T {

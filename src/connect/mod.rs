@@ -5,6 +5,7 @@ mod access;
 mod certificate_end;
 mod certificates;
 mod expiry;
+mod local_address;
 mod password;
 mod resolver;
 mod stub;

@@ -14,6 +14,7 @@ use ureq::unversioned::transport::{
 };
 
 use super::certificates::Certificates;
+use super::local_address::LocalAddress;
 use super::resolver::{EndpointAddresses, instant_after};
 use super::tls_transport::TlsConnector;
 use crate::clock;
@@ -76,7 +77,7 @@ impl Connector<()> for WaitingConnector {
         details: &ConnectionDetails<'_>,
         _chained: Option<()>,
     ) -> Result<Option<WaitingTransport>, ureq::Error> {
-        let deadline = earliest(instant_after(details.timeout), self.read_deadline.get());
+        let deadline = earliest(instant_after(details.timeout), self.read_deadline.get().deadline);
         let mut failure = io::Error::from(ErrorKind::AddrNotAvailable);
         for (tried, address) in details.addrs.iter().enumerate() {
             // An address that does not answer leaves an equal share of the time to the others.
@@ -88,11 +89,13 @@ impl Connector<()> for WaitingConnector {
             match connect_waiting(&self.server, *address, share) {
                 Ok(stream) => {
                     self.endpoints.mark_good(details.uri, address.ip());
-                    if let Ok(local) = stream.local_addr() {
-                        self.server.lock().source_address = Some(local.ip());
+                    let local = stream.local_addr().ok().map(|local| local.ip());
+                    if local.is_some() {
+                        self.server.lock().source_address = local;
                     }
                     return Ok(Some(WaitingTransport {
                         stream,
+                        local: local.map(LocalAddress::new),
                         host: details.uri.host().unwrap_or_default().to_owned(),
                         peer: address.ip(),
                         buffers: LazyBuffers::new(BUFFER, BUFFER),
@@ -145,9 +148,17 @@ fn wait(
     }
 }
 
+/// What ended a wait for a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum StreamWait {
+    Ready,
+    NetworkChanged,
+}
+
 /// A connection to etcd.
 struct WaitingTransport {
     stream: TcpStream,
+    local: Option<LocalAddress>,
     host: String,
     peer: IpAddr,
     buffers: LazyBuffers,
@@ -157,33 +168,44 @@ struct WaitingTransport {
 }
 
 impl WaitingTransport {
-    /// Waits in the server; past the deadline, the error is that of ureq's time-out.
+    /// Waits in the server until the stream may be ready, or for no longer than until the network of
+    /// this host changes. Past the deadline, the error is that of ureq's time-out.
     fn wait(
-        &self,
+        &mut self,
         interest: Interest,
         deadline: Option<Instant>,
         timeout: NextTimeout,
-    ) -> Result<(), ureq::Error> {
-        match wait(&self.connector.server, self.stream.as_fd(), interest, deadline) {
-            Err(error) if error.kind() == ErrorKind::TimedOut => {
-                Err(ureq::Error::Timeout(timeout.reason))
-            }
-            waited => Ok(waited?),
+    ) -> Result<StreamWait, ureq::Error> {
+        let server = &self.connector.server;
+        if let Some(local) = &mut self.local
+            && local.is_gone(server)
+        {
+            let text = format!("{}, from which it was reached, is no more on this host", local.ip);
+            return Err(io::Error::other(text).into());
+        }
+        let descriptor = Some((self.stream.as_fd(), interest));
+        match server.lock().wait_or_change(descriptor, deadline)? {
+            Some(Wake::Ready) => Ok(StreamWait::Ready),
+            Some(Wake::TimedOut) => Err(ureq::Error::Timeout(timeout.reason)),
+            Some(Wake::Stopping) => Err(stopping().into()),
+            None => Ok(StreamWait::NetworkChanged),
         }
     }
 
-    /// Waits until there is something to read, or for the deadline of the stream, past which the read
+    /// Waits until there may be something to read, or for the deadline of the stream, past which the read
     /// can be repeated.
     fn wait_to_read(&mut self, timeout: NextTimeout) -> Result<(), ureq::Error> {
         self.read_in_turn = 0;
-        let (own, given) = (instant_after(timeout), self.connector.read_deadline.get());
-        let deadline = earliest(own, given);
-        match self.wait(Interest::Readable, deadline, timeout) {
-            Err(ureq::Error::Timeout(_)) if deadline == given => {
-                Err(io::Error::from(ErrorKind::WouldBlock).into())
-            }
-            waited => waited,
+        let (own, bound) = (instant_after(timeout), self.connector.read_deadline.get());
+        let deadline = earliest(own, bound.deadline);
+        let is_over = match self.wait(Interest::Readable, deadline, timeout) {
+            Err(ureq::Error::Timeout(_)) if deadline == bound.deadline => true,
+            waited => waited? == StreamWait::NetworkChanged && bound.may_end_early,
+        };
+        if is_over {
+            return Err(io::Error::from(ErrorKind::WouldBlock).into());
         }
+        Ok(())
     }
 
     /// Lets queries that came meanwhile be answered, without waiting for anything.
@@ -197,7 +219,7 @@ impl WaitingTransport {
         if is_over(instant_after(timeout)) {
             return Err(ureq::Error::Timeout(timeout.reason));
         }
-        if is_over(self.connector.read_deadline.get()) {
+        if is_over(self.connector.read_deadline.get().deadline) {
             return Err(io::Error::from(ErrorKind::WouldBlock).into());
         }
         Ok(())
@@ -260,7 +282,9 @@ impl Transport for WaitingTransport {
     /// A connection that has something to read between two requests is closed or out of step.
     fn is_open(&mut self) -> bool {
         let mut octet = [0];
-        self.connector.endpoints.prefers(&self.host, self.peer)
+        let server = &self.connector.server;
+        !self.local.as_mut().is_some_and(|local| local.is_gone(server))
+            && self.connector.endpoints.prefers(&self.host, self.peer)
             && matches!(self.stream.peek(&mut octet), Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 }

@@ -29,22 +29,31 @@ impl Clock {
 }
 
 /// The time until which a read on the watch stream may wait. It is shared with the transport of the agent,
-/// which returns [`std::io::ErrorKind::WouldBlock`] at that time. `None`: no such time.
+/// which returns [`std::io::ErrorKind::WouldBlock`] at that time.
 #[derive(Clone, Default, Debug)]
-pub struct ReadDeadline(Arc<Mutex<Option<Instant>>>);
+pub struct ReadDeadline(Arc<Mutex<ReadBound>>);
+
+/// The bound of a read.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct ReadBound {
+    /// The time; `None`: no such time.
+    pub deadline: Option<Instant>,
+    /// Whether it may end earlier, for whoever reads has something else to do.
+    pub may_end_early: bool,
+}
 
 impl ReadDeadline {
-    /// The time set last.
-    pub fn get(&self) -> Option<Instant> {
+    /// The bound set last.
+    pub fn get(&self) -> ReadBound {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets the time, for all clones, while `read` runs.
-    pub(super) fn during<T>(&self, deadline: Option<Instant>, read: impl FnOnce() -> T) -> T {
-        let set = |time| *self.0.lock().unwrap_or_else(PoisonError::into_inner) = time;
-        set(deadline);
+    /// Sets the bound, for all clones, while `read` runs.
+    pub(super) fn during<T>(&self, bound: ReadBound, read: impl FnOnce() -> T) -> T {
+        let set = |bound| *self.0.lock().unwrap_or_else(PoisonError::into_inner) = bound;
+        set(bound);
         let result = read();
-        set(None);
+        set(ReadBound::default());
         result
     }
 }

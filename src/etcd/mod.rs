@@ -35,7 +35,7 @@ mod watch;
 
 pub use api::Etcd;
 pub use auth::{Credentials, LoginState};
-pub use client::{Clock, GatewayClient, ReadDeadline};
+pub use client::{Clock, GatewayClient, ReadBound, ReadDeadline};
 pub use error::{Error, ErrorKind};
 pub use kv::{KeyValue, LARGE_VALUE, Order, Range, RangeReply, ResponseHeader};
 pub use lease::{LeaseId, TimeToLive};

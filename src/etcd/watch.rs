@@ -10,7 +10,9 @@ use super::json::{self, Wrong};
 use super::kv::{header, key_value};
 use super::reply::{is_time_up, reply, transport_error};
 use super::slices::Slices;
-use super::{Clock, Error, ErrorKind, GatewayClient, KeyValue, ReadDeadline, ResponseHeader};
+use super::{
+    Clock, Error, ErrorKind, GatewayClient, KeyValue, ReadBound, ReadDeadline, ResponseHeader,
+};
 
 /// The longest line read, in octets: etcd's messages are smaller, as they come in fragments, but for those of
 /// one huge value.
@@ -74,7 +76,8 @@ pub trait WatchStream {
     fn endpoint(&self) -> &str;
 
     /// The next changes, waiting for them until the deadline; what has arrived is returned even
-    /// when that has passed. `None`: the deadline passed; call again, nothing is lost. After an error
+    /// when that has passed. `None`: the deadline passed, or there may be something else to do, such as
+    /// where the network of this host changed; call again, nothing is lost. After an error
     /// ([`ErrorKind::Compacted`], [`ErrorKind::WatchEnded`], [`ErrorKind::Malformed`],
     /// [`ErrorKind::TooLarge`]: read the keys anew and watch from there) the watch is over.
     fn next(&mut self, deadline: Instant) -> Result<Option<WatchReply>, Error>;
@@ -104,7 +107,8 @@ impl GatewayClient {
     /// Opens a watch at the endpoint in use, and waits until every range is acknowledged.
     pub(super) fn open_watch(&self, ranges: &[WatchRange]) -> Result<Watch, Error> {
         let deadline = self.clock.now().checked_add(self.timeout());
-        self.read_deadline.during(deadline, || self.open(ranges, deadline))
+        let bound = ReadBound { deadline, may_end_early: false };
+        self.read_deadline.during(bound, || self.open(ranges, deadline))
     }
 
     fn open(&self, ranges: &[WatchRange], deadline: Option<Instant>) -> Result<Watch, Error> {
@@ -154,7 +158,8 @@ impl WatchStream for Watch {
             return Ok(Some(changes));
         }
         let read_deadline = self.read_deadline.clone();
-        read_deadline.during(Some(deadline), || {
+        let bound = ReadBound { deadline: Some(deadline), may_end_early: true };
+        read_deadline.during(bound, || {
             loop {
                 match self.read_line()? {
                     Some(Line::Changes(changes)) => return Ok(Some(changes)),

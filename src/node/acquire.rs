@@ -6,7 +6,7 @@ use super::queue::Waited;
 use super::rank::{FreeSlot, free_slot, presumed};
 use super::session::Session;
 use super::state::{Claimed, Membership};
-use super::{Host, Result, SessionError, WhenFull, address};
+use super::{Host, Result, SessionError, WhenFull};
 use crate::cluster::{Record, SlotId};
 use crate::etcd::{Etcd, Event, EventKind, KeyValue, LeaseId};
 
@@ -33,8 +33,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if !self.host.wants_name() {
             return Ok(());
         }
-        let Some(lease) = self.lease else { return Err(SessionError::LeaseGone) };
         let record = self.find_record()?;
+        let Some(lease) = self.lease else { return Err(SessionError::LeaseGone) };
         // Who once had a name serves on without one; ending would be a fault of its own.
         let when_full = previous.map_or(self.settings.when_full, |_| WhenFull::Wait);
         let keyspace = self.settings.keyspace.clone();
@@ -72,33 +72,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
     }
 
-    /// What to publish. It stays the same for as long as this host has those addresses: a claim or a
-    /// ticket that was made with it has to be known again.
-    pub(super) fn find_record(&mut self) -> Result<Record> {
-        let known = self.record.filter(|record| address::is_here(record, &self.settings));
-        if let Some(record) = known {
-            return Ok(record);
-        }
-        let found = address::discover(&self.settings, self.host.source_address());
-        let record = found.or_else(|error| self.record.ok_or(SessionError::NoAddress(error)))?;
-        let is_new = self.record.is_some_and(|previous| previous != record);
-        let Some(lease) = self.lease.filter(|_| is_new) else {
-            self.record = Some(record);
-            return Ok(record);
-        };
-        // With the lease go the ticket and the claims of what is not this node any more. Until that is
-        // done the old record is kept, to be seen as old again.
-        self.ask(|client| client.lease_revoke(lease.id))?;
-        self.lease = None;
-        self.record = Some(record);
-        Err(SessionError::LeaseGone)
-    }
-
-    /// The slots that hold our record, as far as the directory knows.
+    /// The slots that hold our record, or one that this life of ours put, as far as the directory knows.
     pub(super) fn own_slots(&self, claimant: Claimant<'_>) -> Vec<SlotId> {
         self.host.directory(|directory| {
             let own = directory.slots().filter(|(slot, record)| {
-                *record == Some(claimant.record) && slot.get() <= claimant.keyspace.limit
+                record.is_some_and(|it| it == claimant.record || self.addresses.has_put(it))
+                    && slot.get() <= claimant.keyspace.limit
             });
             own.map(|(slot, _)| slot).collect()
         })
@@ -115,8 +94,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
             let found = self.ask(|client| claimant.find_own(client, slot))?;
             let Some(own) = found else { continue };
             if own.lease == claimant.lease {
-                // A claim of ours succeeded, and its reply was lost.
-                return Ok(Some(Taken { claimed: own.claimed, queue_length: 0 }));
+                // A claim of ours succeeded, and its reply was lost; or a restored backup has it.
+                if let Some(taken) = self.ask(|client| claimant.claim(client, slot))? {
+                    return Ok(Some(Taken { queue_length: 0, ..taken }));
+                }
+                continue;
             }
             if !claimant.is_earlier_life(&own) {
                 others.push(own);
@@ -130,12 +112,19 @@ impl<H: Host, E: Etcd> Session<H, E> {
             // Only a newcomer may have been here before. Later it is somebody else who publishes
             // the same addresses, whatever its ID.
             Some(claimed) => self.ask(|client| claimant.claim(client, claimed.slot)),
-            None => self.outlive(claimant, others),
+            None => match self.reclaim_with_other_addresses(claimant)? {
+                Some(taken) => Ok(Some(taken)),
+                None => self.outlive(claimant, others),
+            },
         }
     }
 
     /// Takes a name over from an earlier life of this node.
-    fn take_over(&mut self, claimant: Claimant<'_>, own: &OwnRecord) -> Result<Option<Taken>> {
+    pub(super) fn take_over(
+        &mut self,
+        claimant: Claimant<'_>,
+        own: &OwnRecord,
+    ) -> Result<Option<Taken>> {
         // Known before the call, whose reply may be lost: then the name is found under our lease.
         self.superseded = Some(own.lease).filter(|lease| *lease != LeaseId(0));
         let taken = self.ask(|client| claimant.take_over(client, own.claimed))?;
@@ -268,7 +257,19 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let is_late = self.lease.is_none_or(|lease| self.host.now() >= lease.valid_until);
         let membership = if is_late { Membership::Doubtful } else { Membership::Owned };
         self.set_membership(membership(claimed));
-        // The watch will bring it too, but whoever reads the log may ask for the name at once.
+        self.apply_own(claimed, &record);
+        if is_late {
+            log::warn!("{name} is in doubt: the reply to its claim came after its lease ran out");
+            return;
+        }
+        let verb = if previous.is_some() { "re-claimed" } else { "claimed" };
+        let limit = self.settings.keyspace.limit;
+        log::info!("{verb} {name} (slot {} of {limit}): {record}", claimed.slot);
+    }
+
+    /// Applies a put of ours. The watch will bring it too, but whoever reads the log may ask for the
+    /// name at once.
+    pub(super) fn apply_own(&mut self, claimed: Claimed, record: &Record) {
         let key = self.settings.keyspace.key(claimed.slot);
         // Octet by octet as it was put: histories of etcd are told apart by that.
         let value = record.value(self.settings.node_id.as_ref()).into_bytes();
@@ -281,12 +282,5 @@ impl<H: Host, E: Etcd> Session<H, E> {
             *seen = claimed.mod_revision;
             self.host.directory(|directory| directory.advance(claimed.mod_revision));
         }
-        if is_late {
-            log::warn!("{name} is in doubt: the reply to its claim came after its lease ran out");
-            return;
-        }
-        let verb = if previous.is_some() { "re-claimed" } else { "claimed" };
-        let limit = self.settings.keyspace.limit;
-        log::info!("{verb} {name} (slot {} of {limit}): {record}", claimed.slot);
     }
 }

@@ -23,21 +23,29 @@ fn a_ticket_of_addresses_that_are_gone_goes_with_its_lease_even_if_that_is_hard_
         let Ok(id) = session.client.lease_grant(ttl) else { continue };
         session.lease = Some(Lease::new(id, session.host.now(), ttl));
         session.record = Some(gone);
+        session.addresses.lease = Some(id);
         let keyspace = session.settings.keyspace.clone();
         let claimant = Claimant { keyspace: &keyspace, record: &gone, node_id: None, lease: id };
         if claimant.take_ticket(&mut session.client).is_err() {
             continue;
         }
-        loop {
+        let record = loop {
             match session.find_record() {
                 // Tried again, as the session does.
                 Err(SessionError::Etcd(_)) => failures += 1,
-                Err(SessionError::LeaseGone) => break,
+                Ok(record) => break record,
                 other => panic!("seed {seed}: {other:?}, and the ticket stays"),
             }
-        }
+        };
         assert!(world.store.borrow().keys.is_empty(), "seed {seed}");
-        assert!(session.find_record().is_ok_and(|record| record != gone), "seed {seed}");
+        assert!(record != gone && session.record == Some(record), "seed {seed}");
+        let lease = session.lease.map(|lease| lease.id);
+        assert_ne!(lease, Some(id), "seed {seed}");
+        // Nothing of another record hangs on that one.
+        session.record = Some(gone);
+        session.addresses.lease = Some(id);
+        assert_eq!(session.find_record().ok(), Some(record), "seed {seed}");
+        assert_eq!(session.lease.map(|lease| lease.id), lease, "seed {seed}");
     }
     assert!(failures > 10, "{failures} revocations failed");
 }

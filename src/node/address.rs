@@ -1,23 +1,23 @@
 //! The addresses to publish: those given by hand, else those found on this host.
 //!
-//! Found are the source address towards etcd and its sibling of the other family on the same
-//! interface; where etcd is on loopback, those of the first interface that is up and not loopback.
-//! Link-local and loopback addresses are never found, only given: they are of no use to others.
+//! All of them are found on one interface. That is the one which holds the source address of the
+//! connection to etcd, for by that network the others are reached. Where etcd is on loopback, it is
+//! that of the default route, else the first one that is up, those of containers last. Link-local and
+//! loopback addresses are never found, only given: they are of no use to others.
 
 use std::fmt;
-use std::io;
 use std::net::IpAddr;
 
-use if_addrs::{IfOperStatus, Interface};
-
 use super::NodeSettings;
+use super::network::{HostNetwork, Interface, InterfaceKind, is_publishable};
 use crate::cluster::{AddressChoice, Record};
 
 /// The reason why there is nothing to publish.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum AddressError {
-    /// The system did not list its interfaces.
-    Listing(io::Error),
+    /// The system does not tell its interfaces, for this reason, and the connection to etcd does not
+    /// tell an address.
+    Untold(String),
     /// There is no interface of this name, but these others.
     NoSuchInterface(String, Vec<String>),
     /// No address of a wanted family was found.
@@ -27,10 +27,12 @@ pub enum AddressError {
 impl fmt::Display for AddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            AddressError::Listing(error) => write!(f, "cannot list the interfaces: {error}"),
+            AddressError::Untold(why) => write!(
+                f,
+                "this system does not tell its addresses: {why}; give them by --ipv4 and --ipv6"
+            ),
             AddressError::NoSuchInterface(name, others) => {
-                let others = others.join(", ");
-                write!(f, "--interface: no interface {name} with an address here, only {others}")
+                write!(f, "--interface: no interface {name} here, only {}", others.join(", "))
             }
             AddressError::NotFound => f.write_str(
                 "no address to publish on any interface that is up; give one by --ipv4 or --ipv6",
@@ -39,85 +41,80 @@ impl fmt::Display for AddressError {
     }
 }
 
-/// The record to publish, found anew: addresses may come and go until the claim.
-///
-/// # Errors
-/// See [`AddressError`]. All of them can pass: an interface may come up later.
-pub fn discover(settings: &NodeSettings, source: Option<IpAddr>) -> Result<Record, AddressError> {
-    let interfaces = if is_search(settings) { list()? } else { Vec::new() };
-    select(settings, source, &interfaces)
+/// What this host publishes, and where it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    /// What is published.
+    pub record: Record,
+    home: Home,
 }
 
-fn is_search(settings: &NodeSettings) -> bool {
-    settings.ipv4 == AddressChoice::Discover || settings.ipv6 == AddressChoice::Discover
-}
-
-/// Returns whether this host still has the addresses of a record that were found here. Where the system does
-/// not list them, they are taken to be here.
-pub fn is_here(record: &Record, settings: &NodeSettings) -> bool {
-    let ipv4 = record.ipv4.filter(|_| settings.ipv4 == AddressChoice::Discover).map(IpAddr::V4);
-    let ipv6 = record.ipv6.filter(|_| settings.ipv6 == AddressChoice::Discover).map(IpAddr::V6);
-    let found: Vec<IpAddr> = ipv4.into_iter().chain(ipv6).collect();
-    if found.is_empty() {
-        return true;
-    }
-    let Ok(interfaces) = list() else { return true };
-    found.iter().all(|ip| interfaces.iter().any(|interface| interface.ip() == *ip))
-}
-
-/// This host's addresses that tell it from others: not loopback, not link-local.
-///
-/// # Errors
-/// When the system does not list its interfaces.
-pub fn own_addresses() -> Result<Vec<IpAddr>, AddressError> {
-    let addresses = list()?.into_iter().map(|interface| interface.ip());
-    Ok(addresses.filter(|ip| is_publishable(*ip)).collect())
-}
-
-/// Fails when `--interface` names nothing that exists here.
-///
-/// # Errors
-/// See [`AddressError`].
-pub fn check_interface(name: &str) -> Result<(), AddressError> {
-    find_interface(name, &list()?)
-}
-
-fn list() -> Result<Vec<Interface>, AddressError> {
-    let mut interfaces = if_addrs::get_if_addrs().map_err(AddressError::Listing)?;
-    interfaces.sort_by_key(|interface| interface.index);
-    Ok(interfaces)
-}
-
-fn find_interface(name: &str, interfaces: &[Interface]) -> Result<(), AddressError> {
-    if interfaces.iter().any(|interface| interface.name == name) {
-        return Ok(());
-    }
-    let mut others: Vec<String> = interfaces.iter().map(|i| i.name.clone()).collect();
-    others.dedup();
-    Err(AddressError::NoSuchInterface(name.to_owned(), others))
-}
-
-fn select(
-    settings: &NodeSettings,
+/// Where addresses were found, so that they are looked for there again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Home {
+    /// The interface; `None`: it is not known.
+    interface: Option<String>,
+    /// The source address towards etcd that led to it.
     source: Option<IpAddr>,
-    interfaces: &[Interface],
-) -> Result<Record, AddressError> {
-    let name = match &settings.interface {
-        Some(name) if is_search(settings) => {
-            find_interface(name, interfaces)?;
-            Some(name.as_str())
+}
+
+impl Publication {
+    /// Finds what to publish. `source` is this host's address on the latest connection to etcd;
+    /// `previous` is what was found before. As long as the source address which that was found by is
+    /// here, it is kept to, even if etcd was reached by another way since.
+    ///
+    /// # Errors
+    /// See [`AddressError`]. All of them can pass: an interface may come up later.
+    pub fn find(
+        settings: &NodeSettings,
+        network: &HostNetwork,
+        source: Option<IpAddr>,
+        previous: Option<&Publication>,
+    ) -> Result<Publication, AddressError> {
+        if !settings.finds_addresses() {
+            return Ok(Publication { record: record(settings, [].iter())?, home: Home::default() });
         }
-        _ => interface_of(source, interfaces),
-    };
-    let on_interface = interfaces.iter().filter(|i| Some(i.name.as_str()) == name);
-    // The source address comes first: an interface may have several.
-    let preferred = source.filter(|_| settings.interface.is_none());
-    let candidates = preferred.into_iter().chain(on_interface.map(Interface::ip));
+        let sources = &network.default_sources;
+        let interfaces = match &network.interfaces {
+            Ok(interfaces) => interfaces,
+            Err(why) if settings.interface.is_some() => {
+                return Err(AddressError::Untold(why.clone()));
+            }
+            Err(why) => {
+                let source = source.filter(|ip| is_publishable(*ip));
+                let found = source.as_ref().map_or(&sources[..], std::slice::from_ref);
+                let record = record(settings, found.iter());
+                let record = record.map_err(|_| AddressError::Untold(why.clone()))?;
+                return Ok(Publication { record, home: Home { interface: None, source } });
+            }
+        };
+        let search = Search { settings, interfaces, default_sources: sources };
+        let home = search.home(source, previous.map(|previous| &previous.home));
+        let Some(interface) = &home.interface else {
+            let source = home.source.as_ref().filter(|ip| is_publishable(**ip));
+            let record = record(settings, source.into_iter())?;
+            return Ok(Publication { record, home });
+        };
+        let sources: Vec<IpAddr> = home.source.iter().chain(sources).copied().collect();
+        let on_interface = interfaces.iter().filter(|it| it.name == *interface);
+        let usable = on_interface.flat_map(|it| &it.addresses).filter(|it| it.is_usable());
+        let mut usable: Vec<_> = usable.collect();
+        usable.sort_by_cached_key(|address| address.rank(&sources));
+        let record = record(settings, usable.into_iter().map(|address| &address.ip))?;
+        Ok(Publication { record, home })
+    }
+}
+
+/// The record with the first address of each family that is to be found.
+fn record<'a>(
+    settings: &NodeSettings,
+    found: impl Iterator<Item = &'a IpAddr>,
+) -> Result<Record, AddressError> {
     let (mut ipv4, mut ipv6) = (None, None);
-    for ip in candidates.filter(|ip| is_publishable(*ip)) {
+    for ip in found {
         match ip {
-            IpAddr::V4(ip) => _ = ipv4.get_or_insert(ip),
-            IpAddr::V6(ip) => _ = ipv6.get_or_insert(ip),
+            IpAddr::V4(ip) => _ = ipv4.get_or_insert(*ip),
+            IpAddr::V6(ip) => _ = ipv6.get_or_insert(*ip),
         }
     }
     let ipv4 = choose(settings.ipv4, ipv4);
@@ -128,18 +125,6 @@ fn select(
     Ok(Record { ipv4, ipv6, port: settings.port })
 }
 
-/// The interface that holds the source address, else the first usable one.
-fn interface_of(source: Option<IpAddr>, interfaces: &[Interface]) -> Option<&str> {
-    let holder = interfaces.iter().find(|i| Some(i.ip()) == source && is_publishable(i.ip()));
-    let first = || {
-        interfaces.iter().find(|interface| {
-            is_publishable(interface.ip())
-                && matches!(interface.oper_status, IfOperStatus::Up | IfOperStatus::Unknown)
-        })
-    };
-    holder.or_else(first).map(|interface| interface.name.as_str())
-}
-
 fn choose<A>(choice: AddressChoice<A>, found: Option<A>) -> Option<A> {
     match choice {
         AddressChoice::Discover => found,
@@ -148,107 +133,86 @@ fn choose<A>(choice: AddressChoice<A>, found: Option<A>) -> Option<A> {
     }
 }
 
-fn is_publishable(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => !ip.is_loopback() && !ip.is_link_local() && !ip.is_unspecified(),
-        IpAddr::V6(ip) => !ip.is_loopback() && !ip.is_unicast_link_local() && !ip.is_unspecified(),
+/// Fails when `--interface` names nothing that exists here.
+///
+/// # Errors
+/// See [`AddressError`].
+pub fn check_interface(name: &str, network: &HostNetwork) -> Result<(), AddressError> {
+    let interfaces =
+        network.interfaces.as_ref().map_err(|why| AddressError::Untold(why.clone()))?;
+    if interfaces.iter().any(|interface| interface.name == name) {
+        return Ok(());
+    }
+    let others = interfaces.iter().map(|interface| interface.name.clone()).collect();
+    Err(AddressError::NoSuchInterface(name.to_owned(), others))
+}
+
+/// The interfaces among which one is to be found.
+#[derive(Clone, Copy)]
+struct Search<'a> {
+    settings: &'a NodeSettings,
+    interfaces: &'a [Interface],
+    default_sources: &'a [IpAddr],
+}
+
+impl Search<'_> {
+    /// The interface to publish the addresses of. It may have none at the moment.
+    fn home(&self, source: Option<IpAddr>, previous: Option<&Home>) -> Home {
+        let given = self.settings.interface.as_ref();
+        let led_by = previous.and_then(|home| home.source);
+        let source = source.filter(|ip| !ip.is_loopback() && !ip.is_unspecified());
+        for source in led_by.into_iter().chain(source) {
+            let is_holder =
+                |it: &&Interface| it.has(source) && given.is_none_or(|name| it.name == *name);
+            if let Some(holder) = self.interfaces.iter().find(is_holder) {
+                return Home { interface: Some(holder.name.clone()), source: Some(source) };
+            }
+        }
+        let last = previous.and_then(|home| home.interface.as_ref());
+        match source {
+            _ if given.is_some() => Home { interface: given.cloned(), source: None },
+            // An address that no interface has may be this host's all the same, by a route.
+            Some(_) if last.is_none() => Home { interface: None, source },
+            // The connection of an address that is gone: until there is another, what comes on that
+            // interface is in its place.
+            Some(_) => Home { interface: last.cloned(), source: None },
+            None => {
+                let best = self.by_rank(last).map(|interface| &interface.name);
+                Home { interface: best.or(last).cloned(), source: None }
+            }
+        }
+    }
+
+    /// The best interface by itself: that of a default route, else of the best kind the one before, else the first.
+    /// One that leads to other hosts is not given up for one that does not: its address may just be
+    /// changing.
+    fn by_rank(&self, last: Option<&String>) -> Option<&Interface> {
+        let no_default = self.default_sources.len();
+        let default = |interface: &Interface| {
+            self.default_sources.iter().position(|ip| interface.has(*ip)).unwrap_or(no_default)
+        };
+        let usable = self.interfaces.iter().filter(|it| self.is_usable(it));
+        let best = usable.min_by_key(|it| {
+            (default(it), it.kind, Some(&it.name) != last, !it.has_carrier, it.index)
+        })?;
+        let last = self.interfaces.iter().find(|it| Some(&it.name) == last);
+        let is_worse = best.kind != InterfaceKind::Ordinary
+            && last.is_some_and(|last| last.kind == InterfaceKind::Ordinary);
+        (default(best) < no_default || !is_worse).then_some(best)
+    }
+
+    fn is_usable(&self, interface: &Interface) -> bool {
+        let is_wanted = |ip: IpAddr| match ip {
+            IpAddr::V4(_) => self.settings.ipv4 == AddressChoice::Discover,
+            IpAddr::V6(_) => self.settings.ipv6 == AddressChoice::Discover,
+        };
+        let has_default = self.default_sources.iter().any(|ip| interface.has(*ip));
+        let is_candidate = interface.is_up && interface.kind != InterfaceKind::Loopback;
+        (is_candidate || has_default)
+            && interface.addresses.iter().any(|it| it.is_usable() && is_wanted(it.ip))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::{Ipv4Addr, Ipv6Addr};
-
-    use crate::cluster::{Keyspace, Pattern};
-    use crate::node::WhenFull;
-    use if_addrs::{IfAddr, Ifv4Addr, Ifv6Addr};
-
-    fn interface(name: &str, index: u32, ip: &str) -> Interface {
-        let addr = match ip.parse().expect("an address") {
-            IpAddr::V4(ip) => IfAddr::V4(Ifv4Addr {
-                ip,
-                netmask: Ipv4Addr::UNSPECIFIED,
-                prefixlen: 24,
-                broadcast: None,
-            }),
-            IpAddr::V6(ip) => IfAddr::V6(Ifv6Addr {
-                ip,
-                netmask: Ipv6Addr::UNSPECIFIED,
-                prefixlen: 64,
-                broadcast: None,
-            }),
-        };
-        Interface {
-            name: name.to_owned(),
-            addr,
-            index: Some(index),
-            oper_status: IfOperStatus::Up,
-            is_p2p: false,
-        }
-    }
-
-    fn host() -> Vec<Interface> {
-        vec![
-            interface("lo", 1, "127.0.0.1"),
-            interface("lo", 1, "::1"),
-            interface("eth0", 2, "192.0.2.2"),
-            interface("eth0", 2, "fe80::1"),
-            interface("eth0", 2, "2001:db8::2"),
-            interface("eth1", 3, "198.51.100.3"),
-            interface("eth1", 3, "198.51.100.4"),
-        ]
-    }
-
-    fn settings() -> NodeSettings {
-        let pattern = Pattern::parse("w{{.ID}}.tf.local.", 3).expect("a good pattern");
-        NodeSettings {
-            keyspace: std::sync::Arc::new(Keyspace::new(pattern, 3)),
-            when_full: WhenFull::Exit,
-            max_stale: std::time::Duration::ZERO,
-            lease_ttl: std::time::Duration::from_secs(20),
-            ipv4: AddressChoice::Discover,
-            ipv6: AddressChoice::Discover,
-            interface: None,
-            port: Some(53),
-            node_id: None,
-        }
-    }
-
-    fn selected(settings: &NodeSettings, source: Option<&str>) -> String {
-        let source = source.map(|text| text.parse().expect("an address"));
-        match select(settings, source, &host()) {
-            Ok(record) => record.identity(),
-            Err(error) => error.to_string(),
-        }
-    }
-
-    #[test]
-    fn the_source_address_and_its_sibling_are_found() {
-        let table = [
-            (Some("192.0.2.2"), "192.0.2.2,2001:db8::2,53"),
-            (Some("2001:db8::2"), "192.0.2.2,2001:db8::2,53"),
-            (Some("198.51.100.4"), "198.51.100.4,53"),
-            (Some("127.0.0.1"), "192.0.2.2,2001:db8::2,53"),
-            (Some("::1"), "192.0.2.2,2001:db8::2,53"),
-            (None, "192.0.2.2,2001:db8::2,53"),
-        ];
-        for (source, wanted) in table {
-            assert_eq!(selected(&settings(), source), wanted, "{source:?}");
-        }
-    }
-
-    #[test]
-    fn options_win_over_what_is_found() {
-        let mut wanted = settings();
-        wanted.interface = Some("eth1".to_owned());
-        assert_eq!(selected(&wanted, Some("192.0.2.2")), "198.51.100.3,53");
-        wanted.interface = Some("wlan0".to_owned());
-        assert!(selected(&wanted, None).contains("wlan0"));
-        wanted.interface = None;
-        wanted.ipv4 = AddressChoice::Omit;
-        assert_eq!(selected(&wanted, Some("192.0.2.2")), "2001:db8::2,53");
-        wanted.ipv6 = AddressChoice::Fixed(Ipv6Addr::LOCALHOST);
-        assert_eq!(selected(&wanted, None), "::1,53");
-    }
-}
+#[path = "address_tests.rs"]
+mod tests;

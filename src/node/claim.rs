@@ -86,19 +86,34 @@ impl Claimant<'_> {
     }
 
     /// Looks whether `slot` holds our record now: ours, or that of an earlier life, or of somebody
-    /// else with our addresses.
+    /// else with our addresses. What hangs on our lease is ours, whatever it says.
     pub fn find_own(
         &self,
         client: &mut impl Etcd,
         slot: SlotId,
     ) -> Result<Option<OwnRecord>, Error> {
         let reply = read_key(client, self.keyspace.key(slot))?;
-        let own = reply.kvs.first().filter(|kv| self.is_own(kv));
+        let own = reply.kvs.first().filter(|kv| self.is_own(kv) || kv.lease == self.lease);
         Ok(own.map(|kv| OwnRecord {
             claimed: Claimed::at(slot, kv.mod_revision),
             lease: kv.lease,
             node_id: NodeId::of(&kv.value),
         }))
+    }
+
+    /// Looks whether `slot` holds a record that this node put in an earlier life, whatever it says.
+    pub fn find_earlier_life(
+        &self,
+        client: &mut impl Etcd,
+        slot: SlotId,
+    ) -> Result<Option<OwnRecord>, Error> {
+        let reply = client.range(&Range::new(self.keyspace.key(slot), None))?;
+        let found = reply.kvs.first().map(|kv| OwnRecord {
+            claimed: Claimed::at(slot, kv.mod_revision),
+            lease: kv.lease,
+            node_id: NodeId::of(&kv.value),
+        });
+        Ok(found.filter(|found| self.is_earlier_life(found) && found.lease != self.lease))
     }
 
     /// Returns whether it was this node that put a record, in an earlier life. That is over: our
@@ -143,8 +158,16 @@ impl Claimant<'_> {
             let claimed = Claimed::at(slot, reply.header.revision);
             return Ok(Some(Taken { claimed, queue_length: range.count }));
         }
-        let own = range.kvs.first().filter(|kv| kv.lease == self.lease && self.is_own(kv));
-        Ok(own.map(|kv| Taken { claimed: Claimed::at(slot, kv.mod_revision), queue_length: 0 }))
+        match range.kvs.first().filter(|kv| kv.lease == self.lease) {
+            Some(kv) if self.is_own(kv) => {
+                Ok(Some(Taken { claimed: Claimed::at(slot, kv.mod_revision), queue_length: 0 }))
+            }
+            // What this node published before its addresses changed: so a restored backup has it.
+            Some(kv) if condition == Equal::CreateRevision(0) => {
+                self.put_if(client, slot, Equal::ModRevision(kv.mod_revision))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Gives back a slot that a claim of ours took whose reply never came, if it is still ours.

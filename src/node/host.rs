@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::network::HostNetwork;
 use crate::cluster::{AddressChoice, Directory, Keyspace, NodeId, Record, SlotId};
 
 /// The process that a node lives in, and what the node needs of it.
@@ -11,7 +12,8 @@ pub trait Host {
     /// The time now.
     fn now(&self) -> Instant;
 
-    /// Waits, answering DNS meanwhile. Returns early when the process is asked to stop.
+    /// Waits, answering DNS meanwhile. Returns early when the process is asked to stop, and when the
+    /// network of this host changes.
     fn sleep_until(&self, deadline: Instant);
 
     /// Returns whether the process was asked to stop.
@@ -22,6 +24,9 @@ pub trait Host {
 
     /// This host's address on the latest connection to etcd.
     fn source_address(&self) -> Option<IpAddr>;
+
+    /// This host's network as it is known now. It is another `Arc` when it has changed.
+    fn network(&self) -> Arc<HostNetwork>;
 
     /// Reads or changes what DNS is answered from.
     fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T;
@@ -85,6 +90,13 @@ pub struct NodeSettings {
     /// What tells this node from others with its addresses, and outlasts its process; `None`: nothing
     /// does. While this process runs no other may have it.
     pub node_id: Option<NodeId>,
+}
+
+impl NodeSettings {
+    /// Returns whether an address to publish is to be found on this host.
+    pub(super) fn finds_addresses(&self) -> bool {
+        self.ipv4 == AddressChoice::Discover || self.ipv6 == AddressChoice::Discover
+    }
 }
 
 /// The reaction to every slot up to the limit being taken.

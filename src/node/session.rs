@@ -1,10 +1,11 @@
 //! The session with etcd, from the first sync to the release, whatever happens in between.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::backoff::Backoff;
-use super::state::{Contact, History, Lease, Membership, Turn};
+use super::state::{Addresses, Contact, History, Lease, Membership, Turn};
 use super::{Host, NodeSettings, Result, SessionError};
 use crate::cluster::{Record, SlotId};
 use crate::etcd::{Error, ErrorKind, Etcd, LeaseId, WatchStream};
@@ -39,6 +40,8 @@ pub struct Session<H, E> {
     pub(super) late_claims: Vec<SlotId>,
     /// The record that is published; found before a claim.
     pub(super) record: Option<Record>,
+    /// What is known of the addresses that it is made of.
+    pub(super) addresses: Addresses,
     pub(super) lease: Option<Lease>,
     /// The lease of an earlier life, whose name was taken over: to be revoked.
     pub(super) superseded: Option<LeaseId>,
@@ -67,6 +70,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             turn: None,
             late_claims: Vec::new(),
             record: None,
+            addresses: Addresses::default(),
             lease: None,
             superseded: None,
             alive: Vec::new(),
@@ -157,14 +161,20 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
     }
 
-    /// Waits before the next attempt, and notices in time what time alone changes.
+    /// Waits before the next attempt, and notices in time what time alone changes. Another network may
+    /// be what the attempt failed for the want of.
     pub(super) fn pause(&mut self, pause: Duration) {
-        let end = self.host.now() + pause;
+        let (now, network) = (self.host.now(), self.host.network());
+        self.addresses.see(&network, now);
+        // The next attempt is the first in this network.
+        let pause = if self.addresses.explain_failure(now) { Duration::ZERO } else { pause };
+        let end = now + pause;
         loop {
             self.doubt();
             self.expire();
             let now = self.host.now();
-            if now >= end || self.host.is_stopping() {
+            let is_changed = !Arc::ptr_eq(&network, &self.host.network());
+            if now >= end || is_changed || self.host.is_stopping() {
                 return;
             }
             let doubtful_at = self.owned().map(|owned| owned.valid_until);

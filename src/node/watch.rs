@@ -56,7 +56,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// or the watch's endpoint is no longer the one in use.
     pub(super) fn follow(&mut self, watch: &mut E::Watch) -> Result<()> {
         while self.is_settled() && watch.endpoint() == self.client.endpoint() {
-            self.follow_until(watch, None)?;
+            self.follow_addresses()?;
+            if self.is_settled() {
+                self.follow_until(watch, None)?;
+            }
         }
         Ok(())
     }

@@ -1,11 +1,13 @@
 //! A server as the place in which a node's life waits.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::Shared;
 use crate::clock;
 use crate::cluster::Directory;
+use crate::node::network::HostNetwork;
 use crate::node::{Counter, Host, Owned};
 
 /// A server alone reports to nobody: the tools own no name.
@@ -15,7 +17,7 @@ impl Host for Shared {
     }
 
     fn sleep_until(&self, deadline: Instant) {
-        if let Err(error) = self.lock().wait(None, Some(deadline)) {
+        if let Err(error) = self.lock().wait_or_change(None, Some(deadline)) {
             log::error!("poll: {error}");
         }
     }
@@ -30,6 +32,10 @@ impl Host for Shared {
 
     fn source_address(&self) -> Option<IpAddr> {
         self.lock().source_address
+    }
+
+    fn network(&self) -> Arc<HostNetwork> {
+        self.lock().network().clone()
     }
 
     fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T {

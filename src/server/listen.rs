@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
+use super::socket::Presence;
 use super::tcp;
 use super::udp::UdpListener;
 use crate::failure::Failure;
@@ -24,6 +25,15 @@ impl Listen {
     }
 }
 
+/// What to do about an address that is not on this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// Fail.
+    Fail,
+    /// Bind it all the same. It is answered once it comes.
+    Await,
+}
+
 /// Tries to find a port, where the system chooses it for UDP and it may be taken for TCP.
 const PORT_TRIES: usize = 16;
 
@@ -31,10 +41,13 @@ const PORT_TRIES: usize = 16;
 ///
 /// # Errors
 /// When one that must work does not: the first of them.
-pub fn listen(wanted: &[Listen]) -> Result<(Vec<UdpListener>, Vec<TcpListener>), Failure> {
+pub fn listen(
+    wanted: &[Listen],
+    absent: Absent,
+) -> Result<(Vec<UdpListener>, Vec<TcpListener>), Failure> {
     let (mut listeners, mut acceptors) = (Vec::new(), Vec::new());
     for &Listen { address, required } in wanted {
-        match listen_on_both(address) {
+        match listen_or_await(address, absent) {
             Ok((udp, tcp)) => {
                 listeners.push(udp);
                 acceptors.push(tcp);
@@ -51,11 +64,27 @@ pub fn listen(wanted: &[Listen]) -> Result<(Vec<UdpListener>, Vec<TcpListener>),
     Ok((listeners, acceptors))
 }
 
-fn listen_on_both(address: SocketAddr) -> io::Result<(UdpListener, TcpListener)> {
+fn listen_or_await(address: SocketAddr, absent: Absent) -> io::Result<(UdpListener, TcpListener)> {
+    match listen_on_both(address, Presence::Here) {
+        Err(error)
+            if absent == Absent::Await && error.kind() == io::ErrorKind::AddrNotAvailable =>
+        {
+            let bound = listen_on_both(address, Presence::Anywhere)?;
+            log::info!("{address} is not on this host yet: waiting for it");
+            Ok(bound)
+        }
+        bound => bound,
+    }
+}
+
+fn listen_on_both(
+    address: SocketAddr,
+    presence: Presence,
+) -> io::Result<(UdpListener, TcpListener)> {
     let mut tries = PORT_TRIES;
     loop {
-        let udp = UdpListener::bind(address)?;
-        match tcp::listen_on(udp.address) {
+        let udp = UdpListener::bind(address, presence)?;
+        match tcp::listen_on(udp.address, presence) {
             Ok(tcp) => return Ok((udp, tcp)),
             Err(error) if address.port() != 0 || tries == 0 => return Err(error),
             Err(_) => tries -= 1,

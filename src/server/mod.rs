@@ -12,6 +12,7 @@ mod host;
 pub mod id_source;
 mod interfaces;
 pub mod listen;
+pub mod network;
 mod service;
 pub mod signals;
 pub mod socket;
@@ -25,12 +26,15 @@ pub mod wakeup;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use crate::clock;
 use crate::cluster::Directory;
 use crate::dns::{Counters, RateLimiter, Responder};
+use crate::node::network::HostNetwork;
 use forward::Forwarder;
 use interfaces::Interfaces;
+use network::NetworkWatch;
 use service::Service;
 use signals::Signals;
 use tcp::Connections;
@@ -61,6 +65,7 @@ pub enum Wake {
 #[derive(Debug)]
 pub struct Server {
     listeners: Vec<UdpListener>,
+    network: NetworkWatch,
     interfaces: Interfaces,
     acceptors: Vec<TcpListener>,
     connections: Connections,
@@ -96,14 +101,18 @@ impl Shared {
 impl Server {
     /// Takes over sockets that are bound already.
     pub fn new(
-        listeners: Vec<UdpListener>,
+        mut listeners: Vec<UdpListener>,
         acceptors: Vec<TcpListener>,
+        network: NetworkWatch,
         responder: Responder,
         directory: Directory,
         signals: Signals,
     ) -> Self {
+        let interfaces = Interfaces::of(&listeners);
+        interfaces.follow(network.current(), &mut listeners);
         Server {
-            interfaces: Interfaces::of(&listeners),
+            network: network.woken_by(&signals.wakeup.set),
+            interfaces,
             listeners,
             acceptors,
             connections: Connections::default(),
@@ -153,6 +162,21 @@ impl Server {
     /// The addresses that are listened on, in the order of the options.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners.iter().map(|listener| listener.address).collect()
+    }
+
+    /// This host's network as it is known now. It is another `Arc` when it has changed.
+    pub fn network(&self) -> &Arc<HostNetwork> {
+        self.network.current()
+    }
+
+    /// Follows the network of this host, if it is time to, and says whether it changed.
+    fn follow_network(&mut self, now: Instant) -> bool {
+        let is_changed = self.network.look(now);
+        if is_changed {
+            self.interfaces.follow(self.network.current(), &mut self.listeners);
+            self.update_own_addresses();
+        }
+        is_changed
     }
 
     /// Whether SIGTERM, SIGINT or SIGHUP came.

@@ -8,12 +8,12 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::net::{SocketType, bind, listen, sockopt};
+use rustix::net::{SocketType, listen, sockopt};
 
 use super::client::{Client, ConnectionId, LONGEST_QUERY};
 use super::framed::{FramedStream, Received};
 use super::service::Service;
-use super::socket;
+use super::socket::{self, Presence};
 use crate::dns::Verdict;
 
 /// Connections at a time; the one that has been idle for longest gives way to a new one.
@@ -34,11 +34,11 @@ const ACCEPTS_PER_TURN: usize = 16;
 /// Connections that the kernel keeps until they are taken.
 const BACKLOG: i32 = 1024;
 
-pub(super) fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+pub(super) fn listen_on(address: SocketAddr, presence: Presence) -> io::Result<TcpListener> {
     let socket = socket::unbound(address, SocketType::STREAM)?;
     // Connections of an earlier life may still be closing.
     sockopt::set_socket_reuseaddr(&socket, true)?;
-    bind(&socket, &address)?;
+    socket::bind_to(&socket, address, presence)?;
     listen(&socket, BACKLOG)?;
     Ok(TcpListener::from(socket))
 }

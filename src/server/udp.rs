@@ -5,11 +5,11 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{SocketType, bind, sockopt};
+use rustix::net::{SocketType, sockopt};
 
 use super::client::{Client, LONGEST_QUERY};
 use super::service::Service;
-use super::socket;
+use super::socket::{self, Presence};
 use crate::dns::Verdict;
 
 /// Datagrams answered on one socket before the others, and etcd, get their turn again.
@@ -43,8 +43,8 @@ impl UdpListener {
     /// # Errors
     /// Those of `socket(2)` and `bind(2)`: the address is in use, is not of this host, or the
     /// port needs a right.
-    pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        let listener = Self::new(address, false)?;
+    pub fn bind(address: SocketAddr, presence: Presence) -> io::Result<Self> {
+        let listener = Self::new(address, false, presence)?;
         if address.ip().is_unspecified() {
             // Only now: another server on this port was to be noticed.
             sockopt::set_socket_reuseaddr(&listener.socket, true)?;
@@ -55,17 +55,17 @@ impl UdpListener {
     /// Binds a socket to an address of an interface, whose port another socket of this process has for
     /// all addresses.
     pub(super) fn bind_interface(address: SocketAddr) -> io::Result<Self> {
-        Self::new(address, true)
+        Self::new(address, true, Presence::Here)
     }
 
-    fn new(address: SocketAddr, is_of_one_interface: bool) -> io::Result<Self> {
+    fn new(address: SocketAddr, is_of_one_interface: bool, presence: Presence) -> io::Result<Self> {
         let socket = socket::unbound(address, SocketType::DGRAM)?;
         sockopt::set_socket_reuseaddr(&socket, is_of_one_interface)?;
         // No error if it fails: root may exceed the system's maximum, others get what it allows.
         if sockopt::set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER).is_err() {
             let _ = sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER);
         }
-        bind(&socket, &address)?;
+        socket::bind_to(&socket, address, presence)?;
         let socket = UdpSocket::from(socket);
         let address = socket.local_addr()?;
         Ok(UdpListener {
@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn the_receive_buffer_is_as_large_as_the_system_lets_it_be() {
-        let listener = UdpListener::bind(([127, 0, 0, 1], 0).into()).expect("bound");
+        let listener =
+            UdpListener::bind(([127, 0, 0, 1], 0).into(), Presence::Here).expect("bound");
         let size = sockopt::socket_recv_buffer_size(&listener.socket).expect("its size");
         let other = UdpSocket::bind("127.0.0.1:0").expect("bound");
         let may_exceed = sockopt::set_socket_recv_buffer_size_force(&other, RECEIVE_BUFFER).is_ok();

@@ -23,15 +23,32 @@ impl Server {
         descriptor: Option<(BorrowedFd<'_>, Interest)>,
         deadline: Option<Instant>,
     ) -> io::Result<Wake> {
+        loop {
+            if let Some(wake) = self.wait_or_change(descriptor, deadline)? {
+                return Ok(wake);
+            }
+        }
+    }
+
+    /// The same, but a change of this host's network ends the sleep as well: `None`.
+    ///
+    /// # Errors
+    /// Those of [`Server::wait`].
+    pub fn wait_or_change(
+        &mut self,
+        descriptor: Option<(BorrowedFd<'_>, Interest)>,
+        deadline: Option<Instant>,
+    ) -> io::Result<Option<Wake>> {
         // Read once for each wake-up, for every query pays for it.
         let mut now = clock::now();
         loop {
             if self.is_stopping() && !self.releasing {
-                return Ok(Wake::Stopping);
+                return Ok(Some(Wake::Stopping));
             }
-            if self.interfaces.next_scan().is_some_and(|at| at <= now) {
-                self.interfaces.scan(&mut self.listeners, now);
-                self.update_own_addresses();
+            if self.network.next().is_some_and(|at| at <= now) {
+                if self.follow_network(now) {
+                    return Ok(None);
+                }
                 now = clock::now();
             }
             let is_ready = self.poll_once(descriptor, deadline, now)?;
@@ -39,22 +56,25 @@ impl Server {
             self.service.now = unix_time();
             let woken = self.answer_ready(now);
             self.forward_back(now);
-            if woken && self.signals.take_report_request() {
-                self.log_state();
+            if woken {
+                self.network.take_events(now);
+                if self.signals.take_report_request() {
+                    self.log_state();
+                }
             }
             if self.run_timers(woken, now) {
                 now = clock::now();
             }
             if is_ready {
-                return Ok(Wake::Ready);
+                return Ok(Some(Wake::Ready));
             }
             if deadline.is_some_and(|at| at <= now) {
-                return Ok(Wake::TimedOut);
+                return Ok(Some(Wake::TimedOut));
             }
         }
     }
 
-    /// Answers what the last poll found; says whether a signal came or the machine resumed.
+    /// Answers what the last poll found; says whether something else ended the sleep.
     fn answer_ready(&mut self, now: Instant) -> bool {
         let Some((&woken, sockets)) = self.ready.split_first() else { return false };
         let (datagrams, streams) = sockets.split_at(self.listeners.len().min(sockets.len()));
@@ -122,7 +142,7 @@ impl Server {
         let forwarder = self.service.forwarder.as_ref();
         let others = [
             self.connections.next_deadline(),
-            self.interfaces.next_scan(),
+            self.network.next(),
             forwarder.and_then(|forwarder| forwarder.next_deadline(now)),
             self.timers.iter().filter_map(|timer| timer.next()).min(),
         ];

@@ -1,5 +1,6 @@
-//! What ends the one sleep beside sockets and deadlines: signals, and that the machine resumes from
-//! suspend. Both are behind one descriptor: each one that is polled costs something at every query.
+//! What ends the one sleep beside sockets and deadlines: signals, that the machine resumes from
+//! suspend, and that its network changes. All of it is behind one descriptor: each one that is polled
+//! costs something at every query.
 
 use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -3,7 +3,7 @@
 //! Looks at everything in the order in which a node needs it, and goes on after what is not well as
 //! far as that makes sense.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use log::Level;
 
@@ -19,12 +19,12 @@ use crate::cluster::{Keyspace, Record, SlotId};
 use crate::connect::{CertificateEnd, Certificates, Connect, Outlook, Password};
 use crate::etcd::{Error, Etcd, GatewayClient, LoginState, Range, advised};
 use crate::failure::Failure;
-use crate::node::WhenFull;
-use crate::node::address::{check_interface, discover};
+use crate::node::address::{Publication, check_interface};
 use crate::node::rank::{FreeSlot, free_slot};
+use crate::node::{Host, WhenFull};
 use crate::options::Options;
 use crate::server::Shared;
-use crate::server::listen::listen as listen_on;
+use crate::server::listen::{Absent, listen as listen_on};
 
 pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
     let mut report = Report { style: style(), worst: Good };
@@ -36,8 +36,7 @@ pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
         Some(connect) => reach(options, &connect, place, &mut report)?,
         None => None,
     };
-    let source = place.lock().source_address;
-    let record = report.keep(publication(options, source))?;
+    let record = report.keep(publication(options, place))?;
     if let Some(client) = &mut client {
         report.tell(inside(options, record.as_ref(), client))?;
     }
@@ -124,15 +123,16 @@ fn log_in(options: &Options, mut client: GatewayClient) -> Found<GatewayClient> 
     Ok((vec![Finding::new(severity, "user", text)], client))
 }
 
-/// Finds the addresses that a node would publish. `source`: that of the connection to etcd.
-fn publication(options: &Options, source: Option<IpAddr>) -> Found<Record> {
+/// Finds the addresses that a node would publish.
+fn publication(options: &Options, place: &Shared) -> Found<Record> {
+    let (network, source) = (place.network(), place.source_address());
     if let Some(name) = &options.node.interface {
-        check_interface(name).map_err(|error| Finding::new(Bad, "addresses", error))?;
+        check_interface(name, &network).map_err(|error| Finding::new(Bad, "addresses", error))?;
     }
     let mut settings = options.node.clone();
     settings.port.get_or_insert(options.listen.first().map_or(0, |listen| listen.address.port()));
-    let record = discover(&settings, source);
-    let record = record.map_err(|error| Finding::new(Waits, "addresses", error))?;
+    let found = Publication::find(&settings, &network, source, None);
+    let record = found.map_err(|error| Finding::new(Waits, "addresses", error))?.record;
     let text = format!("a node would publish {record}");
     Ok((vec![Finding::new(Good, "addresses", text)], record))
 }
@@ -231,13 +231,18 @@ fn names(
 
 /// Finds out whether DNS could be answered at each address: they are bound for a moment.
 fn dns(options: &Options) -> Vec<Finding> {
+    let waits = options.node.when_full == WhenFull::Wait;
     let found = options.listen.iter().map(|listen| {
         let address = listen.address;
-        let (severity, text) = match listen_on(std::slice::from_ref(listen)) {
+        let bind = |absent| listen_on(std::slice::from_ref(listen), absent);
+        let (severity, text) = match bind(Absent::Fail) {
             Ok((listeners, _)) if listeners.is_empty() => {
                 (Note, format!("{address} is left out: no such family here"))
             }
             Ok(_) => (Good, format!("{address} is free, UDP and TCP")),
+            Err(_) if waits && bind(Absent::Await).is_ok() => {
+                (Note, format!("{address} is not on this host; a node would wait for it"))
+            }
             Err(failure) => (Bad, format!("{failure}{}", who_has(address))),
         };
         Finding::new(severity, "dns", text)

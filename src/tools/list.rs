@@ -13,7 +13,7 @@ use crate::cluster::{Keyspace, Names};
 use crate::connect::Connect;
 use crate::etcd::{Etcd, GatewayClient, LeaseId};
 use crate::failure::Failure;
-use crate::node::address::own_addresses;
+use crate::node::Host;
 use crate::options::{Form, Options};
 use crate::server::Shared;
 use crate::text::printable;
@@ -40,9 +40,9 @@ pub(super) fn run(
     let keyspace = &options.node.keyspace;
     let mut client = Connect::prepare(&options.connect)?.client(place);
     let mut snapshot = heard(place, snapshot::read(&mut client, keyspace))?;
-    match own_addresses() {
+    match place.network().own_addresses() {
         Ok(own) => snapshot.find_mine(&own, port),
-        Err(error) => log::warn!("{error}; so no name is marked as this host's"),
+        Err(why) => log::warn!("{why}; so no name is marked as this host's"),
     }
     match form {
         Form::Table => {

@@ -10,6 +10,7 @@ use crate::dns::Responder;
 use crate::etcd::{Error, advised};
 use crate::failure::Failure;
 use crate::options::Options;
+use crate::server::network::NetworkWatch;
 use crate::server::signals::Signals;
 use crate::server::{Server, Shared};
 
@@ -33,5 +34,7 @@ pub(super) fn open(options: &Options) -> Result<Shared, Failure> {
     let (responder, signals) = (responder.map_err(failed)?, Signals::new().map_err(failed)?);
     signals.obey().map_err(failed)?;
     let directory = Directory::new(keyspace);
-    Ok(Shared::new(Server::new(Vec::new(), Vec::new(), responder, directory, signals)))
+    let network = NetworkWatch::open();
+    let server = Server::new(Vec::new(), Vec::new(), network, responder, directory, signals);
+    Ok(Shared::new(server))
 }

@@ -1,6 +1,6 @@
 //! `idetcd list`: what stands in etcd, for people, for programs, for others.
 
-use idetcd::node::address::own_addresses;
+use idetcd::server::network::NetworkWatch;
 use serde_json::{Value, json};
 use support::{Directory, Etcd, Node, PATTERN, Terminal, ended, tool};
 
@@ -16,7 +16,8 @@ fn node_here(etcd: &Etcd, port: &str) -> Node {
 
 /// Whether this host has an address that a node can publish.
 fn is_somewhere(test: &str) -> bool {
-    let is_somewhere = own_addresses().is_ok_and(|own| !own.is_empty());
+    let own = NetworkWatch::open().current().own_addresses();
+    let is_somewhere = own.is_ok_and(|own| !own.is_empty());
     if !is_somewhere {
         println!("skipped: {test}: this host has no address but loopback");
     }

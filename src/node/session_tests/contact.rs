@@ -103,3 +103,21 @@ fn nobody_is_in_sync_who_follows_nothing() {
     assert_eq!(world.times("grant").len(), 2);
     assert_eq!(world.directory.borrow().freshness(), Freshness::Synced);
 }
+
+#[test]
+fn a_release_whose_request_is_lost_is_told_again() {
+    let (world, session) = newborn(1);
+    let mut is_lost = false;
+    world.follow(move |_, name| match name {
+        "revoke" if !is_lost => {
+            is_lost = true;
+            Fate::RequestLost
+        }
+        _ => Fate::Answered(ROUND_TRIP),
+    });
+    session.run();
+    let told = world.times("revoke");
+    assert_eq!(told.len(), 2);
+    assert!(told[1] - told[0] <= SECOND / 2, "{told:?}");
+    assert!(world.store.borrow().keys.is_empty());
+}

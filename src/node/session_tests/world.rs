@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::super::network::HostNetwork;
 use super::super::session::Session;
 use super::super::{Counter, Host, NodeSettings, Owned, WhenFull};
 use crate::cluster::{AddressChoice, Directory, Keyspace, Pattern};
@@ -51,6 +52,8 @@ pub(in crate::node) struct World {
     /// What watches tell, and when.
     pub(super) changes: RefCell<VecDeque<(Duration, Result<WatchReply, ErrorKind>)>>,
     pub(super) directory: RefCell<Directory>,
+    /// The network of the host.
+    pub(in crate::node) network: RefCell<Arc<HostNetwork>>,
     /// What happened, and when.
     pub(super) log: RefCell<Vec<(Duration, String)>>,
 }
@@ -355,6 +358,10 @@ impl Host for FakeHost {
         None
     }
 
+    fn network(&self) -> Arc<HostNetwork> {
+        self.world.network.borrow().clone()
+    }
+
     fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T {
         access(&mut self.world.directory.borrow_mut())
     }
@@ -388,6 +395,10 @@ pub(in crate::node) fn newborn(seed: u64) -> (Rc<World>, Session<FakeHost, FakeE
         store: RefCell::default(),
         changes: RefCell::default(),
         directory: RefCell::new(Directory::new(keyspace.clone())),
+        network: RefCell::new(Arc::new(HostNetwork {
+            interfaces: Ok(Vec::new()),
+            default_sources: Vec::new(),
+        })),
         log: RefCell::default(),
     });
     let settings = NodeSettings {

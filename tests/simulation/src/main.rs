@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use simulation::invariants::Invariant;
+use simulation::invariants::{Invariant, Violation};
 use simulation::run::many::run_many;
+use simulation::run::scale;
 use simulation::run::totals::{Totals, processor_time};
 use simulation::run::{Report, Settings, run};
 use simulation::world::scene::ClientKind;
@@ -22,10 +23,13 @@ Simulates clusters on virtual time: real sessions, a model of etcd, and faults. 
   --faults KIND[,...]  these kinds of faults only; none: no faults [as the seed has it]
   --without KIND[,...]  none of these kinds of faults
   --clocks on|off   clocks that run at different rates [as the seed has it]
+  --long            up to 100 nodes, long leases, and an hour or so between times of faults
   --quiet           nothing goes wrong, and all clusters are alike: how fast it is
   --gateway         the product's own client, by way of etcd's JSON gateway: slower by far
   --ignore NAME[,...]  do not judge these
   --go-on           go on after a violation, and count them
+  --scale N[,...]   so many nodes at once, and once more after a power cut: what etcd has to do
+  --members M       with --scale: etcd's members [3]
   --seed S          this seed only, with the history of what does not hold
   --trace           with --seed: print everything that happens
   --lines N         lines of history [60]
@@ -40,6 +44,8 @@ struct Options {
     is_traced: bool,
     goes_on: bool,
     lines: usize,
+    scale: Vec<usize>,
+    members: usize,
 }
 
 fn read(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
@@ -51,6 +57,8 @@ fn read(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
         is_traced: false,
         goes_on: false,
         lines: 60,
+        scale: Vec::new(),
+        members: 3,
     };
     let mut arguments = arguments;
     while let Some(name) = arguments.next() {
@@ -84,6 +92,13 @@ fn read(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
                 }
             }
             "--gateway" => options.settings.client = ClientKind::Gateway,
+            "--scale" => {
+                let text = value()?;
+                let counts = text.split(',').map(|count| number(&name, count));
+                options.scale = counts.collect::<Result<_, _>>()?;
+            }
+            "--members" => options.members = number(&name, &value()?)?,
+            "--long" => options.settings.wanted.is_long = true,
             "--quiet" => options.settings.is_quiet = true,
             "--trace" => options.is_traced = true,
             "--go-on" => options.goes_on = true,
@@ -121,6 +136,22 @@ fn tell_history(seed: u64, options: &Options) -> bool {
     report.violation.is_some()
 }
 
+/// Prints what etcd has to do for many nodes at once.
+fn tell_scale(options: &Options) -> ExitCode {
+    let mut is_well = true;
+    println!("{}", scale::HEADS);
+    for nodes in &options.scale {
+        scale::measure(*nodes, options.members, |row| {
+            println!("{row}");
+            if let Some(Violation { invariant, text, .. }) = &row.violation {
+                println!("{invariant}: {text}");
+            }
+            is_well &= row.known.is_some() && row.violation.is_none();
+        });
+    }
+    if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
 fn main() -> ExitCode {
     let options = match read(std::env::args().skip(1)) {
         Ok(options) => options,
@@ -131,6 +162,9 @@ fn main() -> ExitCode {
     };
     if let Some(seed) = options.seed {
         return if tell_history(seed, &options) { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    }
+    if !options.scale.is_empty() {
+        return tell_scale(&options);
     }
     let began = Instant::now();
     let mut totals = Totals::default();

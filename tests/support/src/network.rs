@@ -172,6 +172,11 @@ impl Host {
         ip(&format!("-n {name} link set eth0 up"));
     }
 
+    /// Runs `ip` with these words on it.
+    pub fn ip(self, arguments: &str) {
+        ip(&format!("-n {} {arguments}", self.name()));
+    }
+
     /// Drops all TCP packets of a direction.
     pub fn cut(self, cut: Cut) {
         self.drop_packets(cut, "");
@@ -215,7 +220,8 @@ impl Host {
     }
 }
 
-fn ip(arguments: &str) {
+/// Runs `ip` with these words on the hub.
+pub fn ip(arguments: &str) {
     run("ip", &arguments.split(' ').collect::<Vec<_>>());
 }
 

@@ -96,6 +96,10 @@ impl Faults {
                 world.etcd.lag(member, delay, now);
                 vec![Undo::CatchUp(member)]
             }
+            FaultKind::MuteMember => {
+                world.network.set_mute(member, true);
+                vec![Undo::Unmute(member)]
+            }
             FaultKind::Elect => {
                 world.etcd.elect(now);
                 Vec::new()
@@ -166,7 +170,8 @@ impl Faults {
             }
             FaultKind::ChangeAddress => {
                 let number = LATER + self.chance.below(1000) as u32;
-                world.set_machine_address(machine, machine_address(number));
+                let breaks = self.chance.happens(0.7);
+                world.set_machine_address(machine, machine_address(number), breaks);
                 Vec::new()
             }
             FaultKind::TakeAddress => self.take_address(world)?,

@@ -95,6 +95,8 @@ kinds! {
     PutTicket = "put-ticket", false;
     /// A ticket is deleted by hand.
     DeleteTicket = "delete-ticket", false;
+    /// A member answers calls, and its watches are silent.
+    MuteMember = "mute-member", true;
 }
 
 impl fmt::Display for FaultKind {

@@ -28,6 +28,9 @@ pub struct Wanted {
     pub without: Vec<FaultKind>,
     /// Whether to have the clocks run at different rates; `None`: as the seed has it.
     pub clocks: Option<bool>,
+    /// Whether many nodes live for long: up to a hundred, on leases of up to minutes, with an hour or
+    /// so between times of faults.
+    pub is_long: bool,
 }
 
 /// What a seed has in store.
@@ -72,20 +75,43 @@ impl Plan {
         let mut chance = Chance::new(seed, 10);
         let chance = &mut chance;
         let is_herd = chance.happens(0.02) && wanted.nodes.is_none();
-        let drawn = if is_herd { 35 + chance.below(20) } else { 3 + chance.below(8) };
+        let is_herd = is_herd && !wanted.is_long;
+        let mut drawn = if is_herd { 35 + chance.below(20) } else { 3 + chance.below(8) };
+        let mut long = wanted.is_long.then(|| Chance::new(seed, 11));
+        if let Some(chance) = &mut long {
+            drawn = chance.pick(&[8, 20, 50, 100, 100]).unwrap_or(drawn);
+        }
         let count = wanted.nodes.unwrap_or(drawn);
         let strangers = if is_herd { 800 + chance.below(800) as u32 } else { 0 };
         let has_clocks = chance.happens(0.3);
         let has_clocks = wanted.clocks.unwrap_or(has_clocks);
+        // Kinds that came later are drawn by themselves, so that seeds stay what they were.
+        let mut later = Chance::new(seed, 13);
+        let mut is_drawn = |kind: &FaultKind| match kind {
+            FaultKind::MuteMember => later.happens(ENABLED),
+            _ => chance.happens(ENABLED),
+        };
         let drawn: Vec<FaultKind> =
-            FaultKind::ALL.iter().copied().filter(|_| chance.happens(ENABLED)).collect();
+            FaultKind::ALL.iter().copied().filter(|kind| is_drawn(kind)).collect();
         let mut faults = wanted.faults.clone().unwrap_or(drawn);
         faults.retain(|kind| !wanted.without.contains(kind));
-        let lease_ttl = seconds(&[4.0, 6.0, 10.0, 20.0, 20.0, 20.0, 60.0, 300.0], chance);
+        let mut lease_ttl = seconds(&[4.0, 6.0, 10.0, 20.0, 20.0, 20.0, 60.0, 300.0], chance);
+        if let Some(chance) = &mut long {
+            lease_ttl = seconds(&[20.0, 60.0, 120.0, 300.0, 500.0], chance);
+        }
         let latency = seconds(&[0.0002, 0.0002, 0.0002, 0.002, 0.03, 0.1], chance);
         let members = chance.pick(&[1, 3, 3, 3, 5]).unwrap_or(1);
         let has_users = chance.happens(0.1);
         let mut nodes = Nodes::draw(count, strangers, members, lease_ttl, has_users, chance).specs;
+        if wanted.is_long {
+            // Each renewal of one is a change that all others are told.
+            let is_plugin = |node: &&mut NodeSpec| node.kind == NodeKind::Plugin;
+            let plugins = nodes.iter_mut().filter(is_plugin).skip(1);
+            plugins.for_each(|node| node.kind = NodeKind::Idetcd(WhenFull::Wait, None));
+        }
+        let mut beside = Chance::new(seed, 12);
+        let balanced = beside.pick(&[0.0, 0.0, 0.0, 0.5, 1.0]).unwrap_or(0.0);
+        nodes.iter_mut().for_each(|node| node.has_balancer = beside.happens(balanced));
         let twins = twins(&mut nodes, &faults, chance);
         let machines = nodes.iter().map(|node| node.machine + 1).max().unwrap_or(0);
         let mut ppm = || if has_clocks { chance.below(20_001) as i32 - 10_000 } else { 0 };
@@ -99,21 +125,32 @@ impl Plan {
             twice: part(chance),
             late_by: seconds(&[0.5, 2.0, 10.0], chance).max(lease_ttl / 2),
         };
+        let mut pause = seconds(&[0.5, 2.0, 2.0, 5.0, 15.0], chance);
+        let lasts = seconds(&[0.5, 3.0, 3.0, 10.0, 30.0], chance);
+        let mut chaos = seconds(&[20.0, 60.0, 120.0], chance);
+        let mut calm = seconds(&[20.0, 30.0, 60.0], chance);
+        if let Some(chance) = &mut long {
+            pause = seconds(&[5.0, 15.0, 30.0], chance);
+            chaos = seconds(&[60.0, 120.0, 300.0], chance);
+            calm = seconds(&[1200.0, 3600.0, 7200.0], chance);
+        }
         Plan {
             scene: Scene {
                 members,
                 latency,
                 service: Duration::from_millis(1),
+                has_costs: false,
+                restart: Duration::from_secs(if wanted.is_long { 60 } else { 2 }),
                 machines,
                 nodes,
                 client: ClientKind::Direct,
             },
             twins,
             faults,
-            pause: seconds(&[0.5, 2.0, 2.0, 5.0, 15.0], chance),
-            lasts: seconds(&[0.5, 3.0, 3.0, 10.0, 30.0], chance),
-            chaos: seconds(&[20.0, 60.0, 120.0], chance),
-            calm: seconds(&[20.0, 30.0, 60.0], chance),
+            pause,
+            lasts,
+            chaos,
+            calm,
             weather,
             strangers,
             start_within: seconds(&[0.0, 0.0, 0.01, 1.0, 10.0], chance),
@@ -136,6 +173,7 @@ impl Plan {
             node.kind = NodeKind::Idetcd(WhenFull::Wait, None);
             node.limit = 2 * nodes as u32;
             node.endpoints = vec![0, 1, 2];
+            node.has_balancer = false;
         }
         plan.has_users = false;
         plan.start_within = Duration::ZERO;
@@ -204,6 +242,7 @@ impl Nodes {
                 lease_ttl,
                 max_stale,
                 endpoints,
+                has_balancer: false,
                 timeout,
                 published,
                 identity,

@@ -17,6 +17,7 @@ pub(super) enum Undo {
     Thaw(usize),
     StartMember(usize),
     CatchUp(usize),
+    Unmute(usize),
     NotFull,
     Users,
     Restore { same_id: bool },
@@ -45,6 +46,7 @@ impl Faults {
             Undo::Thaw(member) => world.etcd.thaw(member, now),
             Undo::StartMember(member) => world.etcd.start(member, now),
             Undo::CatchUp(member) => world.etcd.lag(member, Duration::ZERO, now),
+            Undo::Unmute(member) => world.network.set_mute(member, false),
             Undo::NotFull => world.etcd.set_full(false, now),
             Undo::Users => self.set_users(world),
             Undo::Restore { same_id } => {

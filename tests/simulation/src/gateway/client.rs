@@ -13,7 +13,8 @@ use idetcd::etcd::{
 
 use super::life::Port;
 use super::transport::{Way, agent};
-use crate::world::client::{Endpoint, Login};
+use crate::world::client::Login;
+use crate::world::endpoint::Endpoint;
 use crate::world::surroundings::Surroundings;
 
 /// The time-out of the call that is made, as the transport is told it.
@@ -48,16 +49,17 @@ impl TimedClient {
     ) -> TimedClient {
         let call_timeout = CallTimeout(Arc::new(Mutex::new(Timeout::new(timeout))));
         let read_deadline = ReadDeadline::default();
+        let names = endpoints.iter().map(|endpoint| endpoint.name().to_owned()).collect();
         let agent = agent(Way {
+            endpoints,
             port: port.clone(),
             around: around.clone(),
             read_deadline: read_deadline.clone(),
             timeout: call_timeout.clone(),
         });
         let clock = Clock::new(move || around.now());
-        let endpoints = endpoints.into_iter().map(|endpoint| endpoint.name).collect();
         let credentials = login.map(|login| Credentials::new(&login.name, login.password));
-        let client = GatewayClient::new(agent, endpoints, timeout, clock, read_deadline)
+        let client = GatewayClient::new(agent, names, timeout, clock, read_deadline)
             .with_credentials(credentials);
         TimedClient { client, timeout: call_timeout }
     }

@@ -20,18 +20,19 @@ use super::life::Port;
 use super::{reply, request};
 use crate::model::{Reply, Request, WatchId};
 use crate::world::baton::{Baton, Wait};
+use crate::world::endpoint::Endpoint;
 use crate::world::surroundings::{Surroundings, Trouble};
 
 /// Octets read and written at a time.
 const BUFFER: usize = 16 * 1024;
 
-/// An agent whose connections lead to the members, by the names `m0`, `m1` and so on.
+/// An agent whose connections lead to the members, by the names of these endpoints.
 pub(super) fn agent(way: Way) -> ureq::Agent {
     let config = ureq::Agent::config_builder().proxy(None).http_status_as_error(false);
     ureq::Agent::with_parts(config.build(), way, AnyHost)
 }
 
-/// Every host has an address: which member it is, its name says.
+/// Every host has an address: which endpoint it is, its name says.
 #[derive(Debug)]
 struct AnyHost;
 
@@ -51,6 +52,7 @@ impl Resolver for AnyHost {
 /// The way to the members.
 #[derive(Clone)]
 pub(super) struct Way {
+    pub(super) endpoints: Vec<Endpoint>,
     pub(super) port: Port,
     pub(super) around: Surroundings,
     /// Until when a read on a watch may wait.
@@ -72,11 +74,11 @@ impl Connector for Way {
         details: &ConnectionDetails<'_>,
         _: Option<()>,
     ) -> Result<Option<Connection>, ureq::Error> {
-        let host = details.uri.host().and_then(|host| host.strip_prefix('m'));
-        let member =
-            host.and_then(|number| number.parse().ok()).ok_or(ureq::Error::HostNotFound)?;
+        let host = details.uri.host();
+        let is_it = |endpoint: &&Endpoint| endpoint.name().strip_prefix("http://") == host;
+        let endpoint = self.endpoints.iter().find(is_it).ok_or(ureq::Error::HostNotFound)?;
         Ok(Some(Connection {
-            member,
+            member: endpoint.connect(),
             way: self.clone(),
             buffers: LazyBuffers::new(BUFFER, BUFFER),
             sent: Vec::new(),
@@ -113,7 +115,7 @@ impl Connection {
         let now = self.way.around.now();
         let has_own = !timeout.after.is_not_happening();
         let own = has_own.then(|| now + self.way.timeout.get().at(now));
-        match (own, self.way.read_deadline.get()) {
+        match (own, self.way.read_deadline.get().deadline) {
             (Some(own), Some(given)) if given < own => (given, false),
             (Some(own), _) => (own, true),
             (None, given) => (given.unwrap_or(now), false),
@@ -181,16 +183,24 @@ impl Connection {
         }
         let (deadline, is_own) = self.deadline(timeout);
         let is_hurried = self.way.around.is_hurried();
-        if !is_hurried {
-            self.way.port.wait(Wait::Changes { watch, deadline });
+        loop {
+            if !is_hurried {
+                self.way.port.wait(Wait::Changes { watch, deadline });
+            }
+            if self.take(watch)? {
+                return Ok(());
+            }
+            if is_hurried || self.way.around.is_hurried() {
+                return Err(stopping());
+            }
+            if self.way.around.now() >= deadline {
+                return Err(Self::time_is_up(is_own, timeout));
+            }
+            // The network of the machine changed.
+            if self.way.read_deadline.get().may_end_early {
+                return Err(io::Error::from(IoError::WouldBlock).into());
+            }
         }
-        if self.take(watch)? {
-            return Ok(());
-        }
-        if is_hurried || self.way.around.is_hurried() {
-            return Err(stopping());
-        }
-        Err(Self::time_is_up(is_own, timeout))
     }
 
     /// Takes one message of a stream, or its end, if there is one.

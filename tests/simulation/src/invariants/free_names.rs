@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use idetcd::cluster::Record;
+use idetcd::cluster::{Record, SlotId};
 
-use super::oracle::Held;
+use super::history::Held;
 use super::{Checks, Invariant, Standing};
 use crate::model::Time;
 use crate::world::process::ProcessId;
@@ -20,7 +20,15 @@ impl Checks {
             }
             let Some(undisturbed) = self.undisturbed_since(id) else { continue };
             let waiting = undisturbed.max(standing.without_since);
-            let bound = self.bounds.free + self.wait_for_own_address(standing, now);
+            let late = self.bounds.free;
+            // What it waits for its addresses is asked only where that matters.
+            let is_free = |(_, since): &(SlotId, Time)| now > waiting.max(*since) + late;
+            let is_suspect = self.oracle.longest_free(limit).filter(is_free).is_some()
+                || standing.last_slot.is_some();
+            if now <= waiting + late || !is_suspect {
+                continue;
+            }
+            let bound = late + self.wait_for_own_address(standing, now);
             if now <= waiting + bound {
                 continue;
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use idetcd::cluster::Record;
 
-use super::{Checks, Invariant};
+use super::{Checks, Invariant, Told};
 use crate::model::{Model, Time};
 use crate::world::process::ProcessId;
 
@@ -50,7 +50,7 @@ impl Checks {
     }
 
     /// Looks whether a ticket is kept alive that nobody waits with: beside another one, or beside a name, on
-    /// one lease. That of what is published there may have come late, which does no harm.
+    /// one lease. That of what is published there, or was, may have come late, which does no harm.
     pub(crate) fn look_at_queue(&mut self, now: Time, etcd: &Model) {
         let Some(calm) = self.calm_since else { return };
         let settled = calm + self.bounds.settled;
@@ -58,6 +58,9 @@ impl Checks {
             return;
         }
         let mut before = std::mem::take(&mut self.nobodys);
+        if !etcd.has_keys(&self.queue.0, &self.queue.1) {
+            return;
+        }
         for lease in etcd.leases().into_iter().filter_map(|id| etcd.lease(id)) {
             let renewed = lease.deadline.and_then(|deadline| deadline.checked_sub(lease.ttl));
             let Some(ticket) = self.ticket_too_many(&lease.keys, etcd) else { continue };
@@ -74,15 +77,19 @@ impl Checks {
 
     /// Of the keys of a lease, a ticket that is not that of the name or of the ticket beside it.
     fn ticket_too_many(&self, keys: &[Vec<u8>], etcd: &Model) -> Option<Vec<u8>> {
-        let keyspace = self.oracle.keyspace();
-        let (first, end) = keyspace.queue();
-        let mut tickets = keys.iter().filter(|key| first <= **key && **key < end);
+        let (keyspace, (first, end)) = (self.oracle.keyspace(), &self.queue);
+        let mut tickets = keys.iter().filter(|key| first <= *key && *key < end);
         let mut names = keys.iter().filter(|key| keyspace.slot_of(key).is_some());
         let ticket = tickets.next()?;
         if tickets.next().is_some() {
             return Some(ticket.clone());
         }
-        let record = Record::parse(&etcd.get(names.next()?)?.value).ok()?;
-        (keyspace.ticket(&record) != *ticket).then(|| ticket.clone())
+        let name = names.next()?;
+        let record = Record::parse(&etcd.get(name)?.value).ok()?;
+        let owned = |told: &Told| keyspace.slot_of(name) == Some(told.slot);
+        let owner = self.live().find(|(_, standing)| standing.owned.as_ref().is_some_and(owned));
+        let earlier = owner.map_or(Vec::new(), |(_, standing)| standing.records());
+        let is_of_it = |record: &Record| keyspace.ticket(record) == *ticket;
+        (!earlier.iter().chain([&record]).any(is_of_it)).then(|| ticket.clone())
     }
 }

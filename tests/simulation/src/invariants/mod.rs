@@ -9,14 +9,17 @@
 //! | 4 | no name stays free while somebody waits for one within its limit | [`free_names`] |
 //! | 5 | after the last fault every node has a name soon, and answers what is so | [`free_names`], [`truth`] |
 //! | 6 | what a node asks of etcd, and leaves there, is bounded | [`load`] |
+//! | 7 | a name has the addresses of its owner's machine; when they change the token stays | [`publication`], [`owners`] |
 //!
 //! What somebody does by hand to a key, a node of the old plugin included, and a backup that is restored, may
 //! make two owners: of the name in question, until both could have heard of it, and [`Bounds::by_hand`] more.
 
 pub mod free_names;
+pub mod history;
 pub mod load;
 pub mod oracle;
 pub mod owners;
+pub mod publication;
 pub mod truth;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,6 +58,8 @@ pub enum Invariant {
     NoFreeName,
     /// After the last fault all is well soon.
     Settled,
+    /// A name has the addresses of its owner.
+    Publication,
     /// Few requests.
     Requests,
     /// What is left behind in etcd goes.
@@ -63,7 +68,7 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Invariant; 11] = [
+    pub const ALL: [Invariant; 12] = [
         Invariant::OneOwner,
         Invariant::OneProgram,
         Invariant::InTime,
@@ -73,6 +78,7 @@ impl Invariant {
         Invariant::FreeName,
         Invariant::NoFreeName,
         Invariant::Settled,
+        Invariant::Publication,
         Invariant::Requests,
         Invariant::Leftovers,
     ];
@@ -90,6 +96,7 @@ impl fmt::Display for Invariant {
             Invariant::FreeName => "free-name",
             Invariant::NoFreeName => "no-free-name",
             Invariant::Settled => "settled",
+            Invariant::Publication => "publication",
             Invariant::Requests => "requests",
             Invariant::Leftovers => "leftovers",
         })
@@ -124,6 +131,8 @@ pub struct Bounds {
     pub settled: Duration,
     /// How old the changes may be that they do not have yet then.
     pub told: Duration,
+    /// How long a name may have the old addresses of its owner.
+    pub published: Duration,
     /// The most requests of a node in ten seconds.
     pub requests: u32,
     /// What is not judged.
@@ -134,6 +143,7 @@ impl Bounds {
     /// The same where each exchange with etcd takes this long: to be named takes a dozen of them.
     pub fn with_round_trip(mut self, round_trip: Duration) -> Bounds {
         let more = round_trip * 16;
+        self.published += more;
         for bound in
             [&mut self.by_hand, &mut self.behind, &mut self.free, &mut self.settled, &mut self.told]
         {
@@ -153,6 +163,7 @@ impl Default for Bounds {
             own_address: Duration::from_secs(70),
             settled: Duration::from_secs(12),
             told: Duration::from_secs(2),
+            published: Duration::from_secs(2),
             requests: 200,
             ignored: BTreeSet::new(),
         }
@@ -183,13 +194,15 @@ pub struct Standing {
     pub record: Record,
     /// What it published before, or would have.
     pub earlier: Vec<Record>,
+    /// When what it publishes changed last.
+    pub moved_at: Time,
     /// The time to live of its lease.
     pub lease_ttl: Duration,
     /// When it was started.
     pub started: Time,
     /// Since when it runs without standing still; `None`: it stands still.
     pub runs_since: Option<Time>,
-    /// When its directory was seen in sync last.
+    /// When its directory was in sync last, as far as somebody looked.
     pub synced_at: Time,
     /// When it asked what it waits for now.
     pub asked_at: Option<Time>,
@@ -199,6 +212,8 @@ pub struct Standing {
     pub was_held_up_until: Time,
     /// The name that it says it owns.
     pub owned: Option<Told>,
+    /// Since when it owns that.
+    pub owned_since: Time,
     /// The slot that it owned last.
     pub last_slot: Option<SlotId>,
     /// Since when it is without a name.
@@ -225,7 +240,11 @@ pub struct Checks {
     /// Since when nothing is wrong with network and etcd; `None`: something is.
     calm_since: Option<Time>,
     standings: Vec<Option<Standing>>,
+    /// Those of them that live.
+    live: BTreeSet<ProcessId>,
     oracle: Oracle,
+    /// The range of the queue's keys.
+    queue: (Vec<u8>, Vec<u8>),
     owners: Owners,
     load: Load,
     /// When a process with such a record ended last.
@@ -242,6 +261,8 @@ impl Checks {
             bounds,
             calm_since: Some(Time::ZERO),
             standings: Vec::new(),
+            live: BTreeSet::new(),
+            queue: keyspace.queue(),
             oracle: Oracle::new(keyspace, limit),
             owners: Owners::default(),
             load: Load::default(),
@@ -261,8 +282,13 @@ impl Checks {
         &self.oracle
     }
 
+    /// Whether something is judged at all.
+    pub fn judges(&self, invariant: Invariant) -> bool {
+        !self.bounds.ignored.contains(&invariant)
+    }
+
     fn violated(&mut self, at: Time, invariant: Invariant, text: String) {
-        if self.violation.is_none() && !self.bounds.ignored.contains(&invariant) {
+        if self.violation.is_none() && self.judges(invariant) {
             self.violation = Some(Violation { at, invariant, text });
         }
     }
@@ -278,7 +304,7 @@ impl Checks {
 
     /// The processes that live.
     fn live(&self) -> impl Iterator<Item = (ProcessId, &Standing)> {
-        self.standings.iter().enumerate().filter_map(|(id, s)| Some((id, s.as_ref()?)))
+        self.live.iter().filter_map(|id| Some((*id, self.standing(*id)?)))
     }
 
     /// Since when a process could hear and tell everything; `None`: it cannot now.
@@ -333,11 +359,13 @@ impl Checks {
         if self.standings.len() <= id {
             self.standings.resize(id + 1, None);
         }
+        self.live.insert(id);
         self.standings[id] = Some(Standing {
             node,
             limit,
             record,
             earlier: Vec::new(),
+            moved_at: now,
             lease_ttl,
             started: now,
             runs_since: Some(now),
@@ -346,6 +374,7 @@ impl Checks {
             stuck: BTreeSet::new(),
             was_held_up_until: Time::ZERO,
             owned: None,
+            owned_since: now,
             last_slot: None,
             without_since: now,
             epoch: 0,
@@ -354,16 +383,21 @@ impl Checks {
         });
     }
 
-    /// A process publishes something else from now on.
-    pub fn moved(&mut self, id: ProcessId, record: Record) {
+    /// A process publishes something else from now on; its connections may be broken by that.
+    pub fn moved(&mut self, id: ProcessId, record: Record, breaks: bool, now: Time) {
         if let Some(standing) = self.standing_mut(id) {
             let before = std::mem::replace(&mut standing.record, record);
             standing.earlier.push(before);
+            standing.moved_at = now;
+            if breaks {
+                standing.was_held_up_until = now;
+            }
         }
     }
 
     /// A process was killed.
     pub fn killed(&mut self, id: ProcessId, now: Time) {
+        self.live.remove(&id);
         self.owners.gone(id, now);
         if let Some(standing) = self.standings.get_mut(id).and_then(Option::take) {
             self.ended_at.insert(standing.record.identity(), now);
@@ -413,14 +447,18 @@ impl Checks {
         }
     }
 
-    /// Whether there is something that time alone may turn into a violation, so that [`Checks::look`] is to be
-    /// called again soon.
+    /// Whether there is something that time alone may turn into a violation, so that it is to be looked at.
     pub fn wants_look(&self, now: Time) -> bool {
+        self.is_lively(now) || self.live().any(|(_, s)| s.limit.is_some() && s.owned.is_none())
+    }
+
+    /// Whether that may come soon: something happened lately.
+    pub fn is_lively(&self, now: Time) -> bool {
         let recent = self.bounds.behind.max(self.bounds.settled) * 3;
         self.owners.is_watching()
             || !self.nobodys.is_empty()
             || self.calm_since.is_none_or(|since| now < since + recent)
             || self.oracle.last_change() + recent > now
-            || self.live().any(|(_, s)| s.limit.is_some() && s.owned.is_none())
+            || self.live().any(|(_, s)| s.limit.is_some() && s.moved_at + recent > now)
     }
 }

@@ -66,7 +66,7 @@ impl Owners {
     }
 
     /// When the slot was changed last by what may make two owners.
-    fn excused_at(&self, slot: SlotId) -> Option<Time> {
+    pub(super) fn excused_at(&self, slot: SlotId) -> Option<Time> {
         self.slots.get(&slot).and_then(|slot| slot.by_hand_at).max(self.restored_at)
     }
 
@@ -96,6 +96,9 @@ impl Checks {
         }
         let name = |told: Told| (told.slot, told.token);
         let is_new = before.map(name) != told.map(name);
+        if is_new {
+            standing.owned_since = now;
+        }
         if let Some(before) = before
             && told.is_none_or(|told| told.slot != before.slot)
             && let Some(slot) = self.owners.slots.get_mut(&before.slot)
@@ -103,6 +106,16 @@ impl Checks {
             slot.owners.retain(|(owner, _)| *owner != id);
         }
         let Some(told) = told else { return is_new };
+        if let Some(before) = before
+            && before.slot == told.slot
+            && before.token != told.token
+        {
+            let text = format!(
+                "process {id} owns {} with token {}, and did with token {} until now",
+                told.slot, told.token, before.token
+            );
+            self.violated(now, Invariant::Token, text);
+        }
         let slot = self.owners.slots.entry(told.slot).or_default();
         slot.owners.retain(|(owner, _)| *owner != id);
         slot.owners.push((id, told));

@@ -2,7 +2,7 @@
 
 use idetcd::cluster::{Directory, Freshness, Record, SlotId};
 
-use super::oracle::{Epoch, Held, History};
+use super::history::{Epoch, Held};
 use super::{Checks, Invariant};
 use crate::model::Time;
 use crate::world::process::ProcessId;
@@ -24,7 +24,11 @@ fn difference(
     is_strict: bool,
 ) -> Option<Difference> {
     let revision = directory.revision();
-    epoch.beside(directory).find_map(|(slot, known, history)| {
+    // Mostly nothing changed since.
+    if epoch.is_reached_by(revision) && epoch.is_now(directory) {
+        return None;
+    }
+    epoch.find_beside(directory, |slot, known, history| {
         let wanted = history.at(revision);
         let is_own = |record: &Record| known == Held::Record(*record);
         let may_be_newer = !is_strict || own.iter().any(is_own);
@@ -77,10 +81,15 @@ impl Checks {
     /// When that was which a directory does not have yet.
     fn missed(&self, directory: &Directory) -> Option<Time> {
         let revision = directory.revision();
-        let missing = |(_, known, history): (SlotId, Held, History<'_>)| {
-            if history.now() == known { None } else { history.changed_from(revision, known) }
-        };
-        self.oracle.current().beside(directory).filter_map(missing).min()
+        let mut first = None;
+        self.oracle.current().find_beside(directory, |_, known, history| {
+            if history.now() != known {
+                let missed = history.changed_from(revision, known);
+                first = first.into_iter().chain(missed).min();
+            }
+            None::<()>
+        });
+        first
     }
 
     /// Looks how far a directory is behind, and whether it is right once all is well.
@@ -115,15 +124,12 @@ impl Checks {
             return self.look_at_unsynced(id, now, directory);
         }
         let then = now - self.bounds.told;
-        let wrong = self
-            .oracle
-            .current()
-            .beside(directory)
-            .find(|(_, known, history)| !history.held_since(then, *known));
-        if let Some((slot, known, history)) = wrong {
+        let wrong = self.oracle.current().find_beside(directory, |slot, known, history| {
+            (!history.held_since(then, known)).then(|| (slot, known, history.now()))
+        });
+        if let Some((slot, known, wanted)) = wrong {
             let text = format!(
-                "process {id} (n{node}) has {known:?} at slot {slot} though all is well, where etcd has {:?}",
-                history.now()
+                "process {id} (n{node}) has {known:?} at slot {slot} though all is well, where etcd has {wanted:?}"
             );
             self.violated(now, Invariant::Settled, text);
         }
@@ -151,8 +157,6 @@ impl Checks {
 
     /// Whether a directory that is in sync is what etcd holds now: then time cannot make it wrong.
     pub(crate) fn is_up_to_date(&self, directory: &Directory) -> bool {
-        let is_right = |(_, known, history): (SlotId, Held, History<'_>)| history.now() == known;
-        directory.freshness() == Freshness::Synced
-            && self.oracle.current().beside(directory).all(is_right)
+        directory.freshness() == Freshness::Synced && self.oracle.current().is_now(directory)
     }
 }

@@ -97,6 +97,12 @@ impl Model {
         self.read(&Range { revision, ..Range::new(key, Some(range_end.to_vec())) })
     }
 
+    /// Whether there are keys from `key` up to, and without, `range_end` now.
+    pub fn has_keys(&self, key: &[u8], range_end: &[u8]) -> bool {
+        let range = Range { limit: 1, ..Range::new(key, Some(range_end.to_vec())) };
+        self.read(&range).is_some_and(|found| !found.is_empty())
+    }
+
     /// What changed after a revision, in order.
     pub fn changes_after(&self, revision: i64) -> impl Iterator<Item = ChangeView<'_>> {
         self.store.changes_after(revision).iter().map(|change| ChangeView {

@@ -2,6 +2,7 @@
 
 pub mod found;
 pub mod many;
+pub mod scale;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,6 @@ use crate::faults::kind::FaultKind;
 use crate::faults::plan::Plan;
 use crate::invariants::load::Load;
 use crate::invariants::{Checks, Violation};
-use crate::world::look::LOOK_INTERVAL;
 use crate::world::trace::Trace;
 use crate::world::{Tally, World};
 pub use settings::Settings;
@@ -65,7 +65,7 @@ pub fn run(seed: u64, settings: &Settings, trace: Trace) -> Report {
         world.run_until(next);
         if world.now == next_look {
             world.look();
-            next_look += LOOK_INTERVAL;
+            next_look += world.look_interval();
         }
         if faults.next() == Some(world.now) && world.checks.violation().is_none() {
             faults.act(&mut world);

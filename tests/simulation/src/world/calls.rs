@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use idetcd::etcd::ErrorKind;
+
+use super::costs;
 use super::network::{Direction, retry_after};
 use super::process::{ProcessId, Waits};
 use super::scene::NodeKind;
@@ -38,6 +41,13 @@ pub struct Call {
     answer: Option<Result<Reply, Trouble>>,
 }
 
+impl Call {
+    /// What is asked.
+    pub(super) fn request(&self) -> &Request {
+        &self.request
+    }
+}
+
 impl World {
     /// Sends a request.
     pub(super) fn send(
@@ -50,6 +60,8 @@ impl World {
         let Some(process) = self.process(id) else { return };
         let (node, turn) = (process.node, process.turn);
         let machine = self.nodes[node].spec.machine;
+        let source = self.machines[machine].address;
+        process.around.with(|inside| inside.source = source.into());
         self.tally.calls += 1;
         self.checks.called(id, self.now);
         let fate = self.network.draw_fate();
@@ -121,6 +133,14 @@ impl World {
             };
             self.set_off(again, self.now + later);
         }
+        let member = call.member;
+        self.calls.insert(number, call);
+        self.take_in(member, number);
+    }
+
+    /// A member carries a call out.
+    pub(super) fn carry_out(&mut self, number: u64) {
+        let Some(mut call) = self.calls.remove(&number) else { return };
         let (now, token) = (self.now, call.token.as_deref());
         let outcome = self.etcd.call_as(call.member, now, token, &call.request);
         let (node, member) = (call.node, call.member);
@@ -150,20 +170,22 @@ impl World {
         let Some(call) = self.calls.get_mut(&number) else { return };
         call.pending = None;
         call.retries = 0;
+        let (machine, member) = (call.machine, call.member);
+        let reply = if let Outcome::Reply(reply) = &outcome { Some(reply) } else { None };
+        let cost = costs::of_call(&call.request, reply);
         call.answer = Some(match outcome {
             Outcome::Reply(reply) => Ok(reply),
             Outcome::Error(kind, text) => Err(Trouble { kind, text }),
             Outcome::Pending(_) => return,
         });
-        let (machine, member) = (call.machine, call.member);
         let Some(late) = call.reply_late else {
             if let Some(call) = self.calls.remove(&number) {
                 self.forget(&call);
             }
             return;
         };
-        let service = self.chance.around(self.service);
-        let at = self.now + late + service + self.network.delay(machine, member);
+        let leaves = self.leaves_at(member, number, cost);
+        let at = leaves + late + self.network.delay(machine, member);
         self.at(at, Event::Return(number));
     }
 
@@ -210,6 +232,16 @@ impl World {
         if let Some(Ok(Reply::Watch(watch))) = &call.answer {
             self.close(*watch);
         }
+    }
+
+    /// The connection by which a process waits for a reply is broken at its end. What it asked for may be
+    /// carried out all the same.
+    pub(super) fn break_call(&mut self, id: ProcessId) {
+        let Some(process) = self.process(id).filter(|it| it.waits == Waits::Reply) else { return };
+        let trouble = Trouble::new(ErrorKind::CutOff, "its address is gone");
+        process.around.with(|inside| inside.answer = Some(Err(trouble)));
+        self.give_up_calls(id);
+        self.wake(id);
     }
 
     /// A process waits no longer for what it asked: its connection is closed, if that can be told.

@@ -9,17 +9,9 @@ use idetcd::etcd::{
 };
 
 use super::baton::{Baton, Wait};
+use super::endpoint::Endpoint;
 use super::surroundings::{Surroundings, Trouble};
 use crate::model::{Reply, Request, WatchId};
-
-/// A way to a member.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// As the process is told it.
-    pub name: String,
-    /// The member that answers there.
-    pub member: usize,
-}
 
 /// A name and a password for etcd.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +36,8 @@ pub struct SimEtcd<'b, B> {
     around: Surroundings,
     endpoints: Vec<Endpoint>,
     in_use: usize,
+    /// The member that the open connection to the endpoint in use leads to.
+    connection: Option<usize>,
     timeout: Timeout,
     login: Option<Login>,
     token: Token,
@@ -60,15 +54,18 @@ impl<'b, B: Baton> SimEtcd<'b, B> {
         login: Option<Login>,
     ) -> Self {
         let (timeout, token) = (Timeout::new(timeout), Token::Unknown);
-        SimEtcd { baton, around, endpoints, in_use: 0, timeout, login, token }
+        SimEtcd { baton, around, endpoints, in_use: 0, connection: None, timeout, login, token }
     }
 
     fn use_next(&mut self) {
         self.in_use = (self.in_use + 1) % self.endpoints.len().max(1);
+        self.connection = None;
     }
 
-    fn member(&self) -> usize {
-        self.endpoints.get(self.in_use).map_or(0, |endpoint| endpoint.member)
+    /// The member that the open connection leads to, or a new one.
+    fn connect(&mut self) -> usize {
+        let open = self.connection.take();
+        open.unwrap_or_else(|| self.endpoints.get(self.in_use).map_or(0, Endpoint::connect))
     }
 
     /// Asks the endpoint in use and, while that is unavailable, each other one.
@@ -120,8 +117,9 @@ impl<'b, B: Baton> SimEtcd<'b, B> {
         Ok(())
     }
 
-    /// One request to the endpoint in use.
-    fn post(&self, request: &Request) -> Result<Reply, Error> {
+    /// One request to the endpoint in use. The connection stays open for the next one after a reply; a watch
+    /// keeps it for itself.
+    fn post(&mut self, request: &Request) -> Result<Reply, Error> {
         let now = self.around.now();
         let timeout = self.timeout.at(now);
         if timeout.is_zero() {
@@ -131,12 +129,20 @@ impl<'b, B: Baton> SimEtcd<'b, B> {
             Token::Held(token) => Some(token.clone()),
             Token::Unknown | Token::NotNeeded => None,
         };
-        let (member, request) = (self.member(), request.clone());
+        let (member, request) = (self.connect(), request.clone());
+        let is_watch = matches!(request, Request::Watch(_));
         self.baton.wait(Wait::Reply { member, request, token, deadline: now + timeout });
         let is_hurried = self.around.is_hurried();
         let trouble = match self.around.with(|inside| inside.answer.take()) {
-            Some(Ok(reply)) => return Ok(reply),
-            Some(Err(trouble)) => trouble,
+            Some(Ok(reply)) => {
+                self.connection = (!is_watch).then_some(member);
+                return Ok(reply);
+            }
+            Some(Err(trouble)) => {
+                let is_reply = matches!(trouble.kind, ErrorKind::Rejected(_));
+                self.connection = (is_reply && !is_watch).then_some(member);
+                trouble
+            }
             None if is_hurried => asked_to_stop(ErrorKind::Unreachable),
             None => Trouble::new(ErrorKind::TimedOut, ""),
         };
@@ -244,7 +250,7 @@ impl<'b, B: Baton> Etcd for SimEtcd<'b, B> {
     }
 
     fn endpoint(&self) -> &str {
-        self.endpoints.get(self.in_use).map_or("", |endpoint| &endpoint.name)
+        self.endpoints.get(self.in_use).map_or("", Endpoint::name)
     }
 
     fn endpoint_count(&self) -> u32 {

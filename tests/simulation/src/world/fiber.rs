@@ -1,5 +1,7 @@
 //! A process on the stack of a coroutine: to hand over costs some nanoseconds.
 
+use std::cell::RefCell;
+
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
@@ -8,8 +10,16 @@ use super::baton::{Baton, Course, End, Life, Step, Wait};
 /// The room for a process. It costs memory only where it is used.
 const STACK: usize = 256 * 1024;
 
-/// A process that is a coroutine.
-pub struct Fiber(Coroutine<(), Wait, End>);
+/// The most stacks that are kept for later processes: to map and touch one anew costs more than most lives.
+const MOST_KEPT: usize = 256;
+
+thread_local! {
+    /// The stacks of processes that are no more.
+    static KEPT: RefCell<Vec<DefaultStack>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A process that is a coroutine; `None`: it is just being dropped.
+pub struct Fiber(Option<Coroutine<(), Wait, End>>);
 
 impl Fiber {
     /// A process that has not begun.
@@ -17,8 +27,23 @@ impl Fiber {
     /// # Panics
     /// When the system has no memory for its stack.
     pub fn new(life: impl Life + 'static) -> Fiber {
-        let stack = DefaultStack::new(STACK).expect("memory for a stack");
-        Fiber(Coroutine::with_stack(stack, |yielder: &Yielder<(), Wait>, ()| life.live(yielder)))
+        let kept = KEPT.with_borrow_mut(Vec::pop);
+        let stack = kept.unwrap_or_else(|| DefaultStack::new(STACK).expect("memory for a stack"));
+        let live = |yielder: &Yielder<(), Wait>, ()| life.live(yielder);
+        Fiber(Some(Coroutine::with_stack(stack, live)))
+    }
+}
+
+impl Drop for Fiber {
+    fn drop(&mut self) {
+        let Some(mut coroutine) = self.0.take() else { return };
+        coroutine.force_unwind();
+        let stack = coroutine.into_stack();
+        KEPT.with_borrow_mut(|kept| {
+            if kept.len() < MOST_KEPT {
+                kept.push(stack);
+            }
+        });
     }
 }
 
@@ -30,9 +55,10 @@ impl Baton for Yielder<(), Wait> {
 
 impl Course for Fiber {
     fn go_on(&mut self) -> Step {
-        match self.0.resume(()) {
-            CoroutineResult::Yield(wait) => Step::Waits(wait),
-            CoroutineResult::Return(end) => Step::Ended(end),
+        match self.0.as_mut().map(|coroutine| coroutine.resume(())) {
+            Some(CoroutineResult::Yield(wait)) => Step::Waits(wait),
+            Some(CoroutineResult::Return(end)) => Step::Ended(end),
+            None => Step::Ended(End::Died),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The process in which a session lives, in the simulation.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use idetcd::cluster::Directory;
+use idetcd::node::network::HostNetwork;
 use idetcd::node::{Counter, Host, Owned};
 
 use super::baton::{Baton, Wait};
@@ -48,6 +50,10 @@ impl<B: Baton> Host for SimHost<'_, B> {
 
     fn source_address(&self) -> Option<IpAddr> {
         Some(self.around.with(|inside| inside.source))
+    }
+
+    fn network(&self) -> Arc<HostNetwork> {
+        self.around.with(|inside| inside.network.clone())
     }
 
     fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T {

@@ -10,7 +10,8 @@ use idetcd::node::{Host, NodeSettings};
 use idetcd::random::Random;
 
 use super::baton::{Baton, End, Life};
-use super::client::{Endpoint, Login, SimEtcd};
+use super::client::{Login, SimEtcd};
+use super::endpoint::Endpoint;
 use super::host::SimHost;
 use super::surroundings::Surroundings;
 use super::trace::Trace;

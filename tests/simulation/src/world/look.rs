@@ -6,10 +6,16 @@ use super::World;
 use super::process::{Looks, Process, ProcessId};
 use super::scene::NodeKind;
 
-/// The time between two looks.
-pub const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// The time between two looks, and that while nothing has happened for long.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+const RARE_INTERVAL: Duration = Duration::from_secs(4);
 
 impl World {
+    /// The time until the next look.
+    pub fn look_interval(&self) -> Duration {
+        if self.checks.is_lively(self.now) { LOOK_INTERVAL } else { RARE_INTERVAL }
+    }
+
     /// Lets the judges look at everything, if there is a reason to.
     pub fn look(&mut self) {
         let now = self.now;
@@ -17,6 +23,7 @@ impl World {
             return;
         }
         self.checks.look_at_owners(now);
+        self.checks.look_at_publications(now);
         let World { checks, processes, nodes, machines, etcd, .. } = self;
         let wants_name = |id: ProcessId| {
             processes.get(id).and_then(Option::as_ref).is_some_and(|process: &Process| {

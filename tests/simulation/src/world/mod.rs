@@ -7,6 +7,8 @@ mod calls;
 pub mod chance;
 pub mod client;
 pub mod clock;
+pub mod costs;
+pub mod endpoint;
 pub mod fiber;
 pub mod host;
 pub mod life;
@@ -17,6 +19,7 @@ pub mod process;
 mod program;
 mod running;
 pub mod scene;
+pub mod servers;
 mod streams;
 pub mod surroundings;
 pub mod trace;
@@ -32,6 +35,7 @@ use clock::Clock;
 use network::Network;
 use process::{Machine, Node, Process, ProcessId};
 use scene::{ClientKind, Scene};
+use servers::{Served, Servers};
 use streams::Delivery;
 use trace::Trace;
 
@@ -51,6 +55,8 @@ enum Event {
     Deliver(WatchId),
     /// A connection was silent for as long as the kernel bears.
     Silent(WatchId),
+    /// A member's core does what is next.
+    Serve(usize),
     /// The program of a process is looked after.
     Program(ProcessId),
     /// A node is started, if it is to run and does not.
@@ -97,6 +103,8 @@ pub struct World {
     pending: BTreeMap<CallId, u64>,
     deliveries: BTreeMap<WatchId, Delivery>,
     service: Duration,
+    servers: Option<Servers>,
+    restart: Duration,
     client: ClientKind,
     chance: Chance,
 }
@@ -138,6 +146,8 @@ impl World {
             pending: BTreeMap::new(),
             deliveries: BTreeMap::new(),
             service: scene.service,
+            servers: scene.has_costs.then(|| Servers::new(members)),
+            restart: scene.restart,
             client: scene.client,
             chance: Chance::new(seed, 3),
         }
@@ -169,6 +179,7 @@ impl World {
             Event::Return(call) => self.come_back(call),
             Event::Deliver(watch) => self.deliver(watch),
             Event::Silent(watch) => self.give_silent_up(watch),
+            Event::Serve(member) => self.serve(member),
             Event::Program(process) => self.look_after_program(process),
             Event::Start(node) => self.start_if_wanted(node),
         }
@@ -177,6 +188,11 @@ impl World {
     fn at(&mut self, time: Time, event: Event) {
         let tie = self.chance.draw() as u32;
         self.agenda.add(time.max(self.now), tie, event);
+    }
+
+    /// What members had to do so far, if that is counted.
+    pub fn served(&self) -> Served {
+        self.servers.as_ref().map(Servers::served).unwrap_or_default()
     }
 
     /// Hands on what etcd has to say since it changed, and lets the judges see it.

@@ -3,7 +3,12 @@
 //! A connection is TCP: what is lost is sent again, with pauses that double, so that a message may arrive
 //! long after those who wait for it gave up.
 
+use std::net::IpAddr;
 use std::time::Duration;
+
+use idetcd::node::network::{
+    AddressState, HostNetwork, Interface, InterfaceAddress, InterfaceKind,
+};
 
 use super::chance::Chance;
 use crate::model::Time;
@@ -63,6 +68,8 @@ struct Link {
 #[derive(Debug)]
 pub struct Network {
     links: Vec<Vec<Link>>,
+    /// By how many faults the watches of each member are silent.
+    mutes: Vec<u32>,
     /// What becomes of messages now.
     pub weather: Weather,
     chance: Chance,
@@ -74,7 +81,7 @@ impl Network {
         let mut link =
             || Link { latency: chance.between(latency / 2, latency * 3 / 2), ..Link::default() };
         let links = (0..machines).map(|_| (0..members).map(|_| link()).collect()).collect();
-        Network { links, weather: Weather::default(), chance }
+        Network { links, mutes: vec![0; members], weather: Weather::default(), chance }
     }
 
     /// How long a message takes.
@@ -125,6 +132,18 @@ impl Network {
         self.links[machine][member].cuts[direction as usize] == 0
     }
 
+    /// Lets a member's watches be silent, though calls are answered, or not any more. Each time is to be undone by
+    /// itself.
+    pub fn set_mute(&mut self, member: usize, is_mute: bool) {
+        let mutes = &mut self.mutes[member];
+        *mutes = if is_mute { *mutes + 1 } else { mutes.saturating_sub(1) };
+    }
+
+    /// Whether a member's watches are silent.
+    pub fn is_mute(&self, member: usize) -> bool {
+        self.mutes[member] > 0
+    }
+
     /// Since when the link is cut, if it is in either direction.
     pub fn cut_since(&self, machine: usize, member: usize) -> Option<Time> {
         let link = &self.links[machine][member];
@@ -135,4 +154,24 @@ impl Network {
 /// The pause before a message is sent again that was sent so many times.
 pub fn retry_after(times: u32) -> Duration {
     FIRST_RETRY.saturating_mul(1 << times.min(16)).min(LONGEST_RETRY)
+}
+
+/// A machine's own network: one card with an address.
+pub fn card(ip: IpAddr) -> HostNetwork {
+    let address = InterfaceAddress {
+        ip,
+        state: AddressState::Preferred,
+        is_temporary: false,
+        is_secondary: false,
+        is_permanent: true,
+    };
+    let card = Interface {
+        index: 2,
+        name: "eth0".to_owned(),
+        kind: InterfaceKind::Ordinary,
+        is_up: true,
+        has_carrier: true,
+        addresses: vec![address],
+    };
+    HostNetwork { interfaces: Ok(vec![card]), default_sources: vec![ip] }
 }

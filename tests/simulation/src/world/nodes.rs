@@ -1,23 +1,23 @@
 //! Nodes: started, asked to stop, killed, frozen, and suspended with their machine.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use idetcd::cluster::{Directory, Record};
 
 use super::baton::Course;
-use super::client::Endpoint;
+use super::chance::Chance;
+use super::endpoint::Endpoint;
 use super::fiber::Fiber;
 use super::life::{PluginLife, SessionLife, Start};
+use super::network::card;
 use super::process::{Looks, Process, ProcessId, Waits};
 use super::program::Program;
 use super::scene::{ClientKind, NodeKind, Published};
 use super::surroundings::Surroundings;
 use super::{Event, World};
 use crate::gateway::life::GatewayLife;
-
-/// The longest pause before a process that ended is started again.
-pub(super) const RESTART: Duration = Duration::from_secs(2);
 
 impl World {
     /// Wants a node to run, from then on.
@@ -33,7 +33,7 @@ impl World {
             return;
         }
         if self.machines[spec.machine].is_suspended {
-            return self.at(self.now + RESTART, Event::Start(node));
+            return self.at(self.now + self.restart, Event::Start(node));
         }
         let id = self.processes.len();
         let process = self.spawn(node);
@@ -82,8 +82,11 @@ impl World {
         let directory = Directory::new(keyspace.clone());
         let shown = machine.clock.at(self.now);
         let around = Surroundings::new(shown, machine.address.into(), directory, program);
-        let name = |member| Endpoint { name: format!("http://m{member}"), member };
-        let mut endpoints: Vec<Endpoint> = spec.endpoints.iter().map(|m| name(*m)).collect();
+        let members = spec.endpoints.iter().copied();
+        let mut endpoints: Vec<Endpoint> = match spec.has_balancer {
+            true => vec![Endpoint::of_balancer(members.collect(), Chance::new(seed, 40))],
+            false => members.map(Endpoint::of_member).collect(),
+        };
         endpoints.sort_by_cached_key(|_| self.chance.draw());
         let start = Start {
             around: around.clone(),
@@ -212,8 +215,9 @@ impl World {
         self.machines[machine].boots += 1;
     }
 
-    /// Gives a machine another address. Where nodes find theirs, they publish it from now on.
-    pub fn set_machine_address(&mut self, machine: usize, address: Ipv4Addr) {
+    /// Gives a machine another address. Where nodes find theirs, they publish it from now on. The
+    /// connections to etcd are broken if they were of the old one; else they go on.
+    pub fn set_machine_address(&mut self, machine: usize, address: Ipv4Addr, breaks: bool) {
         self.trace.note(self.now, format_args!("h{machine}"), || format!("has address {address}"));
         self.machines[machine].address = address;
         let on_it: Vec<(ProcessId, usize)> = self
@@ -223,10 +227,24 @@ impl World {
             .collect();
         for (id, node) in on_it {
             let record = self.record(node);
-            self.checks.moved(id, record);
+            self.checks.moved(id, record, breaks, self.now);
             if let Some(process) = self.process(id) {
-                process.around.with(|inside| inside.source = address.into());
+                process.around.with(|inside| inside.network = Arc::new(card(address.into())));
+                let turn = process.turn;
+                if breaks {
+                    self.break_call(id);
+                    self.break_watches(id);
+                }
+                self.end_wait(id, turn);
             }
+        }
+    }
+
+    /// Ends the wait of a process early, as its host's network changed; not that for a reply.
+    fn end_wait(&mut self, id: ProcessId, turn: u64) {
+        let Some(process) = self.process(id).filter(|process| process.turn == turn) else { return };
+        if process.waits != Waits::Reply && self.nodes[process.node].spec.kind != NodeKind::Plugin {
+            self.wake(id);
         }
     }
 }

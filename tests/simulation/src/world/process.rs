@@ -95,4 +95,9 @@ impl Looks {
         let (revision, names) = (directory.revision(), directory.len());
         Looks { revision, names, full_syncs, freshness: Some(directory.freshness()) }
     }
+
+    /// Whether it said that it is in sync.
+    pub fn is_synced(&self) -> bool {
+        self.freshness == Some(Freshness::Synced)
+    }
 }

@@ -4,7 +4,7 @@ use super::baton::{End, Step, Wait};
 use super::process::{Looks, Process, ProcessId, Waits};
 use super::program::Program;
 use super::{Event, World};
-use crate::invariants::Told;
+use crate::invariants::{Invariant, Told};
 
 /// How often, of a hundred times, a process that only gives others a turn loses some time by it.
 const LINGERS: f64 = 0.02;
@@ -155,9 +155,14 @@ impl World {
             let directory = &inside.directory;
             let looks = Looks::of(directory, inside.full_syncs);
             if looks != process.looks {
+                if process.looks.is_synced() {
+                    self.checks.is_synced(id, now);
+                }
                 process.looks = looks;
                 let is_strict = is_between && !inside.is_mid_reply;
-                self.checks.directory(id, now, directory, is_strict);
+                if self.checks.judges(Invariant::Directory) {
+                    self.checks.directory(id, now, directory, is_strict);
+                }
             }
         });
         for watch in closed {
@@ -228,7 +233,7 @@ impl World {
         self.checks.ended(id, self.now, end);
         self.bury(process);
         if self.nodes[node].is_wanted {
-            let pause = self.chance.between(super::nodes::RESTART / 2, super::nodes::RESTART);
+            let pause = self.chance.between(self.restart / 2, self.restart);
             self.at(self.now + pause, Event::Start(node));
         }
     }

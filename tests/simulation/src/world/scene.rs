@@ -21,6 +21,10 @@ pub struct Scene {
     pub latency: Duration,
     /// How long a member takes to carry a call out, about.
     pub service: Duration,
+    /// Whether it takes as long instead as was measured, one thing after the other.
+    pub has_costs: bool,
+    /// The longest pause before a process that ended is started again.
+    pub restart: Duration,
     /// By how many millionths the clock of each machine is too fast.
     pub machines: Vec<i32>,
     /// The nodes.
@@ -54,6 +58,8 @@ pub struct NodeSpec {
     pub max_stale: Duration,
     /// The members that it knows.
     pub endpoints: Vec<usize>,
+    /// Whether it knows them by one address, whose connections go to any of them.
+    pub has_balancer: bool,
     /// The time-out of its requests.
     pub timeout: Duration,
     /// Where the address that it publishes comes from.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use idetcd::etcd::{ErrorKind, WatchReply};
 
+use super::costs;
 use super::network::{Direction, retry_after};
 use super::process::{ProcessId, Waits};
 use super::surroundings::Trouble;
@@ -15,6 +16,9 @@ use crate::model::{Time, WatchId, WatchOutput};
 /// traffic after which it asks, and the time that it waits for answers.
 const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(10);
 const KEEP_ALIVE_WAIT: Duration = Duration::from_secs(15);
+
+/// How soon a stream goes on that was silent.
+const MUTE_RETRY: Duration = Duration::from_secs(1);
 
 /// The connection of a watch.
 #[derive(Debug)]
@@ -61,44 +65,57 @@ impl World {
         self.drain(watch);
     }
 
-    /// Sends what a watch has to say.
+    /// Sends what a watch has to say, or lets it wait for its turn.
     pub(super) fn drain(&mut self, watch: WatchId) {
         let Some(delivery) = self.deliveries.get(&watch) else { return };
-        let (machine, member) = (delivery.machine, delivery.member);
-        loop {
-            let item = match self.etcd.next_reply(watch, self.now) {
-                WatchOutput::Reply(reply) => Item::Changes(reply),
-                WatchOutput::Nothing => return,
-                WatchOutput::Compacted(first) => {
-                    Item::End(Trouble::new(ErrorKind::Compacted(first), ""))
-                }
-                WatchOutput::Ended(text) => Item::End(Trouble::new(ErrorKind::WatchEnded, text)),
-            };
-            let is_end = matches!(item, Item::End(_));
-            let at = self.now + self.network.delay(machine, member);
-            let Some(delivery) = self.deliveries.get_mut(&watch) else { return };
-            let at = delivery.queue.back().map_or(at, |(last, _)| at.max(*last));
-            delivery.queue.push_back((at, item));
-            if !delivery.is_moving {
-                delivery.is_moving = true;
-                self.at(at, Event::Deliver(watch));
-            }
-            if is_end {
-                return;
-            }
+        if !self.line_up_watch(delivery.member, watch) {
+            while self.send_next(watch) {}
         }
+    }
+
+    /// Sends one message of a watch; `false`: there was none, or it was the last.
+    pub(super) fn send_next(&mut self, watch: WatchId) -> bool {
+        let Some(delivery) = self.deliveries.get(&watch) else { return false };
+        let (machine, member) = (delivery.machine, delivery.member);
+        let (item, leaves) = match self.etcd.next_reply(watch, self.now) {
+            WatchOutput::Reply(reply) => {
+                let leaves = self.message_leaves_at(member, costs::of_message(&reply));
+                (Item::Changes(reply), leaves)
+            }
+            WatchOutput::Nothing => return false,
+            WatchOutput::Compacted(first) => {
+                (Item::End(Trouble::new(ErrorKind::Compacted(first), "")), self.now)
+            }
+            WatchOutput::Ended(text) => {
+                (Item::End(Trouble::new(ErrorKind::WatchEnded, text)), self.now)
+            }
+        };
+        let is_end = matches!(item, Item::End(_));
+        let at = leaves + self.network.delay(machine, member);
+        let Some(delivery) = self.deliveries.get_mut(&watch) else { return false };
+        let at = delivery.queue.back().map_or(at, |(last, _)| at.max(*last));
+        delivery.queue.push_back((at, item));
+        if !delivery.is_moving {
+            delivery.is_moving = true;
+            self.at(at, Event::Deliver(watch));
+        }
+        !is_end
     }
 
     /// The next of what a watch says arrives, unless the way is cut.
     pub(super) fn deliver(&mut self, watch: WatchId) {
         let now = self.now;
         let Some(delivery) = self.deliveries.get_mut(&watch) else { return };
+        let is_mute = self.network.is_mute(delivery.member);
         let is_open = self.network.is_open(delivery.machine, delivery.member, Direction::Back);
-        if !is_open || self.machines[delivery.machine].is_suspended {
+        if is_mute || !is_open || self.machines[delivery.machine].is_suspended {
             let mut pause = retry_after(delivery.retries);
             if let Some((_, Item::End(_))) = delivery.queue.front() {
                 // Nobody is there any more to send it again, but the kernel asks, and is told.
                 pause = pause.min(KEEP_ALIVE_IDLE);
+            }
+            if is_mute {
+                pause = pause.min(MUTE_RETRY);
             }
             delivery.retries += 1;
             let process = delivery.process;
@@ -154,6 +171,17 @@ impl World {
         for watch in watches {
             let after = KEEP_ALIVE_WAIT + self.chance.between(Duration::ZERO, KEEP_ALIVE_IDLE);
             self.at(self.now + after, Event::Silent(watch));
+        }
+    }
+
+    /// The connections of all watches of a process are broken at its end.
+    pub(super) fn break_watches(&mut self, id: ProcessId) {
+        let of_it = self.deliveries.iter().filter(|(_, delivery)| delivery.process == id);
+        let watches: Vec<WatchId> = of_it.map(|(watch, _)| *watch).collect();
+        for watch in watches {
+            self.close(watch);
+            let trouble = Trouble::new(ErrorKind::WatchEnded, "its address is gone");
+            self.receive(watch, id, Item::End(trouble));
         }
     }
 

@@ -7,8 +7,10 @@ use std::time::Instant;
 
 use idetcd::cluster::Directory;
 use idetcd::etcd::{Error, ErrorKind, WatchReply};
+use idetcd::node::network::HostNetwork;
 use idetcd::node::{Counter, Owned};
 
+use super::network::card;
 use super::program::Program;
 use crate::model::{Reply, WatchId};
 
@@ -25,8 +27,10 @@ pub struct Inside {
     pub is_stopping: bool,
     /// Whether it waits again all the same, for the release.
     pub is_releasing: bool,
-    /// The machine's address towards etcd.
+    /// The machine's address on the latest connection to etcd.
     pub source: IpAddr,
+    /// The machine's network, as the process knows it.
+    pub network: Arc<HostNetwork>,
     /// What it answers DNS from.
     pub directory: Directory,
     /// What it said of its name since the world looked.
@@ -88,6 +92,7 @@ impl Surroundings {
             is_stopping: false,
             is_releasing: false,
             source,
+            network: Arc::new(card(source)),
             directory,
             told: Vec::new(),
             program,

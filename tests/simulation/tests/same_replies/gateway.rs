@@ -12,7 +12,8 @@ use simulation::gateway::client::TimedClient;
 use simulation::gateway::life::{Port, beside};
 use simulation::model::{LeaseLeft, Model, Outcome, Reply, Request, Time, WatchOutput};
 use simulation::world::baton::{Baton, End, Wait};
-use simulation::world::client::{Endpoint, Login};
+use simulation::world::client::Login;
+use simulation::world::endpoint::Endpoint;
 use simulation::world::surroundings::{Stream, Surroundings, Trouble};
 
 use super::caller::Caller;
@@ -113,7 +114,7 @@ fn in_a_small_world(
     let around = Surroundings::new(began, source, directory, None);
     let small = Small { model: RefCell::new(model), around: around.clone(), began };
     let end = beside(&small, move |port: &Port| {
-        let endpoints = vec![Endpoint { name: "http://m0".to_owned(), member: 0 }];
+        let endpoints = vec![Endpoint::of_member(0)];
         let mut client = TimedClient::new(port, around.clone(), endpoints, TIMEOUT, login);
         work(&mut client, &around, began);
         End::Session

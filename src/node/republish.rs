@@ -1,0 +1,126 @@
+//! Following this host's addresses while a name is owned: what changes is published under the same
+//! name, by the same owner, so that the fencing token stays.
+//!
+//! A host that has no address left keeps its name, with the old ones, for as long as its lease would
+//! live on if the network were gone altogether: mostly others come in their place. After that the
+//! name is given back, for what it says is not true.
+
+use super::address::AddressError;
+use super::session::Session;
+use super::state::{Addresses, Claimed, Lease, Membership};
+use super::{Host, Result, SessionError};
+use crate::cluster::Record;
+use crate::etcd::{Compare, Equal, Etcd, Op, Txn};
+
+/// The attempts to put the record, each on top of a put of ours whose reply never came.
+const PUTS: usize = 3;
+
+impl<H: Host, E: Etcd> Session<H, E> {
+    /// What to publish, found anew. Where it is another record than before, the lease is another one as well.
+    pub(super) fn find_record(&mut self) -> Result<Record> {
+        let (network, source) = (self.host.network(), self.host.source_address());
+        let record = self.addresses.find(&self.settings, &network, source);
+        let record = record.map_err(SessionError::NoAddress)?;
+        let is_new = self.record.is_some_and(|previous| previous != record);
+        let is_used = |lease: &Lease| self.addresses.lease == Some(lease.id);
+        if let Some(lease) = self.lease.filter(|lease| is_new && is_used(lease)) {
+            // With the lease go the ticket and the claims of what is not this node any more. Until that is
+            // done the old record is kept, to be seen as old again.
+            self.ask(|client| client.lease_revoke(lease.id))?;
+            self.lease = None;
+            self.ensure_lease()?;
+        }
+        self.record = Some(record);
+        self.addresses.note_put(record, self.lease.map(|lease| lease.id));
+        Ok(record)
+    }
+
+    /// Publishes what changed of this host, if anything did.
+    pub(super) fn follow_addresses(&mut self) -> Result<()> {
+        let (Membership::Owned(claimed), Some(lease)) = (self.membership, self.lease) else {
+            return Ok(());
+        };
+        let (network, source) = (self.host.network(), self.host.source_address());
+        self.addresses.see(&network, self.host.now());
+        if self.addresses.are_published(&network, source) {
+            return Ok(());
+        }
+        let record = match self.addresses.find(&self.settings, &network, source) {
+            Ok(record) => record,
+            Err(error) => return self.outlive_addresses(claimed, lease, &error),
+        };
+        self.addresses.gone_since = None;
+        // What a put left of which nothing was heard may be there, though it is no more what is wanted.
+        if self.record != Some(record) || claimed.is_being_put {
+            self.republish(claimed, lease, record)?;
+        }
+        self.addresses.published = Some((network, source));
+        Ok(())
+    }
+
+    /// Puts another record under our name.
+    fn republish(&mut self, mut claimed: Claimed, lease: Lease, record: Record) -> Result<()> {
+        let keyspace = self.settings.keyspace.clone();
+        let key = keyspace.key(claimed.slot);
+        let old = self.record.unwrap_or(record);
+        self.addresses.note_put(record, Some(lease.id));
+        claimed.is_being_put = true;
+        self.membership = Membership::Owned(claimed);
+        for _ in 0..PUTS {
+            let value = record.value(self.settings.node_id.as_ref()).into_bytes();
+            let is_ours = [Equal::Lease(lease.id), Equal::ModRevision(claimed.mod_revision)];
+            let txn = Txn {
+                compare: is_ours.map(|to| Compare { key: key.clone(), to }).to_vec(),
+                success: vec![
+                    Op::Put { key: key.clone(), value, lease: lease.id },
+                    // If one of the old spelling was put late.
+                    Op::Delete(keyspace.ticket(&old)),
+                ],
+                failure: Vec::new(),
+            };
+            let reply = self.ask(|client| client.txn(&txn))?;
+            if reply.succeeded {
+                claimed.mod_revision = reply.header.revision;
+                claimed.is_being_put = false;
+                self.record = Some(record);
+                self.apply_own(claimed, &record);
+                self.set_membership(Membership::Owned(claimed));
+                log::info!("{} is {record} from now on, no more {old}", self.name(claimed));
+                return Ok(());
+            }
+            // Somebody may have put something large there.
+            match self.read_own_key(claimed)? {
+                Some(kv) if claimed.stands(&kv, lease.id) => claimed.mod_revision = kv.mod_revision,
+                other => {
+                    self.lose_to(claimed, other.as_ref());
+                    return Ok(());
+                }
+            }
+        }
+        Err(SessionError::NoHistory)
+    }
+
+    /// Gives the name back when there has been nothing to publish for long.
+    fn outlive_addresses(
+        &mut self,
+        claimed: Claimed,
+        lease: Lease,
+        why: &AddressError,
+    ) -> Result<()> {
+        let (now, ttl) = (self.host.now(), self.settings.lease_ttl);
+        let (name, seconds) = (self.name(claimed), ttl.as_secs());
+        let since = *self.addresses.gone_since.get_or_insert_with(|| {
+            log::warn!("{why}; {name} stays what it was for {seconds} s");
+            now
+        });
+        if now < since + ttl {
+            return Ok(());
+        }
+        self.addresses = Addresses::default();
+        self.lose(claimed, &format!("this host has had no address for {seconds} s"));
+        // If that fails, the lease ends by itself.
+        self.lease = None;
+        self.ask(|client| client.lease_revoke(lease.id))?;
+        Err(SessionError::LeaseGone)
+    }
+}

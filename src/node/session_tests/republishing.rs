@@ -1,0 +1,169 @@
+//! Addresses that change while the name is owned.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::super::network::{
+    AddressState, HostNetwork, Interface, InterfaceAddress, InterfaceKind,
+};
+use super::super::session::Session;
+use super::super::state::{Claimed, Membership};
+use super::super::{Result, SessionError};
+use super::newborn;
+use super::world::{FakeEtcd, FakeHost, Fate, LEASE_TTL, ROUND_TRIP, World};
+use crate::cluster::{AddressChoice, Record, SlotId};
+use crate::etcd::LeaseId;
+
+/// A host with one card, which has this address, if any.
+fn host(ip: Option<IpAddr>) -> Arc<HostNetwork> {
+    let address = |ip| InterfaceAddress {
+        ip,
+        state: AddressState::Preferred,
+        is_temporary: false,
+        is_secondary: false,
+        is_permanent: true,
+    };
+    let card = Interface {
+        index: 2,
+        name: "eth0".to_owned(),
+        kind: InterfaceKind::Ordinary,
+        is_up: true,
+        has_carrier: true,
+        addresses: ip.into_iter().map(address).collect(),
+    };
+    Arc::new(HostNetwork { interfaces: Ok(vec![card]), default_sources: Vec::new() })
+}
+
+fn ip(last: u8) -> IpAddr {
+    IpAddr::from([10, 0, 0, last])
+}
+
+/// Does something until it succeeds, as the session does.
+fn insist<T>(
+    session: &mut Session<FakeHost, FakeEtcd>,
+    step: impl Fn(&mut Session<FakeHost, FakeEtcd>) -> Result<T>,
+) -> T {
+    loop {
+        match step(session) {
+            Ok(result) => return result,
+            Err(SessionError::Etcd(_) | SessionError::NoHistory) => {}
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Gives the node its name, with the first of its addresses.
+fn named(world: &World, session: &mut Session<FakeHost, FakeEtcd>) -> Claimed {
+    session.settings.ipv4 = AddressChoice::Discover;
+    *world.network.borrow_mut() = host(Some(ip(1)));
+    insist(session, |session| {
+        session.sync()?;
+        session.ensure_lease()?;
+        session.ensure_name()
+    });
+    session.membership.held().expect("a name")
+}
+
+#[test]
+fn whatever_is_lost_on_the_way_the_last_address_is_published_by_the_same_owner() {
+    let mut failures = 0;
+    for seed in 0..500 {
+        let (world, mut session) = newborn(seed);
+        let claimed = named(&world, &mut session);
+        for last in [2, 3, 2, 1, 1, 4, 2, 4] {
+            *world.network.borrow_mut() = host(Some(ip(last)));
+            // Another change may come before this one is published.
+            failures += i32::from(session.follow_addresses().is_err());
+        }
+        insist(&mut session, Session::follow_addresses);
+        let store = world.store.borrow();
+        let keys: Vec<_> = store.keys.values().collect();
+        assert_eq!(keys.len(), 1, "seed {seed}: {keys:?}");
+        let record = Record::parse(&keys[0].value).expect("a record");
+        assert!(record.has_address(ip(4)), "seed {seed}: {record}");
+        assert_eq!(session.record, Some(record), "seed {seed}");
+        let Membership::Owned(now) = session.membership else { panic!("seed {seed}: lost") };
+        assert_eq!(now.claim_revision, claimed.claim_revision, "seed {seed}: the token");
+        assert_eq!(now.mod_revision, keys[0].mod_revision, "seed {seed}");
+        assert!(!now.is_being_put, "seed {seed}");
+        assert!(session.addresses.are_published(&world.network.borrow(), None), "seed {seed}");
+        let owned = session.owned().expect("a name");
+        assert_eq!((owned.record, owned.claim_revision), (record, claimed.claim_revision));
+    }
+    assert!(failures > 100, "{failures} puts failed");
+}
+
+#[test]
+fn what_a_restored_backup_has_of_this_lease_is_its_own_though_the_addresses_are_old() {
+    // It was lost there, or is somewhere else in the backup.
+    for lost in [1, 5] {
+        let (world, mut session) = newborn(1);
+        let claimed = named(&world, &mut session);
+        world.follow(|_, _| Fate::Answered(ROUND_TRIP));
+        let backup = world.store.borrow().keys.clone();
+        *world.network.borrow_mut() = host(Some(ip(2)));
+        insist(&mut session, Session::follow_addresses);
+        world.store.borrow_mut().keys = backup;
+        let slot = SlotId::new(lost).expect("not zero");
+        session.lose(Claimed { slot, ..claimed }, "it is not as it was left");
+        session.history = None;
+        insist(&mut session, |session| {
+            session.sync()?;
+            session.ensure_name()
+        });
+        assert_eq!(session.membership.held().map(|held| held.slot), Some(claimed.slot));
+        let store = world.store.borrow();
+        let keys: Vec<_> = store.keys.values().collect();
+        let record = Record::parse(&keys[0].value).expect("a record");
+        assert!(keys.len() == 1 && record.has_address(ip(2)), "{keys:?}");
+    }
+}
+
+#[test]
+fn what_somebody_else_put_is_left_alone() {
+    for (mod_revisions, create_revisions, lease) in [
+        (1, 0, LeaseId(99)),
+        // A claim of ours that was held up, after another node had come and gone.
+        (1, 1, LeaseId(1)),
+        // Of another history, as after a backup was restored.
+        (0, 0, LeaseId(99)),
+    ] {
+        let (world, mut session) = newborn(1);
+        let claimed = named(&world, &mut session);
+        world.follow(|_, _| Fate::Answered(ROUND_TRIP));
+        {
+            let mut store = world.store.borrow_mut();
+            let kv = store.keys.values_mut().next().expect("a key");
+            kv.mod_revision += mod_revisions;
+            kv.create_revision += create_revisions;
+            kv.lease = lease;
+        }
+        let theirs = world.store.borrow().keys.values().next().expect("a key").value.clone();
+        *world.network.borrow_mut() = host(Some(ip(2)));
+        insist(&mut session, Session::follow_addresses);
+        assert_eq!(session.membership, Membership::Lost(Claimed { is_being_put: true, ..claimed }));
+        assert_eq!(world.store.borrow().keys.values().next().expect("a key").value, theirs);
+    }
+}
+
+#[test]
+fn without_any_address_the_name_goes_when_a_lease_would_have_ended() {
+    let (world, mut session) = newborn(1);
+    named(&world, &mut session);
+    world.follow(|_, _| Fate::Answered(ROUND_TRIP));
+    let passes = |seconds: f64| world.now.set(world.now.get() + LEASE_TTL.mul_f64(seconds));
+    for _ in 0..2 {
+        *world.network.borrow_mut() = host(None);
+        insist(&mut session, Session::follow_addresses);
+        passes(0.9);
+        insist(&mut session, Session::follow_addresses);
+        *world.network.borrow_mut() = host(Some(ip(1)));
+        insist(&mut session, Session::follow_addresses);
+    }
+    *world.network.borrow_mut() = host(None);
+    insist(&mut session, Session::follow_addresses);
+    passes(1.0);
+    assert!(matches!(session.follow_addresses(), Err(SessionError::LeaseGone)));
+    assert!(session.membership.held().is_none() && session.lease.is_none());
+    assert!(world.store.borrow().keys.is_empty());
+}

@@ -1,0 +1,196 @@
+//! The history of the slots, from one restored backup to the next.
+
+use std::collections::BTreeSet;
+
+use idetcd::cluster::{Directory, Record, SlotId};
+use idetcd::etcd::LeaseId;
+
+use crate::model::Time;
+
+/// What a slot held from some revision on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// When that began.
+    pub since: Time,
+    /// The revision from which on it was so.
+    pub revision: i64,
+    /// `None`: nothing. A value that is not a record is [`Held::Unusable`].
+    pub held: Held,
+    /// The lease that it hangs on.
+    pub lease: LeaseId,
+}
+
+/// What a slot holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// No key.
+    Nothing,
+    /// A value that is not a record.
+    Unusable,
+    /// A record.
+    Record(Record),
+}
+
+impl Held {
+    /// As a directory tells it.
+    pub fn of(record: Option<&Record>) -> Held {
+        record.map_or(Held::Unusable, |record| Held::Record(*record))
+    }
+}
+
+/// The history from one restored backup to the next.
+#[derive(Clone, Debug)]
+pub struct Epoch {
+    /// The revision at which it began.
+    base: i64,
+    /// When it began.
+    began: Time,
+    /// The versions of each slot, the oldest first, by the slot's index.
+    slots: Vec<Vec<Version>>,
+    /// How many slots hold something now.
+    held: usize,
+    /// The revision of the last change of any slot.
+    newest: i64,
+    /// The slots up to the limit that are free now, with the time since when.
+    free: BTreeSet<(Time, SlotId)>,
+}
+
+impl Epoch {
+    /// One that begins now, with nothing at the slots up to this limit.
+    pub fn new(base: i64, began: Time, limit: u32) -> Epoch {
+        let free = (1..=limit).filter_map(SlotId::new).map(|slot| (began, slot)).collect();
+        Epoch { base, began, slots: Vec::new(), held: 0, newest: 0, free }
+    }
+
+    /// When it began.
+    pub fn began(&self) -> Time {
+        self.began
+    }
+
+    /// The revision at which it began: what was before is as in the history before.
+    pub fn base(&self) -> i64 {
+        self.base
+    }
+
+    /// Adds what a slot holds from now on. Its number is no higher than the highest limit in the run.
+    pub(super) fn add(&mut self, slot: SlotId, version: Version, limit: u32) {
+        let before = self.slot(slot).last().copied();
+        let was_free = before.is_none_or(|before| before.held == Held::Nothing);
+        let is_free = version.held == Held::Nothing;
+        if was_free {
+            self.free.remove(&(before.map_or(self.began, |before| before.since), slot));
+        }
+        if is_free && slot.get() <= limit {
+            self.free.insert((version.since, slot));
+        }
+        self.held += usize::from(was_free && !is_free);
+        self.held -= usize::from(!was_free && is_free);
+        self.newest = self.newest.max(version.revision);
+        if self.slots.len() <= slot.index() {
+            self.slots.resize(slot.index() + 1, Vec::new());
+        }
+        self.slots[slot.index()].push(version);
+    }
+
+    /// The slot up to a limit that is free for the longest time, and since when.
+    pub fn longest_free(&self, limit: u32) -> Option<(SlotId, Time)> {
+        let found = self.free.iter().find(|(_, slot)| slot.get() <= limit);
+        found.map(|(since, slot)| (*slot, *since))
+    }
+
+    /// The versions of a slot.
+    pub fn slot(&self, slot: SlotId) -> History<'_> {
+        History(self.slots.get(slot.index()).map_or(&[], Vec::as_slice))
+    }
+
+    /// The versions of all slots.
+    pub fn all(&self) -> impl Iterator<Item = History<'_>> {
+        self.slots.iter().map(|versions| History(versions))
+    }
+
+    /// Whether a directory has what is held now, and nothing else.
+    pub fn is_now(&self, directory: &Directory) -> bool {
+        let is_held = |(slot, record)| self.slot(slot).now() == Held::of(record);
+        directory.occupied() == self.held && directory.slots().all(is_held)
+    }
+
+    /// Whether a directory that has what is held now has it by right: its revision is that of the last change, or
+    /// later.
+    pub fn is_reached_by(&self, revision: i64) -> bool {
+        revision >= self.newest
+    }
+
+    /// Looks at each slot that a directory has or that this history had, lowest first, with what the directory
+    /// has, until something is found.
+    pub fn find_beside<T>(
+        &self,
+        directory: &Directory,
+        mut look: impl FnMut(SlotId, Held, History<'_>) -> Option<T>,
+    ) -> Option<T> {
+        let mut rest = (1..).filter_map(SlotId::new).zip(&self.slots);
+        let mut next = rest.next();
+        for (slot, record) in directory.slots() {
+            while let Some((here, versions)) = next.filter(|(here, _)| *here < slot) {
+                let found = look(here, Held::Nothing, History(versions));
+                if found.is_some() {
+                    return found;
+                }
+                next = rest.next();
+            }
+            let found = look(slot, Held::of(record), self.slot(slot));
+            if found.is_some() {
+                return found;
+            }
+            next = if next.is_some_and(|(here, _)| here == slot) { rest.next() } else { next };
+        }
+        let left = next.into_iter().chain(rest);
+        left.into_iter().find_map(|(slot, versions)| look(slot, Held::Nothing, History(versions)))
+    }
+}
+
+/// The versions of one slot, the oldest first.
+#[derive(Clone, Copy, Debug)]
+pub struct History<'a>(&'a [Version]);
+
+impl History<'_> {
+    /// What it holds now, if it ever held anything.
+    pub fn last(&self) -> Option<&Version> {
+        self.0.last()
+    }
+
+    /// What it holds now.
+    pub fn now(&self) -> Held {
+        self.last().map_or(Held::Nothing, |version| version.held)
+    }
+
+    /// What it held at a revision.
+    pub fn at(&self, revision: i64) -> Held {
+        // Mostly the last one is meant.
+        let seen = self.0.iter().rev().find(|version| version.revision <= revision);
+        seen.map_or(Held::Nothing, |version| version.held)
+    }
+
+    /// Whether it held this after a revision.
+    pub fn held_after(&self, revision: i64, held: Held) -> bool {
+        self.0.iter().rev().take_while(|v| v.revision > revision).any(|v| v.held == held)
+    }
+
+    /// When it changed first from what somebody who stands at a revision has of it; `None`: it did not.
+    pub fn changed_from(&self, revision: i64, known: Held) -> Option<Time> {
+        // What is known may be newer than the revision.
+        let newer = self.0.iter().rposition(|v| v.revision > revision && v.held == known);
+        let seen = self.0.partition_point(|version| version.revision <= revision);
+        self.0.get(newer.map_or(seen, |newer| newer + 1)).map(|version| version.since)
+    }
+
+    /// Whether it held this at a time or later.
+    pub fn held_since(&self, time: Time, held: Held) -> bool {
+        // What is there since before that, was there then.
+        let (mut later, before) = {
+            let then = self.0.partition_point(|version| version.since <= time);
+            (self.0[then..].iter(), self.0[..then].last())
+        };
+        before.map_or(Held::Nothing, |version| version.held) == held
+            || later.any(|v| v.held == held)
+    }
+}

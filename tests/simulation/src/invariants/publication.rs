@@ -1,0 +1,31 @@
+//! Invariant 7: a name has the addresses of its owner's machine.
+
+use super::history::Held;
+use super::{Checks, Invariant};
+use crate::model::Time;
+
+impl Checks {
+    /// Looks whether each owner published what it would publish now.
+    pub(crate) fn look_at_publications(&mut self, now: Time) {
+        let wrong = self.live().find_map(|(id, standing)| {
+            let (told, _) = (standing.owned?, standing.limit?);
+            let changed = standing.moved_at.max(standing.owned_since);
+            let since = self.undisturbed_since(id)?.max(changed);
+            // Who overwrote it by hand, or by a backup, is noticed first.
+            let excused = self.owners.excused_at(told.slot).map(|at| at + self.bounds.by_hand);
+            if now <= since.max(excused.unwrap_or_default()) + self.bounds.published {
+                return None;
+            }
+            let held = self.oracle.current().slot(told.slot).now();
+            (held != Held::Record(standing.record)).then(|| {
+                format!(
+                    "process {id} (n{}) publishes {}, and etcd has {held:?} at {}",
+                    standing.node, standing.record, told.slot
+                )
+            })
+        });
+        if let Some(text) = wrong {
+            self.violated(now, Invariant::Publication, text);
+        }
+    }
+}

@@ -39,7 +39,9 @@ fn an_address_that_changes_is_answered_by_the_others_within_a_second() {
     assert_eq!(other.slot(), 2);
     let other = format!("{}:53", far.address()).parse().expect("an address");
     until(PATIENCE, "it is found", || (lookup(other, NAME)? == host.address()).then_some(()));
-    until(PATIENCE, "the hook ran", || fs::read_to_string(&claims).ok().filter(|it| !it.is_empty()));
+    until(PATIENCE, "the hook ran", || {
+        fs::read_to_string(&claims).ok().filter(|it| !it.is_empty())
+    });
     let before = (etcd.lease_of(NAME), fs::read_to_string(&name_file).expect("a name"));
     let mut old = host.address();
     let mut times: Vec<Duration> = (100..120)

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::same_addresses::on_host;
 use super::session::Session;
 use super::state::{Claimed, Lease, Membership};
 use super::{Host, Owned, Result, SessionError};
@@ -96,10 +97,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
     fn displaced_by(&self, value: &[u8]) -> String {
         match (Record::parse(value), self.record) {
             (Ok(theirs), Some(ours)) if theirs == ours => {
-                let id = NodeId::of(value).filter(|id| self.settings.node_id.as_ref() == Some(id));
+                let theirs = NodeId::of(value);
+                let host = on_host(theirs.as_ref());
+                let id = theirs.filter(|id| self.settings.node_id.as_ref() == Some(id));
                 let id = id.map_or(String::new(), |id| format!(" under the same node ID, {id},"));
                 format!(
-                    "another node publishes the same addresses, {ours},{id} and took it for its \
+                    "another node{host} publishes the same addresses, {ours},{id} and took it for its \
                      own; give each node its own --ipv4, --ipv6 or --port, and --node-id"
                 )
             }

@@ -11,6 +11,7 @@ use super::claim::{Claimant, OwnRecord, Taken};
 use super::rank::FreeSlot;
 use super::session::Session;
 use super::{Host, Result, SessionError};
+use crate::cluster::NodeId;
 use crate::etcd::{Etcd, LeaseId, TimeToLive, WatchStream};
 
 /// The time between two looks at a lease is this part of what is left of it, within these bounds. The
@@ -69,8 +70,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
             unknown.map(|found| Suspect { found, ends_by: None }).collect();
         for suspect in &suspects {
             let (name, record) = (self.name(suspect.found.claimed), claimant.record);
+            let host = on_host(suspect.found.node_id.as_ref());
             log::info!(
-                "{name} holds this node's addresses, {record}, and was put by another node or \
+                "{name} holds this node's addresses, {record}, and was put by another node{host} or \
                  before a reboot: waiting to see whether its lease ends; with the same --node-id in \
                  each life there is no need to"
             );
@@ -196,13 +198,20 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
         let [ours, theirs] = [claimant.node_id, found.node_id.as_ref()]
             .map(|id| id.map_or("none".to_owned(), ToString::to_string));
+        let host = on_host(found.node_id.as_ref());
         log::warn!(
-            "{name} is the name of another node, which lives and publishes the same addresses, \
+            "{name} is the name of another node{host}, which lives and publishes the same addresses, \
              {record} (its node ID is {theirs}, ours {ours}): taking another name; give each node \
              its own --ipv4, --ipv6 or --port"
         );
         Look::Others
     }
+}
+
+/// Says on which host another node is, where etcd knows.
+pub(super) fn on_host(node: Option<&NodeId>) -> String {
+    let host = node.and_then(NodeId::host);
+    host.map_or(String::new(), |host| format!(" on the host {host}"))
 }
 
 impl Suspect {

@@ -58,6 +58,17 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(())
     }
 
+    /// Lets the record be put again where another value stands at our own key: a backup that was restored
+    /// may have the same lease and revision there, and old addresses.
+    pub(super) fn expect_record(&mut self, claimed: Claimed, value: &[u8]) {
+        let node_id = self.settings.node_id.as_ref();
+        let ours = self.record.map(|record| record.value(node_id).into_bytes());
+        if self.membership == Membership::Owned(claimed) && ours.as_deref() != Some(value) {
+            self.membership = Membership::Owned(Claimed { is_being_put: true, ..claimed });
+            self.addresses.published = None;
+        }
+    }
+
     /// Puts another record under our name.
     fn republish(&mut self, mut claimed: Claimed, lease: Lease, record: Record) -> Result<()> {
         let keyspace = self.settings.keyspace.clone();

@@ -180,7 +180,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let reply = self.ask(|client| read_key(client, key))?;
         let (Some(claimed), Some(lease)) = (held, self.lease) else { return Ok(reply.header) };
         match reply.kvs.first() {
-            Some(kv) if claimed.stands(kv, lease.id) => {}
+            Some(kv) if claimed.stands(kv, lease.id) => self.expect_record(claimed, &kv.value),
             other => self.lose_to(claimed, other),
         }
         Ok(reply.header)

@@ -120,6 +120,27 @@ fn what_a_restored_backup_has_of_this_lease_is_its_own_though_the_addresses_are_
 }
 
 #[test]
+fn old_addresses_in_a_backup_with_the_same_lease_and_revision_are_put_right() {
+    let (world, mut session) = newborn(1);
+    named(&world, &mut session);
+    world.follow(|_, _| Fate::Answered(ROUND_TRIP));
+    let old = world.store.borrow().keys.values().next().expect("its key").value.clone();
+    *world.network.borrow_mut() = host(Some(ip(2)));
+    insist(&mut session, Session::follow_addresses);
+    let Membership::Owned(claimed) = session.membership else { panic!("{:?}", session.membership) };
+    world.store.borrow_mut().keys.values_mut().next().expect("its key").value = old;
+    insist(&mut session, |session| {
+        session.confirm()?;
+        session.follow_addresses()
+    });
+    let store = world.store.borrow();
+    let key = store.keys.values().next().expect("its key");
+    assert!(Record::parse(&key.value).expect("a record").has_address(ip(2)));
+    let wanted = Claimed { mod_revision: key.mod_revision, ..claimed };
+    assert_eq!(session.membership, Membership::Owned(wanted), "the token stays");
+}
+
+#[test]
 fn what_somebody_else_put_is_left_alone() {
     for (mod_revisions, create_revisions, lease) in [
         (1, 0, LeaseId(99)),

@@ -64,6 +64,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     if node.node_id.is_none() {
         node.node_id = found_id(listeners.iter().map(|listener| listener.address));
     }
+    node.node_id = node.node_id.map(|id| id.on_host(Some(&machine::host_name())));
     let keyspace = node.keyspace.clone();
     let forwarder = options.forward.map(Forwarder::new).transpose();
     let forwarder = forwarder.map_err(|error| Failure::new(format!("--forward: {error}")))?;

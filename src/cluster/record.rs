@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde_json::{Map, Value};
 
-use super::node_id::{self, NodeId};
+use super::node_id::NodeId;
 
 /// The longest value that is read, in octets. A record has some hundred; reading one as large as etcd
 /// takes would hold up queries.
@@ -95,8 +95,7 @@ impl Record {
 
     /// The value for etcd, and which node puts it, where that is known.
     pub fn value(&self, node_id: Option<&NodeId>) -> String {
-        let node_id = node_id.map(|node_id| (node_id::FIELD, node_id.to_string()));
-        let fields = self.fields().chain(node_id);
+        let fields = self.fields().chain(node_id.into_iter().flat_map(NodeId::fields));
         let fields = fields.map(|(name, text)| (name.to_owned(), Value::String(text)));
         Value::Object(fields.collect()).to_string()
     }

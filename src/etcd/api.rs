@@ -8,8 +8,8 @@ use super::kv::range_reply;
 use super::timeout::Timeout;
 use super::txn::{encode_txn, txn_reply};
 use super::{
-    Error, GatewayClient, LeaseId, Range, RangeReply, Status, TimeToLive, Txn, TxnReply, Watch,
-    WatchRange, WatchStream, json, lease, maintenance,
+    Error, GatewayClient, LeaseId, Range, RangeReply, ResponseHeader, Status, TimeToLive, Txn,
+    TxnReply, Watch, WatchRange, WatchStream, json, lease, maintenance,
 };
 
 /// What a node asks of etcd, and of which endpoint. [`GatewayClient`] asks a real one; a model of etcd
@@ -52,6 +52,13 @@ pub trait Etcd {
     /// `Maintenance.Status`: what the member says of itself that is asked. It asks no other, so it
     /// may be behind. Some versions of etcd whose users are on let none but root call this.
     fn status(&mut self) -> Result<Status, Error>;
+
+    /// The header of the reply to the call before, or of the acknowledgement of a watch; `None`: it failed,
+    /// or told none.
+    fn last_header(&self) -> Option<ResponseHeader>;
+
+    /// Lets the next call try another endpoint first, if there is one.
+    fn leave_endpoint(&mut self);
 
     /// The endpoint in use: the one that the next call tries first. Empty if there are none.
     fn endpoint(&self) -> &str;
@@ -99,8 +106,10 @@ impl Etcd for GatewayClient {
     }
 
     fn watch(&mut self, ranges: &[WatchRange]) -> Result<Watch, Error> {
+        self.last_header = None;
         self.ensure_token()?;
         let opened = self.open_watch(ranges);
+        self.last_header = opened.as_ref().ok().map(Watch::created);
         if opened.as_ref().is_err_and(|error| !error.is_compacted()) {
             self.use_next();
         }
@@ -109,6 +118,14 @@ impl Etcd for GatewayClient {
 
     fn status(&mut self) -> Result<Status, Error> {
         self.ask("/v3/maintenance/status", &json!({}), maintenance::status)
+    }
+
+    fn last_header(&self) -> Option<ResponseHeader> {
+        self.last_header
+    }
+
+    fn leave_endpoint(&mut self) {
+        self.use_next();
     }
 
     fn endpoint(&self) -> &str {

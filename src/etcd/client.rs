@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use super::auth::{Credentials, LoginState, Token};
 use super::json::{self, Wrong};
+use super::kv::header;
 use super::reply::{read_body, reply, transport_error};
 use super::slices::Slices;
 use super::timeout::Timeout;
-use super::{Error, ErrorKind};
+use super::{Error, ErrorKind, ResponseHeader};
 
 /// The clock that the client goes by: the system's, or one that a test or a simulation sets.
 #[derive(Clone)]
@@ -70,6 +71,8 @@ pub struct GatewayClient {
     token: Token,
     on_leave: Box<dyn Fn(&str) + Send + Sync>,
     pub(super) slices: Slices,
+    /// That of the reply to the call before.
+    pub(super) last_header: Option<ResponseHeader>,
 }
 
 impl GatewayClient {
@@ -96,6 +99,7 @@ impl GatewayClient {
             token: Token::Unknown,
             on_leave: Box::new(|_| {}),
             slices: Slices::default(),
+            last_header: None,
         }
     }
 
@@ -138,7 +142,10 @@ impl GatewayClient {
         body: &Value,
         read: impl FnOnce(&Value) -> Result<T, Wrong>,
     ) -> Result<T, Error> {
+        self.last_header = None;
         let reply = self.call(path, body)?;
+        // A stream wraps what it says.
+        self.last_header = header(json::field(&reply, "result").unwrap_or(&reply)).ok();
         read(&reply).map_err(|what| Error::malformed(self.endpoint(), &what))
     }
 

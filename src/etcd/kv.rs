@@ -15,6 +15,8 @@ pub struct ResponseHeader {
     pub member_id: u64,
     /// The revision of the store at the time of the reply.
     pub revision: i64,
+    /// The term of the cluster's log (Raft), which grows with each election.
+    pub raft_term: u64,
 }
 
 /// The number of octets, all of them 0, that stand for a value which is too large to be read.
@@ -117,6 +119,7 @@ pub(super) fn header(reply: &Value) -> Result<ResponseHeader, Wrong> {
         cluster_id: json::number(header, "cluster_id")?,
         member_id: json::number(header, "member_id")?,
         revision: json::number(header, "revision")?,
+        raft_term: json::number(header, "raft_term")?,
     })
 }
 

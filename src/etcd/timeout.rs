@@ -1,7 +1,8 @@
 //! The time-out of requests.
 //!
 //! Where many clients ask at once, those that give up and ask again are what keeps etcd from
-//! answering any. So requests can be given more time than usual, until etcd is prompt.
+//! answering any. So requests can be given more time than usual, until etcd is prompt. Where the call before was
+//! answered promptly, a request that is not was lost more likely than not: it gets twice the usual time.
 
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,9 @@ const MOST: u32 = 8;
 
 /// The part of the usual time within which a reply comes where etcd is not busy.
 const PROMPT_PART: u32 = 8;
+
+/// The most by which it is multiplied after a prompt reply.
+const MOST_AFTER_PROMPT: u32 = 2;
 
 /// The time that a request may take.
 #[derive(Clone, Copy, Debug)]
@@ -62,9 +66,14 @@ impl Timeout {
 
     /// Gives each request the usual time again if the last call took but a small part of that.
     pub fn settle(&mut self) {
-        if self.last_reply_after < self.timeout / PROMPT_PART {
+        if self.is_prompt() {
             self.factor = 1;
         }
+    }
+
+    /// Whether the last call took but a small part of the usual time, or there was none.
+    fn is_prompt(&self) -> bool {
+        self.last_reply_after < self.timeout / PROMPT_PART
     }
 
     /// Returns whether requests get more than the usual time.
@@ -74,7 +83,8 @@ impl Timeout {
 
     /// The time that a request which is sent now may take.
     pub fn at(&self, now: Instant) -> Duration {
-        let extended = self.timeout.saturating_mul(self.factor);
+        let most = if self.is_prompt() { MOST_AFTER_PROMPT } else { MOST };
+        let extended = self.timeout.saturating_mul(self.factor.min(most));
         let Some(not_after) = self.not_after else { return extended };
         let left = not_after.saturating_duration_since(now);
         if self.halves {
@@ -95,6 +105,7 @@ mod tests {
     fn it_grows_to_a_bound_and_settles_when_etcd_is_prompt() {
         let mut timeout = Timeout::new(USUAL);
         assert_eq!(timeout.at(Instant::now()), USUAL);
+        timeout.took(USUAL);
         for factor in [2, 4, 8, 8] {
             timeout.grow();
             assert_eq!(timeout.at(Instant::now()), USUAL * factor);
@@ -112,14 +123,28 @@ mod tests {
         for (endpoints, factor) in [(0, 8), (1, 8), (3, 2), (5, 1), (9, 1)] {
             let mut timeout = Timeout::new(USUAL);
             timeout.share(endpoints);
+            timeout.took(USUAL);
             assert_eq!(timeout.at(Instant::now()), USUAL * factor, "{endpoints} endpoints");
         }
+    }
+
+    #[test]
+    fn where_replies_are_prompt_one_that_is_lost_costs_twice_the_usual_time() {
+        let mut timeout = Timeout::new(USUAL);
+        timeout.share(1);
+        assert_eq!(timeout.at(Instant::now()), USUAL * 2, "of the first");
+        // It was not lost: etcd is slow.
+        timeout.took(USUAL * 2);
+        assert_eq!(timeout.at(Instant::now()), USUAL * MOST);
+        timeout.took(USUAL / PROMPT_PART - Duration::from_millis(1));
+        assert_eq!(timeout.at(Instant::now()), USUAL * 2);
     }
 
     #[test]
     fn what_is_left_bounds_it_and_half_of_that_what_is_more_than_usual() {
         let mut timeout = Timeout::new(USUAL);
         timeout.share(1);
+        timeout.took(USUAL);
         let now = Instant::now();
         for (left, wanted) in [(60, 16), (20, 10), (3, 2), (1, 1), (0, 0)] {
             timeout.not_after = Some(now + Duration::from_secs(left));

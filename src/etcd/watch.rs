@@ -94,12 +94,14 @@ pub struct Watch {
     line: Vec<u8>,
     /// What came before all ranges were acknowledged.
     early: VecDeque<WatchReply>,
+    /// The header of the last acknowledgement.
+    created: ResponseHeader,
 }
 
 /// A line of the stream.
 #[derive(Debug, PartialEq)]
 enum Line {
-    Created,
+    Created(ResponseHeader),
     Changes(WatchReply),
 }
 
@@ -133,11 +135,15 @@ impl GatewayClient {
             slices: self.slices.clone(),
             line: Vec::new(),
             early: VecDeque::new(),
+            created: ResponseHeader::default(),
         };
         let mut awaited = ranges.len();
         while awaited > 0 {
             match watch.read_line()?.ok_or_else(timed_out)? {
-                Line::Created => awaited -= 1,
+                Line::Created(header) => {
+                    watch.created = header;
+                    awaited -= 1;
+                }
                 Line::Changes(changes) => watch.early.push_back(changes),
             }
             if awaited > 0 && deadline.is_some_and(|deadline| self.clock.now() >= deadline) {
@@ -163,7 +169,7 @@ impl WatchStream for Watch {
             loop {
                 match self.read_line()? {
                     Some(Line::Changes(changes)) => return Ok(Some(changes)),
-                    Some(Line::Created) if self.clock.now() < deadline => {}
+                    Some(Line::Created(_)) if self.clock.now() < deadline => {}
                     _ => return Ok(None),
                 }
             }
@@ -172,6 +178,11 @@ impl WatchStream for Watch {
 }
 
 impl Watch {
+    /// What the member told of itself when it acknowledged the last range.
+    pub(super) fn created(&self) -> ResponseHeader {
+        self.created
+    }
+
     /// One line. `None`: it did not end in time; the part that came is kept.
     fn read_line(&mut self) -> Result<Option<Line>, Error> {
         let ended = |why: &str| Error::new(ErrorKind::WatchEnded, &self.endpoint, why);
@@ -239,7 +250,7 @@ fn read(endpoint: &str, result: &Value) -> Result<Result<Line, Error>, Wrong> {
         return Ok(Err(Error::new(kind, endpoint, reason)));
     }
     if json::boolean(result, "created")? {
-        return Ok(Ok(Line::Created));
+        return Ok(Ok(Line::Created(header(result).unwrap_or_default())));
     }
     let events = json::list(result, "events")?.iter().map(event).collect::<Result<_, _>>()?;
     let complete = !json::boolean(result, "fragment")?;

@@ -72,7 +72,7 @@ fn garbage() {
 fn changes() {
     assert_eq!(
         parse("e", Slices::default().value(br#"{"result":{"header":{},"created":true}}"#)),
-        Ok(Line::Created)
+        Ok(Line::Created(ResponseHeader::default()))
     );
     let line = r#"{"result":{"header":{"revision":"9"},"watch_id":"2","fragment":true,"events":[
         {"kv":{"key":"YQ==","value":"Yg==","mod_revision":"4"}},

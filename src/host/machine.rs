@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io::Read;
 use std::net::SocketAddr;
 
+use rustix::system::uname;
 use rustls::crypto::hash::Output;
 use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 
@@ -35,6 +36,11 @@ const KEPT: usize = 8;
 pub fn server_id(sockets: impl IntoIterator<Item = SocketAddr>) -> Option<String> {
     let machine = SOURCES.iter().find_map(|path| machine_id(File::open(path).ok()?))?;
     hashed(&machine, sockets)
+}
+
+/// The name of this host (`uname(2)`).
+pub fn host_name() -> String {
+    uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Reads an ID: hexadecimal digits, some of them not zero, and maybe hyphens. Before the first boot is

@@ -8,7 +8,7 @@ use super::session::Session;
 use super::state::{Claimed, Membership};
 use super::{Host, Result, SessionError, WhenFull};
 use crate::cluster::{Record, SlotId};
-use crate::etcd::{Etcd, Event, EventKind, KeyValue, LeaseId};
+use crate::etcd::{Etcd, Event, EventKind, KeyValue, LeaseId, WatchStream};
 
 /// The number of claims that may fail, because others were quicker, before there is a pause.
 const QUICK_FAILURES: u32 = 1;
@@ -192,12 +192,20 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
     }
 
-    /// Waits a while, and makes sure that what is known of the slots goes on in etcd.
+    /// Makes sure that what is known of the slots goes on in etcd, and follows the changes for a while.
     fn recover_from_failures(&mut self) -> Result<()> {
         let pause = self.backoff.draw(&mut self.random).min(self.settings.lease_ttl / 4);
-        self.stop_following();
-        self.pause(pause);
-        self.sync().map(drop)
+        self.sync()?;
+        let mut watch = self.open_watch(None)?;
+        let mut end = self.host.now() + pause;
+        while self.host.now() < end && watch.endpoint() == self.client.endpoint() {
+            self.follow_until(&mut watch, Some(end))?;
+            if !self.proof.is_given() {
+                // Another claim would go for a slot that is taken, as far as etcd knows.
+                end = self.host.now() + pause;
+            }
+        }
+        Ok(())
     }
 
     /// The slot that a ticket leads to: as the directory knows, if it stands where the ticket does.

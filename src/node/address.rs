@@ -54,6 +54,8 @@ pub struct Publication {
 struct Home {
     /// The interface; `None`: it is not known.
     interface: Option<String>,
+    /// The kind that it had when it was there last.
+    kind: Option<InterfaceKind>,
     /// The source address towards etcd that led to it.
     source: Option<IpAddr>,
 }
@@ -85,7 +87,7 @@ impl Publication {
                 let found = source.as_ref().map_or(&sources[..], std::slice::from_ref);
                 let record = record(settings, found.iter());
                 let record = record.map_err(|_| AddressError::Untold(why.clone()))?;
-                return Ok(Publication { record, home: Home { interface: None, source } });
+                return Ok(Publication { record, home: Home { source, ..Home::default() } });
             }
         };
         let search = Search { settings, interfaces, default_sources: sources };
@@ -156,8 +158,20 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The interface to publish the addresses of. It may have none at the moment.
+    /// The interface to publish the addresses of. It may have none at the moment, or be gone.
     fn home(&self, source: Option<IpAddr>, previous: Option<&Home>) -> Home {
+        let (interface, source) = self.place(source, previous);
+        let found = self.interfaces.iter().find(|it| Some(&it.name) == interface.as_ref());
+        let before = previous.filter(|home| home.interface == interface);
+        let kind = found.map(|it| it.kind).or_else(|| before.and_then(|home| home.kind));
+        Home { interface, kind, source }
+    }
+
+    fn place(
+        &self,
+        source: Option<IpAddr>,
+        previous: Option<&Home>,
+    ) -> (Option<String>, Option<IpAddr>) {
         let given = self.settings.interface.as_ref();
         let led_by = previous.and_then(|home| home.source);
         let source = source.filter(|ip| !ip.is_loopback() && !ip.is_unspecified());
@@ -165,28 +179,29 @@ impl Search<'_> {
             let is_holder =
                 |it: &&Interface| it.has(source) && given.is_none_or(|name| it.name == *name);
             if let Some(holder) = self.interfaces.iter().find(is_holder) {
-                return Home { interface: Some(holder.name.clone()), source: Some(source) };
+                return (Some(holder.name.clone()), Some(source));
             }
         }
         let last = previous.and_then(|home| home.interface.as_ref());
         match source {
-            _ if given.is_some() => Home { interface: given.cloned(), source: None },
+            _ if given.is_some() => (given.cloned(), None),
             // An address that no interface has may be this host's all the same, by a route.
-            Some(_) if last.is_none() => Home { interface: None, source },
+            Some(_) if last.is_none() => (None, source),
             // The connection of an address that is gone: until there is another, what comes on that
             // interface is in its place.
-            Some(_) => Home { interface: last.cloned(), source: None },
+            Some(_) => (last.cloned(), None),
             None => {
-                let best = self.by_rank(last).map(|interface| &interface.name);
-                Home { interface: best.or(last).cloned(), source: None }
+                let best = self.by_rank(previous).map(|interface| &interface.name);
+                (best.or(last).cloned(), None)
             }
         }
     }
 
     /// The best interface by itself: that of a default route, else of the best kind the one before, else the first.
     /// One that leads to other hosts is not given up for one that does not: its address may just be
-    /// changing.
-    fn by_rank(&self, last: Option<&String>) -> Option<&Interface> {
+    /// changing, or its driver be loaded anew.
+    fn by_rank(&self, previous: Option<&Home>) -> Option<&Interface> {
+        let last = previous.and_then(|home| home.interface.as_ref());
         let no_default = self.default_sources.len();
         let default = |interface: &Interface| {
             self.default_sources.iter().position(|ip| interface.has(*ip)).unwrap_or(no_default)
@@ -195,9 +210,8 @@ impl Search<'_> {
         let best = usable.min_by_key(|it| {
             (default(it), it.kind, Some(&it.name) != last, !it.has_carrier, it.index)
         })?;
-        let last = self.interfaces.iter().find(|it| Some(&it.name) == last);
         let is_worse = best.kind != InterfaceKind::Ordinary
-            && last.is_some_and(|last| last.kind == InterfaceKind::Ordinary);
+            && previous.is_some_and(|last| last.kind == Some(InterfaceKind::Ordinary));
         (default(best) < no_default || !is_worse).then_some(best)
     }
 

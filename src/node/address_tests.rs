@@ -74,6 +74,7 @@ fn settings() -> NodeSettings {
         keyspace: Arc::new(Keyspace::new(pattern, 3)),
         when_full: WhenFull::Exit,
         max_stale: Duration::ZERO,
+        max_lag: Duration::from_secs(15),
         lease_ttl: Duration::from_secs(20),
         ipv4: AddressChoice::Discover,
         ipv6: AddressChoice::Discover,
@@ -282,7 +283,7 @@ fn where_etcd_is_on_loopback_an_address_that_changes_is_waited_for_rather_than_t
         "198.51.100.3,53",
         "192.0.2.2,53",
         "192.0.2.2,53",
-        "172.17.0.1,53",
+        NOTHING,
     ];
     assert_eq!(looks(&settings(), &sequence), wanted);
 }

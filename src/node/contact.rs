@@ -1,7 +1,7 @@
 //! The contact with etcd: whether it answers, for how long it has not, and what is logged of that.
 
 use super::session::Session;
-use super::{Counter, Host, Result};
+use super::{Counter, Host};
 use crate::cluster::Freshness;
 use crate::etcd::{Error, ErrorKind, Etcd, advised};
 
@@ -9,16 +9,10 @@ use crate::etcd::{Error, ErrorKind, Etcd, advised};
 const MOST_LOGGED: usize = 16;
 
 impl<H: Host, E: Etcd> Session<H, E> {
-    /// Makes a call to etcd, and notes that it answered.
-    pub(super) fn ask<T>(&mut self, call: impl FnOnce(&mut E) -> Result<T, Error>) -> Result<T> {
-        let reply = call(&mut self.client)?;
-        self.heard();
-        Ok(reply)
-    }
-
     /// Notes that etcd answered, and by which endpoint.
     pub(super) fn heard(&mut self) {
         self.backoff.succeed(self.host.now());
+        self.quick_backoff.succeed(self.host.now());
         let endpoint = self.client.endpoint();
         if self.contact.endpoint.as_deref() != Some(endpoint) {
             log::info!("etcd endpoint {endpoint} found");
@@ -62,6 +56,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Notes that changes are not followed: answers are as of now from here on.
     pub(super) fn stop_following(&mut self) {
         self.contact.lose();
+        self.leave_watch();
+    }
+
+    /// Notes that no watch is open: what is known is as of now from here on, until one is.
+    pub(super) fn leave_watch(&mut self) {
+        self.proof.end();
+        self.limit_calls();
         self.host.directory(|directory| {
             if directory.freshness() == Freshness::Synced {
                 directory.mark(Freshness::Stale);

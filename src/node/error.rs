@@ -17,6 +17,8 @@ pub(super) enum SessionError {
     NoAddress(AddressError),
     /// The lease is gone: it ran out, or somebody revoked it.
     LeaseGone,
+    /// etcd answers, and the watch did not tell in time what it holds.
+    Silent,
     /// Nothing is known that changes could be followed up from: read everything.
     NoHistory,
 }

@@ -77,6 +77,9 @@ pub struct NodeSettings {
     pub when_full: WhenFull,
     /// How long to answer from memory while etcd is out of reach.
     pub max_stale: Duration,
+    /// The longest time for which what is answered may be behind etcd without being called stale, more than
+    /// zero.
+    pub max_lag: Duration,
     /// How long the name outlives a node that died; whole seconds.
     pub lease_ttl: Duration,
     /// The IPv4 address to publish.

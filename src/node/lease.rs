@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::same_addresses::on_host;
 use super::session::Session;
 use super::state::{Claimed, Lease, Membership};
 use super::{Host, Owned, Result, SessionError};
@@ -28,6 +29,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
             Some(lease) if asked < lease.renew_at => {}
             Some(lease) => self.keep_alive(lease)?,
             None => {
+                if self.membership.held().is_none() && self.host.wants_name() {
+                    // A lease that is granted first would have to be revoked if that is another one by now.
+                    self.find_record()?;
+                }
                 let ttl = self.settings.lease_ttl;
                 let id = self.ask(|client| client.lease_grant(ttl))?;
                 self.lease = Some(Lease::new(id, asked, ttl));
@@ -38,7 +43,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     pub(super) fn keep_alive(&mut self, lease: Lease) -> Result<()> {
         let asked = self.host.now();
-        let Some(ttl) = self.ask(|client| client.lease_keep_alive(lease.id))? else {
+        let Some(ttl) = self.ask_member(|client| client.lease_keep_alive(lease.id))? else {
             self.lease = None;
             if let Some(claimed) = self.membership.held() {
                 self.lose(claimed, "its lease is gone");
@@ -92,10 +97,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
     fn displaced_by(&self, value: &[u8]) -> String {
         match (Record::parse(value), self.record) {
             (Ok(theirs), Some(ours)) if theirs == ours => {
-                let id = NodeId::of(value).filter(|id| self.settings.node_id.as_ref() == Some(id));
+                let theirs = NodeId::of(value);
+                let host = on_host(theirs.as_ref());
+                let id = theirs.filter(|id| self.settings.node_id.as_ref() == Some(id));
                 let id = id.map_or(String::new(), |id| format!(" under the same node ID, {id},"));
                 format!(
-                    "another node publishes the same addresses, {ours},{id} and took it for its \
+                    "another node{host} publishes the same addresses, {ours},{id} and took it for its \
                      own; give each node its own --ipv4, --ipv6 or --port, and --node-id"
                 )
             }
@@ -108,8 +115,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// so that its end is noticed in time.
     pub(super) fn set_membership(&mut self, membership: Membership) {
         self.membership = membership;
+        self.limit_calls();
         let owned = self.owned();
-        self.client.timeout_mut().not_after = owned.map(|owned| owned.valid_until);
         self.host.directory(|directory| directory.set_own(owned.map(|owned| owned.slot)));
         self.host.ownership(owned);
     }

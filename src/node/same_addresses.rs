@@ -11,6 +11,7 @@ use super::claim::{Claimant, OwnRecord, Taken};
 use super::rank::FreeSlot;
 use super::session::Session;
 use super::{Host, Result, SessionError};
+use crate::cluster::NodeId;
 use crate::etcd::{Etcd, LeaseId, TimeToLive, WatchStream};
 
 /// The time between two looks at a lease is this part of what is left of it, within these bounds. The
@@ -69,8 +70,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
             unknown.map(|found| Suspect { found, ends_by: None }).collect();
         for suspect in &suspects {
             let (name, record) = (self.name(suspect.found.claimed), claimant.record);
+            let host = on_host(suspect.found.node_id.as_ref());
             log::info!(
-                "{name} holds this node's addresses, {record}, and was put by another node or \
+                "{name} holds this node's addresses, {record}, and was put by another node{host} or \
                  before a reboot: waiting to see whether its lease ends; with the same --node-id in \
                  each life there is no need to"
             );
@@ -122,9 +124,16 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let now = self.host.now();
         let interval = suspects.iter().map(|suspect| suspect.interval(now)).min();
         let end = now + interval.unwrap_or(SHORTEST_INTERVAL);
+        let before = self.own_slots(claimant);
+        let is_known = |suspect: &&Suspect| before.contains(&suspect.found.claimed.slot);
         while self.host.now() < end {
             let own = self.own_slots(claimant);
-            if !suspects.iter().all(|suspect| own.contains(&suspect.found.claimed.slot)) {
+            // One that the directory does not have, and etcd has, is looked at as often as the others.
+            if !suspects
+                .iter()
+                .filter(is_known)
+                .all(|suspect| own.contains(&suspect.found.claimed.slot))
+            {
                 break;
             }
             if watch.endpoint() != self.client.endpoint() {
@@ -144,7 +153,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
         if self.own_slots(claimant).contains(&slot) {
             let asked = self.host.now();
-            let life = match self.ask(|client| client.lease_time_to_live(lease)) {
+            let life = match self.ask_member(|client| client.lease_time_to_live(lease)) {
                 // Nobody says, so it is taken to be as long as ours.
                 Err(SessionError::Etcd(error)) if error.is_denied() => {
                     let ttl = self.settings.lease_ttl;
@@ -189,13 +198,20 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
         let [ours, theirs] = [claimant.node_id, found.node_id.as_ref()]
             .map(|id| id.map_or("none".to_owned(), ToString::to_string));
+        let host = on_host(found.node_id.as_ref());
         log::warn!(
-            "{name} is the name of another node, which lives and publishes the same addresses, \
+            "{name} is the name of another node{host}, which lives and publishes the same addresses, \
              {record} (its node ID is {theirs}, ours {ours}): taking another name; give each node \
              its own --ipv4, --ipv6 or --port"
         );
         Look::Others
     }
+}
+
+/// Says on which host another node is, where etcd knows.
+pub(super) fn on_host(node: Option<&NodeId>) -> String {
+    let host = node.and_then(NodeId::host);
+    host.map_or(String::new(), |host| format!(" on the host {host}"))
 }
 
 impl Suspect {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::backoff::Backoff;
+use super::heard::Heard;
+use super::proof::Proof;
 use super::state::{Addresses, Contact, History, Lease, Membership, Turn};
 use super::{Host, NodeSettings, Result, SessionError};
 use crate::cluster::{Record, SlotId};
@@ -29,6 +31,11 @@ pub struct Session<H, E> {
     pub(super) random: Random,
     pub(super) contact: Contact,
     pub(super) backoff: Backoff,
+    /// The pauses after something went wrong though etcd answers.
+    pub(super) quick_backoff: Backoff,
+    /// The most that replies told of etcd's history.
+    pub(super) heard: Option<Heard>,
+    pub(super) proof: Proof,
     /// Where the directory stands in etcd's history; `None`: read everything.
     pub(super) history: Option<History>,
     /// The revision up to which names of the pattern are known to be missing from the directory.
@@ -58,6 +65,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         // A newcomer has no name to lose, and may be one of many that start together.
         let endpoints = client.endpoint_count();
         client.timeout_mut().share(endpoints);
+        let proof = Proof::none(host.now());
         Session {
             host,
             client,
@@ -65,6 +73,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
             random,
             contact: Contact::default(),
             backoff: Backoff::default(),
+            quick_backoff: Backoff::default(),
+            heard: None,
+            proof,
             history: None,
             missing: None,
             turn: None,
@@ -84,15 +95,18 @@ impl<H: Host, E: Etcd> Session<H, E> {
         loop {
             let Err(error) = self.run_until_error();
             if self.host.is_stopping() {
+                self.leave_watch();
                 self.release();
                 return SessionEnd::Stopped;
             }
+            let is_answered = !matches!(error, SessionError::Etcd(_) | SessionError::NoAddress(_));
             match error {
                 SessionError::NoFreeSlot => {
                     self.release();
                     return SessionEnd::NoFreeSlot;
                 }
                 SessionError::LeaseGone => {}
+                SessionError::Silent => self.leave_silent(),
                 SessionError::NoHistory => self.history = None,
                 SessionError::NoAddress(error) => {
                     // Nothing was followed meanwhile.
@@ -110,7 +124,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 }
             }
             self.stop_following();
-            let pause = self.backoff.draw(&mut self.random);
+            let backoff = if is_answered { &mut self.quick_backoff } else { &mut self.backoff };
+            let pause = backoff.draw(&mut self.random);
             self.pause(pause);
         }
     }
@@ -128,7 +143,6 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 watch = None;
             }
             self.ensure_name()?;
-            let is_named_anew = is_nameless && self.membership.held().is_some();
             self.end_superseded()?;
             self.give_back_late_claims()?;
             if !self.await_turn()? {
@@ -138,10 +152,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             let mut current = match watch.take() {
                 Some(watch) if watch.endpoint() == self.client.endpoint() => watch,
                 other => {
-                    // What a ticket and a claim tell goes on from what is known, or only seems to.
-                    let is_located =
-                        self.history.as_ref().is_some_and(|history| history.position.is_some());
-                    if other.is_some() || is_named_anew && is_located {
+                    if other.is_some() {
                         self.sync()?;
                     }
                     self.open_watch(None)?
@@ -150,6 +161,19 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.follow(&mut current)?;
             watch = Some(current);
         }
+    }
+
+    /// Leaves an endpoint whose watch did not tell what etcd holds, for another one where there is one.
+    fn leave_silent(&mut self) {
+        let (endpoint, seconds) = (self.client.endpoint(), self.settings.max_lag.as_secs());
+        log::warn!(
+            "the watch at etcd endpoint {endpoint} is behind what etcd answers for {seconds} s or more \
+             (--max-lag): answers are stale until another one is up to date"
+        );
+        if !self.proof.is_given() {
+            self.history = None;
+        }
+        self.client.leave_endpoint();
     }
 
     /// Gives etcd more time where it is slow because many start together.

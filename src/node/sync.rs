@@ -1,5 +1,6 @@
 //! In step with etcd again: how to see that what is known can be followed up from where it stands, and
-//! that the own name is still as it was left; else everything is read anew.
+//! that the own name is still as it was left; else everything is read anew. Where nothing of ours changed, it does
+//! not matter what etcd has forgotten since.
 
 use super::full_sync::{FullSync, entry, newest_of};
 use super::position::Position;
@@ -24,21 +25,26 @@ pub(super) enum Synced {
 
 /// What a comparison with etcd's history says.
 enum Continuity {
-    /// It goes on from where we stand. The state of the member that was asked.
-    GoesOn(Status),
+    /// Nothing changed up to this revision, which is etcd's.
+    Unchanged(i64),
+    /// It goes on from where we stand.
+    GoesOn,
     /// It does not, or that cannot be told, for this reason.
     Breaks(String),
 }
 
 impl<H: Host, E: Etcd> Session<H, E> {
-    /// Reads everything, unless what is known can be followed up from where it stands.
+    /// Reads everything, unless what is known can be followed up from where it stands. Whether etcd's log goes
+    /// on is seen when the watch is opened.
     pub(super) fn sync(&mut self) -> Result<Synced> {
         if let Some(known) = self.history.clone() {
             match self.compare(&known)? {
-                Continuity::GoesOn(status) => {
-                    self.confirm(Some(&status))?;
+                Continuity::Unchanged(revision) => {
+                    self.see_all(revision);
+                    self.proof.right_at(revision);
                     return Ok(Synced::GoesOn);
                 }
+                Continuity::GoesOn => return Ok(Synced::GoesOn),
                 Continuity::Breaks(why) => log::info!("{why}: reading everything anew"),
             }
             self.history = None;
@@ -50,19 +56,27 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Reads all names, keeping the lease alive meanwhile.
     pub(super) fn read_everything(&mut self) -> Result<()> {
         let Some(mut reading) = FullSync::begin(&self.host) else { return Ok(()) };
+        // Of before: a backup that is restored from now on has a shorter log.
+        let status = self.status()?;
         while reading.read_page(&mut self.client, &self.host)? {
-            self.heard();
+            self.heed_page()?;
             self.stay_named()?;
         }
-        self.history = Some(reading.finish(&self.host));
+        let mut history = reading.finish(&self.host);
+        history.position = status.map(|status| Position::reached(&status, history.latest()));
+        self.proof.end();
+        self.proof.right_at(history.latest());
+        self.history = Some(history);
         (self.turn, self.missing) = (None, None);
         self.contact.follow(self.host.now());
+        // It is followed once a watch is open.
+        self.mark();
         self.note_late_claims();
         Ok(())
     }
 
     /// Keeps the lease alive if there is one and it is time to, and notices that the name is in doubt.
-    fn stay_named(&mut self) -> Result<()> {
+    pub(super) fn stay_named(&mut self) -> Result<()> {
         self.doubt();
         match self.lease {
             Some(lease) if self.host.now() >= lease.renew_at => self.keep_alive(lease),
@@ -70,49 +84,58 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
     }
 
-    /// Compares etcd's history with what is known. In an older backup that was restored, or in another
-    /// cluster, there is no such revision, something else stands there, or the log is shorter.
+    /// Compares etcd's history with what is known: as it is now and, where names changed since, as it was. In
+    /// an older backup that was restored there is no such revision, or something else stands there.
     fn compare(&mut self, known: &History) -> Result<Continuity> {
+        if known.position.is_none() {
+            return Ok(Continuity::Breaks("etcd does not tell how far it has got".to_owned()));
+        }
         let ranges = self.settings.keyspace.ranges();
-        let mut header = ResponseHeader::default();
-        for (index, (range, revision)) in ranges.iter().zip(&known.revisions).enumerate() {
-            let reply = match self.latest(range, *revision) {
-                Err(SessionError::Etcd(error)) if error.is_out_of_range() => {
-                    let why = format!("etcd cannot tell what changed since revision {revision}");
-                    return Ok(Continuity::Breaks(why));
-                }
-                Err(SessionError::Etcd(error)) if error.is_too_large() => {
-                    let why = "what changed last is too large to be compared".to_owned();
-                    return Ok(Continuity::Breaks(why));
-                }
-                reply => reply?,
-            };
-            header = reply.header;
-            let (now, then) = (header.cluster_id, known.cluster_id);
-            if now != then {
-                let why = format!("cluster {now:x} answers, no more {then:x}");
-                return Ok(Continuity::Breaks(why));
+        let (mut revision, mut is_unchanged) = (0, true);
+        for (index, range) in ranges.iter().enumerate() {
+            // All of them are read at the revision of the first.
+            let (at, difference) = self.difference(index, range, revision)?;
+            (revision, is_unchanged) = (at, difference.is_none());
+            if !is_unchanged {
+                break;
             }
-            // What was learnt otherwise, as the own name from its claim, is ahead of the events.
-            let latest = latest_of(&reply);
-            if !self.host.directory(|directory| directory.agrees(index, *revision, &latest)) {
-                let why = format!("etcd's history up to revision {revision} is not what was seen");
+        }
+        if is_unchanged {
+            return Ok(Continuity::Unchanged(revision));
+        }
+        for (index, (range, revision)) in ranges.iter().zip(&known.revisions).enumerate() {
+            if let (_, Some(why)) = self.difference(index, range, *revision)? {
                 return Ok(Continuity::Breaks(why));
             }
         }
-        // A member that fell behind says less than there is: it has to be the one that was read from.
-        Ok(match self.status()? {
-            Some(status) if status.header.member_id != header.member_id => {
-                Continuity::Breaks("another member answers".to_owned())
+        Ok(Continuity::GoesOn)
+    }
+
+    /// Compares a range with what is known of it, as of a revision; 0: now. Returns the revision, and says
+    /// in what they differ.
+    fn difference(
+        &mut self,
+        index: usize,
+        range: &KeyRange,
+        revision: i64,
+    ) -> Result<(i64, Option<String>)> {
+        let reply = match self.latest(range, revision) {
+            Err(SessionError::Etcd(error)) if error.is_out_of_range() => {
+                let why = format!("etcd cannot tell what changed since revision {revision}");
+                return Ok((revision, Some(why)));
             }
-            Some(status) if known.position.is_some_and(|seen| seen.is_past(&status)) => {
-                Continuity::Breaks(
-                    "etcd's log is shorter than it was, as after a restore".to_owned(),
-                )
+            Err(SessionError::Etcd(error)) if error.is_too_large() => {
+                let why = "what changed last is too large to be compared".to_owned();
+                return Ok((revision, Some(why)));
             }
-            Some(status) => Continuity::GoesOn(status),
-            None => Continuity::Breaks("etcd does not tell how far it has got".to_owned()),
-        })
+            reply => reply?,
+        };
+        let revision = if revision == 0 { reply.header.revision } else { revision };
+        // What was learnt otherwise, as the own name from its claim, is ahead of the events.
+        let latest = latest_of(&reply);
+        let agrees = self.host.directory(|directory| directory.agrees(index, revision, &latest));
+        let why = || format!("etcd's history up to revision {revision} is not what was seen");
+        Ok((revision, (!agrees).then(why)))
     }
 
     /// The keys of a range that changed last, as of a revision.
@@ -123,38 +146,44 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// The state of the member in use; `None`: it is not told.
     fn status(&mut self) -> Result<Option<Status>> {
-        match self.ask(Etcd::status) {
+        match self.ask_member(Etcd::status) {
             Ok(status) => Ok(Some(status)),
             Err(SessionError::Etcd(error)) if error.is_refusal() => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Finds out how far etcd has got, for later comparisons, and what became of the own name, of which no
-    /// event tells after a full sync.
-    pub(super) fn locate(&mut self) -> Result<()> {
+    /// Finds out how far etcd has got.
+    ///
+    /// # Errors
+    /// [`SessionError::NoHistory`]: less far than it had.
+    pub(super) fn locate(&mut self) -> Result<Option<Status>> {
         let status = self.status()?;
-        self.confirm(status.as_ref())
+        let position = self.history.as_ref().and_then(|history| history.position);
+        let why = match (position, &status) {
+            (Some(seen), Some(status)) if seen.is_past(status) => {
+                "etcd's log is shorter than it was, as after a restore"
+            }
+            (Some(_), None) => "etcd does not tell how far it has got",
+            _ => return Ok(status),
+        };
+        log::info!("{why}: reading everything anew");
+        Err(SessionError::NoHistory)
     }
 
-    /// Reads the own key, and loses the name unless all is as it was left. The revision that is told then
-    /// goes with a status that was told before.
-    fn confirm(&mut self, status: Option<&Status>) -> Result<()> {
+    /// Reads the own key, and loses the name unless all is as it was left. No event tells of that after a full
+    /// sync.
+    pub(super) fn confirm(&mut self) -> Result<ResponseHeader> {
         let held = self.membership.held();
         let keyspace = &self.settings.keyspace;
         let key = held.map_or_else(|| keyspace.slots().0, |claimed| keyspace.key(claimed.slot));
         let reply = self.ask(|client| read_key(client, key))?;
-        if let (Some(history), Some(status)) = (&mut self.history, status) {
-            let reached = Position::reached(status, reply.header.revision);
-            let seen = history.position.unwrap_or(reached);
-            history.position = Some(seen.further(reached));
-        }
-        let (Some(claimed), Some(lease)) = (held, self.lease) else { return Ok(()) };
+        let (Some(claimed), Some(lease)) = (held, self.lease) else { return Ok(reply.header) };
         match reply.kvs.first() {
             Some(kv) if claimed.stands(kv, lease.id) => {}
             other => self.lose_to(claimed, other),
         }
-        Ok(())
+        Ok(reply.header)
     }
 }
 

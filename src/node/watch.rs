@@ -6,16 +6,14 @@ use super::full_sync::{MOST_AT_ONCE, apply_event};
 use super::session::Session;
 use super::state::{Membership, watch_range};
 use super::{Counter, Host, Result, SessionError};
-use crate::cluster::Freshness;
 use crate::etcd::{Etcd, Event, EventKind, LeaseId, WatchRange, WatchReply, WatchStream};
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Watches all names from where the directory stands, and in addition, if a revision is given,
     /// who leaves the queue after it.
     pub(super) fn open_watch(&mut self, queue: Option<i64>) -> Result<E::Watch> {
-        if self.history.as_ref().is_some_and(|history| history.position.is_none()) {
-            self.locate()?;
-        }
+        self.stay_named()?;
+        let status = self.locate()?;
         let Some(history) = &self.history else { return Err(SessionError::NoHistory) };
         let keyspace = &self.settings.keyspace;
         let mut ranges = history.watch_ranges(keyspace);
@@ -24,23 +22,17 @@ impl<H: Host, E: Etcd> Session<H, E> {
             ranges.push(WatchRange { deletions_only: true, ..range });
         }
         let watch = self.watch(&ranges)?;
+        // Whatever was restored until now is seen by this, and what the watch misses of the past.
+        self.begin_proof(status.as_ref())?;
         self.contact.follow(self.host.now());
-        self.mark();
         Ok(watch)
     }
 
     /// Opens a watch, and counts it.
     pub(super) fn watch(&mut self, ranges: &[WatchRange]) -> Result<E::Watch> {
-        let watch = self.ask(|client| client.watch(ranges))?;
+        let watch = self.ask_member(|client| client.watch(ranges))?;
         self.host.note(Counter::WatchOpened);
         Ok(watch)
-    }
-
-    /// Says how far the directory can be believed while changes are followed.
-    pub(super) fn mark(&self) {
-        let is_whole = self.turn.is_none() && self.missing.is_none();
-        let freshness = if is_whole { Freshness::Synced } else { Freshness::Incomplete };
-        self.host.directory(|directory| directory.mark(freshness));
     }
 
     /// Takes note that names up to this revision may be missing, unless they were seen.
@@ -73,17 +65,20 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
     }
 
-    /// Keeps the lease alive if it is time to, else waits for changes until it is, or until `end`, and
-    /// applies them.
+    /// Keeps the lease alive if it is time to, and proves that nothing is missed, else waits for changes
+    /// until it is, or until `end`, and applies them.
     pub(super) fn follow_until(
         &mut self,
         watch: &mut E::Watch,
         end: Option<Instant>,
     ) -> Result<Option<WatchReply>> {
-        let reply = self.next_reply(watch, end)?;
+        self.prove_in_time()?;
+        let due_at = self.proof.due_at(self.settings.max_lag);
+        let reply = self.next_reply(watch, Some(end.map_or(due_at, |end| end.min(due_at))))?;
         self.contact.follow(self.host.now());
         if let Some(reply) = &reply {
             self.apply(reply)?;
+            self.told();
         }
         Ok(reply)
     }
@@ -117,6 +112,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let old = reply.events.partition_point(|event| event.kv.mod_revision <= seen);
         self.apply_events(reply.range, reply.events.get(old..).unwrap_or_default())?;
         let Some(last) = reply.events.last() else { return Ok(()) };
+        self.heed_change(last.kv.mod_revision);
         // Of the last revision there may be more changes to come, of those before it there are none.
         let revision = last.kv.mod_revision - i64::from(!reply.complete);
         if let Some(history) = &mut self.history

@@ -104,6 +104,7 @@ fn node(matches: &Matches, keyspace: Keyspace) -> Result<NodeSettings, Failure> 
         keyspace: Arc::new(keyspace),
         when_full: if matches.opt_present("wait") { WhenFull::Wait } else { WhenFull::Exit },
         max_stale: seconds(matches, "max-stale")?,
+        max_lag: seconds(matches, "max-lag")?,
         lease_ttl: seconds(matches, "lease-ttl")?,
         ipv4,
         ipv6,

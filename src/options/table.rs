@@ -93,6 +93,8 @@ const ANSWERS: &[OptionEntry] = &[
         "where queries for other names go, or resolv.conf: its servers [refused]",
     ),
     number("ttl", "SECONDS", 0..=86_400, "TTL of the answers [5]"),
+    // Less would leave no time for a second try.
+    number("max-lag", "SECONDS", 2..=86_400, "answers this far behind etcd are stale [15]"),
     number("max-stale", "SECONDS", 0..=YEAR, "answer this long without etcd [86400]"),
     texts("allow", "NETWORK[,...]", "answer these networks only [all]"),
     number("rrl", "N", 1..=1_000_000, "replies a second to a network over UDP [all]"),

@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn an_endpoint_is_described_and_its_troubles_are_told() {
         let status = Status {
-            header: ResponseHeader { cluster_id: 0xc1, member_id: 0xab, revision: 7 },
+            header: ResponseHeader { cluster_id: 0xc1, member_id: 0xab, revision: 7, raft_term: 3 },
             version: "3.4.23".to_owned(),
             leader: 0,
             raft_index: 9,

@@ -39,7 +39,9 @@ fn an_address_that_changes_is_answered_by_the_others_within_a_second() {
     assert_eq!(other.slot(), 2);
     let other = format!("{}:53", far.address()).parse().expect("an address");
     until(PATIENCE, "it is found", || (lookup(other, NAME)? == host.address()).then_some(()));
-    until(PATIENCE, "the hook ran", || fs::read_to_string(&claims).ok().filter(|it| it != ""));
+    until(PATIENCE, "the hook ran", || {
+        fs::read_to_string(&claims).ok().filter(|it| !it.is_empty())
+    });
     let before = (etcd.lease_of(NAME), fs::read_to_string(&name_file).expect("a name"));
     let mut old = host.address();
     let mut times: Vec<Duration> = (100..120)
@@ -188,6 +190,33 @@ fn a_host_without_an_address_keeps_its_name_for_as_long_as_its_lease_would_live(
     node.wait_for_log("lost worker1.tf.local.: this host has had no address for 4 s");
     ip("addr add 10.98.1.3/24 dev eth0");
     println!("named again after {:?}", becomes(&etcd, "10.98.1.3 -"));
+}
+
+#[test]
+fn an_interface_that_goes_is_missed_until_another_leads_to_others() {
+    if !is_private!() {
+        return;
+    }
+    ip("link set lo up");
+    ip("link add docker0 type bridge");
+    ip("addr add 172.17.0.1/16 dev docker0");
+    ip("link set docker0 up");
+    card("eth0", &["10.98.1.1/24"]);
+    let etcd = Etcd::start();
+    let node = node(&etcd, &["--lease-ttl", "60"]);
+    node.slot();
+    assert_eq!(published(&etcd, 1).as_deref(), Some("10.98.1.1 -"));
+    let lease = etcd.lease_of("worker1.tf.local.");
+    ip("link del eth0");
+    node.wait_for_log("worker1.tf.local. stays what it was for 60 s");
+    assert_eq!(published(&etcd, 1).as_deref(), Some("10.98.1.1 -"));
+    card("eth0", &["10.98.1.2/24"]);
+    println!("one that comes in its place is followed after {:?}", becomes(&etcd, "10.98.1.2 -"));
+    card("eth1", &["10.98.2.1/24"]);
+    ip("link del eth0");
+    println!("the other one is followed after {:?}", becomes(&etcd, "10.98.2.1 -"));
+    assert_eq!(etcd.lease_of("worker1.tf.local."), lease);
+    assert!(!node.log().contains("lost worker"), "{}", node.log());
 }
 
 #[test]

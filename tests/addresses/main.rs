@@ -5,3 +5,4 @@ mod choice;
 mod follow;
 mod refused;
 mod scene;
+mod twins;

@@ -7,7 +7,7 @@ use support::etcd::encode;
 use support::{Action, Etcd, Node, PATIENCE, Phase, Proxy, Signal, until};
 
 /// More than the calls of a start, so that the last rounds disturb the life after it.
-const POINTS: usize = 9;
+const POINTS: usize = 11;
 
 const OPTIONS: [&str; 4] = ["--lease-ttl", "3", "--etcd-timeout", "0.3"];
 

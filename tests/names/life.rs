@@ -75,7 +75,7 @@ fn a_dead_nodes_name_ends_with_its_lease_and_goes_to_the_next_newcomer() {
     for server in &servers {
         until(PATIENCE, "the name ends", || lookup(*server, &name).is_none().then_some(()));
     }
-    // The lease was renewed at most a third of its TTL before, so it may end this early, and etcd
+    // The lease was renewed at most three sevenths of its TTL before, so it may end this early, and etcd
     // looks for ended leases twice a second.
     let lived = died.elapsed();
     assert!(lived > Duration::from_millis(1500), "{lived:?}: ended before its lease");

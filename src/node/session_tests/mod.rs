@@ -5,6 +5,7 @@ mod contact;
 mod following;
 mod large_values;
 mod overtaking;
+mod proving;
 mod republishing;
 mod world;
 

@@ -22,6 +22,7 @@ const ENDPOINT: &str = "http://etcd";
 pub(super) const TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) const ROUND_TRIP: Duration = Duration::from_millis(1);
 pub(super) const LIFE: Duration = Duration::from_secs(600);
+pub(super) const MAX_LAG: Duration = Duration::from_secs(15);
 pub(super) const LEASE_TTL: Duration = Duration::from_secs(20);
 
 /// What becomes of a call.
@@ -163,7 +164,8 @@ pub(super) fn delete(name: &str, revision: i64) -> Event {
 
 impl Store {
     fn header(&self) -> ResponseHeader {
-        ResponseHeader { cluster_id: 7 + self.cluster, member_id: 1, revision: self.revision }
+        let cluster_id = 7 + self.cluster;
+        ResponseHeader { cluster_id, member_id: 1, revision: self.revision, raft_term: 2 }
     }
 
     fn range(&self, range: &Range) -> RangeReply {
@@ -202,9 +204,11 @@ impl Store {
 
     fn txn(&mut self, txn: &Txn) -> TxnReply {
         let succeeded = txn.compare.iter().all(|compare| self.holds(compare));
-        self.revision += 1;
-        self.entries += 1;
         let ops = if succeeded { &txn.success } else { &txn.failure };
+        if ops.iter().any(|op| !matches!(op, Op::Range(_))) {
+            self.revision += 1;
+            self.entries += 1;
+        }
         let ranges = ops.iter().filter_map(|op| self.carry_out(op)).collect();
         TxnReply { header: self.header(), succeeded, ranges }
     }
@@ -291,6 +295,14 @@ impl Etcd for FakeEtcd {
             raft_term: 2,
             errors: Vec::new(),
         })
+    }
+
+    fn last_header(&self) -> Option<ResponseHeader> {
+        Some(self.world.store.borrow().header())
+    }
+
+    fn leave_endpoint(&mut self) {
+        self.world.log("another endpoint");
     }
 
     fn endpoint(&self) -> &str {
@@ -405,6 +417,7 @@ pub(in crate::node) fn newborn(seed: u64) -> (Rc<World>, Session<FakeHost, FakeE
         keyspace,
         when_full: WhenFull::Exit,
         max_stale: LIFE,
+        max_lag: MAX_LAG,
         lease_ttl: LEASE_TTL,
         ipv4: AddressChoice::Fixed(Ipv4Addr::new(10, 0, 0, 1)),
         ipv6: AddressChoice::Omit,

@@ -1,5 +1,6 @@
 //! A file system that can be made to hang.
 
+use std::path::Path;
 use std::process::Child;
 
 use crate::{Directory, PATIENCE, Signal, command, install, run, send, until};
@@ -14,9 +15,18 @@ pub struct FrozenDisk {
 }
 
 impl FrozenDisk {
+    /// Whether there can be one here, once what it takes is installed: to be asked where there is a network.
+    pub fn is_possible() -> bool {
+        install(&["bindfs:bindfs"]);
+        let is_possible = Path::new("/dev/fuse").exists();
+        if !is_possible {
+            println!("skipped: no file systems in user space here");
+        }
+        is_possible
+    }
+
     /// One that is well.
     pub fn mount() -> FrozenDisk {
-        install(&["bindfs:bindfs"]);
         let (below, mounted) = (Directory::new(), Directory::new());
         let mut bindfs = command("bindfs");
         let bindfs = bindfs.arg("-f").arg(below.path()).arg(mounted.path()).spawn();

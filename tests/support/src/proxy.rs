@@ -53,6 +53,8 @@ struct Shared {
     connections: Mutex<Vec<TcpStream>>,
     ended: AtomicBool,
     frozen: AtomicBool,
+    /// The watches that were opened by requests up to this number tell nothing any more.
+    silent_up_to: AtomicUsize,
     /// Whether it makes nothing of the octets that pass.
     is_blind: bool,
 }
@@ -78,6 +80,7 @@ impl Proxy {
             connections: Mutex::new(Vec::new()),
             ended: AtomicBool::new(false),
             frozen: AtomicBool::new(false),
+            silent_up_to: AtomicUsize::new(0),
             is_blind,
         });
         let accepting = shared.clone();
@@ -107,6 +110,12 @@ impl Proxy {
     /// Holds back everything, in both directions, and takes no new connections; or lets go.
     pub fn freeze(&self, frozen: bool) {
         self.shared.frozen.store(frozen, Ordering::SeqCst);
+    }
+
+    /// Lets the watches that are open tell nothing any more, as where their member is frozen behind a
+    /// balancer that has new connections go elsewhere.
+    pub fn silence_watches(&self) {
+        self.shared.silent_up_to.store(self.count(), Ordering::SeqCst);
     }
 
     /// Closes all connections.
@@ -193,6 +202,7 @@ fn serve(mut client: TcpStream, mut server: TcpStream, shared: &Arc<Shared>) {
 
 fn copy_replies(mut client: TcpStream, mut server: TcpStream, shared: &Shared, latest: &Latest) {
     let mut silent = false;
+    let mut watch = None;
     let mut buffer = vec![0; 65_536];
     loop {
         let length = match server.read(&mut buffer) {
@@ -204,6 +214,7 @@ fn copy_replies(mut client: TcpStream, mut server: TcpStream, shared: &Shared, l
         shared.thaw();
         let begun = latest.lock().expect("no panic").take();
         if let Some((number, path)) = begun {
+            watch = (path == "/v3/watch").then_some(number);
             match shared.decide(Phase::Reply, number, &path) {
                 Action::Pass => {}
                 Action::Close => break,
@@ -213,6 +224,10 @@ fn copy_replies(mut client: TcpStream, mut server: TcpStream, shared: &Shared, l
                     silent = true;
                 }
             }
+        }
+        let silent_up_to = shared.silent_up_to.load(Ordering::SeqCst);
+        if watch.is_some_and(|number| number <= silent_up_to) {
+            continue;
         }
         if !silent && client.write_all(&buffer[..length]).is_err() {
             break;

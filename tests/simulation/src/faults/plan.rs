@@ -217,6 +217,7 @@ impl Nodes {
         let timeout = seconds(&[0.5, 2.0, 2.0, 2.0, 5.0], chance);
         let grace = seconds(&[0.5, 2.0, 5.0], chance).min(lease_ttl / 3);
         let max_stale = seconds(&[0.0, 30.0, 86_400.0], chance);
+        let max_lag = seconds(&[5.0, 15.0, 15.0, 60.0], chance);
         let mut specs: Vec<NodeSpec> = Vec::new();
         for _ in 0..count {
             let last = specs.last().map(|node: &NodeSpec| (node.machine, node.port));
@@ -241,6 +242,7 @@ impl Nodes {
                 limit: strangers + if are_mixed && chance.happens(0.5) { few } else { most },
                 lease_ttl,
                 max_stale,
+                max_lag,
                 endpoints,
                 has_balancer: false,
                 timeout,

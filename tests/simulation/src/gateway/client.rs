@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use idetcd::etcd::{
     Clock, Credentials, Error, Etcd, GatewayClient, LeaseId, Range, RangeReply, ReadDeadline,
-    Status, TimeToLive, Timeout, Txn, TxnReply, Watch, WatchRange,
+    ResponseHeader, Status, TimeToLive, Timeout, Txn, TxnReply, Watch, WatchRange,
 };
 
 use super::life::Port;
@@ -104,6 +104,14 @@ impl Etcd for TimedClient {
 
     fn watch(&mut self, ranges: &[WatchRange]) -> Result<Watch, Error> {
         self.client().watch(ranges)
+    }
+
+    fn last_header(&self) -> Option<ResponseHeader> {
+        self.client.last_header()
+    }
+
+    fn leave_endpoint(&mut self) {
+        self.client.leave_endpoint();
     }
 
     fn endpoint(&self) -> &str {

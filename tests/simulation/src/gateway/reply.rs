@@ -46,6 +46,7 @@ fn header(header: ResponseHeader) -> Object {
         .integer("cluster_id", header.cluster_id)
         .integer("member_id", header.member_id)
         .integer("revision", header.revision)
+        .integer("raft_term", header.raft_term)
 }
 
 fn with_header(of: ResponseHeader) -> Object {

@@ -121,8 +121,8 @@ pub struct Bounds {
     pub by_hand: Duration,
     /// How far a directory in sync may be behind while nothing is wrong with network and etcd.
     pub behind: Duration,
-    /// How far it may be behind whatever is wrong; `None`: no such bound.
-    pub behind_always: Option<Duration>,
+    /// How much more than its longest lag (`--max-lag`) it may be behind whatever is wrong.
+    pub beyond_lag: Duration,
     /// How long a name may be free while somebody waits.
     pub free: Duration,
     /// How much longer that is while another name holds the addresses of who waits.
@@ -158,7 +158,7 @@ impl Default for Bounds {
         Bounds {
             by_hand: Duration::from_secs(10),
             behind: Duration::from_secs(10),
-            behind_always: None,
+            beyond_lag: Duration::from_millis(500),
             free: Duration::from_secs(10),
             own_address: Duration::from_secs(70),
             settled: Duration::from_secs(12),
@@ -198,6 +198,8 @@ pub struct Standing {
     pub moved_at: Time,
     /// The time to live of its lease.
     pub lease_ttl: Duration,
+    /// How far it may be behind etcd without saying so.
+    pub max_lag: Duration,
     /// When it was started.
     pub started: Time,
     /// Since when it runs without standing still; `None`: it stands still.
@@ -354,6 +356,7 @@ impl Checks {
         record: Record,
         limit: Option<u32>,
         lease_ttl: Duration,
+        max_lag: Duration,
         now: Time,
     ) {
         if self.standings.len() <= id {
@@ -367,6 +370,7 @@ impl Checks {
             earlier: Vec::new(),
             moved_at: now,
             lease_ttl,
+            max_lag,
             started: now,
             runs_since: Some(now),
             synced_at: Time::ZERO,

@@ -95,7 +95,8 @@ impl Checks {
     /// Looks how far a directory is behind, and whether it is right once all is well.
     pub(crate) fn look_at_directory(&mut self, id: ProcessId, now: Time, directory: &Directory) {
         let Some(standing) = self.standing(id) else { return };
-        let node = standing.node;
+        let (node, max_lag) = (standing.node, standing.max_lag.mul_f64(1.02));
+        let runs = standing.runs_since.is_some_and(|since| now > since + self.bounds.beyond_lag);
         let undisturbed = self.undisturbed_since(id);
         let is_synced = directory.freshness() == Freshness::Synced;
         if is_synced {
@@ -103,7 +104,8 @@ impl Checks {
         }
         if is_synced && let Some(changed) = self.missed(directory) {
             let in_calm = undisturbed.map(|since| (since.max(changed), self.bounds.behind));
-            let always = self.bounds.behind_always.map(|bound| (changed, bound));
+            // By its own clock, and no call outlasts it.
+            let always = runs.then_some((changed, max_lag + self.bounds.beyond_lag));
             let late = in_calm.into_iter().chain(always).find(|(from, bound)| now > *from + *bound);
             if let Some((from, _)) = late {
                 let behind = (now - from).as_secs_f64();

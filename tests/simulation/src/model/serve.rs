@@ -86,7 +86,8 @@ impl Model {
 
     pub(super) fn header(&self, member: usize, revision: i64) -> ResponseHeader {
         let member_id = self.members[member].id;
-        ResponseHeader { cluster_id: self.cluster_id, member_id, revision }
+        let (cluster_id, raft_term) = (self.cluster_id, self.members[member].applied.term);
+        ResponseHeader { cluster_id, member_id, revision, raft_term }
     }
 
     pub(super) fn status(&self, member: usize) -> MemberStatus {

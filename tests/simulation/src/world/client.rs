@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use idetcd::etcd::{
-    Error, ErrorKind, Etcd, LeaseId, Range, RangeReply, Status, TimeToLive, Timeout, Txn, TxnReply,
-    WatchRange, WatchReply, WatchStream,
+    Error, ErrorKind, Etcd, LeaseId, Range, RangeReply, ResponseHeader, Status, TimeToLive,
+    Timeout, Txn, TxnReply, WatchRange, WatchReply, WatchStream,
 };
 
 use super::baton::{Baton, Wait};
@@ -41,6 +41,7 @@ pub struct SimEtcd<'b, B> {
     timeout: Timeout,
     login: Option<Login>,
     token: Token,
+    last_header: Option<ResponseHeader>,
 }
 
 impl<'b, B: Baton> SimEtcd<'b, B> {
@@ -54,7 +55,17 @@ impl<'b, B: Baton> SimEtcd<'b, B> {
         login: Option<Login>,
     ) -> Self {
         let (timeout, token) = (Timeout::new(timeout), Token::Unknown);
-        SimEtcd { baton, around, endpoints, in_use: 0, connection: None, timeout, login, token }
+        SimEtcd {
+            baton,
+            around,
+            endpoints,
+            in_use: 0,
+            connection: None,
+            timeout,
+            login,
+            token,
+            last_header: None,
+        }
     }
 
     fn use_next(&mut self) {
@@ -72,6 +83,12 @@ impl<'b, B: Baton> SimEtcd<'b, B> {
     fn call(&mut self, request: Request) -> Result<Reply, Error> {
         let asked = self.around.now();
         let result = self.at_an_endpoint(&request);
+        self.last_header = match &result {
+            Ok(Reply::Range(reply)) => Some(reply.header),
+            Ok(Reply::Txn(reply)) => Some(reply.header),
+            Ok(Reply::Status(reply)) => Some(reply.header),
+            _ => None,
+        };
         self.timeout.took(self.around.now().saturating_duration_since(asked));
         result
     }
@@ -234,6 +251,7 @@ impl<'b, B: Baton> Etcd for SimEtcd<'b, B> {
 
     fn watch(&mut self, ranges: &[WatchRange]) -> Result<SimWatch<'b, B>, Error> {
         self.ensure_token()?;
+        self.last_header = None;
         let opened = self.post(&Request::Watch(ranges.to_vec()));
         if opened.as_ref().is_err_and(|error| !error.is_compacted()) {
             self.use_next();
@@ -247,6 +265,14 @@ impl<'b, B: Baton> Etcd for SimEtcd<'b, B> {
             }),
             _ => self.unlike(),
         }
+    }
+
+    fn last_header(&self) -> Option<ResponseHeader> {
+        self.last_header
+    }
+
+    fn leave_endpoint(&mut self) {
+        self.use_next();
     }
 
     fn endpoint(&self) -> &str {

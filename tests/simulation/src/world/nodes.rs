@@ -47,7 +47,8 @@ impl World {
         });
         let spec = &self.nodes[node].spec;
         let limit = (spec.kind != NodeKind::Plugin).then_some(spec.limit);
-        self.checks.started(id, node, self.record(node), limit, spec.lease_ttl, now);
+        let (lease_ttl, max_lag) = (spec.lease_ttl, spec.max_lag);
+        self.checks.started(id, node, self.record(node), limit, lease_ttl, max_lag, now);
         self.wake(id);
     }
 

@@ -56,6 +56,8 @@ pub struct NodeSpec {
     pub lease_ttl: Duration,
     /// How long it answers from memory without etcd.
     pub max_stale: Duration,
+    /// How far it may be behind etcd without saying so.
+    pub max_lag: Duration,
     /// The members that it knows.
     pub endpoints: Vec<usize>,
     /// Whether it knows them by one address, whose connections go to any of them.
@@ -128,6 +130,7 @@ impl NodeSpec {
             keyspace,
             when_full,
             max_stale: self.max_stale,
+            max_lag: self.max_lag,
             lease_ttl: self.lease_ttl,
             ipv4: match self.published {
                 Published::Given => AddressChoice::Fixed(address),

@@ -72,7 +72,9 @@ impl<T: Transport> Transport for Reading<T> {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        let Some(deadline) = self.deadline.get() else { return self.inner.await_input(timeout) };
+        let Some(deadline) = self.deadline.get().deadline else {
+            return self.inner.await_input(timeout);
+        };
         let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
         if !timeout.after.is_not_happening() && *timeout.after <= left {
             return self.inner.await_input(timeout);

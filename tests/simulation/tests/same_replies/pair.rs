@@ -126,6 +126,7 @@ impl Pair {
                 cluster_id: number(&reply["header"]["cluster_id"]),
                 member_id: number(&reply["header"]["member_id"]),
                 revision: number(&reply["header"]["revision"]).cast_signed(),
+                raft_term: number(&reply["header"]["raft_term"]),
             },
             leader: number(&reply["leader"]),
             raft_term: number(&reply["raftTerm"]),

@@ -1,0 +1,156 @@
+//! What the headers of replies tell of etcd's history: whether it is the one that was heard of before.
+//!
+//! Another cluster has another ID. In a backup that was restored, revisions and the log's terms begin lower than
+//! they were; so a reply from no member that fell behind never shows less than one before it. What cannot be
+//! told by this: a backup that is written to until it is past both. Its log is shorter still, see
+//! [`super::position`], which is looked at whenever a watch is opened.
+
+use super::session::Session;
+use super::{Host, Result, SessionError};
+use crate::etcd::{Error, Etcd, ResponseHeader};
+
+/// The kind of a call, by who may answer it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// Only a member that is not behind (linearizable).
+    Present,
+    /// Any member, as far as it has got.
+    Local,
+}
+
+/// The most that was told of etcd's history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Heard {
+    cluster_id: u64,
+    revision: i64,
+    raft_term: u64,
+}
+
+impl Heard {
+    /// What a first reply tells.
+    fn first(header: &ResponseHeader, reading: Reading) -> Heard {
+        let none = Heard { cluster_id: header.cluster_id, revision: 0, raft_term: 0 };
+        none.and(header, reading)
+    }
+
+    /// The same after a reply of the same history.
+    fn and(self, header: &ResponseHeader, reading: Reading) -> Heard {
+        if reading == Reading::Local {
+            return self;
+        }
+        let ResponseHeader { revision, raft_term, .. } = *header;
+        Heard {
+            revision: revision.max(self.revision),
+            raft_term: raft_term.max(self.raft_term),
+            ..self
+        }
+    }
+
+    /// Says why a reply is of another history; `None`: it need not be.
+    fn contradiction(&self, header: &ResponseHeader, reading: Reading) -> Option<String> {
+        let (now, then) = (header.cluster_id, self.cluster_id);
+        if now != then {
+            return Some(format!("cluster {now:x} answers, no more {then:x}"));
+        }
+        let (revision, term) = (header.revision, header.raft_term);
+        if reading == Reading::Local {
+            None
+        } else if revision < self.revision {
+            Some(format!("etcd is at revision {revision}, and was at {}", self.revision))
+        } else if term < self.raft_term {
+            Some(format!("etcd's log is in term {term}, and was in {}", self.raft_term))
+        } else {
+            None
+        }
+    }
+}
+
+impl<H: Host, E: Etcd> Session<H, E> {
+    /// Makes a call to etcd that only a member answers which is not behind, and notes that it answered.
+    ///
+    /// # Errors
+    /// Those of the call; [`SessionError::NoHistory`]: it was answered out of another history. Then it may
+    /// have been carried out there.
+    pub(super) fn ask<T>(&mut self, call: impl FnOnce(&mut E) -> Result<T, Error>) -> Result<T> {
+        let reply = call(&mut self.client)?;
+        self.heed(Reading::Present)?;
+        Ok(reply)
+    }
+
+    /// The same for a call that a member answers as far as it has got.
+    pub(super) fn ask_member<T>(
+        &mut self,
+        call: impl FnOnce(&mut E) -> Result<T, Error>,
+    ) -> Result<T> {
+        let reply = call(&mut self.client)?;
+        self.heed(Reading::Local)?;
+        Ok(reply)
+    }
+
+    /// Takes note of a page of a range that was read.
+    pub(super) fn heed_page(&mut self) -> Result<()> {
+        self.heed(Reading::Present)
+    }
+
+    /// Takes note that a watch told a change of this revision: etcd has reached it.
+    pub(super) fn heed_change(&mut self, revision: i64) {
+        if let Some(heard) = &mut self.heard {
+            heard.revision = heard.revision.max(revision);
+        }
+    }
+
+    /// Notes that etcd answered, and holds its header against what was heard before.
+    fn heed(&mut self, reading: Reading) -> Result<()> {
+        self.heard();
+        // A reply without a header, or one of a proxy's, says nothing.
+        let header = self.client.last_header().filter(|header| header.cluster_id != 0);
+        let Some(header) = header else { return Ok(()) };
+        let Some(heard) = self.heard else {
+            self.heard = Some(Heard::first(&header, reading));
+            return Ok(());
+        };
+        if let Some(why) = heard.contradiction(&header, reading) {
+            log::info!("{why}: reading everything anew");
+            self.heard = None;
+            return Err(SessionError::NoHistory);
+        }
+        self.heard = Some(heard.and(&header, reading));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_less_than_before_is_another_history() {
+        let header = |cluster_id, revision, raft_term| ResponseHeader {
+            cluster_id,
+            revision,
+            raft_term,
+            member_id: 1,
+        };
+        let heard = Heard::first(&header(7, 100, 3), Reading::Present);
+        let table = [
+            (header(7, 100, 3), false, false),
+            (header(7, 101, 4), false, false),
+            // From a member that fell behind; else of a backup.
+            (header(7, 99, 3), true, false),
+            (header(7, 100, 2), true, false),
+            (header(8, 100, 3), true, true),
+            (header(8, 900, 9), true, true),
+        ];
+        for (next, at_present, local) in table {
+            let differs = |reading| heard.contradiction(&next, reading).is_some();
+            assert_eq!((differs(Reading::Present), differs(Reading::Local)), (at_present, local));
+        }
+        // What a member says that fell behind is no measure.
+        let first = Heard::first(&header(7, 100, 3), Reading::Local);
+        assert_eq!(first.contradiction(&header(7, 90, 2), Reading::Present), None);
+        let later = heard.and(&header(7, 200, 9), Reading::Local);
+        assert_eq!(later, heard);
+        let later = heard.and(&header(7, 200, 9), Reading::Present);
+        assert!(later.contradiction(&header(7, 199, 9), Reading::Present).is_some());
+    }
+}

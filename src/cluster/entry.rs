@@ -23,6 +23,8 @@ pub struct Latest<'a> {
     pub keys: usize,
     /// All that changed after this revision are here.
     pub after: i64,
+    /// Whether their values are here as well: else fingerprints say nothing.
+    pub has_values: bool,
     /// Those, in any order.
     pub entries: Vec<Entry<'a>>,
 }

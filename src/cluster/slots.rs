@@ -141,8 +141,11 @@ impl Slots {
         }
         let is_known = |entry: &Entry<'_>| {
             let name = entry.key.strip_prefix(prefix);
-            name.and_then(|name| self.version(name))
-                == Some((entry.mod_revision, entry.fingerprint))
+            let version = name.and_then(|name| self.version(name));
+            version.is_some_and(|(modified, fingerprint)| {
+                modified == entry.mod_revision
+                    && (fingerprint == entry.fingerprint || !latest.has_values)
+            })
         };
         (keys, changed) == (latest.keys, latest.entries.len())
             && latest.entries.iter().all(is_known)

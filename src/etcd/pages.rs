@@ -2,15 +2,19 @@
 
 use super::{Error, ErrorKind, Etcd, KeyValue, Range, RangeReply, ResponseHeader};
 
-/// Keys read at a time. Between two pages the caller can do other things, so a page bounds how long
+/// The most keys read at a time. Between two pages the caller can do other things, so a page bounds how long
 /// those wait.
 const PAGE: i64 = 500;
 
-/// The part of its keys that a page keeps where its reply was too large.
-const LESS: i64 = 4;
+/// Keys of the first page. How large the values are is not known yet, and etcd may need more time than a
+/// request has to make a reply of all of them.
+const FIRST_PAGE: i64 = 50;
 
-/// Octets of keys and values up to which the next page may have twice as many keys.
-const SMALL: usize = 4 * 1024 * 1024;
+/// How many times fewer keys a page has after one whose reply was too large, or more after a small one.
+const PAGE_FACTOR: i64 = 4;
+
+/// Octets of keys and values of a small page.
+const SMALL: usize = 2 * 1024 * 1024;
 
 /// The keys of a range, page by page, all of them at the revision of the first page.
 ///
@@ -29,7 +33,7 @@ pub struct Pages {
 impl Pages {
     /// Nothing is read yet. The keys come in the order of keys.
     pub fn new(range: Range) -> Pages {
-        let range = Range { limit: PAGE, ..range };
+        let range = Range { limit: FIRST_PAGE, ..range };
         Pages { range, header: None, leaves_value: false, is_done: false }
     }
 
@@ -79,7 +83,7 @@ impl Pages {
             return false;
         }
         self.leaves_value = self.range.limit == 1;
-        self.range.limit = (self.range.limit / LESS).max(1);
+        self.range.limit = (self.range.limit / PAGE_FACTOR).max(1);
         true
     }
 
@@ -87,7 +91,7 @@ impl Pages {
     fn grow(&mut self, kvs: &[KeyValue]) {
         let octets: usize = kvs.iter().map(|kv| kv.key.len() + kv.value.len()).sum();
         if octets <= SMALL {
-            self.range.limit = (self.range.limit * 2).min(PAGE);
+            self.range.limit = (self.range.limit * PAGE_FACTOR).min(PAGE);
         }
     }
 

@@ -3,21 +3,20 @@
 //! A watch that tells nothing may be one of a member that is frozen, cut off or behind, or of etcd's own fault, while
 //! other calls are answered. So at least every `--max-lag` the present is asked for, from no member that is
 //! behind: the own key, and with it etcd's revision. If that is one at which the directory was right, or was seen
-//! to the end, nothing else is asked. Else the number of keys and the revision of their last change are compared; where
-//! they differ the watch has until `--max-lag` is over to tell what is missing. Past that, answers are stale.
+//! to the end, nothing else is asked. Else the keys that changed last and the number of all are compared; where they differ the watch has until `--max-lag` is over to tell what is missing. Past that, answers are stale.
 //!
 //! Notices of progress are no way to do that: etcd's gateway reads the whole request for a watch before it answers,
 //! so that nothing can be asked on it later, and etcd sends them by itself every ten minutes only.
 
 use std::time::{Duration, Instant};
 
-use super::claim::digest;
 use super::full_sync::newest_of;
 use super::position::Position;
 use super::session::Session;
+use super::sync::{LATEST, latest_of};
 use super::{Host, Result, SessionError};
-use crate::cluster::{Freshness, RangeDigest};
-use crate::etcd::{Etcd, Op, Range, ResponseHeader, Status, Txn};
+use crate::cluster::Freshness;
+use crate::etcd::{Etcd, Op, Range, RangeReply, ResponseHeader, Status, Txn};
 
 /// The part of the longest lag after which the next proof is asked for: the rest is for a request that is lost,
 /// and for the watch.
@@ -34,8 +33,8 @@ pub(super) struct Present {
     asked: Instant,
     /// The revision of etcd.
     revision: i64,
-    /// The keys of each range: how many, and when they changed last. Of one history, that is enough.
-    ranges: Vec<RangeDigest>,
+    /// The keys of each range that changed last, without values, which may be large, and the number of all.
+    ranges: Vec<RangeReply>,
 }
 
 /// What is proven, and what is to be.
@@ -173,14 +172,14 @@ impl<H: Host, E: Etcd> Session<H, E> {
     fn look_at_present(&mut self) -> Result<Present> {
         let asked = self.host.now();
         let ranges = self.settings.keyspace.ranges();
-        let newest = |range| Range { limit: 1, keys_only: true, ..newest_of(range) };
+        let newest = |range| Range { limit: LATEST, keys_only: true, ..newest_of(range) };
         let (revision, ranges) = if let [range] = &ranges[..] {
             let reply = self.ask(|client| client.range(&newest(range)))?;
-            (reply.header.revision, vec![digest(&reply)])
+            (reply.header.revision, vec![reply])
         } else {
             let success = ranges.iter().map(|range| Op::Range(newest(range))).collect();
             let reply = self.ask(|client| client.txn(&Txn { success, ..Txn::default() }))?;
-            (reply.header.revision, reply.ranges.iter().map(digest).collect())
+            (reply.header.revision, reply.ranges)
         };
         Ok(Present { asked, revision, ranges })
     }
@@ -188,8 +187,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Whether the directory is what etcd held.
     fn is_present(&self, present: &Present) -> bool {
         self.host.directory(|directory| {
-            let known = |range| directory.digest(range, present.revision);
-            (0..).zip(&present.ranges).all(|(range, held)| known(range) == *held)
+            // The own name, known from its claim, is ahead of the events: one key alone says nothing.
+            let agrees =
+                |(range, held)| directory.agrees(range, present.revision, &latest_of(held, false));
+            (0..).zip(&present.ranges).all(agrees)
         })
     }
 

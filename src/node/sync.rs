@@ -12,7 +12,7 @@ use crate::etcd::{Etcd, EventKind, Range, RangeReply, ResponseHeader, Status, re
 
 /// The number of keys, of those that changed last, by which two histories are told apart, and one more: of the
 /// oldest revision there may be others beyond.
-const LATEST: i64 = 17;
+pub(super) const LATEST: i64 = 17;
 
 /// The way in which the directory came to be in step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,7 +132,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         };
         let revision = if revision == 0 { reply.header.revision } else { revision };
         // What was learnt otherwise, as the own name from its claim, is ahead of the events.
-        let latest = latest_of(&reply);
+        let latest = latest_of(&reply, true);
         let agrees = self.host.directory(|directory| directory.agrees(index, revision, &latest));
         let why = || format!("etcd's history up to revision {revision} is not what was seen");
         Ok((revision, (!agrees).then(why)))
@@ -188,10 +188,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
 }
 
 /// What of the reply can be compared: all keys, or those past the revision of the last.
-fn latest_of(reply: &RangeReply) -> Latest<'_> {
+pub(super) fn latest_of(reply: &RangeReply, has_values: bool) -> Latest<'_> {
     let is_cut = reply.kvs.len() < reply.count;
     let after = reply.kvs.last().filter(|_| is_cut).map_or(0, |last| last.mod_revision);
     let kvs = reply.kvs.iter().filter(|kv| kv.mod_revision > after);
     let entries = kvs.map(|kv| entry(kv, EventKind::Put)).collect();
-    Latest { keys: reply.count, after, entries }
+    Latest { keys: reply.count, after, has_values, entries }
 }

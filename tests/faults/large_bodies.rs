@@ -65,7 +65,7 @@ fn values_that_are_too_large_together_hold_up_nobody() {
         let told = format!("worker{number}.tf.local. is not a record: the value is longer");
         assert_eq!(log.matches(&told).count(), 1, "{told}: {log}");
     }
-    let listed = ended("list", &etcd.endpoint(), &[]).good();
+    let listed = ended("list", &etcd.endpoint(), &["--etcd-timeout", "20"]).good();
     assert_eq!(listed.matches("no record: the value is longer").count(), 100, "{listed}");
 }
 

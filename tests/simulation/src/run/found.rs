@@ -45,4 +45,57 @@ pub const FOUND: &[Found] = &[
         faults: &[],
         what: "another host with the same address took a name over at once, and its owner lived on",
     },
+    Found {
+        seed: 2,
+        seconds: 615,
+        faults: &[],
+        what: "a watch that tells nothing is believed: no proof that nothing is missed",
+    },
+    Found {
+        seed: 12,
+        seconds: 220,
+        faults: &[
+            FaultKind::Restore,
+            FaultKind::RestoreOther,
+            FaultKind::KillHalf,
+            FaultKind::DeleteKey,
+            FaultKind::Storm,
+        ],
+        what: "replies of another history are taken for those of this one",
+    },
+    Found {
+        seed: 14,
+        seconds: 585,
+        faults: &[
+            FaultKind::Restore,
+            FaultKind::KillHalf,
+            FaultKind::KillNode,
+            FaultKind::Storm,
+            FaultKind::StopNode,
+        ],
+        what: "a backup that is restored between the full sync and the watch: no position from before",
+    },
+    Found {
+        seed: 2,
+        seconds: 155,
+        faults: &[],
+        what: "long pauses though etcd answers, after a lease that is gone or another history",
+    },
+    Found {
+        seed: 14,
+        seconds: 165,
+        faults: &[],
+        what: "a call that outlasts what the directory can be believed for",
+    },
+    Found {
+        seed: 1,
+        seconds: 540,
+        faults: &[
+            FaultKind::StopNode,
+            FaultKind::Suspend,
+            FaultKind::CutMachine,
+            FaultKind::DeleteKey,
+        ],
+        what: "in sync while the name is released, which may be long after the watch ended",
+    },
 ];

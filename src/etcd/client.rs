@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::auth::{Credentials, LoginState, Token};
+use super::header::{ResponseHeader, header};
 use super::json::{self, Wrong};
-use super::kv::header;
 use super::reply::{read_body, reply, transport_error};
 use super::slices::Slices;
 use super::timeout::Timeout;
-use super::{Error, ErrorKind, ResponseHeader};
+use super::{Error, ErrorKind};
 
 /// The clock that the client goes by: the system's, or one that a test or a simulation sets.
 #[derive(Clone)]

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::ResponseHeader;
 use super::error::shown;
+use super::header::header;
 use super::json::{self, Wrong};
-use super::kv::header;
 
 /// The state of one member (`StatusResponse`).
 #[derive(Clone, Debug, PartialEq, Eq)]

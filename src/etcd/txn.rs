@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::header::header;
 use super::json::{self, Wrong};
-use super::kv::{header, range_reply};
+use super::kv::range_reply;
 use super::slices::Slices;
 use super::{LeaseId, Range, RangeReply, ResponseHeader};
 

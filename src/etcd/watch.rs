@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
+use super::header::header;
 use super::json::{self, Wrong};
-use super::kv::{header, key_value};
+use super::kv::key_value;
 use super::reply::{is_time_up, reply, transport_error};
 use super::slices::Slices;
 use super::{

@@ -5,13 +5,11 @@
 //! told by this: a backup that is written to until it is past both. Its log is shorter still, see
 //! [`super::position`], which is looked at whenever a watch is opened.
 
-use super::session::Session;
-use super::{Host, Result, SessionError};
-use crate::etcd::{Error, Etcd, ResponseHeader};
+use crate::etcd::ResponseHeader;
 
 /// The kind of a call, by who may answer it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
+pub(super) enum Reading {
     /// Only a member that is not behind (linearizable).
     Present,
     /// Any member, as far as it has got.
@@ -27,14 +25,19 @@ pub(super) struct Heard {
 }
 
 impl Heard {
+    /// The same after a change of this revision was told.
+    pub(super) fn changed_at(self, revision: i64) -> Heard {
+        Heard { revision: revision.max(self.revision), ..self }
+    }
+
     /// What a first reply tells.
-    fn first(header: &ResponseHeader, reading: Reading) -> Heard {
+    pub(super) fn first(header: &ResponseHeader, reading: Reading) -> Heard {
         let none = Heard { cluster_id: header.cluster_id, revision: 0, raft_term: 0 };
         none.and(header, reading)
     }
 
     /// The same after a reply of the same history.
-    fn and(self, header: &ResponseHeader, reading: Reading) -> Heard {
+    pub(super) fn and(self, header: &ResponseHeader, reading: Reading) -> Heard {
         if reading == Reading::Local {
             return self;
         }
@@ -47,7 +50,11 @@ impl Heard {
     }
 
     /// Says why a reply is of another history; `None`: it need not be.
-    fn contradiction(&self, header: &ResponseHeader, reading: Reading) -> Option<String> {
+    pub(super) fn contradiction(
+        &self,
+        header: &ResponseHeader,
+        reading: Reading,
+    ) -> Option<String> {
         let (now, then) = (header.cluster_id, self.cluster_id);
         if now != then {
             return Some(format!("cluster {now:x} answers, no more {then:x}"));
@@ -62,60 +69,6 @@ impl Heard {
         } else {
             None
         }
-    }
-}
-
-impl<H: Host, E: Etcd> Session<H, E> {
-    /// Makes a call to etcd that only a member answers which is not behind, and notes that it answered.
-    ///
-    /// # Errors
-    /// Those of the call; [`SessionError::NoHistory`]: it was answered out of another history. Then it may
-    /// have been carried out there.
-    pub(super) fn ask<T>(&mut self, call: impl FnOnce(&mut E) -> Result<T, Error>) -> Result<T> {
-        let reply = call(&mut self.client)?;
-        self.heed(Reading::Present)?;
-        Ok(reply)
-    }
-
-    /// The same for a call that a member answers as far as it has got.
-    pub(super) fn ask_member<T>(
-        &mut self,
-        call: impl FnOnce(&mut E) -> Result<T, Error>,
-    ) -> Result<T> {
-        let reply = call(&mut self.client)?;
-        self.heed(Reading::Local)?;
-        Ok(reply)
-    }
-
-    /// Takes note of a page of a range that was read.
-    pub(super) fn heed_page(&mut self) -> Result<()> {
-        self.heed(Reading::Present)
-    }
-
-    /// Takes note that a watch told a change of this revision: etcd has reached it.
-    pub(super) fn heed_change(&mut self, revision: i64) {
-        if let Some(heard) = &mut self.heard {
-            heard.revision = heard.revision.max(revision);
-        }
-    }
-
-    /// Notes that etcd answered, and holds its header against what was heard before.
-    fn heed(&mut self, reading: Reading) -> Result<()> {
-        self.heard();
-        // A reply without a header, or one of a proxy's, says nothing.
-        let header = self.client.last_header().filter(|header| header.cluster_id != 0);
-        let Some(header) = header else { return Ok(()) };
-        let Some(heard) = self.heard else {
-            self.heard = Some(Heard::first(&header, reading));
-            return Ok(());
-        };
-        if let Some(why) = heard.contradiction(&header, reading) {
-            log::info!("{why}: reading everything anew");
-            self.heard = None;
-            return Err(SessionError::NoHistory);
-        }
-        self.heard = Some(heard.and(&header, reading));
-        Ok(())
     }
 }
 

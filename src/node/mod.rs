@@ -8,6 +8,7 @@
 
 mod acquire;
 pub mod address;
+mod ask;
 pub mod backoff;
 mod claim;
 mod contact;
@@ -22,6 +23,7 @@ pub mod network;
 mod overtake;
 mod position;
 mod proof;
+mod prove;
 mod queue;
 pub mod rank;
 mod republish;

@@ -216,6 +216,11 @@ impl Addresses {
         }
     }
 
+    /// Returns whether this is the network that was seen last.
+    pub(super) fn has_seen(&self, network: &Arc<HostNetwork>) -> bool {
+        self.seen.as_ref().is_some_and(|(seen, _)| Arc::ptr_eq(seen, network))
+    }
+
     /// Returns, once for each change of the network, whether a failure now may be due to it: connections
     /// end with the address that they are from.
     pub(super) fn explain_failure(&mut self, now: Instant) -> bool {

@@ -95,6 +95,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.keep_alive(lease)?;
             return Ok(None);
         }
+        // The network may have changed while something was asked: no wait would be ended by that any more.
+        if self.owned().is_some() && !self.addresses.has_seen(&self.host.network()) {
+            return Ok(None);
+        }
         let reply = watch.next(end.map_or(lease.renew_at, |end| end.min(lease.renew_at)))?;
         // This process may have been frozen while it waited.
         self.doubt();

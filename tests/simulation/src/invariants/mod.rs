@@ -140,9 +140,10 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// The same where each exchange with etcd takes this long: to be named takes a dozen of them.
+    /// The same where each exchange with etcd takes this long: to be named and in sync takes two
+    /// dozen of them.
     pub fn with_round_trip(mut self, round_trip: Duration) -> Bounds {
-        let more = round_trip * 16;
+        let more = round_trip * 24;
         self.published += more;
         for bound in
             [&mut self.by_hand, &mut self.behind, &mut self.free, &mut self.settled, &mut self.told]
@@ -356,7 +357,6 @@ impl Checks {
         record: Record,
         limit: Option<u32>,
         lease_ttl: Duration,
-        max_lag: Duration,
         now: Time,
     ) {
         if self.standings.len() <= id {
@@ -370,7 +370,7 @@ impl Checks {
             earlier: Vec::new(),
             moved_at: now,
             lease_ttl,
-            max_lag,
+            max_lag: Duration::from_secs(86_400),
             started: now,
             runs_since: Some(now),
             synced_at: Time::ZERO,
@@ -385,6 +385,13 @@ impl Checks {
             full_syncs: 0,
             load: load::Window::default(),
         });
+    }
+
+    /// How far a process may be behind etcd without saying so.
+    pub fn lags_at_most(&mut self, id: ProcessId, max_lag: Duration) {
+        if let Some(standing) = self.standing_mut(id) {
+            standing.max_lag = max_lag;
+        }
     }
 
     /// A process publishes something else from now on; its connections may be broken by that.

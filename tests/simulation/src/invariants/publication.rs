@@ -4,13 +4,16 @@ use super::history::Held;
 use super::{Checks, Invariant};
 use crate::model::Time;
 
+/// The pause after which a node tries again at the latest, once all is well.
+const LONGEST_PAUSE: Time = Time::from_secs(5);
+
 impl Checks {
     /// Looks whether each owner published what it would publish now.
     pub(crate) fn look_at_publications(&mut self, now: Time) {
         let wrong = self.live().find_map(|(id, standing)| {
             let (told, _) = (standing.owned?, standing.limit?);
             let changed = standing.moved_at.max(standing.owned_since);
-            let since = self.undisturbed_since(id)?.max(changed);
+            let since = changed.max(self.undisturbed_since(id)? + LONGEST_PAUSE);
             // Who overwrote it by hand, or by a backup, is noticed first.
             let excused = self.owners.excused_at(told.slot).map(|at| at + self.bounds.by_hand);
             if now <= since.max(excused.unwrap_or_default()) + self.bounds.published {

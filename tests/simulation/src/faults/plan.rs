@@ -108,6 +108,9 @@ impl Plan {
             let is_plugin = |node: &&mut NodeSpec| node.kind == NodeKind::Plugin;
             let plugins = nodes.iter_mut().filter(is_plugin).skip(1);
             plugins.for_each(|node| node.kind = NodeKind::Idetcd(WhenFull::Wait, None));
+            // To prove that nothing is missed is most of what an idle node does.
+            let max_lag = seconds(&[15.0, 60.0, 300.0], &mut Chance::new(seed, 14));
+            nodes.iter_mut().for_each(|node| node.max_lag = max_lag);
         }
         let mut beside = Chance::new(seed, 12);
         let balanced = beside.pick(&[0.0, 0.0, 0.0, 0.5, 1.0]).unwrap_or(0.0);

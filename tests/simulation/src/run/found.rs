@@ -34,6 +34,18 @@ impl Found {
 /// All of them.
 pub const FOUND: &[Found] = &[
     Found {
+        seed: 207,
+        seconds: 40,
+        faults: &[],
+        what: "a take-over went on with the token of the earlier life",
+    },
+    Found {
+        seed: 2,
+        seconds: 40,
+        faults: &[],
+        what: "another host with the same address took a name over at once, and its owner lived on",
+    },
+    Found {
         seed: 2,
         seconds: 615,
         faults: &[],

@@ -36,8 +36,8 @@ pub struct SimEtcd<'b, B> {
     around: Surroundings,
     endpoints: Vec<Endpoint>,
     in_use: usize,
-    /// The member that the open connection to the endpoint in use leads to.
-    connection: Option<usize>,
+    /// The member that the open connection to each endpoint leads to.
+    connections: Vec<Option<usize>>,
     timeout: Timeout,
     login: Option<Login>,
     token: Token,
@@ -58,9 +58,9 @@ impl<'b, B: Baton> SimEtcd<'b, B> {
         SimEtcd {
             baton,
             around,
+            connections: vec![None; endpoints.len()],
             endpoints,
             in_use: 0,
-            connection: None,
             timeout,
             login,
             token,
@@ -70,12 +70,18 @@ impl<'b, B: Baton> SimEtcd<'b, B> {
 
     fn use_next(&mut self) {
         self.in_use = (self.in_use + 1) % self.endpoints.len().max(1);
-        self.connection = None;
+    }
+
+    /// Keeps the connection open to the endpoint in use.
+    fn keep_open(&mut self, member: Option<usize>) {
+        if let Some(connection) = self.connections.get_mut(self.in_use) {
+            *connection = member;
+        }
     }
 
     /// The member that the open connection leads to, or a new one.
     fn connect(&mut self) -> usize {
-        let open = self.connection.take();
+        let open = self.connections.get_mut(self.in_use).and_then(Option::take);
         open.unwrap_or_else(|| self.endpoints.get(self.in_use).map_or(0, Endpoint::connect))
     }
 
@@ -152,12 +158,12 @@ impl<'b, B: Baton> SimEtcd<'b, B> {
         let is_hurried = self.around.is_hurried();
         let trouble = match self.around.with(|inside| inside.answer.take()) {
             Some(Ok(reply)) => {
-                self.connection = (!is_watch).then_some(member);
+                self.keep_open((!is_watch).then_some(member));
                 return Ok(reply);
             }
             Some(Err(trouble)) => {
                 let is_reply = matches!(trouble.kind, ErrorKind::Rejected(_));
-                self.connection = (is_reply && !is_watch).then_some(member);
+                self.keep_open((is_reply && !is_watch).then_some(member));
                 trouble
             }
             None if is_hurried => asked_to_stop(ErrorKind::Unreachable),

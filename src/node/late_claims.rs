@@ -1,14 +1,16 @@
-//! Claims that etcd carried out late, when another one had succeeded: what they took is given back.
+//! Claims that etcd carried out late, when another one had succeeded, and tickets that came back with a backup:
+//! what they took is given back.
 
 use super::claim::Claimant;
 use super::session::Session;
 use super::{Host, Result};
-use crate::etcd::Etcd;
+use crate::etcd::{Compare, Equal, Etcd, Op, Txn};
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Takes note of slots that hold our record beside the one that is owned, after all names were read:
-    /// no event tells of them.
+    /// no event tells of them. A backup that was restored may have tickets of ours as well.
     pub(super) fn note_late_claims(&mut self) {
+        self.may_queue = self.addresses.lease.is_some();
         let (Some(own), Some(record), Some(lease)) =
             (self.membership.held(), self.record, self.lease)
         else {
@@ -37,6 +39,28 @@ impl<H: Host, E: Etcd> Session<H, E> {
             }
             self.late_claims.pop();
         }
+        Ok(())
+    }
+
+    /// Takes the tickets out of the queue that hang on our lease, of whatever addresses, once there is a name:
+    /// nobody else would, while the lease lives.
+    pub(super) fn leave_queue(&mut self) -> Result<()> {
+        if !self.may_queue || self.membership.held().is_none() {
+            return Ok(());
+        }
+        let Some(lease) = self.lease else { return Ok(()) };
+        for record in self.addresses.put_on(lease.id) {
+            let key = self.settings.keyspace.ticket(&record);
+            let txn = Txn {
+                compare: vec![Compare { key: key.clone(), to: Equal::Lease(lease.id) }],
+                success: vec![Op::Delete(key)],
+                failure: Vec::new(),
+            };
+            if self.ask(|client| client.txn(&txn))?.succeeded {
+                log::info!("took a ticket of {record} back, which this node had before");
+            }
+        }
+        self.may_queue = false;
         Ok(())
     }
 }

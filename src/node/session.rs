@@ -45,6 +45,8 @@ pub struct Session<H, E> {
     pub(super) turn: Option<Turn>,
     /// Slots that claims took which were carried out late, beside the one that is owned.
     pub(super) late_claims: Vec<SlotId>,
+    /// Whether tickets of ours may stand in the queue though there is a name.
+    pub(super) may_queue: bool,
     /// The record that is published; found before a claim.
     pub(super) record: Option<Record>,
     /// What is known of the addresses that it is made of.
@@ -80,6 +82,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             missing: None,
             turn: None,
             late_claims: Vec::new(),
+            may_queue: false,
             record: None,
             addresses: Addresses::default(),
             lease: None,
@@ -145,6 +148,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.ensure_name()?;
             self.end_superseded()?;
             self.give_back_late_claims()?;
+            self.leave_queue()?;
             if !self.await_turn()? {
                 continue;
             }

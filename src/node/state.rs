@@ -203,6 +203,12 @@ impl Addresses {
         }
     }
 
+    /// The records that were put on this lease.
+    pub(super) fn put_on(&self, lease: LeaseId) -> Vec<Record> {
+        let put = self.put.iter().filter(|_| self.lease == Some(lease));
+        put.copied().collect()
+    }
+
     /// Returns whether this record was put on the lease that it is put on now.
     pub(super) fn has_put(&self, record: &Record) -> bool {
         self.put.contains(record)

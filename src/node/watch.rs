@@ -59,7 +59,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Returns whether there is nothing to do but to follow.
     pub(super) fn is_settled(&self) -> bool {
         match self.membership {
-            Membership::Owned(_) => self.late_claims.is_empty(),
+            Membership::Owned(_) => self.late_claims.is_empty() && !self.may_queue,
             Membership::Doubtful(_) => false,
             Membership::Newcomer | Membership::Lost(_) => !self.host.wants_name(),
         }

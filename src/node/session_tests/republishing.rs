@@ -12,7 +12,7 @@ use super::super::{Result, SessionError};
 use super::newborn;
 use super::world::{FakeEtcd, FakeHost, Fate, LEASE_TTL, ROUND_TRIP, World};
 use crate::cluster::{AddressChoice, Record, SlotId};
-use crate::etcd::LeaseId;
+use crate::etcd::{KeyValue, LeaseId};
 
 /// A host with one card, which has this address, if any.
 fn host(ip: Option<IpAddr>) -> Arc<HostNetwork> {
@@ -138,6 +138,31 @@ fn old_addresses_in_a_backup_with_the_same_lease_and_revision_are_put_right() {
     assert!(Record::parse(&key.value).expect("a record").has_address(ip(2)));
     let wanted = Claimed { mod_revision: key.mod_revision, ..claimed };
     assert_eq!(session.membership, Membership::Owned(wanted), "the token stays");
+}
+
+#[test]
+fn a_ticket_of_former_addresses_that_a_backup_brought_back_leaves_the_queue() {
+    let (world, mut session) = newborn(1);
+    named(&world, &mut session);
+    world.follow(|_, _| Fate::Answered(ROUND_TRIP));
+    let ticket = session.settings.keyspace.ticket(&session.record.expect("a record"));
+    *world.network.borrow_mut() = host(Some(ip(2)));
+    insist(&mut session, Session::follow_addresses);
+    let own = world.store.borrow().keys.values().next().expect("its key").clone();
+    let others =
+        session.settings.keyspace.ticket(&Record { ipv4: None, ..session.record.unwrap() });
+    let keys = [(ticket.clone(), own.lease), (others.clone(), LeaseId(99))];
+    for (key, lease) in &keys {
+        let kv = KeyValue { key: key.clone(), lease: *lease, ..own.clone() };
+        world.store.borrow_mut().keys.insert(key.clone(), kv);
+    }
+    session.history = None;
+    insist(&mut session, |session| {
+        session.sync()?;
+        session.leave_queue()
+    });
+    let store = world.store.borrow();
+    assert!(!store.keys.contains_key(&ticket) && store.keys.contains_key(&others));
 }
 
 #[test]

@@ -8,9 +8,8 @@ use crate::etcd::{Compare, Equal, Etcd, Op, Txn};
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Takes note of slots that hold our record beside the one that is owned, after all names were read:
-    /// no event tells of them. A backup that was restored may have tickets of ours as well.
+    /// no event tells of them.
     pub(super) fn note_late_claims(&mut self) {
-        self.may_queue = self.addresses.lease.is_some();
         let (Some(own), Some(record), Some(lease)) =
             (self.membership.held(), self.record, self.lease)
         else {

@@ -3,7 +3,8 @@
 //! A watch that tells nothing may be one of a member that is frozen, cut off or behind, or of etcd's own fault, while
 //! other calls are answered. So at least every `--max-lag` the present is asked for, from no member that is
 //! behind: the own key, and with it etcd's revision. If that is one at which the directory was right, or was seen
-//! to the end, nothing else is asked. Else the keys that changed last and the number of all are compared; where they differ the watch has until `--max-lag` is over to tell what is missing. Past that, answers are stale.
+//! to the end, nothing else is asked. Else the keys that changed last and the number of all are compared; where
+//! they differ the watch has until `--max-lag` is over to tell what is missing. Past that, answers are stale.
 //!
 //! Notices of progress are no way to do that: etcd's gateway reads the whole request for a watch before it answers,
 //! so that nothing can be asked on it later, and etcd sends them by itself every ten minutes only.
@@ -145,6 +146,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Says how far the directory can be believed, and lets no call outlast that or the ownership.
     pub(super) fn mark(&mut self) {
+        let seen = self.history.as_ref().and_then(|history| history.revisions.first().copied());
+        self.missing = self.missing.filter(|missing| seen.is_none_or(|seen| seen < *missing));
         let is_whole = self.turn.is_none() && self.missing.is_none();
         let freshness = match (is_whole, self.proof.is_given()) {
             (false, _) => Freshness::Incomplete,

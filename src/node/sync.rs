@@ -50,6 +50,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.history = None;
         }
         self.read_everything()?;
+        // A backup that was restored may have tickets of ours as well.
+        self.may_queue = self.addresses.lease.is_some();
         Ok(Synced::Anew)
     }
 

@@ -37,11 +37,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Takes note that names up to this revision may be missing, unless they were seen.
     pub(super) fn miss(&mut self, newest: i64) {
-        let seen = self.history.as_ref().and_then(|history| history.revisions.first());
-        if seen.is_none_or(|seen| *seen < newest) {
-            self.missing = Some(newest);
-            self.mark();
-        }
+        self.missing = Some(newest);
+        self.mark();
     }
 
     /// Applies the changes as they come, and keeps the lease alive, until there is something else to do,
@@ -123,8 +120,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             && let Some(seen) = history.see(reply.range, revision)
         {
             self.host.directory(|directory| directory.advance(seen));
-            if reply.range == 0 && self.missing.is_some_and(|missing| seen >= missing) {
-                self.missing = None;
+            if self.missing.is_some() {
                 self.mark();
             }
         }

@@ -70,7 +70,10 @@ fn the_figures_are_right_and_follow_the_name() {
     let mut node = Node::in_cluster(&etcd, 1, 3, &["--lease-ttl", "30", "--metrics-file", &path]);
     node.slot();
     let name = "idetcd_name_info{name=\"worker1.tf.local.\",id=\"1\"}";
-    let told = figures(&path, "the name", |found| found.get(name) == Some(&1.0));
+    let in_sync = "idetcd_etcd_state{state=\"in_sync\"}";
+    let told = figures(&path, "the name", |found| {
+        [name, in_sync].iter().all(|wanted| found.get(*wanted) == Some(&1.0))
+    });
     judge(&told);
     let found = samples(&told);
     let is = |name: &str, wanted: f64| assert_eq!(found.get(name), Some(&wanted), "{name}: {told}");

@@ -43,6 +43,8 @@ impl Worker {
 
     fn wait_until_it_runs(&self) {
         until(PATIENCE, "the program runs", || (!self.beats().is_empty()).then_some(()));
+        // What is logged may come later.
+        self.node.wait_for_log("started as process ");
     }
 
     /// When it was asked to end, in seconds of uptime.
@@ -196,9 +198,12 @@ fn after_a_slow_claim_the_program_begins_when_the_lease_is_renewed() {
     proxy.police(move |passing| {
         let is_reply = passing.phase == Phase::Reply && passing.path == "/v3/kv/txn";
         transactions += usize::from(is_reply);
-        if is_reply && transactions == 2 {
+        match transactions {
+            // So etcd is slow, and the next request is given more time.
+            1 if is_reply => sleep(Duration::from_millis(300)),
             // Less than the grace time is left of the lease.
-            sleep(Duration::from_millis(4500));
+            2 if is_reply => sleep(Duration::from_millis(4500)),
+            _ => {}
         }
         Action::Pass
     });

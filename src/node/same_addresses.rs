@@ -80,6 +80,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.awaited = suspects.iter().map(|suspect| suspect.found.claimed.slot).collect();
         let taken = self.wait_for_end(claimant, suspects)?;
         self.awaited.clear();
+        self.awaits_leases_until = None;
         Ok(taken)
     }
 
@@ -91,7 +92,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if suspects.is_empty() {
             return Ok(None);
         }
+        // Not anew where a lease of ours or etcd's history is gone meanwhile.
         let end = self.host.now() + LONGEST_LEASE_WAIT;
+        let end = *self.awaits_leases_until.get_or_insert(end);
         let mut watch = self.open_watch(None)?;
         loop {
             let mut open = Vec::new();
@@ -108,6 +111,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
             }
             if self.host.now() >= end && self.free_slot(claimant, 0) != FreeSlot::Full {
                 log::warn!("that takes long, and another name is free: taking that");
+                // Whatever goes wrong until then, it is not waited for anew.
+                self.alive.extend(suspects.iter().map(|suspect| suspect.found.lease));
                 return Ok(None);
             }
             self.follow_suspects(claimant, &suspects, &mut watch)?;

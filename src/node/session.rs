@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
 use super::heard::Heard;
@@ -58,6 +58,8 @@ pub struct Session<H, E> {
     pub(super) alive: Vec<LeaseId>,
     /// The names with our addresses whose leases may end.
     pub(super) awaited: Vec<SlotId>,
+    /// Until when it waits for that; `None`: it does not.
+    pub(super) awaits_leases_until: Option<Instant>,
     pub(super) membership: Membership,
 }
 
@@ -89,6 +91,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             superseded: None,
             alive: Vec::new(),
             awaited: Vec::new(),
+            awaits_leases_until: None,
             membership: Membership::Newcomer,
         }
     }

@@ -28,7 +28,6 @@ pub struct Pair {
     began: Instant,
     /// How much further raft's log is in etcd, which has more to say of itself at its start.
     pub index_ahead: i64,
-    pub term_ahead: i64,
 }
 
 /// A watch at both.
@@ -58,7 +57,6 @@ impl Pair {
             translation: Translation::default(),
             began: Instant::now(),
             index_ahead: 0,
-            term_ahead: 0,
         };
         pair.settle();
         pair
@@ -97,7 +95,7 @@ impl Pair {
         let status = self.real_status(member);
         let ahead = |theirs: u64, ours: u64| theirs.cast_signed() - ours.cast_signed();
         self.index_ahead = ahead(status.raft_index, self.model.raft_index());
-        self.term_ahead = ahead(status.raft_term, self.model.raft_term());
+        self.translation.term_ahead = ahead(status.raft_term, self.model.raft_term());
     }
 
     pub fn now(&self) -> Time {
@@ -150,12 +148,12 @@ impl Pair {
                 let reply = reply.map_err(|(code, message)| {
                     Error::new(ErrorKind::Rejected(code), &endpoint, &message)
                 })?;
-                let number = |value: &Value| {
+                let number = |value: &Value| -> i64 {
                     value.as_str().map_or(0, |text| text.parse().expect("a number"))
                 };
-                let raft_term = number(&reply["header"]["raft_term"]) - self.term_ahead;
+                let raft_term = number(&reply["header"]["raft_term"]);
                 let left = u64::try_from(number(&reply["TTL"])).ok().map(Duration::from_secs);
-                let raft_term = raft_term.cast_unsigned();
+                let raft_term = self.translation.term(raft_term.cast_unsigned());
                 Reply::TimeToLive(left.map(|left| LeaseLeft { left, raft_term }))
             }
             Request::LeaseRevoke(id) => {
@@ -173,12 +171,11 @@ impl Pair {
             Request::Status => {
                 let status = self.real_status(member);
                 let index = status.raft_index.cast_signed() - self.index_ahead;
-                let term = status.raft_term.cast_signed() - self.term_ahead;
                 Reply::Status(MemberStatus {
                     header: self.translation.header(status.header),
                     leader: self.translation.id(status.leader),
                     raft_index: index.cast_unsigned(),
-                    raft_term: term.cast_unsigned(),
+                    raft_term: self.translation.term(status.raft_term),
                     errors: status.errors,
                 })
             }

@@ -16,7 +16,7 @@ fn everything() -> Request {
 /// Cluster and member are told apart as the model tells them apart; raft's log is as long, its term as high.
 /// But for the question for its health after each start, which goes through raft.
 fn compare(pair: &mut Pair, starts: i64) {
-    assert_eq!((pair.index_ahead, pair.term_ahead), (starts, 0));
+    assert_eq!((pair.index_ahead, pair.translation.term_ahead), (starts, 0));
     for request in [everything(), Request::Status] {
         pair.ask(0, &request);
     }

@@ -16,6 +16,8 @@ pub struct Translation {
     /// The model's leases, by etcd's, and the other way.
     leases: BTreeMap<i64, i64>,
     back: BTreeMap<i64, i64>,
+    /// By how much etcd's term of the log is ahead of the model's.
+    pub term_ahead: i64,
 }
 
 impl Translation {
@@ -52,8 +54,13 @@ impl Translation {
         ResponseHeader {
             cluster_id: self.id(header.cluster_id),
             member_id: self.id(header.member_id),
+            raft_term: self.term(header.raft_term),
             ..header
         }
+    }
+
+    pub fn term(&self, theirs: u64) -> u64 {
+        theirs.wrapping_add_signed(-self.term_ahead)
     }
 
     fn key_value(&self, kv: KeyValue) -> KeyValue {

@@ -25,6 +25,8 @@ pub struct Pages {
     range: Range,
     /// That of the first page, with the revision that is read at.
     header: Option<ResponseHeader>,
+    /// The number of keys from the next page on; `None`: that is not known.
+    left: Option<usize>,
     /// Whether the value of the next key alone is too large.
     leaves_value: bool,
     is_done: bool,
@@ -34,14 +36,15 @@ impl Pages {
     /// Nothing is read yet. The keys come in the order of keys.
     pub fn new(range: Range) -> Pages {
         let range = Range { limit: FIRST_PAGE, ..range };
-        Pages { range, header: None, leaves_value: false, is_done: false }
+        Pages { range, header: None, left: None, leaves_value: false, is_done: false }
     }
 
     /// Reads the next page, which is empty where it has to be tried with fewer keys; `None`: that was all.
     /// If it fails, it can be called again.
     ///
     /// # Errors
-    /// See [`Error`]; [`ErrorKind::Malformed`] also if another cluster answers than before.
+    /// See [`Error`]; [`ErrorKind::Malformed`] also if another cluster answers than before, or one to which another
+    /// backup was restored meanwhile.
     pub fn next(&mut self, client: &mut impl Etcd) -> Result<Option<Vec<KeyValue>>, Error> {
         if self.is_done {
             return Ok(None);
@@ -66,6 +69,12 @@ impl Pages {
             // Another value may have been there than the one that is too large.
             return Ok(Some(Vec::new()));
         }
+        // As of one revision they do not change.
+        if self.left.is_some_and(|left| left != reply.count) {
+            let what = "it is of another history than the page before";
+            return Err(Error::new(ErrorKind::Malformed, client.endpoint(), what));
+        }
+        self.left = Some(reply.count.saturating_sub(reply.kvs.len()));
         match reply.kvs.last().filter(|_| reply.more) {
             Some(last) => self.range.key = [&last.key[..], &[0]].concat(),
             None => self.is_done = true,

@@ -112,3 +112,17 @@ fn a_change_that_is_too_large_is_passed_by_once() {
     assert_eq!(watches, 2, "{:#?}", world.log.borrow());
     assert_eq!(world.times("owns none").len(), 1, "the name is kept");
 }
+
+#[test]
+fn pages_of_two_histories_make_no_directory() {
+    let (world, mut session) = bounded(1);
+    let keys: Vec<Vec<u8>> = (0..200).map(|number| fill(&world, number, 10)).collect();
+    let mut pages = Pages::new(Range::new("w", Some(b"x".to_vec())));
+    assert!(pages.next(&mut session.client).unwrap().is_some());
+    // In a backup that is restored now there is another name, and one that was read is not there.
+    fill(&world, 1000, 10);
+    world.store.borrow_mut().keys.remove(&keys[0]);
+    let error = pages.next(&mut session.client).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Malformed);
+    assert!(error.to_string().contains("another history"), "{error}");
+}

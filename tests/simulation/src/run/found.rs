@@ -13,6 +13,8 @@ pub struct Found {
     pub seed: u64,
     /// How long it is to be run, in seconds of simulated time.
     pub seconds: u64,
+    /// The number of nodes; `None`: as the seed has it.
+    pub nodes: Option<usize>,
     /// The kinds of faults; none: as the seed has it.
     pub faults: &'static [FaultKind],
     /// What it found once.
@@ -24,7 +26,7 @@ impl Found {
     pub fn settings(&self) -> Settings {
         let faults = (!self.faults.is_empty()).then(|| self.faults.to_vec());
         Settings {
-            wanted: Wanted { faults, ..Wanted::default() },
+            wanted: Wanted { faults, nodes: self.nodes, ..Wanted::default() },
             time: Duration::from_secs(self.seconds),
             ..Settings::default()
         }
@@ -36,24 +38,28 @@ pub const FOUND: &[Found] = &[
     Found {
         seed: 207,
         seconds: 40,
+        nodes: None,
         faults: &[],
         what: "a take-over went on with the token of the earlier life",
     },
     Found {
         seed: 2,
         seconds: 40,
+        nodes: None,
         faults: &[],
         what: "another host with the same address took a name over at once, and its owner lived on",
     },
     Found {
         seed: 2,
         seconds: 615,
+        nodes: None,
         faults: &[],
         what: "a watch that tells nothing is believed: no proof that nothing is missed",
     },
     Found {
         seed: 12,
         seconds: 220,
+        nodes: None,
         faults: &[
             FaultKind::Restore,
             FaultKind::RestoreOther,
@@ -66,6 +72,7 @@ pub const FOUND: &[Found] = &[
     Found {
         seed: 14,
         seconds: 585,
+        nodes: None,
         faults: &[
             FaultKind::Restore,
             FaultKind::KillHalf,
@@ -78,18 +85,21 @@ pub const FOUND: &[Found] = &[
     Found {
         seed: 2,
         seconds: 155,
+        nodes: None,
         faults: &[],
         what: "long pauses though etcd answers, after a lease that is gone or another history",
     },
     Found {
         seed: 14,
         seconds: 165,
+        nodes: None,
         faults: &[],
         what: "a call that outlasts what the directory can be believed for",
     },
     Found {
         seed: 1,
         seconds: 540,
+        nodes: None,
         faults: &[
             FaultKind::StopNode,
             FaultKind::Suspend,
@@ -97,5 +107,40 @@ pub const FOUND: &[Found] = &[
             FaultKind::DeleteKey,
         ],
         what: "in sync while the name is released, which may be long after the watch ended",
+    },
+    Found {
+        seed: 137,
+        seconds: 12,
+        nodes: None,
+        faults: &[],
+        what: "names that nobody takes, for those ahead may not: no overtaking",
+    },
+    Found {
+        seed: 1126,
+        seconds: 300,
+        nodes: None,
+        faults: &[FaultKind::ChangeAddress, FaultKind::Refuse, FaultKind::CutLink],
+        what: "a ticket of former addresses: the record stored before the lease of the old one is revoked",
+    },
+    Found {
+        seed: 35,
+        seconds: 56,
+        nodes: Some(45),
+        faults: &[],
+        what: "a herd that is in sync before it knows the names of those that started with it",
+    },
+    Found {
+        seed: 105,
+        seconds: 720,
+        nodes: None,
+        faults: &[],
+        what: "old addresses under the own lease and revision, of a backup that was restored twice",
+    },
+    Found {
+        seed: 487,
+        seconds: 720,
+        nodes: None,
+        faults: &[],
+        what: "a ticket of former addresses that a backup brought back",
     },
 ];

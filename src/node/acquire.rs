@@ -280,7 +280,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     pub(super) fn apply_own(&mut self, claimed: Claimed, record: &Record) {
         let key = self.settings.keyspace.key(claimed.slot);
         // Octet by octet as it was put: histories of etcd are told apart by that.
-        let value = record.value(self.settings.node_id.as_ref()).into_bytes();
+        let value = self.value_of(record);
         let mod_revision = claimed.mod_revision;
         let lease = self.lease.map_or(LeaseId(0), |lease| lease.id);
         let put = KeyValue { key, value, create_revision: 0, mod_revision, lease };

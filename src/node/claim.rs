@@ -172,13 +172,7 @@ impl Claimant<'_> {
 
     /// Gives back a slot that a claim of ours took whose reply never came, if it is still ours.
     pub fn give_back(&self, client: &mut impl Etcd, slot: SlotId) -> Result<bool, Error> {
-        let key = self.keyspace.key(slot);
-        let txn = Txn {
-            compare: vec![Compare { key: key.clone(), to: Equal::Lease(self.lease) }],
-            success: vec![Op::Delete(key)],
-            failure: Vec::new(),
-        };
-        Ok(client.txn(&txn)?.succeeded)
+        delete_if_on(client, self.keyspace.key(slot), self.lease)
     }
 
     /// Puts this node into the queue and finds its place there, in one transaction.
@@ -243,6 +237,20 @@ impl Claimant<'_> {
             revision: reply.header.revision,
         }))
     }
+}
+
+/// Deletes a key if it hangs on this lease. Returns whether it did.
+pub(super) fn delete_if_on(
+    client: &mut impl Etcd,
+    key: Vec<u8>,
+    lease: LeaseId,
+) -> Result<bool, Error> {
+    let txn = Txn {
+        compare: vec![Compare { key: key.clone(), to: Equal::Lease(lease) }],
+        success: vec![Op::Delete(key)],
+        failure: Vec::new(),
+    };
+    Ok(client.txn(&txn)?.succeeded)
 }
 
 /// What a range had that was asked for with the newest first.

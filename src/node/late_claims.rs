@@ -1,10 +1,10 @@
 //! Claims that etcd carried out late, when another one had succeeded, and tickets that came back with a backup:
 //! what they took is given back.
 
-use super::claim::Claimant;
+use super::claim::{Claimant, delete_if_on};
 use super::session::Session;
 use super::{Host, Result};
-use crate::etcd::{Compare, Equal, Etcd, Op, Txn};
+use crate::etcd::Etcd;
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Takes note of slots that hold our record beside the one that is owned, after all names were read:
@@ -49,13 +49,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
         let Some(lease) = self.lease else { return Ok(()) };
         for record in self.addresses.put_on(lease.id) {
-            let key = self.settings.keyspace.ticket(&record);
-            let txn = Txn {
-                compare: vec![Compare { key: key.clone(), to: Equal::Lease(lease.id) }],
-                success: vec![Op::Delete(key)],
-                failure: Vec::new(),
-            };
-            if self.ask(|client| client.txn(&txn))?.succeeded {
+            let ticket = self.settings.keyspace.ticket(&record);
+            if self.ask(|client| delete_if_on(client, ticket, lease.id))? {
                 log::info!("took a ticket of {record} back, which this node had before");
             }
         }

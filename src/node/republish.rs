@@ -61,12 +61,16 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Lets the record be put again where another value stands at our own key: a backup that was restored
     /// may have the same lease and revision there, and old addresses.
     pub(super) fn expect_record(&mut self, claimed: Claimed, value: &[u8]) {
-        let node_id = self.settings.node_id.as_ref();
-        let ours = self.record.map(|record| record.value(node_id).into_bytes());
+        let ours = self.record.map(|record| self.value_of(&record));
         if self.membership == Membership::Owned(claimed) && ours.as_deref() != Some(value) {
             self.membership = Membership::Owned(Claimed { is_being_put: true, ..claimed });
             self.addresses.published = None;
         }
+    }
+
+    /// What is put into etcd for a record of ours.
+    pub(super) fn value_of(&self, record: &Record) -> Vec<u8> {
+        record.value(self.settings.node_id.as_ref()).into_bytes()
     }
 
     /// Puts another record under our name.
@@ -78,7 +82,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         claimed.is_being_put = true;
         self.membership = Membership::Owned(claimed);
         for _ in 0..PUTS {
-            let value = record.value(self.settings.node_id.as_ref()).into_bytes();
+            let value = self.value_of(&record);
             let is_ours = [Equal::Lease(lease.id), Equal::ModRevision(claimed.mod_revision)];
             let txn = Txn {
                 compare: is_ours.map(|to| Compare { key: key.clone(), to }).to_vec(),

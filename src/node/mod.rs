@@ -8,6 +8,7 @@
 
 mod acquire;
 pub mod address;
+mod addresses;
 mod ask;
 pub mod backoff;
 mod claim;

@@ -6,8 +6,9 @@
 //! name is given back, for what it says is not true.
 
 use super::address::AddressError;
+use super::addresses::Addresses;
 use super::session::Session;
-use super::state::{Addresses, Claimed, Lease, Membership};
+use super::state::{Claimed, Lease, Membership};
 use super::{Host, Result, SessionError};
 use crate::cluster::Record;
 use crate::etcd::{Compare, Equal, Etcd, Op, Txn};

@@ -4,10 +4,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::addresses::Addresses;
 use super::backoff::Backoff;
 use super::heard::Heard;
 use super::proof::Proof;
-use super::state::{Addresses, Contact, History, Lease, Membership, Turn};
+use super::state::{Contact, History, Lease, Membership, Turn};
 use super::{Host, NodeSettings, Result, SessionError};
 use crate::cluster::{Record, SlotId};
 use crate::etcd::{Error, ErrorKind, Etcd, LeaseId, WatchStream};

@@ -14,16 +14,18 @@
 //! What somebody does by hand to a key, a node of the old plugin included, and a backup that is restored, may
 //! make two owners: of the name in question, until both could have heard of it, and [`Bounds::by_hand`] more.
 
+pub mod bounds;
 pub mod free_names;
 pub mod history;
+pub mod invariant;
 pub mod load;
 pub mod oracle;
 pub mod owners;
 pub mod publication;
+pub mod standing;
 pub mod truth;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,207 +35,12 @@ use idetcd::etcd::{Op, Txn};
 use crate::model::{Model, Time, WatchId};
 use crate::world::baton::End;
 use crate::world::process::ProcessId;
+pub use bounds::Bounds;
+pub use invariant::{Invariant, Violation};
 use load::Load;
 use oracle::Oracle;
 use owners::Owners;
-
-/// What must hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Invariant {
-    /// No two owners of a name.
-    OneOwner,
-    /// No two programs under a name.
-    OneProgram,
-    /// Who can run says in time that its lease ran out.
-    InTime,
-    /// Tokens grow.
-    Token,
-    /// A directory in sync is etcd's content at its revision.
-    Directory,
-    /// That revision is not long ago.
-    Freshness,
-    /// No name stays free while somebody waits.
-    FreeName,
-    /// "No free name" is only said when it is so.
-    NoFreeName,
-    /// After the last fault all is well soon.
-    Settled,
-    /// A name has the addresses of its owner.
-    Publication,
-    /// Few requests.
-    Requests,
-    /// What is left behind in etcd goes.
-    Leftovers,
-}
-
-impl Invariant {
-    /// All of them.
-    pub const ALL: [Invariant; 12] = [
-        Invariant::OneOwner,
-        Invariant::OneProgram,
-        Invariant::InTime,
-        Invariant::Token,
-        Invariant::Directory,
-        Invariant::Freshness,
-        Invariant::FreeName,
-        Invariant::NoFreeName,
-        Invariant::Settled,
-        Invariant::Publication,
-        Invariant::Requests,
-        Invariant::Leftovers,
-    ];
-}
-
-impl fmt::Display for Invariant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Invariant::OneOwner => "one-owner",
-            Invariant::OneProgram => "one-program",
-            Invariant::InTime => "in-time",
-            Invariant::Token => "token",
-            Invariant::Directory => "directory",
-            Invariant::Freshness => "freshness",
-            Invariant::FreeName => "free-name",
-            Invariant::NoFreeName => "no-free-name",
-            Invariant::Settled => "settled",
-            Invariant::Publication => "publication",
-            Invariant::Requests => "requests",
-            Invariant::Leftovers => "leftovers",
-        })
-    }
-}
-
-/// Something that does not hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// When that was seen.
-    pub at: Time,
-    /// What does not hold.
-    pub invariant: Invariant,
-    /// In words.
-    pub text: String,
-}
-
-/// How long things may take.
-#[derive(Clone, Debug)]
-pub struct Bounds {
-    /// The overlap of two owners after a change by hand, once both can hear of it.
-    pub by_hand: Duration,
-    /// How far a directory in sync may be behind while nothing is wrong with network and etcd.
-    pub behind: Duration,
-    /// How much more than its longest lag (`--max-lag`) it may be behind whatever is wrong.
-    pub beyond_lag: Duration,
-    /// How long a name may be free while somebody waits.
-    pub free: Duration,
-    /// How much longer that is while another name holds the addresses of who waits.
-    pub own_address: Duration,
-    /// How long after the last fault all directories are right.
-    pub settled: Duration,
-    /// How old the changes may be that they do not have yet then.
-    pub told: Duration,
-    /// How long a name may have the old addresses of its owner.
-    pub published: Duration,
-    /// The most requests of a node in ten seconds.
-    pub requests: u32,
-    /// What is not judged.
-    pub ignored: BTreeSet<Invariant>,
-}
-
-impl Bounds {
-    /// The same where each exchange with etcd takes this long: to be named and in sync takes two
-    /// dozen of them.
-    pub fn with_round_trip(mut self, round_trip: Duration) -> Bounds {
-        let more = round_trip * 24;
-        self.published += more;
-        for bound in
-            [&mut self.by_hand, &mut self.behind, &mut self.free, &mut self.settled, &mut self.told]
-        {
-            *bound += more;
-        }
-        self
-    }
-}
-
-impl Default for Bounds {
-    fn default() -> Self {
-        Bounds {
-            by_hand: Duration::from_secs(10),
-            behind: Duration::from_secs(10),
-            beyond_lag: Duration::from_millis(500),
-            free: Duration::from_secs(10),
-            own_address: Duration::from_secs(70),
-            settled: Duration::from_secs(12),
-            told: Duration::from_secs(2),
-            published: Duration::from_secs(2),
-            requests: 200,
-            ignored: BTreeSet::new(),
-        }
-    }
-}
-
-/// What a process says of its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// The slot.
-    pub slot: SlotId,
-    /// The fencing token.
-    pub token: i64,
-    /// What is published there.
-    pub record: Record,
-    /// When the lease runs out by its own clock, in true time.
-    pub valid_until: Time,
-}
-
-/// A process, as the judges know it.
-#[derive(Clone, Debug)]
-pub struct Standing {
-    /// The node that it is.
-    pub node: usize,
-    /// Its limit. `None`: the plugin, whose names are its own business.
-    pub limit: Option<u32>,
-    /// What it publishes.
-    pub record: Record,
-    /// What it published before, or would have.
-    pub earlier: Vec<Record>,
-    /// When what it publishes changed last.
-    pub moved_at: Time,
-    /// The time to live of its lease.
-    pub lease_ttl: Duration,
-    /// How far it may be behind etcd without saying so.
-    pub max_lag: Duration,
-    /// When it was started.
-    pub started: Time,
-    /// Since when it runs without standing still; `None`: it stands still.
-    pub runs_since: Option<Time>,
-    /// When its directory was in sync last, as far as somebody looked.
-    pub synced_at: Time,
-    /// When it asked what it waits for now.
-    pub asked_at: Option<Time>,
-    /// The watches that have something for it that does not arrive.
-    pub stuck: BTreeSet<WatchId>,
-    /// Until when it waited for the reply to what it asked while something was wrong.
-    pub was_held_up_until: Time,
-    /// The name that it says it owns.
-    pub owned: Option<Told>,
-    /// Since when it owns that.
-    pub owned_since: Time,
-    /// The slot that it owned last.
-    pub last_slot: Option<SlotId>,
-    /// Since when it is without a name.
-    pub without_since: Time,
-    /// The number of restored backups when it read everything last.
-    pub epoch: u64,
-    /// How often it had read everything by then.
-    pub full_syncs: u64,
-    load: load::Window,
-}
-
-impl Standing {
-    /// What it publishes, and did before.
-    fn records(&self) -> Vec<Record> {
-        self.earlier.iter().chain([&self.record]).copied().collect()
-    }
-}
+pub use standing::{Standing, Told};
 
 /// All who judge.
 #[derive(Debug)]

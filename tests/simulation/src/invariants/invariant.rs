@@ -1,0 +1,82 @@
+//! What must hold, by name, and what does not.
+
+use std::fmt;
+
+use crate::model::Time;
+
+/// What must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Invariant {
+    /// No two owners of a name.
+    OneOwner,
+    /// No two programs under a name.
+    OneProgram,
+    /// Who can run says in time that its lease ran out.
+    InTime,
+    /// Tokens grow.
+    Token,
+    /// A directory in sync is etcd's content at its revision.
+    Directory,
+    /// That revision is not long ago.
+    Freshness,
+    /// No name stays free while somebody waits.
+    FreeName,
+    /// "No free name" is only said when it is so.
+    NoFreeName,
+    /// After the last fault all is well soon.
+    Settled,
+    /// A name has the addresses of its owner.
+    Publication,
+    /// Few requests.
+    Requests,
+    /// What is left behind in etcd goes.
+    Leftovers,
+}
+
+impl Invariant {
+    /// All of them.
+    pub const ALL: [Invariant; 12] = [
+        Invariant::OneOwner,
+        Invariant::OneProgram,
+        Invariant::InTime,
+        Invariant::Token,
+        Invariant::Directory,
+        Invariant::Freshness,
+        Invariant::FreeName,
+        Invariant::NoFreeName,
+        Invariant::Settled,
+        Invariant::Publication,
+        Invariant::Requests,
+        Invariant::Leftovers,
+    ];
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Invariant::OneOwner => "one-owner",
+            Invariant::OneProgram => "one-program",
+            Invariant::InTime => "in-time",
+            Invariant::Token => "token",
+            Invariant::Directory => "directory",
+            Invariant::Freshness => "freshness",
+            Invariant::FreeName => "free-name",
+            Invariant::NoFreeName => "no-free-name",
+            Invariant::Settled => "settled",
+            Invariant::Publication => "publication",
+            Invariant::Requests => "requests",
+            Invariant::Leftovers => "leftovers",
+        })
+    }
+}
+
+/// Something that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// When that was seen.
+    pub at: Time,
+    /// What does not hold.
+    pub invariant: Invariant,
+    /// In words.
+    pub text: String,
+}

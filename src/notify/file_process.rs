@@ -2,6 +2,7 @@
 //! no more: its parent has ended then, and owns no name.
 
 use std::ffi::OsString;
+use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -36,9 +37,14 @@ pub fn run(words: &[OsString]) -> io::Result<()> {
         }
         // Only the last one is what is wanted now; those before were overtaken while it was stuck.
         let Some(last) = orders.last() else { continue };
+        // It may be here that the file system hangs. Once it answers, the file may be another node's.
+        let _ = fs::symlink_metadata(path);
+        if is_left_behind(&parent) {
+            break;
+        }
         let done = match last {
-            // It would be removed at once.
-            FileOrder::Write(_) if !goes_on => Ok(()),
+            // It would be removed at once, as would what one before this process left there.
+            FileOrder::Write(_) if !goes_on => file.remove(),
             last => last.carry_out(&mut file),
         };
         let answers = answer(&done).repeat(orders.len());
@@ -50,6 +56,13 @@ pub fn run(words: &[OsString]) -> io::Result<()> {
     // It may be listening no more.
     let _ = parent.write_all(&answer(&discarded));
     Ok(())
+}
+
+/// Whether the parent has ended, rather than said that it will say no more.
+fn is_left_behind(parent: &UnixStream) -> bool {
+    let mut fds = [PollFd::new(parent, PollFlags::IN)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut fds, Some(&now)).is_ok() && fds[0].revents().contains(PollFlags::HUP)
 }
 
 /// Hears all that was said so far, something at least, or that the parent will say no more: `false`.

@@ -133,10 +133,8 @@ fn a_node_ends_and_another_one_takes_its_place_while_the_disk_hangs() {
     node.wait_for_log("claimed worker1");
     disk.thaw();
     node.wait_for_log("answers again");
-    // One that was left behind may take it away once more: then it is written at the next try.
-    let patience = 3 * PATIENCE;
-    until(patience, "the name", || disk.holds("name").filter(|text| text == "worker1.tf.local\n"));
-    until(patience, "figures", || disk.holds("metrics").filter(|text| text.ends_with('\n')));
+    until(PATIENCE, "the name", || disk.holds("name").filter(|text| text == "worker1.tf.local\n"));
+    until(PATIENCE, "figures", || disk.holds("metrics").filter(|text| text.ends_with('\n')));
     // Those that were left behind are gone, and left the files of the living alone.
     thread::sleep(Duration::from_secs(1));
     assert_eq!(disk.holds("name").as_deref(), Some("worker1.tf.local\n"));

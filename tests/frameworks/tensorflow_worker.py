@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import sys
+import time
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -47,6 +48,7 @@ while int(step.numpy()) < STEPS:
     step.assign_add(1)
     done = int(step.numpy())
     print(f"step {done} of {STEPS}", flush=True)
+    time.sleep(0.3)
     # Each writes what all have: only the first one's is read.
     where = backup if strategy.cluster_resolver.task_id == 0 else f"{backup}-{strategy.cluster_resolver.task_id}-unused"
     checkpoint.write(f"{where}-{done}") if strategy.cluster_resolver.task_id else checkpoint.save(where)

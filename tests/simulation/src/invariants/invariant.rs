@@ -31,11 +31,15 @@ pub enum Invariant {
     Requests,
     /// What is left behind in etcd goes.
     Leftovers,
+    /// Who is stopped gives back what it has.
+    Released,
+    /// A lease that was left is ended.
+    OneLease,
 }
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Invariant; 12] = [
+    pub const ALL: [Invariant; 14] = [
         Invariant::OneOwner,
         Invariant::OneProgram,
         Invariant::InTime,
@@ -48,6 +52,8 @@ impl Invariant {
         Invariant::Publication,
         Invariant::Requests,
         Invariant::Leftovers,
+        Invariant::Released,
+        Invariant::OneLease,
     ];
 }
 
@@ -66,6 +72,8 @@ impl fmt::Display for Invariant {
             Invariant::Publication => "publication",
             Invariant::Requests => "requests",
             Invariant::Leftovers => "leftovers",
+            Invariant::Released => "released",
+            Invariant::OneLease => "one-lease",
         })
     }
 }

@@ -10,6 +10,7 @@
 //! | 5 | after the last fault every node has a name soon, and answers what is so | [`free_names`], [`truth`] |
 //! | 6 | what a node asks of etcd, and leaves there, is bounded | [`load`] |
 //! | 7 | a name has the addresses of its owner's machine; when they change the token stays | [`publication`], [`owners`] |
+//! | 8 | who is stopped leaves nothing in etcd, and who goes on under another lease ends the one before | [`leases`] |
 //!
 //! What somebody does by hand to a key, a node of the old plugin included, and a backup that is restored, may
 //! make two owners: of the name in question, until both could have heard of it, and [`Bounds::by_hand`] more.
@@ -18,6 +19,7 @@ pub mod bounds;
 pub mod free_names;
 pub mod history;
 pub mod invariant;
+pub mod leases;
 pub mod load;
 pub mod oracle;
 pub mod owners;
@@ -37,6 +39,7 @@ use crate::world::baton::End;
 use crate::world::process::ProcessId;
 pub use bounds::Bounds;
 pub use invariant::{Invariant, Violation};
+use leases::Leases;
 use load::Load;
 use oracle::Oracle;
 use owners::Owners;
@@ -56,6 +59,7 @@ pub struct Checks {
     /// The range of the queue's keys.
     queue: (Vec<u8>, Vec<u8>),
     owners: Owners,
+    leases: Leases,
     load: Load,
     /// When a process with such a record ended last.
     ended_at: BTreeMap<String, Time>,
@@ -75,6 +79,7 @@ impl Checks {
             queue: keyspace.queue(),
             oracle: Oracle::new(keyspace, limit),
             owners: Owners::default(),
+            leases: Leases::default(),
             load: Load::default(),
             ended_at: BTreeMap::new(),
             nobodys: BTreeMap::new(),
@@ -180,6 +185,7 @@ impl Checks {
             max_lag: Duration::from_secs(86_400),
             started: now,
             runs_since: Some(now),
+            stopping_since: None,
             synced_at: Time::ZERO,
             asked_at: None,
             stuck: BTreeSet::new(),
@@ -217,16 +223,18 @@ impl Checks {
     pub fn killed(&mut self, id: ProcessId, now: Time) {
         self.live.remove(&id);
         self.owners.gone(id, now);
+        self.leave_lease(id);
         if let Some(standing) = self.standings.get_mut(id).and_then(Option::take) {
             self.ended_at.insert(standing.record.identity(), now);
         }
     }
 
     /// A process ended by itself.
-    pub fn ended(&mut self, id: ProcessId, now: Time, end: End) {
+    pub fn ended(&mut self, id: ProcessId, now: Time, end: End, etcd: &Model) {
         if end == End::NoFreeSlot {
             self.check_no_free_name(id, now);
         }
+        self.check_released(id, now, etcd);
         self.killed(id, now);
     }
 
@@ -247,6 +255,7 @@ impl Checks {
         if self.oracle.follow(now, etcd) {
             self.owners.restored(now);
         }
+        self.heed_moves(now);
     }
 
     /// Somebody changed a key of a slot, or ended its lease, by hand.
@@ -275,6 +284,7 @@ impl Checks {
         let recent = self.bounds.behind.max(self.bounds.settled) * 3;
         self.owners.is_watching()
             || !self.nobodys.is_empty()
+            || self.leases.are_watched()
             || self.calm_since.is_none_or(|since| now < since + recent)
             || self.oracle.last_change() + recent > now
             || self.live().any(|(_, s)| s.limit.is_some() && s.moved_at + recent > now)

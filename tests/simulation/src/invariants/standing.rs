@@ -42,6 +42,8 @@ pub struct Standing {
     pub started: Time,
     /// Since when it runs without standing still; `None`: it stands still.
     pub runs_since: Option<Time>,
+    /// Since when it is to stop; `None`: it is not.
+    pub stopping_since: Option<Time>,
     /// When its directory was in sync last, as far as somebody looked.
     pub synced_at: Time,
     /// When it asked what it waits for now.

@@ -141,6 +141,7 @@ impl World {
         });
         self.heed_program(id);
         if !waits_for_program {
+            self.checks.asked_to_stop(id, self.now);
             self.wake(id);
         }
     }

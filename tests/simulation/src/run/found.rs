@@ -143,4 +143,11 @@ pub const FOUND: &[Found] = &[
         faults: &[],
         what: "a ticket of former addresses that a backup brought back",
     },
+    Found {
+        seed: 811,
+        seconds: 25,
+        nodes: None,
+        faults: &[],
+        what: "who is stopped in the middle of a take-over leaves the lease of its earlier life, and the name with it",
+    },
 ];

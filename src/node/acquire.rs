@@ -114,7 +114,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
             Some(claimed) => self.ask(|client| claimant.claim(client, claimed.slot)),
             None => match self.reclaim_with_other_addresses(claimant)? {
                 Some(taken) => Ok(Some(taken)),
-                None => self.outlive(claimant, others),
+                None => {
+                    others.extend(self.find_elsewhere(claimant)?);
+                    self.outlive(claimant, others)
+                }
             },
         }
     }

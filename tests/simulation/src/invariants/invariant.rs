@@ -35,11 +35,13 @@ pub enum Invariant {
     Released,
     /// A lease that was left is ended.
     OneLease,
+    /// Who starts again within its lease has its name again.
+    OldName,
 }
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Invariant; 14] = [
+    pub const ALL: [Invariant; 15] = [
         Invariant::OneOwner,
         Invariant::OneProgram,
         Invariant::InTime,
@@ -54,6 +56,7 @@ impl Invariant {
         Invariant::Leftovers,
         Invariant::Released,
         Invariant::OneLease,
+        Invariant::OldName,
     ];
 }
 
@@ -74,6 +77,7 @@ impl fmt::Display for Invariant {
             Invariant::Leftovers => "leftovers",
             Invariant::Released => "released",
             Invariant::OneLease => "one-lease",
+            Invariant::OldName => "old-name",
         })
     }
 }

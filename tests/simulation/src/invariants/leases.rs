@@ -26,10 +26,12 @@ pub struct Leases {
 }
 
 /// A lease that a process used.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Known {
     process: ProcessId,
     node: usize,
+    /// What the node is known by.
+    mark: Option<String>,
     used_at: Time,
 }
 
@@ -45,6 +47,12 @@ impl Leases {
     /// Whether time alone may make something of it wrong.
     pub(super) fn are_watched(&self) -> bool {
         !self.superseded.is_empty() || !self.beside.is_empty()
+    }
+
+    /// Whether a lease is, or was, that of a process with this mark, other than this one.
+    pub(super) fn is_marked(&self, lease: LeaseId, mark: &str, other_than: ProcessId) -> bool {
+        let known = self.known.get(&lease).filter(|known| known.process != other_than);
+        known.is_some_and(|known| known.mark.as_deref() == Some(mark))
     }
 
     fn of(&self, id: ProcessId) -> impl Iterator<Item = (LeaseId, Time)> {
@@ -67,8 +75,9 @@ impl Checks {
             _ => None,
         };
         let Some(lease) = lease.filter(|lease| *lease != LeaseId(0)) else { return };
-        let Some(node) = self.standing(process).map(|standing| standing.node) else { return };
-        self.leases.known.insert(lease, Known { process, node, used_at: now });
+        let Some(standing) = self.standing(process) else { return };
+        let (node, mark) = (standing.node, standing.mark.clone());
+        self.leases.known.insert(lease, Known { process, node, mark, used_at: now });
         let before = self.leases.current.insert(process, lease);
         // One that a backup brought back was gone when it was left.
         let was_used = |before: &LeaseId| {
@@ -83,10 +92,11 @@ impl Checks {
     /// Takes note of names that went from one lease to another one: of the same node, that is a take-over.
     pub(super) fn heed_moves(&mut self, now: Time) {
         for (from, to) in self.oracle.take_moves() {
-            let known = |lease| self.leases.known.get(&lease).copied();
+            let known = |lease| self.leases.known.get(&lease);
             let (Some(before), Some(after)) = (known(from), known(to)) else { continue };
             if before.node == after.node && before.process != after.process {
-                self.leases.superseded.insert(from, Superseded { by: after.process, since: now });
+                let by = after.process;
+                self.leases.superseded.insert(from, Superseded { by, since: now });
             }
         }
     }
@@ -111,7 +121,8 @@ impl Checks {
         }
         let restored = self.oracle.restored_at();
         let left = self.leases.of(id).find_map(|(lease, used_at)| {
-            let view = etcd.lease(lease)?;
+            // One that ran out is gone with the next look of etcd.
+            let view = etcd.lease(lease).filter(|it| it.deadline.is_none_or(|end| end > now))?;
             restored.is_none_or(|at| at < used_at).then_some((lease, view.keys))
         });
         let text = if let Some((lease, keys)) = left {
@@ -176,6 +187,12 @@ impl Checks {
         if let Some(text) = late {
             self.violated(now, Invariant::Leftovers, text);
         }
+    }
+
+    /// Whether the process lives whose lease this is.
+    pub(super) fn lives_with(&self, lease: LeaseId) -> bool {
+        let known = self.leases.known.get(&lease);
+        known.is_some_and(|known| self.standing(known.process).is_some())
     }
 
     /// A process is no more.

@@ -11,6 +11,7 @@
 //! | 6 | what a node asks of etcd, and leaves there, is bounded | [`load`] |
 //! | 7 | a name has the addresses of its owner's machine; when they change the token stays | [`publication`], [`owners`] |
 //! | 8 | who is stopped leaves nothing in etcd, and who goes on under another lease ends the one before | [`leases`] |
+//! | 9 | who starts again within its lease has its name again, with other addresses as well | [`old_names`] |
 //!
 //! What somebody does by hand to a key, a node of the old plugin included, and a backup that is restored, may
 //! make two owners: of the name in question, until both could have heard of it, and [`Bounds::by_hand`] more.
@@ -21,6 +22,7 @@ pub mod history;
 pub mod invariant;
 pub mod leases;
 pub mod load;
+pub mod old_names;
 pub mod oracle;
 pub mod owners;
 pub mod publication;
@@ -178,6 +180,7 @@ impl Checks {
         self.standings[id] = Some(Standing {
             node,
             limit,
+            mark: None,
             record,
             earlier: Vec::new(),
             moved_at: now,
@@ -204,6 +207,13 @@ impl Checks {
     pub fn lags_at_most(&mut self, id: ProcessId, max_lag: Duration) {
         if let Some(standing) = self.standing_mut(id) {
             standing.max_lag = max_lag;
+        }
+    }
+
+    /// What the earlier lives of a process are known by, and those of clones.
+    pub fn is_known_by(&mut self, id: ProcessId, mark: Option<String>) {
+        if let Some(standing) = self.standing_mut(id) {
+            standing.mark = mark;
         }
     }
 

@@ -28,6 +28,8 @@ pub struct Standing {
     pub node: usize,
     /// Its limit. `None`: the plugin, whose names are its own business.
     pub limit: Option<u32>,
+    /// What its earlier lives are known by, and those of clones; `None`: nothing.
+    pub mark: Option<String>,
     /// What it publishes.
     pub record: Record,
     /// What it published before, or would have.

@@ -26,7 +26,17 @@ impl Found {
     pub fn settings(&self) -> Settings {
         let faults = (!self.faults.is_empty()).then(|| self.faults.to_vec());
         Settings {
-            wanted: Wanted { faults, nodes: self.nodes, ..Wanted::default() },
+            // A kind that came later would make other runs of them.
+            wanted: Wanted {
+                without: if faults.is_none() {
+                    vec![FaultKind::RebootElsewhere]
+                } else {
+                    Vec::new()
+                },
+                faults,
+                nodes: self.nodes,
+                ..Wanted::default()
+            },
             time: Duration::from_secs(self.seconds),
             ..Settings::default()
         }

@@ -140,13 +140,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(taken)
     }
 
-    /// Revokes the lease of an earlier life, so that nothing can keep it alive. Until etcd did so it
-    /// is asked again; what hung on it is ours by now.
+    /// Revokes the lease of an earlier life, or one that was said to be gone, so that nothing can keep it
+    /// alive. Until etcd did so it is asked again; what hung on it is ours by now, or lost.
     pub(super) fn end_superseded(&mut self) -> Result<()> {
         let Some(lease) = self.superseded else { return Ok(()) };
         match self.ask(|client| client.lease_revoke(lease)) {
             Err(SessionError::Etcd(error)) if error.is_denied() => {
-                log::info!("the lease {lease} of an earlier life is left to run out: {error}");
+                log::info!("the lease {lease} that this node had is left to run out: {error}");
             }
             result => result?,
         }
@@ -288,6 +288,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let lease = self.lease.map_or(LeaseId(0), |lease| lease.id);
         let put = KeyValue { key, value, create_revision: 0, mod_revision, lease };
         apply_event(&self.host, 0, &Event { kind: EventKind::Put, kv: put });
+        self.proof.own_is_put(mod_revision, self.host.now());
         let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
         if let Some(seen) = seen.filter(|seen| **seen + 1 == claimed.mod_revision) {
             *seen = claimed.mod_revision;

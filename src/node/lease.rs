@@ -45,6 +45,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let asked = self.host.now();
         let Some(ttl) = self.ask_member(|client| client.lease_keep_alive(lease.id))? else {
             self.lease = None;
+            // A new leader of etcd may count it anew, as if that had not been said.
+            self.superseded.get_or_insert(lease.id);
             if let Some(claimed) = self.membership.held() {
                 self.lose(claimed, "its lease is gone");
             }

@@ -44,6 +44,14 @@ impl Proof {
         self.revision = revision;
     }
 
+    /// The own key was put at this revision. It is not what it was at one before any more, so what etcd held
+    /// then says nothing of what is missing: that is to be asked again.
+    pub(super) fn own_is_put(&mut self, revision: i64, now: Instant) {
+        if self.awaited.take_if(|present| present.revision < revision).is_some() {
+            self.next_at = now;
+        }
+    }
+
     /// Whether the directory is etcd's, as far as is known.
     pub(super) fn is_given(&self) -> bool {
         self.proven_at.is_some()

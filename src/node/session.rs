@@ -53,7 +53,7 @@ pub struct Session<H, E> {
     /// What is known of the addresses that it is made of.
     pub(super) addresses: Addresses,
     pub(super) lease: Option<Lease>,
-    /// The lease of an earlier life, whose name was taken over: to be revoked.
+    /// The lease of an earlier life, whose name was taken over, or one that was said to be gone: to be revoked.
     pub(super) superseded: Option<LeaseId>,
     /// The slots with records of earlier lives of this node, by their marks, when all names were read.
     pub(super) marked: Vec<SlotId>,

@@ -55,6 +55,12 @@ impl Leases {
         known.is_some_and(|known| known.mark.as_deref() == Some(mark))
     }
 
+    /// Whether other nodes have the mark of this one.
+    pub(super) fn are_clones(&self, mark: &str, node: usize) -> bool {
+        let mut known = self.known.values();
+        known.any(|known| known.node != node && known.mark.as_deref() == Some(mark))
+    }
+
     fn of(&self, id: ProcessId) -> impl Iterator<Item = (LeaseId, Time)> {
         let known = self.known.iter().filter(move |(_, known)| known.process == id);
         let known = known.map(|(lease, known)| (*lease, known.used_at));

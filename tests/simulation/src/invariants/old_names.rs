@@ -18,7 +18,8 @@ impl Checks {
         let Some(standing) = self.standing(id) else { return };
         let (Some(mark), Some(limit)) = (&standing.mark, standing.limit) else { return };
         let is_calm = self.undisturbed_since(id).is_some_and(|since| since <= standing.started);
-        if !is_calm || now > standing.started + LONGEST_WAIT {
+        let is_shared = self.leases.are_clones(mark, standing.node);
+        if !is_calm || is_shared || now > standing.started + LONGEST_WAIT {
             return;
         }
         let restored = self.oracle.restored_at().unwrap_or_default();
@@ -29,13 +30,17 @@ impl Checks {
         }
         let slots = (1..=limit).filter_map(SlotId::new);
         let old: Vec<_> = slots
+            .filter(|slot| current.slot(*slot).leases_since(standing.started).any(is_of_it))
             .filter_map(|slot| Some((slot, *current.slot(slot).last()?)))
-            .filter(|(_, version)| is_of_it(version.lease))
             .collect();
-        // Several are of clones.
+        // Of several, none is waited for.
         let [(slot, version)] = old[..] else { return };
         let was_there = version.since < standing.started && version.since > restored;
-        if slot == told.slot || !was_there || self.lives_with(version.lease) {
+        if slot == told.slot
+            || !is_of_it(version.lease)
+            || !was_there
+            || self.lives_with(version.lease)
+        {
             return;
         }
         let text = format!(

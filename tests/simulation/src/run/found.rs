@@ -160,4 +160,16 @@ pub const FOUND: &[Found] = &[
         faults: &[],
         what: "who is stopped in the middle of a take-over leaves the lease of its earlier life, and the name with it",
     },
+    Found {
+        seed: 299,
+        seconds: 535,
+        nodes: None,
+        faults: &[
+            FaultKind::RebootElsewhere,
+            FaultKind::KillNode,
+            FaultKind::StopNode,
+            FaultKind::ChangeAddress,
+        ],
+        what: "an own record that was put again hides a deletion: what etcd held before is compared without it",
+    },
 ];

@@ -131,11 +131,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
         // Known before the call, whose reply may be lost: then the name is found under our lease.
         self.superseded = Some(own.lease).filter(|lease| *lease != LeaseId(0));
         let taken = self.ask(|client| claimant.take_over(client, own.claimed))?;
+        // Where it failed, the name may have been taken by a call whose reply was lost, and changed since.
         if taken.is_some() {
             let name = self.name(own.claimed);
             log::info!("{name} holds this node's record from an earlier life: taking it over");
-        } else {
-            self.superseded = None;
         }
         Ok(taken)
     }

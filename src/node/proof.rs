@@ -72,3 +72,22 @@ impl Proof {
         self.next_at.min(self.ends_at(max_lag))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_etcd_held_before_an_own_put_is_asked_again() {
+        let now = Instant::now();
+        let (hour, minute) = (Duration::from_secs(3600), Duration::from_secs(60));
+        for (put_at, is_kept) in [(6, true), (7, true), (8, false)] {
+            let mut proof = Proof::none(now);
+            proof.awaited = Some(Present { asked: now, revision: 7, ranges: Vec::new() });
+            proof.next_at = now + minute;
+            proof.own_is_put(put_at, now);
+            assert_eq!(proof.awaited.is_some(), is_kept, "{put_at}");
+            assert_eq!(proof.due_at(hour), if is_kept { now + minute } else { now }, "{put_at}");
+        }
+    }
+}

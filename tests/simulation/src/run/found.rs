@@ -172,4 +172,16 @@ pub const FOUND: &[Found] = &[
         ],
         what: "an own record that was put again hides a deletion: what etcd held before is compared without it",
     },
+    Found {
+        seed: 75,
+        seconds: 365,
+        nodes: None,
+        faults: &[
+            FaultKind::Storm,
+            FaultKind::KillHalf,
+            FaultKind::CutOneWay,
+            FaultKind::DeleteKey,
+        ],
+        what: "a take-over that was carried out, deleted, and tried again, forgets the lease of the earlier life",
+    },
 ];

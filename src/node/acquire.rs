@@ -114,7 +114,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
             Some(claimed) => self.ask(|client| claimant.claim(client, claimed.slot)),
             None => match self.reclaim_with_other_addresses(claimant)? {
                 Some(taken) => Ok(Some(taken)),
-                None => self.outlive(claimant, others),
+                None => {
+                    others.extend(self.find_elsewhere(claimant)?);
+                    self.outlive(claimant, others)
+                }
             },
         }
     }
@@ -128,22 +131,21 @@ impl<H: Host, E: Etcd> Session<H, E> {
         // Known before the call, whose reply may be lost: then the name is found under our lease.
         self.superseded = Some(own.lease).filter(|lease| *lease != LeaseId(0));
         let taken = self.ask(|client| claimant.take_over(client, own.claimed))?;
+        // Where it failed, the name may have been taken by a call whose reply was lost, and changed since.
         if taken.is_some() {
             let name = self.name(own.claimed);
             log::info!("{name} holds this node's record from an earlier life: taking it over");
-        } else {
-            self.superseded = None;
         }
         Ok(taken)
     }
 
-    /// Revokes the lease of an earlier life, so that nothing can keep it alive. Until etcd did so it
-    /// is asked again; what hung on it is ours by now.
+    /// Revokes the lease of an earlier life, or one that was said to be gone, so that nothing can keep it
+    /// alive. Until etcd did so it is asked again; what hung on it is ours by now, or lost.
     pub(super) fn end_superseded(&mut self) -> Result<()> {
         let Some(lease) = self.superseded else { return Ok(()) };
         match self.ask(|client| client.lease_revoke(lease)) {
             Err(SessionError::Etcd(error)) if error.is_denied() => {
-                log::info!("the lease {lease} of an earlier life is left to run out: {error}");
+                log::info!("the lease {lease} that this node had is left to run out: {error}");
             }
             result => result?,
         }
@@ -285,6 +287,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let lease = self.lease.map_or(LeaseId(0), |lease| lease.id);
         let put = KeyValue { key, value, create_revision: 0, mod_revision, lease };
         apply_event(&self.host, 0, &Event { kind: EventKind::Put, kv: put });
+        self.proof.own_is_put(mod_revision, self.host.now());
         let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
         if let Some(seen) = seen.filter(|seen| **seen + 1 == claimed.mod_revision) {
             *seen = claimed.mod_revision;

@@ -31,6 +31,8 @@ pub(super) struct OwnRecord {
     pub(super) lease: LeaseId,
     /// The node that put it, if it says which.
     pub(super) node_id: Option<NodeId>,
+    /// The record by which it was found.
+    pub(super) record: Record,
 }
 
 /// A ticket, and what there was to see when it was taken.
@@ -82,7 +84,7 @@ impl Claimant<'_> {
     }
 
     fn is_own(&self, kv: &KeyValue) -> bool {
-        Record::parse(&kv.value).as_ref() == Ok(self.record)
+        says(kv, self.record)
     }
 
     /// Looks whether `slot` holds our record now: ours, or that of an earlier life, or of somebody
@@ -92,12 +94,23 @@ impl Claimant<'_> {
         client: &mut impl Etcd,
         slot: SlotId,
     ) -> Result<Option<OwnRecord>, Error> {
+        self.find(client, slot, self.record)
+    }
+
+    /// Looks whether `slot` holds this record now, or something that hangs on our lease.
+    pub fn find(
+        &self,
+        client: &mut impl Etcd,
+        slot: SlotId,
+        record: &Record,
+    ) -> Result<Option<OwnRecord>, Error> {
         let reply = read_key(client, self.keyspace.key(slot))?;
-        let own = reply.kvs.first().filter(|kv| self.is_own(kv) || kv.lease == self.lease);
-        Ok(own.map(|kv| OwnRecord {
+        let found = reply.kvs.first().filter(|kv| says(kv, record) || kv.lease == self.lease);
+        Ok(found.map(|kv| OwnRecord {
             claimed: Claimed::at(slot, kv.mod_revision),
             lease: kv.lease,
             node_id: NodeId::of(&kv.value),
+            record: *record,
         }))
     }
 
@@ -108,10 +121,13 @@ impl Claimant<'_> {
         slot: SlotId,
     ) -> Result<Option<OwnRecord>, Error> {
         let reply = client.range(&Range::new(self.keyspace.key(slot), None))?;
-        let found = reply.kvs.first().map(|kv| OwnRecord {
-            claimed: Claimed::at(slot, kv.mod_revision),
-            lease: kv.lease,
-            node_id: NodeId::of(&kv.value),
+        let found = reply.kvs.first().and_then(|kv| {
+            Some(OwnRecord {
+                claimed: Claimed::at(slot, kv.mod_revision),
+                lease: kv.lease,
+                node_id: NodeId::of(&kv.value),
+                record: Record::parse(&kv.value).ok()?,
+            })
         });
         Ok(found.filter(|found| self.is_earlier_life(found) && found.lease != self.lease))
     }
@@ -237,6 +253,11 @@ impl Claimant<'_> {
             revision: reply.header.revision,
         }))
     }
+}
+
+/// Returns whether this is the record at a key.
+fn says(kv: &KeyValue, record: &Record) -> bool {
+    Record::parse(&kv.value).as_ref() == Ok(record)
 }
 
 /// Deletes a key if it hangs on this lease. Returns whether it did.

@@ -10,7 +10,7 @@ use super::session::Session;
 use super::state::{Claimed, Lease, Membership};
 use super::{Host, Owned, Result, SessionError};
 use crate::cluster::{NodeId, Record};
-use crate::etcd::{Error, Etcd, KeyValue, Timeout, read_key};
+use crate::etcd::{Error, Etcd, KeyValue, LeaseId, Timeout, read_key};
 
 /// The time that the release may take, all endpoints together: who stops a process does not wait long.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -45,6 +45,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let asked = self.host.now();
         let Some(ttl) = self.ask_member(|client| client.lease_keep_alive(lease.id))? else {
             self.lease = None;
+            // A new leader of etcd may count it anew, as if that had not been said.
+            self.superseded.get_or_insert(lease.id);
             if let Some(claimed) = self.membership.held() {
                 self.lose(claimed, "its lease is gone");
             }
@@ -159,10 +161,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
     }
 
-    /// Gives the name back: with the lease go the record and the ticket. That is tried again, and
-    /// a lease that is gone then was revoked by a call whose reply was lost.
+    /// Gives the name back: with the lease go the record and the ticket, and with that of an earlier life
+    /// what was not taken over yet.
     pub(super) fn release(&mut self) {
-        let Some(lease) = self.lease.take() else { return };
+        let leases = [self.lease.take().map(|lease| lease.id), self.superseded.take()];
+        if leases == [None, None] {
+            return;
+        }
         self.host.begin_release();
         let held = self.membership.held();
         if let Some(claimed) = held {
@@ -174,15 +179,25 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let name = held.map_or("the place in the queue".to_owned(), |claimed| self.name(claimed));
         log::info!("releasing {name}");
         let mut result = Ok(());
-        for _ in 0..RELEASE_ROUNDS {
-            result = self.client.lease_revoke(lease.id);
-            if !result.as_ref().is_err_and(Error::is_unavailable) {
-                break;
-            }
+        for lease in leases.into_iter().flatten() {
+            result = result.and(self.revoke_for_good(lease));
         }
         match result {
             Ok(()) => log::info!("released {name}"),
             Err(error) => log::warn!("{name} stays until its lease runs out: {error}"),
         }
+    }
+
+    /// Revokes a lease, and does so again if that fails: one that is gone then was revoked by a call whose reply
+    /// was lost.
+    fn revoke_for_good(&mut self, lease: LeaseId) -> std::result::Result<(), Error> {
+        let mut result = Ok(());
+        for _ in 0..RELEASE_ROUNDS {
+            result = self.client.lease_revoke(lease);
+            if !result.as_ref().is_err_and(Error::is_unavailable) {
+                break;
+            }
+        }
+        result
     }
 }

@@ -22,6 +22,7 @@ mod late_claims;
 mod lease;
 pub mod network;
 mod overtake;
+mod own_mark;
 mod position;
 mod proof;
 mod prove;
@@ -32,6 +33,7 @@ mod same_addresses;
 pub mod session;
 mod stagger;
 mod state;
+mod suspect;
 mod sync;
 mod watch;
 

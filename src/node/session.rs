@@ -53,8 +53,10 @@ pub struct Session<H, E> {
     /// What is known of the addresses that it is made of.
     pub(super) addresses: Addresses,
     pub(super) lease: Option<Lease>,
-    /// The lease of an earlier life, whose name was taken over: to be revoked.
+    /// The lease of an earlier life, whose name was taken over, or one that was said to be gone: to be revoked.
     pub(super) superseded: Option<LeaseId>,
+    /// The slots with records of earlier lives of this node, by their marks, when all names were read.
+    pub(super) marked: Vec<SlotId>,
     /// The leases of others with our addresses, of whom is known that they live.
     pub(super) alive: Vec<LeaseId>,
     /// The names with our addresses whose leases may end.
@@ -90,6 +92,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             addresses: Addresses::default(),
             lease: None,
             superseded: None,
+            marked: Vec::new(),
             alive: Vec::new(),
             awaited: Vec::new(),
             awaits_leases_until: None,

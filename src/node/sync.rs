@@ -58,12 +58,14 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Reads all names, keeping the lease alive meanwhile.
     pub(super) fn read_everything(&mut self) -> Result<()> {
         let Some(mut reading) = FullSync::begin(&self.host) else { return Ok(()) };
+        reading.look_for(self.own_mark());
         // Of before: a backup that is restored from now on has a shorter log.
         let status = self.status()?;
         while reading.read_page(&mut self.client, &self.host)? {
             self.heed_page()?;
             self.stay_named()?;
         }
+        self.marked = reading.take_marked();
         let mut history = reading.finish(&self.host);
         history.position = status.map(|status| Position::reached(&status, history.latest()));
         self.proof.end();

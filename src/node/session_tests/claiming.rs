@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::newborn;
-use super::world::{Fate, LEASE_TTL, ROUND_TRIP, World, put};
+use super::world::{Fate, LEASE_TTL, ROUND_TRIP, World, delete, put};
 use crate::etcd::{LeaseId, ResponseHeader, WatchReply};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -101,4 +101,26 @@ fn a_ticket_that_another_cluster_took_has_everything_read_anew() {
         let [_, again] = world.times("FullSync")[..] else { panic!("{what}: {:#?}", world.log) };
         assert!(again < 32 * SECOND, "{what}: {again:?}");
     }
+}
+
+#[test]
+fn a_name_that_the_directory_lacks_and_etcd_has_is_not_read_as_fast_as_etcd_answers() {
+    let (world, session) = newborn(1);
+    world.stop_at.set(world.began + 10 * SECOND);
+    // Our addresses, put by who knows whom: it waits for that to end.
+    let own = put("w1.tf.local.", 1, OTHER);
+    world.store.borrow_mut().keys.insert(own.kv.key.clone(), own.kv);
+    world.store.borrow_mut().revision = 1;
+    let events = vec![delete("w1.tf.local.", 2)];
+    let gone = WatchReply { header: ResponseHeader::default(), range: 0, events, complete: true };
+    world.changes.borrow_mut().push_back((SECOND, Ok(gone)));
+    world.follow(|world, _| {
+        if world.age() >= SECOND {
+            world.store.borrow_mut().revision = 2;
+        }
+        Fate::Answered(ROUND_TRIP)
+    });
+    session.run();
+    let read = world.times("range").len();
+    assert!((5..40).contains(&read), "{read} times in 10 s: {:#?}", world.log);
 }

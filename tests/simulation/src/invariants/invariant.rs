@@ -31,11 +31,17 @@ pub enum Invariant {
     Requests,
     /// What is left behind in etcd goes.
     Leftovers,
+    /// Who is stopped gives back what it has.
+    Released,
+    /// A lease that was left is ended.
+    OneLease,
+    /// Who starts again within its lease has its name again.
+    OldName,
 }
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Invariant; 12] = [
+    pub const ALL: [Invariant; 15] = [
         Invariant::OneOwner,
         Invariant::OneProgram,
         Invariant::InTime,
@@ -48,6 +54,9 @@ impl Invariant {
         Invariant::Publication,
         Invariant::Requests,
         Invariant::Leftovers,
+        Invariant::Released,
+        Invariant::OneLease,
+        Invariant::OldName,
     ];
 }
 
@@ -66,6 +75,9 @@ impl fmt::Display for Invariant {
             Invariant::Publication => "publication",
             Invariant::Requests => "requests",
             Invariant::Leftovers => "leftovers",
+            Invariant::Released => "released",
+            Invariant::OneLease => "one-lease",
+            Invariant::OldName => "old-name",
         })
     }
 }

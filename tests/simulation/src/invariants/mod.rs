@@ -10,6 +10,8 @@
 //! | 5 | after the last fault every node has a name soon, and answers what is so | [`free_names`], [`truth`] |
 //! | 6 | what a node asks of etcd, and leaves there, is bounded | [`load`] |
 //! | 7 | a name has the addresses of its owner's machine; when they change the token stays | [`publication`], [`owners`] |
+//! | 8 | who is stopped leaves nothing in etcd, and who goes on under another lease ends the one before | [`leases`] |
+//! | 9 | who starts again within its lease has its name again, with other addresses as well | [`old_names`] |
 //!
 //! What somebody does by hand to a key, a node of the old plugin included, and a backup that is restored, may
 //! make two owners: of the name in question, until both could have heard of it, and [`Bounds::by_hand`] more.
@@ -18,7 +20,9 @@ pub mod bounds;
 pub mod free_names;
 pub mod history;
 pub mod invariant;
+pub mod leases;
 pub mod load;
+pub mod old_names;
 pub mod oracle;
 pub mod owners;
 pub mod publication;
@@ -37,6 +41,7 @@ use crate::world::baton::End;
 use crate::world::process::ProcessId;
 pub use bounds::Bounds;
 pub use invariant::{Invariant, Violation};
+use leases::Leases;
 use load::Load;
 use oracle::Oracle;
 use owners::Owners;
@@ -56,6 +61,7 @@ pub struct Checks {
     /// The range of the queue's keys.
     queue: (Vec<u8>, Vec<u8>),
     owners: Owners,
+    leases: Leases,
     load: Load,
     /// When a process with such a record ended last.
     ended_at: BTreeMap<String, Time>,
@@ -75,6 +81,7 @@ impl Checks {
             queue: keyspace.queue(),
             oracle: Oracle::new(keyspace, limit),
             owners: Owners::default(),
+            leases: Leases::default(),
             load: Load::default(),
             ended_at: BTreeMap::new(),
             nobodys: BTreeMap::new(),
@@ -173,6 +180,7 @@ impl Checks {
         self.standings[id] = Some(Standing {
             node,
             limit,
+            mark: None,
             record,
             earlier: Vec::new(),
             moved_at: now,
@@ -180,6 +188,7 @@ impl Checks {
             max_lag: Duration::from_secs(86_400),
             started: now,
             runs_since: Some(now),
+            stopping_since: None,
             synced_at: Time::ZERO,
             asked_at: None,
             stuck: BTreeSet::new(),
@@ -201,6 +210,13 @@ impl Checks {
         }
     }
 
+    /// What the earlier lives of a process are known by, and those of clones.
+    pub fn is_known_by(&mut self, id: ProcessId, mark: Option<String>) {
+        if let Some(standing) = self.standing_mut(id) {
+            standing.mark = mark;
+        }
+    }
+
     /// A process publishes something else from now on; its connections may be broken by that.
     pub fn moved(&mut self, id: ProcessId, record: Record, breaks: bool, now: Time) {
         if let Some(standing) = self.standing_mut(id) {
@@ -217,16 +233,18 @@ impl Checks {
     pub fn killed(&mut self, id: ProcessId, now: Time) {
         self.live.remove(&id);
         self.owners.gone(id, now);
+        self.leave_lease(id);
         if let Some(standing) = self.standings.get_mut(id).and_then(Option::take) {
             self.ended_at.insert(standing.record.identity(), now);
         }
     }
 
     /// A process ended by itself.
-    pub fn ended(&mut self, id: ProcessId, now: Time, end: End) {
+    pub fn ended(&mut self, id: ProcessId, now: Time, end: End, etcd: &Model) {
         if end == End::NoFreeSlot {
             self.check_no_free_name(id, now);
         }
+        self.check_released(id, now, etcd);
         self.killed(id, now);
     }
 
@@ -247,6 +265,7 @@ impl Checks {
         if self.oracle.follow(now, etcd) {
             self.owners.restored(now);
         }
+        self.heed_moves(now);
     }
 
     /// Somebody changed a key of a slot, or ended its lease, by hand.
@@ -275,6 +294,7 @@ impl Checks {
         let recent = self.bounds.behind.max(self.bounds.settled) * 3;
         self.owners.is_watching()
             || !self.nobodys.is_empty()
+            || self.leases.are_watched()
             || self.calm_since.is_none_or(|since| now < since + recent)
             || self.oracle.last_change() + recent > now
             || self.live().any(|(_, s)| s.limit.is_some() && s.moved_at + recent > now)

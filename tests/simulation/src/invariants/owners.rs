@@ -91,6 +91,7 @@ impl Checks {
         if told.is_none() && before.is_some() {
             standing.without_since = now;
         }
+        let is_first = standing.last_slot.is_none();
         if let Some(told) = told {
             standing.last_slot = Some(told.slot);
         }
@@ -98,6 +99,9 @@ impl Checks {
         let is_new = before.map(name) != told.map(name);
         if is_new {
             standing.owned_since = now;
+        }
+        if is_first && let Some(told) = told {
+            self.check_old_name(id, now, told);
         }
         if let Some(before) = before
             && told.is_none_or(|told| told.slot != before.slot)
@@ -139,6 +143,10 @@ impl Checks {
         let last = slot.last.replace((id, told.token));
         let Some((before, token)) = last else { return };
         if told.token > token || (before == id && told.token == token) {
+            return;
+        }
+        // The reply to a claim may come after the key was deleted by hand, and claimed by another.
+        if self.are_excused(told.slot, vec![id], now) {
             return;
         }
         let text = format!(

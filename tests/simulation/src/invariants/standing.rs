@@ -28,6 +28,8 @@ pub struct Standing {
     pub node: usize,
     /// Its limit. `None`: the plugin, whose names are its own business.
     pub limit: Option<u32>,
+    /// What its earlier lives are known by, and those of clones; `None`: nothing.
+    pub mark: Option<String>,
     /// What it publishes.
     pub record: Record,
     /// What it published before, or would have.
@@ -42,6 +44,8 @@ pub struct Standing {
     pub started: Time,
     /// Since when it runs without standing still; `None`: it stands still.
     pub runs_since: Option<Time>,
+    /// Since when it is to stop; `None`: it is not.
+    pub stopping_since: Option<Time>,
     /// When its directory was in sync last, as far as somebody looked.
     pub synced_at: Time,
     /// When it asked what it waits for now.

@@ -26,7 +26,17 @@ impl Found {
     pub fn settings(&self) -> Settings {
         let faults = (!self.faults.is_empty()).then(|| self.faults.to_vec());
         Settings {
-            wanted: Wanted { faults, nodes: self.nodes, ..Wanted::default() },
+            // A kind that came later would make other runs of them.
+            wanted: Wanted {
+                without: if faults.is_none() {
+                    vec![FaultKind::RebootElsewhere]
+                } else {
+                    Vec::new()
+                },
+                faults,
+                nodes: self.nodes,
+                ..Wanted::default()
+            },
             time: Duration::from_secs(self.seconds),
             ..Settings::default()
         }
@@ -142,5 +152,36 @@ pub const FOUND: &[Found] = &[
         nodes: None,
         faults: &[],
         what: "a ticket of former addresses that a backup brought back",
+    },
+    Found {
+        seed: 811,
+        seconds: 25,
+        nodes: None,
+        faults: &[],
+        what: "who is stopped in the middle of a take-over leaves the lease of its earlier life, and the name with it",
+    },
+    Found {
+        seed: 299,
+        seconds: 535,
+        nodes: None,
+        faults: &[
+            FaultKind::RebootElsewhere,
+            FaultKind::KillNode,
+            FaultKind::StopNode,
+            FaultKind::ChangeAddress,
+        ],
+        what: "an own record that was put again hides a deletion: what etcd held before is compared without it",
+    },
+    Found {
+        seed: 75,
+        seconds: 365,
+        nodes: None,
+        faults: &[
+            FaultKind::Storm,
+            FaultKind::KillHalf,
+            FaultKind::CutOneWay,
+            FaultKind::DeleteKey,
+        ],
+        what: "a take-over that was carried out, deleted, and tried again, forgets the lease of the earlier life",
     },
 ];

@@ -22,6 +22,24 @@ pub(super) struct Taken {
     pub(super) queue_length: usize,
 }
 
+/// What became of a put under a condition.
+#[derive(Debug)]
+pub(super) enum Attempt {
+    /// The slot is ours.
+    Taken(Taken),
+    /// It is not, by a put of this revision; 0: nothing is there any more.
+    Refused(i64),
+}
+
+impl Attempt {
+    fn taken(self) -> Option<Taken> {
+        match self {
+            Attempt::Taken(taken) => Some(taken),
+            Attempt::Refused(_) => None,
+        }
+    }
+}
+
 /// A key that holds our record, put by whomever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OwnRecord {
@@ -126,12 +144,17 @@ impl Claimant<'_> {
     /// If that fails, it may have been carried out, or may be later: by etcd or the network it may
     /// be held up as long as they like.
     pub fn claim(&self, client: &mut impl Etcd, slot: SlotId) -> Result<Option<Taken>, Error> {
+        Ok(self.try_claim(client, slot)?.taken())
+    }
+
+    /// The same, and says what is in the way.
+    pub fn try_claim(&self, client: &mut impl Etcd, slot: SlotId) -> Result<Attempt, Error> {
         self.put_if(client, slot, Equal::CreateRevision(0))
     }
 
     /// Puts the record of a slot on our lease, if nobody changed it since it was looked at.
     pub fn take_over(&self, client: &mut impl Etcd, own: Claimed) -> Result<Option<Taken>, Error> {
-        self.put_if(client, own.slot, Equal::ModRevision(own.mod_revision))
+        Ok(self.put_if(client, own.slot, Equal::ModRevision(own.mod_revision))?.taken())
     }
 
     /// The put and the end of the ticket, under a condition on the slot. A call that was carried out
@@ -141,7 +164,7 @@ impl Claimant<'_> {
         client: &mut impl Etcd,
         slot: SlotId,
         condition: Equal,
-    ) -> Result<Option<Taken>, Error> {
+    ) -> Result<Attempt, Error> {
         let key = self.keyspace.key(slot);
         let value = self.record.value(self.node_id).into_bytes();
         let reply = client.txn(&Txn {
@@ -153,21 +176,21 @@ impl Claimant<'_> {
             ],
             failure: vec![Op::Range(Range::new(key, None))],
         })?;
-        let Some(range) = reply.ranges.first() else { return Ok(None) };
+        let Some(range) = reply.ranges.first() else { return Ok(Attempt::Refused(0)) };
         if reply.succeeded {
             let claimed = Claimed::at(slot, reply.header.revision);
-            return Ok(Some(Taken { claimed, queue_length: range.count }));
+            return Ok(Attempt::Taken(Taken { claimed, queue_length: range.count }));
         }
-        match range.kvs.first().filter(|kv| kv.lease == self.lease) {
-            Some(kv) if self.is_own(kv) => {
-                Ok(Some(Taken { claimed: Claimed::at(slot, kv.mod_revision), queue_length: 0 }))
-            }
+        let Some(kv) = range.kvs.first() else { return Ok(Attempt::Refused(0)) };
+        if kv.lease == self.lease && self.is_own(kv) {
+            let claimed = Claimed::at(slot, kv.mod_revision);
+            return Ok(Attempt::Taken(Taken { claimed, queue_length: 0 }));
+        }
+        if kv.lease == self.lease && condition == Equal::CreateRevision(0) {
             // What this node published before its addresses changed: so a restored backup has it.
-            Some(kv) if condition == Equal::CreateRevision(0) => {
-                self.put_if(client, slot, Equal::ModRevision(kv.mod_revision))
-            }
-            _ => Ok(None),
+            return self.put_if(client, slot, Equal::ModRevision(kv.mod_revision));
         }
+        Ok(Attempt::Refused(kv.mod_revision))
     }
 
     /// Gives back a slot that a claim of ours took whose reply never came, if it is still ours.

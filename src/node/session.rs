@@ -145,9 +145,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.ensure_lease()?;
             self.settle_doubt()?;
             let is_nameless = self.membership.held().is_none();
-            if is_nameless && !self.is_settled() {
+            if is_nameless && !self.is_settled() && watch.take().is_some() {
                 // Who waits in the queue has a watch of its own: one that is read later tells old news.
-                watch = None;
+                self.leave_watch();
             }
             self.ensure_name()?;
             self.end_superseded()?;

@@ -157,6 +157,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let mut waited = false;
         let mut failures = 0;
         let mut knowledge = Knowledge::MayBePresumed;
+        // This may take long, and no call of it is to be cut off because what a former watch proved gets old.
+        self.leave_watch();
         loop {
             self.ensure_lease()?;
             let ticket = self.ask(|client| claimant.take_ticket(client))?;

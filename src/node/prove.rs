@@ -71,7 +71,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
         self.stay_named()?;
         let present = self.look_at_present()?;
-        self.proof.next_at = present.asked + self.settings.max_lag / AGAIN_PART;
+        // From now on, so that however long the reply took the watch is read before it is asked again.
+        self.proof.next_at = self.host.now() + self.settings.max_lag / AGAIN_PART;
         self.proof.awaited = Some(present);
         self.settle_proof();
         Ok(header)

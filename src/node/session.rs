@@ -145,9 +145,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.ensure_lease()?;
             self.settle_doubt()?;
             let is_nameless = self.membership.held().is_none();
-            if is_nameless && !self.is_settled() && watch.take().is_some() {
+            if is_nameless && !self.is_settled() {
                 // Who waits in the queue has a watch of its own: one that is read later tells old news.
-                self.leave_watch();
+                watch = None;
             }
             self.ensure_name()?;
             self.end_superseded()?;

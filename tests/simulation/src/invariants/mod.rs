@@ -178,6 +178,7 @@ impl Checks {
             moved_at: now,
             lease_ttl,
             max_lag: Duration::from_secs(86_400),
+            reply_after: Duration::ZERO,
             started: now,
             runs_since: Some(now),
             synced_at: Time::ZERO,
@@ -194,10 +195,12 @@ impl Checks {
         });
     }
 
-    /// How far a process may be behind etcd without saying so.
-    pub fn lags_at_most(&mut self, id: ProcessId, max_lag: Duration) {
+    /// How far a process may be behind etcd without saying so, and after which time a reply is late to it; by its
+    /// own clock.
+    pub fn lags_at_most(&mut self, id: ProcessId, max_lag: Duration, reply_after: Duration) {
         if let Some(standing) = self.standing_mut(id) {
             standing.max_lag = max_lag;
+            standing.reply_after = reply_after.mul_f64(1.02);
         }
     }
 

@@ -135,10 +135,16 @@ impl Checks {
         if !is_settled {
             return;
         }
+        // A reply tells what was so when etcd answered: what is changed by hand on its way is heard of later.
+        let on_its_way = self.standing(id).map_or(Time::ZERO, |standing| standing.reply_after);
         let slot = self.owners.slots.entry(told.slot).or_default();
-        let last = slot.last.replace((id, told.token));
-        let Some((before, token)) = last else { return };
+        let is_excused = slot.by_hand_at.is_some_and(|at| now <= at + on_its_way);
+        let (before, token) = slot.last.unwrap_or((id, 0));
         if told.token > token || (before == id && told.token == token) {
+            slot.last = Some((id, told.token));
+            return;
+        }
+        if is_excused {
             return;
         }
         let text = format!(

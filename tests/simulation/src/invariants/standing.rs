@@ -38,6 +38,8 @@ pub struct Standing {
     pub lease_ttl: Duration,
     /// How far it may be behind etcd without saying so.
     pub max_lag: Duration,
+    /// After which a reply is late, so that it asks again whether what it tells is so still.
+    pub reply_after: Duration,
     /// When it was started.
     pub started: Time,
     /// Since when it runs without standing still; `None`: it stands still.

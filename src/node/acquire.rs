@@ -3,7 +3,7 @@
 use super::claim::{Claimant, OwnRecord, Taken, Ticket};
 use super::full_sync::apply_event;
 use super::queue::Waited;
-use super::rank::{FreeSlot, free_slot, presumed};
+use super::rank::{FreeSlot, free_slot, presumed, taken_since};
 use super::session::Session;
 use super::state::{Claimed, Membership};
 use super::{Host, Result, SessionError, WhenFull};
@@ -206,6 +206,16 @@ impl<H: Host, E: Etcd> Session<H, E> {
             && let Some(slot) = presumed(ticket, &known, digest.keys, limit)
         {
             return Ok(FreeSlot::Slot(slot));
+        }
+        let seen = self.history.as_ref().and_then(|history| history.revisions.first());
+        if let Some(taken) = seen.and_then(|seen| taken_since(ticket, &known, *seen)) {
+            let is_all = digest.keys + (taken.len() - known.len()) == ticket.slots.keys;
+            let slot = free_slot(ticket.rank, taken.into_iter(), limit);
+            // Others are quicker than all names are read: what became free meanwhile is left to them.
+            let is_enough = knowledge == Knowledge::OfEtcd && matches!(slot, FreeSlot::Slot(_));
+            if is_all || is_enough {
+                return Ok(slot);
+            }
         }
         let taken = self.ask(|client| claimant.taken(client, ticket.revision))?;
         Ok(free_slot(ticket.rank, taken.into_iter(), limit))

@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 
 use super::state::Claimed;
+use super::sync::latest_of;
 use crate::cluster::{Keyspace, NodeId, RangeDigest, Record, SlotId};
 use crate::etcd::{
     Compare, Equal, Error, ErrorKind, Etcd, KeyValue, LeaseId, Op, Order, Pages, Range, RangeReply,
@@ -24,18 +25,18 @@ pub(super) struct Taken {
 
 /// What became of a put under a condition.
 #[derive(Debug)]
-pub(super) enum Attempt {
+pub(super) enum ClaimAttempt {
     /// The slot is ours.
     Taken(Taken),
     /// It is not, by a put of this revision; 0: nothing is there any more.
     Refused(i64),
 }
 
-impl Attempt {
+impl ClaimAttempt {
     fn taken(self) -> Option<Taken> {
         match self {
-            Attempt::Taken(taken) => Some(taken),
-            Attempt::Refused(_) => None,
+            ClaimAttempt::Taken(taken) => Some(taken),
+            ClaimAttempt::Refused(_) => None,
         }
     }
 }
@@ -64,6 +65,8 @@ pub(super) struct Ticket {
     pub(super) slots: RangeDigest,
     /// The slots among those that changed last, at most [`NEWEST`].
     pub(super) newest: Vec<SlotId>,
+    /// The revision past which all that changed are among those, and are there still.
+    pub(super) newest_past: i64,
 }
 
 /// Those ahead of this node in the queue.
@@ -148,7 +151,7 @@ impl Claimant<'_> {
     }
 
     /// The same, and says what is in the way.
-    pub fn try_claim(&self, client: &mut impl Etcd, slot: SlotId) -> Result<Attempt, Error> {
+    pub fn try_claim(&self, client: &mut impl Etcd, slot: SlotId) -> Result<ClaimAttempt, Error> {
         self.put_if(client, slot, Equal::CreateRevision(0))
     }
 
@@ -164,7 +167,7 @@ impl Claimant<'_> {
         client: &mut impl Etcd,
         slot: SlotId,
         condition: Equal,
-    ) -> Result<Attempt, Error> {
+    ) -> Result<ClaimAttempt, Error> {
         let key = self.keyspace.key(slot);
         let value = self.record.value(self.node_id).into_bytes();
         let reply = client.txn(&Txn {
@@ -176,21 +179,21 @@ impl Claimant<'_> {
             ],
             failure: vec![Op::Range(Range::new(key, None))],
         })?;
-        let Some(range) = reply.ranges.first() else { return Ok(Attempt::Refused(0)) };
+        let Some(range) = reply.ranges.first() else { return Ok(ClaimAttempt::Refused(0)) };
         if reply.succeeded {
             let claimed = Claimed::at(slot, reply.header.revision);
-            return Ok(Attempt::Taken(Taken { claimed, queue_length: range.count }));
+            return Ok(ClaimAttempt::Taken(Taken { claimed, queue_length: range.count }));
         }
-        let Some(kv) = range.kvs.first() else { return Ok(Attempt::Refused(0)) };
+        let Some(kv) = range.kvs.first() else { return Ok(ClaimAttempt::Refused(0)) };
         if kv.lease == self.lease && self.is_own(kv) {
             let claimed = Claimed::at(slot, kv.mod_revision);
-            return Ok(Attempt::Taken(Taken { claimed, queue_length: 0 }));
+            return Ok(ClaimAttempt::Taken(Taken { claimed, queue_length: 0 }));
         }
         if kv.lease == self.lease && condition == Equal::CreateRevision(0) {
             // What this node published before its addresses changed: so a restored backup has it.
             return self.put_if(client, slot, Equal::ModRevision(kv.mod_revision));
         }
-        Ok(Attempt::Refused(kv.mod_revision))
+        Ok(ClaimAttempt::Refused(kv.mod_revision))
     }
 
     /// Gives back a slot that a claim of ours took whose reply never came, if it is still ours.
@@ -234,6 +237,7 @@ impl Claimant<'_> {
             revision: reply.header.revision,
             slots: digest(slots),
             newest: self.slots_of(&slots.kvs).collect(),
+            newest_past: latest_of(slots, false).after,
         })
     }
 

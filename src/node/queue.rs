@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
-use super::claim::{Ahead, Attempt, Claimant, Taken, Ticket};
+use super::claim::{Ahead, ClaimAttempt, Claimant, Taken, Ticket};
 use super::full_sync::MOST_AT_ONCE;
 use super::overtake::Overtaking;
 use super::rank::{FreeSlot, free_slot};
@@ -24,7 +24,7 @@ pub(super) enum Waited {
 }
 
 /// The place of this node in the queue, as far as it was told.
-struct Place {
+struct QueuePlace {
     ticket: Vec<u8>,
     /// The tickets ahead of it.
     ahead: HashSet<Vec<u8>>,
@@ -65,12 +65,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
             match self.has_seen_names(newest).then(|| self.free_slot(claimant, rank)) {
                 Some(FreeSlot::Slot(slot)) => {
                     match self.ask(|client| claimant.try_claim(client, slot))? {
-                        Attempt::Taken(taken) => return Ok(Waited::Claimed(taken)),
-                        Attempt::Refused(at) if self.has_seen_names(at) => {
+                        ClaimAttempt::Taken(taken) => return Ok(Waited::Claimed(taken)),
+                        ClaimAttempt::Refused(at) if self.has_seen_names(at) => {
                             return Err(SessionError::NoHistory);
                         }
                         // Somebody was quicker, of which the watch has not told yet.
-                        Attempt::Refused(at) => newest = at,
+                        ClaimAttempt::Refused(at) => newest = at,
                     }
                 }
                 Some(FreeSlot::Full) if when_full == WhenFull::Exit => {
@@ -111,7 +111,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Looks who is ahead of this node. `None`: its ticket is gone.
-    fn find_place(&mut self, claimant: Claimant<'_>) -> Result<Option<Place>> {
+    fn find_place(&mut self, claimant: Claimant<'_>) -> Result<Option<QueuePlace>> {
         let queue = self.ask(|client| claimant.look_at_queue(client))?;
         let Some(Ahead { tickets: mut ahead, revision: left }) = queue else { return Ok(None) };
         // A ticket that was put late, by a node that has a name already, is nobody's.
@@ -122,7 +122,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         });
         let ticket = claimant.keyspace.ticket(claimant.record);
         let overtaking = Overtaking::new(self.host.now());
-        Ok(Some(Place { ticket, ahead, left, is_gone: false, overtaking }))
+        Ok(Some(QueuePlace { ticket, ahead, left, is_gone: false, overtaking }))
     }
 
     /// Applies what a watch has told by now: a slot is chosen by all of that, for the first of many changes that
@@ -131,7 +131,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         &mut self,
         watch: &mut E::Watch,
         names: usize,
-        place: &mut Place,
+        place: &mut QueuePlace,
     ) -> Result<()> {
         for _ in 0..MOST_AT_ONCE {
             self.stay_named()?;
@@ -172,7 +172,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 }
 
-impl Place {
+impl QueuePlace {
     /// Takes in who left the queue.
     fn heed(&mut self, reply: &WatchReply, now: Instant) {
         for event in &reply.events {

@@ -131,6 +131,7 @@ impl Checks {
         let calm_since = self.calm_since;
         let Some(standing) = self.standing_mut(id) else { return };
         let Some(asked) = standing.asked_at.take() else { return };
+        standing.asked_last = Some(asked);
         if calm_since.is_none_or(|since| asked < since) {
             standing.was_held_up_until = now;
         }
@@ -183,6 +184,7 @@ impl Checks {
             runs_since: Some(now),
             synced_at: Time::ZERO,
             asked_at: None,
+            asked_last: None,
             stuck: BTreeSet::new(),
             was_held_up_until: Time::ZERO,
             owned: None,

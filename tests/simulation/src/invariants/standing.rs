@@ -48,6 +48,8 @@ pub struct Standing {
     pub synced_at: Time,
     /// When it asked what it waits for now.
     pub asked_at: Option<Time>,
+    /// When it asked what was answered or given up last.
+    pub asked_last: Option<Time>,
     /// The watches that have something for it that does not arrive.
     pub stuck: BTreeSet<WatchId>,
     /// Until when it waited for the reply to what it asked while something was wrong.

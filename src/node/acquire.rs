@@ -3,14 +3,14 @@
 use super::claim::{Claimant, OwnRecord, Taken, Ticket};
 use super::full_sync::apply_event;
 use super::queue::Waited;
-use super::rank::{FreeSlot, free_slot, presumed};
+use super::rank::{FreeSlot, free_slot, presumed, taken_since};
 use super::session::Session;
 use super::state::{Claimed, Membership};
 use super::{Host, Result, SessionError, WhenFull};
 use crate::cluster::{Record, SlotId};
-use crate::etcd::{Etcd, Event, EventKind, KeyValue, LeaseId, WatchStream};
+use crate::etcd::{Etcd, Event, EventKind, KeyValue, LeaseId};
 
-/// The number of claims that may fail, because others were quicker, before there is a pause.
+/// The number of claims that may fail, because others were quicker, before their changes are followed.
 const QUICK_FAILURES: u32 = 1;
 
 /// The source of what slots are taken.
@@ -57,7 +57,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if previous.is_none() {
             self.join_start(taken.queue_length);
         }
-        Ok(())
+        self.settle_doubt()
     }
 
     /// A call that failed may have been carried out: read everything, and look for it.
@@ -153,61 +153,41 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(())
     }
 
-    /// Takes tickets until one leads to a slot.
+    /// Takes tickets until one leads to a slot. Whoever finds that others are quicker than it can read waits in
+    /// the queue, where it is told what they take.
     fn queue_and_claim(&mut self, claimant: Claimant<'_>, when_full: WhenFull) -> Result<Taken> {
         let mut waited = false;
         let mut failures = 0;
         let mut knowledge = Knowledge::MayBePresumed;
+        // This may take long, and no call of it is to be cut off because what a former watch proved gets old.
+        self.leave_watch();
         loop {
             self.ensure_lease()?;
             let ticket = self.ask(|client| claimant.take_ticket(client))?;
             self.catch_up_with(&ticket)?;
-            let slot = match self.slot_for(claimant, &ticket, knowledge)? {
-                FreeSlot::Slot(slot) => Some(slot),
+            match self.slot_for(claimant, &ticket, knowledge)? {
+                FreeSlot::Slot(slot) => {
+                    if let Some(taken) = self.ask(|client| claimant.claim(client, slot))? {
+                        let queue_length = if waited { 0 } else { taken.queue_length };
+                        return Ok(Taken { queue_length, ..taken });
+                    }
+                    knowledge = Knowledge::OfEtcd;
+                    failures += 1;
+                    if failures <= QUICK_FAILURES {
+                        continue;
+                    }
+                }
                 FreeSlot::Full if when_full == WhenFull::Exit && self.is_current(&ticket) => {
                     return Err(SessionError::NoFreeSlot);
                 }
-                FreeSlot::Full if when_full == WhenFull::Exit => {
-                    return Err(SessionError::NoHistory);
-                }
-                FreeSlot::Full | FreeSlot::Behind => {
-                    waited = true;
-                    match self.wait_in_queue(claimant, &ticket, when_full)? {
-                        Waited::Turn(slot) => Some(slot),
-                        Waited::Overtook(taken) => return Ok(Taken { queue_length: 0, ..taken }),
-                        Waited::TicketGone => None,
-                    }
-                }
-            };
-            if let Some(slot) = slot
-                && let Some(taken) = self.ask(|client| claimant.claim(client, slot))?
-            {
                 // Who waited knows that the others wait as well, rather than start.
+                FreeSlot::Full | FreeSlot::Behind => waited = true,
+            }
+            if let Waited::Claimed(taken) = self.wait_in_queue(claimant, &ticket, when_full)? {
                 let queue_length = if waited { 0 } else { taken.queue_length };
                 return Ok(Taken { queue_length, ..taken });
             }
-            knowledge = Knowledge::OfEtcd;
-            failures += 1;
-            if failures > QUICK_FAILURES {
-                self.recover_from_failures()?;
-            }
         }
-    }
-
-    /// Makes sure that what is known of the slots goes on in etcd, and follows the changes for a while.
-    fn recover_from_failures(&mut self) -> Result<()> {
-        let pause = self.backoff.draw(&mut self.random).min(self.settings.lease_ttl / 4);
-        self.sync()?;
-        let mut watch = self.open_watch(None)?;
-        let mut end = self.host.now() + pause;
-        while self.host.now() < end && watch.endpoint() == self.client.endpoint() {
-            self.follow_until(&mut watch, Some(end))?;
-            if !self.proof.is_given() {
-                // Another claim would go for a slot that is taken, as far as etcd knows.
-                end = self.host.now() + pause;
-            }
-        }
-        Ok(())
     }
 
     /// The slot that a ticket leads to: as the directory knows, if it stands where the ticket does.
@@ -229,14 +209,29 @@ impl<H: Host, E: Etcd> Session<H, E> {
         {
             return Ok(FreeSlot::Slot(slot));
         }
+        let seen = self.history.as_ref().and_then(|history| history.revisions.first());
+        if let Some(taken) = seen.and_then(|seen| taken_since(ticket, &known, *seen)) {
+            let is_all = digest.keys + (taken.len() - known.len()) == ticket.slots.keys;
+            let slot = free_slot(ticket.rank, taken.into_iter(), limit);
+            // Others are quicker than all names are read: what became free meanwhile is left to them.
+            let is_enough = knowledge == Knowledge::OfEtcd && matches!(slot, FreeSlot::Slot(_));
+            if is_all || is_enough {
+                return Ok(slot);
+            }
+        }
         let taken = self.ask(|client| claimant.taken(client, ticket.revision))?;
         Ok(free_slot(ticket.rank, taken.into_iter(), limit))
     }
 
     /// Returns whether the directory knows every slot that was taken when the ticket was.
     pub(super) fn is_current(&self, ticket: &Ticket) -> bool {
+        self.has_seen_names(ticket.slots.newest)
+    }
+
+    /// Returns whether all changes of the pattern's names up to this revision are known.
+    pub(super) fn has_seen_names(&self, revision: i64) -> bool {
         let seen = self.history.as_ref().and_then(|history| history.revisions.first());
-        seen.is_some_and(|seen| *seen >= ticket.slots.newest)
+        seen.is_some_and(|seen| *seen >= revision)
     }
 
     /// If no slot changed between the full sync and the ticket, the directory stands where the
@@ -264,17 +259,17 @@ impl<H: Host, E: Etcd> Session<H, E> {
     fn own(&mut self, claimed: Claimed, record: Record, previous: Option<Claimed>) {
         let name = self.name(claimed);
         self.contact.logged.clear();
-        let is_late = self.lease.is_none_or(|lease| self.host.now() >= lease.valid_until);
-        let membership = if is_late { Membership::Doubtful } else { Membership::Owned };
+        let is_over = self.lease.is_none_or(|lease| self.host.now() >= lease.valid_until);
+        let is_doubtful = is_over || self.client.timeout_mut().was_late();
+        let membership = if is_doubtful { Membership::Doubtful } else { Membership::Owned };
         self.set_membership(membership(claimed));
         self.apply_own(claimed, &record);
-        if is_late {
-            log::warn!("{name} is in doubt: the reply to its claim came after its lease ran out");
-            return;
-        }
         let verb = if previous.is_some() { "re-claimed" } else { "claimed" };
         let limit = self.settings.keyspace.limit;
         log::info!("{verb} {name} (slot {} of {limit}): {record}", claimed.slot);
+        if is_doubtful {
+            log::warn!("{name} is in doubt: the reply to its claim came late");
+        }
     }
 
     /// Applies a put of ours. The watch will bring it too, but whoever reads the log may ask for the

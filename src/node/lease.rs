@@ -21,6 +21,10 @@ const RELEASE_REQUEST: Duration = Duration::from_millis(300);
 /// The number of attempts to release in that time: a reply may be lost.
 const RELEASE_ROUNDS: u32 = 2;
 
+/// The reads of the own key that settle a doubt, each because the reply to the one before came late: where etcd
+/// is busy for long, the last of them has to do.
+const LOOKS: u32 = 3;
+
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Grants a lease if there is none, and keeps it alive when it is time to.
     pub(super) fn ensure_lease(&mut self) -> Result<()> {
@@ -61,12 +65,18 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Ends the doubt about the name. A lease that lives is no proof: while this node was away, the
-    /// key may have been changed by hand.
+    /// key may have been changed by hand, and another node may own the name since, with a later token.
     pub(super) fn settle_doubt(&mut self) -> Result<()> {
         let (Membership::Doubtful(claimed), Some(lease)) = (self.membership, self.lease) else {
             return Ok(());
         };
-        let own = self.read_own_key(claimed)?;
+        let mut own = self.read_own_key(claimed)?;
+        for _ in 1..LOOKS {
+            if !self.client.timeout_mut().was_late() {
+                break;
+            }
+            own = self.read_own_key(claimed)?;
+        }
         if self.host.now() >= lease.valid_until {
             return Ok(());
         }

@@ -79,6 +79,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Lets the watch tell what etcd holds by now.
     fn await_present(&mut self) -> Result<()> {
         let present = self.look_at_present()?;
+        // From the reply on: however long it took, the watch is read before it is asked again.
         let max_lag = self.settings.max_lag;
         let pause = (max_lag / AGAIN_PART).saturating_mul(1 << self.proof.asked_again.min(4));
         self.proof.asked_again += 1;

@@ -1,10 +1,13 @@
 //! Claims, where something else happens to names, or to etcd itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::newborn;
 use super::world::{Fate, LEASE_TTL, ROUND_TRIP, World, delete, put};
+use crate::cluster::Keyspace;
 use crate::etcd::{LeaseId, ResponseHeader, WatchReply};
+use crate::node::WhenFull;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -57,21 +60,21 @@ fn changes_are_told_by_one_watch_at_a_time() {
 
 #[test]
 fn claims_that_fail_again_and_again_are_not_repeated_as_fast_as_etcd_answers() {
-    let (world, session) = newborn(1);
+    let (world, mut session) = newborn(1);
+    let pattern = session.settings.keyspace.pattern.clone();
+    session.settings.keyspace = Arc::new(Keyspace::new(pattern, 1));
+    session.settings.when_full = WhenFull::Wait;
     world.stop_at.set(world.began + 60 * SECOND);
     let thief = put("w1.tf.local.", 1, OTHER);
-    let mut is_claim = true;
     world.follow(move |world, name| {
-        if name == "txn" {
-            // The name is free whenever a ticket is put, and is not when it is claimed.
-            is_claim = !is_claim;
-            let mut store = world.store.borrow_mut();
-            if is_claim {
-                store.keys.insert(thief.kv.key.clone(), thief.kv.clone());
-            } else {
-                store.keys.remove(&thief.kv.key);
-            }
-        }
+        // The name is free whenever it is read, and is not when it is claimed.
+        let mut store = world.store.borrow_mut();
+        match name {
+            "txn" => store.keys.insert(thief.kv.key.clone(), thief.kv.clone()),
+            "range" => store.keys.remove(&thief.kv.key),
+            _ => None,
+        };
+        drop(store);
         Fate::Answered(ROUND_TRIP)
     });
     session.run();

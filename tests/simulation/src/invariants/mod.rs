@@ -138,6 +138,7 @@ impl Checks {
         let calm_since = self.calm_since;
         let Some(standing) = self.standing_mut(id) else { return };
         let Some(asked) = standing.asked_at.take() else { return };
+        standing.asked_last = Some(asked);
         if calm_since.is_none_or(|since| asked < since) {
             standing.was_held_up_until = now;
         }
@@ -186,11 +187,13 @@ impl Checks {
             moved_at: now,
             lease_ttl,
             max_lag: Duration::from_secs(86_400),
+            reply_after: Duration::ZERO,
             started: now,
             runs_since: Some(now),
             stopping_since: None,
             synced_at: Time::ZERO,
             asked_at: None,
+            asked_last: None,
             stuck: BTreeSet::new(),
             was_held_up_until: Time::ZERO,
             owned: None,
@@ -203,10 +206,12 @@ impl Checks {
         });
     }
 
-    /// How far a process may be behind etcd without saying so.
-    pub fn lags_at_most(&mut self, id: ProcessId, max_lag: Duration) {
+    /// How far a process may be behind etcd without saying so, and after which time a reply is late to it; by its
+    /// own clock.
+    pub fn lags_at_most(&mut self, id: ProcessId, max_lag: Duration, reply_after: Duration) {
         if let Some(standing) = self.standing_mut(id) {
             standing.max_lag = max_lag;
+            standing.reply_after = reply_after.mul_f64(1.02);
         }
     }
 

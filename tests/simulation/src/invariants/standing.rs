@@ -40,6 +40,8 @@ pub struct Standing {
     pub lease_ttl: Duration,
     /// How far it may be behind etcd without saying so.
     pub max_lag: Duration,
+    /// After which a reply is late, so that it asks again whether what it tells is so still.
+    pub reply_after: Duration,
     /// When it was started.
     pub started: Time,
     /// Since when it runs without standing still; `None`: it stands still.
@@ -50,6 +52,8 @@ pub struct Standing {
     pub synced_at: Time,
     /// When it asked what it waits for now.
     pub asked_at: Option<Time>,
+    /// When it asked what was answered or given up last.
+    pub asked_last: Option<Time>,
     /// The watches that have something for it that does not arrive.
     pub stuck: BTreeSet<WatchId>,
     /// Until when it waited for the reply to what it asked while something was wrong.

@@ -47,9 +47,9 @@ impl World {
         });
         let spec = &self.nodes[node].spec;
         let limit = (spec.kind != NodeKind::Plugin).then_some(spec.limit);
-        let (lease_ttl, max_lag) = (spec.lease_ttl, spec.max_lag);
+        let (lease_ttl, max_lag, timeout) = (spec.lease_ttl, spec.max_lag, spec.timeout);
         self.checks.started(id, node, self.record(node), limit, lease_ttl, now);
-        self.checks.lags_at_most(id, max_lag);
+        self.checks.lags_at_most(id, max_lag, timeout);
         let boots = self.machines[spec.machine].boots;
         let mark = spec.node_id(boots).map(|id| format!("{id}:{}", spec.port));
         self.checks.is_known_by(id, mark);

@@ -22,6 +22,7 @@ mod late_claims;
 mod lease;
 pub mod network;
 mod overtake;
+mod own_leases;
 mod position;
 mod proof;
 mod prove;
@@ -34,6 +35,7 @@ mod stagger;
 mod state;
 mod sync;
 mod watch;
+mod witness;
 
 use error::{Result, SessionError};
 pub use full_sync::{apply_event, full_sync};

@@ -30,9 +30,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Begins to prove, once a watch was opened. The status is of before.
     pub(super) fn begin_proof(&mut self, status: Option<&Status>) -> Result<()> {
         self.proof.awaited = None;
-        self.proof.since = self.host.now();
         self.stay_named()?;
+        self.hear_witness()?;
+        self.proof.since = self.host.now();
         let reached = self.prove()?;
+        self.dismiss_witness();
+        self.is_restored &= self.membership.held().is_none();
         if let (Some(history), Some(status)) = (&mut self.history, status) {
             let reached = Position::reached(status, reached.revision);
             history.position = Some(history.position.map_or(reached, |seen| seen.further(reached)));
@@ -71,7 +74,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
         self.stay_named()?;
         let present = self.look_at_present()?;
-        self.proof.next_at = present.asked + self.settings.max_lag / AGAIN_PART;
+        // Whatever that took, the watch is read before it is asked for again.
+        self.proof.next_at = self.host.now() + self.settings.max_lag / AGAIN_PART;
         self.proof.awaited = Some(present);
         self.settle_proof();
         Ok(header)

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use super::addresses::Addresses;
 use super::backoff::Backoff;
 use super::heard::Heard;
+use super::own_leases::OwnLeases;
 use super::proof::Proof;
 use super::state::{Contact, History, Lease, Membership, Turn};
+use super::witness::Witness;
 use super::{Host, NodeSettings, Result, SessionError};
 use crate::cluster::{Record, SlotId};
 use crate::etcd::{Error, ErrorKind, Etcd, LeaseId, WatchStream};
@@ -39,6 +41,10 @@ pub struct Session<H, E> {
     pub(super) proof: Proof,
     /// Where the directory stands in etcd's history; `None`: read everything.
     pub(super) history: Option<History>,
+    /// What proves that everything was read in this history; `None`: nothing is to be proven.
+    pub(super) witness: Option<Witness>,
+    /// Whether another history was found since there was a name: what stands there may be of any life of ours.
+    pub(super) is_restored: bool,
     /// The revision up to which names of the pattern are known to be missing from the directory.
     pub(super) missing: Option<i64>,
     /// When to read the names of those that started together with this node; until then the own one
@@ -53,6 +59,7 @@ pub struct Session<H, E> {
     /// What is known of the addresses that it is made of.
     pub(super) addresses: Addresses,
     pub(super) lease: Option<Lease>,
+    pub(super) own_leases: OwnLeases,
     /// The lease of an earlier life, whose name was taken over: to be revoked.
     pub(super) superseded: Option<LeaseId>,
     /// The leases of others with our addresses, of whom is known that they live.
@@ -82,6 +89,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
             heard: None,
             proof,
             history: None,
+            witness: None,
+            is_restored: false,
             missing: None,
             turn: None,
             late_claims: Vec::new(),
@@ -89,6 +98,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             record: None,
             addresses: Addresses::default(),
             lease: None,
+            own_leases: OwnLeases::default(),
             superseded: None,
             alive: Vec::new(),
             awaited: Vec::new(),

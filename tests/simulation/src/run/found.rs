@@ -15,6 +15,8 @@ pub struct Found {
     pub seconds: u64,
     /// The number of nodes; `None`: as the seed has it.
     pub nodes: Option<usize>,
+    /// Whether many nodes live for long, on long leases.
+    pub is_long: bool,
     /// The kinds of faults; none: as the seed has it.
     pub faults: &'static [FaultKind],
     /// What it found once.
@@ -26,7 +28,12 @@ impl Found {
     pub fn settings(&self) -> Settings {
         let faults = (!self.faults.is_empty()).then(|| self.faults.to_vec());
         Settings {
-            wanted: Wanted { faults, nodes: self.nodes, ..Wanted::default() },
+            wanted: Wanted {
+                faults,
+                nodes: self.nodes,
+                is_long: self.is_long,
+                ..Wanted::default()
+            },
             time: Duration::from_secs(self.seconds),
             ..Settings::default()
         }
@@ -39,6 +46,7 @@ pub const FOUND: &[Found] = &[
         seed: 207,
         seconds: 40,
         nodes: None,
+        is_long: false,
         faults: &[],
         what: "a take-over went on with the token of the earlier life",
     },
@@ -46,6 +54,7 @@ pub const FOUND: &[Found] = &[
         seed: 2,
         seconds: 40,
         nodes: None,
+        is_long: false,
         faults: &[],
         what: "another host with the same address took a name over at once, and its owner lived on",
     },
@@ -53,6 +62,7 @@ pub const FOUND: &[Found] = &[
         seed: 2,
         seconds: 615,
         nodes: None,
+        is_long: false,
         faults: &[],
         what: "a watch that tells nothing is believed: no proof that nothing is missed",
     },
@@ -60,6 +70,7 @@ pub const FOUND: &[Found] = &[
         seed: 12,
         seconds: 220,
         nodes: None,
+        is_long: false,
         faults: &[
             FaultKind::Restore,
             FaultKind::RestoreOther,
@@ -73,6 +84,7 @@ pub const FOUND: &[Found] = &[
         seed: 14,
         seconds: 585,
         nodes: None,
+        is_long: false,
         faults: &[
             FaultKind::Restore,
             FaultKind::KillHalf,
@@ -86,6 +98,7 @@ pub const FOUND: &[Found] = &[
         seed: 2,
         seconds: 155,
         nodes: None,
+        is_long: false,
         faults: &[],
         what: "long pauses though etcd answers, after a lease that is gone or another history",
     },
@@ -93,6 +106,7 @@ pub const FOUND: &[Found] = &[
         seed: 14,
         seconds: 165,
         nodes: None,
+        is_long: false,
         faults: &[],
         what: "a call that outlasts what the directory can be believed for",
     },
@@ -100,6 +114,7 @@ pub const FOUND: &[Found] = &[
         seed: 1,
         seconds: 540,
         nodes: None,
+        is_long: false,
         faults: &[
             FaultKind::StopNode,
             FaultKind::Suspend,
@@ -112,6 +127,7 @@ pub const FOUND: &[Found] = &[
         seed: 137,
         seconds: 12,
         nodes: None,
+        is_long: false,
         faults: &[],
         what: "names that nobody takes, for those ahead may not: no overtaking",
     },
@@ -119,6 +135,7 @@ pub const FOUND: &[Found] = &[
         seed: 1126,
         seconds: 300,
         nodes: None,
+        is_long: false,
         faults: &[FaultKind::ChangeAddress, FaultKind::Refuse, FaultKind::CutLink],
         what: "a ticket of former addresses: the record stored before the lease of the old one is revoked",
     },
@@ -126,6 +143,7 @@ pub const FOUND: &[Found] = &[
         seed: 35,
         seconds: 56,
         nodes: Some(45),
+        is_long: false,
         faults: &[],
         what: "a herd that is in sync before it knows the names of those that started with it",
     },
@@ -133,6 +151,7 @@ pub const FOUND: &[Found] = &[
         seed: 105,
         seconds: 720,
         nodes: None,
+        is_long: false,
         faults: &[],
         what: "old addresses under the own lease and revision, of a backup that was restored twice",
     },
@@ -140,7 +159,46 @@ pub const FOUND: &[Found] = &[
         seed: 487,
         seconds: 720,
         nodes: None,
+        is_long: false,
         faults: &[],
         what: "a ticket of former addresses that a backup brought back",
+    },
+    Found {
+        seed: 20,
+        seconds: 70_830,
+        nodes: None,
+        is_long: true,
+        faults: &[],
+        what: "pages of one history mixed with those of another: two restores within a full sync",
+    },
+    Found {
+        seed: 507,
+        seconds: 336,
+        nodes: None,
+        is_long: false,
+        faults: &[FaultKind::Restore],
+        what: "the same beside a thousand names",
+    },
+    Found {
+        seed: 94,
+        seconds: 32_350,
+        nodes: None,
+        is_long: true,
+        faults: &[],
+        what: "a node that waits beside its own record under a former lease of its own",
+    },
+    Found {
+        seed: 2104,
+        seconds: 210,
+        nodes: None,
+        is_long: false,
+        faults: &[
+            FaultKind::Restore,
+            FaultKind::RestoreOther,
+            FaultKind::DeleteKey,
+            FaultKind::RevokeLease,
+            FaultKind::ChangeAddress,
+        ],
+        what: "a ticket of former addresses, in a backup, of a node that waits with another one",
     },
 ];

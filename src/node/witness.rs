@@ -62,11 +62,14 @@ impl<H: Host, E: Etcd> Session<H, E> {
     pub(super) fn hear_witness(&mut self) -> Result<()> {
         let Some(witness) = self.witness.filter(|_| !self.is_witness()) else { return Ok(()) };
         let is_there = self.ask_member(|client| client.lease_keep_alive(witness.lease))?.is_some();
-        if is_there || self.host.now() >= witness.until {
-            self.witness = None;
-            return Ok(());
+        if !is_there && self.host.now() < witness.until {
+            return Err(self.break_off("etcd's history is not the one that was read"));
         }
-        Err(self.break_off("etcd's history is not the one that was read"))
+        self.witness = None;
+        if is_there && self.lease.is_none_or(|lease| lease.id != witness.lease) {
+            self.ask(|client| client.lease_revoke(witness.lease))?;
+        }
+        Ok(())
     }
 
     /// Whether the name that is ours hangs on the lease in question.

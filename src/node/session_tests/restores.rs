@@ -47,7 +47,8 @@ fn a_history_that_has_not_what_was_granted_before_the_full_sync_is_another_one()
         let opened = session.open_watch(None);
         assert_eq!(opened.is_ok(), wanted, "{what}");
         assert!(wanted || matches!(opened, Err(SessionError::NoHistory)), "{what}");
-        // It is asked for once.
+        // It is asked for once, and nothing is left of it.
+        assert_eq!(world.times("revoke").len(), usize::from(wanted), "{what}");
         let asked = world.times("keep-alive").len();
         assert!(session.open_watch(None).is_ok() || !wanted, "{what}");
         assert_eq!(world.times("keep-alive").len() - asked, usize::from(!wanted), "{what}");

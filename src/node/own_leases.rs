@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use crate::etcd::LeaseId;
 
 /// The leases that are remembered: one is granted whenever the one before was gone.
-const MOST: usize = 16;
+const MOST_LEASES: usize = 16;
 
 /// The latest leases that were granted to this life of a node, or whose names it took over.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ impl OwnLeases {
     /// Takes note of one.
     pub(super) fn note(&mut self, lease: LeaseId) {
         if !self.has(lease) {
-            self.0.truncate(MOST - 1);
+            self.0.truncate(MOST_LEASES - 1);
             self.0.push_front(lease);
         }
     }

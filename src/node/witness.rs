@@ -7,25 +7,15 @@
 //! that has none this is its own lease, which a claim puts to the proof without being asked; a node that has
 //! one is granted another, which is left to run out.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::session::Session;
-use super::state::Lease;
+use super::state::{Lease, Witness};
 use super::{Host, Result, SessionError};
-use crate::etcd::{Etcd, LeaseId};
+use crate::etcd::Etcd;
 
 /// The time to live of a lease that is granted for this alone: longer than names are read.
 const TTL: Duration = Duration::from_secs(300);
-
-/// A lease that was granted before everything was read.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Witness {
-    lease: LeaseId,
-    /// The revision of etcd at which it was granted.
-    pub(super) revision: i64,
-    /// Until when it is there at least, in the history that it was granted in.
-    until: Instant,
-}
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Has a lease granted. `None`: there is none, so that everything is to be read as of now.

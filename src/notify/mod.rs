@@ -8,6 +8,7 @@
 
 mod atomic_file;
 mod children;
+pub mod deputy_process;
 mod ending;
 mod file_order;
 pub mod file_process;

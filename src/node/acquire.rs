@@ -89,6 +89,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
         claimant: Claimant<'_>,
         previous: Option<Claimed>,
     ) -> Result<Option<Taken>> {
+        // Only a newcomer may have been here before, and whoever is where a backup was restored. Else it is
+        // somebody else who publishes the same addresses, whatever its ID.
+        let may_return = previous.is_none() || self.is_restored;
         let mut others = Vec::new();
         for slot in self.own_slots(claimant) {
             let found = self.ask(|client| claimant.find_own(client, slot))?;
@@ -100,25 +103,24 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 }
                 continue;
             }
-            if !claimant.is_earlier_life(&own) {
+            let is_former = self.own_leases.has(own.lease);
+            if !is_former && !claimant.is_earlier_life(&own) {
                 others.push(own);
-            } else if previous.is_none()
+            } else if (is_former || may_return)
                 && let Some(taken) = self.take_over(claimant, &own)?
             {
                 return Ok(Some(taken));
             }
         }
+        if may_return && let Some(taken) = self.reclaim_with_other_addresses(claimant)? {
+            return Ok(Some(taken));
+        }
         match previous {
-            // Only a newcomer may have been here before. Later it is somebody else who publishes
-            // the same addresses, whatever its ID.
             Some(claimed) => self.ask(|client| claimant.claim(client, claimed.slot)),
-            None => match self.reclaim_with_other_addresses(claimant)? {
-                Some(taken) => Ok(Some(taken)),
-                None => {
-                    others.extend(self.find_elsewhere(claimant)?);
-                    self.outlive(claimant, others)
-                }
-            },
+            None => {
+                others.extend(self.find_elsewhere(claimant)?);
+                self.outlive(claimant, others)
+            }
         }
     }
 
@@ -130,6 +132,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     ) -> Result<Option<Taken>> {
         // Known before the call, whose reply may be lost: then the name is found under our lease.
         self.superseded = Some(own.lease).filter(|lease| *lease != LeaseId(0));
+        self.superseded.into_iter().for_each(|lease| self.own_leases.note(lease));
         let taken = self.ask(|client| claimant.take_over(client, own.claimed))?;
         // Where it failed, the name may have been taken by a call whose reply was lost, and changed since.
         if taken.is_some() {
@@ -163,6 +166,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.leave_watch();
         loop {
             self.ensure_lease()?;
+            self.leave_queue()?;
             let ticket = self.ask(|client| claimant.take_ticket(client))?;
             self.catch_up_with(&ticket)?;
             match self.slot_for(claimant, &ticket, knowledge)? {
@@ -244,8 +248,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let digest = self.host.directory(|directory| directory.digest(0, i64::MAX));
         match &mut self.history {
             Some(history) if !history.goes_on_at(ticket.cluster_id, ticket.revision) => {
-                log::info!("etcd's history is not what was seen: reading everything anew");
-                return Err(SessionError::NoHistory);
+                return Err(self.break_off("etcd's history is not what was seen"));
             }
             Some(history) if digest == ticket.slots => {
                 let seen = history.see(0, ticket.revision).unwrap_or_default();
@@ -262,6 +265,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let is_over = self.lease.is_none_or(|lease| self.host.now() >= lease.valid_until);
         let is_doubtful = is_over || self.client.timeout_mut().was_late();
         let membership = if is_doubtful { Membership::Doubtful } else { Membership::Owned };
+        self.is_restored = false;
         self.set_membership(membership(claimed));
         self.apply_own(claimed, &record);
         let verb = if previous.is_some() { "re-claimed" } else { "claimed" };

@@ -30,12 +30,12 @@ pub(super) struct FullSync {
 }
 
 impl FullSync {
-    /// One that has read nothing. `None`: there are no names to read.
-    pub(super) fn begin(host: &impl Host) -> Option<FullSync> {
+    /// One that has read nothing, as of a revision; 0: the present one. `None`: there are no names to read.
+    pub(super) fn begin(host: &impl Host, revision: i64) -> Option<FullSync> {
         let (snapshot, ranges) =
             host.directory(|directory| (directory.emptied(), directory.keyspace().ranges()));
         let mut rest = ranges.into_iter();
-        let pages = Pages::new(range_of(&rest.next()?));
+        let pages = Pages::new(Range { revision, ..range_of(&rest.next()?) });
         Some(FullSync {
             snapshot,
             index: 0,
@@ -115,7 +115,7 @@ impl FullSync {
 /// # Errors
 /// Those of the calls to etcd. The old directory stays then.
 pub fn full_sync(client: &mut impl Etcd, host: &impl Host) -> Result<History, Error> {
-    let Some(mut reading) = FullSync::begin(host) else { return Ok(History::default()) };
+    let Some(mut reading) = FullSync::begin(host, 0) else { return Ok(History::default()) };
     while reading.read_page(client, host)? {}
     Ok(reading.finish(host))
 }

@@ -39,10 +39,16 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 }
                 let ttl = self.settings.lease_ttl;
                 let id = self.ask(|client| client.lease_grant(ttl))?;
-                self.lease = Some(Lease::new(id, asked, ttl));
+                self.have_lease(Lease::new(id, asked, ttl));
             }
         }
         Ok(())
+    }
+
+    /// Has a lease that was granted just now.
+    pub(super) fn have_lease(&mut self, lease: Lease) {
+        self.own_leases.note(lease.id);
+        self.lease = Some(lease);
     }
 
     pub(super) fn keep_alive(&mut self, lease: Lease) -> Result<()> {
@@ -54,7 +60,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
             if let Some(claimed) = self.membership.held() {
                 self.lose(claimed, "its lease is gone");
             }
-            return Err(SessionError::LeaseGone);
+            if self.host.now() >= lease.valid_until {
+                return Err(SessionError::LeaseGone);
+            }
+            return Err(self.break_off("etcd does not know a lease whose time is not over"));
         };
         self.lease = Some(Lease::new(lease.id, asked, ttl));
         if self.membership != Membership::Newcomer {

@@ -22,6 +22,7 @@ mod late_claims;
 mod lease;
 pub mod network;
 mod overtake;
+mod own_leases;
 mod own_mark;
 mod position;
 mod proof;
@@ -36,6 +37,7 @@ mod state;
 mod suspect;
 mod sync;
 mod watch;
+mod witness;
 
 use error::{Result, SessionError};
 pub use full_sync::{apply_event, full_sync};

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use super::addresses::Addresses;
 use super::backoff::Backoff;
 use super::heard::Heard;
+use super::own_leases::OwnLeases;
 use super::proof::Proof;
-use super::state::{Contact, History, Lease, Membership, Turn};
+use super::state::{Contact, History, Lease, Membership, Turn, Witness};
 use super::{Host, NodeSettings, Result, SessionError};
 use crate::cluster::{Record, SlotId};
 use crate::etcd::{Error, ErrorKind, Etcd, LeaseId, WatchStream};
@@ -39,6 +40,10 @@ pub struct Session<H, E> {
     pub(super) proof: Proof,
     /// Where the directory stands in etcd's history; `None`: read everything.
     pub(super) history: Option<History>,
+    /// What proves that everything was read in this history; `None`: nothing is to be proven.
+    pub(super) witness: Option<Witness>,
+    /// Whether another history was found since there was a name: what stands there may be of any life of ours.
+    pub(super) is_restored: bool,
     /// The revision up to which names of the pattern are known to be missing from the directory.
     pub(super) missing: Option<i64>,
     /// When to read the names of those that started together with this node; until then the own one
@@ -53,6 +58,7 @@ pub struct Session<H, E> {
     /// What is known of the addresses that it is made of.
     pub(super) addresses: Addresses,
     pub(super) lease: Option<Lease>,
+    pub(super) own_leases: OwnLeases,
     /// The lease of an earlier life, whose name was taken over, or one that was said to be gone: to be revoked.
     pub(super) superseded: Option<LeaseId>,
     /// The slots with records of earlier lives of this node, by their marks, when all names were read.
@@ -84,6 +90,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
             heard: None,
             proof,
             history: None,
+            witness: None,
+            is_restored: false,
             missing: None,
             turn: None,
             late_claims: Vec::new(),
@@ -91,6 +99,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             record: None,
             addresses: Addresses::default(),
             lease: None,
+            own_leases: OwnLeases::default(),
             superseded: None,
             marked: Vec::new(),
             alive: Vec::new(),

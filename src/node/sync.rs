@@ -57,10 +57,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Reads all names, keeping the lease alive meanwhile.
     pub(super) fn read_everything(&mut self) -> Result<()> {
-        let Some(mut reading) = FullSync::begin(&self.host) else { return Ok(()) };
-        reading.look_for(self.own_mark());
         // Of before: a backup that is restored from now on has a shorter log.
         let status = self.status()?;
+        let revision = self.call_witness()?.map_or(0, |witness| witness.revision);
+        let Some(mut reading) = FullSync::begin(&self.host, revision) else { return Ok(()) };
+        reading.look_for(self.own_mark());
         while reading.read_page(&mut self.client, &self.host)? {
             self.heed_page()?;
             self.stay_named()?;
@@ -109,6 +110,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
         for (index, (range, revision)) in ranges.iter().zip(&known.revisions).enumerate() {
             if let (_, Some(why)) = self.difference(index, range, *revision)? {
+                // Or etcd has forgotten it.
+                self.is_restored = true;
                 return Ok(Continuity::Breaks(why));
             }
         }
@@ -171,8 +174,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             (Some(_), None) => "etcd does not tell how far it has got",
             _ => return Ok(status),
         };
-        log::info!("{why}: reading everything anew");
-        Err(SessionError::NoHistory)
+        Err(self.break_off(why))
     }
 
     /// Reads the own key, and loses the name unless all is as it was left. No event tells of that after a full

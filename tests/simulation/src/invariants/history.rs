@@ -191,6 +191,12 @@ impl<'a> History<'a> {
         held.map(|version| version.lease)
     }
 
+    /// What it held at a time.
+    pub fn held_when(&self, time: Time) -> Held {
+        let later = self.0.partition_point(|version| version.since <= time);
+        self.0[..later].last().map_or(Held::Nothing, |version| version.held)
+    }
+
     /// Whether it held this at a time or later.
     pub fn held_since(&self, time: Time, held: Held) -> bool {
         // What is there since before that, was there then.

@@ -73,7 +73,13 @@ impl Checks {
     /// A process of the product asks for something by which it shows which lease it has.
     pub fn asked_with_lease(&mut self, process: ProcessId, now: Time, request: &Request) {
         let lease = match request {
-            Request::LeaseKeepAlive(lease) => Some(*lease),
+            Request::LeaseKeepAlive(lease) => {
+                if let Some(known) = self.leases.known.get_mut(lease) {
+                    known.used_at = now;
+                }
+                // It may be a former one, that only proves a history.
+                return;
+            }
             Request::Txn(txn) => txn.success.iter().find_map(|op| match op {
                 Op::Put { lease, .. } => Some(*lease),
                 Op::Range(_) | Op::Delete(_) => None,
@@ -85,6 +91,7 @@ impl Checks {
         let (node, mark) = (standing.node, standing.mark.clone());
         self.leases.known.insert(lease, Known { process, node, mark, used_at: now });
         let before = self.leases.current.insert(process, lease);
+        self.leases.superseded.remove(&lease);
         // One that a backup brought back was gone when it was left.
         let was_used = |before: &LeaseId| {
             let known = self.leases.known.get(before);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use idetcd::cluster::SlotId;
 
+use super::history::Held;
 use super::{Checks, Invariant, Standing, Told};
 use crate::model::Time;
 use crate::world::process::ProcessId;
@@ -25,7 +26,11 @@ impl Checks {
         let restored = self.oracle.restored_at().unwrap_or_default();
         let current = self.oracle.current();
         let is_of_it = |lease| self.leases.is_marked(lease, mark, id);
-        if current.slot(told.slot).leases_since(standing.started).any(is_of_it) {
+        let taken = current.slot(told.slot);
+        // A name with its addresses is waited for as well: whichever is free first.
+        let its_addresses = Held::of(Some(&told.record));
+        let has_its_addresses = taken.held_when(standing.started) == its_addresses;
+        if has_its_addresses || taken.leases_since(standing.started).any(is_of_it) {
             return;
         }
         let slots = (1..=limit).filter_map(SlotId::new);

@@ -1,5 +1,6 @@
 //! The outcome: what the command line asks for, and the settings of each room.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use log::LevelFilter;
@@ -20,8 +21,19 @@ pub enum Command {
     Run(Box<Options>),
     /// To do something else with the names, and exit.
     Tool(Tool, Box<Options>),
+    /// To say whether a node is ready.
+    Ready(Readiness),
     /// To show this text and exit.
     Print(String),
+}
+
+/// A question whether a node is named and in sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Readiness {
+    /// Where the node answers DNS.
+    pub server: SocketAddr,
+    /// The longest time to wait until it is; `None`: it is to be so now.
+    pub timeout: Option<Duration>,
 }
 
 /// The settings of each room. All of them are checked.

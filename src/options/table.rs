@@ -39,6 +39,8 @@ pub(super) struct OptionGroup {
 pub(super) enum Takers {
     Server,
     ServerAndTools,
+    /// The server and each command.
+    Everybody,
     Tool(&'static str),
 }
 
@@ -173,10 +175,13 @@ const WAIT: &[OptionEntry] = &[
     number("timeout", "SECONDS", 1..=YEAR, "for how long [for ever]"),
 ];
 
+const READY: &[OptionEntry] =
+    &[number("timeout", "SECONDS", 1..=YEAR, "wait so long until it is [not at all]")];
+
 const RELEASE: &[OptionEntry] = &[flag("yes", "", "do not ask")];
 
 /// All options, in the order of the help.
-pub(super) const GROUPS: [OptionGroup; 10] = [
+pub(super) const GROUPS: [OptionGroup; 11] = [
     group(Takers::ServerAndTools, "", NAMES),
     group(Takers::Server, "", ANSWERS),
     group(Takers::Server, "What is published; found out where not given:", PUBLISHED),
@@ -187,9 +192,10 @@ pub(super) const GROUPS: [OptionGroup; 10] = [
         COREFILE,
     ),
     group(Takers::Server, "For programs on this node:", PROGRAMS),
-    group(Takers::ServerAndTools, "Other:", OTHER),
+    group(Takers::Everybody, "Other:", OTHER),
     group(Takers::Tool("list"), "", LIST),
     group(Takers::Tool("wait"), "", WAIT),
+    group(Takers::Tool("ready"), "", READY),
     group(Takers::Tool("release"), "", RELEASE),
 ];
 
@@ -210,7 +216,8 @@ impl OptionEntry {
 /// The options of some takers, and those that they share with others.
 pub(super) fn options(takers: Takers) -> impl Iterator<Item = &'static OptionEntry> {
     let is_theirs = move |group: &&OptionGroup| match (takers, group.takers) {
-        (Takers::Server, Takers::ServerAndTools) => true,
+        (Takers::Server, Takers::ServerAndTools)
+        | (Takers::Server | Takers::ServerAndTools, Takers::Everybody) => true,
         (one, other) => one == other,
     };
     GROUPS.iter().filter(is_theirs).flat_map(|group| group.options)

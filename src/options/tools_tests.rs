@@ -87,7 +87,7 @@ fn what_is_wrong_is_told_in_one_line() {
         ("release", &["1", "2"], "\"2\" is no option of release"),
         ("release", &["0"], "\"0\" is no name or number of worker{{.ID}}.tf.local."),
         ("release", &["worker"], "\"worker\" is no name or number"),
-        ("frob", &[], "\"frob\" is no command, only exec, list, wait, check, release are"),
+        ("frob", &[], "\"frob\" is no command, only exec, list, wait, check, ready, release are"),
     ];
     for (word, arguments, wanted) in table {
         match parsed(&[&[word], &PATTERN[..], arguments].concat()) {

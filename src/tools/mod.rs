@@ -1,4 +1,4 @@
-//! The operator's tools around a name: list, wait, check, release.
+//! The operator's tools around a name: list, wait, check, ready, release.
 
 mod check;
 mod endpoints;
@@ -6,6 +6,7 @@ mod holder;
 mod list;
 mod local;
 mod probe;
+mod ready;
 mod release;
 mod report;
 mod session;
@@ -16,6 +17,7 @@ mod wait;
 
 use crate::failure::Failure;
 use crate::options::{Options, Tool};
+pub use ready::ready;
 pub use table::print;
 
 /// Runs a tool to its end.

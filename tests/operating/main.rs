@@ -11,6 +11,7 @@ mod list;
 mod manual;
 mod metrics;
 mod name_file;
+mod ready;
 mod release;
 mod run_as;
 mod service_files;

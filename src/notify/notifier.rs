@@ -10,13 +10,18 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::ending::Outcome;
+use super::file_role::FileRole;
 use super::hooks::{Hooks, NameEvent};
 use super::identity::Identity;
 use super::kept_file::KeptFile;
+use super::list_file::{self, LIST_RETRY_INTERVAL, ListFile};
 use super::metrics::{MetricsFile, SCRAPE_INTERVAL, Tally};
+use super::name_lists::ListFormat;
 use super::program::{Program, ProgramSettings};
 use super::{children, parent_death};
 use crate::clock;
+#[cfg(doc)]
+use crate::cluster::Directory;
 use crate::cluster::Keyspace;
 use crate::connect::Certificates;
 use crate::failure::Failure;
@@ -43,6 +48,10 @@ pub struct NotifySettings {
     pub program: Option<ProgramSettings>,
     /// The file of figures for Prometheus.
     pub metrics_file: Option<PathBuf>,
+    /// The file such as `/etc/hosts` that has all names in a section.
+    pub hosts_file: Option<PathBuf>,
+    /// The file that has all nodes as targets for Prometheus, and their port.
+    pub targets_file: Option<(PathBuf, u16)>,
 }
 
 /// Tells other programs of this node's name.
@@ -57,6 +66,9 @@ pub struct Notifier {
     hooks: Hooks,
     program: Option<Program>,
     metrics: Option<MetricsFile>,
+    lists: Vec<ListFile>,
+    /// The changes of the directory that are known.
+    changes: u64,
     /// Those whose ends are told by metrics.
     certificates: Option<Certificates>,
     /// The name that this node owns now.
@@ -82,6 +94,7 @@ impl Notifier {
             || self.hooks.are_wanted()
             || self.program.is_some()
             || self.metrics.is_some()
+            || !self.lists.is_empty()
             || children::is_init()
     }
 
@@ -149,7 +162,8 @@ impl Notifier {
     pub fn unsettled_file(&self) -> Option<OwnedFd> {
         let metrics =
             self.metrics.as_ref().filter(|_| self.is_closing).map(|metrics| &metrics.file);
-        self.name_file.iter().chain(metrics).find_map(KeptFile::unsettled)
+        let lists = self.lists.iter().filter(|_| self.is_closing).map(|list| &list.file);
+        self.name_file.iter().chain(metrics).chain(lists).find_map(KeptFile::unsettled)
     }
 
     /// Hears what became of the files.
@@ -164,7 +178,8 @@ impl Notifier {
 
     fn files(&mut self) -> impl Iterator<Item = &mut KeptFile> {
         let metrics = self.metrics.as_mut().map(|metrics| &mut metrics.file);
-        self.name_file.iter_mut().chain(metrics)
+        let lists = self.lists.iter_mut().map(|list| &mut list.file);
+        self.name_file.iter_mut().chain(metrics).chain(lists)
     }
 
     fn gained(&mut self, identity: &Identity, now: Instant) {
@@ -183,6 +198,14 @@ impl Notifier {
         self.hooks.call(NameEvent::Lost, identity, now);
     }
 
+    /// Takes note of the number of changes of the directory; see [`Directory::changes`].
+    pub fn note_changes(&mut self, changes: u64, now: impl FnOnce() -> Instant) {
+        if std::mem::replace(&mut self.changes, changes) != changes {
+            let now = now();
+            self.lists.iter_mut().for_each(|list| list.note_change(now));
+        }
+    }
+
     /// Counts what happened.
     pub fn note(&mut self, counter: Counter) {
         self.tally.note(counter);
@@ -194,7 +217,8 @@ impl Notifier {
         let program = self.program.as_ref().and_then(Program::next);
         let metrics = self.metrics.as_ref().and_then(MetricsFile::next);
         let lease_end = self.owned.map(|owned| owned.valid_until);
-        [file, self.hooks.next(), program, metrics, lease_end].into_iter().flatten().min()
+        let lists = self.lists.iter().filter_map(ListFile::next).min();
+        [file, self.hooks.next(), program, metrics, lists, lease_end].into_iter().flatten().min()
     }
 
     /// Does what is due, and looks after the children. What is owned ends with its lease even if
@@ -222,6 +246,7 @@ impl Notifier {
             let ends = self.certificates.as_ref().map(Certificates::ends).unwrap_or_default();
             metrics.run(now, &self.tally, view, &ends, self.owned.as_ref());
         }
+        self.lists.iter_mut().for_each(|list| list.run(now, view.directory));
         self.stop_when_over();
     }
 
@@ -276,7 +301,9 @@ pub fn file_failure(option: &str, path: &Path, error: &io::Error) -> Failure {
         }
         _ => "give another file",
     };
-    Failure::new(format!("--{option}: {}: {error}; {remedy}", path.display()))
+    let text = format!("--{option}: {}: {error}; {remedy}", path.display());
+    // That one is not there is mostly a slip of the pen.
+    if error.kind() == ErrorKind::NotFound { Failure::usage(text) } else { Failure::new(text) }
 }
 
 fn no_signals(error: io::Error) -> Failure {
@@ -294,14 +321,26 @@ pub fn set_up(
     login: Option<Login>,
     signals: &Signals,
 ) -> Result<Notifier, Failure> {
-    let kept = |option, path: PathBuf, retry| {
+    let kept = |(option, path, role): (_, PathBuf, _), sample, retry| {
         let (wakeups, now) = (signals.wakeups(), clock::now());
-        let file = KeptFile::start(option, path.clone(), retry, wakeups, now);
+        let file = KeptFile::start((option, path.clone(), role), sample, retry, wakeups, now);
         file.map_err(|error| file_failure(option, &path, &error))
     };
-    let name_file = wanted.name_file.map(|path| kept("name-file", path, NAME_RETRY_INTERVAL));
-    let metrics = wanted.metrics_file.map(|path| kept("metrics-file", path, SCRAPE_INTERVAL));
+    let own = |option, path, retry| kept((option, path, FileRole::Owned), String::new(), retry);
+    let name_file = wanted.name_file.map(|path| own("name-file", path, NAME_RETRY_INTERVAL));
+    let metrics = wanted.metrics_file.map(|path| own("metrics-file", path, SCRAPE_INTERVAL));
     let (name_file, metrics) = (name_file.transpose()?, metrics.transpose()?);
+    let list = |(option, path, role), format: ListFormat| {
+        let sample = list_file::sample(format, &keyspace.pattern);
+        let file = kept((option, path, role), sample, LIST_RETRY_INTERVAL)?;
+        Ok(ListFile::new(file, format))
+    };
+    let hosts = wanted.hosts_file.map(|path| ("hosts-file", path, FileRole::Section));
+    let hosts = hosts.map(|file| list(file, ListFormat::Hosts));
+    let targets = wanted
+        .targets_file
+        .map(|(path, port)| list(("file-sd", path, FileRole::Lasting), ListFormat::Targets(port)));
+    let lists = hosts.into_iter().chain(targets).collect::<Result<_, Failure>>()?;
     let hooks = Hooks::new(wanted.on_claim, wanted.on_lost, wanted.hook_grace);
     if wanted.program.is_some() {
         parent_death::probe().map_err(|error| {
@@ -325,6 +364,8 @@ pub fn set_up(
         hooks,
         program,
         metrics: metrics.map(|file| MetricsFile::new(file, clock::now())),
+        lists,
+        changes: 0,
         certificates: None,
         owned: None,
         tally: Tally::start(),

@@ -26,6 +26,8 @@ impl Scene {
             hook_grace: Duration::from_secs(1),
             program: None,
             metrics_file: None,
+            hosts_file: None,
+            targets_file: None,
         };
         let signals = Signals::new().expect("signals");
         let notifier = set_up(wanted, keyspace.clone(), None, &signals).expect("a notifier");

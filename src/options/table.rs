@@ -141,6 +141,9 @@ const PROGRAMS: &[OptionEntry] = &[
          lease, and they [10]",
     ),
     text("metrics-file", "PATH", "figures for Prometheus, by node_exporter"),
+    text("hosts-file", "PATH", "all names, in a section of /etc/hosts for instance"),
+    text("file-sd", "PATH", ""),
+    number("file-sd-port", "N", 1..=65_535, "all nodes, as targets of Prometheus [9100]"),
     text("run-as", "USER[:GROUP]", "who to be, once the port is bound [unchanged]"),
 ];
 

@@ -126,10 +126,7 @@ fn finish(attempt: &mut Attempt, buffer: &mut [u8], end: Instant) -> io::Result<
             return Ok(progress);
         }
         // A connection that is being made is not readable, but can be written to once it is there.
-        let wanted = match attempt.is_sent() {
-            true => PollFlags::IN,
-            false => PollFlags::OUT,
-        };
+        let wanted = if attempt.is_sent() { PollFlags::IN } else { PollFlags::OUT };
         let mut fds = [PollFd::new(&*attempt, wanted)];
         match poll(&mut fds, Timespec::try_from(left).ok().as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}

@@ -8,6 +8,7 @@ mod hooks;
 mod hung_files;
 mod killed_helpers;
 mod list;
+mod list_files;
 mod manual;
 mod metrics;
 mod name_file;

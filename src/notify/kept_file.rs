@@ -189,11 +189,14 @@ impl KeptFile {
     /// A way to hear of what was ordered; `None`: that is done, or is not to be expected soon.
     pub(super) fn unsettled(&self) -> Option<OwnedFd> {
         match &self.keeper {
-            Keeper::Process(helper) if !helper.is_settled() && !self.is_late => {
-                helper.descriptor().ok()
-            }
+            Keeper::Process(helper) if self.is_unsettled() => helper.descriptor().ok(),
             _ => None,
         }
+    }
+
+    /// Whether an answer is to be expected soon.
+    pub(super) fn is_unsettled(&self) -> bool {
+        !self.is_idle() && !self.is_late
     }
 
     /// Whether the last order was answered.

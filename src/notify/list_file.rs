@@ -89,6 +89,17 @@ impl ListFile {
         self.write_at.get_or_insert(at);
     }
 
+    /// Lets what is to be written be written at once.
+    pub(super) fn hasten(&mut self, now: Instant) {
+        self.write_at = self.write_at.map(|at| at.min(now));
+    }
+
+    /// Whether the names as they were at that time are in the file, as far as that can be known soon.
+    pub(super) fn is_written(&self, since: Instant) -> bool {
+        let is_begun = self.write_at.is_none() || self.written_at.is_some_and(|at| at >= since);
+        is_begun && !self.file.is_unsettled()
+    }
+
     pub(super) fn next(&self) -> Option<Instant> {
         let write_at = self.write_at.filter(|_| self.file.is_idle());
         self.file.next().into_iter().chain(write_at).min()

@@ -1,5 +1,6 @@
 //! Other programs on the node that are told its name: by a file, by hooks, as the program of
-//! `idetcd exec`, by metrics. And those that are told all names, by files that list them.
+//! `idetcd exec`, by metrics. And those that are told all names, by files that list them
+//! and by a hook that is run when they change.
 //!
 //! The former follow one fact, whether this node owns a name now, which [`Notifier::ownership`]
 //! is told; the latter look at the directory when [`Notifier::note_changes`] says so. Nothing here waits: files are kept by processes of their own, since a disk may hang, and of children
@@ -7,11 +8,13 @@
 //! Knows nothing of etcd and of DNS messages.
 
 mod atomic_file;
+mod change_hook;
 mod children;
 mod ending;
 mod file_order;
 pub mod file_process;
 mod file_role;
+mod hook_process;
 mod hooks;
 mod identity;
 mod keeper;
@@ -25,6 +28,7 @@ mod program;
 mod section;
 mod section_file;
 
+pub use change_hook::ChangeSettings;
 pub use children::Ended;
 pub use ending::Outcome;
 pub use notifier::{Notifier, NotifySettings, file_failure, set_up};

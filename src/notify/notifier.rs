@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use super::change_hook::{ChangeHook, ChangeSettings};
 use super::ending::Outcome;
 use super::file_role::FileRole;
 use super::hooks::{Hooks, NameEvent};
-use super::identity::Identity;
+use super::identity::{Identity, nameless};
 use super::kept_file::KeptFile;
 use super::list_file::{self, LIST_RETRY_INTERVAL, ListFile};
 use super::metrics::{MetricsFile, SCRAPE_INTERVAL, Tally};
@@ -20,9 +21,7 @@ use super::name_lists::ListFormat;
 use super::program::{Program, ProgramSettings};
 use super::{children, parent_death};
 use crate::clock;
-#[cfg(doc)]
-use crate::cluster::Directory;
-use crate::cluster::Keyspace;
+use crate::cluster::{Directory, Keyspace};
 use crate::connect::Certificates;
 use crate::failure::Failure;
 use crate::host::accounts::Login;
@@ -42,6 +41,8 @@ pub struct NotifySettings {
     pub on_claim: Option<String>,
     /// The command to run when it no longer is.
     pub on_lost: Option<String>,
+    /// The command to run when a name came or went, or has other addresses.
+    pub on_change: Option<ChangeSettings>,
     /// The time that a hook may run on when its end is waited for; whole seconds.
     pub hook_grace: Duration,
     /// The program to run for as long as the name is owned.
@@ -64,6 +65,7 @@ pub struct Notifier {
     stop: Arc<AtomicBool>,
     name_file: Option<KeptFile>,
     hooks: Hooks,
+    change_hook: Option<ChangeHook>,
     program: Option<Program>,
     metrics: Option<MetricsFile>,
     lists: Vec<ListFile>,
@@ -92,6 +94,7 @@ impl Notifier {
     pub fn needs_timer(&self) -> bool {
         self.name_file.is_some()
             || self.hooks.are_wanted()
+            || self.change_hook.is_some()
             || self.program.is_some()
             || self.metrics.is_some()
             || !self.lists.is_empty()
@@ -203,6 +206,7 @@ impl Notifier {
         if std::mem::replace(&mut self.changes, changes) != changes {
             let now = now();
             self.lists.iter_mut().for_each(|list| list.note_change(now));
+            self.change_hook.iter_mut().for_each(|hook| hook.note_change(now));
         }
     }
 
@@ -218,7 +222,9 @@ impl Notifier {
         let metrics = self.metrics.as_ref().and_then(MetricsFile::next);
         let lease_end = self.owned.map(|owned| owned.valid_until);
         let lists = self.lists.iter().filter_map(ListFile::next).min();
-        [file, self.hooks.next(), program, metrics, lists, lease_end].into_iter().flatten().min()
+        let change = self.change_hook.as_ref().and_then(ChangeHook::next);
+        let all = [file, self.hooks.next(), change, program, metrics, lists, lease_end];
+        all.into_iter().flatten().min()
     }
 
     /// Does what is due, and looks after the children. What is owned ends with its lease even if
@@ -232,11 +238,13 @@ impl Notifier {
         }
         for (pid, ended) in children::reap() {
             self.hooks.ended(pid, ended, now);
+            self.change_hook.iter_mut().for_each(|hook| hook.ended(pid, ended, now));
             if let Some(program) = &mut self.program {
                 program.ended(pid, ended, now);
             }
         }
         self.hooks.run(now);
+        self.change_hook.iter_mut().for_each(|hook| hook.run(now));
         let unheard = self.program.as_mut().and_then(|program| program.run(now));
         if self.is_closing && unheard.is_some() {
             // Asked once more: no hook is waited for any longer.
@@ -246,13 +254,39 @@ impl Notifier {
             let ends = self.certificates.as_ref().map(Certificates::ends).unwrap_or_default();
             metrics.run(now, &self.tally, view, &ends, self.owned.as_ref());
         }
-        self.lists.iter_mut().for_each(|list| list.run(now, view.directory));
+        self.tell_of_change(now, view.directory);
         self.stop_when_over();
+    }
+
+    /// Writes lists, and runs the hook for changes once they are written.
+    fn tell_of_change(&mut self, now: Instant, directory: &Directory) {
+        let hook = self.change_hook.as_mut();
+        let since = hook.and_then(|hook| hook.waits_since(now));
+        if since == Some(now) {
+            self.lists.iter_mut().for_each(|list| list.hasten(now));
+        }
+        self.lists.iter_mut().for_each(|list| list.run(now, directory));
+        if since.is_none_or(|since| !self.lists.iter().all(|list| list.is_written(since))) {
+            return;
+        }
+        let identity = self.owned.as_ref().map(|owned| self.identity(owned));
+        let (keyspace, login) = (&self.keyspace, self.login.as_ref());
+        let environment = || match identity {
+            Some(identity) => identity.environment(),
+            None => nameless(keyspace, login),
+        };
+        if let Some(hook) = &mut self.change_hook {
+            hook.start(directory, environment, now);
+        }
+    }
+
+    fn hooks_time_to_end(&self) -> Option<Duration> {
+        self.hooks.time_to_end().max(self.change_hook.as_ref().and_then(ChangeHook::time_to_end))
     }
 
     fn stop_when_over(&self) {
         let is_over = if self.is_closing {
-            self.hooks.time_to_end().is_none() && self.program_time_to_end().is_none()
+            self.hooks_time_to_end().is_none() && self.program_time_to_end().is_none()
         } else {
             self.program.as_ref().is_some_and(Program::is_over)
         };
@@ -267,8 +301,9 @@ impl Notifier {
     pub fn close(&mut self, now: Instant) -> Option<Duration> {
         self.ownership(None, now);
         self.hooks.close(now);
+        self.change_hook.iter_mut().for_each(|hook| hook.close(now));
         self.is_closing = true;
-        let (hooks, program) = (self.hooks.time_to_end(), self.program_time_to_end());
+        let (hooks, program) = (self.hooks_time_to_end(), self.program_time_to_end());
         if hooks.is_some() {
             log::info!("waiting for hooks to end");
         }
@@ -286,6 +321,7 @@ impl Notifier {
     /// becomes of the files can be heard after that.
     pub fn finish(&mut self, now: Instant) -> Option<Outcome> {
         self.hooks.kill();
+        self.change_hook.iter_mut().for_each(ChangeHook::kill);
         self.is_finished = true;
         self.files().for_each(|file| file.close(now));
         self.program.take().map(Program::outcome)
@@ -349,7 +385,9 @@ pub fn set_up(
         })?;
         children::adopt_orphans();
     }
-    let has_children = hooks.are_wanted() || wanted.program.is_some() || children::is_init();
+    let change_hook = wanted.on_change.map(|hook| ChangeHook::new(hook, wanted.hook_grace));
+    let are_hooks_wanted = hooks.are_wanted() || change_hook.is_some();
+    let has_children = are_hooks_wanted || wanted.program.is_some() || children::is_init();
     if has_children {
         // What is woken by it looks after all children.
         signals.watch(Signal::CHILD.as_raw()).map_err(no_signals)?;
@@ -362,6 +400,7 @@ pub fn set_up(
         stop: signals.stop.clone(),
         name_file,
         hooks,
+        change_hook,
         program,
         metrics: metrics.map(|file| MetricsFile::new(file, clock::now())),
         lists,

@@ -1,7 +1,7 @@
 use std::fs;
 
 use super::*;
-use crate::cluster::{Directory, Pattern, Record, SlotId};
+use crate::cluster::{Pattern, Record, SlotId};
 use crate::dns::Counters;
 
 const LEASE: Duration = Duration::from_secs(20);
@@ -27,6 +27,7 @@ impl Scene {
             program: None,
             metrics_file: None,
             hosts_file: None,
+            on_change: None,
             targets_file: None,
         };
         let signals = Signals::new().expect("signals");

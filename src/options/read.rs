@@ -10,8 +10,8 @@ use log::LevelFilter;
 use super::configuration;
 use super::settings::Options;
 use super::values::{
-    address, command, etcd_timeout, filled, number, optional_number, path, path_to_write, seconds,
-    split, wrong,
+    address, change_wait, command, etcd_timeout, filled, number, optional_number, path,
+    path_to_write, seconds, split, wrong,
 };
 use crate::cluster::{AddressChoice, Keyspace, Names, NodeId, Pattern};
 use crate::connect::{Access, ConnectSettings, Endpoint, Password, User};
@@ -19,7 +19,7 @@ use crate::corefile::Corefile;
 use crate::failure::Failure;
 use crate::host::accounts::RunAs;
 use crate::node::{NodeSettings, WhenFull};
-use crate::notify::{NotifySettings, ProgramSettings};
+use crate::notify::{ChangeSettings, NotifySettings, ProgramSettings};
 
 /// The longest `--prefix`, in octets: a bound, not a rule of etcd's.
 const LONGEST_PREFIX: usize = 1024;
@@ -190,10 +190,21 @@ fn notify(
         targets_file: targets_file.map(|path| (path, targets_port)),
         on_claim: command(matches, "on-claim")?,
         on_lost: command(matches, "on-lost")?,
+        on_change: on_change(matches)?,
         hook_grace: seconds(matches, "grace")?,
         program: program.map(|words| program_settings(matches, words, lease_ttl)).transpose()?,
         metrics_file,
     })
+}
+
+fn on_change(matches: &Matches) -> Result<Option<ChangeSettings>, Failure> {
+    let (quiet, longest) = change_wait(matches)?;
+    match command(matches, "on-change")? {
+        None if matches.opt_present("change-wait") => {
+            wrong("change-wait", "means nothing without --on-change; give that as well")
+        }
+        command => Ok(command.map(|command| ChangeSettings { command, quiet, longest })),
+    }
 }
 
 /// The files that are written, each another one.

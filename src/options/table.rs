@@ -132,6 +132,8 @@ const PROGRAMS: &[OptionEntry] = &[
     text("name-file", "PATH", "holds the name for as long as it is owned"),
     text("on-claim", "COMMAND", ""),
     text("on-lost", "COMMAND", "run by sh when the name comes and goes"),
+    text("on-change", "COMMAND", "run by sh when names or addresses changed"),
+    text("change-wait", "MIN[:MAX]", "seconds without a change before that, at most MAX [0.2:2]"),
     // Without any, what is begun at the end, --on-lost foremost, is killed at birth.
     number(
         "grace",

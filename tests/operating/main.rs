@@ -12,6 +12,7 @@ mod list_files;
 mod manual;
 mod metrics;
 mod name_file;
+mod on_change;
 mod ready;
 mod release;
 mod run_as;

@@ -61,23 +61,21 @@ impl ChangeHook {
         self.waits_since
     }
 
-    /// Runs it, if anything is another than when it was run last and all of it is known.
-    pub(super) fn start(
-        &mut self,
-        directory: &Directory,
-        environment: impl FnOnce() -> Vec<Variable>,
-        now: Instant,
-    ) {
+    /// Whether anything is another than when it was run last and all of it is known: then it is to be
+    /// started for that.
+    pub(super) fn take_change(&mut self, directory: &Directory) -> bool {
         (self.changed, self.waits_since) = (None, None);
         // Of any other state it is told again when it is over.
         if directory.freshness() != Freshness::Synced {
-            return;
+            return false;
         }
         let names = Some(fingerprint(directory));
-        if std::mem::replace(&mut self.told, names) != names {
-            let command = &self.settings.command;
-            self.running = HookProcess::start("--on-change", command, environment(), now);
-        }
+        std::mem::replace(&mut self.told, names) != names
+    }
+
+    pub(super) fn start(&mut self, environment: Vec<Variable>, now: Instant) {
+        let command = &self.settings.command;
+        self.running = HookProcess::start("--on-change", command, environment, now);
     }
 
     /// A child ended; it may be this one.

@@ -1,58 +1,34 @@
 //! The fact whether this node owns a name now, and all who are told of its changes.
 
-use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
-
-use super::change_hook::{ChangeHook, ChangeSettings};
+use super::children;
 use super::ending::Outcome;
-use super::file_role::FileRole;
 use super::hooks::{Hooks, NameEvent};
 use super::identity::{Identity, nameless};
 use super::kept_file::KeptFile;
-use super::list_file::{self, LIST_RETRY_INTERVAL, ListFile};
-use super::metrics::{MetricsFile, SCRAPE_INTERVAL, Tally};
-use super::name_lists::ListFormat;
-use super::program::{Program, ProgramSettings};
-use super::{children, parent_death};
-use crate::clock;
-use crate::cluster::{Directory, Keyspace};
+use super::listing::Listing;
+use super::metrics::{MetricsFile, Tally};
+use super::program::Program;
+#[cfg(doc)]
+use crate::cluster::Directory;
+use crate::cluster::Keyspace;
 use crate::connect::Certificates;
-use crate::failure::Failure;
 use crate::host::accounts::Login;
 use crate::node::{Counter, Owned};
-use crate::server::signals::Signals;
 use crate::server::timers::View;
 
-/// The time after which the file of the name is tried again.
-const NAME_RETRY_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The files and programs that are told of this node's name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotifySettings {
-    /// The file that holds the name while it is owned.
-    pub name_file: Option<PathBuf>,
-    /// The command to run when a name is owned.
-    pub on_claim: Option<String>,
-    /// The command to run when it no longer is.
-    pub on_lost: Option<String>,
-    /// The command to run when a name came or went, or has other addresses.
-    pub on_change: Option<ChangeSettings>,
-    /// The time that a hook may run on when its end is waited for; whole seconds.
-    pub hook_grace: Duration,
-    /// The program to run for as long as the name is owned.
-    pub program: Option<ProgramSettings>,
-    /// The file of figures for Prometheus.
-    pub metrics_file: Option<PathBuf>,
-    /// The file such as `/etc/hosts` that has all names in a section.
-    pub hosts_file: Option<PathBuf>,
-    /// The file that has all nodes as targets for Prometheus, and their port.
-    pub targets_file: Option<(PathBuf, u16)>,
+/// Those who are told.
+#[derive(Debug)]
+pub(super) struct Recipients {
+    pub(super) name_file: Option<KeptFile>,
+    pub(super) hooks: Hooks,
+    pub(super) program: Option<Program>,
+    pub(super) metrics: Option<MetricsFile>,
+    pub(super) listing: Listing,
 }
 
 /// Tells other programs of this node's name.
@@ -65,12 +41,10 @@ pub struct Notifier {
     stop: Arc<AtomicBool>,
     name_file: Option<KeptFile>,
     hooks: Hooks,
-    change_hook: Option<ChangeHook>,
     program: Option<Program>,
     metrics: Option<MetricsFile>,
-    lists: Vec<ListFile>,
-    /// The changes of the directory that are known.
-    changes: u64,
+    /// Those who are told all names.
+    listing: Listing,
     /// Those whose ends are told by metrics.
     certificates: Option<Certificates>,
     /// The name that this node owns now.
@@ -83,6 +57,31 @@ pub struct Notifier {
 }
 
 impl Notifier {
+    /// One that owns no name. `stop`: asks the process to stop.
+    pub(super) fn new(
+        keyspace: Arc<Keyspace>,
+        login: Option<Login>,
+        stop: Arc<AtomicBool>,
+        told: Recipients,
+    ) -> Notifier {
+        let Recipients { name_file, hooks, program, metrics, listing } = told;
+        Notifier {
+            keyspace,
+            login,
+            stop,
+            name_file,
+            hooks,
+            program,
+            metrics,
+            listing,
+            certificates: None,
+            owned: None,
+            tally: Tally::start(),
+            is_closing: false,
+            is_finished: false,
+        }
+    }
+
     /// Tells when these end as well.
     #[must_use]
     pub fn with_certificates(self, certificates: Option<Certificates>) -> Notifier {
@@ -94,10 +93,9 @@ impl Notifier {
     pub fn needs_timer(&self) -> bool {
         self.name_file.is_some()
             || self.hooks.are_wanted()
-            || self.change_hook.is_some()
             || self.program.is_some()
             || self.metrics.is_some()
-            || !self.lists.is_empty()
+            || self.listing.is_wanted()
             || children::is_init()
     }
 
@@ -165,7 +163,7 @@ impl Notifier {
     pub fn unsettled_file(&self) -> Option<OwnedFd> {
         let metrics =
             self.metrics.as_ref().filter(|_| self.is_closing).map(|metrics| &metrics.file);
-        let lists = self.lists.iter().filter(|_| self.is_closing).map(|list| &list.file);
+        let lists = self.listing.files().filter(|_| self.is_closing);
         self.name_file.iter().chain(metrics).chain(lists).find_map(KeptFile::unsettled)
     }
 
@@ -181,7 +179,7 @@ impl Notifier {
 
     fn files(&mut self) -> impl Iterator<Item = &mut KeptFile> {
         let metrics = self.metrics.as_mut().map(|metrics| &mut metrics.file);
-        let lists = self.lists.iter_mut().map(|list| &mut list.file);
+        let lists = self.listing.files_mut();
         self.name_file.iter_mut().chain(metrics).chain(lists)
     }
 
@@ -203,11 +201,7 @@ impl Notifier {
 
     /// Takes note of the number of changes of the directory; see [`Directory::changes`].
     pub fn note_changes(&mut self, changes: u64, now: impl FnOnce() -> Instant) {
-        if std::mem::replace(&mut self.changes, changes) != changes {
-            let now = now();
-            self.lists.iter_mut().for_each(|list| list.note_change(now));
-            self.change_hook.iter_mut().for_each(|hook| hook.note_change(now));
-        }
+        self.listing.note_changes(changes, now);
     }
 
     /// Counts what happened.
@@ -221,9 +215,8 @@ impl Notifier {
         let program = self.program.as_ref().and_then(Program::next);
         let metrics = self.metrics.as_ref().and_then(MetricsFile::next);
         let lease_end = self.owned.map(|owned| owned.valid_until);
-        let lists = self.lists.iter().filter_map(ListFile::next).min();
-        let change = self.change_hook.as_ref().and_then(ChangeHook::next);
-        let all = [file, self.hooks.next(), change, program, metrics, lists, lease_end];
+        let listing = self.listing.next();
+        let all = [file, self.hooks.next(), program, metrics, listing, lease_end];
         all.into_iter().flatten().min()
     }
 
@@ -238,13 +231,12 @@ impl Notifier {
         }
         for (pid, ended) in children::reap() {
             self.hooks.ended(pid, ended, now);
-            self.change_hook.iter_mut().for_each(|hook| hook.ended(pid, ended, now));
+            self.listing.ended(pid, ended, now);
             if let Some(program) = &mut self.program {
                 program.ended(pid, ended, now);
             }
         }
         self.hooks.run(now);
-        self.change_hook.iter_mut().for_each(|hook| hook.run(now));
         let unheard = self.program.as_mut().and_then(|program| program.run(now));
         if self.is_closing && unheard.is_some() {
             // Asked once more: no hook is waited for any longer.
@@ -254,34 +246,19 @@ impl Notifier {
             let ends = self.certificates.as_ref().map(Certificates::ends).unwrap_or_default();
             metrics.run(now, &self.tally, view, &ends, self.owned.as_ref());
         }
-        self.tell_of_change(now, view.directory);
+        if self.listing.run(now, view.directory) {
+            let identity = self.owned.as_ref().map(|owned| self.identity(owned));
+            let environment = match identity {
+                Some(identity) => identity.environment(),
+                None => nameless(&self.keyspace, self.login.as_ref()),
+            };
+            self.listing.start_hook(environment, now);
+        }
         self.stop_when_over();
     }
 
-    /// Writes lists, and runs the hook for changes once they are written.
-    fn tell_of_change(&mut self, now: Instant, directory: &Directory) {
-        let hook = self.change_hook.as_mut();
-        let since = hook.and_then(|hook| hook.waits_since(now));
-        if since == Some(now) {
-            self.lists.iter_mut().for_each(|list| list.hasten(now));
-        }
-        self.lists.iter_mut().for_each(|list| list.run(now, directory));
-        if since.is_none_or(|since| !self.lists.iter().all(|list| list.is_written(since))) {
-            return;
-        }
-        let identity = self.owned.as_ref().map(|owned| self.identity(owned));
-        let (keyspace, login) = (&self.keyspace, self.login.as_ref());
-        let environment = || match identity {
-            Some(identity) => identity.environment(),
-            None => nameless(keyspace, login),
-        };
-        if let Some(hook) = &mut self.change_hook {
-            hook.start(directory, environment, now);
-        }
-    }
-
     fn hooks_time_to_end(&self) -> Option<Duration> {
-        self.hooks.time_to_end().max(self.change_hook.as_ref().and_then(ChangeHook::time_to_end))
+        self.hooks.time_to_end().max(self.listing.time_to_end())
     }
 
     fn stop_when_over(&self) {
@@ -301,7 +278,7 @@ impl Notifier {
     pub fn close(&mut self, now: Instant) -> Option<Duration> {
         self.ownership(None, now);
         self.hooks.close(now);
-        self.change_hook.iter_mut().for_each(|hook| hook.close(now));
+        self.listing.close(now);
         self.is_closing = true;
         let (hooks, program) = (self.hooks_time_to_end(), self.program_time_to_end());
         if hooks.is_some() {
@@ -321,96 +298,11 @@ impl Notifier {
     /// becomes of the files can be heard after that.
     pub fn finish(&mut self, now: Instant) -> Option<Outcome> {
         self.hooks.kill();
-        self.change_hook.iter_mut().for_each(ChangeHook::kill);
+        self.listing.kill();
         self.is_finished = true;
         self.files().for_each(|file| file.close(now));
         self.program.take().map(Program::outcome)
     }
-}
-
-/// The failure of the file of an option that cannot be written.
-pub fn file_failure(option: &str, path: &Path, error: &io::Error) -> Failure {
-    let remedy = match error.kind() {
-        ErrorKind::NotFound => "create its directory, or give a file in another",
-        ErrorKind::PermissionDenied => {
-            "let this user (see --run-as) write to its directory, or give a file in another"
-        }
-        _ => "give another file",
-    };
-    let text = format!("--{option}: {}: {error}; {remedy}", path.display());
-    // That one is not there is mostly a slip of the pen.
-    if error.kind() == ErrorKind::NotFound { Failure::usage(text) } else { Failure::new(text) }
-}
-
-fn no_signals(error: io::Error) -> Failure {
-    Failure::new(format!("cannot handle signals: {error}"))
-}
-
-/// Removes what an earlier process left, and gets ready to tell of a name. `login`: the user that
-/// this process became.
-///
-/// # Errors
-/// When a file cannot be written, a signal handler is refused, or no process would start.
-pub fn set_up(
-    wanted: NotifySettings,
-    keyspace: Arc<Keyspace>,
-    login: Option<Login>,
-    signals: &Signals,
-) -> Result<Notifier, Failure> {
-    let kept = |(option, path, role): (_, PathBuf, _), sample, retry| {
-        let (wakeups, now) = (signals.wakeups(), clock::now());
-        let file = KeptFile::start((option, path.clone(), role), sample, retry, wakeups, now);
-        file.map_err(|error| file_failure(option, &path, &error))
-    };
-    let own = |option, path, retry| kept((option, path, FileRole::Owned), String::new(), retry);
-    let name_file = wanted.name_file.map(|path| own("name-file", path, NAME_RETRY_INTERVAL));
-    let metrics = wanted.metrics_file.map(|path| own("metrics-file", path, SCRAPE_INTERVAL));
-    let (name_file, metrics) = (name_file.transpose()?, metrics.transpose()?);
-    let list = |(option, path, role), format: ListFormat| {
-        let sample = list_file::sample(format, &keyspace.pattern);
-        let file = kept((option, path, role), sample, LIST_RETRY_INTERVAL)?;
-        Ok(ListFile::new(file, format))
-    };
-    let hosts = wanted.hosts_file.map(|path| ("hosts-file", path, FileRole::Section));
-    let hosts = hosts.map(|file| list(file, ListFormat::Hosts));
-    let targets = wanted
-        .targets_file
-        .map(|(path, port)| list(("file-sd", path, FileRole::Lasting), ListFormat::Targets(port)));
-    let lists = hosts.into_iter().chain(targets).collect::<Result<_, Failure>>()?;
-    let hooks = Hooks::new(wanted.on_claim, wanted.on_lost, wanted.hook_grace);
-    if wanted.program.is_some() {
-        parent_death::probe().map_err(|error| {
-            let remedy = parent_death::remedy(&error);
-            Failure::new(format!("exec: no process would start: {error}; {remedy}"))
-        })?;
-        children::adopt_orphans();
-    }
-    let change_hook = wanted.on_change.map(|hook| ChangeHook::new(hook, wanted.hook_grace));
-    let are_hooks_wanted = hooks.are_wanted() || change_hook.is_some();
-    let has_children = are_hooks_wanted || wanted.program.is_some() || children::is_init();
-    if has_children {
-        // What is woken by it looks after all children.
-        signals.watch(Signal::CHILD.as_raw()).map_err(no_signals)?;
-    }
-    let program = |settings| Program::new(settings, |signal| signals.watch(signal));
-    let program = wanted.program.map(program).transpose().map_err(no_signals)?;
-    Ok(Notifier {
-        keyspace,
-        login,
-        stop: signals.stop.clone(),
-        name_file,
-        hooks,
-        change_hook,
-        program,
-        metrics: metrics.map(|file| MetricsFile::new(file, clock::now())),
-        lists,
-        changes: 0,
-        certificates: None,
-        owned: None,
-        tally: Tally::start(),
-        is_closing: false,
-        is_finished: false,
-    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,12 @@
 use std::fs;
+use std::path::PathBuf;
 
 use super::*;
-use crate::cluster::{Pattern, Record, SlotId};
+use crate::clock;
+use crate::cluster::{Directory, Pattern, Record, SlotId};
 use crate::dns::Counters;
+use crate::notify::{NotifySettings, set_up};
+use crate::server::signals::Signals;
 
 const LEASE: Duration = Duration::from_secs(20);
 

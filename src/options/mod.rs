@@ -29,7 +29,7 @@ use log::LevelFilter;
 
 use crate::failure::Failure;
 pub use configuration::ReadCorefile;
-pub use settings::{Command, Confirmation, Form, Options, Readiness, Tool};
+pub use settings::{Command, Confirmation, Form, LineForm, Options, Readiness, Tool};
 use table::Takers;
 use tools::{ReadTool, TOOLS, Takes, ToolEntry};
 

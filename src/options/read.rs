@@ -180,7 +180,7 @@ fn notify(
         let path = path.display();
         return wrong("file-sd", format!("{path}: Prometheus wants a name that ends with .json"));
     }
-    if targets_file.is_none() && matches.opt_present("file-sd-port") {
+    if !matches.opt_present("file-sd") && matches.opt_present("file-sd-port") {
         return wrong("file-sd-port", "means nothing without --file-sd; give that as well");
     }
     let targets_port = number(matches, "file-sd-port")?;

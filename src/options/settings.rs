@@ -73,6 +73,11 @@ pub enum Tool {
         /// The port that the record of this host's node has, where several nodes share the host.
         port: Option<u16>,
     },
+    /// To show who has which name, and then each change.
+    Watch {
+        /// The form of the lines.
+        form: LineForm,
+    },
     /// To wait until nodes are named.
     Wait {
         /// The number of nodes that are to be named.
@@ -100,11 +105,25 @@ pub enum Form {
     Json,
     /// The system, as a part of `/etc/hosts`.
     Hosts,
+    /// Prometheus, as a file for `file_sd_configs`.
+    Targets {
+        /// The port of the targets.
+        port: u16,
+    },
     /// A TensorFlow server, as `TF_CONFIG` in its environment.
     TfConfig {
         /// The port of the TensorFlow servers.
         port: u16,
     },
+}
+
+/// The form of the lines of changes, by who reads them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineForm {
+    /// A shell: tabs between the fields.
+    Tabs,
+    /// A program: an object of JSON each.
+    Json,
 }
 
 /// The operator's word that it is meant.

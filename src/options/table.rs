@@ -80,6 +80,9 @@ const YEAR: u32 = 31_536_000;
 
 const PORT: OptionEntry = number("port", "N", 1..=65_535, "");
 
+const TARGETS_PORT: OptionEntry =
+    number("file-sd-port", "N", 1..=65_535, "all nodes, as targets of Prometheus [9100]");
+
 const NAMES: &[OptionEntry] = &[
     text("pattern", "NAME", "required, such as 'worker{{.ID}}.tf.local.'"),
     number("limit", "N", 1..=MAX_LIMIT, "highest ID to take [10]"),
@@ -145,7 +148,7 @@ const PROGRAMS: &[OptionEntry] = &[
     text("metrics-file", "PATH", "figures for Prometheus, by node_exporter"),
     text("hosts-file", "PATH", "all names, in a section of /etc/hosts for instance"),
     text("file-sd", "PATH", ""),
-    number("file-sd-port", "N", 1..=65_535, "all nodes, as targets of Prometheus [9100]"),
+    TARGETS_PORT,
     text("run-as", "USER[:GROUP]", "who to be, once the port is bound [unchanged]"),
 ];
 
@@ -159,6 +162,9 @@ const OTHER: &[OptionEntry] = &[
 const LIST: &[OptionEntry] = &[
     flag("json", "", "everything, for programs"),
     flag("hosts", "", "lines for /etc/hosts"),
+    flag("watch", "", "a line for each name, and then for each change"),
+    flag("file-sd", "", ""),
+    OptionEntry { help: "targets for Prometheus, at this port [9100]", ..TARGETS_PORT },
     flag(
         "tf-config",
         "",

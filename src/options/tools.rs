@@ -9,7 +9,7 @@ use std::time::Duration;
 use getopts::Matches;
 
 use super::configuration::socket_address;
-use super::settings::{Command, Confirmation, Form, Options, Readiness, Tool};
+use super::settings::{Command, Confirmation, Form, LineForm, Options, Readiness, Tool};
 use super::table::{self, OptionEntry, Takers};
 use super::values::{number, optional_number, wrong};
 use crate::cluster::{Keyspace, Names, SlotId};
@@ -139,16 +139,25 @@ impl ToolEntry {
 }
 
 fn list(matches: &Matches, options: &Options) -> Result<Tool, Failure> {
-    let forms = ["json", "hosts", "tf-config"].map(|form| matches.opt_present(form));
-    if matches.opt_present("tf-port") && !matches.opt_present("tf-config") {
-        return wrong("tf-port", "means nothing without --tf-config; give that as well");
+    for (option, form) in [("tf-port", "tf-config"), ("file-sd-port", "file-sd")] {
+        if matches.opt_present(option) && !matches.opt_present(form) {
+            return wrong(option, format!("means nothing without --{form}; give that as well"));
+        }
     }
+    let forms = ["json", "hosts", "file-sd", "tf-config"].map(|form| matches.opt_present(form));
+    let is_watch = matches.opt_present("watch");
     let form = match forms {
-        [false, false, false] => Form::Table,
-        [true, false, false] => Form::Json,
-        [false, true, false] => Form::Hosts,
-        [false, false, true] => Form::TfConfig { port: number(matches, "tf-port")? },
-        _ => return wrong("json", "give one of --json, --hosts and --tf-config at most"),
+        [false, false, false, false] if is_watch => {
+            return Ok(Tool::Watch { form: LineForm::Tabs });
+        }
+        [true, false, false, false] if is_watch => return Ok(Tool::Watch { form: LineForm::Json }),
+        _ if is_watch => return wrong("watch", "goes with --json or none of the other forms"),
+        [false, false, false, false] => Form::Table,
+        [true, false, false, false] => Form::Json,
+        [false, true, false, false] => Form::Hosts,
+        [false, false, true, false] => Form::Targets { port: number(matches, "file-sd-port")? },
+        [false, false, false, true] => Form::TfConfig { port: number(matches, "tf-port")? },
+        _ => return wrong("json", "give one of --json, --hosts, --file-sd, --tf-config at most"),
     };
     Ok(Tool::List { form, port: options.node.port })
 }

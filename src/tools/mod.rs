@@ -2,6 +2,7 @@
 
 mod check;
 mod endpoints;
+mod follow;
 mod holder;
 mod list;
 mod local;
@@ -14,6 +15,7 @@ mod snapshot;
 mod table;
 mod tf_config;
 mod wait;
+mod watch;
 
 use crate::failure::Failure;
 use crate::options::{Options, Tool};
@@ -28,6 +30,7 @@ pub fn run(tool: &Tool, options: &Options) -> Result<(), Failure> {
     let place = session::open(options)?;
     match tool {
         Tool::List { form, port } => list::run(*form, *port, options, &place),
+        Tool::Watch { form } => watch::run(*form, options, &place),
         Tool::Wait { count, timeout } => wait::run(*count, *timeout, options, &place),
         Tool::Check => check::run(options, &place),
         Tool::Release { name, confirmation } => release::run(name, *confirmation, options, &place),

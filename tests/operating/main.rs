@@ -9,6 +9,7 @@ mod hung_files;
 mod killed_helpers;
 mod list;
 mod list_files;
+mod list_watch;
 mod manual;
 mod metrics;
 mod name_file;

@@ -10,6 +10,7 @@
 mod atomic_file;
 mod change_hook;
 mod children;
+pub mod deputy_process;
 mod ending;
 mod file_order;
 pub mod file_process;

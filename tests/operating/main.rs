@@ -14,6 +14,7 @@ mod manual;
 mod metrics;
 mod name_file;
 mod on_change;
+mod prometheus;
 mod ready;
 mod release;
 mod run_as;

@@ -17,7 +17,7 @@ mod spelling;
 #[cfg(test)]
 mod testing;
 
-pub use directory::{Directory, Freshness};
+pub use directory::{Directory, Freshness, NodePlace};
 pub use entry::{Applied, Entry, Latest, RangeDigest};
 pub use keyspace::{KeyRange, Keyspace};
 pub use names::Names;

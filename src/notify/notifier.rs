@@ -1,48 +1,34 @@
 //! The fact whether this node owns a name now, and all who are told of its changes.
 
-use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
-
+use super::children;
 use super::ending::Outcome;
 use super::hooks::{Hooks, NameEvent};
-use super::identity::Identity;
+use super::identity::{Identity, nameless};
 use super::kept_file::KeptFile;
-use super::metrics::{MetricsFile, SCRAPE_INTERVAL, Tally};
-use super::program::{Program, ProgramSettings};
-use super::{children, parent_death};
-use crate::clock;
+use super::listing::Listing;
+use super::metrics::{MetricsFile, Tally};
+use super::program::Program;
+#[cfg(doc)]
+use crate::cluster::Directory;
 use crate::cluster::Keyspace;
 use crate::connect::Certificates;
-use crate::failure::Failure;
 use crate::host::accounts::Login;
 use crate::node::{Counter, Owned};
-use crate::server::signals::Signals;
 use crate::server::timers::View;
 
-/// The time after which the file of the name is tried again.
-const NAME_RETRY_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The files and programs that are told of this node's name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotifySettings {
-    /// The file that holds the name while it is owned.
-    pub name_file: Option<PathBuf>,
-    /// The command to run when a name is owned.
-    pub on_claim: Option<String>,
-    /// The command to run when it no longer is.
-    pub on_lost: Option<String>,
-    /// The time that a hook may run on when its end is waited for; whole seconds.
-    pub hook_grace: Duration,
-    /// The program to run for as long as the name is owned.
-    pub program: Option<ProgramSettings>,
-    /// The file of figures for Prometheus.
-    pub metrics_file: Option<PathBuf>,
+/// Those who are told.
+#[derive(Debug)]
+pub(super) struct Recipients {
+    pub(super) name_file: Option<KeptFile>,
+    pub(super) hooks: Hooks,
+    pub(super) program: Option<Program>,
+    pub(super) metrics: Option<MetricsFile>,
+    pub(super) listing: Listing,
 }
 
 /// Tells other programs of this node's name.
@@ -57,6 +43,8 @@ pub struct Notifier {
     hooks: Hooks,
     program: Option<Program>,
     metrics: Option<MetricsFile>,
+    /// Those who are told all names.
+    listing: Listing,
     /// Those whose ends are told by metrics.
     certificates: Option<Certificates>,
     /// The name that this node owns now.
@@ -69,6 +57,31 @@ pub struct Notifier {
 }
 
 impl Notifier {
+    /// One that owns no name. `stop`: asks the process to stop.
+    pub(super) fn new(
+        keyspace: Arc<Keyspace>,
+        login: Option<Login>,
+        stop: Arc<AtomicBool>,
+        told: Recipients,
+    ) -> Notifier {
+        let Recipients { name_file, hooks, program, metrics, listing } = told;
+        Notifier {
+            keyspace,
+            login,
+            stop,
+            name_file,
+            hooks,
+            program,
+            metrics,
+            listing,
+            certificates: None,
+            owned: None,
+            tally: Tally::start(),
+            is_closing: false,
+            is_finished: false,
+        }
+    }
+
     /// Tells when these end as well.
     #[must_use]
     pub fn with_certificates(self, certificates: Option<Certificates>) -> Notifier {
@@ -82,6 +95,7 @@ impl Notifier {
             || self.hooks.are_wanted()
             || self.program.is_some()
             || self.metrics.is_some()
+            || self.listing.is_wanted()
             || children::is_init()
     }
 
@@ -149,7 +163,8 @@ impl Notifier {
     pub fn unsettled_file(&self) -> Option<OwnedFd> {
         let metrics =
             self.metrics.as_ref().filter(|_| self.is_closing).map(|metrics| &metrics.file);
-        self.name_file.iter().chain(metrics).find_map(KeptFile::unsettled)
+        let lists = self.listing.files().filter(|_| self.is_closing);
+        self.name_file.iter().chain(metrics).chain(lists).find_map(KeptFile::unsettled)
     }
 
     /// Hears what became of the files.
@@ -164,7 +179,8 @@ impl Notifier {
 
     fn files(&mut self) -> impl Iterator<Item = &mut KeptFile> {
         let metrics = self.metrics.as_mut().map(|metrics| &mut metrics.file);
-        self.name_file.iter_mut().chain(metrics)
+        let lists = self.listing.files_mut();
+        self.name_file.iter_mut().chain(metrics).chain(lists)
     }
 
     fn gained(&mut self, identity: &Identity, now: Instant) {
@@ -183,6 +199,11 @@ impl Notifier {
         self.hooks.call(NameEvent::Lost, identity, now);
     }
 
+    /// Takes note of the number of changes of the directory; see [`Directory::changes`].
+    pub fn note_changes(&mut self, changes: u64, now: impl FnOnce() -> Instant) {
+        self.listing.note_changes(changes, now);
+    }
+
     /// Counts what happened.
     pub fn note(&mut self, counter: Counter) {
         self.tally.note(counter);
@@ -194,7 +215,9 @@ impl Notifier {
         let program = self.program.as_ref().and_then(Program::next);
         let metrics = self.metrics.as_ref().and_then(MetricsFile::next);
         let lease_end = self.owned.map(|owned| owned.valid_until);
-        [file, self.hooks.next(), program, metrics, lease_end].into_iter().flatten().min()
+        let listing = self.listing.next();
+        let all = [file, self.hooks.next(), program, metrics, listing, lease_end];
+        all.into_iter().flatten().min()
     }
 
     /// Does what is due, and looks after the children. What is owned ends with its lease even if
@@ -208,6 +231,7 @@ impl Notifier {
         }
         for (pid, ended) in children::reap() {
             self.hooks.ended(pid, ended, now);
+            self.listing.ended(pid, ended, now);
             if let Some(program) = &mut self.program {
                 program.ended(pid, ended, now);
             }
@@ -222,12 +246,24 @@ impl Notifier {
             let ends = self.certificates.as_ref().map(Certificates::ends).unwrap_or_default();
             metrics.run(now, &self.tally, view, &ends, self.owned.as_ref());
         }
+        if self.listing.run(now, view.directory) {
+            let identity = self.owned.as_ref().map(|owned| self.identity(owned));
+            let environment = match identity {
+                Some(identity) => identity.environment(),
+                None => nameless(&self.keyspace, self.login.as_ref()),
+            };
+            self.listing.start_hook(environment, now);
+        }
         self.stop_when_over();
+    }
+
+    fn hooks_time_to_end(&self) -> Option<Duration> {
+        self.hooks.time_to_end().max(self.listing.time_to_end())
     }
 
     fn stop_when_over(&self) {
         let is_over = if self.is_closing {
-            self.hooks.time_to_end().is_none() && self.program_time_to_end().is_none()
+            self.hooks_time_to_end().is_none() && self.program_time_to_end().is_none()
         } else {
             self.program.as_ref().is_some_and(Program::is_over)
         };
@@ -242,8 +278,9 @@ impl Notifier {
     pub fn close(&mut self, now: Instant) -> Option<Duration> {
         self.ownership(None, now);
         self.hooks.close(now);
+        self.listing.close(now);
         self.is_closing = true;
-        let (hooks, program) = (self.hooks.time_to_end(), self.program_time_to_end());
+        let (hooks, program) = (self.hooks_time_to_end(), self.program_time_to_end());
         if hooks.is_some() {
             log::info!("waiting for hooks to end");
         }
@@ -261,76 +298,11 @@ impl Notifier {
     /// becomes of the files can be heard after that.
     pub fn finish(&mut self, now: Instant) -> Option<Outcome> {
         self.hooks.kill();
+        self.listing.kill();
         self.is_finished = true;
         self.files().for_each(|file| file.close(now));
         self.program.take().map(Program::outcome)
     }
-}
-
-/// The failure of the file of an option that cannot be written.
-pub fn file_failure(option: &str, path: &Path, error: &io::Error) -> Failure {
-    let remedy = match error.kind() {
-        ErrorKind::NotFound => "create its directory, or give a file in another",
-        ErrorKind::PermissionDenied => {
-            "let this user (see --run-as) write to its directory, or give a file in another"
-        }
-        _ => "give another file",
-    };
-    Failure::new(format!("--{option}: {}: {error}; {remedy}", path.display()))
-}
-
-fn no_signals(error: io::Error) -> Failure {
-    Failure::new(format!("cannot handle signals: {error}"))
-}
-
-/// Removes what an earlier process left, and gets ready to tell of a name. `login`: the user that
-/// this process became.
-///
-/// # Errors
-/// When a file cannot be written, a signal handler is refused, or no process would start.
-pub fn set_up(
-    wanted: NotifySettings,
-    keyspace: Arc<Keyspace>,
-    login: Option<Login>,
-    signals: &Signals,
-) -> Result<Notifier, Failure> {
-    let kept = |option, path: PathBuf, retry| {
-        let (wakeups, now) = (signals.wakeups(), clock::now());
-        let file = KeptFile::start(option, path.clone(), retry, wakeups, now);
-        file.map_err(|error| file_failure(option, &path, &error))
-    };
-    let name_file = wanted.name_file.map(|path| kept("name-file", path, NAME_RETRY_INTERVAL));
-    let metrics = wanted.metrics_file.map(|path| kept("metrics-file", path, SCRAPE_INTERVAL));
-    let (name_file, metrics) = (name_file.transpose()?, metrics.transpose()?);
-    let hooks = Hooks::new(wanted.on_claim, wanted.on_lost, wanted.hook_grace);
-    if wanted.program.is_some() {
-        parent_death::probe().map_err(|error| {
-            let remedy = parent_death::remedy(&error);
-            Failure::new(format!("exec: no process would start: {error}; {remedy}"))
-        })?;
-        children::adopt_orphans();
-    }
-    let has_children = hooks.are_wanted() || wanted.program.is_some() || children::is_init();
-    if has_children {
-        // What is woken by it looks after all children.
-        signals.watch(Signal::CHILD.as_raw()).map_err(no_signals)?;
-    }
-    let program = |settings| Program::new(settings, |signal| signals.watch(signal));
-    let program = wanted.program.map(program).transpose().map_err(no_signals)?;
-    Ok(Notifier {
-        keyspace,
-        login,
-        stop: signals.stop.clone(),
-        name_file,
-        hooks,
-        program,
-        metrics: metrics.map(|file| MetricsFile::new(file, clock::now())),
-        certificates: None,
-        owned: None,
-        tally: Tally::start(),
-        is_closing: false,
-        is_finished: false,
-    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,12 @@
 use std::fs;
+use std::path::PathBuf;
 
 use super::*;
+use crate::clock;
 use crate::cluster::{Directory, Pattern, Record, SlotId};
 use crate::dns::Counters;
+use crate::notify::{NotifySettings, set_up};
+use crate::server::signals::Signals;
 
 const LEASE: Duration = Duration::from_secs(20);
 
@@ -26,6 +30,9 @@ impl Scene {
             hook_grace: Duration::from_secs(1),
             program: None,
             metrics_file: None,
+            hosts_file: None,
+            on_change: None,
+            targets_file: None,
         };
         let signals = Signals::new().expect("signals");
         let notifier = set_up(wanted, keyspace.clone(), None, &signals).expect("a notifier");

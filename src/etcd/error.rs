@@ -153,6 +153,11 @@ impl Error {
         self.is_rejected_for(GRPC_PERMISSION_DENIED, &[WRONG_PASSWORD])
     }
 
+    /// Returns whether this user lacks the right to what it asked for (code 7): other calls may be allowed.
+    pub fn is_permission_denied(&self) -> bool {
+        self.kind == ErrorKind::Rejected(GRPC_PERMISSION_DENIED)
+    }
+
     /// Returns whether etcd does not know who calls: the token is missing, wrong or expired (code 16, and
     /// some messages with other codes).
     pub fn is_unauthenticated(&self) -> bool {

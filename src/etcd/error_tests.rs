@@ -24,7 +24,9 @@ fn kinds() {
     assert!(!ttl.is_out_of_range(), "no revision is meant");
     let says = |message| Error::new(ErrorKind::Rejected(3), "", message);
     assert!(says("etcdserver: user name is empty").is_unauthenticated());
-    assert!(says("authentication failed, invalid user ID or password").is_denied());
+    let wrong_password = says("authentication failed, invalid user ID or password");
+    assert!(wrong_password.is_denied() && !wrong_password.is_permission_denied());
+    assert!(rejected(7).is_permission_denied());
     assert!(!says("x").is_like(&says("y")));
     let lost = |endpoint| Error::new(ErrorKind::Unreachable, endpoint, "refused");
     assert!(lost("a").is_like(&lost("b")) && !lost("a").is_like(&rejected(14)));

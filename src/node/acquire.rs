@@ -147,7 +147,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
     pub(super) fn end_superseded(&mut self) -> Result<()> {
         let Some(lease) = self.superseded else { return Ok(()) };
         match self.ask(|client| client.lease_revoke(lease)) {
-            Err(SessionError::Etcd(error)) if error.is_denied() => {
+            // A user that is unknown may be known again: then it is asked again.
+            Err(SessionError::Etcd(error)) if error.is_permission_denied() => {
                 log::info!("the lease {lease} that this node had is left to run out: {error}");
             }
             result => result?,

@@ -5,10 +5,10 @@
 use super::full_sync::{FullSync, entry, newest_of};
 use super::position::Position;
 use super::session::Session;
-use super::state::History;
+use super::state::{Claimed, History};
 use super::{Host, Result, SessionError};
 use crate::cluster::{KeyRange, Latest};
-use crate::etcd::{Etcd, EventKind, Range, RangeReply, ResponseHeader, Status, read_key};
+use crate::etcd::{Etcd, EventKind, LeaseId, Range, RangeReply, ResponseHeader, Status, read_key};
 
 /// The number of keys, of those that changed last, by which two histories are told apart, and one more: of the
 /// oldest revision there may be others beyond.
@@ -187,9 +187,41 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let (Some(claimed), Some(lease)) = (held, self.lease) else { return Ok(reply.header) };
         match reply.kvs.first() {
             Some(kv) if claimed.stands(kv, lease.id) => self.expect_record(claimed, &kv.value),
-            other => self.lose_to(claimed, other),
+            other => {
+                self.lose_to(claimed, other);
+                self.recall_own_key(claimed, lease.id)?;
+            }
         }
         Ok(reply.header)
+    }
+
+    /// Reads the own key, which no event told the end of, as of the revision up to which changes were seen: a
+    /// backup that was restored meanwhile, and written to until it is past that, does not have it there.
+    ///
+    /// # Errors
+    /// [`SessionError::NoHistory`]: it was not as it was left.
+    fn recall_own_key(&mut self, claimed: Claimed, lease: LeaseId) -> Result<()> {
+        let seen = self.history.as_ref().and_then(|history| history.revisions.first());
+        let Some(revision) = seen.copied().filter(|seen| *seen >= claimed.mod_revision) else {
+            return Ok(());
+        };
+        let name = self.name(claimed);
+        let known = self.host.directory(|directory| directory.record(name.as_bytes()).copied());
+        if known.is_none() || known != self.record {
+            // It was gone already when all names were read.
+            return Ok(());
+        }
+        let key = self.settings.keyspace.key(claimed.slot);
+        let range = Range { revision, ..Range::new(key, None) };
+        let is_as_left = match self.ask(|client| client.range(&range)) {
+            // It was forgotten, or is still to come.
+            Err(SessionError::Etcd(error)) if error.is_out_of_range() => false,
+            reply => reply?.kvs.first().is_some_and(|kv| claimed.stands(kv, lease)),
+        };
+        if is_as_left {
+            return Ok(());
+        }
+        Err(self.break_off("the own name was not in etcd's history when it was seen to be"))
     }
 }
 

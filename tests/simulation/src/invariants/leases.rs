@@ -33,6 +33,8 @@ struct Known {
     /// What the node is known by.
     mark: Option<String>,
     used_at: Time,
+    /// When it was kept alive last by a request that nobody waited for any more.
+    late_at: Option<Time>,
 }
 
 /// A lease that is to end, for its name went to another lease of that node.
@@ -53,6 +55,12 @@ impl Leases {
     pub(super) fn is_marked(&self, lease: LeaseId, mark: &str, other_than: ProcessId) -> bool {
         let known = self.known.get(&lease).filter(|known| known.process != other_than);
         known.is_some_and(|known| known.mark.as_deref() == Some(mark))
+    }
+
+    /// Whether a lease was kept alive since then by a request that was held up.
+    pub(super) fn is_kept_late(&self, lease: LeaseId, since: Time) -> bool {
+        let known = self.known.get(&lease);
+        known.and_then(|known| known.late_at).is_some_and(|at| at >= since)
     }
 
     /// Whether other nodes have the mark of this one.
@@ -89,7 +97,8 @@ impl Checks {
         let Some(lease) = lease.filter(|lease| *lease != LeaseId(0)) else { return };
         let Some(standing) = self.standing(process) else { return };
         let (node, mark) = (standing.node, standing.mark.clone());
-        self.leases.known.insert(lease, Known { process, node, mark, used_at: now });
+        let late_at = self.leases.known.get(&lease).and_then(|known| known.late_at);
+        self.leases.known.insert(lease, Known { process, node, mark, used_at: now, late_at });
         let before = self.leases.current.insert(process, lease);
         self.leases.superseded.remove(&lease);
         // One that a backup brought back was gone when it was left.
@@ -99,6 +108,15 @@ impl Checks {
         };
         if let Some(before) = before.filter(|before| *before != lease).filter(was_used) {
             self.leases.superseded.insert(before, Superseded { by: process, since: now });
+        }
+    }
+
+    /// A request arrives that nobody waits for any more: who looks at the lease takes its node to live.
+    pub fn arrived_late(&mut self, now: Time, request: &Request) {
+        if let Request::LeaseKeepAlive(lease) = request
+            && let Some(known) = self.leases.known.get_mut(lease)
+        {
+            known.late_at = Some(now);
         }
     }
 

@@ -45,6 +45,7 @@ impl Checks {
             || !is_of_it(version.lease)
             || !was_there
             || self.lives_with(version.lease)
+            || self.leases.is_kept_late(version.lease, standing.started)
         {
             return;
         }

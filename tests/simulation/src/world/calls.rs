@@ -148,6 +148,7 @@ impl World {
         let outcome = self.etcd.call_as(call.member, now, token, &call.request);
         let (node, member) = (call.node, call.member);
         if call.retries > 0 || !self.is_awaited(&call) {
+            self.checks.arrived_late(now, &call.request);
             self.trace.note(now, format_args!("m{member}"), || {
                 format!("gets late from n{node}: {}: {}", shown(&call.request), brief(&outcome))
             });

@@ -206,9 +206,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
             return Ok(());
         };
         let name = self.name(claimed);
-        let known = self.host.directory(|directory| directory.record(name.as_bytes()).copied());
-        if known.is_none() || known != self.record {
-            // It was gone already when all names were read.
+        let put = claimed.mod_revision;
+        let is_known = self.host.directory(|directory| {
+            directory.record(name.as_bytes()).copied() == self.record
+                && directory.digest(0, put).newest == put
+        });
+        if !is_known {
+            // It was gone, or other than it was left, already when all names were read.
             return Ok(());
         }
         let key = self.settings.keyspace.key(claimed.slot);

@@ -309,4 +309,20 @@ pub const FOUND: &[Found] = &[
         ],
         what: "a ticket of former addresses, in a backup, of a node that waits with another one",
     },
+    Found {
+        seed: 26,
+        seconds: 465,
+        nodes: None,
+        is_long: false,
+        faults: &[FaultKind::Refuse, FaultKind::KillNode],
+        what: "a former lease that lives on, for its user was unknown for a moment when it was revoked",
+    },
+    Found {
+        seed: 38,
+        seconds: 55_270,
+        nodes: None,
+        is_long: true,
+        faults: &[],
+        what: "two restores of young histories, the second of them unheard of: the own name was told to be gone by a read alone",
+    },
 ];

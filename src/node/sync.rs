@@ -7,8 +7,10 @@ use super::position::Position;
 use super::session::Session;
 use super::state::{Claimed, History};
 use super::{Host, Result, SessionError};
-use crate::cluster::{KeyRange, Latest};
-use crate::etcd::{Etcd, EventKind, LeaseId, Range, RangeReply, ResponseHeader, Status, read_key};
+use crate::cluster::{KeyRange, Latest, Record};
+use crate::etcd::{
+    Etcd, EventKind, KeyValue, LeaseId, Range, RangeReply, ResponseHeader, Status, read_key,
+};
 
 /// The number of keys, of those that changed last, by which two histories are told apart, and one more: of the
 /// oldest revision there may be others beyond.
@@ -189,7 +191,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             Some(kv) if claimed.stands(kv, lease.id) => self.expect_record(claimed, &kv.value),
             other => {
                 self.lose_to(claimed, other);
-                self.recall_own_key(claimed, lease.id)?;
+                self.recall_own_key(claimed, lease.id, other)?;
             }
         }
         Ok(reply.header)
@@ -200,19 +202,23 @@ impl<H: Host, E: Etcd> Session<H, E> {
     ///
     /// # Errors
     /// [`SessionError::NoHistory`]: it was not as it was left.
-    fn recall_own_key(&mut self, claimed: Claimed, lease: LeaseId) -> Result<()> {
+    fn recall_own_key(
+        &mut self,
+        claimed: Claimed,
+        lease: LeaseId,
+        now: Option<&KeyValue>,
+    ) -> Result<()> {
         let seen = self.history.as_ref().and_then(|history| history.revisions.first());
         let Some(revision) = seen.copied().filter(|seen| *seen >= claimed.mod_revision) else {
             return Ok(());
         };
         let name = self.name(claimed);
-        let put = claimed.mod_revision;
-        let is_known = self.host.directory(|directory| {
-            directory.record(name.as_bytes()).copied() == self.record
-                && directory.digest(0, put).newest == put
+        let known = self.host.directory(|directory| directory.record(name.as_bytes()).copied());
+        // A backup that was read may have it with the same addresses, on a lease of before.
+        let is_told = now.is_some_and(|kv| {
+            kv.mod_revision <= revision && Record::parse(&kv.value).ok() == self.record
         });
-        if !is_known {
-            // It was gone, or other than it was left, already when all names were read.
+        if known.is_none() || known != self.record || is_told {
             return Ok(());
         }
         let key = self.settings.keyspace.key(claimed.slot);

@@ -27,6 +27,8 @@ pub(super) enum NameEvent {
 struct Running {
     pid: Pid,
     option: &'static str,
+    /// Until when the program is not started because of it; `None`: it does not wait for this one.
+    holds_program_until: Option<Instant>,
     began: Instant,
     /// The time to kill it; `None`: nothing waits for its end, or it is killed already.
     kill_at: Option<Instant>,
@@ -41,7 +43,7 @@ pub(super) struct Hooks {
     /// Commands for `/bin/sh -c`.
     on_claim: Option<String>,
     on_lost: Option<String>,
-    /// The time that one may run on when another waits for it.
+    /// The time that one may run on when another, or the program, waits for it.
     grace: Duration,
     running: Option<Running>,
     waiting: VecDeque<(NameEvent, Identity)>,
@@ -92,9 +94,17 @@ impl Hooks {
                 Ok(pid) => {
                     log::debug!("{option}: started as process {pid}");
                     let (began, tell_at) = (now, Some(now + LONG));
-                    let (kill_at, is_killed) = (None, false);
-                    self.running =
-                        Some(Running { pid, option, began, kill_at, tell_at, is_killed });
+                    let holds_program_until =
+                        (event == NameEvent::Claim).then_some(now + self.grace);
+                    self.running = Some(Running {
+                        pid,
+                        option,
+                        holds_program_until,
+                        began,
+                        kill_at: None,
+                        tell_at,
+                        is_killed: false,
+                    });
                     return self.advance(now);
                 }
                 Err(error) => log::error!("{option}: /bin/sh does not start: {error}"),
@@ -114,8 +124,14 @@ impl Hooks {
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
-        let running = self.running.as_ref()?;
-        [running.kill_at, running.tell_at].into_iter().flatten().min()
+        let Running { kill_at, tell_at, holds_program_until, .. } = self.running.as_ref()?;
+        [kill_at, tell_at, holds_program_until].into_iter().flatten().min().copied()
+    }
+
+    /// Whether the program is to wait, for the hook of the claim to end or for its grace time to be over.
+    pub(super) fn hold_program(&self) -> bool {
+        let is_to_run = self.waiting.iter().any(|(event, _)| *event == NameEvent::Claim);
+        is_to_run || self.running.as_ref().is_some_and(|it| it.holds_program_until.is_some())
     }
 
     pub(super) fn run(&mut self, now: Instant) {
@@ -129,6 +145,7 @@ impl Hooks {
             children::signal(pid, Signal::KILL);
             running.is_killed = true;
         }
+        running.holds_program_until.take_if(|at| *at <= now);
         if running.tell_at.take_if(|at| *at <= now).is_some() {
             log::warn!("{option}: process {pid} still runs after {} s", LONG.as_secs());
         }

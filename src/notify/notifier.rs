@@ -103,8 +103,9 @@ impl Notifier {
                 self.gained(&identity, now);
             }
             if let Some(program) = &mut self.program {
-                program.follow(&identity, owned.valid_until, now);
+                program.follow(owned.valid_until);
             }
+            self.start_program(now);
             self.stop_when_over();
         } else {
             // It may have been announced, and its lease over by now.
@@ -167,6 +168,15 @@ impl Notifier {
         self.name_file.iter_mut().chain(metrics)
     }
 
+    /// Starts the program if that waits for nothing any more.
+    fn start_program(&mut self, now: Instant) {
+        let Some(owned) = self.owned.filter(|_| !self.hooks.hold_program()) else { return };
+        let identity = self.identity(&owned);
+        if let Some(program) = self.program.as_mut().filter(|program| program.is_to_start(now)) {
+            program.start(&identity);
+        }
+    }
+
     fn gained(&mut self, identity: &Identity, now: Instant) {
         self.tally.claims += 1;
         self.write_name(Some(identity), now);
@@ -213,6 +223,7 @@ impl Notifier {
             }
         }
         self.hooks.run(now);
+        self.start_program(now);
         let unheard = self.program.as_mut().and_then(|program| program.run(now));
         if self.is_closing && unheard.is_some() {
             // Asked once more: no hook is waited for any longer.

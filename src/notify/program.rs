@@ -97,16 +97,18 @@ impl Program {
         Ok(Program { settings, signals, state: State::Waiting, lease_end: None })
     }
 
-    /// Takes note that the name is owned until then, or later if the lease is renewed, and starts it,
-    /// if it was not yet: not so late that it would have to end at once.
-    pub(super) fn follow(&mut self, identity: &Identity, lease_end: Instant, now: Instant) {
+    /// Takes note that the name is owned until then, or later if the lease is renewed.
+    pub(super) fn follow(&mut self, lease_end: Instant) {
         self.lease_end = Some(lease_end);
-        if matches!(self.state, State::Waiting) && now + self.settings.grace < lease_end {
-            self.start(identity);
-        }
     }
 
-    fn start(&mut self, identity: &Identity) {
+    /// Whether it is to be started under the name that is owned: not if it was, nor so late that it would
+    /// have to end at once.
+    pub(super) fn is_to_start(&self, now: Instant) -> bool {
+        self.awaits_name() && self.lease_end.is_some_and(|end| now + self.settings.grace < end)
+    }
+
+    pub(super) fn start(&mut self, identity: &Identity) {
         let Some(program) = self.settings.words.first() else { return };
         let command = &mut parent_death::command(&self.settings.words);
         self.state = match children::start(command, identity) {

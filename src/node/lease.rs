@@ -162,15 +162,17 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Gives the name back: with the lease go the record and the ticket. That is tried again, and
     /// a lease that is gone then was revoked by a call whose reply was lost.
     pub(super) fn release(&mut self) {
-        let Some(lease) = self.lease.take() else { return };
+        let Some(lease) = self.lease else { return };
         self.host.begin_release();
+        let end = self.host.now() + RELEASE_TIMEOUT;
+        *self.client.timeout_mut() = Timeout::within(end, RELEASE_REQUEST);
+        self.leave_job();
+        self.lease = None;
         let held = self.membership.held();
         if let Some(claimed) = held {
             // Nobody is to rely on it any more when others may take it.
             self.set_membership(Membership::Lost(claimed));
         }
-        let end = self.host.now() + RELEASE_TIMEOUT;
-        *self.client.timeout_mut() = Timeout::within(end, RELEASE_REQUEST);
         let name = held.map_or("the place in the queue".to_owned(), |claimed| self.name(claimed));
         log::info!("releasing {name}");
         let mut result = Ok(());

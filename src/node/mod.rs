@@ -11,6 +11,9 @@ pub mod address;
 mod addresses;
 mod ask;
 pub mod backoff;
+mod barrier;
+mod barrier_judge;
+mod barrier_sight;
 mod claim;
 mod contact;
 mod earlier_life;
@@ -18,6 +21,9 @@ mod error;
 mod full_sync;
 mod heard;
 mod host;
+mod job;
+mod job_calls;
+mod job_watch;
 mod late_claims;
 mod lease;
 pub mod network;
@@ -35,9 +41,10 @@ mod state;
 mod sync;
 mod watch;
 
+pub use barrier::{JobSettings, OnPeerLost};
 use error::{Result, SessionError};
 pub use full_sync::{apply_event, full_sync};
-pub use host::{Counter, Host, NodeSettings, Owned, WhenFull};
+pub use host::{Counter, Host, JobNews, NodeSettings, Owned, WhenFull};
 pub use state::History;
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::addresses::Addresses;
 use super::backoff::Backoff;
+use super::barrier::Barrier;
 use super::heard::Heard;
 use super::proof::Proof;
 use super::state::{Contact, History, Lease, Membership, Turn};
@@ -62,6 +63,8 @@ pub struct Session<H, E> {
     /// Until when it waits for that; `None`: it does not.
     pub(super) awaits_leases_until: Option<Instant>,
     pub(super) membership: Membership,
+    /// The job that it takes part in.
+    pub(super) job: Option<Barrier>,
 }
 
 impl<H: Host, E: Etcd> Session<H, E> {
@@ -71,6 +74,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let endpoints = client.endpoint_count();
         client.timeout_mut().share(endpoints);
         let proof = Proof::none(host.now());
+        let job = settings.job.clone().map(|job| Barrier::new(job, &settings.keyspace));
         Session {
             host,
             client,
@@ -94,6 +98,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             awaited: Vec::new(),
             awaits_leases_until: None,
             membership: Membership::Newcomer,
+            job,
         }
     }
 
@@ -153,6 +158,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.end_superseded()?;
             self.give_back_late_claims()?;
             self.leave_queue()?;
+            self.enter_job()?;
             if !self.await_turn()? {
                 continue;
             }

@@ -1,5 +1,8 @@
 //! The identity of this node, as other programs are told it.
 
+use std::ffi::OsString;
+
+use super::awaited_list::ListAtHand;
 use crate::cluster::{Keyspace, Record};
 use crate::host::accounts::Login;
 use crate::node::Owned;
@@ -12,6 +15,8 @@ pub(super) struct Identity {
     owned: Owned,
     limit: u32,
     login: Option<Login>,
+    /// The list that the program starts by.
+    list: Option<ListAtHand>,
 }
 
 impl Identity {
@@ -19,12 +24,17 @@ impl Identity {
     /// `None`: it is still the one who started it.
     pub(super) fn new(keyspace: &Keyspace, owned: &Owned, login: Option<Login>) -> Identity {
         let name = keyspace.pattern.name(owned.slot).trim_end_matches('.').to_owned();
-        Identity { name, owned: *owned, limit: keyspace.limit, login }
+        Identity { name, owned: *owned, limit: keyspace.limit, login, list: None }
+    }
+
+    /// The same on a list.
+    pub(super) fn on_list(self, list: Option<ListAtHand>) -> Identity {
+        Identity { list, ..self }
     }
 
     /// The variables of a child's environment; `None`: the child is to have no such variable, even
     /// where we do.
-    pub(super) fn environment(&self) -> Vec<(&'static str, Option<String>)> {
+    pub(super) fn environment(&self) -> Vec<(&'static str, Option<OsString>)> {
         let Record { ipv4, ipv6, port } = self.owned.record;
         let id = self.owned.slot.get();
         let login = self.login.iter().flat_map(Login::environment);
@@ -38,7 +48,11 @@ impl Identity {
             ("IDETCD_IPV6", ipv6.map(|address| address.to_string())),
             ("IDETCD_PORT", port.map(|port| port.to_string())),
         ];
-        own.into_iter().chain(login).collect()
+        let own = own.into_iter().chain(login);
+        let own = own.map(|(name, value)| (name, value.map(OsString::from)));
+        let list = self.list.as_ref();
+        let list = list.map_or_else(ListAtHand::no_environment, |it| it.environment(&self.name));
+        own.chain(list).collect()
     }
 }
 
@@ -61,9 +75,14 @@ mod tests {
             valid_until: Instant::now(),
         };
         let variables = Identity::new(&keyspace, &owned, None).environment();
+        let text = |value: &Option<OsString>| value.clone().and_then(|it| it.into_string().ok());
         let text: Vec<String> = variables
             .iter()
-            .map(|(name, value)| format!("{name}={}", value.as_deref().unwrap_or("-")))
+            .filter(|(name, _)| {
+                !name.contains("LIST")
+                    && !["IDETCD_COUNT", "IDETCD_RANK", "IDETCD_PEERS"].contains(name)
+            })
+            .map(|(name, value)| format!("{name}={}", text(value).unwrap_or("-".to_owned())))
             .collect();
         assert_eq!(
             text.join(" "),

@@ -197,6 +197,11 @@ impl KeptFile {
         }
     }
 
+    /// Whether it is as it is wanted.
+    pub(super) fn is_as_wanted(&self) -> bool {
+        self.unanswered == 0 && self.retry_at.is_none() && !self.has_failed
+    }
+
     /// Whether the last order was answered.
     pub(super) fn is_idle(&self) -> bool {
         self.unanswered == 0

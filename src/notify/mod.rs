@@ -7,6 +7,7 @@
 //! Knows nothing of etcd and of DNS messages.
 
 mod atomic_file;
+mod awaited_list;
 mod children;
 mod ending;
 mod file_order;
@@ -20,6 +21,7 @@ mod notifier;
 pub mod parent_death;
 mod program;
 
+pub use awaited_list::ListSettings;
 pub use children::Ended;
 pub use ending::Outcome;
 pub use notifier::{Notifier, NotifySettings, file_failure, set_up};

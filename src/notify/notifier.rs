@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use super::awaited_list::{AwaitedList, ListSettings};
 use super::ending::Outcome;
 use super::hooks::{Hooks, NameEvent};
 use super::identity::Identity;
@@ -21,7 +22,7 @@ use crate::cluster::Keyspace;
 use crate::connect::Certificates;
 use crate::failure::Failure;
 use crate::host::accounts::Login;
-use crate::node::{Counter, Owned};
+use crate::node::{Counter, JobNews, Owned};
 use crate::server::signals::Signals;
 use crate::server::timers::View;
 
@@ -41,6 +42,8 @@ pub struct NotifySettings {
     pub hook_grace: Duration,
     /// The program to run for as long as the name is owned.
     pub program: Option<ProgramSettings>,
+    /// The list that the program waits for; `None`: it waits for none.
+    pub list: Option<ListSettings>,
     /// The file of figures for Prometheus.
     pub metrics_file: Option<PathBuf>,
 }
@@ -56,6 +59,8 @@ pub struct Notifier {
     name_file: Option<KeptFile>,
     hooks: Hooks,
     program: Option<Program>,
+    /// What the program waits for beside the name.
+    list: Option<AwaitedList>,
     metrics: Option<MetricsFile>,
     /// Those whose ends are told by metrics.
     certificates: Option<Certificates>,
@@ -148,9 +153,10 @@ impl Notifier {
     /// A way to hear that a file is as it was last wanted to be; `None`: all are, as far as that can be
     /// known soon.
     pub fn unsettled_file(&self) -> Option<OwnedFd> {
-        let metrics =
-            self.metrics.as_ref().filter(|_| self.is_closing).map(|metrics| &metrics.file);
-        self.name_file.iter().chain(metrics).find_map(KeptFile::unsettled)
+        let metrics = self.metrics.as_ref().map(|metrics| &metrics.file);
+        let list = self.list.as_ref().and_then(|list| list.file.as_ref());
+        let others = metrics.into_iter().chain(list).filter(|_| self.is_closing);
+        self.name_file.iter().chain(others).find_map(KeptFile::unsettled)
     }
 
     /// Hears what became of the files.
@@ -165,13 +171,20 @@ impl Notifier {
 
     fn files(&mut self) -> impl Iterator<Item = &mut KeptFile> {
         let metrics = self.metrics.as_mut().map(|metrics| &mut metrics.file);
-        self.name_file.iter_mut().chain(metrics)
+        let list = self.list.as_mut().and_then(|list| list.file.as_mut());
+        self.name_file.iter_mut().chain(list).chain(metrics)
     }
 
     /// Starts the program if that waits for nothing any more.
     fn start_program(&mut self, now: Instant) {
         let Some(owned) = self.owned.filter(|_| !self.hooks.hold_program()) else { return };
-        let identity = self.identity(&owned);
+        let list = self.list.as_ref().map(AwaitedList::at_hand);
+        // Nothing is waited for, or it is there.
+        let list = match list {
+            Some(None) => return,
+            list => list.flatten(),
+        };
+        let identity = self.identity(&owned).on_list(list);
         if let Some(program) = self.program.as_mut().filter(|program| program.is_to_start(now)) {
             program.start(&identity);
         }
@@ -190,7 +203,38 @@ impl Notifier {
             program.lose(now);
         }
         self.write_name(None, now);
+        if let Some(list) = &mut self.list {
+            list.set(None, now);
+        }
         self.hooks.call(NameEvent::Lost, identity, now);
+    }
+
+    /// Takes note of what happens in the job of this node.
+    pub fn job(&mut self, news: JobNews, now: Instant) {
+        let (Some(list), Some(program)) = (&mut self.list, &mut self.program) else { return };
+        match news {
+            JobNews::Waits(what) => list.lack(what),
+            JobNews::Starts(started) => list.set(Some(started), now),
+            JobNews::PeerLost(peer) => program.lose_peer(peer, now),
+        }
+        self.start_program(now);
+        self.stop_when_over();
+    }
+
+    /// Whether the program ended by itself with status 0.
+    pub fn has_ended_well(&self) -> bool {
+        self.program.as_ref().is_some_and(Program::has_ended_well)
+    }
+
+    /// Looks after what the program waits for.
+    fn run_list(&mut self, now: Instant) {
+        let (Some(list), Some(program)) = (&mut self.list, &mut self.program) else { return };
+        if let Some(file) = &mut list.file {
+            file.run(now);
+        }
+        if let Some(why) = list.overdue(now) {
+            program.give_up(why);
+        }
     }
 
     /// Counts what happened.
@@ -204,7 +248,12 @@ impl Notifier {
         let program = self.program.as_ref().and_then(Program::next);
         let metrics = self.metrics.as_ref().and_then(MetricsFile::next);
         let lease_end = self.owned.map(|owned| owned.valid_until);
-        [file, self.hooks.next(), program, metrics, lease_end].into_iter().flatten().min()
+        let awaits = |_: &&AwaitedList| self.program.as_ref().is_some_and(Program::awaits_name);
+        let list = self.list.as_ref().filter(awaits).and_then(AwaitedList::deadline);
+        let list_file = self.list.as_ref().and_then(|list| list.file.as_ref());
+        let list_file = list_file.and_then(KeptFile::next);
+        let times = [file, self.hooks.next(), program, metrics, lease_end, list, list_file];
+        times.into_iter().flatten().min()
     }
 
     /// Does what is due, and looks after the children. What is owned ends with its lease even if
@@ -223,6 +272,7 @@ impl Notifier {
             }
         }
         self.hooks.run(now);
+        self.run_list(now);
         self.start_program(now);
         let unheard = self.program.as_mut().and_then(|program| program.run(now));
         if self.is_closing && unheard.is_some() {
@@ -287,7 +337,13 @@ pub fn file_failure(option: &str, path: &Path, error: &io::Error) -> Failure {
         }
         _ => "give another file",
     };
-    Failure::new(format!("--{option}: {}: {error}; {remedy}", path.display()))
+    let text = format!("--{option}: {}: {error}; {remedy}", path.display());
+    // Scripts know the status of the older ones.
+    let is_older = ["name-file", "metrics-file"].contains(&option);
+    match error.kind() {
+        ErrorKind::NotFound if !is_older => Failure::usage(text),
+        _ => Failure::new(text),
+    }
 }
 
 fn no_signals(error: io::Error) -> Failure {
@@ -313,6 +369,12 @@ pub fn set_up(
     let name_file = wanted.name_file.map(|path| kept("name-file", path, NAME_RETRY_INTERVAL));
     let metrics = wanted.metrics_file.map(|path| kept("metrics-file", path, SCRAPE_INTERVAL));
     let (name_file, metrics) = (name_file.transpose()?, metrics.transpose()?);
+    let list = wanted.list.map(|settings| {
+        let path = settings.file.clone();
+        let file = path.map(|path| kept("list-file", path, NAME_RETRY_INTERVAL)).transpose()?;
+        Ok::<_, Failure>(AwaitedList::new(settings, file, clock::now()))
+    });
+    let list = list.transpose()?;
     let hooks = Hooks::new(wanted.on_claim, wanted.on_lost, wanted.hook_grace);
     if wanted.program.is_some() {
         parent_death::probe().map_err(|error| {
@@ -335,6 +397,7 @@ pub fn set_up(
         name_file,
         hooks,
         program,
+        list,
         metrics: metrics.map(|file| MetricsFile::new(file, clock::now())),
         certificates: None,
         owned: None,

@@ -25,6 +25,7 @@ impl Scene {
             on_lost: None,
             hook_grace: Duration::from_secs(1),
             program: None,
+            list: None,
             metrics_file: None,
         };
         let signals = Signals::new().expect("signals");

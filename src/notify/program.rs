@@ -136,6 +136,34 @@ impl Program {
         }
     }
 
+    /// Ends it, because a node of its list was lost.
+    pub(super) fn lose_peer(&mut self, peer: String, now: Instant) {
+        match &self.state {
+            State::Running { group, .. } => {
+                log::warn!("{peer} is lost (--on-peer-lost): ending process {group}");
+                let (until, outcome) = (now + self.settings.grace, Outcome::PeerLost(peer));
+                self.state = State::Ending(Ending::begin(*group, outcome, until, now));
+            }
+            State::Waiting => self.state = State::Over(Outcome::PeerLost(peer)),
+            State::Ending(_) | State::Over(_) => {}
+        }
+    }
+
+    /// Gives up waiting for a list, for this reason.
+    pub(super) fn give_up(&mut self, why: String) {
+        if self.awaits_name() {
+            self.state = State::Over(Outcome::NoList(why));
+        }
+    }
+
+    /// Whether it ended by itself with status 0.
+    pub(super) fn has_ended_well(&self) -> bool {
+        let (State::Over(outcome) | State::Ending(Ending { outcome, .. })) = &self.state else {
+            return false;
+        };
+        matches!(outcome, Outcome::Ended(Ended::Exited(0)))
+    }
+
     /// The time to ask it to end, because the lease was not renewed.
     fn ends_at(&self) -> Option<Instant> {
         self.lease_end.and_then(|at| at.checked_sub(self.settings.grace))

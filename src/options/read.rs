@@ -7,6 +7,7 @@ use getopts::Matches;
 use log::LevelFilter;
 
 use super::configuration;
+use super::job;
 use super::settings::Options;
 use super::values::{
     address, command, etcd_timeout, filled, number, optional_number, path, path_to_write, seconds,
@@ -34,8 +35,16 @@ pub(super) fn options(
 ) -> Result<Options, Failure> {
     let keyspace = keyspace(matches, file.as_mut())?;
     let endpoints = configuration::endpoints(matches, file.as_ref())?;
-    let node = node(matches, keyspace)?;
-    let notify = notify(matches, program, node.lease_ttl)?;
+    let mut node = node(matches, keyspace)?;
+    let mut notify = notify(matches, program, node.lease_ttl)?;
+    if notify.program.is_some() {
+        (node.job, notify.list) = job::job(matches, &node.keyspace)?.unzip();
+        if notify.list.as_ref().is_some_and(|list| {
+            list.file.is_some() && [&notify.name_file, &notify.metrics_file].contains(&&list.file)
+        }) {
+            return wrong("list-file", "is another file's as well; give another one");
+        }
+    }
     let longest_call = notify.program.as_ref().map(|it| it.longest_call(node.lease_ttl));
     let timeout = etcd_timeout(matches)?;
     Ok(Options {
@@ -110,6 +119,7 @@ fn node(matches: &Matches, keyspace: Keyspace) -> Result<NodeSettings, Failure> 
         ipv6,
         interface: filled(matches, "interface", "the name is empty; give one such as eth0")?,
         port: optional_number(matches, "port")?,
+        job: None,
         node_id: node_id(matches)?,
     })
 }
@@ -183,6 +193,7 @@ fn notify(
         on_lost: command(matches, "on-lost")?,
         hook_grace: seconds(matches, "grace")?,
         program: program.map(|words| program_settings(matches, words, lease_ttl)).transpose()?,
+        list: None,
         metrics_file,
     })
 }

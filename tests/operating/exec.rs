@@ -8,6 +8,7 @@ use support::{Directory, Etcd, Node, PATIENCE, PATTERN, Signal, lookup, until};
 
 mod lease;
 mod leftovers;
+mod together;
 
 fn start(etcd: &Etcd, number: u32, more: &[&str], program: &[&str]) -> Node {
     let (endpoint, ipv4) = (etcd.endpoint(), format!("10.0.0.{number}"));

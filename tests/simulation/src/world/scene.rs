@@ -139,6 +139,7 @@ impl NodeSpec {
             ipv6: AddressChoice::Omit,
             interface: None,
             port: Some(self.port),
+            job: None,
             node_id: node_id.and_then(|id| id.parse().ok()),
         }
     }

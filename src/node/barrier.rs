@@ -1,0 +1,308 @@
+//! The barrier before programs start together: what a node of a job does next, by what it knows.
+//!
+//! ```text
+//! named → enter (member key, and how many there are) → the one that completes the number fixes the list
+//!       → each member joins it → the one that completes that starts the list → programs start
+//! ```
+//!
+//! Each step is one transaction, and each is decided by etcd alone. Whoever should have taken one may have
+//! died, so all who wait look around by themselves after a while. Knows no calls: see [`super::job`].
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::cluster::{JobKeys, JobList, JobMember, JobName, Keyspace, ListState, StartedList};
+use crate::random::Random;
+
+/// The shortest time until a node that waits looks around, by which it is longer by chance, by how much
+/// it grows, and its bound.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+pub(super) const LONGEST_LOOK: Duration = Duration::from_secs(10);
+/// The time until then where there is something to be seen soon, at most.
+pub(super) const SHORT_PAUSE: Duration = Duration::from_millis(500);
+
+/// The time in which nobody may have come before a list of fewer than the most is fixed, and the longest time
+/// for which more are waited for.
+pub(super) const SETTLING: Duration = Duration::from_secs(1);
+pub(super) const LONGEST_SETTLING: Duration = Duration::from_secs(10);
+
+/// What is to be done when a member of a list that was started is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnPeerLost {
+    /// End the programs of the others.
+    End,
+    /// Nothing.
+    Keep,
+}
+
+/// A job that this node is to take part in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSettings {
+    /// Its name.
+    pub name: JobName,
+    /// The number of nodes with which it starts, from 1.
+    pub least: usize,
+    /// The number that is not waited for beyond, at least that.
+    pub most: usize,
+    /// What the loss of a member means to the others.
+    pub on_peer_lost: OnPeerLost,
+}
+
+/// How far this node has got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It has not said that it waits.
+    Outside,
+    /// It said so, as this member.
+    Waiting(JobMember),
+    /// It joined the list of this revision.
+    Joined(JobMember, i64),
+    /// Its program may run by this list.
+    Started(JobMember, Arc<StartedList>),
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum JobStep {
+    /// To say that this node waits.
+    Enter,
+    /// To look around.
+    Look,
+    /// To fix a list of those who wait.
+    Form,
+    /// To join the list of this revision.
+    Join(i64),
+    /// To start the program by the list that was fixed at this revision.
+    Start(i64),
+    /// To wait no more: a list has this node, which runs already.
+    Withdraw,
+    /// To read the list, as its changes may have been missed.
+    ReadList,
+    /// To look who is left of a list that was started.
+    LookAtPeers,
+    /// To wait, until then at most.
+    Wait(Option<Instant>),
+}
+
+/// A job, as far as this node knows.
+#[derive(Debug)]
+pub(super) struct Barrier {
+    pub(super) settings: JobSettings,
+    pub(super) keys: JobKeys,
+    pub(super) stage: Stage,
+    /// The revision of the list's key, 0 where there is none, and what stands there; `None`: no list.
+    pub(super) list_revision: i64,
+    pub(super) list: Option<JobList>,
+    /// The revision up to which changes of the keys were seen.
+    pub(super) seen: i64,
+    /// Whether a list is to be fixed now.
+    pub(super) is_form_due: bool,
+    /// Whether it is to be looked who is left of the list that was started.
+    pub(super) are_peers_due: bool,
+    /// Whether the list is to be read, though there is nothing to wait for.
+    pub(super) is_list_due: bool,
+    /// Of the ranges that are watched, the first of this job; `None`: none is.
+    pub(super) watched_from: Option<usize>,
+    /// When to look around next.
+    pub(super) look_at: Option<Instant>,
+    /// The bound of the pause before the look after that.
+    pause: Duration,
+    /// Until when to do nothing, as everything was in vain.
+    rests_until: Option<Instant>,
+    /// How many there were at the last look, and since when there are enough.
+    pub(super) count: usize,
+    pub(super) counted_at: Option<Instant>,
+    pub(super) enough_since: Option<Instant>,
+}
+
+impl Barrier {
+    pub(super) fn new(settings: JobSettings, keyspace: &Keyspace) -> Barrier {
+        let keys = JobKeys::new(keyspace, &settings.name);
+        Barrier {
+            settings,
+            keys,
+            stage: Stage::Outside,
+            list_revision: 0,
+            list: None,
+            seen: 0,
+            is_form_due: false,
+            are_peers_due: false,
+            is_list_due: false,
+            watched_from: None,
+            look_at: None,
+            pause: FIRST_LOOK,
+            rests_until: None,
+            count: 0,
+            counted_at: None,
+            enough_since: None,
+        }
+    }
+
+    /// What a node that owns this name does next.
+    pub(super) fn step(&self, own: &JobMember, now: Instant) -> JobStep {
+        if let Some(until) = self.rests_until.filter(|until| now < *until) {
+            return JobStep::Wait(Some(until));
+        }
+        match &self.stage {
+            Stage::Outside => return JobStep::Enter,
+            Stage::Waiting(entered) if entered != own => return JobStep::Enter,
+            Stage::Joined(entered, _) if !entered.is_same_life(own) => return JobStep::Enter,
+            // The program was not started under the name that was lost, or there would be no other.
+            Stage::Started(entered, _) if !entered.is_same_life(own) => return JobStep::Enter,
+            Stage::Started(_, list) => return self.step_of_started(own, list.revision),
+            Stage::Waiting(_) | Stage::Joined(..) => {}
+        }
+        if let Some((list, mine)) = self.list.as_ref().zip(self.own_entry(own)) {
+            match list.state {
+                ListState::Started(revision) if mine.is_same_life(own) => {
+                    return JobStep::Start(revision);
+                }
+                ListState::Fixed if mine.is_same_life(own) => {
+                    let revision = self.list_revision;
+                    if !matches!(self.stage, Stage::Joined(_, joined) if joined == revision) {
+                        return JobStep::Join(revision);
+                    }
+                }
+                _ => {}
+            }
+        }
+        if self.is_form_due {
+            return JobStep::Form;
+        }
+        match self.look_at {
+            Some(at) if at > now => JobStep::Wait(Some(at)),
+            _ => JobStep::Look,
+        }
+    }
+
+    fn step_of_started(&self, own: &JobMember, revision: i64) -> JobStep {
+        let is_other = self.list_revision != 0
+            && self.list.as_ref().is_some_and(|list| list.state != ListState::Started(revision));
+        let has_me = self.own_entry(own).is_some_and(|mine| mine.is_same_life(own));
+        if is_other && has_me && self.is_form_due {
+            return JobStep::Withdraw;
+        }
+        if self.is_list_due {
+            return JobStep::ReadList;
+        }
+        if self.are_peers_due { JobStep::LookAtPeers } else { JobStep::Wait(None) }
+    }
+
+    /// The entry of this node in the list, of whatever life.
+    fn own_entry(&self, own: &JobMember) -> Option<&JobMember> {
+        self.list.as_ref()?.of_slot(own.slot)
+    }
+
+    /// It is to say again that it waits, as what it said may be gone, unless its program may run.
+    pub(super) fn leave_and_enter(&mut self) {
+        if !matches!(self.stage, Stage::Started(..)) {
+            self.stage = Stage::Outside;
+        }
+    }
+
+    /// Changes may have been missed, or etcd's history is another one.
+    pub(super) fn forget(&mut self) {
+        (self.list_revision, self.list, self.seen) = (0, None, 0);
+        self.is_list_due = true;
+        self.forget_counts();
+        self.leave_and_enter();
+    }
+
+    /// Looks around at once.
+    pub(super) fn look_again(&mut self) {
+        self.look_at = None;
+    }
+
+    /// It said that it waits, as the last of so many.
+    pub(super) fn entered(
+        &mut self,
+        own: JobMember,
+        count: usize,
+        now: Instant,
+        random: &mut Random,
+    ) {
+        let JobSettings { least, most, .. } = self.settings;
+        self.pause = FIRST_LOOK;
+        self.counted(count, now);
+        let (mine, list) = (self.own_entry(&own), self.list.as_ref());
+        let is_other_life = mine.is_some_and(|mine| !mine.is_same_life(&own));
+        let is_fixed = list.is_some_and(|list| list.state == ListState::Fixed);
+        let soon = now + SHORT_PAUSE.mul_f64(random.fraction());
+        // Another life of this node was to join it, and never will.
+        let mut is_form_due = is_other_life && is_fixed;
+        self.look_at = match list.map(|list| list.state) {
+            None if count == most => {
+                is_form_due = true;
+                None
+            }
+            // Of those who wait, one alone sees this.
+            None if count == least => Some(now + SETTLING),
+            Some(ListState::Started(_)) if is_other_life => None,
+            Some(_) if count >= least => Some(soon),
+            _ => Some(now + self.draw_pause(random)),
+        };
+        self.is_form_due = is_form_due;
+        self.stage = Stage::Waiting(own);
+    }
+
+    /// Takes note of what stands at the list's key.
+    pub(super) fn see_list(
+        &mut self,
+        revision: i64,
+        value: Option<&[u8]>,
+        now: Instant,
+        random: &mut Random,
+    ) {
+        if revision == self.list_revision && (revision > 0 || self.list.is_none()) {
+            return;
+        }
+        self.list_revision = revision;
+        self.list = value.and_then(JobList::parse);
+        self.pause = FIRST_LOOK;
+        self.forget_counts();
+        let own = match &self.stage {
+            Stage::Waiting(own) | Stage::Joined(own, _) | Stage::Started(own, _) => own.clone(),
+            Stage::Outside => return,
+        };
+        let is_started = matches!(self.stage, Stage::Started(..));
+        let mine = self.own_entry(&own);
+        let is_other_life = mine.is_some_and(|mine| !mine.is_same_life(&own));
+        self.is_form_due = false;
+        match self.list.as_ref().map(|list| list.state) {
+            None => self.look_at = Some(now + SHORT_PAUSE.mul_f64(random.fraction())),
+            Some(ListState::Fixed) if is_started => self.is_form_due = true,
+            Some(ListState::Fixed) if is_other_life => self.is_form_due = true,
+            Some(ListState::Started(_)) if is_other_life => self.look_at = None,
+            Some(_) => self.look_at = Some(now + self.draw_pause(random)),
+        }
+    }
+
+    pub(super) fn counted(&mut self, count: usize, now: Instant) {
+        self.count = count;
+        self.counted_at = Some(now);
+        let is_enough = count >= self.settings.least;
+        self.enough_since = self.enough_since.filter(|_| is_enough).or(is_enough.then_some(now));
+    }
+
+    fn forget_counts(&mut self) {
+        (self.count, self.counted_at, self.enough_since) = (0, None, None);
+    }
+
+    /// There are too few for a list.
+    pub(super) fn too_few(&mut self, count: usize, now: Instant, random: &mut Random) {
+        self.is_form_due = false;
+        self.counted(count, now);
+        self.look_at = Some(now + self.draw_pause(random));
+    }
+
+    /// Does nothing for a moment, as all was in vain.
+    pub(super) fn rest(&mut self, now: Instant, random: &mut Random) {
+        self.rests_until = Some(now + SHORT_PAUSE + SHORT_PAUSE.mul_f64(random.fraction()));
+    }
+
+    pub(super) fn draw_pause(&mut self, random: &mut Random) -> Duration {
+        let pause = self.pause + self.pause.mul_f64(random.fraction());
+        self.pause = (self.pause * 3 / 2).min(LONGEST_LOOK);
+        pause
+    }
+}

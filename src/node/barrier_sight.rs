@@ -1,0 +1,47 @@
+//! What a node that waits for a list sees when it looks around, and what may follow from that.
+
+use crate::cluster::{JobMember, SlotId};
+use crate::etcd::LeaseId;
+
+/// A node that said that it starts by a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Joined {
+    /// Its key.
+    pub(super) key: Vec<u8>,
+    pub(super) slot: SlotId,
+    /// What that hangs on; 0: its program is done.
+    pub(super) lease: LeaseId,
+}
+
+/// What there was to see.
+#[derive(Debug, Default)]
+pub(super) struct Sighting {
+    /// How many wait, and the slots of some of them.
+    pub(super) count: usize,
+    pub(super) slots: Vec<SlotId>,
+    /// All of them, where a list is fixed.
+    pub(super) members: Vec<JobMember>,
+    /// Those who joined the list that there is.
+    pub(super) joined: Vec<Joined>,
+}
+
+/// What follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Judgement {
+    /// Too few wait.
+    TooFew,
+    /// Enough wait, and more may come.
+    Settle,
+    /// A list is to be fixed.
+    Form,
+    /// All joined the list, and it is to be started.
+    Commit,
+    /// These have not joined the list.
+    Silent(Vec<String>),
+    /// Programs run by the list, and this node is to be one of them again, as long as this one is.
+    JoinLate(Joined),
+    /// This is left of an earlier life of this node, and stands for nobody.
+    Forget(Joined),
+    /// Programs of others run by the list.
+    Busy,
+}

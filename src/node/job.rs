@@ -1,0 +1,356 @@
+//! A job in the life of a node: what [`super::barrier`] says is to be done, done.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::barrier::{Barrier, JobStep, OnPeerLost, Stage};
+use super::barrier_judge::some_of;
+use super::barrier_sight::{Joined, Judgement, Sighting};
+use super::claim::delete_if_on;
+use super::job_calls::{Changed, Counts, ListKey, Participant};
+use super::session::Session;
+use super::{Host, JobNews, Result};
+use crate::cluster::{JobKeys, JobList, JobMember, ListState, StartedList};
+use crate::etcd::{Etcd, LeaseId, read_key};
+
+/// The most steps in a row: more are in vain, and others may need etcd.
+const MOST_STEPS: usize = 12;
+
+/// What a step needs to know of this node.
+pub(super) struct Here {
+    pub(super) keys: JobKeys,
+    pub(super) own: JobMember,
+    name: Vec<u8>,
+    pub(super) lease: LeaseId,
+}
+
+impl Here {
+    pub(super) fn participant(&self) -> Participant<'_> {
+        let Here { keys, own, name, lease } = self;
+        Participant { keys, own, name: name.clone(), lease: *lease }
+    }
+}
+
+impl<H: Host, E: Etcd> Session<H, E> {
+    /// Says that this node waits for a list, before anything else is done under its name.
+    pub(super) fn enter_job(&mut self) -> Result<()> {
+        match &self.job {
+            Some(job) if job.stage == Stage::Outside => self.go_on_with_job(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Does all that is to be done for the job now.
+    pub(super) fn go_on_with_job(&mut self) -> Result<()> {
+        for _ in 0..MOST_STEPS {
+            let Some(here) = self.here() else { return Ok(()) };
+            let now = self.host.now();
+            let Some(job) = &self.job else { return Ok(()) };
+            match job.step(&here.own, now) {
+                JobStep::Wait(_) => return Ok(()),
+                JobStep::Enter => self.enter(&here)?,
+                JobStep::Look => self.look_around(&here)?,
+                JobStep::Form => self.form(&here, None)?,
+                JobStep::Join(revision) => self.join(&here, revision)?,
+                JobStep::Start(revision) => self.start(&here, revision),
+                JobStep::Withdraw => self.withdraw(&here)?,
+                JobStep::ReadList => self.read_list(&here)?,
+                JobStep::LookAtPeers => self.look_at_peers(&here)?,
+            }
+            self.stay_named()?;
+        }
+        let (now, random) = (self.host.now(), &mut self.random);
+        if let Some(job) = &mut self.job {
+            job.rest(now, random);
+        }
+        Ok(())
+    }
+
+    /// When something is to be done for the job, if nothing is told before.
+    pub(super) fn job_due_at(&self) -> Option<Instant> {
+        let (job, here) = (self.job.as_ref()?, self.here()?);
+        match job.step(&here.own, self.host.now()) {
+            JobStep::Wait(until) => until,
+            _ => Some(self.host.now()),
+        }
+    }
+
+    /// This node as its job sees it, while it owns a name.
+    pub(super) fn here(&self) -> Option<Here> {
+        let (job, lease) = (self.job.as_ref()?, self.lease?);
+        let owned = self.owned()?;
+        let keyspace = &self.settings.keyspace;
+        let own = JobMember::new(keyspace, owned.slot, owned.record, owned.claim_revision);
+        Some(Here { keys: job.keys.clone(), own, name: keyspace.key(owned.slot), lease: lease.id })
+    }
+
+    fn enter(&mut self, here: &Here) -> Result<()> {
+        let before = match self.job.as_ref().map(|job| &job.stage) {
+            Some(Stage::Waiting(it) | Stage::Joined(it, _)) => Some(it.slot),
+            _ => None,
+        };
+        if let Some(slot) = before.filter(|slot| *slot != here.own.slot) {
+            let (key, lease) = (here.keys.member(slot), here.lease);
+            self.ask(|client| delete_if_on(client, key, lease))?;
+        }
+        let entered = self.ask(|client| here.participant().enter(client))?;
+        let (now, random) = (self.host.now(), &mut self.random);
+        let Some(job) = &mut self.job else { return Ok(()) };
+        match entered {
+            Some((count, list)) => {
+                job.stage = Stage::Outside;
+                see(job, &list, now, random);
+                job.entered(here.own.clone(), count, now, random);
+                Ok(())
+            }
+            None => {
+                job.rest(now, random);
+                self.confirm().map(drop)
+            }
+        }
+    }
+
+    /// Takes note of the list as a transaction saw it. Where it is the same, it was the name that was missing.
+    fn heed_list(&mut self, list: &ListKey) -> Result<()> {
+        let (now, random) = (self.host.now(), &mut self.random);
+        let Some(job) = &mut self.job else { return Ok(()) };
+        if see(job, list, now, random) {
+            return Ok(());
+        }
+        job.rest(now, random);
+        self.confirm().map(drop)
+    }
+
+    fn look_around(&mut self, here: &Here) -> Result<()> {
+        let counts = self.ask(|client| here.participant().count(client))?;
+        let Some(job) = &mut self.job else { return Ok(()) };
+        if !counts.am_waiting {
+            job.leave_and_enter();
+            return Ok(());
+        }
+        if counts.list_revision != job.list_revision {
+            return self.read_list(here);
+        }
+        let Counts { count, slots, .. } = counts;
+        let mut look = Sighting { count, slots, ..Sighting::default() };
+        match job.list.as_ref().map(|list| list.state) {
+            None => {}
+            Some(ListState::Started(revision)) => {
+                look.joined = self.ask(|client| here.participant().joined(client, revision))?;
+            }
+            Some(ListState::Fixed) => {
+                let revision = job.list_revision;
+                look.members = self.ask(|client| here.participant().members(client))?;
+                look.joined = self.ask(|client| here.participant().joined(client, revision))?;
+            }
+        }
+        let (now, random) = (self.host.now(), &mut self.random);
+        let Some(job) = &mut self.job else { return Ok(()) };
+        let judgement = job.looked(&look, &here.own, now, random);
+        self.tell_wait(&look, &judgement);
+        match judgement {
+            Judgement::TooFew | Judgement::Settle | Judgement::Silent(_) | Judgement::Busy => {
+                Ok(())
+            }
+            Judgement::Form => self.form(here, Some(look)),
+            Judgement::Commit => self.commit(here),
+            Judgement::JoinLate(other) => self.join_late(here, &other),
+            Judgement::Forget(joined) => {
+                self.ask(|client| delete_if_on(client, joined.key, joined.lease))?;
+                if let Some(job) = &mut self.job {
+                    job.look_again();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn read_list(&mut self, here: &Here) -> Result<()> {
+        let key = here.keys.list();
+        let reply = self.ask(|client| read_key(client, key))?;
+        let list = ListKey { header: reply.header, kv: reply.kvs.into_iter().next() };
+        let (now, random) = (self.host.now(), &mut self.random);
+        if let Some(job) = &mut self.job {
+            job.is_list_due = false;
+            see(job, &list, now, random);
+        }
+        Ok(())
+    }
+
+    /// Says what is waited for.
+    fn tell_wait(&self, look: &Sighting, judgement: &Judgement) {
+        let Some(job) = &self.job else { return };
+        let text = match judgement {
+            Judgement::TooFew | Judgement::Settle => {
+                job.shortage(&self.settings.keyspace, &look.slots)
+            }
+            Judgement::Silent(names) => {
+                let (all, missing) =
+                    (job.list.as_ref().map_or(0, |it| it.members.len()), some_of(names));
+                format!(
+                    "{} of {all} nodes on the list are there, not {missing}",
+                    all - names.len().min(all)
+                )
+            }
+            Judgement::Busy => {
+                "the programs of an earlier list run, of which this node is none".to_owned()
+            }
+            Judgement::Form | Judgement::Commit | Judgement::JoinLate(_) | Judgement::Forget(_) => {
+                return;
+            }
+        };
+        self.host.job(JobNews::Waits(text));
+    }
+
+    /// Fixes a list of those who wait.
+    fn form(&mut self, here: &Here, look: Option<Sighting>) -> Result<()> {
+        let members = match look.as_ref().filter(|look| !look.members.is_empty()) {
+            Some(look) => look.members.clone(),
+            None => self.ask(|client| here.participant().members(client))?,
+        };
+        let (now, random) = (self.host.now(), &mut self.random);
+        let Some(job) = &mut self.job else { return Ok(()) };
+        if !members.contains(&here.own) {
+            job.leave_and_enter();
+            return Ok(());
+        }
+        if members.len() < job.settings.least {
+            job.too_few(members.len(), now, random);
+            return Ok(());
+        }
+        let count = members.len().min(job.settings.most);
+        let members = members.into_iter().take(count).collect();
+        let list = JobList { state: ListState::Fixed, members };
+        let before = job.list_revision;
+        match self.ask(|client| here.participant().form(client, before, &list))? {
+            Changed::Done { revision, .. } => {
+                log::info!("fixed the list of {count} nodes at revision {revision}");
+                self.became(list, revision);
+                let left = look.map(|look| look.joined).unwrap_or_default();
+                let left = left.into_iter().filter(|joined| joined.lease == LeaseId(0));
+                let left = left.map(|joined| joined.key);
+                self.ask(|client| here.participant().clear(client, left))
+            }
+            Changed::Not(list) => self.heed_list(&list),
+        }
+    }
+
+    fn join(&mut self, here: &Here, revision: i64) -> Result<()> {
+        match self.ask(|client| here.participant().join(client, revision))? {
+            Changed::Done { count, .. } => {
+                let Some(job) = &mut self.job else { return Ok(()) };
+                job.stage = Stage::Joined(here.own.clone(), revision);
+                let is_last = job.list.as_ref().is_some_and(|list| list.members.len() == count);
+                if is_last { self.commit(here) } else { Ok(()) }
+            }
+            Changed::Not(list) => self.heed_list(&list),
+        }
+    }
+
+    /// Starts the list that all have joined.
+    fn commit(&mut self, here: &Here) -> Result<()> {
+        let Some(job) = &self.job else { return Ok(()) };
+        let (revision, Some(list)) = (job.list_revision, job.list.clone()) else { return Ok(()) };
+        match self.ask(|client| here.participant().commit(client, revision, list.clone()))? {
+            Changed::Done { revision: at, .. } => {
+                let state = ListState::Started(revision);
+                self.became(JobList { state, ..list }, at);
+                Ok(())
+            }
+            Changed::Not(list) => self.heed_list(&list),
+        }
+    }
+
+    /// Takes note of a list that this node put.
+    fn became(&mut self, list: JobList, revision: i64) {
+        let (now, random) = (self.host.now(), &mut self.random);
+        if let Some(job) = &mut self.job {
+            job.see_list(revision, Some(list.value().as_bytes()), now, random);
+        }
+    }
+
+    fn join_late(&mut self, here: &Here, other: &Joined) -> Result<()> {
+        let Some(job) = &self.job else { return Ok(()) };
+        let list_revision = job.list_revision;
+        let Some(ListState::Started(revision)) = job.list.as_ref().map(|list| list.state) else {
+            return Ok(());
+        };
+        let call =
+            |client: &mut E| here.participant().join_late(client, list_revision, revision, other);
+        match self.ask(call)? {
+            Changed::Done { .. } => {
+                self.start(here, revision);
+                Ok(())
+            }
+            Changed::Not(list) => {
+                let (now, random) = (self.host.now(), &mut self.random);
+                if let Some(job) = &mut self.job
+                    && !see(job, &list, now, random)
+                {
+                    // The other one is gone, or the name: a look tells.
+                    job.rest(now, random);
+                    job.look_again();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets the program start by the list that was fixed at this revision.
+    fn start(&mut self, here: &Here, revision: i64) {
+        let Some(job) = &mut self.job else { return };
+        let Some(list) = &job.list else { return };
+        job.are_peers_due = job.settings.on_peer_lost == OnPeerLost::End;
+        job.is_list_due = false;
+        let (name, members) = (job.settings.name.clone(), list.members.clone());
+        let list = Arc::new(StartedList { job: name, revision, members });
+        job.stage = Stage::Started(here.own.clone(), list.clone());
+        if let Some(rank) = list.rank_of(here.own.slot) {
+            let (name, count) = (&here.own.name, list.members.len());
+            log::info!("{name} has rank {rank} of {count} on the list of revision {revision}");
+            self.host.job(JobNews::Starts(list));
+        }
+    }
+
+    /// Takes back that this node waits: its program runs already.
+    fn withdraw(&mut self, here: &Here) -> Result<()> {
+        let (key, lease) = (here.keys.member(here.own.slot), here.lease);
+        self.ask(|client| delete_if_on(client, key, lease))?;
+        if let Some(job) = &mut self.job {
+            job.is_form_due = false;
+        }
+        Ok(())
+    }
+
+    /// Says that the program is done, before the name is released, and clears up if it was the last.
+    pub(super) fn leave_job(&mut self) {
+        let Some(here) = self.here().filter(|_| self.host.has_ended_well()) else { return };
+        let Some(job) = &self.job else { return };
+        let Stage::Started(_, list) = &job.stage else { return };
+        let (revision, list_revision) = (list.revision, job.list_revision);
+        let is_its_own =
+            job.list.as_ref().is_some_and(|it| it.state == ListState::Started(revision));
+        let (participant, client) = (here.participant(), &mut self.client);
+        let left = participant.leave_done(client, revision).unwrap_or_default();
+        let is_over = !left.is_empty() && left.iter().all(|joined| joined.lease == LeaseId(0));
+        if is_over && is_its_own {
+            // If that fails, whoever fixes the next list does it.
+            let cleared = participant.clear(client, left.into_iter().map(|joined| joined.key));
+            let _ = cleared.and_then(|()| participant.end_list(client, list_revision));
+        }
+    }
+}
+
+/// Takes note of the list. Returns whether it is another one.
+fn see(
+    job: &mut Barrier,
+    list: &ListKey,
+    now: Instant,
+    random: &mut crate::random::Random,
+) -> bool {
+    let revision = list.kv.as_ref().map_or(0, |kv| kv.mod_revision);
+    let is_other = revision != job.list_revision;
+    job.see_list(revision, list.kv.as_ref().map(|kv| &kv.value[..]), now, random);
+    job.seen = job.seen.max(list.header.revision);
+    is_other
+}

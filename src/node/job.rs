@@ -32,12 +32,33 @@ impl Here {
 }
 
 impl<H: Host, E: Etcd> Session<H, E> {
-    /// Says that this node waits for a list, before anything else is done under its name.
+    /// Says that this node waits for a list, before anything else is done under its name. What follows from
+    /// that has time until changes are followed.
     pub(super) fn enter_job(&mut self) -> Result<()> {
-        match &self.job {
-            Some(job) if job.stage == Stage::Outside => self.go_on_with_job(),
+        let Some((job, here)) = self.job.as_ref().zip(self.here()) else { return Ok(()) };
+        match job.step(&here.own, self.host.now()) {
+            JobStep::Enter => self.enter(&here),
             _ => Ok(()),
         }
+    }
+
+    /// Takes back what was said under a name that is lost: the lease lives on, and others would wait.
+    pub(super) fn leave_list(&mut self) -> Result<()> {
+        let (Some(job), Some(lease)) = (&self.job, self.lease) else { return Ok(()) };
+        let keys = match &job.stage {
+            Stage::Waiting(own) => vec![job.keys.member(own.slot)],
+            Stage::Joined(own, revision) => {
+                vec![job.keys.member(own.slot), job.keys.joined(*revision, own.slot)]
+            }
+            Stage::Outside | Stage::Started(..) => return Ok(()),
+        };
+        for key in keys {
+            self.ask(|client| delete_if_on(client, key, lease.id))?;
+        }
+        if let Some(job) = &mut self.job {
+            job.stage = Stage::Outside;
+        }
+        Ok(())
     }
 
     /// Does all that is to be done for the job now.

@@ -153,6 +153,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             if is_nameless && !self.is_settled() {
                 // Who waits in the queue has a watch of its own: one that is read later tells old news.
                 watch = None;
+                self.leave_list()?;
             }
             self.ensure_name()?;
             self.end_superseded()?;

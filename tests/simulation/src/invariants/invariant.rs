@@ -31,11 +31,15 @@ pub enum Invariant {
     Requests,
     /// What is left behind in etcd goes.
     Leftovers,
+    /// Programs that start together run by one list, which is etcd's.
+    OneList,
+    /// Where enough wait for a list, they start.
+    Together,
 }
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Invariant; 12] = [
+    pub const ALL: [Invariant; 14] = [
         Invariant::OneOwner,
         Invariant::OneProgram,
         Invariant::InTime,
@@ -48,6 +52,8 @@ impl Invariant {
         Invariant::Publication,
         Invariant::Requests,
         Invariant::Leftovers,
+        Invariant::OneList,
+        Invariant::Together,
     ];
 }
 
@@ -66,6 +72,8 @@ impl fmt::Display for Invariant {
             Invariant::Publication => "publication",
             Invariant::Requests => "requests",
             Invariant::Leftovers => "leftovers",
+            Invariant::OneList => "one-list",
+            Invariant::Together => "together",
         })
     }
 }

@@ -10,6 +10,7 @@
 //! | 5 | after the last fault every node has a name soon, and answers what is so | [`free_names`], [`truth`] |
 //! | 6 | what a node asks of etcd, and leaves there, is bounded | [`load`] |
 //! | 7 | a name has the addresses of its owner's machine; when they change the token stays | [`publication`], [`owners`] |
+//! | 8 | programs that start together run by one list, which is etcd's; where enough wait and all is well they start soon | [`jobs`] |
 //!
 //! What somebody does by hand to a key, a node of the old plugin included, and a backup that is restored, may
 //! make two owners: of the name in question, until both could have heard of it, and [`Bounds::by_hand`] more.
@@ -18,6 +19,7 @@ pub mod bounds;
 pub mod free_names;
 pub mod history;
 pub mod invariant;
+pub mod jobs;
 pub mod load;
 pub mod oracle;
 pub mod owners;
@@ -37,6 +39,7 @@ use crate::world::baton::End;
 use crate::world::process::ProcessId;
 pub use bounds::Bounds;
 pub use invariant::{Invariant, Violation};
+use jobs::Jobs;
 use load::Load;
 use oracle::Oracle;
 use owners::Owners;
@@ -57,6 +60,7 @@ pub struct Checks {
     queue: (Vec<u8>, Vec<u8>),
     owners: Owners,
     load: Load,
+    jobs: Jobs,
     /// When a process with such a record ended last.
     ended_at: BTreeMap<String, Time>,
     /// Tickets that nobody waits with, and since when.
@@ -73,6 +77,7 @@ impl Checks {
             standings: Vec::new(),
             live: BTreeSet::new(),
             queue: keyspace.queue(),
+            jobs: Jobs::new(&keyspace),
             oracle: Oracle::new(keyspace, limit),
             owners: Owners::default(),
             load: Load::default(),
@@ -217,6 +222,7 @@ impl Checks {
     pub fn killed(&mut self, id: ProcessId, now: Time) {
         self.live.remove(&id);
         self.owners.gone(id, now);
+        self.jobs.gone(id, now);
         if let Some(standing) = self.standings.get_mut(id).and_then(Option::take) {
             self.ended_at.insert(standing.record.identity(), now);
         }
@@ -244,6 +250,7 @@ impl Checks {
 
     /// etcd may have changed.
     pub fn heed_etcd(&mut self, now: Time, etcd: &Model) {
+        self.jobs.follow(etcd);
         if self.oracle.follow(now, etcd) {
             self.owners.restored(now);
         }
@@ -267,7 +274,9 @@ impl Checks {
 
     /// Whether there is something that time alone may turn into a violation, so that it is to be looked at.
     pub fn wants_look(&self, now: Time) -> bool {
-        self.is_lively(now) || self.live().any(|(_, s)| s.limit.is_some() && s.owned.is_none())
+        self.is_lively(now)
+            || self.jobs.is_there()
+            || self.live().any(|(_, s)| s.limit.is_some() && s.owned.is_none())
     }
 
     /// Whether that may come soon: something happened lately.

@@ -13,7 +13,7 @@ use super::fiber::Fiber;
 use super::life::{PluginLife, SessionLife, Start};
 use super::network::card;
 use super::process::{Looks, Process, ProcessId, Waits};
-use super::program::Program;
+use super::program::{Part, Program};
 use super::scene::{ClientKind, NodeKind, Published};
 use super::surroundings::Surroundings;
 use super::{Event, World};
@@ -50,6 +50,9 @@ impl World {
         let (lease_ttl, max_lag) = (spec.lease_ttl, spec.max_lag);
         self.checks.started(id, node, self.record(node), limit, lease_ttl, now);
         self.checks.lags_at_most(id, max_lag);
+        if let Some(job) = &self.nodes[node].spec.job {
+            self.checks.takes_part(id, job.least);
+        }
         self.wake(id);
     }
 
@@ -77,7 +80,10 @@ impl World {
         let program = match spec.kind {
             NodeKind::Idetcd(_, Some(grace)) => {
                 let takes = self.chance.between(Duration::ZERO, grace * 2);
-                Some(Program::new(grace, takes))
+                let mut of_job = Chance::new(seed, 41);
+                let lasts = of_job.between(Duration::from_secs(1), Duration::from_secs(60));
+                let part = spec.job.is_some().then(|| Part::new(lasts, of_job.happens(0.8)));
+                Some(Program::new(grace, takes).taking(part))
             }
             _ => None,
         };

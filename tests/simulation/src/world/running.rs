@@ -181,9 +181,10 @@ impl World {
             if program.is_over() {
                 inside.is_stopping = true;
             }
-            Some((program.runs_under(), program.next()))
+            Some((program.runs_under(), program.next(), program.runs_by()))
         });
-        let Some((runs_under, next)) = seen else { return };
+        let Some((runs_under, next, runs_by)) = seen else { return };
+        self.checks.runs_by(id, now, runs_by);
         if runs_under != process.runs_under {
             process.runs_under = runs_under;
             self.checks.program(id, now, runs_under);

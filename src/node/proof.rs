@@ -29,6 +29,8 @@ pub(super) struct Proof {
     pub(super) since: Instant,
     /// When to ask next.
     pub(super) next_at: Instant,
+    /// How often it was asked since it was proven, with the watch behind.
+    pub(super) asked_again: u32,
     /// What the directory is to become by what the watch tells.
     pub(super) awaited: Option<Present>,
 }
@@ -36,7 +38,14 @@ pub(super) struct Proof {
 impl Proof {
     /// Nothing is proven.
     pub(super) fn none(now: Instant) -> Proof {
-        Proof { proven_at: None, revision: 0, since: now, next_at: now, awaited: None }
+        Proof {
+            proven_at: None,
+            revision: 0,
+            since: now,
+            next_at: now,
+            asked_again: 0,
+            awaited: None,
+        }
     }
 
     /// The directory is right at this revision.

@@ -23,8 +23,10 @@ use crate::etcd::{Etcd, Op, Range, ResponseHeader, Status, Txn};
 /// The part of the longest lag after which the next proof is asked for: the rest is for a request that is lost,
 /// and for the watch.
 const PERIOD: (u32, u32) = (5, 6);
-/// The part of it after which it is asked for again where the watch has not told enough.
+/// The part of it after which it is asked for again where the watch has not told enough, and at most: each time
+/// it is twice as long, since where many nodes start at once it is they who keep etcd from telling.
 const AGAIN_PART: u32 = 15;
+const LAST_AGAIN_PART: u32 = 3;
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Begins to prove, once a watch was opened. The status is of before.
@@ -55,10 +57,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
             (self.proof.since, self.proof.next_at) = (now, now);
             self.mark();
         }
-        if now >= self.proof.next_at {
-            self.prove()?;
+        if now < self.proof.next_at {
+            return Ok(());
         }
-        Ok(())
+        if self.proof.awaited.is_some() { self.await_present() } else { self.prove().map(drop) }
     }
 
     /// Asks for etcd's revision and the own key, and for more where that is not enough.
@@ -70,11 +72,20 @@ impl<H: Host, E: Etcd> Session<H, E> {
             return Ok(header);
         }
         self.stay_named()?;
+        self.await_present()?;
+        Ok(header)
+    }
+
+    /// Lets the watch tell what etcd holds by now.
+    fn await_present(&mut self) -> Result<()> {
         let present = self.look_at_present()?;
-        self.proof.next_at = present.asked + self.settings.max_lag / AGAIN_PART;
+        let max_lag = self.settings.max_lag;
+        let pause = (max_lag / AGAIN_PART).saturating_mul(1 << self.proof.asked_again.min(4));
+        self.proof.asked_again += 1;
+        self.proof.next_at = self.host.now() + pause.min(max_lag / LAST_AGAIN_PART);
         self.proof.awaited = Some(present);
         self.settle_proof();
-        Ok(header)
+        Ok(())
     }
 
     /// Looks whether what the watch told makes the directory what etcd holds.
@@ -100,7 +111,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.proof.proven_at = Some(asked);
         self.proof.revision = revision;
         self.proof.next_at = asked + self.settings.max_lag * part / parts;
-        self.proof.awaited = None;
+        (self.proof.awaited, self.proof.asked_again) = (None, 0);
         self.mark();
     }
 

@@ -18,6 +18,8 @@ use crate::random::Random;
 /// it grows, and its bound.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 pub(super) const LONGEST_LOOK: Duration = Duration::from_secs(10);
+/// By how much it is longer for each node that there is.
+const LOOK_TIME: Duration = Duration::from_millis(20);
 /// The time until then where there is something to be seen soon, at most.
 pub(super) const SHORT_PAUSE: Duration = Duration::from_millis(500);
 
@@ -301,8 +303,11 @@ impl Barrier {
     }
 
     pub(super) fn draw_pause(&mut self, random: &mut Random) -> Duration {
-        let pause = self.pause + self.pause.mul_f64(random.fraction());
+        // Many are given time, and do not ask for more together than few.
+        let known = self.list.as_ref().map_or(self.count, |list| list.members.len());
+        let many = LOOK_TIME.saturating_mul(u32::try_from(known).unwrap_or(u32::MAX));
+        let pause = self.pause.max(many).min(LONGEST_LOOK);
         self.pause = (self.pause * 3 / 2).min(LONGEST_LOOK);
-        pause
+        pause + pause.mul_f64(random.fraction())
     }
 }

@@ -31,7 +31,8 @@ impl Barrier {
     pub(super) fn judge(&mut self, look: &Sighting, own: &JobMember, now: Instant) -> Judgement {
         let Some(list) = self.list.as_ref() else { return self.judge_count(look, now) };
         if list.state == ListState::Fixed {
-            let is_there = |one: &JobMember| look.members.iter().any(|it| it.is_same_life(one));
+            // That another life of it is there, it says itself.
+            let is_there = |one: &JobMember| look.slots.contains(&one.slot);
             if !list.members.iter().all(is_there) {
                 return self.judge_lost(look, now);
             }

@@ -1,6 +1,6 @@
 //! What a node that waits for a list sees when it looks around, and what may follow from that.
 
-use crate::cluster::{JobMember, SlotId};
+use crate::cluster::SlotId;
 use crate::etcd::LeaseId;
 
 /// A node that said that it starts by a list.
@@ -16,12 +16,14 @@ pub(super) struct Joined {
 /// What there was to see.
 #[derive(Debug, Default)]
 pub(super) struct Sighting {
-    /// How many wait, and the slots of some of them.
+    /// The revision of the list's key; 0: there is none.
+    pub(super) list_revision: i64,
+    /// Whether this node waits, as far as etcd knows.
+    pub(super) am_waiting: bool,
+    /// How many wait, and the slots of some of them; of all, where a list is fixed.
     pub(super) count: usize,
     pub(super) slots: Vec<SlotId>,
-    /// All of them, where a list is fixed.
-    pub(super) members: Vec<JobMember>,
-    /// Those who joined the list that there is.
+    /// Those who joined the list that is known.
     pub(super) joined: Vec<Joined>,
 }
 

@@ -7,7 +7,7 @@ use super::barrier::{Barrier, JobStep, OnPeerLost, Stage};
 use super::barrier_judge::some_of;
 use super::barrier_sight::{Joined, Judgement, Sighting};
 use super::claim::delete_if_on;
-use super::job_calls::{Changed, Counts, ListKey, Participant};
+use super::job_calls::{Changed, ListKey, Participant};
 use super::session::Session;
 use super::{Host, JobNews, Result};
 use crate::cluster::{JobKeys, JobList, JobMember, ListState, StartedList};
@@ -143,30 +143,18 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     fn look_around(&mut self, here: &Here) -> Result<()> {
-        let counts = self.ask(|client| here.participant().count(client))?;
-        let Some(job) = &mut self.job else { return Ok(()) };
-        if !counts.am_waiting {
-            job.leave_and_enter();
-            return Ok(());
-        }
-        if counts.list_revision != job.list_revision {
+        let Some(job) = &self.job else { return Ok(()) };
+        let (revision, state) = (job.list_revision, job.list.as_ref().map(|list| list.state));
+        let look = self.ask(|client| here.participant().look(client, revision, state))?;
+        if look.list_revision != revision {
             return self.read_list(here);
-        }
-        let Counts { count, slots, .. } = counts;
-        let mut look = Sighting { count, slots, ..Sighting::default() };
-        match job.list.as_ref().map(|list| list.state) {
-            None => {}
-            Some(ListState::Started(revision)) => {
-                look.joined = self.ask(|client| here.participant().joined(client, revision))?;
-            }
-            Some(ListState::Fixed) => {
-                let revision = job.list_revision;
-                look.members = self.ask(|client| here.participant().members(client))?;
-                look.joined = self.ask(|client| here.participant().joined(client, revision))?;
-            }
         }
         let (now, random) = (self.host.now(), &mut self.random);
         let Some(job) = &mut self.job else { return Ok(()) };
+        if !look.am_waiting {
+            job.leave_and_enter();
+            return Ok(());
+        }
         let judgement = job.looked(&look, &here.own, now, random);
         self.tell_wait(&look, &judgement);
         match judgement {
@@ -225,10 +213,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Fixes a list of those who wait.
     fn form(&mut self, here: &Here, look: Option<Sighting>) -> Result<()> {
-        let members = match look.as_ref().filter(|look| !look.members.is_empty()) {
-            Some(look) => look.members.clone(),
-            None => self.ask(|client| here.participant().members(client))?,
-        };
+        let members = self.ask(|client| here.participant().members(client))?;
         let (now, random) = (self.host.now(), &mut self.random);
         let Some(job) = &mut self.job else { return Ok(()) };
         if !members.contains(&here.own) {

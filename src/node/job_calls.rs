@@ -1,14 +1,14 @@
 //! The calls of a job to etcd: each changes something under a condition, and tells what stands there else.
 
-use super::barrier_sight::Joined;
+use super::barrier_sight::{Joined, Sighting};
 use super::full_sync::range_of;
-use crate::cluster::{JobKeys, JobList, JobMember, ListState, SlotId};
+use crate::cluster::{JobKeys, JobList, JobMember, ListState};
 use crate::etcd::{
     Compare, Equal, Error, Etcd, KeyValue, LeaseId, Op, Pages, Range, ResponseHeader, Txn, TxnReply,
 };
 
 /// The most of those who wait whose slots are read only to tell who is missing.
-const MOST_COUNTED: i64 = 100;
+const MOST_COUNTED: i64 = 40;
 
 /// Operations in a transaction: etcd takes 128.
 const MOST_OPERATIONS: usize = 100;
@@ -28,18 +28,6 @@ pub(super) struct ListKey {
     pub(super) kv: Option<KeyValue>,
     /// The revision at which that was so.
     pub(super) header: ResponseHeader,
-}
-
-/// A look at how many there are.
-#[derive(Debug)]
-pub(super) struct Counts {
-    /// The revision of the list's key; 0: there is none.
-    pub(super) list_revision: i64,
-    /// How many wait, and the slots of some.
-    pub(super) count: usize,
-    pub(super) slots: Vec<SlotId>,
-    /// Whether this node does, as far as etcd knows.
-    pub(super) am_waiting: bool,
 }
 
 impl Participant<'_> {
@@ -73,27 +61,37 @@ impl Participant<'_> {
         Ok(count.filter(|_| reply.succeeded).map(|count| (count, list_key(reply))))
     }
 
-    /// Looks how many wait, and whether the list is another one.
-    pub(super) fn count(&self, client: &mut impl Etcd) -> Result<Counts, Error> {
+    /// Looks around: how many wait, whether the list is still that of this revision, and who joined it.
+    pub(super) fn look(
+        &self,
+        client: &mut impl Etcd,
+        list_revision: i64,
+        state: Option<ListState>,
+    ) -> Result<Sighting, Error> {
         let keys_only = |range| Op::Range(Range { keys_only: true, ..range });
-        let members = range_of(&self.keys.members());
-        let reply = client.txn(&Txn {
-            compare: Vec::new(),
-            success: vec![
-                keys_only(Range::new(self.keys.list(), None)),
-                keys_only(Range::new(self.keys.member(self.own.slot), None)),
-                keys_only(Range { limit: MOST_COUNTED, ..members }),
-            ],
-            failure: Vec::new(),
-        })?;
-        let first = |index: usize| reply.ranges.get(index).and_then(|range| range.kvs.first());
-        let members = reply.ranges.get(2);
-        let slots = members.into_iter().flat_map(|range| &range.kvs);
-        Ok(Counts {
-            list_revision: first(0).map_or(0, |kv| kv.mod_revision),
-            am_waiting: first(1).is_some_and(|kv| kv.lease == self.lease),
-            count: members.map_or(0, |range| range.count),
-            slots: slots.filter_map(|kv| self.keys.slot_of(&kv.key)).collect(),
+        let (limit, joined) = match state {
+            None => (MOST_COUNTED, None),
+            Some(ListState::Fixed) => (0, Some(list_revision)),
+            Some(ListState::Started(revision)) => (MOST_COUNTED, Some(revision)),
+        };
+        let joined = joined.map(|revision| range_of(&self.keys.joined_of(revision)));
+        let ranges = [
+            Range::new(self.keys.list(), None),
+            Range::new(self.keys.member(self.own.slot), None),
+            Range { limit, ..range_of(&self.keys.members()) },
+        ];
+        let success = ranges.into_iter().chain(joined).map(keys_only).collect();
+        let reply = client.txn(&Txn { success, ..Txn::default() })?;
+        let mut ranges = reply.ranges.into_iter();
+        let mut next = || ranges.next().unwrap_or_default();
+        let (list, own, members, joined) = (next(), next(), next(), next());
+        let slots = members.kvs.iter().filter_map(|kv| self.keys.slot_of(&kv.key));
+        Ok(Sighting {
+            list_revision: list.kvs.first().map_or(0, |kv| kv.mod_revision),
+            am_waiting: own.kvs.first().is_some_and(|kv| kv.lease == self.lease),
+            count: members.count,
+            slots: slots.collect(),
+            joined: self.joined_in(joined.kvs).collect(),
         })
     }
 
@@ -189,12 +187,16 @@ impl Participant<'_> {
         let range = range_of(&self.keys.joined_of(revision));
         let mut joined = Vec::new();
         Pages::read_all(client, Range { keys_only: true, ..range }, |kvs| {
-            joined.extend(kvs.into_iter().filter_map(|kv| {
-                let slot = self.keys.slot_of(&kv.key)?;
-                Some(Joined { slot, lease: kv.lease, key: kv.key })
-            }));
+            joined.extend(self.joined_in(kvs));
         })?;
         Ok(joined)
+    }
+
+    fn joined_in(&self, kvs: Vec<KeyValue>) -> impl Iterator<Item = Joined> {
+        kvs.into_iter().filter_map(|kv| {
+            let slot = self.keys.slot_of(&kv.key)?;
+            Some(Joined { slot, lease: kv.lease, key: kv.key })
+        })
     }
 
     /// All who wait, by slot.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::cluster::{JobKeys, JobList, JobMember, JobName, Keyspace, ListState, StartedList};
+use crate::etcd::LeaseId;
 use crate::random::Random;
 
 /// The shortest time until a node that waits looks around, by which it is longer by chance, by how much
@@ -92,6 +93,8 @@ pub(super) struct Barrier {
     pub(super) settings: JobSettings,
     pub(super) keys: JobKeys,
     pub(super) stage: Stage,
+    /// The keys that were put under a name, or may have been, and what they hang on.
+    pub(super) put: Vec<(LeaseId, Vec<u8>)>,
     /// The revision of the list's key, 0 where there is none, and what stands there; `None`: no list.
     pub(super) list_revision: i64,
     pub(super) list: Option<JobList>,
@@ -124,6 +127,7 @@ impl Barrier {
             settings,
             keys,
             stage: Stage::Outside,
+            put: Vec::new(),
             list_revision: 0,
             list: None,
             seen: 0,
@@ -208,6 +212,18 @@ impl Barrier {
         self.is_list_due = true;
         self.forget_counts();
         self.leave_and_enter();
+    }
+
+    /// Changes are followed from now on: what stands there is to be read.
+    pub(super) fn begin_anew(&mut self) {
+        (self.seen, self.is_list_due) = (0, true);
+        self.look_again();
+    }
+
+    /// Takes note that a key is put.
+    pub(super) fn note_put(&mut self, lease: LeaseId, key: Vec<u8>) {
+        self.put.retain(|(hangs_on, before)| *hangs_on == lease && *before != key);
+        self.put.push((lease, key));
     }
 
     /// Looks around at once.

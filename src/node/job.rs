@@ -44,19 +44,15 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Takes back what was said under a name that is lost: the lease lives on, and others would wait.
     pub(super) fn leave_list(&mut self) -> Result<()> {
-        let (Some(job), Some(lease)) = (&self.job, self.lease) else { return Ok(()) };
-        let keys = match &job.stage {
-            Stage::Waiting(own) => vec![job.keys.member(own.slot)],
-            Stage::Joined(own, revision) => {
-                vec![job.keys.member(own.slot), job.keys.joined(*revision, own.slot)]
+        let lease = self.lease.map(|lease| lease.id);
+        let Some(job) = &mut self.job else { return Ok(()) };
+        job.leave_and_enter();
+        job.put.retain(|(hangs_on, _)| Some(*hangs_on) == lease);
+        while let Some((lease, key)) = self.job.as_ref().and_then(|job| job.put.last().cloned()) {
+            self.ask(|client| delete_if_on(client, key, lease))?;
+            if let Some(job) = &mut self.job {
+                job.put.pop();
             }
-            Stage::Outside | Stage::Started(..) => return Ok(()),
-        };
-        for key in keys {
-            self.ask(|client| delete_if_on(client, key, lease.id))?;
-        }
-        if let Some(job) = &mut self.job {
-            job.stage = Stage::Outside;
         }
         Ok(())
     }
@@ -106,13 +102,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     fn enter(&mut self, here: &Here) -> Result<()> {
-        let before = match self.job.as_ref().map(|job| &job.stage) {
-            Some(Stage::Waiting(it) | Stage::Joined(it, _)) => Some(it.slot),
-            _ => None,
-        };
-        if let Some(slot) = before.filter(|slot| *slot != here.own.slot) {
-            let (key, lease) = (here.keys.member(slot), here.lease);
-            self.ask(|client| delete_if_on(client, key, lease))?;
+        let key = here.keys.member(here.own.slot);
+        if let Some(job) = &mut self.job {
+            job.note_put(here.lease, key);
         }
         let entered = self.ask(|client| here.participant().enter(client))?;
         let (now, random) = (self.host.now(), &mut self.random);
@@ -242,6 +234,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     fn join(&mut self, here: &Here, revision: i64) -> Result<()> {
+        self.note_joined(here, revision);
         match self.ask(|client| here.participant().join(client, revision))? {
             Changed::Done { count, .. } => {
                 let Some(job) = &mut self.job else { return Ok(()) };
@@ -250,6 +243,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 if is_last { self.commit(here) } else { Ok(()) }
             }
             Changed::Not(list) => self.heed_list(&list),
+        }
+    }
+
+    fn note_joined(&mut self, here: &Here, revision: i64) {
+        if let Some(job) = &mut self.job {
+            job.note_put(here.lease, here.keys.joined(revision, here.own.slot));
         }
     }
 
@@ -281,6 +280,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let Some(ListState::Started(revision)) = job.list.as_ref().map(|list| list.state) else {
             return Ok(());
         };
+        self.note_joined(here, revision);
         let call =
             |client: &mut E| here.participant().join_late(client, list_revision, revision, other);
         match self.ask(call)? {

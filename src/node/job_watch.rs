@@ -4,7 +4,7 @@ use super::barrier::{OnPeerLost, Stage};
 use super::barrier_sight::Joined;
 use super::job::Here;
 use super::session::Session;
-use super::state::watch_range;
+use super::state::{History, watch_range};
 use super::{Host, JobNews, Result};
 use crate::cluster::{JobMember, SlotId};
 use crate::etcd::{Etcd, Event, EventKind, WatchRange, WatchReply};
@@ -14,6 +14,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
     pub(super) fn job_ranges(&mut self, from: usize) -> Vec<WatchRange> {
         let Some(job) = &mut self.job else { return Vec::new() };
         job.watched_from = Some(from);
+        let latest = self.history.as_ref().map_or(0, History::latest);
+        if job.seen < latest {
+            // What came since may be forgotten by etcd, though nothing of the names changed.
+            job.begin_anew();
+        }
         // From now on, where it is to be read yet.
         let seen = if job.seen > 0 { job.seen } else { -1 };
         let key = job.keys.list();

@@ -165,7 +165,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let Some(lease) = self.lease else { return };
         self.host.begin_release();
         let end = self.host.now() + RELEASE_TIMEOUT;
-        *self.client.timeout_mut() = Timeout::within(end, RELEASE_REQUEST);
+        // The name is owned until that is done, and no longer than its lease lasts.
+        let half = (end - RELEASE_TIMEOUT / 2).min(lease.valid_until);
+        *self.client.timeout_mut() = Timeout::within(half, RELEASE_REQUEST);
         self.leave_job();
         self.lease = None;
         let held = self.membership.held();
@@ -173,6 +175,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             // Nobody is to rely on it any more when others may take it.
             self.set_membership(Membership::Lost(claimed));
         }
+        *self.client.timeout_mut() = Timeout::within(end, RELEASE_REQUEST);
         let name = held.map_or("the place in the queue".to_owned(), |claimed| self.name(claimed));
         log::info!("releasing {name}");
         let mut result = Ok(());

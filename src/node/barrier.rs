@@ -8,10 +8,11 @@
 //! Each step is one transaction, and each is decided by etcd alone. Whoever should have taken one may have
 //! died, so all who wait look around by themselves after a while. Knows no calls: see [`super::job`].
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::cluster::{JobKeys, JobList, JobMember, JobName, Keyspace, ListState, StartedList};
+use super::barrier_stage::{JobStep, Stage};
+use super::job_settings::JobSettings;
+use crate::cluster::{JobKeys, JobList, JobMember, Keyspace, ListState};
 use crate::etcd::LeaseId;
 use crate::random::Random;
 
@@ -29,63 +30,9 @@ pub(super) const SHORT_PAUSE: Duration = Duration::from_millis(500);
 pub(super) const SETTLING: Duration = Duration::from_secs(1);
 pub(super) const LONGEST_SETTLING: Duration = Duration::from_secs(10);
 
-/// What is to be done when a member of a list that was started is lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnPeerLost {
-    /// End the programs of the others.
-    End,
-    /// Nothing.
-    Keep,
-}
-
-/// A job that this node is to take part in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobSettings {
-    /// Its name.
-    pub name: JobName,
-    /// The number of nodes with which it starts, from 1.
-    pub least: usize,
-    /// The number that is not waited for beyond, at least that.
-    pub most: usize,
-    /// What the loss of a member means to the others.
-    pub on_peer_lost: OnPeerLost,
-}
-
-/// How far this node has got.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// It has not said that it waits.
-    Outside,
-    /// It said so, as this member.
-    Waiting(JobMember),
-    /// It joined the list of this revision.
-    Joined(JobMember, i64),
-    /// Its program may run by this list.
-    Started(JobMember, Arc<StartedList>),
-}
-
-/// What to do next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum JobStep {
-    /// To say that this node waits.
-    Enter,
-    /// To look around.
-    Look,
-    /// To fix a list of those who wait.
-    Form,
-    /// To join the list of this revision.
-    Join(i64),
-    /// To start the program by the list that was fixed at this revision.
-    Start(i64),
-    /// To wait no more: a list has this node, which runs already.
-    Withdraw,
-    /// To read the list, as its changes may have been missed.
-    ReadList,
-    /// To look who is left of a list that was started.
-    LookAtPeers,
-    /// To wait, until then at most.
-    Wait(Option<Instant>),
-}
+/// The time before the end of waiting at which a node looks who is missing, in half of a short one at the
+/// latest.
+const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// A job, as far as this node knows.
 #[derive(Debug)]
@@ -106,12 +53,16 @@ pub(super) struct Barrier {
     pub(super) are_peers_due: bool,
     /// Whether the list is to be read, though there is nothing to wait for.
     pub(super) is_list_due: bool,
+    /// Whether etcd may not know that this node joined the list that it runs by.
+    pub(super) may_be_unknown: bool,
     /// Of the ranges that are watched, the first of this job; `None`: none is.
     pub(super) watched_from: Option<usize>,
     /// When to look around next.
     pub(super) look_at: Option<Instant>,
+    /// When to look in any case, to say who is missing; `None`: that is not to be said, or was seen.
+    pub(super) last_look_at: Option<Instant>,
     /// The bound of the pause before the look after that.
-    pause: Duration,
+    pub(super) pause: Duration,
     /// Until when to do nothing, as everything was in vain.
     rests_until: Option<Instant>,
     /// How many there were at the last look, and since when there are enough.
@@ -121,7 +72,9 @@ pub(super) struct Barrier {
 }
 
 impl Barrier {
-    pub(super) fn new(settings: JobSettings, keyspace: &Keyspace) -> Barrier {
+    pub(super) fn new(settings: JobSettings, keyspace: &Keyspace, now: Instant) -> Barrier {
+        let last_look = settings.timeout.map(|timeout| timeout - LAST_LOOK.min(timeout / 2));
+        let last_look_at = last_look.and_then(|after| now.checked_add(after));
         let keys = JobKeys::new(keyspace, &settings.name);
         Barrier {
             settings,
@@ -134,8 +87,10 @@ impl Barrier {
             is_form_due: false,
             are_peers_due: false,
             is_list_due: false,
+            may_be_unknown: false,
             watched_from: None,
             look_at: None,
+            last_look_at,
             pause: FIRST_LOOK,
             rests_until: None,
             count: 0,
@@ -175,7 +130,8 @@ impl Barrier {
         if self.is_form_due {
             return JobStep::Form;
         }
-        match self.look_at {
+        let look_at = self.look_at.map(|at| self.last_look_at.map_or(at, |last| at.min(last)));
+        match look_at {
             Some(at) if at > now => JobStep::Wait(Some(at)),
             _ => JobStep::Look,
         }
@@ -191,7 +147,10 @@ impl Barrier {
         if self.is_list_due {
             return JobStep::ReadList;
         }
-        if self.are_peers_due { JobStep::LookAtPeers } else { JobStep::Wait(None) }
+        if self.are_peers_due {
+            return JobStep::LookAtPeers;
+        }
+        if self.may_be_unknown { JobStep::JoinAgain } else { JobStep::Wait(None) }
     }
 
     /// The entry of this node in the list, of whatever life.
@@ -209,7 +168,7 @@ impl Barrier {
     /// Changes may have been missed, or etcd's history is another one.
     pub(super) fn forget(&mut self) {
         (self.list_revision, self.list, self.seen) = (0, None, 0);
-        self.is_list_due = true;
+        (self.is_list_due, self.may_be_unknown) = (true, true);
         self.forget_counts();
         self.leave_and_enter();
     }

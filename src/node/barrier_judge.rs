@@ -21,6 +21,7 @@ impl Barrier {
         random: &mut Random,
     ) -> Judgement {
         let judgement = self.judge(look, own, now);
+        self.last_look_at = self.last_look_at.filter(|at| now < *at);
         self.look_at = Some(match judgement {
             Judgement::Settle => now + SETTLING,
             _ => now + self.draw_pause(random),

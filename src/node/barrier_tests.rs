@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::cluster::{JobList, JobName, Pattern, Record, StartedList};
-use crate::node::barrier::{JobSettings, JobStep, LONGEST_LOOK, OnPeerLost, SHORT_PAUSE, Stage};
+use crate::node::barrier::{LONGEST_LOOK, SHORT_PAUSE};
+use crate::node::barrier_stage::{JobStep, Stage};
+use crate::node::{JobSettings, OnPeerLost};
 
 const LEAST: usize = 2;
 const MOST: usize = 3;
@@ -48,9 +50,14 @@ impl Scene {
 
     fn entered_beside(count: usize, revision: i64, list: Option<&JobList>) -> Scene {
         let on_peer_lost = OnPeerLost::Keep;
-        let settings =
-            JobSettings { name: JobName::default(), least: LEAST, most: MOST, on_peer_lost };
-        let barrier = Barrier::new(settings, &keyspace());
+        let settings = JobSettings {
+            name: JobName::default(),
+            least: LEAST,
+            most: MOST,
+            on_peer_lost,
+            timeout: None,
+        };
+        let barrier = Barrier::new(settings, &keyspace(), Instant::now());
         let (random, now, own) = (Random::from_seed(3), Instant::now(), member(1, 10));
         let mut scene = Scene { barrier, random, now, own };
         assert_eq!(scene.step(), JobStep::Enter);
@@ -211,6 +218,22 @@ fn a_node_whose_program_runs_is_on_no_other_list() {
     assert_eq!(scene.step(), JobStep::Withdraw);
     scene.barrier.forget();
     assert_eq!(scene.step(), JobStep::ReadList, "it may be there after a restore");
+    scene.barrier.is_list_due = false;
+    assert_eq!(scene.step(), JobStep::JoinAgain, "that it joined may not");
+}
+
+#[test]
+fn a_node_looks_who_is_missing_before_it_gives_up() {
+    let mut scene = Scene::entered(1);
+    scene.barrier.pause = LONGEST_LOOK;
+    scene.wait_for_look();
+    let last = scene.now + Duration::from_secs(3);
+    scene.barrier.last_look_at = Some(last);
+    assert_eq!(scene.look(&counted(1)), Judgement::TooFew);
+    assert_eq!(scene.step(), JobStep::Wait(Some(last)));
+    scene.wait_for_look();
+    assert_eq!(scene.look(&counted(1)), Judgement::TooFew);
+    assert!(scene.wait_for_look() >= LONGEST_LOOK, "once");
 }
 
 #[test]

@@ -1,16 +1,16 @@
 //! A job in the life of a node: what [`super::barrier`] says is to be done, done.
 
-use std::sync::Arc;
 use std::time::Instant;
 
-use super::barrier::{Barrier, JobStep, OnPeerLost, Stage};
+use super::barrier::Barrier;
 use super::barrier_judge::some_of;
 use super::barrier_sight::{Joined, Judgement, Sighting};
+use super::barrier_stage::{JobStep, Stage};
 use super::claim::delete_if_on;
 use super::job_calls::{Changed, ListKey, Participant};
 use super::session::Session;
 use super::{Host, JobNews, Result};
-use crate::cluster::{JobKeys, JobList, JobMember, ListState, StartedList};
+use crate::cluster::{JobKeys, JobList, JobMember, ListState};
 use crate::etcd::{Etcd, LeaseId, read_key};
 
 /// The most steps in a row: more are in vain, and others may need etcd.
@@ -72,6 +72,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 JobStep::Start(revision) => self.start(&here, revision),
                 JobStep::Withdraw => self.withdraw(&here)?,
                 JobStep::ReadList => self.read_list(&here)?,
+                JobStep::JoinAgain => self.join_again(&here)?,
                 JobStep::LookAtPeers => self.look_at_peers(&here)?,
             }
             self.stay_named()?;
@@ -114,6 +115,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 job.stage = Stage::Outside;
                 see(job, &list, now, random);
                 job.entered(here.own.clone(), count, now, random);
+                let lacks = job.shortage(&self.settings.keyspace, &[]);
+                self.host.job(JobNews::Waits(lacks));
                 Ok(())
             }
             None => {
@@ -299,50 +302,6 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 }
                 Ok(())
             }
-        }
-    }
-
-    /// Lets the program start by the list that was fixed at this revision.
-    fn start(&mut self, here: &Here, revision: i64) {
-        let Some(job) = &mut self.job else { return };
-        let Some(list) = &job.list else { return };
-        job.are_peers_due = job.settings.on_peer_lost == OnPeerLost::End;
-        job.is_list_due = false;
-        let (name, members) = (job.settings.name.clone(), list.members.clone());
-        let list = Arc::new(StartedList { job: name, revision, members });
-        job.stage = Stage::Started(here.own.clone(), list.clone());
-        if let Some(rank) = list.rank_of(here.own.slot) {
-            let (name, count) = (&here.own.name, list.members.len());
-            log::info!("{name} has rank {rank} of {count} on the list of revision {revision}");
-            self.host.job(JobNews::Starts(list));
-        }
-    }
-
-    /// Takes back that this node waits: its program runs already.
-    fn withdraw(&mut self, here: &Here) -> Result<()> {
-        let (key, lease) = (here.keys.member(here.own.slot), here.lease);
-        self.ask(|client| delete_if_on(client, key, lease))?;
-        if let Some(job) = &mut self.job {
-            job.is_form_due = false;
-        }
-        Ok(())
-    }
-
-    /// Says that the program is done, before the name is released, and clears up if it was the last.
-    pub(super) fn leave_job(&mut self) {
-        let Some(here) = self.here().filter(|_| self.host.has_ended_well()) else { return };
-        let Some(job) = &self.job else { return };
-        let Stage::Started(_, list) = &job.stage else { return };
-        let (revision, list_revision) = (list.revision, job.list_revision);
-        let is_its_own =
-            job.list.as_ref().is_some_and(|it| it.state == ListState::Started(revision));
-        let (participant, client) = (here.participant(), &mut self.client);
-        let left = participant.leave_done(client, revision).unwrap_or_default();
-        let is_over = !left.is_empty() && left.iter().all(|joined| joined.lease == LeaseId(0));
-        if is_over && is_its_own {
-            // If that fails, whoever fixes the next list does it.
-            let cleared = participant.clear(client, left.into_iter().map(|joined| joined.key));
-            let _ = cleared.and_then(|()| participant.end_list(client, list_revision));
         }
     }
 }

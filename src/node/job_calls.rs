@@ -138,6 +138,17 @@ impl Participant<'_> {
         self.change(client, compare, vec![self.put_joined(revision, self.lease)])
     }
 
+    /// Joins a list again by which its program runs.
+    pub(super) fn join_again(
+        &self,
+        client: &mut impl Etcd,
+        list_revision: i64,
+        revision: i64,
+    ) -> Result<Changed, Error> {
+        let compare = vec![self.list_is_at(list_revision), self.owns_name()];
+        self.change(client, compare, vec![self.put_joined(revision, self.lease)])
+    }
+
     fn put_joined(&self, revision: i64, lease: LeaseId) -> Op {
         let (key, value) = (self.keys.joined(revision, self.own.slot), self.own.value());
         Op::Put { key, value: value.into_bytes(), lease }

@@ -1,8 +1,9 @@
 //! What a watch tells of a job: the list, and whose program is lost.
 
-use super::barrier::{OnPeerLost, Stage};
 use super::barrier_sight::Joined;
+use super::barrier_stage::Stage;
 use super::job::Here;
+use super::job_settings::OnPeerLost;
 use super::session::Session;
 use super::state::{History, watch_range};
 use super::{Host, JobNews, Result};

@@ -14,6 +14,7 @@ pub mod backoff;
 mod barrier;
 mod barrier_judge;
 mod barrier_sight;
+mod barrier_stage;
 mod claim;
 mod contact;
 mod earlier_life;
@@ -23,6 +24,8 @@ mod heard;
 mod host;
 mod job;
 mod job_calls;
+mod job_run;
+mod job_settings;
 mod job_watch;
 mod late_claims;
 mod lease;
@@ -41,10 +44,10 @@ mod state;
 mod sync;
 mod watch;
 
-pub use barrier::{JobSettings, OnPeerLost};
 use error::{Result, SessionError};
 pub use full_sync::{apply_event, full_sync};
 pub use host::{Counter, Host, JobNews, NodeSettings, Owned, WhenFull};
+pub use job_settings::{JobSettings, OnPeerLost};
 pub use state::History;
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let endpoints = client.endpoint_count();
         client.timeout_mut().share(endpoints);
         let proof = Proof::none(host.now());
-        let job = settings.job.clone().map(|job| Barrier::new(job, &settings.keyspace));
+        let job = settings.job.clone().map(|job| Barrier::new(job, &settings.keyspace, host.now()));
         Session {
             host,
             client,

@@ -37,7 +37,7 @@ pub(super) fn job(
     };
     let timeout = optional_number(matches, "timeout")?.map(|s: u32| Duration::from_secs(s.into()));
     let file = path_to_write(matches, "list-file")?;
-    let job = JobSettings { name, least, most, on_peer_lost };
+    let job = JobSettings { name, least, most, on_peer_lost, timeout };
     Ok(Some((job, ListSettings { file, timeout })))
 }
 

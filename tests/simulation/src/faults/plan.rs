@@ -277,7 +277,7 @@ fn set_job(nodes: &mut [NodeSpec], lease_ttl: Duration, chance: &mut Chance) {
     let most = chance.pick(&[least, count]).unwrap_or(least).max(least);
     let on_peer_lost = chance.pick(&[OnPeerLost::Keep, OnPeerLost::End]);
     let on_peer_lost = on_peer_lost.unwrap_or(OnPeerLost::Keep);
-    let job = JobSettings { name: JobName::default(), least, most, on_peer_lost };
+    let job = JobSettings { name: JobName::default(), least, most, on_peer_lost, timeout: None };
     let outside = chance.pick(&[0.0, 0.0, 0.2]).unwrap_or(0.0);
     for node in nodes {
         node.lease_ttl = lease_ttl;

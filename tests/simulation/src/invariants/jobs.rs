@@ -141,7 +141,9 @@ impl Checks {
             .jobs
             .programs
             .iter()
-            .filter(|(other, (_, run))| **other != id && run.revision != list.revision)
+            .filter(|(other, (_, run))| **other != id && *run != list)
+            // What runs goes on after a backup was restored, that knows nothing of its list.
+            .filter(|(_, (_, run))| Jobs::is_list(run, &self.jobs.lists))
             .filter(|(other, _)| !self.stands(**other))
             .map(|(other, (slot, run))| (*other, *slot, run.revision))
             .collect();

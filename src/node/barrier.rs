@@ -25,6 +25,9 @@ const LOOK_TIME: Duration = Duration::from_millis(20);
 /// The time until then where there is something to be seen soon, at most.
 pub(super) const SHORT_PAUSE: Duration = Duration::from_millis(500);
 
+/// The most steps in a row: more are in vain, and others may need etcd.
+const MOST_STEPS: usize = 12;
+
 /// The time in which nobody may have come before a list of fewer than the most is fixed, and the longest time
 /// for which more are waited for.
 pub(super) const SETTLING: Duration = Duration::from_secs(1);
@@ -63,6 +66,10 @@ pub(super) struct Barrier {
     pub(super) last_look_at: Option<Instant>,
     /// The bound of the pause before the look after that.
     pub(super) pause: Duration,
+    /// How many steps were taken since there was nothing to do.
+    steps: usize,
+    /// What is left of a list that is over: to be deleted by whoever fixes the next one.
+    pub(super) left_over: Vec<Vec<u8>>,
     /// Until when to do nothing, as everything was in vain.
     rests_until: Option<Instant>,
     /// How many there were at the last look, and since when there are enough.
@@ -92,6 +99,8 @@ impl Barrier {
             look_at: None,
             last_look_at,
             pause: FIRST_LOOK,
+            steps: 0,
+            left_over: Vec::new(),
             rests_until: None,
             count: 0,
             counted_at: None,
@@ -270,6 +279,15 @@ impl Barrier {
         self.is_form_due = false;
         self.counted(count, now);
         self.look_at = Some(now + self.draw_pause(random));
+    }
+
+    /// Takes note of a step, and rests for a moment after too many of them.
+    pub(super) fn count_step(&mut self, step: JobStep, now: Instant, random: &mut Random) {
+        self.steps = if matches!(step, JobStep::Wait(_)) { 0 } else { self.steps + 1 };
+        if self.steps > MOST_STEPS {
+            self.steps = 0;
+            self.rest(now, random);
+        }
     }
 
     /// Does nothing for a moment, as all was in vain.

@@ -13,9 +13,6 @@ use super::{Host, JobNews, Result};
 use crate::cluster::{JobKeys, JobList, JobMember, ListState};
 use crate::etcd::{Etcd, LeaseId, read_key};
 
-/// The most steps in a row: more are in vain, and others may need etcd.
-const MOST_STEPS: usize = 12;
-
 /// What a step needs to know of this node.
 pub(super) struct Here {
     pub(super) keys: JobKeys,
@@ -57,31 +54,28 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(())
     }
 
-    /// Does all that is to be done for the job now.
+    /// Does what is next for the job. Changes are followed between two such steps.
     pub(super) fn go_on_with_job(&mut self) -> Result<()> {
-        for _ in 0..MOST_STEPS {
-            let Some(here) = self.here() else { return Ok(()) };
-            let now = self.host.now();
-            let Some(job) = &self.job else { return Ok(()) };
-            match job.step(&here.own, now) {
-                JobStep::Wait(_) => return Ok(()),
-                JobStep::Enter => self.enter(&here)?,
-                JobStep::Look => self.look_around(&here)?,
-                JobStep::Form => self.form(&here, None)?,
-                JobStep::Join(revision) => self.join(&here, revision)?,
-                JobStep::Start(revision) => self.start(&here, revision),
-                JobStep::Withdraw => self.withdraw(&here)?,
-                JobStep::ReadList => self.read_list(&here)?,
-                JobStep::JoinAgain => self.join_again(&here)?,
-                JobStep::LookAtPeers => self.look_at_peers(&here)?,
+        let Some(here) = self.here() else { return Ok(()) };
+        let now = self.host.now();
+        let Some(job) = &mut self.job else { return Ok(()) };
+        let step = job.step(&here.own, now);
+        job.count_step(step, now, &mut self.random);
+        match step {
+            JobStep::Wait(_) => Ok(()),
+            JobStep::Enter => self.enter(&here),
+            JobStep::Look => self.look_around(&here),
+            JobStep::Form => self.form(&here),
+            JobStep::Join(revision) => self.join(&here, revision),
+            JobStep::Start(revision) => {
+                self.start(&here, revision);
+                Ok(())
             }
-            self.stay_named()?;
+            JobStep::Withdraw => self.withdraw(&here),
+            JobStep::ReadList => self.read_list(&here),
+            JobStep::JoinAgain => self.join_again(&here),
+            JobStep::LookAtPeers => self.look_at_peers(&here),
         }
-        let (now, random) = (self.host.now(), &mut self.random);
-        if let Some(job) = &mut self.job {
-            job.rest(now, random);
-        }
-        Ok(())
     }
 
     /// When something is to be done for the job, if nothing is told before.
@@ -156,7 +150,14 @@ impl<H: Host, E: Etcd> Session<H, E> {
             Judgement::TooFew | Judgement::Settle | Judgement::Silent(_) | Judgement::Busy => {
                 Ok(())
             }
-            Judgement::Form => self.form(here, Some(look)),
+            Judgement::Form => {
+                if let Some(job) = &mut self.job {
+                    job.is_form_due = true;
+                    let done = look.joined.into_iter().filter(|joined| joined.lease == LeaseId(0));
+                    job.left_over = done.map(|joined| joined.key).collect();
+                }
+                Ok(())
+            }
             Judgement::Commit => self.commit(here),
             Judgement::JoinLate(other) => self.join_late(here, &other),
             Judgement::Forget(joined) => {
@@ -207,7 +208,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Fixes a list of those who wait.
-    fn form(&mut self, here: &Here, look: Option<Sighting>) -> Result<()> {
+    fn form(&mut self, here: &Here) -> Result<()> {
         let members = self.ask(|client| here.participant().members(client))?;
         let (now, random) = (self.host.now(), &mut self.random);
         let Some(job) = &mut self.job else { return Ok(()) };
@@ -222,15 +223,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let count = members.len().min(job.settings.most);
         let members = members.into_iter().take(count).collect();
         let list = JobList { state: ListState::Fixed, members };
-        let before = job.list_revision;
+        let (before, left_over) = (job.list_revision, std::mem::take(&mut job.left_over));
         match self.ask(|client| here.participant().form(client, before, &list))? {
             Changed::Done { revision, .. } => {
                 log::info!("fixed the list of {count} nodes at revision {revision}");
                 self.became(list, revision);
-                let left = look.map(|look| look.joined).unwrap_or_default();
-                let left = left.into_iter().filter(|joined| joined.lease == LeaseId(0));
-                let left = left.map(|joined| joined.key);
-                self.ask(|client| here.participant().clear(client, left))
+                self.ask(|client| here.participant().clear(client, left_over))
             }
             Changed::Not(list) => self.heed_list(&list),
         }

@@ -11,16 +11,26 @@ use rustix::time::{DynamicClockId, clock_gettime_dynamic};
 /// machine was suspended since it was first asked. Where the system has no such clock, they are the
 /// same. Never goes back.
 pub fn now() -> Instant {
-    static START: OnceLock<Option<Start>> = OnceLock::new();
-    let start = START.get_or_init(|| Some(Start { instant: Instant::now(), uptime: uptime()? }));
-    match (start, uptime()) {
+    match (start(), uptime()) {
         (Some(start), Some(uptime)) => start.after(uptime),
         _ => Instant::now(),
     }
 }
 
-/// The time since the system was booted, suspended or not; `None`: the system does not tell.
-fn uptime() -> Option<Duration> {
+fn start() -> Option<Start> {
+    static START: OnceLock<Option<Start>> = OnceLock::new();
+    *START.get_or_init(|| Some(Start { instant: Instant::now(), uptime: uptime()? }))
+}
+
+/// The uptime at a moment of this clock, by which another process knows it; `None`: the system does not tell.
+pub fn uptime_at(moment: Instant) -> Option<Duration> {
+    let Start { instant, uptime } = start()?;
+    Some(uptime.saturating_add(moment.saturating_duration_since(instant)))
+}
+
+/// The time since the system was booted, suspended or not, which all processes have in common; `None`: the
+/// system does not tell.
+pub fn uptime() -> Option<Duration> {
     Duration::try_from(clock_gettime_dynamic(DynamicClockId::Boottime).ok()?).ok()
 }
 
@@ -55,6 +65,15 @@ mod tests {
         // A clock that was set back, as by another time namespace, stands still.
         assert_eq!(start.after(Duration::ZERO), start.instant);
         assert_eq!(start.after(Duration::MAX), start.instant, "no panic");
+    }
+
+    #[test]
+    fn a_moment_has_the_uptime_at_which_it_is_now() {
+        let moment = now() + Duration::from_millis(5);
+        let wanted = uptime_at(moment).expect("an uptime");
+        assert!(uptime().expect("an uptime") < wanted);
+        while now() < moment {}
+        assert!(uptime().expect("an uptime") >= wanted);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 mod atomic_file;
 mod awaited_list;
 mod children;
+pub mod deputy_process;
 mod ending;
 mod file_order;
 pub mod file_process;

@@ -1,5 +1,6 @@
 //! A program that ends with this process, however that ends: killed, it cannot end the program, and
-//! its successor would start a second one under the same name beside it.
+//! its successor would start a second one under the same name beside it. So it is killed as well, since it may
+//! take its time over any other signal.
 //!
 //! Only a process itself can ask for a signal at its parent's death (`PR_SET_PDEATHSIG`, `prctl(2)`),
 //! so the child is this very program first, asks, and becomes the other one then.
@@ -82,7 +83,7 @@ fn remedy_for(program: &OsStr, error: &io::Error) -> &'static str {
 }
 
 fn follow(parent: &OsStr, program: &OsStr, arguments: &[OsString]) -> io::Error {
-    if let Err(error) = set_parent_process_death_signal(Some(Signal::TERM)) {
+    if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
         return error.into();
     }
     // It may have died before we asked.

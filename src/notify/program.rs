@@ -15,7 +15,8 @@ use rustix::process::{Pid, Signal};
 use super::children::{self, AFTER_KILL, Ended};
 use super::ending::{Ending, Outcome, asks_to_end, pass_on};
 use super::identity::Identity;
-use super::parent_death;
+use super::{deputy_process, parent_death};
+use crate::host::helper::Helper;
 
 /// The signals that are passed on to it. Others, SIGKILL and SIGSTOP foremost, cannot be, or do not
 /// ask a process for anything.
@@ -83,6 +84,10 @@ pub(super) struct Program {
     state: State,
     /// When the lease of the name runs out unless it is renewed; `None`: no name is owned.
     lease_end: Option<Instant>,
+    /// The process that ends it where this one cannot.
+    deputy: Option<Helper>,
+    /// Whether the system lets one start.
+    may_have_deputy: bool,
 }
 
 impl Program {
@@ -94,12 +99,52 @@ impl Program {
     ) -> io::Result<Program> {
         let watched = |signal: Signal| Ok((signal, watch(signal.as_raw())?));
         let signals = PASSED_ON.into_iter().map(watched).collect::<io::Result<_>>()?;
-        Ok(Program { settings, signals, state: State::Waiting, lease_end: None })
+        Ok(Program {
+            settings,
+            signals,
+            state: State::Waiting,
+            lease_end: None,
+            deputy: None,
+            may_have_deputy: true,
+        })
     }
 
     /// Takes note that the name is owned until then, or later if the lease is renewed.
     pub(super) fn follow(&mut self, lease_end: Instant) {
         self.lease_end = Some(lease_end);
+        self.tell_deputy();
+    }
+
+    /// Tells who ends the program in our stead by when it has to end, or that there is nothing to end.
+    fn tell_deputy(&mut self) {
+        let State::Running { group, .. } = &self.state else { return };
+        let Some(order) = self.lease_end.and_then(|at| deputy_process::order(Some(at))) else {
+            return;
+        };
+        let is_told = |deputy: &Helper| deputy.tell(&order).is_ok();
+        if !self.may_have_deputy || self.deputy.as_ref().is_some_and(is_told) {
+            return;
+        }
+        let words = deputy_process::words(*group);
+        match Helper::start(deputy_process::DEPUTY_TASK, &[&words]) {
+            Ok(deputy) => self.deputy = Some(deputy).filter(is_told),
+            Err(error) => {
+                self.may_have_deputy = false;
+                log::info!(
+                    "no process starts that would end {group} were this one killed: {error}"
+                );
+            }
+        }
+    }
+
+    /// Lets that process go where nothing is left to end.
+    fn release_deputy(&mut self) {
+        if self.is_over()
+            && let Some(deputy) = self.deputy.take()
+            && let Some(order) = deputy_process::order(None)
+        {
+            let _ = deputy.tell(&order);
+        }
     }
 
     /// Whether it is to be started under the name that is owned: not if it was, nor so late that it would
@@ -118,6 +163,7 @@ impl Program {
             }
             Err(error) => State::Over(Outcome::NotStarted(error)),
         };
+        self.tell_deputy();
     }
 
     /// Ends it, because the name is no longer owned: at once where the lease is over, and else soon.
@@ -195,6 +241,7 @@ impl Program {
             }
             _ => {}
         }
+        self.release_deputy();
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
@@ -238,6 +285,7 @@ impl Program {
             }
             over @ State::Over(_) => over,
         };
+        self.release_deputy();
         None
     }
 

@@ -139,25 +139,6 @@ fn a_lost_name_ends_the_program_gently_then_by_force_and_exits_with_1() {
 }
 
 #[test]
-fn a_kill_ends_the_program_as_well_and_the_next_life_starts_it_under_the_same_name() {
-    let (etcd, directory) = (Etcd::start(), Directory::new());
-    let told = directory.file("told");
-    let script = format!(
-        "trap 'echo end >>{told}; exit' TERM; echo $IDETCD_NAME >>{told}; \
-        while :; do sleep 0.05; done"
-    );
-    let mut node = start(&etcd, 1, &[], &["sh", "-c", &script]);
-    until(PATIENCE, "it runs", || text(&told));
-    node.kill();
-    let both = "worker1.tf.local\nend\n";
-    until(PATIENCE, "it ends", || text(&told).filter(|told| *told == both));
-    node.restart();
-    until(PATIENCE, "it runs again", || {
-        text(&told).filter(|told| *told == format!("{both}worker1.tf.local\n"))
-    });
-}
-
-#[test]
 fn a_program_that_is_stopped_ends_when_it_is_asked_to() {
     let etcd = Etcd::start();
     let mut node = start(&etcd, 1, &[], &["sh", "-c", "kill -STOP $$"]);

@@ -216,3 +216,43 @@ fn after_a_slow_claim_the_program_begins_when_the_lease_is_renewed() {
     until(PATIENCE, "it would have been asked to end", || (Instant::now() > end).then_some(()));
     assert_eq!(worker.asked_at(), None, "{}", worker.node.log());
 }
+
+#[test]
+fn a_kill_ends_all_of_the_program_before_the_next_life_starts_it_under_the_same_name() {
+    let (etcd, directory) = (Etcd::start(), Directory::new());
+    let beats = directory.file("beats");
+    // Neither it nor what it started heeds SIGTERM.
+    let script = format!(
+        "trap '' TERM; beat() {{ while :; do echo $1 $IDETCD_REVISION >>{beats}; sleep 0.01; done; }}; \
+         beat child & beat parent"
+    );
+    let mut node = start(&etcd, 1, &[], &["sh", "-c", &script]);
+    let beats = || text(&beats).unwrap_or_default();
+    let has_both = || beats().contains("child ") && beats().contains("parent ");
+    until(PATIENCE, "it runs", || has_both().then_some(()));
+    let first = beats().split_whitespace().nth(1).expect("a token").to_owned();
+    node.kill();
+    node.restart();
+    let is_next = |line: &str| !line.ends_with(&format!(" {first}"));
+    let next = || beats().lines().filter(|line| is_next(line)).count() > 50;
+    until(PATIENCE, "it runs again", || next().then_some(()));
+    let beats = beats();
+    let overlap = beats.lines().skip_while(|line| !is_next(line)).filter(|line| !is_next(line));
+    assert_eq!(overlap.count(), 0, "{beats}");
+    assert!(node.log().contains("claimed worker1.tf.local."), "{}", node.log());
+}
+
+#[test]
+fn the_program_ends_with_the_lease_though_the_node_is_frozen() {
+    let etcd = Etcd::start();
+    let mut worker = Worker::start(&etcd.endpoint(), 1, 3, &["--grace", "1"]);
+    worker.wait_until_it_runs();
+    worker.node.signal(Signal::STOP);
+    let frozen = uptime();
+    // What ended is there until its parent hears of it: so by what it wrote.
+    until(PATIENCE, "the lease is over", || (uptime() > frozen + 4.0).then_some(()));
+    let last = worker.beats().last().copied().expect("a beat");
+    assert!(last - frozen < 3.1, "{}", last - frozen);
+    worker.node.signal(Signal::CONT);
+    assert_eq!(worker.ended_at(), last);
+}

@@ -78,7 +78,8 @@ impl Plan {
         let mut chance = Chance::new(seed, 10);
         let chance = &mut chance;
         let is_herd = chance.happens(0.02) && wanted.nodes.is_none();
-        let is_herd = is_herd && !wanted.is_long;
+        // Programs that end again and again keep a herd in the queue, and names free for longer than is judged.
+        let is_herd = is_herd && !wanted.is_long && !wanted.has_jobs;
         let mut drawn = if is_herd { 35 + chance.below(20) } else { 3 + chance.below(8) };
         let mut long = wanted.is_long.then(|| Chance::new(seed, 11));
         if let Some(chance) = &mut long {

@@ -240,6 +240,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             Changed::Done { count, .. } => {
                 let Some(job) = &mut self.job else { return Ok(()) };
                 job.stage = Stage::Joined(here.own.clone(), revision);
+                job.may_be_unknown = false;
                 let is_last = job.list.as_ref().is_some_and(|list| list.members.len() == count);
                 if is_last { self.commit(here) } else { Ok(()) }
             }
@@ -286,6 +287,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
             |client: &mut E| here.participant().join_late(client, list_revision, revision, other);
         match self.ask(call)? {
             Changed::Done { .. } => {
+                if let Some(job) = &mut self.job {
+                    job.may_be_unknown = false;
+                }
                 self.start(here, revision);
                 Ok(())
             }

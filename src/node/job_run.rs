@@ -17,7 +17,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let Some(job) = &mut self.job else { return };
         let Some(list) = &job.list else { return };
         job.are_peers_due = job.settings.on_peer_lost == OnPeerLost::End;
-        (job.is_list_due, job.may_be_unknown) = (false, false);
+        job.is_list_due = false;
         let (name, members) = (job.settings.name.clone(), list.members.clone());
         let list = Arc::new(StartedList { job: name, revision, members });
         job.stage = Stage::Started(here.own.clone(), list.clone());

@@ -23,6 +23,8 @@ pub(super) struct Sighting {
     /// How many wait, and the slots of some of them; of all, where a list is fixed.
     pub(super) count: usize,
     pub(super) slots: Vec<SlotId>,
+    /// Keys on the lease of this node that are of another name: a restored backup may have them again.
+    pub(super) stale: Vec<Vec<u8>>,
     /// Those who joined the list that is known.
     pub(super) joined: Vec<Joined>,
 }

@@ -144,6 +144,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
             job.leave_and_enter();
             return Ok(());
         }
+        if !look.stale.is_empty() {
+            job.look_again();
+            for key in look.stale {
+                self.ask(|client| delete_if_on(client, key, here.lease))?;
+            }
+            return Ok(());
+        }
         let judgement = job.looked(&look, &here.own, now, random);
         self.tell_wait(&look, &judgement);
         match judgement {

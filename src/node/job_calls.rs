@@ -86,7 +86,10 @@ impl Participant<'_> {
         let mut next = || ranges.next().unwrap_or_default();
         let (list, own, members, joined) = (next(), next(), next(), next());
         let slots = members.kvs.iter().filter_map(|kv| self.keys.slot_of(&kv.key));
+        let on_lease = members.kvs.iter().chain(&joined.kvs).filter(|kv| kv.lease == self.lease);
+        let is_stale = |kv: &&KeyValue| self.keys.slot_of(&kv.key) != Some(self.own.slot);
         Ok(Sighting {
+            stale: on_lease.filter(is_stale).map(|kv| kv.key.clone()).collect(),
             list_revision: list.kvs.first().map_or(0, |kv| kv.mod_revision),
             am_waiting: own.kvs.first().is_some_and(|kv| kv.lease == self.lease),
             count: members.count,

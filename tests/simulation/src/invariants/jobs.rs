@@ -24,8 +24,8 @@ pub struct Jobs {
     restores: u64,
     /// The lists that were fixed, by revision, and whether they were started.
     lists: BTreeMap<i64, (Vec<JobMember>, bool)>,
-    /// Those of before a backup was restored.
-    before: BTreeMap<i64, (Vec<JobMember>, bool)>,
+    /// Those of before backups were restored.
+    before: Vec<BTreeMap<i64, (Vec<JobMember>, bool)>>,
     /// What programs run by, under which name.
     programs: BTreeMap<ProcessId, (SlotId, Arc<StartedList>)>,
     /// Who takes part, and how many there are to be.
@@ -43,7 +43,7 @@ impl Jobs {
             revision: 0,
             restores: 0,
             lists: BTreeMap::new(),
-            before: BTreeMap::new(),
+            before: Vec::new(),
             programs: BTreeMap::new(),
             parts: BTreeMap::new(),
             moved_at: Time::ZERO,
@@ -60,7 +60,7 @@ impl Jobs {
     pub(super) fn follow(&mut self, etcd: &Model) {
         if etcd.restores() != self.restores {
             self.restores = etcd.restores();
-            self.before = std::mem::take(&mut self.lists);
+            self.before.push(std::mem::take(&mut self.lists));
             self.revision = etcd.revision();
             if let Some(kv) = etcd.get(&self.list) {
                 self.add(kv.mod_revision, &kv.value);
@@ -129,7 +129,7 @@ impl Checks {
         let is_settled =
             restored.is_none_or(|at| since.is_some_and(|since| now > since.max(at) + by_hand));
         let is_known = Jobs::is_list(&list, &self.jobs.lists)
-            || (!is_settled && Jobs::is_list(&list, &self.jobs.before));
+            || (!is_settled && self.jobs.before.iter().any(|lists| Jobs::is_list(&list, lists)));
         if !is_known || list.rank_of(slot).is_none() {
             let text = format!(
                 "the program of process {id} runs under {slot} by a list of revision {} that is not etcd's",

@@ -29,10 +29,11 @@ impl Here {
 }
 
 impl<H: Host, E: Etcd> Session<H, E> {
-    /// Says that this node waits for a list, before anything else is done under its name. What follows from
-    /// that has time until changes are followed.
+    /// Says that this node waits for a list, before anything else is done under its first name. What follows
+    /// from that, and to say it again, has time until changes are followed.
     pub(super) fn enter_job(&mut self) -> Result<()> {
-        let Some((job, here)) = self.job.as_ref().zip(self.here()) else { return Ok(()) };
+        let first = self.job.as_ref().filter(|job| job.watched_from.is_none());
+        let Some((job, here)) = first.zip(self.here()) else { return Ok(()) };
         match job.step(&here.own, self.host.now()) {
             JobStep::Enter => self.enter(&here),
             _ => Ok(()),

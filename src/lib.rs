@@ -14,7 +14,7 @@
 //! | room | what lives there | may use |
 //! | --- | --- | --- |
 //! | [`run`] | a node's life: all rooms put together | [`options`], [`notify`], [`connect`], [`server`], [`node`], [`dns`], [`host`], [`cluster`], [`failure`], [`random`] |
-//! | [`tools`] | the operator's tools around a name | [`options`], [`notify`], [`connect`], [`server`], [`node`], [`dns`], [`host`], [`etcd`], [`cluster`], [`failure`], [`random`], [`text`] |
+//! | [`tools`] | the operator's tools around a name | [`options`], [`notify`], [`connect`], [`server`], [`node`], [`dns`], [`host`], [`etcd`], [`cluster`], [`failure`], [`random`], [`clock`], [`text`] |
 //! | [`options`] | the command line, and what a Corefile adds: the settings of each room | [`notify`], [`connect`], [`server`], [`corefile`], [`node`], [`host`], [`cluster`], [`failure`], [`text`] |
 //! | [`notify`] | who is told of the name: a file, hooks, a program, metrics | [`connect`], [`server`], [`node`], [`dns`], [`host`], [`cluster`], [`failure`], [`clock`] |
 //! | [`connect`] | the way to etcd: files read, a client that waits in the server | [`server`], [`host`], [`etcd`], [`dns`], [`failure`], [`random`], [`clock`], [`text`] |

@@ -45,6 +45,9 @@ fn obey(words: &[OsString]) -> Result<u8, Failure> {
             logging::start(options.verbosity);
             tools::run(&tool, &options).map(|()| 0)
         }
+        Command::Ready(wanted) => {
+            tools::ready(&wanted).and_then(|name| tools::print(&name)).map(|()| 0)
+        }
         Command::Print(text) => tools::print(&text).map(|()| 0),
     }
 }

@@ -252,7 +252,12 @@ impl Host for Process {
     }
 
     fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T {
-        self.server.directory(access)
+        let (given, changes) = self.server.directory(|directory| {
+            let given = access(directory);
+            (given, directory.changes())
+        });
+        lock(&self.notifier).note_changes(changes, || self.now());
+        given
     }
 
     fn ownership(&self, owned: Option<Owned>) {

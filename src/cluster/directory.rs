@@ -27,6 +27,29 @@ pub enum Freshness {
     Expired,
 }
 
+/// The place of a slot among all: those to claim from first, by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NodePlace {
+    /// The index of its range in [`Keyspace::ranges`].
+    pub range: usize,
+    /// The slot.
+    pub slot: SlotId,
+}
+
+impl NodePlace {
+    /// The first of all.
+    pub const FIRST: NodePlace = NodePlace { range: 0, slot: SlotId::FIRST };
+
+    /// The one after it.
+    #[must_use]
+    pub fn next(self) -> NodePlace {
+        match self.slot.get().checked_add(1).and_then(SlotId::new) {
+            Some(slot) => NodePlace { slot, ..self },
+            None => NodePlace { range: self.range + 1, slot: SlotId::FIRST },
+        }
+    }
+}
+
 /// Everything that is answered for.
 #[derive(Clone, Debug)]
 pub struct Directory {
@@ -37,13 +60,16 @@ pub struct Directory {
     own: Option<SlotId>,
     revision: i64,
     freshness: Freshness,
+    /// Changes, but for those that [`Slots`] count.
+    changes: u64,
 }
 
 impl Directory {
     /// An empty directory.
     pub fn new(keyspace: Arc<Keyspace>) -> Self {
         let known = keyspace.names().map(|names| Slots::new(names, keyspace.limit)).collect();
-        Directory { known, own: None, keyspace, revision: 0, freshness: Freshness::Empty }
+        let freshness = Freshness::Empty;
+        Directory { known, own: None, keyspace, revision: 0, freshness, changes: 0 }
     }
 
     /// The keys under which the names lie in etcd.
@@ -64,6 +90,11 @@ impl Directory {
     /// The state: how far it can be believed.
     pub fn freshness(&self) -> Freshness {
         self.freshness
+    }
+
+    /// The number of changes so far: of records, of all of them at once, of the state.
+    pub fn changes(&self) -> u64 {
+        self.known.iter().map(|slots| slots.changes).sum::<u64>() + self.changes
     }
 
     /// The number of names that exist.
@@ -139,13 +170,34 @@ impl Directory {
         })
     }
 
+    /// All slots with a record from a place on, in order, and whose they are. A name that lies in
+    /// several ranges is told once.
+    pub fn nodes_from(
+        &self,
+        first: NodePlace,
+    ) -> impl Iterator<Item = (NodePlace, &Names, &Record)> {
+        let ranges = self.known.iter().enumerate().skip(first.range);
+        let all = ranges.flat_map(move |(range, slots)| {
+            let slot = if range == first.range { first.slot } else { SlotId::FIRST };
+            let nodes = slots.iter_from(slot);
+            let nodes = nodes.filter_map(|(id, slot)| Some((id, slot.record.as_ref()?)));
+            nodes.map(move |(slot, record)| (NodePlace { range, slot }, &slots.names, record))
+        });
+        all.filter(|(place, names, _)| {
+            let earlier = self.known.get(..place.range).unwrap_or_default();
+            earlier.is_empty() || {
+                let name = names.name(place.slot);
+                !earlier.iter().any(|slots| {
+                    slots.of_name(name.as_bytes()).is_some_and(|slot| slot.record.is_some())
+                })
+            }
+        })
+    }
+
     /// All names with their records: those to claim from first, by number.
     pub fn records(&self) -> impl Iterator<Item = (String, &Record)> {
-        self.known.iter().flat_map(|slots| {
-            slots
-                .iter()
-                .filter_map(|(id, slot)| Some((slots.names.name(id), slot.record.as_ref()?)))
-        })
+        self.nodes_from(NodePlace::FIRST)
+            .map(|(place, names, record)| (names.name(place.slot), record))
     }
 
     /// Returns the occupied slots of the pattern to claim from, lowest first, with the record of
@@ -206,6 +258,7 @@ impl Directory {
     pub fn replace(&mut self, snapshot: Directory, revision: i64) -> Directory {
         let old = std::mem::replace(self, snapshot);
         self.own = old.own;
+        self.changes = old.changes() + 1;
         self.revision = revision;
         self.freshness = Freshness::Synced;
         old
@@ -220,6 +273,7 @@ impl Directory {
     /// Sets how far it can be believed from now on. Before the first snapshot that is not at all.
     pub fn mark(&mut self, freshness: Freshness) {
         if self.freshness != Freshness::Empty {
+            self.changes += u64::from(self.freshness != freshness);
             self.freshness = freshness;
         }
     }

@@ -19,7 +19,7 @@ mod spelling;
 #[cfg(test)]
 mod testing;
 
-pub use directory::{Directory, Freshness};
+pub use directory::{Directory, Freshness, NodePlace};
 pub use entry::{Applied, Entry, Latest, RangeDigest};
 pub use job::{JobKeys, JobName};
 pub use job_list::{JobList, JobMember, ListState, MOST_MEMBERS, StartedList};

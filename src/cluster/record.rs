@@ -15,7 +15,7 @@ use super::node_id::NodeId;
 pub const LONGEST_RECORD: usize = 64 * 1024;
 
 /// The addresses and the port of a node; it has one address at least.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Record {
     /// Its IPv4 address.
     pub ipv4: Option<Ipv4Addr>,

@@ -39,6 +39,8 @@ pub struct Slots {
     pub(super) occupied: usize,
     /// The number of those that have a record.
     pub(super) named: usize,
+    /// How often the record of a slot came, went, or became another.
+    pub(super) changes: u64,
     /// The addresses of the records.
     ipv4: AddressSet<4>,
     ipv6: AddressSet<16>,
@@ -61,6 +63,7 @@ impl Slots {
             sparse: BTreeMap::new(),
             occupied: 0,
             named: 0,
+            changes: 0,
             ipv4: AddressSet::new(),
             ipv6: AddressSet::new(),
             with_port: Vec::new(),
@@ -110,9 +113,15 @@ impl Slots {
 
     /// All occupied slots, lowest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = (SlotId, &Occupant)> {
-        let dense = (1..=self.limit).filter_map(SlotId::new).zip(&self.dense);
+        self.iter_from(SlotId::FIRST)
+    }
+
+    /// Those from this one on.
+    pub(super) fn iter_from(&self, first: SlotId) -> impl Iterator<Item = (SlotId, &Occupant)> {
+        let slots = self.dense.get(first.index()..).unwrap_or_default();
+        let dense = (first.get()..=self.limit).filter_map(SlotId::new).zip(slots);
         let dense = dense.filter_map(|(id, occupant)| Some((id, occupant.as_ref()?)));
-        dense.chain(self.sparse.iter().map(|(id, occupant)| (*id, occupant)))
+        dense.chain(self.sparse.range(first..).map(|(id, occupant)| (*id, occupant)))
     }
 
     /// The revisions of the last changes of all keys, without those after a revision.
@@ -165,17 +174,20 @@ impl Slots {
             self.note_stray(name, entry);
             return Applied::Ignored;
         };
-        let known = self.get(id).map(|occupant| occupant.mod_revision);
-        if known.is_some_and(|known| known >= entry.mod_revision) {
+        let known = self.get(id);
+        if known.is_some_and(|known| known.mod_revision >= entry.mod_revision) {
             return Applied::Ignored;
         }
+        let before = known.and_then(|known| known.record);
         let Some(value) = entry.value else {
+            self.changes += u64::from(before.is_some());
             return if self.remove(id) { Applied::Changed } else { Applied::Ignored };
         };
         let (record, applied) = match Record::parse(value) {
             Ok(record) => (Some(record), Applied::Changed),
             Err(error) => (None, Applied::Unusable(error)),
         };
+        self.changes += u64::from(before != record);
         self.insert(id, record, (entry.mod_revision, entry.fingerprint));
         applied
     }

@@ -11,13 +11,12 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use simple_dns::rdata::RData;
-use simple_dns::{CLASS, Packet, RCODE, TYPE};
+use simple_dns::{CLASS, RCODE, TYPE};
 
 use crate::clock;
 use crate::dns::Transport;
 use crate::dns::framing::LONGEST_MESSAGE;
-use crate::dns::relay::{is_truncated, standard_query};
-use crate::dns::wire::HEADER;
+use crate::dns::relay::{decode, is_truncated, standard_query};
 use crate::host::resolv_conf::{DNS_PORT, RESOLV_CONF, ResolvConf, hosts};
 use crate::server::attempt::{Attempt, Progress};
 use crate::server::id_source::IdSource;
@@ -30,10 +29,6 @@ const LONGEST_TRY: Duration = Duration::from_secs(1);
 
 /// The longest look-up where nobody says how long it may take.
 const LONGEST_LOOKUP: Duration = Duration::from_secs(4);
-
-/// The shortest question and record, in octets.
-const SHORTEST_QUESTION: usize = 5;
-const SHORTEST_RECORD: usize = 11;
 
 /// Looks up the addresses of a host, IPv4 first. Queries are answered meanwhile.
 ///
@@ -164,9 +159,8 @@ fn progress(
 /// # Errors
 /// When the server has none to give, or the reply is malformed.
 fn read_addresses(reply: &[u8]) -> io::Result<Vec<IpAddr>> {
-    let packet = is_long_enough(reply).then(|| Packet::parse(reply).ok()).flatten();
-    let packet =
-        packet.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "the reply is malformed"))?;
+    let packet = decode(reply)
+        .ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "the reply is malformed"))?;
     let rcode = packet.rcode();
     if !matches!(rcode, RCODE::NoError | RCODE::NameError) {
         return Err(io::Error::other(format!("the server says {rcode:?}")));
@@ -178,14 +172,6 @@ fn read_addresses(reply: &[u8]) -> io::Result<Vec<IpAddr>> {
         _ => None,
     });
     Ok(addresses.collect())
-}
-
-/// Whether as many records as the header claims can be there: the decoder makes room for them.
-fn is_long_enough(reply: &[u8]) -> bool {
-    let Some(header) = reply.first_chunk::<HEADER>() else { return false };
-    let count = |at: usize| usize::from(u16::from_be_bytes([header[at], header[at + 1]]));
-    let records = count(6) + count(8) + count(10);
-    HEADER + count(4) * SHORTEST_QUESTION + records * SHORTEST_RECORD <= reply.len()
 }
 
 #[cfg(test)]

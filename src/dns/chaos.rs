@@ -5,6 +5,15 @@ use super::stats::Counters;
 use super::wire::rrtype;
 use crate::cluster::{Directory, Freshness};
 
+/// What the state of etcd is asked for by.
+pub const ETCD_STATE: &str = "etcd.bind.";
+
+/// What the server's own name is asked for by.
+pub const OWN_NAME: &str = "id.server.";
+
+/// The text that [`ETCD_STATE`] has where all is well.
+pub const IN_SYNC: &str = "etcd in sync";
+
 /// Writes what there is to tell of something.
 type Tell = fn(&Directory, &Counters, &mut Vec<String>);
 
@@ -25,15 +34,15 @@ const STATS: [(&[u8], Tell); 6] = [
         let (forwarded, unanswered) = (counters.forwarded, counters.unanswered);
         texts.push(format!("forwarded {forwarded} unanswered {unanswered}"));
     }),
-    (b"etcd.bind.", |directory, _, texts| {
+    (ETCD_STATE.as_bytes(), |directory, _, texts| {
         let state = match directory.freshness() {
-            Freshness::Empty => "never reached",
-            Freshness::Incomplete => "incomplete",
-            Freshness::Synced => "in sync",
-            Freshness::Stale => "out of reach",
-            Freshness::Expired => "out of reach for too long",
+            Freshness::Empty => "etcd never reached",
+            Freshness::Incomplete => "etcd incomplete",
+            Freshness::Synced => IN_SYNC,
+            Freshness::Stale => "etcd out of reach",
+            Freshness::Expired => "etcd out of reach for too long",
         };
-        texts.push(format!("etcd {state}"));
+        texts.push(state.to_owned());
     }),
     (b"revision.bind.", |directory, _, texts| {
         texts.push(format!("revision {}", directory.revision()));

@@ -11,7 +11,7 @@
 //! `simple_dns`.
 
 pub mod answer;
-mod chaos;
+pub mod chaos;
 mod content;
 pub mod cookie;
 pub mod edns;

@@ -17,6 +17,10 @@ use super::wire::{HEADER, Rcode, flag, u16_at};
 /// such names.
 const LOOP_ZONE: &str = "loop.idetcd.";
 
+/// The shortest question and record, in octets.
+const SHORTEST_QUESTION: usize = 5;
+const SHORTEST_RECORD: usize = 11;
+
 /// The relation of a message to a query that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplyClass {
@@ -33,9 +37,26 @@ pub enum ReplyClass {
 /// # Errors
 /// When the name is no domain name.
 pub fn standard_query(name: &str, rrtype: TYPE) -> Result<Vec<u8>, SimpleDnsError> {
+    query(name, rrtype, CLASS::IN, PacketFlag::RECURSION_DESIRED)
+}
+
+/// Makes a query for what a server tells of itself, in the class CHAOS; its ID is 0.
+///
+/// # Errors
+/// When the name is no domain name.
+pub fn chaos_query(name: &str) -> Result<Vec<u8>, SimpleDnsError> {
+    query(name, TYPE::TXT, CLASS::CH, PacketFlag::empty())
+}
+
+fn query(
+    name: &str,
+    rrtype: TYPE,
+    class: CLASS,
+    flags: PacketFlag,
+) -> Result<Vec<u8>, SimpleDnsError> {
     let mut query = Packet::new_query(0);
-    query.set_flags(PacketFlag::RECURSION_DESIRED);
-    let (qtype, qclass) = (QTYPE::TYPE(rrtype), QCLASS::CLASS(CLASS::IN));
+    query.set_flags(flags);
+    let (qtype, qclass) = (QTYPE::TYPE(rrtype), QCLASS::CLASS(class));
     query.questions.push(simple_dns::Question::new(Name::new(name)?, qtype, qclass, false));
     query.build_bytes_vec()
 }
@@ -72,6 +93,19 @@ pub fn classify(message: &[u8], query: &[u8]) -> ReplyClass {
         (_, true) if rcode == Rcode::FORMERR => ReplyClass::Reply,
         _ => ReplyClass::Stray,
     }
+}
+
+/// Reads the records of a reply; `None`: it is malformed.
+pub fn decode(reply: &[u8]) -> Option<Packet<'_>> {
+    is_long_enough(reply).then(|| Packet::parse(reply).ok()).flatten()
+}
+
+/// Whether as many records as the header claims can be there: the decoder makes room for them.
+fn is_long_enough(reply: &[u8]) -> bool {
+    let Some(header) = reply.first_chunk::<HEADER>() else { return false };
+    let count = |at: usize| usize::from(u16::from_be_bytes([header[at], header[at + 1]]));
+    let records = count(6) + count(8) + count(10);
+    HEADER + count(4) * SHORTEST_QUESTION + records * SHORTEST_RECORD <= reply.len()
 }
 
 /// Says whether a reply was cut short: the whole one is to be had over TCP (RFC 7766 §5).

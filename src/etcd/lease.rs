@@ -12,7 +12,7 @@ use super::{Error, GatewayClient};
 const MAX_TTL: i64 = 9_000_000_000;
 
 /// The number of a lease; 0 stands for none.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
 pub struct LeaseId(pub i64);
 
 impl fmt::Display for LeaseId {

@@ -76,6 +76,11 @@ impl Timeout {
         self.last_reply_after < self.timeout / PROMPT_PART
     }
 
+    /// Whether the last call took longer than one request does usually, so that what its reply tells may be over.
+    pub fn was_late(&self) -> bool {
+        self.last_reply_after > self.timeout
+    }
+
     /// Returns whether requests get more than the usual time.
     pub fn is_extended(&self) -> bool {
         self.factor > 1
@@ -113,6 +118,7 @@ mod tests {
         timeout.took(USUAL / 8);
         timeout.settle();
         assert!(timeout.is_extended());
+        assert!(!timeout.was_late());
         timeout.took(USUAL / 9);
         timeout.settle();
         assert_eq!(timeout.at(Instant::now()), USUAL);
@@ -135,6 +141,7 @@ mod tests {
         assert_eq!(timeout.at(Instant::now()), USUAL * 2, "of the first");
         // It was not lost: etcd is slow.
         timeout.took(USUAL * 2);
+        assert!(timeout.was_late());
         assert_eq!(timeout.at(Instant::now()), USUAL * MOST);
         timeout.took(USUAL / PROMPT_PART - Duration::from_millis(1));
         assert_eq!(timeout.at(Instant::now()), USUAL * 2);

@@ -3,14 +3,14 @@
 use super::claim::{Claimant, OwnRecord, Taken, Ticket};
 use super::full_sync::apply_event;
 use super::queue::Waited;
-use super::rank::{FreeSlot, free_slot, presumed};
+use super::rank::{FreeSlot, free_slot, presumed, taken_since};
 use super::session::Session;
 use super::state::{Claimed, Membership};
 use super::{Host, Result, SessionError, WhenFull};
 use crate::cluster::{Record, SlotId};
-use crate::etcd::{Etcd, Event, EventKind, KeyValue, LeaseId, WatchStream};
+use crate::etcd::{Etcd, Event, EventKind, KeyValue, LeaseId};
 
-/// The number of claims that may fail, because others were quicker, before there is a pause.
+/// The number of claims that may fail, because others were quicker, before their changes are followed.
 const QUICK_FAILURES: u32 = 1;
 
 /// The source of what slots are taken.
@@ -57,7 +57,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if previous.is_none() {
             self.join_start(taken.queue_length);
         }
-        Ok(())
+        self.settle_doubt()
     }
 
     /// A call that failed may have been carried out: read everything, and look for it.
@@ -89,6 +89,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
         claimant: Claimant<'_>,
         previous: Option<Claimed>,
     ) -> Result<Option<Taken>> {
+        // Only a newcomer may have been here before, and whoever is where a backup was restored. Else it is
+        // somebody else who publishes the same addresses, whatever its ID.
+        let may_return = previous.is_none() || self.is_restored;
         let mut others = Vec::new();
         for slot in self.own_slots(claimant) {
             let found = self.ask(|client| claimant.find_own(client, slot))?;
@@ -100,22 +103,24 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 }
                 continue;
             }
-            if !claimant.is_earlier_life(&own) {
+            let is_former = self.own_leases.has(own.lease);
+            if !is_former && !claimant.is_earlier_life(&own) {
                 others.push(own);
-            } else if previous.is_none()
+            } else if (is_former || may_return)
                 && let Some(taken) = self.take_over(claimant, &own)?
             {
                 return Ok(Some(taken));
             }
         }
+        if may_return && let Some(taken) = self.reclaim_with_other_addresses(claimant)? {
+            return Ok(Some(taken));
+        }
         match previous {
-            // Only a newcomer may have been here before. Later it is somebody else who publishes
-            // the same addresses, whatever its ID.
             Some(claimed) => self.ask(|client| claimant.claim(client, claimed.slot)),
-            None => match self.reclaim_with_other_addresses(claimant)? {
-                Some(taken) => Ok(Some(taken)),
-                None => self.outlive(claimant, others),
-            },
+            None => {
+                others.extend(self.find_elsewhere(claimant)?);
+                self.outlive(claimant, others)
+            }
         }
     }
 
@@ -127,23 +132,23 @@ impl<H: Host, E: Etcd> Session<H, E> {
     ) -> Result<Option<Taken>> {
         // Known before the call, whose reply may be lost: then the name is found under our lease.
         self.superseded = Some(own.lease).filter(|lease| *lease != LeaseId(0));
+        self.superseded.into_iter().for_each(|lease| self.own_leases.note(lease));
         let taken = self.ask(|client| claimant.take_over(client, own.claimed))?;
+        // Where it failed, the name may have been taken by a call whose reply was lost, and changed since.
         if taken.is_some() {
             let name = self.name(own.claimed);
             log::info!("{name} holds this node's record from an earlier life: taking it over");
-        } else {
-            self.superseded = None;
         }
         Ok(taken)
     }
 
-    /// Revokes the lease of an earlier life, so that nothing can keep it alive. Until etcd did so it
-    /// is asked again; what hung on it is ours by now.
+    /// Revokes the lease of an earlier life, or one that was said to be gone, so that nothing can keep it
+    /// alive. Until etcd did so it is asked again; what hung on it is ours by now, or lost.
     pub(super) fn end_superseded(&mut self) -> Result<()> {
         let Some(lease) = self.superseded else { return Ok(()) };
         match self.ask(|client| client.lease_revoke(lease)) {
             Err(SessionError::Etcd(error)) if error.is_denied() => {
-                log::info!("the lease {lease} of an earlier life is left to run out: {error}");
+                log::info!("the lease {lease} that this node had is left to run out: {error}");
             }
             result => result?,
         }
@@ -151,61 +156,42 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(())
     }
 
-    /// Takes tickets until one leads to a slot.
+    /// Takes tickets until one leads to a slot. Whoever finds that others are quicker than it can read waits in
+    /// the queue, where it is told what they take.
     fn queue_and_claim(&mut self, claimant: Claimant<'_>, when_full: WhenFull) -> Result<Taken> {
         let mut waited = false;
         let mut failures = 0;
         let mut knowledge = Knowledge::MayBePresumed;
+        // This may take long, and no call of it is to be cut off because what a former watch proved gets old.
+        self.leave_watch();
         loop {
             self.ensure_lease()?;
+            self.leave_queue()?;
             let ticket = self.ask(|client| claimant.take_ticket(client))?;
             self.catch_up_with(&ticket)?;
-            let slot = match self.slot_for(claimant, &ticket, knowledge)? {
-                FreeSlot::Slot(slot) => Some(slot),
+            match self.slot_for(claimant, &ticket, knowledge)? {
+                FreeSlot::Slot(slot) => {
+                    if let Some(taken) = self.ask(|client| claimant.claim(client, slot))? {
+                        let queue_length = if waited { 0 } else { taken.queue_length };
+                        return Ok(Taken { queue_length, ..taken });
+                    }
+                    knowledge = Knowledge::OfEtcd;
+                    failures += 1;
+                    if failures <= QUICK_FAILURES {
+                        continue;
+                    }
+                }
                 FreeSlot::Full if when_full == WhenFull::Exit && self.is_current(&ticket) => {
                     return Err(SessionError::NoFreeSlot);
                 }
-                FreeSlot::Full if when_full == WhenFull::Exit => {
-                    return Err(SessionError::NoHistory);
-                }
-                FreeSlot::Full | FreeSlot::Behind => {
-                    waited = true;
-                    match self.wait_in_queue(claimant, &ticket, when_full)? {
-                        Waited::Turn(slot) => Some(slot),
-                        Waited::Overtook(taken) => return Ok(Taken { queue_length: 0, ..taken }),
-                        Waited::TicketGone => None,
-                    }
-                }
-            };
-            if let Some(slot) = slot
-                && let Some(taken) = self.ask(|client| claimant.claim(client, slot))?
-            {
                 // Who waited knows that the others wait as well, rather than start.
+                FreeSlot::Full | FreeSlot::Behind => waited = true,
+            }
+            if let Waited::Claimed(taken) = self.wait_in_queue(claimant, &ticket, when_full)? {
                 let queue_length = if waited { 0 } else { taken.queue_length };
                 return Ok(Taken { queue_length, ..taken });
             }
-            knowledge = Knowledge::OfEtcd;
-            failures += 1;
-            if failures > QUICK_FAILURES {
-                self.recover_from_failures()?;
-            }
         }
-    }
-
-    /// Makes sure that what is known of the slots goes on in etcd, and follows the changes for a while.
-    fn recover_from_failures(&mut self) -> Result<()> {
-        let pause = self.backoff.draw(&mut self.random).min(self.settings.lease_ttl / 4);
-        self.sync()?;
-        let mut watch = self.open_watch(None)?;
-        let mut end = self.host.now() + pause;
-        while self.host.now() < end && watch.endpoint() == self.client.endpoint() {
-            self.follow_until(&mut watch, Some(end))?;
-            if !self.proof.is_given() {
-                // Another claim would go for a slot that is taken, as far as etcd knows.
-                end = self.host.now() + pause;
-            }
-        }
-        Ok(())
     }
 
     /// The slot that a ticket leads to: as the directory knows, if it stands where the ticket does.
@@ -227,14 +213,29 @@ impl<H: Host, E: Etcd> Session<H, E> {
         {
             return Ok(FreeSlot::Slot(slot));
         }
+        let seen = self.history.as_ref().and_then(|history| history.revisions.first());
+        if let Some(taken) = seen.and_then(|seen| taken_since(ticket, &known, *seen)) {
+            let is_all = digest.keys + (taken.len() - known.len()) == ticket.slots.keys;
+            let slot = free_slot(ticket.rank, taken.into_iter(), limit);
+            // Others are quicker than all names are read: what became free meanwhile is left to them.
+            let is_enough = knowledge == Knowledge::OfEtcd && matches!(slot, FreeSlot::Slot(_));
+            if is_all || is_enough {
+                return Ok(slot);
+            }
+        }
         let taken = self.ask(|client| claimant.taken(client, ticket.revision))?;
         Ok(free_slot(ticket.rank, taken.into_iter(), limit))
     }
 
     /// Returns whether the directory knows every slot that was taken when the ticket was.
     pub(super) fn is_current(&self, ticket: &Ticket) -> bool {
+        self.has_seen_names(ticket.slots.newest)
+    }
+
+    /// Returns whether all changes of the pattern's names up to this revision are known.
+    pub(super) fn has_seen_names(&self, revision: i64) -> bool {
         let seen = self.history.as_ref().and_then(|history| history.revisions.first());
-        seen.is_some_and(|seen| *seen >= ticket.slots.newest)
+        seen.is_some_and(|seen| *seen >= revision)
     }
 
     /// If no slot changed between the full sync and the ticket, the directory stands where the
@@ -247,8 +248,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let digest = self.host.directory(|directory| directory.digest(0, i64::MAX));
         match &mut self.history {
             Some(history) if !history.goes_on_at(ticket.cluster_id, ticket.revision) => {
-                log::info!("etcd's history is not what was seen: reading everything anew");
-                return Err(SessionError::NoHistory);
+                return Err(self.break_off("etcd's history is not what was seen"));
             }
             Some(history) if digest == ticket.slots => {
                 let seen = history.see(0, ticket.revision).unwrap_or_default();
@@ -262,17 +262,18 @@ impl<H: Host, E: Etcd> Session<H, E> {
     fn own(&mut self, claimed: Claimed, record: Record, previous: Option<Claimed>) {
         let name = self.name(claimed);
         self.contact.logged.clear();
-        let is_late = self.lease.is_none_or(|lease| self.host.now() >= lease.valid_until);
-        let membership = if is_late { Membership::Doubtful } else { Membership::Owned };
+        let is_over = self.lease.is_none_or(|lease| self.host.now() >= lease.valid_until);
+        let is_doubtful = is_over || self.client.timeout_mut().was_late();
+        let membership = if is_doubtful { Membership::Doubtful } else { Membership::Owned };
+        self.is_restored = false;
         self.set_membership(membership(claimed));
         self.apply_own(claimed, &record);
-        if is_late {
-            log::warn!("{name} is in doubt: the reply to its claim came after its lease ran out");
-            return;
-        }
         let verb = if previous.is_some() { "re-claimed" } else { "claimed" };
         let limit = self.settings.keyspace.limit;
         log::info!("{verb} {name} (slot {} of {limit}): {record}", claimed.slot);
+        if is_doubtful {
+            log::warn!("{name} is in doubt: the reply to its claim came late");
+        }
     }
 
     /// Applies a put of ours. The watch will bring it too, but whoever reads the log may ask for the
@@ -285,6 +286,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let lease = self.lease.map_or(LeaseId(0), |lease| lease.id);
         let put = KeyValue { key, value, create_revision: 0, mod_revision, lease };
         apply_event(&self.host, 0, &Event { kind: EventKind::Put, kv: put });
+        self.proof.own_is_put(mod_revision, self.host.now());
         let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
         if let Some(seen) = seen.filter(|seen| **seen + 1 == claimed.mod_revision) {
             *seen = claimed.mod_revision;

@@ -37,6 +37,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.heard = self.heard.map(|heard| heard.changed_at(revision));
     }
 
+    /// Notes that etcd's history is not the one that is known, for this reason.
+    pub(super) fn break_off(&mut self, why: &str) -> SessionError {
+        log::info!("{why}: reading everything anew");
+        self.is_restored = true;
+        SessionError::NoHistory
+    }
+
     /// Notes that etcd answered, and holds its header against what was heard before.
     fn heed(&mut self, reading: Reading) -> Result<()> {
         self.heard();
@@ -48,9 +55,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
             return Ok(());
         };
         if let Some(why) = heard.contradiction(&header, reading) {
-            log::info!("{why}: reading everything anew");
             self.heard = None;
-            return Err(SessionError::NoHistory);
+            return Err(self.break_off(&why));
         }
         self.heard = Some(heard.and(&header, reading));
         Ok(())

@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 
 use super::state::Claimed;
+use super::sync::latest_of;
 use crate::cluster::{Keyspace, NodeId, RangeDigest, Record, SlotId};
 use crate::etcd::{
     Compare, Equal, Error, ErrorKind, Etcd, KeyValue, LeaseId, Op, Order, Pages, Range, RangeReply,
@@ -22,6 +23,24 @@ pub(super) struct Taken {
     pub(super) queue_length: usize,
 }
 
+/// What became of a put under a condition.
+#[derive(Debug)]
+pub(super) enum ClaimAttempt {
+    /// The slot is ours.
+    Taken(Taken),
+    /// It is not, by a put of this revision; 0: nothing is there any more.
+    Refused(i64),
+}
+
+impl ClaimAttempt {
+    fn taken(self) -> Option<Taken> {
+        match self {
+            ClaimAttempt::Taken(taken) => Some(taken),
+            ClaimAttempt::Refused(_) => None,
+        }
+    }
+}
+
 /// A key that holds our record, put by whomever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OwnRecord {
@@ -31,6 +50,8 @@ pub(super) struct OwnRecord {
     pub(super) lease: LeaseId,
     /// The node that put it, if it says which.
     pub(super) node_id: Option<NodeId>,
+    /// The record by which it was found.
+    pub(super) record: Record,
 }
 
 /// A ticket, and what there was to see when it was taken.
@@ -46,6 +67,8 @@ pub(super) struct Ticket {
     pub(super) slots: RangeDigest,
     /// The slots among those that changed last, at most [`NEWEST`].
     pub(super) newest: Vec<SlotId>,
+    /// The revision past which all that changed are among those, and are there still.
+    pub(super) newest_past: i64,
 }
 
 /// Those ahead of this node in the queue.
@@ -82,7 +105,7 @@ impl Claimant<'_> {
     }
 
     fn is_own(&self, kv: &KeyValue) -> bool {
-        Record::parse(&kv.value).as_ref() == Ok(self.record)
+        says(kv, self.record)
     }
 
     /// Looks whether `slot` holds our record now: ours, or that of an earlier life, or of somebody
@@ -92,12 +115,23 @@ impl Claimant<'_> {
         client: &mut impl Etcd,
         slot: SlotId,
     ) -> Result<Option<OwnRecord>, Error> {
+        self.find(client, slot, self.record)
+    }
+
+    /// Looks whether `slot` holds this record now, or something that hangs on our lease.
+    pub fn find(
+        &self,
+        client: &mut impl Etcd,
+        slot: SlotId,
+        record: &Record,
+    ) -> Result<Option<OwnRecord>, Error> {
         let reply = read_key(client, self.keyspace.key(slot))?;
-        let own = reply.kvs.first().filter(|kv| self.is_own(kv) || kv.lease == self.lease);
-        Ok(own.map(|kv| OwnRecord {
+        let found = reply.kvs.first().filter(|kv| says(kv, record) || kv.lease == self.lease);
+        Ok(found.map(|kv| OwnRecord {
             claimed: Claimed::at(slot, kv.mod_revision),
             lease: kv.lease,
             node_id: NodeId::of(&kv.value),
+            record: *record,
         }))
     }
 
@@ -108,10 +142,13 @@ impl Claimant<'_> {
         slot: SlotId,
     ) -> Result<Option<OwnRecord>, Error> {
         let reply = client.range(&Range::new(self.keyspace.key(slot), None))?;
-        let found = reply.kvs.first().map(|kv| OwnRecord {
-            claimed: Claimed::at(slot, kv.mod_revision),
-            lease: kv.lease,
-            node_id: NodeId::of(&kv.value),
+        let found = reply.kvs.first().and_then(|kv| {
+            Some(OwnRecord {
+                claimed: Claimed::at(slot, kv.mod_revision),
+                lease: kv.lease,
+                node_id: NodeId::of(&kv.value),
+                record: Record::parse(&kv.value).ok()?,
+            })
         });
         Ok(found.filter(|found| self.is_earlier_life(found) && found.lease != self.lease))
     }
@@ -126,12 +163,17 @@ impl Claimant<'_> {
     /// If that fails, it may have been carried out, or may be later: by etcd or the network it may
     /// be held up as long as they like.
     pub fn claim(&self, client: &mut impl Etcd, slot: SlotId) -> Result<Option<Taken>, Error> {
+        Ok(self.try_claim(client, slot)?.taken())
+    }
+
+    /// The same, and says what is in the way.
+    pub fn try_claim(&self, client: &mut impl Etcd, slot: SlotId) -> Result<ClaimAttempt, Error> {
         self.put_if(client, slot, Equal::CreateRevision(0))
     }
 
     /// Puts the record of a slot on our lease, if nobody changed it since it was looked at.
     pub fn take_over(&self, client: &mut impl Etcd, own: Claimed) -> Result<Option<Taken>, Error> {
-        self.put_if(client, own.slot, Equal::ModRevision(own.mod_revision))
+        Ok(self.put_if(client, own.slot, Equal::ModRevision(own.mod_revision))?.taken())
     }
 
     /// The put and the end of the ticket, under a condition on the slot. A call that was carried out
@@ -141,7 +183,7 @@ impl Claimant<'_> {
         client: &mut impl Etcd,
         slot: SlotId,
         condition: Equal,
-    ) -> Result<Option<Taken>, Error> {
+    ) -> Result<ClaimAttempt, Error> {
         let key = self.keyspace.key(slot);
         let value = self.record.value(self.node_id).into_bytes();
         let reply = client.txn(&Txn {
@@ -153,21 +195,21 @@ impl Claimant<'_> {
             ],
             failure: vec![Op::Range(Range::new(key, None))],
         })?;
-        let Some(range) = reply.ranges.first() else { return Ok(None) };
+        let Some(range) = reply.ranges.first() else { return Ok(ClaimAttempt::Refused(0)) };
         if reply.succeeded {
             let claimed = Claimed::at(slot, reply.header.revision);
-            return Ok(Some(Taken { claimed, queue_length: range.count }));
+            return Ok(ClaimAttempt::Taken(Taken { claimed, queue_length: range.count }));
         }
-        match range.kvs.first().filter(|kv| kv.lease == self.lease) {
-            Some(kv) if self.is_own(kv) => {
-                Ok(Some(Taken { claimed: Claimed::at(slot, kv.mod_revision), queue_length: 0 }))
-            }
+        let Some(kv) = range.kvs.first() else { return Ok(ClaimAttempt::Refused(0)) };
+        if kv.lease == self.lease && self.is_own(kv) {
+            let claimed = Claimed::at(slot, kv.mod_revision);
+            return Ok(ClaimAttempt::Taken(Taken { claimed, queue_length: 0 }));
+        }
+        if kv.lease == self.lease && condition == Equal::CreateRevision(0) {
             // What this node published before its addresses changed: so a restored backup has it.
-            Some(kv) if condition == Equal::CreateRevision(0) => {
-                self.put_if(client, slot, Equal::ModRevision(kv.mod_revision))
-            }
-            _ => Ok(None),
+            return self.put_if(client, slot, Equal::ModRevision(kv.mod_revision));
         }
+        Ok(ClaimAttempt::Refused(kv.mod_revision))
     }
 
     /// Gives back a slot that a claim of ours took whose reply never came, if it is still ours.
@@ -211,6 +253,7 @@ impl Claimant<'_> {
             revision: reply.header.revision,
             slots: digest(slots),
             newest: self.slots_of(&slots.kvs).collect(),
+            newest_past: latest_of(slots, false).after,
         })
     }
 
@@ -237,6 +280,11 @@ impl Claimant<'_> {
             revision: reply.header.revision,
         }))
     }
+}
+
+/// Returns whether this is the record at a key.
+fn says(kv: &KeyValue, record: &Record) -> bool {
+    Record::parse(&kv.value).as_ref() == Ok(record)
 }
 
 /// Deletes a key if it hangs on this lease. Returns whether it did.

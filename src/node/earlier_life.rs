@@ -1,8 +1,14 @@
 //! A name that this node had in an earlier life, with addresses that are not all the same now: after a
-//! reboot an address of IPv6 comes seconds later than one of IPv4, or another one was added.
+//! reboot an address of IPv6 comes seconds later than one of IPv4, or another one was added, or all are others.
+//!
+//! Where an address is the same, the earlier life is over: what it was bound to is bound to us. Where none is,
+//! that is likely only: a clone of this machine has its ID as well, and lives. Then the lease has to tell
+//! (see [`super::same_addresses`]).
 
-use super::claim::{Claimant, Taken};
+use super::claim::{Claimant, OwnRecord, Taken};
+use super::own_mark::OwnMark;
 use super::session::Session;
+use super::state::Membership;
 use super::{Host, Result};
 use crate::cluster::{Record, SlotId};
 use crate::etcd::Etcd;
@@ -29,6 +35,37 @@ impl<H: Host, E: Etcd> Session<H, E> {
             }
         }
         Ok(None)
+    }
+
+    /// What records of earlier lives are known by; `None`: there can be none, or nothing tells.
+    pub(super) fn own_mark(&self) -> Option<OwnMark> {
+        let node_id = self.settings.node_id.clone()?;
+        let is_newcomer = self.membership == Membership::Newcomer;
+        is_newcomer.then(|| OwnMark::new(node_id, self.settings.port))
+    }
+
+    /// Finds the name that this node may have had with none of its present addresses.
+    pub(super) fn find_elsewhere(&mut self, claimant: Claimant<'_>) -> Result<Option<OwnRecord>> {
+        let marked = self.marked.clone();
+        let [slot] = marked[..] else {
+            if let (Some(id), names @ 2..) = (claimant.node_id, marked.len()) {
+                log::warn!(
+                    "{names} names are of nodes with this node's ID, {id}, so it does not tell which one this \
+                     node had: give each node its own --node-id"
+                );
+                self.marked.clear();
+            }
+            return Ok(None);
+        };
+        if slot.get() > claimant.keyspace.limit {
+            return Ok(None);
+        }
+        let found = self.ask(|client| claimant.find_earlier_life(client, slot))?;
+        // What has an address in common was tried, and changed meanwhile.
+        let is_elsewhere = |found: &OwnRecord| {
+            found.record != *claimant.record && !is_near(&found.record, claimant.record)
+        };
+        Ok(found.filter(is_elsewhere))
     }
 }
 

@@ -3,9 +3,10 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::vec::IntoIter;
 
+use super::own_mark::OwnMark;
 use super::state::History;
 use super::{Counter, Host};
-use crate::cluster::{Applied, Directory, Entry, KeyRange, LONGEST_RECORD};
+use crate::cluster::{Applied, Directory, Entry, KeyRange, LONGEST_RECORD, SlotId};
 use crate::etcd::{Error, Etcd, Event, EventKind, KeyValue, LARGE_VALUE, Order, Pages, Range};
 
 /// The number of changes that are applied before DNS is answered again.
@@ -23,16 +24,37 @@ pub(super) struct FullSync {
     /// The ranges after that.
     rest: IntoIter<KeyRange>,
     history: History,
+    /// What is looked for in the records of the pattern, and the slots where it was found.
+    mark: Option<OwnMark>,
+    marked: Vec<SlotId>,
 }
 
 impl FullSync {
-    /// One that has read nothing. `None`: there are no names to read.
-    pub(super) fn begin(host: &impl Host) -> Option<FullSync> {
+    /// One that has read nothing, as of a revision; 0: the present one. `None`: there are no names to read.
+    pub(super) fn begin(host: &impl Host, revision: i64) -> Option<FullSync> {
         let (snapshot, ranges) =
             host.directory(|directory| (directory.emptied(), directory.keyspace().ranges()));
         let mut rest = ranges.into_iter();
-        let pages = Pages::new(range_of(&rest.next()?));
-        Some(FullSync { snapshot, index: 0, pages, rest, history: History::default() })
+        let pages = Pages::new(Range { revision, ..range_of(&rest.next()?) });
+        Some(FullSync {
+            snapshot,
+            index: 0,
+            pages,
+            rest,
+            history: History::default(),
+            mark: None,
+            marked: Vec::new(),
+        })
+    }
+
+    /// Looks for records of earlier lives of this node as well.
+    pub(super) fn look_for(&mut self, mark: Option<OwnMark>) {
+        self.mark = mark;
+    }
+
+    /// The slots of the pattern that hold such records.
+    pub(super) fn take_marked(&mut self) -> Vec<SlotId> {
+        std::mem::take(&mut self.marked)
     }
 
     /// Reads the next page, so that something else can be done after each. Returns whether there may be
@@ -48,6 +70,9 @@ impl FullSync {
         let Some(kvs) = self.pages.next(client)? else { return Ok(self.begin_next_range()) };
         for kvs in kvs.chunks(MOST_AT_ONCE) {
             for kv in kvs {
+                if self.mark.as_ref().is_some_and(|mark| mark.is_on(&kv.value)) {
+                    self.marked.extend(self.snapshot.keyspace().slot_of(&kv.key));
+                }
                 let applied = self.snapshot.apply(self.index, entry(kv, EventKind::Put));
                 let is_logged = |d: &mut Directory| d.knows_unusable(&kv.key, kv.mod_revision);
                 if !host.directory(is_logged) {
@@ -90,7 +115,7 @@ impl FullSync {
 /// # Errors
 /// Those of the calls to etcd. The old directory stays then.
 pub fn full_sync(client: &mut impl Etcd, host: &impl Host) -> Result<History, Error> {
-    let Some(mut reading) = FullSync::begin(host) else { return Ok(History::default()) };
+    let Some(mut reading) = FullSync::begin(host, 0) else { return Ok(History::default()) };
     while reading.read_page(client, host)? {}
     Ok(reading.finish(host))
 }

@@ -41,14 +41,15 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(())
     }
 
-    /// Takes the tickets out of the queue that hang on our lease, of whatever addresses, once there is a name:
-    /// nobody else would, while the lease lives.
+    /// Takes the tickets out of the queue that hang on our lease, but for the one that is waited with while
+    /// there is no name: nobody else would, while the lease lives.
     pub(super) fn leave_queue(&mut self) -> Result<()> {
-        if !self.may_queue || self.membership.held().is_none() {
-            return Ok(());
-        }
-        let Some(lease) = self.lease else { return Ok(()) };
+        let Some(lease) = self.lease.filter(|_| self.may_queue) else { return Ok(()) };
+        let waits_with = self.record.filter(|_| self.membership.held().is_none());
         for record in self.addresses.put_on(lease.id) {
+            if waits_with == Some(record) {
+                continue;
+            }
             let ticket = self.settings.keyspace.ticket(&record);
             if self.ask(|client| delete_if_on(client, ticket, lease.id))? {
                 log::info!("took a ticket of {record} back, which this node had before");

@@ -10,7 +10,7 @@ use super::session::Session;
 use super::state::{Claimed, Lease, Membership};
 use super::{Host, Owned, Result, SessionError};
 use crate::cluster::{NodeId, Record};
-use crate::etcd::{Error, Etcd, KeyValue, Timeout, read_key};
+use crate::etcd::{Error, Etcd, KeyValue, LeaseId, Timeout, read_key};
 
 /// The time that the release may take, all endpoints together: who stops a process does not wait long.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -20,6 +20,10 @@ const RELEASE_REQUEST: Duration = Duration::from_millis(300);
 
 /// The number of attempts to release in that time: a reply may be lost.
 const RELEASE_ROUNDS: u32 = 2;
+
+/// The reads of the own key that settle a doubt, each because the reply to the one before came late: where etcd
+/// is busy for long, the last of them has to do.
+const LOOKS: u32 = 3;
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Grants a lease if there is none, and keeps it alive when it is time to.
@@ -35,20 +39,31 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 }
                 let ttl = self.settings.lease_ttl;
                 let id = self.ask(|client| client.lease_grant(ttl))?;
-                self.lease = Some(Lease::new(id, asked, ttl));
+                self.have_lease(Lease::new(id, asked, ttl));
             }
         }
         Ok(())
+    }
+
+    /// Has a lease that was granted just now.
+    pub(super) fn have_lease(&mut self, lease: Lease) {
+        self.own_leases.note(lease.id);
+        self.lease = Some(lease);
     }
 
     pub(super) fn keep_alive(&mut self, lease: Lease) -> Result<()> {
         let asked = self.host.now();
         let Some(ttl) = self.ask_member(|client| client.lease_keep_alive(lease.id))? else {
             self.lease = None;
+            // A new leader of etcd may count it anew, as if that had not been said.
+            self.superseded.get_or_insert(lease.id);
             if let Some(claimed) = self.membership.held() {
                 self.lose(claimed, "its lease is gone");
             }
-            return Err(SessionError::LeaseGone);
+            if self.host.now() >= lease.valid_until {
+                return Err(SessionError::LeaseGone);
+            }
+            return Err(self.break_off("etcd does not know a lease whose time is not over"));
         };
         self.lease = Some(Lease::new(lease.id, asked, ttl));
         if self.membership != Membership::Newcomer {
@@ -59,12 +74,18 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Ends the doubt about the name. A lease that lives is no proof: while this node was away, the
-    /// key may have been changed by hand.
+    /// key may have been changed by hand, and another node may own the name since, with a later token.
     pub(super) fn settle_doubt(&mut self) -> Result<()> {
         let (Membership::Doubtful(claimed), Some(lease)) = (self.membership, self.lease) else {
             return Ok(());
         };
-        let own = self.read_own_key(claimed)?;
+        let mut own = self.read_own_key(claimed)?;
+        for _ in 1..LOOKS {
+            if !self.client.timeout_mut().was_late() {
+                break;
+            }
+            own = self.read_own_key(claimed)?;
+        }
         if self.host.now() >= lease.valid_until {
             return Ok(());
         }
@@ -159,16 +180,21 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
     }
 
-    /// Gives the name back: with the lease go the record and the ticket. That is tried again, and
-    /// a lease that is gone then was revoked by a call whose reply was lost.
+    /// Gives the name back: with the lease go the record and the ticket, and with that of an earlier life
+    /// what was not taken over yet.
     pub(super) fn release(&mut self) {
-        let Some(lease) = self.lease else { return };
+        let leases = [self.lease.map(|lease| lease.id), self.superseded.take()];
+        if leases == [None, None] {
+            return;
+        }
         self.host.begin_release();
         let end = self.host.now() + RELEASE_TIMEOUT;
-        // The name is owned until that is done, and no longer than its lease lasts.
-        let half = (end - RELEASE_TIMEOUT / 2).min(lease.valid_until);
-        *self.client.timeout_mut() = Timeout::within(half, RELEASE_REQUEST);
-        self.leave_job();
+        if let Some(lease) = self.lease {
+            // The name is owned until that is done, and no longer than its lease lasts.
+            let half = (end - RELEASE_TIMEOUT / 2).min(lease.valid_until);
+            *self.client.timeout_mut() = Timeout::within(half, RELEASE_REQUEST);
+            self.leave_job();
+        }
         self.lease = None;
         let held = self.membership.held();
         if let Some(claimed) = held {
@@ -179,15 +205,25 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let name = held.map_or("the place in the queue".to_owned(), |claimed| self.name(claimed));
         log::info!("releasing {name}");
         let mut result = Ok(());
-        for _ in 0..RELEASE_ROUNDS {
-            result = self.client.lease_revoke(lease.id);
-            if !result.as_ref().is_err_and(Error::is_unavailable) {
-                break;
-            }
+        for lease in leases.into_iter().flatten() {
+            result = result.and(self.revoke_for_good(lease));
         }
         match result {
             Ok(()) => log::info!("released {name}"),
             Err(error) => log::warn!("{name} stays until its lease runs out: {error}"),
         }
+    }
+
+    /// Revokes a lease, and does so again if that fails: one that is gone then was revoked by a call whose reply
+    /// was lost.
+    fn revoke_for_good(&mut self, lease: LeaseId) -> std::result::Result<(), Error> {
+        let mut result = Ok(());
+        for _ in 0..RELEASE_ROUNDS {
+            result = self.client.lease_revoke(lease);
+            if !result.as_ref().is_err_and(Error::is_unavailable) {
+                break;
+            }
+        }
+        result
     }
 }

@@ -53,6 +53,14 @@ impl Proof {
         self.revision = revision;
     }
 
+    /// The own key was put at this revision. It is not what it was at one before any more, so what etcd held
+    /// then says nothing of what is missing: that is to be asked again.
+    pub(super) fn own_is_put(&mut self, revision: i64, now: Instant) {
+        if self.awaited.take_if(|present| present.revision < revision).is_some() {
+            self.next_at = now;
+        }
+    }
+
     /// Whether the directory is etcd's, as far as is known.
     pub(super) fn is_given(&self) -> bool {
         self.proven_at.is_some()
@@ -71,5 +79,24 @@ impl Proof {
     /// When something is to be done.
     pub(super) fn due_at(&self, max_lag: Duration) -> Instant {
         self.next_at.min(self.ends_at(max_lag))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_etcd_held_before_an_own_put_is_asked_again() {
+        let now = Instant::now();
+        let (hour, minute) = (Duration::from_secs(3600), Duration::from_secs(60));
+        for (put_at, is_kept) in [(6, true), (7, true), (8, false)] {
+            let mut proof = Proof::none(now);
+            proof.awaited = Some(Present { asked: now, revision: 7, ranges: Vec::new() });
+            proof.next_at = now + minute;
+            proof.own_is_put(put_at, now);
+            assert_eq!(proof.awaited.is_some(), is_kept, "{put_at}");
+            assert_eq!(proof.due_at(hour), if is_kept { now + minute } else { now }, "{put_at}");
+        }
     }
 }

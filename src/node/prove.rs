@@ -32,9 +32,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Begins to prove, once a watch was opened. The status is of before.
     pub(super) fn begin_proof(&mut self, status: Option<&Status>) -> Result<()> {
         self.proof.awaited = None;
-        self.proof.since = self.host.now();
         self.stay_named()?;
+        self.hear_witness()?;
+        self.proof.since = self.host.now();
         let reached = self.prove()?;
+        self.dismiss_witness();
+        self.is_restored &= self.membership.held().is_none();
         if let (Some(history), Some(status)) = (&mut self.history, status) {
             let reached = Position::reached(status, reached.revision);
             history.position = Some(history.position.map_or(reached, |seen| seen.further(reached)));
@@ -79,6 +82,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Lets the watch tell what etcd holds by now.
     fn await_present(&mut self) -> Result<()> {
         let present = self.look_at_present()?;
+        // From the reply on: however long it took, the watch is read before it is asked again.
         let max_lag = self.settings.max_lag;
         let pause = (max_lag / AGAIN_PART).saturating_mul(1 << self.proof.asked_again.min(4));
         self.proof.asked_again += 1;

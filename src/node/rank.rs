@@ -50,6 +50,18 @@ pub(super) fn presumed(
     ticket.newest.iter().all(is_below).then_some(slot)
 }
 
+/// The slots that were taken when a ticket was, given those that were at a revision, and those that became free
+/// meanwhile. `None`: the ticket does not tell of all that were taken since that revision.
+pub(super) fn taken_since(ticket: &Ticket, known: &[SlotId], seen: i64) -> Option<Vec<SlotId>> {
+    if seen < ticket.newest_past {
+        return None;
+    }
+    let mut taken = [known, &ticket.newest].concat();
+    taken.sort_unstable();
+    taken.dedup();
+    Some(taken)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,9 +117,24 @@ mod tests {
                 revision: 9,
                 slots: RangeDigest { keys, newest: 9 },
                 newest: slots(newest),
+                newest_past: 8,
             };
             let found = presumed(&ticket, &known, known.len(), 200);
             assert_eq!(found, wanted.map(slot), "{ticket:?}, known {known:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_taken_since_is_told_by_the_ticket_where_it_reaches_back_so_far() {
+        let slots = |numbers: &[u32]| numbers.iter().map(|number| slot(*number)).collect();
+        let (known, newest): (Vec<SlotId>, _) = (slots(&[1, 2, 5]), slots(&[3, 5]));
+        let slots_then = RangeDigest { keys: 4, newest: 9 };
+        let (rank, cluster_id, revision, newest_past) = (0, 7, 9, 6);
+        let ticket = Ticket { rank, cluster_id, revision, slots: slots_then, newest, newest_past };
+        for (seen, wanted) in
+            [(5, None), (6, Some(slots(&[1, 2, 3, 5]))), (9, Some(slots(&[1, 2, 3, 5])))]
+        {
+            assert_eq!(taken_since(&ticket, &known, seen), wanted, "seen up to {seen}");
         }
     }
 }

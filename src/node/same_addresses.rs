@@ -1,42 +1,24 @@
-//! Names that hold this node's addresses, put by another node as far as can be told.
+//! Names that hold this node's addresses, put by another node as far as can be told; or other addresses, put
+//! under its ID.
 //!
 //! That may be this very node before its host was started anew, where nothing tells one boot from the
-//! next; or another host that has the same addresses by mistake, or had them until now, and lives. The
+//! next, or with another address; or another host that has the same addresses by mistake, or had them until
+//! now, or the same ID as a clone has, and lives. The
 //! lease tells: who lives renews it. So nobody's name is taken. A name whose lease runs out is claimed as
 //! any that is free; one whose lease is renewed is left alone, and another one taken.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::claim::{Claimant, OwnRecord, Taken};
 use super::rank::FreeSlot;
 use super::session::Session;
+use super::suspect::{SHORTEST_INTERVAL, Suspect};
 use super::{Host, Result, SessionError};
 use crate::cluster::NodeId;
 use crate::etcd::{Etcd, LeaseId, TimeToLive, WatchStream};
 
-/// The time between two looks at a lease is this part of what is left of it, within these bounds. The
-/// watch tells of its end in between.
-const LOOKS_A_LEASE: u32 = 8;
-const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
-const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
-/// The time in which etcd deletes the keys of a lease that ran out: it looks twice a second.
-const DELETION_TIME: Duration = Duration::from_secs(5);
 /// The longest wait while another name is free: leases may be long.
 const LONGEST_LEASE_WAIT: Duration = Duration::from_secs(60);
-/// etcd tells what is left of a lease in whole seconds, rounded down.
-const ROUNDING: Duration = Duration::from_secs(1);
-/// This part of what is left is added, because clocks differ in rate.
-const DRIFT_PART: u32 = 50;
-
-/// A name with our addresses whose node may live.
-#[derive(Debug)]
-pub(super) struct Suspect {
-    found: OwnRecord,
-    /// When its lease ends at the latest if nobody renews it, and the term in which that was heard.
-    /// `None`: nothing was heard.
-    ends_by: Option<(Instant, u64)>,
-}
-
 /// What a look at such a name found.
 #[derive(Debug)]
 enum Look {
@@ -66,16 +48,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
         self.alive.retain(|lease| found.iter().any(|own| own.lease == *lease));
         let unknown = found.into_iter().filter(|own| !self.alive.contains(&own.lease));
-        let suspects: Vec<Suspect> =
-            unknown.map(|found| Suspect { found, ends_by: None }).collect();
+        let suspects: Vec<Suspect> = unknown.map(Suspect::new).collect();
         for suspect in &suspects {
-            let (name, record) = (self.name(suspect.found.claimed), claimant.record);
-            let host = on_host(suspect.found.node_id.as_ref());
-            log::info!(
-                "{name} holds this node's addresses, {record}, and was put by another node{host} or \
-                 before a reboot: waiting to see whether its lease ends; with the same --node-id in \
-                 each life there is no need to"
-            );
+            self.tell_suspicion(claimant, &suspect.found);
         }
         self.awaited = suspects.iter().map(|suspect| suspect.found.claimed.slot).collect();
         let taken = self.wait_for_end(claimant, suspects)?;
@@ -115,30 +90,20 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 self.alive.extend(suspects.iter().map(|suspect| suspect.found.lease));
                 return Ok(None);
             }
-            self.follow_suspects(claimant, &suspects, &mut watch)?;
+            self.follow_suspects(&suspects, &mut watch)?;
         }
     }
 
     /// Follows the changes until it is time to look again, or one of the names is free.
-    fn follow_suspects(
-        &mut self,
-        claimant: Claimant<'_>,
-        suspects: &[Suspect],
-        watch: &mut E::Watch,
-    ) -> Result<()> {
+    fn follow_suspects(&mut self, suspects: &[Suspect], watch: &mut E::Watch) -> Result<()> {
         let now = self.host.now();
         let interval = suspects.iter().map(|suspect| suspect.interval(now)).min();
         let end = now + interval.unwrap_or(SHORTEST_INTERVAL);
-        let before = self.own_slots(claimant);
-        let is_known = |suspect: &&Suspect| before.contains(&suspect.found.claimed.slot);
+        // One that the directory does not have, and etcd has, is looked at as often as the others.
+        let known: Vec<&Suspect> =
+            suspects.iter().filter(|suspect| self.is_known(&suspect.found)).collect();
         while self.host.now() < end {
-            let own = self.own_slots(claimant);
-            // One that the directory does not have, and etcd has, is looked at as often as the others.
-            if !suspects
-                .iter()
-                .filter(is_known)
-                .all(|suspect| own.contains(&suspect.found.claimed.slot))
-            {
+            if !known.iter().all(|suspect| self.is_known(&suspect.found)) {
                 break;
             }
             if watch.endpoint() != self.client.endpoint() {
@@ -156,7 +121,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if lease == LeaseId(0) {
             return Ok(self.leave(claimant, &suspect.found));
         }
-        if self.own_slots(claimant).contains(&slot) {
+        if self.is_known(&suspect.found) {
             let asked = self.host.now();
             let life = match self.ask_member(|client| client.lease_time_to_live(lease)) {
                 // Nobody says, so it is taken to be as long as ours.
@@ -174,7 +139,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 return Ok(Look::Open(suspect));
             }
         }
-        match self.ask(|client| claimant.find_own(client, slot))? {
+        let record = suspect.found.record;
+        match self.ask(|client| claimant.find(client, slot, &record))? {
             Some(found) if found.lease == claimant.lease => {
                 Ok(Look::Ours(Taken { claimed: found.claimed, queue_length: 0 }))
             }
@@ -190,14 +156,47 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
     }
 
+    /// Whether the directory has the record that was found.
+    fn is_known(&self, found: &OwnRecord) -> bool {
+        let name = self.name(found.claimed);
+        self.host.directory(|directory| directory.record(name.as_bytes()) == Some(&found.record))
+    }
+
+    /// Says for whose name this node waits.
+    fn tell_suspicion(&self, claimant: Claimant<'_>, found: &OwnRecord) {
+        let (name, record) = (self.name(found.claimed), found.record);
+        if record != *claimant.record {
+            log::info!(
+                "{name} was put under this node's ID with other addresses, {record}, in an earlier life \
+                 or by a clone of this machine: waiting to see whether its lease ends"
+            );
+            return;
+        }
+        let host = on_host(found.node_id.as_ref());
+        log::info!(
+            "{name} holds this node's addresses, {record}, and was put by another node{host} or \
+             before a reboot: waiting to see whether its lease ends; with the same --node-id in \
+             each life there is no need to"
+        );
+    }
+
     /// Leaves a name to whoever has it, and says so.
     fn leave(&mut self, claimant: Claimant<'_>, found: &OwnRecord) -> Look {
         self.alive.push(found.lease);
-        let (name, record) = (self.name(found.claimed), claimant.record);
+        let (name, record) = (self.name(found.claimed), found.record);
+        let is_same = record == *claimant.record;
         if found.lease == LeaseId(0) {
+            let what = if is_same { "this node's addresses" } else { "a record under its ID" };
             log::warn!(
-                "{name} holds this node's addresses, {record}, without a lease, so it stays until it \
-                 is deleted: taking another name"
+                "{name} holds {what}, {record}, without a lease, so it stays until it is deleted: taking \
+                 another name"
+            );
+            return Look::Others;
+        }
+        if !is_same {
+            log::warn!(
+                "{name} is the name of another node with this node's ID, which lives at {record}, as a \
+                 clone of this machine does: taking another name; give each node its own --node-id"
             );
             return Look::Others;
         }
@@ -217,74 +216,4 @@ impl<H: Host, E: Etcd> Session<H, E> {
 pub(super) fn on_host(node: Option<&NodeId>) -> String {
     let host = node.and_then(NodeId::host);
     host.map_or(String::new(), |host| format!(" on the host {host}"))
-}
-
-impl Suspect {
-    /// Takes in what etcd, asked and heard at these times, said of its lease. Returns whether
-    /// somebody renewed it.
-    fn is_renewed(&mut self, asked: Instant, heard: Instant, life: TimeToLive) -> bool {
-        let latest = heard + life.left + ROUNDING + life.left / DRIFT_PART;
-        // A new leader of etcd gives every lease its whole time again.
-        let known = self.ends_by.filter(|(_, term)| *term == life.raft_term);
-        let ends_by = known.map_or(latest, |(ends_by, _)| ends_by.min(latest));
-        self.ends_by = Some((ends_by, life.raft_term));
-        // Of a lease that ran out, nothing is left however long ago that was.
-        !life.left.is_zero() && asked + life.left > ends_by
-    }
-
-    /// Returns whether etcd should have deleted it by now.
-    fn is_overdue(&self, now: Instant) -> bool {
-        self.ends_by.is_some_and(|(ends_by, _)| now > ends_by + DELETION_TIME)
-    }
-
-    /// The time until the next look.
-    fn interval(&self, now: Instant) -> Duration {
-        let left = self.ends_by.map(|(ends_by, _)| ends_by.saturating_duration_since(now));
-        let interval = left.unwrap_or_default() / LOOKS_A_LEASE;
-        interval.clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cluster::SlotId;
-    use crate::node::state::Claimed;
-
-    /// The times of looks at a lease, in milliseconds, and the time after which it is seen that
-    /// somebody renewed it. `left` says what is left of it, and in which term.
-    fn seen_renewed(looks: u32, left: impl Fn(u64) -> (u64, u64)) -> Option<u64> {
-        let claimed = Claimed::at(SlotId::new(1).expect("not zero"), 7);
-        let found = OwnRecord { claimed, lease: LeaseId(9), node_id: None };
-        let mut suspect = Suspect { found, ends_by: None };
-        let (began, mut at) = (Instant::now(), 400);
-        for _ in 0..looks {
-            let asked = began + Duration::from_millis(at);
-            let (left, raft_term) = left(at);
-            let life = TimeToLive { left: Duration::from_secs(left / 1000), raft_term };
-            if suspect.is_renewed(asked, asked + Duration::from_millis(3), life) {
-                return Some(at);
-            }
-            at += u64::try_from(suspect.interval(asked).as_millis()).expect("short");
-        }
-        None
-    }
-
-    #[test]
-    fn a_lease_that_is_kept_alive_is_seen_to_be_and_one_that_is_not_is_not() {
-        for ttl in [2_000, 3_000, 6_000, 20_000, 60_000] {
-            let kept = seen_renewed(100, |at| (ttl - at % (ttl / 3), 2)).expect("it was renewed");
-            assert!(kept <= ttl / 3 + ttl / 8 + 4_000, "{ttl}: {kept}");
-            assert_eq!(seen_renewed(100, |at| (ttl.saturating_sub(at), 2)), None, "{ttl}");
-        }
-    }
-
-    #[test]
-    fn a_new_leader_that_counts_a_lease_anew_is_no_renewal() {
-        let ttl = 20_000_u64;
-        let left =
-            |at| if at < 9_000 { (ttl - at, 2) } else { ((ttl + 9_000).saturating_sub(at), 3) };
-        assert_eq!(seen_renewed(100, left), None);
-        assert!(seen_renewed(100, |at| (left(at).0, 2)).is_some());
-    }
 }

@@ -8,8 +8,9 @@ use super::addresses::Addresses;
 use super::backoff::Backoff;
 use super::barrier::Barrier;
 use super::heard::Heard;
+use super::own_leases::OwnLeases;
 use super::proof::Proof;
-use super::state::{Contact, History, Lease, Membership, Turn};
+use super::state::{Contact, History, Lease, Membership, Turn, Witness};
 use super::{Host, NodeSettings, Result, SessionError};
 use crate::cluster::{Record, SlotId};
 use crate::etcd::{Error, ErrorKind, Etcd, LeaseId, WatchStream};
@@ -40,6 +41,10 @@ pub struct Session<H, E> {
     pub(super) proof: Proof,
     /// Where the directory stands in etcd's history; `None`: read everything.
     pub(super) history: Option<History>,
+    /// What proves that everything was read in this history; `None`: nothing is to be proven.
+    pub(super) witness: Option<Witness>,
+    /// Whether another history was found since there was a name: what stands there may be of any life of ours.
+    pub(super) is_restored: bool,
     /// The revision up to which names of the pattern are known to be missing from the directory.
     pub(super) missing: Option<i64>,
     /// When to read the names of those that started together with this node; until then the own one
@@ -54,8 +59,11 @@ pub struct Session<H, E> {
     /// What is known of the addresses that it is made of.
     pub(super) addresses: Addresses,
     pub(super) lease: Option<Lease>,
-    /// The lease of an earlier life, whose name was taken over: to be revoked.
+    pub(super) own_leases: OwnLeases,
+    /// The lease of an earlier life, whose name was taken over, or one that was said to be gone: to be revoked.
     pub(super) superseded: Option<LeaseId>,
+    /// The slots with records of earlier lives of this node, by their marks, when all names were read.
+    pub(super) marked: Vec<SlotId>,
     /// The leases of others with our addresses, of whom is known that they live.
     pub(super) alive: Vec<LeaseId>,
     /// The names with our addresses whose leases may end.
@@ -86,6 +94,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
             heard: None,
             proof,
             history: None,
+            witness: None,
+            is_restored: false,
             missing: None,
             turn: None,
             late_claims: Vec::new(),
@@ -93,7 +103,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
             record: None,
             addresses: Addresses::default(),
             lease: None,
+            own_leases: OwnLeases::default(),
             superseded: None,
+            marked: Vec::new(),
             alive: Vec::new(),
             awaited: Vec::new(),
             awaits_leases_until: None,

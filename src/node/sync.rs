@@ -57,13 +57,16 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Reads all names, keeping the lease alive meanwhile.
     pub(super) fn read_everything(&mut self) -> Result<()> {
-        let Some(mut reading) = FullSync::begin(&self.host) else { return Ok(()) };
         // Of before: a backup that is restored from now on has a shorter log.
         let status = self.status()?;
+        let revision = self.call_witness()?.map_or(0, |witness| witness.revision);
+        let Some(mut reading) = FullSync::begin(&self.host, revision) else { return Ok(()) };
+        reading.look_for(self.own_mark());
         while reading.read_page(&mut self.client, &self.host)? {
             self.heed_page()?;
             self.stay_named()?;
         }
+        self.marked = reading.take_marked();
         let mut history = reading.finish(&self.host);
         history.position = status.map(|status| Position::reached(&status, history.latest()));
         self.proof.end();
@@ -110,6 +113,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
         for (index, (range, revision)) in ranges.iter().zip(&known.revisions).enumerate() {
             if let (_, Some(why)) = self.difference(index, range, *revision)? {
+                // Or etcd has forgotten it.
+                self.is_restored = true;
                 return Ok(Continuity::Breaks(why));
             }
         }
@@ -172,8 +177,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             (Some(_), None) => "etcd does not tell how far it has got",
             _ => return Ok(status),
         };
-        log::info!("{why}: reading everything anew");
-        Err(SessionError::NoHistory)
+        Err(self.break_off(why))
     }
 
     /// Reads the own key, and loses the name unless all is as it was left. No event tells of that after a full

@@ -152,7 +152,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let is_ours = event.kind == EventKind::Put && event.kv.lease == lease;
         let Some(claimed) = self.membership.held() else {
             // A claim whose reply never came was carried out after all: it is found by reading.
-            return if is_ours { Err(SessionError::NoHistory) } else { Ok(()) };
+            let may_be_ours = event.kind == EventKind::Put && self.own_leases.has(event.kv.lease);
+            return if may_be_ours { Err(SessionError::NoHistory) } else { Ok(()) };
         };
         if slot != claimed.slot {
             if is_ours {

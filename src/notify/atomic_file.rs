@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 /// Everybody may read it, whatever the umask.
@@ -46,35 +46,71 @@ impl AtomicFile {
 
     /// Removes what an earlier process left, and finds out whether it can be written.
     pub(super) fn prepare(&mut self) -> io::Result<()> {
-        match fs::symlink_metadata(&self.path) {
-            Ok(there) if !there.is_file() && !there.is_symlink() => {
-                return Err(no_regular_file());
-            }
-            Ok(_) => fs::remove_file(&self.path)?,
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        self.write_draft("")?;
+        self.check_kind()?;
+        remove(&self.path)?;
+        self.probe()
+    }
+
+    /// Finds out whether it can be written, and leaves it as it is.
+    pub(super) fn probe(&self) -> io::Result<()> {
+        self.check_kind()?;
+        self.write_draft(b"")?;
         remove(&self.draft)
+    }
+
+    fn check_kind(&self) -> io::Result<()> {
+        match fs::symlink_metadata(&self.path) {
+            Ok(there) if !there.is_file() && !there.is_symlink() => Err(no_regular_file()),
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Puts the text in its place. If that fails, what was there stays.
     pub(super) fn write(&mut self, text: &str) -> io::Result<()> {
-        let written = self.write_draft(text);
-        let placed = written.and_then(|it| fs::rename(&self.draft, &self.path).map(|()| it));
+        self.replace(text.as_bytes(), None, || Ok(()))
+    }
+
+    /// The same, with the mode and the owner of the file that is replaced, if one is given, and unless
+    /// `confirm` fails once all is ready.
+    pub(super) fn replace(
+        &mut self,
+        octets: &[u8],
+        like: Option<&Metadata>,
+        confirm: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
+        let placed = self.write_draft(octets).and_then(|written| {
+            if let Some(like) = like {
+                self.make_like(like)?;
+            }
+            confirm()?;
+            fs::rename(&self.draft, &self.path).map(|()| written)
+        });
         // That it failed is told already.
         let placed = placed.inspect_err(|_| drop(remove(&self.draft)))?;
         self.written = Some(placed);
         Ok(())
     }
 
-    fn write_draft(&self, text: &str) -> io::Result<Written> {
+    fn make_like(&self, like: &Metadata) -> io::Result<()> {
+        let own = fs::symlink_metadata(&self.draft)?;
+        if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
+            chown(&self.draft, Some(like.uid()), Some(like.gid()))?;
+        }
+        fs::set_permissions(&self.draft, like.permissions())
+    }
+
+    fn write_draft(&self, octets: &[u8]) -> io::Result<Written> {
         remove(&self.draft)?;
         // Never through a link that somebody put there.
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(MODE).open(&self.draft)?;
         file.set_permissions(Permissions::from_mode(MODE))?;
-        file.write_all(text.as_bytes())?;
+        file.write_all(octets)?;
         file.metadata().map(|about| Written::of(&about))
     }
 

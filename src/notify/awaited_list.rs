@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::identity::Variable;
 use super::kept_file::KeptFile;
 use crate::cluster::StartedList;
 
@@ -71,9 +72,10 @@ impl AwaitedList {
         Some(ListAtHand { list, file: self.settings.file.clone() })
     }
 
-    /// The time until which it may take, where that is told.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.deadline
+    /// The time to look at it next, where the program waits for it or does so no more.
+    pub(super) fn next(&self, is_awaited: bool) -> Option<Instant> {
+        let deadline = self.deadline.filter(|_| is_awaited);
+        self.file.as_ref().and_then(KeptFile::next).into_iter().chain(deadline).min()
     }
 
     /// Says why there is no list, if it took too long.
@@ -86,7 +88,7 @@ impl AwaitedList {
 
 impl ListAtHand {
     /// The variables of the program's environment for the member of this name.
-    pub(super) fn environment(&self, own: &str) -> Vec<(&'static str, Option<OsString>)> {
+    pub(super) fn environment(&self, own: &str) -> Vec<Variable> {
         let members = &self.list.members;
         let rank = members.iter().position(|member| member.name == own);
         let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
@@ -101,7 +103,7 @@ impl ListAtHand {
     }
 
     /// What a child is not to have that runs by no list.
-    pub(super) fn no_environment() -> Vec<(&'static str, Option<OsString>)> {
+    pub(super) fn no_environment() -> Vec<Variable> {
         let names = [
             "IDETCD_COUNT",
             "IDETCD_RANK",

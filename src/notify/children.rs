@@ -11,7 +11,7 @@ use rustix::process::{
     test_kill_process_group, wait,
 };
 
-use super::identity::Identity;
+use super::identity::Variable;
 
 /// The time that a child that was killed may need to be gone.
 pub(super) const AFTER_KILL: Duration = Duration::from_secs(1);
@@ -42,11 +42,11 @@ impl fmt::Display for Ended {
     }
 }
 
-/// Starts a child that knows who this node is, at the head of a process group of its own, so that
+/// Starts a child with these variables beside ours, at the head of a process group of its own, so that
 /// a signal reaches what it starts as well. Our descriptors are all closed on exec, our handlers
 /// end with it, and no signal is blocked.
-pub(super) fn start(command: &mut Command, identity: &Identity) -> io::Result<Pid> {
-    for (name, value) in identity.environment() {
+pub(super) fn start(command: &mut Command, environment: Vec<Variable>) -> io::Result<Pid> {
+    for (name, value) in environment {
         match value {
             Some(value) => command.env(name, value),
             None => command.env_remove(name),

@@ -1,5 +1,5 @@
-//! A process that keeps a file as it is told, for as long as that takes, and removes it when it is told
-//! no more: its parent has ended then, and owns no name.
+//! A process that keeps a file as it is told, for as long as that takes, and removes what is not to stay
+//! when it is told no more: its parent has ended then, and owns no name.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,8 +9,8 @@ use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::atomic_file::AtomicFile;
-use super::file_order::{FileOrder, answer};
+use super::file_order::{FileOrder, Hearing, answer};
+use super::file_role::{FileRole, TextFile};
 use crate::host::helper::parent;
 
 /// The word for this task.
@@ -19,24 +19,25 @@ pub const FILE_TASK: &str = "file";
 /// Octets heard at a time.
 const HEARD_CHUNK: usize = 16 * 1024;
 
-/// What that process does. It is told the file's path.
+/// What that process does. It is told the file's role and path.
 ///
 /// # Errors
 /// When it cannot listen.
 pub fn run(words: &[OsString]) -> io::Result<()> {
-    let [path] = words else { return Err(ErrorKind::InvalidInput.into()) };
-    let mut file = AtomicFile::new(Path::new(path));
+    let [role, path] = words else { return Err(ErrorKind::InvalidInput.into()) };
+    let role = FileRole::of_word(role).ok_or(ErrorKind::InvalidInput)?;
+    let mut file = TextFile::new(role, Path::new(path));
     let mut parent = parent()?;
-    let mut heard = Vec::new();
+    let mut hearing = Hearing::default();
     let mut goes_on = true;
     while goes_on {
-        goes_on = listen(&mut parent, &mut heard)?;
-        let mut orders: Vec<FileOrder> = Vec::new();
-        while let Some(order) = FileOrder::take(&mut heard) {
-            orders.push(order);
+        goes_on = listen(&mut parent, &mut hearing.octets)?;
+        let mut messages: Vec<Option<FileOrder>> = Vec::new();
+        while let Some(message) = hearing.take() {
+            messages.push(message);
         }
         // Only the last one is what is wanted now; those before were overtaken while it was stuck.
-        let Some(last) = orders.last() else { continue };
+        let Some(last) = messages.last() else { continue };
         // It may be here that the file system hangs. Once it answers, the file may be another node's.
         let _ = fs::symlink_metadata(path);
         if is_left_behind(&parent) {
@@ -44,10 +45,12 @@ pub fn run(words: &[OsString]) -> io::Result<()> {
         }
         let done = match last {
             // It would be removed at once, as would what one before this process left there.
-            FileOrder::Write(_) if !goes_on => file.remove(),
-            last => last.carry_out(&mut file),
+            Some(FileOrder::Write(_)) if !goes_on && role.is_owned() => file.remove(),
+            Some(last) => last.carry_out(&mut file),
+            // There is more to come.
+            None => Ok(()),
         };
-        let answers = answer(&done).repeat(orders.len());
+        let answers = answer(&done).repeat(messages.len());
         if parent.write_all(&answers).is_err() {
             break;
         }

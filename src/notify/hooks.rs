@@ -5,36 +5,18 @@
 //! programs that the name is lost.
 
 use std::collections::VecDeque;
-use std::io;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal};
+use rustix::process::Pid;
 
-use super::children::{self, AFTER_KILL, Ended};
+use super::children::Ended;
+use super::hook_process::HookProcess;
 use super::identity::Identity;
-
-/// A hook that runs longer is told of once.
-const LONG: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NameEvent {
     Claim,
     Lost,
-}
-
-#[derive(Debug)]
-struct Running {
-    pid: Pid,
-    option: &'static str,
-    /// Until when the program is not started because of it; `None`: it does not wait for this one.
-    holds_program_until: Option<Instant>,
-    began: Instant,
-    /// The time to kill it; `None`: nothing waits for its end, or it is killed already.
-    kill_at: Option<Instant>,
-    /// The time to log that it still runs; `None`: that is done.
-    tell_at: Option<Instant>,
-    is_killed: bool,
 }
 
 /// The hooks, and what is left to run of them.
@@ -45,7 +27,9 @@ pub(super) struct Hooks {
     on_lost: Option<String>,
     /// The time that one may run on when another, or the program, waits for it.
     grace: Duration,
-    running: Option<Running>,
+    running: Option<HookProcess>,
+    /// Until when the program is not started because of the one that runs; `None`: it does not wait for that.
+    holds_program_until: Option<Instant>,
     waiting: VecDeque<(NameEvent, Identity)>,
     is_closing: bool,
 }
@@ -82,32 +66,18 @@ impl Hooks {
     /// Starts the next one, unless one runs: then that has its grace time from now.
     fn advance(&mut self, now: Instant) {
         if let Some(running) = &mut self.running {
-            let is_waited_for = self.is_closing || !self.waiting.is_empty();
-            if is_waited_for && !running.is_killed {
-                running.kill_at.get_or_insert(now + self.grace);
+            if self.is_closing || !self.waiting.is_empty() {
+                running.hasten(self.grace, now);
             }
             return;
         }
         while let Some((event, identity)) = self.waiting.pop_front() {
             let (option, Some(command)) = self.hook(event) else { continue };
-            match start(command, &identity) {
-                Ok(pid) => {
-                    log::debug!("{option}: started as process {pid}");
-                    let (began, tell_at) = (now, Some(now + LONG));
-                    let holds_program_until =
-                        (event == NameEvent::Claim).then_some(now + self.grace);
-                    self.running = Some(Running {
-                        pid,
-                        option,
-                        holds_program_until,
-                        began,
-                        kill_at: None,
-                        tell_at,
-                        is_killed: false,
-                    });
-                    return self.advance(now);
-                }
-                Err(error) => log::error!("{option}: /bin/sh does not start: {error}"),
+            let started = HookProcess::start(option, command, identity.environment(), now);
+            if let Some(running) = started {
+                self.running = Some(running);
+                self.holds_program_until = (event == NameEvent::Claim).then_some(now + self.grace);
+                return self.advance(now);
             }
         }
     }
@@ -115,39 +85,26 @@ impl Hooks {
     /// A child ended; it may be one of the hooks.
     pub(super) fn ended(&mut self, pid: Pid, ended: Ended, now: Instant) {
         let Some(running) = self.running.take_if(|running| running.pid == pid) else { return };
-        let seconds = now.saturating_duration_since(running.began).as_secs_f64();
-        match ended {
-            Ended::Exited(0) => log::debug!("{}: done in {seconds:.3} s", running.option),
-            _ => log::warn!("{}: {ended} after {seconds:.3} s", running.option),
-        }
+        running.tell_end(ended, now);
+        self.holds_program_until = None;
         self.advance(now);
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
-        let Running { kill_at, tell_at, holds_program_until, .. } = self.running.as_ref()?;
-        [kill_at, tell_at, holds_program_until].into_iter().flatten().min().copied()
+        let running = self.running.as_ref().and_then(HookProcess::next);
+        running.into_iter().chain(self.holds_program_until).min()
     }
 
     /// Whether the program is to wait, for the hook of the claim to end or for its grace time to be over.
     pub(super) fn hold_program(&self) -> bool {
         let is_to_run = self.waiting.iter().any(|(event, _)| *event == NameEvent::Claim);
-        is_to_run || self.running.as_ref().is_some_and(|it| it.holds_program_until.is_some())
+        is_to_run || self.holds_program_until.is_some()
     }
 
     pub(super) fn run(&mut self, now: Instant) {
-        let Some(running) = &mut self.running else { return };
-        let (option, pid) = (running.option, running.pid);
-        if running.kill_at.take_if(|at| *at <= now).is_some() {
-            let seconds = self.grace.as_secs();
-            log::error!(
-                "{option}: process {pid} did not end within {seconds} s (--grace): killing it"
-            );
-            children::signal(pid, Signal::KILL);
-            running.is_killed = true;
-        }
-        running.holds_program_until.take_if(|at| *at <= now);
-        if running.tell_at.take_if(|at| *at <= now).is_some() {
-            log::warn!("{option}: process {pid} still runs after {} s", LONG.as_secs());
+        self.holds_program_until.take_if(|at| *at <= now);
+        if let Some(running) = &mut self.running {
+            running.run(self.grace, now);
         }
     }
 
@@ -161,22 +118,15 @@ impl Hooks {
     pub(super) fn time_to_end(&self) -> Option<Duration> {
         let left = self.waiting.len() + usize::from(self.running.is_some());
         let left = u32::try_from(left).unwrap_or(u32::MAX);
-        (left > 0).then(|| (self.grace + AFTER_KILL).saturating_mul(left))
+        (left > 0).then(|| HookProcess::time_to_end(self.grace).saturating_mul(left))
     }
 
     /// Ends the one that runs.
     pub(super) fn kill(&mut self) {
         self.waiting.clear();
-        if let Some(Running { option, pid, .. }) = self.running.take() {
-            log::error!("{option}: process {pid} is killed, because idetcd ends");
-            children::signal(pid, Signal::KILL);
+        self.holds_program_until = None;
+        if let Some(running) = self.running.take() {
+            running.kill();
         }
     }
-}
-
-fn start(command: &str, identity: &Identity) -> io::Result<Pid> {
-    let mut shell = Command::new("/bin/sh");
-    // What they print goes where the log goes: standard output is nobody's.
-    shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::from(io::stderr()));
-    children::start(&mut shell, identity)
 }

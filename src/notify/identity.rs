@@ -7,6 +7,20 @@ use crate::cluster::{Keyspace, Record};
 use crate::host::accounts::Login;
 use crate::node::Owned;
 
+/// A variable of a child's environment; `None`: the child is to have no such variable, even where we do.
+pub(super) type Variable = (&'static str, Option<OsString>);
+
+/// The variables that only a node with a name has.
+const OF_NAME: [&str; 7] = [
+    "IDETCD_NAME",
+    "IDETCD_ID",
+    "IDETCD_INDEX",
+    "IDETCD_REVISION",
+    "IDETCD_IPV4",
+    "IDETCD_IPV6",
+    "IDETCD_PORT",
+];
+
 /// A name that this node owns, with what goes with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
@@ -32,9 +46,8 @@ impl Identity {
         Identity { list, ..self }
     }
 
-    /// The variables of a child's environment; `None`: the child is to have no such variable, even
-    /// where we do.
-    pub(super) fn environment(&self) -> Vec<(&'static str, Option<OsString>)> {
+    /// The variables of a child's environment.
+    pub(super) fn environment(&self) -> Vec<Variable> {
         let Record { ipv4, ipv6, port } = self.owned.record;
         let id = self.owned.slot.get();
         let login = self.login.iter().flat_map(Login::environment);
@@ -54,6 +67,16 @@ impl Identity {
         let list = list.map_or_else(ListAtHand::no_environment, |it| it.environment(&self.name));
         own.chain(list).collect()
     }
+}
+
+/// The variables of a child's environment where this node owns no name.
+pub(super) fn nameless(keyspace: &Keyspace, login: Option<&Login>) -> Vec<Variable> {
+    let limit = [("IDETCD_LIMIT", Some(keyspace.limit.to_string()))];
+    let login = login.into_iter().flat_map(Login::environment);
+    let known = limit.into_iter().chain(login);
+    let known = known.map(|(name, value)| (name, value.map(OsString::from)));
+    let absent = OF_NAME.map(|name| (name, None)).into_iter();
+    absent.chain(known).chain(ListAtHand::no_environment()).collect()
 }
 
 #[cfg(test)]
@@ -89,5 +112,13 @@ mod tests {
             "IDETCD_NAME=w007.tf.local IDETCD_ID=7 IDETCD_INDEX=6 IDETCD_LIMIT=12 \
              IDETCD_REVISION=42 IDETCD_IPV4=10.0.0.7 IDETCD_IPV6=- IDETCD_PORT=-"
         );
+        // Without a name they are all there, to be removed.
+        let names = |variables: Vec<Variable>| {
+            let names = variables.into_iter().map(|(name, _)| name);
+            names.collect::<std::collections::BTreeSet<_>>()
+        };
+        let without = nameless(&keyspace, None);
+        assert!(without.iter().all(|(name, value)| value.is_none() || *name == "IDETCD_LIMIT"));
+        assert_eq!(names(without), names(variables));
     }
 }

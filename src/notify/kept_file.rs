@@ -1,16 +1,15 @@
 //! A file that is kept as it is wanted, by a process that waits for the file system in our place.
 
 use std::io::{self, ErrorKind};
-use std::net::Shutdown;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::atomic_file::AtomicFile;
-use super::file_order::{ANSWER, FileOrder, outcome};
-use super::keeper::Keeper;
+use super::file_order::FileOrder;
+use super::file_role::{FileRole, TextFile};
+use super::keeper::{FileHelper, Keeper};
 use super::parent_death::remedy;
 use crate::server::wakeup::WakeSet;
 
@@ -26,12 +25,12 @@ pub(super) struct KeptFile {
     /// The option that names it, without the dashes.
     option: &'static str,
     path: PathBuf,
+    role: FileRole,
     keeper: Keeper,
     /// What wakes us for answers.
     wakeups: WakeSet,
     wanted: FileOrder,
-    /// Orders that were not answered yet, and when the first of them was given.
-    unanswered: usize,
+    /// When the first of the orders that were not answered yet was given.
     unanswered_since: Option<Instant>,
     /// Whether it was told that there is no answer.
     is_late: bool,
@@ -45,13 +44,14 @@ pub(super) struct KeptFile {
 }
 
 impl KeptFile {
-    /// One that is gone: what an earlier process left is removed.
+    /// One that nothing is wanted of yet. What an earlier process left is removed, where it is not to
+    /// stay; `sample`: a text such as those that it will have.
     ///
     /// # Errors
     /// When the file cannot be written. That this is not known in time is none.
     pub(super) fn start(
-        option: &'static str,
-        path: PathBuf,
+        (option, path, role): (&'static str, PathBuf, FileRole),
+        sample: String,
         retry_interval: Duration,
         wakeups: WakeSet,
         now: Instant,
@@ -59,10 +59,10 @@ impl KeptFile {
         let mut file = KeptFile {
             option,
             path,
+            role,
             keeper: Keeper::Nobody,
             wakeups,
-            wanted: FileOrder::Prepare,
-            unanswered: 0,
+            wanted: FileOrder::Prepare(sample),
             unanswered_since: None,
             is_late: false,
             retry_interval,
@@ -71,7 +71,9 @@ impl KeptFile {
             is_closed: false,
         };
         file.prepare(now)?;
-        file.wanted = FileOrder::Remove;
+        if role.is_owned() {
+            file.wanted = FileOrder::Remove;
+        }
         Ok(file)
     }
 
@@ -82,8 +84,8 @@ impl KeptFile {
                 "--{option}: no process starts for it: {error}; {remedy}; should the file system of \
                  {path} hang, DNS will hang with it"
             );
-            let mut file = AtomicFile::new(&self.path);
-            file.prepare()?;
+            let mut file = TextFile::new(self.role, &self.path);
+            self.wanted.carry_out(&mut file)?;
             self.keeper = Keeper::Ourselves(file);
             return Ok(());
         }
@@ -102,7 +104,7 @@ impl KeptFile {
     }
 
     fn start_keeper(&mut self) -> io::Result<()> {
-        self.keeper = Keeper::start(&self.path, &self.wakeups)?;
+        self.keeper = Keeper::Process(FileHelper::start(self.role, &self.path, &self.wakeups)?);
         Ok(())
     }
 
@@ -124,20 +126,18 @@ impl KeptFile {
         }
     }
 
-    /// Lets it be removed for good.
+    /// Lets it be removed for good, where it is not to stay.
     pub(super) fn close(&mut self, now: Instant) {
         (self.is_closed, self.retry_at) = (true, None);
-        if matches!(self.keeper, Keeper::Nobody) {
+        if matches!(self.keeper, Keeper::Nobody) && self.role.is_owned() {
             // Who wrote the file is gone, and with it what it knew of that.
             self.wanted = FileOrder::Remove;
             self.tell(now);
         }
         match &mut self.keeper {
             Keeper::Process(helper) => {
-                if helper.socket().shutdown(Shutdown::Write).is_ok() {
-                    self.unanswered += 1;
-                    self.unanswered_since.get_or_insert(now);
-                }
+                helper.say_last();
+                self.unanswered_since.get_or_insert(now);
             }
             Keeper::Ourselves(file) => {
                 let done = file.discard();
@@ -163,9 +163,8 @@ impl KeptFile {
             return false;
         }
         match &mut self.keeper {
-            Keeper::Process(helper) => match helper.tell(&self.wanted.encode()) {
+            Keeper::Process(helper) => match helper.tell(&self.wanted) {
                 Ok(()) => {
-                    self.unanswered += 1;
                     self.unanswered_since.get_or_insert(now);
                     return true;
                 }
@@ -184,53 +183,49 @@ impl KeptFile {
 
     fn lose_keeper(&mut self) {
         self.keeper = Keeper::Nobody;
-        (self.unanswered, self.unanswered_since) = (0, None);
+        self.unanswered_since = None;
     }
 
     /// A way to hear of what was ordered; `None`: that is done, or is not to be expected soon.
     pub(super) fn unsettled(&self) -> Option<OwnedFd> {
         match &self.keeper {
-            Keeper::Process(helper) if self.unanswered > 0 && !self.is_late => {
-                helper.socket().as_fd().try_clone_to_owned().ok()
-            }
+            Keeper::Process(helper) if self.is_unsettled() => helper.descriptor().ok(),
             _ => None,
         }
     }
 
     /// Whether it is as it is wanted.
     pub(super) fn is_as_wanted(&self) -> bool {
-        self.unanswered == 0 && self.retry_at.is_none() && !self.has_failed
+        self.is_idle() && self.retry_at.is_none() && !self.has_failed
+    }
+
+    /// Whether an answer is to be expected soon.
+    pub(super) fn is_unsettled(&self) -> bool {
+        !self.is_idle() && !self.is_late
     }
 
     /// Whether the last order was answered.
     pub(super) fn is_idle(&self) -> bool {
-        self.unanswered == 0
+        if let Keeper::Process(helper) = &self.keeper { helper.is_settled() } else { true }
     }
 
-    /// Hears what became of the orders; `None`: not yet known.
+    /// Hears what became of the last order; `None`: not yet known.
     fn hear(&mut self) -> Option<io::Result<()>> {
-        let mut last = None;
-        while let Keeper::Process(helper) = &self.keeper {
-            let mut answer = [0; ANSWER];
-            match helper.hear(&mut answer) {
-                Ok(0) => break,
-                Ok(_) => {
-                    self.unanswered = self.unanswered.saturating_sub(1);
-                    last = Some(outcome(answer));
+        let Keeper::Process(helper) = &mut self.keeper else { return None };
+        match helper.hear() {
+            Ok(heard) => {
+                if helper.is_settled() {
+                    self.unanswered_since = None;
                 }
-                Err(_) => {
-                    let is_missed = self.unanswered > 0 || !self.is_closed;
-                    self.lose_keeper();
-                    let ended = || Err(io::Error::other("the process for it ended"));
-                    return if is_missed { Some(ended()) } else { last };
-                }
+                heard
+            }
+            Err(last) => {
+                let is_missed = !helper.is_settled() || !self.is_closed;
+                self.lose_keeper();
+                let ended = || Err(io::Error::other("the process for it ended"));
+                if is_missed { Some(ended()) } else { last }
             }
         }
-        if self.unanswered > 0 {
-            return None;
-        }
-        self.unanswered_since = None;
-        last
     }
 
     /// The time to run next.
@@ -242,14 +237,14 @@ impl KeptFile {
     /// Takes notice of answers, or that there is none, and tries again when it is time to.
     pub(super) fn run(&mut self, now: Instant) {
         let heard = self.hear();
-        if self.is_late && self.unanswered == 0 {
+        if self.is_late && self.is_idle() {
             self.is_late = false;
             let (option, path) = (self.option, self.path.display());
             log::info!("--{option}: the file system of {path} answers again");
         }
         match heard {
             // It ended before the file was removed for good: another one does that, if it can.
-            Some(Err(_)) if self.is_closed && self.wanted != FileOrder::Remove => self.close(now),
+            Some(Err(_)) if self.is_to_be_removed() => self.close(now),
             Some(done) => self.note(done, now),
             None => {}
         }
@@ -261,9 +256,13 @@ impl KeptFile {
         }
     }
 
+    fn is_to_be_removed(&self) -> bool {
+        self.is_closed && self.role.is_owned() && self.wanted != FileOrder::Remove
+    }
+
     /// Gives up the hope for an answer soon, where there is none yet.
     pub(super) fn give_up(&mut self) {
-        if self.unanswered > 0 && !self.is_late {
+        if !self.is_idle() && !self.is_late {
             self.tell_late();
         }
     }
@@ -277,14 +276,20 @@ impl KeptFile {
     fn note(&mut self, done: io::Result<()>, now: Instant) {
         let (option, path) = (self.option, self.path.display());
         if self.is_closed {
+            let (what, remedy) = if self.role.is_owned() {
+                ("removed", "remove it by hand")
+            } else {
+                ("written", "it stays as it is")
+            };
             if let Err(error) = done {
-                log::error!("--{option}: {path} cannot be removed: {error}; remove it by hand");
+                log::error!("--{option}: {path} cannot be {what}: {error}; {remedy}");
             }
             return;
         }
         let (what, again) = match self.wanted {
             FileOrder::Write(_) => ("written", "written again"),
-            FileOrder::Prepare | FileOrder::Remove => ("removed", "removed now"),
+            FileOrder::Prepare(_) if !self.role.is_owned() => ("written", "as it is to be again"),
+            FileOrder::Prepare(_) | FileOrder::Remove => ("removed", "removed now"),
         };
         match &done {
             Ok(()) if self.has_failed => log::info!("--{option}: {path} is {again}"),

@@ -1,29 +1,41 @@
 //! Other programs on the node that are told its name: by a file, by hooks, as the program of
-//! `idetcd exec`, by metrics.
+//! `idetcd exec`, by metrics. And those that are told all names, by files that list them
+//! and by a hook that is run when they change.
 //!
-//! Each of them follows one fact, whether this node owns a name now, which [`Notifier::ownership`]
-//! is told. Nothing here waits: files are kept by processes of their own, since a disk may hang, and of children
+//! The former follow one fact, whether this node owns a name now, which [`Notifier::ownership`]
+//! is told; the latter look at the directory when [`Notifier::note_changes`] says so. Nothing here waits: files are kept by processes of their own, since a disk may hang, and of children
 //! it only looks whether they ended.
 //! Knows nothing of etcd and of DNS messages.
 
 mod atomic_file;
 mod awaited_list;
+mod change_hook;
 mod children;
 pub mod deputy_process;
 mod ending;
 mod file_order;
 pub mod file_process;
+mod file_role;
+mod hook_process;
 mod hooks;
 mod identity;
 mod keeper;
 mod kept_file;
+mod list_file;
+mod listing;
 mod metrics;
+pub mod name_lists;
 mod notifier;
 pub mod parent_death;
 mod program;
+mod section;
+mod section_file;
+mod set_up;
 
 pub use awaited_list::ListSettings;
+pub use change_hook::ChangeSettings;
 pub use children::Ended;
 pub use ending::Outcome;
-pub use notifier::{Notifier, NotifySettings, file_failure, set_up};
+pub use notifier::Notifier;
 pub use program::ProgramSettings;
+pub use set_up::{NotifySettings, file_failure, set_up};

@@ -1,51 +1,36 @@
 //! The fact whether this node owns a name now, and all who are told of its changes.
 
-use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
-
-use super::awaited_list::{AwaitedList, ListSettings};
+use super::awaited_list::AwaitedList;
+use super::children;
 use super::ending::Outcome;
 use super::hooks::{Hooks, NameEvent};
-use super::identity::Identity;
+use super::identity::{Identity, nameless};
 use super::kept_file::KeptFile;
-use super::metrics::{MetricsFile, SCRAPE_INTERVAL, Tally};
-use super::program::{Program, ProgramSettings};
-use super::{children, parent_death};
-use crate::clock;
+use super::listing::Listing;
+use super::metrics::{MetricsFile, Tally};
+use super::program::Program;
+#[cfg(doc)]
+use crate::cluster::Directory;
 use crate::cluster::Keyspace;
 use crate::connect::Certificates;
-use crate::failure::Failure;
 use crate::host::accounts::Login;
 use crate::node::{Counter, JobNews, Owned};
-use crate::server::signals::Signals;
 use crate::server::timers::View;
 
-/// The time after which the file of the name is tried again.
-const NAME_RETRY_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The files and programs that are told of this node's name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotifySettings {
-    /// The file that holds the name while it is owned.
-    pub name_file: Option<PathBuf>,
-    /// The command to run when a name is owned.
-    pub on_claim: Option<String>,
-    /// The command to run when it no longer is.
-    pub on_lost: Option<String>,
-    /// The time that a hook may run on when its end is waited for; whole seconds.
-    pub hook_grace: Duration,
-    /// The program to run for as long as the name is owned.
-    pub program: Option<ProgramSettings>,
-    /// The list that the program waits for; `None`: it waits for none.
-    pub list: Option<ListSettings>,
-    /// The file of figures for Prometheus.
-    pub metrics_file: Option<PathBuf>,
+/// Those who are told.
+#[derive(Debug)]
+pub(super) struct Recipients {
+    pub(super) name_file: Option<KeptFile>,
+    pub(super) hooks: Hooks,
+    pub(super) program: Option<Program>,
+    pub(super) list: Option<AwaitedList>,
+    pub(super) metrics: Option<MetricsFile>,
+    pub(super) listing: Listing,
 }
 
 /// Tells other programs of this node's name.
@@ -62,6 +47,8 @@ pub struct Notifier {
     /// What the program waits for beside the name.
     list: Option<AwaitedList>,
     metrics: Option<MetricsFile>,
+    /// Those who are told all names.
+    listing: Listing,
     /// Those whose ends are told by metrics.
     certificates: Option<Certificates>,
     /// The name that this node owns now.
@@ -74,6 +61,32 @@ pub struct Notifier {
 }
 
 impl Notifier {
+    /// One that owns no name. `stop`: asks the process to stop.
+    pub(super) fn new(
+        keyspace: Arc<Keyspace>,
+        login: Option<Login>,
+        stop: Arc<AtomicBool>,
+        told: Recipients,
+    ) -> Notifier {
+        let Recipients { name_file, hooks, program, list, metrics, listing } = told;
+        Notifier {
+            keyspace,
+            login,
+            stop,
+            name_file,
+            hooks,
+            program,
+            list,
+            metrics,
+            listing,
+            certificates: None,
+            owned: None,
+            tally: Tally::start(),
+            is_closing: false,
+            is_finished: false,
+        }
+    }
+
     /// Tells when these end as well.
     #[must_use]
     pub fn with_certificates(self, certificates: Option<Certificates>) -> Notifier {
@@ -87,6 +100,7 @@ impl Notifier {
             || self.hooks.are_wanted()
             || self.program.is_some()
             || self.metrics.is_some()
+            || self.listing.is_wanted()
             || children::is_init()
     }
 
@@ -155,7 +169,8 @@ impl Notifier {
     pub fn unsettled_file(&self) -> Option<OwnedFd> {
         let metrics = self.metrics.as_ref().map(|metrics| &metrics.file);
         let list = self.list.as_ref().and_then(|list| list.file.as_ref());
-        let others = metrics.into_iter().chain(list).filter(|_| self.is_closing);
+        let others = metrics.into_iter().chain(list).chain(self.listing.files());
+        let others = others.filter(|_| self.is_closing);
         self.name_file.iter().chain(others).find_map(KeptFile::unsettled)
     }
 
@@ -172,7 +187,8 @@ impl Notifier {
     fn files(&mut self) -> impl Iterator<Item = &mut KeptFile> {
         let metrics = self.metrics.as_mut().map(|metrics| &mut metrics.file);
         let list = self.list.as_mut().and_then(|list| list.file.as_mut());
-        self.name_file.iter_mut().chain(list).chain(metrics)
+        let lists = self.listing.files_mut();
+        self.name_file.iter_mut().chain(list).chain(metrics).chain(lists)
     }
 
     /// Starts the program if that waits for nothing any more.
@@ -237,6 +253,11 @@ impl Notifier {
         }
     }
 
+    /// Takes note of the number of changes of the directory; see [`Directory::changes`].
+    pub fn note_changes(&mut self, changes: u64, now: impl FnOnce() -> Instant) {
+        self.listing.note_changes(changes, now);
+    }
+
     /// Counts what happened.
     pub fn note(&mut self, counter: Counter) {
         self.tally.note(counter);
@@ -248,12 +269,10 @@ impl Notifier {
         let program = self.program.as_ref().and_then(Program::next);
         let metrics = self.metrics.as_ref().and_then(MetricsFile::next);
         let lease_end = self.owned.map(|owned| owned.valid_until);
-        let awaits = |_: &&AwaitedList| self.program.as_ref().is_some_and(Program::awaits_name);
-        let list = self.list.as_ref().filter(awaits).and_then(AwaitedList::deadline);
-        let list_file = self.list.as_ref().and_then(|list| list.file.as_ref());
-        let list_file = list_file.and_then(KeptFile::next);
-        let times = [file, self.hooks.next(), program, metrics, lease_end, list, list_file];
-        times.into_iter().flatten().min()
+        let is_awaited = self.program.as_ref().is_some_and(Program::awaits_name);
+        let list = self.list.as_ref().and_then(|list| list.next(is_awaited));
+        let times = [file, self.hooks.next(), program, metrics, lease_end, list];
+        times.into_iter().flatten().chain(self.listing.next()).min()
     }
 
     /// Does what is due, and looks after the children. What is owned ends with its lease even if
@@ -267,6 +286,7 @@ impl Notifier {
         }
         for (pid, ended) in children::reap() {
             self.hooks.ended(pid, ended, now);
+            self.listing.ended(pid, ended, now);
             if let Some(program) = &mut self.program {
                 program.ended(pid, ended, now);
             }
@@ -283,12 +303,24 @@ impl Notifier {
             let ends = self.certificates.as_ref().map(Certificates::ends).unwrap_or_default();
             metrics.run(now, &self.tally, view, &ends, self.owned.as_ref());
         }
+        if self.listing.run(now, view.directory) {
+            let identity = self.owned.as_ref().map(|owned| self.identity(owned));
+            let environment = match identity {
+                Some(identity) => identity.environment(),
+                None => nameless(&self.keyspace, self.login.as_ref()),
+            };
+            self.listing.start_hook(environment, now);
+        }
         self.stop_when_over();
+    }
+
+    fn hooks_time_to_end(&self) -> Option<Duration> {
+        self.hooks.time_to_end().max(self.listing.time_to_end())
     }
 
     fn stop_when_over(&self) {
         let is_over = if self.is_closing {
-            self.hooks.time_to_end().is_none() && self.program_time_to_end().is_none()
+            self.hooks_time_to_end().is_none() && self.program_time_to_end().is_none()
         } else {
             self.program.as_ref().is_some_and(Program::is_over)
         };
@@ -303,8 +335,9 @@ impl Notifier {
     pub fn close(&mut self, now: Instant) -> Option<Duration> {
         self.ownership(None, now);
         self.hooks.close(now);
+        self.listing.close(now);
         self.is_closing = true;
-        let (hooks, program) = (self.hooks.time_to_end(), self.program_time_to_end());
+        let (hooks, program) = (self.hooks_time_to_end(), self.program_time_to_end());
         if hooks.is_some() {
             log::info!("waiting for hooks to end");
         }
@@ -322,89 +355,11 @@ impl Notifier {
     /// becomes of the files can be heard after that.
     pub fn finish(&mut self, now: Instant) -> Option<Outcome> {
         self.hooks.kill();
+        self.listing.kill();
         self.is_finished = true;
         self.files().for_each(|file| file.close(now));
         self.program.take().map(Program::outcome)
     }
-}
-
-/// The failure of the file of an option that cannot be written.
-pub fn file_failure(option: &str, path: &Path, error: &io::Error) -> Failure {
-    let remedy = match error.kind() {
-        ErrorKind::NotFound => "create its directory, or give a file in another",
-        ErrorKind::PermissionDenied => {
-            "let this user (see --run-as) write to its directory, or give a file in another"
-        }
-        _ => "give another file",
-    };
-    let text = format!("--{option}: {}: {error}; {remedy}", path.display());
-    // Scripts know the status of the older ones.
-    let is_older = ["name-file", "metrics-file"].contains(&option);
-    match error.kind() {
-        ErrorKind::NotFound if !is_older => Failure::usage(text),
-        _ => Failure::new(text),
-    }
-}
-
-fn no_signals(error: io::Error) -> Failure {
-    Failure::new(format!("cannot handle signals: {error}"))
-}
-
-/// Removes what an earlier process left, and gets ready to tell of a name. `login`: the user that
-/// this process became.
-///
-/// # Errors
-/// When a file cannot be written, a signal handler is refused, or no process would start.
-pub fn set_up(
-    wanted: NotifySettings,
-    keyspace: Arc<Keyspace>,
-    login: Option<Login>,
-    signals: &Signals,
-) -> Result<Notifier, Failure> {
-    let kept = |option, path: PathBuf, retry| {
-        let (wakeups, now) = (signals.wakeups(), clock::now());
-        let file = KeptFile::start(option, path.clone(), retry, wakeups, now);
-        file.map_err(|error| file_failure(option, &path, &error))
-    };
-    let name_file = wanted.name_file.map(|path| kept("name-file", path, NAME_RETRY_INTERVAL));
-    let metrics = wanted.metrics_file.map(|path| kept("metrics-file", path, SCRAPE_INTERVAL));
-    let (name_file, metrics) = (name_file.transpose()?, metrics.transpose()?);
-    let list = wanted.list.map(|settings| {
-        let path = settings.file.clone();
-        let file = path.map(|path| kept("list-file", path, NAME_RETRY_INTERVAL)).transpose()?;
-        Ok::<_, Failure>(AwaitedList::new(settings, file, clock::now()))
-    });
-    let list = list.transpose()?;
-    let hooks = Hooks::new(wanted.on_claim, wanted.on_lost, wanted.hook_grace);
-    if wanted.program.is_some() {
-        parent_death::probe().map_err(|error| {
-            let remedy = parent_death::remedy(&error);
-            Failure::new(format!("exec: no process would start: {error}; {remedy}"))
-        })?;
-        children::adopt_orphans();
-    }
-    let has_children = hooks.are_wanted() || wanted.program.is_some() || children::is_init();
-    if has_children {
-        // What is woken by it looks after all children.
-        signals.watch(Signal::CHILD.as_raw()).map_err(no_signals)?;
-    }
-    let program = |settings| Program::new(settings, |signal| signals.watch(signal));
-    let program = wanted.program.map(program).transpose().map_err(no_signals)?;
-    Ok(Notifier {
-        keyspace,
-        login,
-        stop: signals.stop.clone(),
-        name_file,
-        hooks,
-        program,
-        list,
-        metrics: metrics.map(|file| MetricsFile::new(file, clock::now())),
-        certificates: None,
-        owned: None,
-        tally: Tally::start(),
-        is_closing: false,
-        is_finished: false,
-    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,12 @@
 use std::fs;
+use std::path::PathBuf;
 
 use super::*;
+use crate::clock;
 use crate::cluster::{Directory, Pattern, Record, SlotId};
 use crate::dns::Counters;
+use crate::notify::{NotifySettings, set_up};
+use crate::server::signals::Signals;
 
 const LEASE: Duration = Duration::from_secs(20);
 
@@ -27,6 +31,9 @@ impl Scene {
             program: None,
             list: None,
             metrics_file: None,
+            hosts_file: None,
+            on_change: None,
+            targets_file: None,
         };
         let signals = Signals::new().expect("signals");
         let notifier = set_up(wanted, keyspace.clone(), None, &signals).expect("a notifier");

@@ -156,7 +156,7 @@ impl Program {
     pub(super) fn start(&mut self, identity: &Identity) {
         let Some(program) = self.settings.words.first() else { return };
         let command = &mut parent_death::command(&self.settings.words);
-        self.state = match children::start(command, identity) {
+        self.state = match children::start(command, identity.environment()) {
             Ok(group) => {
                 log::info!("{program} started as process {group} under {}", identity.name);
                 State::Running { group, name: identity.name.clone() }

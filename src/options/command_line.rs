@@ -34,7 +34,8 @@ const REFUSED: [(&str, HasArg, &str); 3] = [
 pub(super) fn matched(takers: Takers, words: &[String]) -> Result<Matches, Failure> {
     let mut declared = getopts::Options::new();
     let mut seen = HashSet::new();
-    for entry in table::options(Takers::Server).chain(table::options(takers)) {
+    // An option of a tool may be spelt as one of the server's, and be something else.
+    for entry in table::options(takers).chain(table::options(Takers::Server)) {
         if seen.insert(entry.name) {
             let argument = if entry.argument.is_empty() { HasArg::No } else { HasArg::Yes };
             declared.opt(entry.letter, entry.name, "", "", argument, entry.occurrence);

@@ -142,7 +142,7 @@ fn listen_of(file: &Corefile) -> Vec<Listen> {
 }
 
 /// An address with or without a port; that of DNS where it is missing.
-fn socket_address(text: &str) -> Option<SocketAddr> {
+pub(super) fn socket_address(text: &str) -> Option<SocketAddr> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     let with_default = || Some(SocketAddr::new(bare.parse().ok()?, DNS_PORT));
     text.parse().ok().or_else(with_default)

@@ -12,7 +12,7 @@ const PADDED: usize = COLUMN - 4;
 
 const BEGINNING: &str = "\
 Usage: idetcd --pattern NAME [OPTION]..., or idetcd [--conf FILE] [OPTION]...
-       idetcd list|wait|check|release [OPTION]...
+       idetcd list|wait|check|ready|release [OPTION]...
        idetcd exec [OPTION]... -- PROGRAM [ARG]...
 Takes the lowest free name of a pattern in etcd, and answers DNS for all nodes.
 
@@ -38,15 +38,15 @@ pub(super) fn of_server(tools: impl Iterator<Item = (&'static str, &'static str)
     help + EXIT_STATUS
 }
 
-/// The help of a tool, which begins with `about`. One that does not take all of the server's
-/// options names those that it takes.
-pub(super) fn of_tool(name: &'static str, about: &str, takes_all: bool) -> String {
+/// The help of a tool, which begins with `about`. One that `shares` some of the server's
+/// options names those.
+pub(super) fn of_tool(name: &'static str, about: &str, shares: bool) -> String {
     let mut help = format!("{about}\n\n");
     for group in GROUPS.iter().filter(|group| group.takers == Takers::Tool(name)) {
         push_options(group.options, &mut help);
         help.push('\n');
     }
-    if !takes_all {
+    if shares {
         let dashed = |entry: &OptionEntry| format!("--{}", entry.name);
         let shared: Vec<String> = table::options(Takers::ServerAndTools).map(dashed).collect();
         help.push_str("As for the server, see idetcd --help:\n");

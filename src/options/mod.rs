@@ -31,9 +31,9 @@ use log::LevelFilter;
 
 use crate::failure::Failure;
 pub use configuration::ReadCorefile;
-pub use settings::{Command, Confirmation, Form, Options, Tool};
+pub use settings::{Command, Confirmation, Form, LineForm, Options, Readiness, Tool};
 use table::{EXEC, Takers};
-use tools::{TOOLS, ToolEntry};
+use tools::{ReadTool, TOOLS, Takes, ToolEntry};
 
 /// The beginning of the help of the command that a program follows.
 const ABOUT_EXEC: &str = "\
@@ -95,7 +95,7 @@ fn follow(
     let matches = command_line::matched(takers, arguments)?;
     if matches.opt_present("help") {
         return Ok(Command::Print(match tool {
-            Some(tool) => help::of_tool(tool.name, tool.about, tool.takes_all),
+            Some(tool) => help::of_tool(tool.name, tool.about, tool.takes == Takes::Common),
             None if program.is_some() => help::of_tool(EXEC, ABOUT_EXEC, true),
             None => help::of_server(TOOLS.iter().map(|tool| (tool.name, tool.purpose))),
         }));
@@ -108,14 +108,19 @@ fn follow(
         Some(tool) => tool.refuse(&matches)?,
         None => refuse_stray(&matches)?,
     }
+    if let Some(ToolEntry { read: ReadTool::Alone(read), .. }) = tool {
+        return read(&matches);
+    }
     let file = configuration::settings(&matches, read_corefile)?;
     let mut options = read::options(&matches, file, program)?;
-    let Some(tool) = tool else { return Ok(Command::Run(Box::new(options))) };
+    let Some(ToolEntry { read: ReadTool::With(read), .. }) = tool else {
+        return Ok(Command::Run(Box::new(options)));
+    };
     // What a tool has to say is its output.
     if !matches.opt_present("verbose") {
         options.verbosity = LevelFilter::Warn;
     }
-    let what = (tool.read)(&matches, &options)?;
+    let what = read(&matches, &options)?;
     Ok(Command::Tool(what, Box::new(options)))
 }
 

@@ -1,5 +1,6 @@
 //! Matched options → the settings of each room.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use super::configuration;
 use super::job;
 use super::settings::Options;
 use super::values::{
-    address, command, etcd_timeout, filled, number, optional_number, path, path_to_write, seconds,
-    split, wrong,
+    address, change_wait, command, etcd_timeout, filled, number, optional_number, path,
+    path_to_write, seconds, split, wrong,
 };
 use crate::cluster::{AddressChoice, Keyspace, Names, NodeId, Pattern};
 use crate::connect::{Access, ConnectSettings, Endpoint, Password, User};
@@ -19,7 +20,7 @@ use crate::corefile::Corefile;
 use crate::failure::Failure;
 use crate::host::accounts::RunAs;
 use crate::node::{NodeSettings, WhenFull};
-use crate::notify::{NotifySettings, ProgramSettings};
+use crate::notify::{ChangeSettings, NotifySettings, ProgramSettings};
 
 /// The longest `--prefix`, in octets: a bound, not a rule of etcd's.
 const LONGEST_PREFIX: usize = 1024;
@@ -182,20 +183,54 @@ fn notify(
     program: Option<Vec<String>>,
     lease_ttl: Duration,
 ) -> Result<NotifySettings, Failure> {
-    let name_file = path_to_write(matches, "name-file")?;
-    let metrics_file = path_to_write(matches, "metrics-file")?;
-    if name_file.is_some() && name_file == metrics_file {
-        return wrong("metrics-file", "is the --name-file as well; give another file");
+    let [name_file, metrics_file, hosts_file, targets_file] = files_to_write(matches)?;
+    if let Some(path) = &targets_file
+        && path.extension().is_none_or(|ending| ending != "json")
+    {
+        let path = path.display();
+        return wrong("file-sd", format!("{path}: Prometheus wants a name that ends with .json"));
     }
+    if !matches.opt_present("file-sd") && matches.opt_present("file-sd-port") {
+        return wrong("file-sd-port", "means nothing without --file-sd; give that as well");
+    }
+    let targets_port = number(matches, "file-sd-port")?;
     Ok(NotifySettings {
         name_file,
+        hosts_file,
+        targets_file: targets_file.map(|path| (path, targets_port)),
         on_claim: command(matches, "on-claim")?,
         on_lost: command(matches, "on-lost")?,
+        on_change: on_change(matches)?,
         hook_grace: seconds(matches, "grace")?,
         program: program.map(|words| program_settings(matches, words, lease_ttl)).transpose()?,
         list: None,
         metrics_file,
     })
+}
+
+fn on_change(matches: &Matches) -> Result<Option<ChangeSettings>, Failure> {
+    let (quiet, longest) = change_wait(matches)?;
+    match command(matches, "on-change")? {
+        None if matches.opt_present("change-wait") => {
+            wrong("change-wait", "means nothing without --on-change; give that as well")
+        }
+        command => Ok(command.map(|command| ChangeSettings { command, quiet, longest })),
+    }
+}
+
+/// The files that are written, each another one.
+fn files_to_write(matches: &Matches) -> Result<[Option<PathBuf>; 4], Failure> {
+    let options = ["name-file", "metrics-file", "hosts-file", "file-sd"];
+    let mut files = [const { None }; 4];
+    for (index, option) in options.into_iter().enumerate() {
+        let path = path_to_write(matches, option)?;
+        let earlier = files.iter().zip(options).find(|(file, _)| path.is_some() && **file == path);
+        if let Some((_, other)) = earlier {
+            return wrong(option, format!("is the --{other} as well; give another file"));
+        }
+        files[index] = path;
+    }
+    Ok(files)
 }
 
 fn program_settings(

@@ -1,5 +1,6 @@
 //! The outcome: what the command line asks for, and the settings of each room.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use log::LevelFilter;
@@ -20,8 +21,19 @@ pub enum Command {
     Run(Box<Options>),
     /// To do something else with the names, and exit.
     Tool(Tool, Box<Options>),
+    /// To say whether a node is ready.
+    Ready(Readiness),
     /// To show this text and exit.
     Print(String),
+}
+
+/// A question whether a node is named and in sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Readiness {
+    /// Where the node answers DNS.
+    pub server: SocketAddr,
+    /// The longest time to wait until it is; `None`: it is to be so now.
+    pub timeout: Option<Duration>,
 }
 
 /// The settings of each room. All of them are checked.
@@ -61,6 +73,11 @@ pub enum Tool {
         /// The port that the record of this host's node has, where several nodes share the host.
         port: Option<u16>,
     },
+    /// To show who has which name, and then each change.
+    Watch {
+        /// The form of the lines.
+        form: LineForm,
+    },
     /// To wait until nodes are named.
     Wait {
         /// The number of nodes that are to be named.
@@ -88,11 +105,25 @@ pub enum Form {
     Json,
     /// The system, as a part of `/etc/hosts`.
     Hosts,
+    /// Prometheus, as a file for `file_sd_configs`.
+    Targets {
+        /// The port of the targets.
+        port: u16,
+    },
     /// A TensorFlow server, as `TF_CONFIG` in its environment.
     TfConfig {
         /// The port of the TensorFlow servers.
         port: u16,
     },
+}
+
+/// The form of the lines of changes, by who reads them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineForm {
+    /// A shell: tabs between the fields.
+    Tabs,
+    /// A program: an object of JSON each.
+    Json,
 }
 
 /// The operator's word that it is meant.

@@ -42,6 +42,8 @@ pub(super) struct OptionGroup {
 pub(super) enum Takers {
     Server,
     ServerAndTools,
+    /// The server and each command.
+    Everybody,
     Tool(&'static str),
 }
 
@@ -80,6 +82,9 @@ const fn group(
 const YEAR: u32 = 31_536_000;
 
 const PORT: OptionEntry = number("port", "N", 1..=65_535, "");
+
+const TARGETS_PORT: OptionEntry =
+    number("file-sd-port", "N", 1..=65_535, "all nodes, as targets of Prometheus [9100]");
 
 const NAMES: &[OptionEntry] = &[
     text("pattern", "NAME", "required, such as 'worker{{.ID}}.tf.local.'"),
@@ -133,6 +138,8 @@ const PROGRAMS: &[OptionEntry] = &[
     text("name-file", "PATH", "holds the name for as long as it is owned"),
     text("on-claim", "COMMAND", ""),
     text("on-lost", "COMMAND", "run by sh when the name comes and goes"),
+    text("on-change", "COMMAND", "run by sh when names or addresses changed"),
+    text("change-wait", "MIN[:MAX]", "seconds without a change before that, at most MAX [0.2:2]"),
     // Without any, what is begun at the end, --on-lost foremost, is killed at birth.
     number(
         "grace",
@@ -142,6 +149,9 @@ const PROGRAMS: &[OptionEntry] = &[
          lease, and they [10]",
     ),
     text("metrics-file", "PATH", "figures for Prometheus, by node_exporter"),
+    text("hosts-file", "PATH", "all names, in a section of /etc/hosts for instance"),
+    text("file-sd", "PATH", ""),
+    TARGETS_PORT,
     text("run-as", "USER[:GROUP]", "who to be, once the port is bound [unchanged]"),
 ];
 
@@ -163,6 +173,9 @@ const OTHER: &[OptionEntry] = &[
 const LIST: &[OptionEntry] = &[
     flag("json", "", "everything, for programs"),
     flag("hosts", "", "lines for /etc/hosts"),
+    flag("watch", "", "a line for each name, and then for each change"),
+    flag("file-sd", "", ""),
+    OptionEntry { help: "targets for Prometheus, at this port [9100]", ..TARGETS_PORT },
     flag(
         "tf-config",
         "",
@@ -184,10 +197,13 @@ const WAIT: &[OptionEntry] = &[
     number("timeout", "SECONDS", 1..=YEAR, "for how long [for ever]"),
 ];
 
+const READY: &[OptionEntry] =
+    &[number("timeout", "SECONDS", 1..=YEAR, "wait so long until it is [not at all]")];
+
 const RELEASE: &[OptionEntry] = &[flag("yes", "", "do not ask")];
 
 /// All options, in the order of the help.
-pub(super) const GROUPS: [OptionGroup; 11] = [
+pub(super) const GROUPS: [OptionGroup; 12] = [
     group(Takers::ServerAndTools, "", NAMES),
     group(Takers::Server, "", ANSWERS),
     group(Takers::Server, "What is published; found out where not given:", PUBLISHED),
@@ -198,9 +214,10 @@ pub(super) const GROUPS: [OptionGroup; 11] = [
         COREFILE,
     ),
     group(Takers::Server, "For programs on this node:", PROGRAMS),
-    group(Takers::ServerAndTools, "Other:", OTHER),
+    group(Takers::Everybody, "Other:", OTHER),
     group(Takers::Tool("list"), "", LIST),
     group(Takers::Tool("wait"), "", WAIT),
+    group(Takers::Tool("ready"), "", READY),
     group(Takers::Tool("release"), "", RELEASE),
     // After wait, whose numbers have the same names.
     group(Takers::Tool(EXEC), "", JOB),
@@ -223,7 +240,8 @@ impl OptionEntry {
 /// The options of some takers, and those that they share with others.
 pub(super) fn options(takers: Takers) -> impl Iterator<Item = &'static OptionEntry> {
     let is_theirs = move |group: &&OptionGroup| match (takers, group.takers) {
-        (Takers::Server, Takers::ServerAndTools) => true,
+        (Takers::Server, Takers::ServerAndTools)
+        | (Takers::Server | Takers::ServerAndTools, Takers::Everybody) => true,
         (one, other) => one == other,
     };
     GROUPS.iter().filter(is_theirs).flat_map(|group| group.options)

@@ -3,15 +3,18 @@
 //! They take the server's options about etcd and names, so that what stands in an init script can
 //! be copied, and refuse those that would mean nothing to them.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use getopts::Matches;
 
-use super::settings::{Confirmation, Form, Options, Tool};
+use super::configuration::socket_address;
+use super::settings::{Command, Confirmation, Form, LineForm, Options, Readiness, Tool};
 use super::table::{self, OptionEntry, Takers};
 use super::values::{number, optional_number, wrong};
 use crate::cluster::{Keyspace, Names, SlotId};
 use crate::failure::Failure;
+use crate::host::resolv_conf::DNS_PORT;
 use crate::text;
 
 /// A tool of the operator's. Its own options are in the table.
@@ -21,14 +24,30 @@ pub(super) struct ToolEntry {
     pub(super) purpose: &'static str,
     /// The beginning of its own help.
     pub(super) about: &'static str,
-    /// Whether it takes all of the server's options, or those that every tool does.
-    pub(super) takes_all: bool,
+    pub(super) takes: Takes,
     /// The most words that may stand beside the options.
     operands: usize,
-    pub(super) read: fn(&Matches, &Options) -> Result<Tool, Failure>,
+    pub(super) read: ReadTool,
 }
 
-pub(super) const TOOLS: [ToolEntry; 4] = [
+/// The server's options that a tool takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takes {
+    All,
+    /// Those about names and etcd.
+    Common,
+    /// None, but for those that every command has.
+    None,
+}
+
+/// The way from its options to what it is to do.
+pub(super) enum ReadTool {
+    /// With those of the server.
+    With(fn(&Matches, &Options) -> Result<Tool, Failure>),
+    Alone(fn(&Matches) -> Result<Command, Failure>),
+}
+
+pub(super) const TOOLS: [ToolEntry; 5] = [
     ToolEntry {
         name: "list",
         purpose: "who has which name, and how to tell others",
@@ -38,9 +57,9 @@ Shows the names as etcd has them now: slot, name, addresses, port, seconds left
 on the lease, and a note. The note \"me\" is for the one node of this host; where
 several are on it, each is \"here\". Into a pipe: a line for each name, with tabs
 between the columns and \"-\" where there is nothing.",
-        takes_all: false,
+        takes: Takes::Common,
         operands: 0,
-        read: list,
+        read: ReadTool::With(list),
     },
     ToolEntry {
         name: "wait",
@@ -49,9 +68,9 @@ between the columns and \"-\" where there is nothing.",
 Usage: idetcd wait --pattern NAME --count N [OPTION]...
 Waits until nodes have N names of the pattern, and while etcd is out of reach.
 Exit status 0 as soon as they have, 1 if not in time or if a signal ends it.",
-        takes_all: false,
+        takes: Takes::Common,
         operands: 0,
-        read: wait,
+        read: ReadTool::With(wait),
     },
     ToolEntry {
         name: "check",
@@ -64,9 +83,22 @@ endpoint of etcd, its user, addresses, permissions, free names, DNS port; and
 what to do about what is not well. It changes nothing, neither in etcd nor here.
 Exit status 0 if a node could; 1 if it could not start, or would wait without a
 name, as while etcd is away.",
-        takes_all: true,
+        takes: Takes::All,
         operands: 0,
-        read: |_, _| Ok(Tool::Check),
+        read: ReadTool::With(|_, _| Ok(Tool::Check)),
+    },
+    ToolEntry {
+        name: "ready",
+        purpose: "whether the node here is named and in sync",
+        about: "\
+Usage: idetcd ready [--timeout SECONDS] [@ADDRESS[:PORT]]
+Asks the node that answers DNS there, or at 127.0.0.1:53, whether it has a name
+and follows etcd. Then it shows the name, with exit status 0; else it says what
+is missing, with 1. It needs neither etcd nor the options of the node, and takes
+two seconds at most, where not told to wait.",
+        takes: Takes::None,
+        operands: 1,
+        read: ReadTool::Alone(ready),
     },
     ToolEntry {
         name: "release",
@@ -77,9 +109,9 @@ Takes a name away, which is given as such or by its number: shows what stands
 there, asks, and deletes just that. A node that runs takes its name again at
 once: stop it there instead. A node that died loses its name with its lease. So
 this is for names that were put by hand, or hang on a long lease.",
-        takes_all: false,
+        takes: Takes::Common,
         operands: 1,
-        read: release,
+        read: ReadTool::With(release),
     },
 ];
 
@@ -87,10 +119,15 @@ impl ToolEntry {
     /// Refuses options that are the server's alone, and words that nobody asked for.
     pub(super) fn refuse(&self, matches: &Matches) -> Result<(), Failure> {
         let name = self.name;
-        let taken = [Takers::ServerAndTools, Takers::Tool(name)];
+        let own = Takers::Tool(name);
         for OptionEntry { name: option, .. } in table::options(Takers::Server) {
-            let is_taken = self.takes_all
-                || taken.into_iter().flat_map(table::options).any(|own| own.name == *option);
+            let taken = match self.takes {
+                Takes::All => continue,
+                Takes::Common => [Takers::ServerAndTools, own],
+                Takes::None => [Takers::Everybody, own],
+            };
+            let is_taken =
+                taken.into_iter().flat_map(table::options).any(|own| own.name == *option);
             if matches.opt_present(option) && !is_taken {
                 return wrong(option, format!("not for {name}; see idetcd {name} --help"));
             }
@@ -102,16 +139,25 @@ impl ToolEntry {
 }
 
 fn list(matches: &Matches, options: &Options) -> Result<Tool, Failure> {
-    let forms = ["json", "hosts", "tf-config"].map(|form| matches.opt_present(form));
-    if matches.opt_present("tf-port") && !matches.opt_present("tf-config") {
-        return wrong("tf-port", "means nothing without --tf-config; give that as well");
+    for (option, form) in [("tf-port", "tf-config"), ("file-sd-port", "file-sd")] {
+        if matches.opt_present(option) && !matches.opt_present(form) {
+            return wrong(option, format!("means nothing without --{form}; give that as well"));
+        }
     }
+    let forms = ["json", "hosts", "file-sd", "tf-config"].map(|form| matches.opt_present(form));
+    let is_watch = matches.opt_present("watch");
     let form = match forms {
-        [false, false, false] => Form::Table,
-        [true, false, false] => Form::Json,
-        [false, true, false] => Form::Hosts,
-        [false, false, true] => Form::TfConfig { port: number(matches, "tf-port")? },
-        _ => return wrong("json", "give one of --json, --hosts and --tf-config at most"),
+        [false, false, false, false] if is_watch => {
+            return Ok(Tool::Watch { form: LineForm::Tabs });
+        }
+        [true, false, false, false] if is_watch => return Ok(Tool::Watch { form: LineForm::Json }),
+        _ if is_watch => return wrong("watch", "goes with --json or none of the other forms"),
+        [false, false, false, false] => Form::Table,
+        [true, false, false, false] => Form::Json,
+        [false, true, false, false] => Form::Hosts,
+        [false, false, true, false] => Form::Targets { port: number(matches, "file-sd-port")? },
+        [false, false, false, true] => Form::TfConfig { port: number(matches, "tf-port")? },
+        _ => return wrong("json", "give one of --json, --hosts, --file-sd, --tf-config at most"),
     };
     Ok(Tool::List { form, port: options.node.port })
 }
@@ -122,8 +168,26 @@ fn wait(matches: &Matches, options: &Options) -> Result<Tool, Failure> {
     if matches.opt_present("limit") && usize::try_from(limit).is_ok_and(|limit| count > limit) {
         return wrong("count", format!("{count} nodes will never have {limit} names (--limit)"));
     }
-    let timeout = optional_number(matches, "timeout")?.map(|s: u32| Duration::from_secs(s.into()));
-    Ok(Tool::Wait { count, timeout })
+    Ok(Tool::Wait { count, timeout: timeout(matches)? })
+}
+
+fn ready(matches: &Matches) -> Result<Command, Failure> {
+    let server = match matches.free.first() {
+        None => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), DNS_PORT),
+        Some(word) => match word.strip_prefix('@').and_then(socket_address) {
+            Some(server) if server.port() != 0 => server,
+            _ => {
+                let remedy = "write @127.0.0.1, @127.0.0.1:1053 or @[::1]:1053";
+                return Err(Failure::usage(format!("{word:?} is not @ADDRESS[:PORT]; {remedy}")));
+            }
+        },
+    };
+    Ok(Command::Ready(Readiness { server, timeout: timeout(matches)? }))
+}
+
+fn timeout(matches: &Matches) -> Result<Option<Duration>, Failure> {
+    let seconds = optional_number(matches, "timeout")?;
+    Ok(seconds.map(|seconds: u32| Duration::from_secs(seconds.into())))
 }
 
 fn release(matches: &Matches, options: &Options) -> Result<Tool, Failure> {

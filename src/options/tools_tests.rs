@@ -24,13 +24,17 @@ fn tools_are_read_with_their_own_options() {
         count,
         timeout: seconds.map(Duration::from_secs),
     };
-    let table: [(&str, &[&str], Tool); 10] = [
+    let table: [(&str, &[&str], Tool); 14] = [
         ("list", &[], list(Form::Table, None)),
         ("list", &["--json"], list(Form::Json, None)),
         ("list", &["--hosts"], list(Form::Hosts, None)),
         ("list", &["--tf-config"], list(Form::TfConfig { port: 2222 }, None)),
         ("list", &["--tf-config", "--tf-port=1"], list(Form::TfConfig { port: 1 }, None)),
         ("list", &["--port", "1053"], list(Form::Table, Some(1053))),
+        ("list", &["--file-sd"], list(Form::Targets { port: 9100 }, None)),
+        ("list", &["--file-sd", "--file-sd-port=80"], list(Form::Targets { port: 80 }, None)),
+        ("list", &["--watch"], Tool::Watch { form: LineForm::Tabs }),
+        ("list", &["--json", "--watch"], Tool::Watch { form: LineForm::Json }),
         ("wait", &["--count", "3"], wait(3, None)),
         ("wait", &["--count=11", "--timeout=60"], wait(11, Some(60))),
         ("wait", &["--count=5", "--limit=5"], wait(5, None)),
@@ -67,7 +71,7 @@ fn a_name_to_release_is_given_as_such_without_its_end_or_by_number() {
 
 #[test]
 fn what_is_wrong_is_told_in_one_line() {
-    let table: [(&str, &[&str], &str); 20] = [
+    let table: [(&str, &[&str], &str); 25] = [
         ("list", &["--listen", "127.0.0.1"], "--listen: not for list; see idetcd list --help"),
         ("list", &["--wait"], "--wait: not for list"),
         ("wait", &["--count=1", "--port=53"], "--port: not for wait"),
@@ -75,6 +79,11 @@ fn what_is_wrong_is_told_in_one_line() {
         ("check", &["--count", "1"], "--count: no such option"),
         ("check", &["now"], "\"now\" is no option of check"),
         ("list", &["--json", "--hosts"], "--json: give one of"),
+        ("list", &["--file-sd", "--hosts"], "--json: give one of"),
+        ("list", &["--file-sd-port=80"], "--file-sd-port: means nothing without --file-sd"),
+        ("list", &["--file-sd=x"], "--file-sd: takes no argument"),
+        ("list", &["--watch", "--hosts"], "--watch: goes with --json or none"),
+        ("wait", &["--count=1", "--file-sd=/x.json"], "--file-sd: not for wait"),
         ("list", &["--tf-port", "2222"], "--tf-port: means nothing without --tf-config"),
         ("list", &["--tf-config", "--tf-port", "0"], "--tf-port: \"0\" is not a whole number"),
         ("list", &["worker1"], "\"worker1\" is no option of list"),
@@ -87,7 +96,7 @@ fn what_is_wrong_is_told_in_one_line() {
         ("release", &["1", "2"], "\"2\" is no option of release"),
         ("release", &["0"], "\"0\" is no name or number of worker{{.ID}}.tf.local."),
         ("release", &["worker"], "\"worker\" is no name or number"),
-        ("frob", &[], "\"frob\" is no command, only exec, list, wait, check, release are"),
+        ("frob", &[], "\"frob\" is no command, only exec, list, wait, check, ready, release are"),
     ];
     for (word, arguments, wanted) in table {
         match parsed(&[&[word], &PATTERN[..], arguments].concat()) {

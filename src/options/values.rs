@@ -17,6 +17,9 @@ use crate::text;
 /// In milliseconds.
 const ETCD_TIMEOUT: std::ops::RangeInclusive<u32> = 100..=60_000;
 
+/// In milliseconds as well: a day.
+const LONGEST_CHANGE_WAIT: u32 = 86_400_000;
+
 pub(super) fn wrong<T>(option: &str, text: impl fmt::Display) -> Result<T, Failure> {
     Err(Failure::usage(format!("--{option}: {text}")))
 }
@@ -58,24 +61,49 @@ pub(super) fn seconds(matches: &Matches, option: &str) -> Result<Duration, Failu
     number(matches, option).map(|seconds: u32| Duration::from_secs(seconds.into()))
 }
 
-/// The one time that need not be whole seconds.
+/// A time that need not be whole seconds.
 pub(super) fn etcd_timeout(matches: &Matches) -> Result<Duration, Failure> {
     let option = "etcd-timeout";
-    let default = table::entry(option).and_then(OptionEntry::default);
-    let text = matches.opt_str(option).unwrap_or_else(|| default.unwrap_or_default().to_owned());
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, "0"));
-    let milliseconds = (|| {
-        let whole: u32 = text::number(whole)?;
-        let fraction = format!("{fraction:0<3}");
-        // Digits, however many.
-        text::number::<f64>(&fraction)?;
-        let fraction: u32 = text::number(fraction.get(..3)?)?;
-        whole.checked_mul(1000)?.checked_add(fraction)
-    })();
-    match milliseconds.filter(|milliseconds| ETCD_TIMEOUT.contains(milliseconds)) {
+    let text = given_or_default(matches, option);
+    match milliseconds(&text).filter(|milliseconds| ETCD_TIMEOUT.contains(milliseconds)) {
         Some(milliseconds) => Ok(Duration::from_millis(milliseconds.into())),
         None => wrong(option, format!("{text:?} is not a number of seconds from 0.1 to 60")),
     }
+}
+
+/// Two such times, `MIN[:MAX]`; MAX is four times MIN where it is not given.
+pub(super) fn change_wait(matches: &Matches) -> Result<(Duration, Duration), Failure> {
+    let option = "change-wait";
+    let text = given_or_default(matches, option);
+    let (least, most) = match text.split_once(':') {
+        Some((least, most)) => (milliseconds(least), milliseconds(most)),
+        None => (milliseconds(&text), milliseconds(&text).map(|it| it.saturating_mul(4))),
+    };
+    let (Some(least), Some(most)) = (least, most.filter(|most| *most <= LONGEST_CHANGE_WAIT))
+    else {
+        let wanted = "MIN or MIN:MAX in seconds, up to 86400, as in 0.2:2";
+        return wrong(option, format!("{text:?} is not {wanted}"));
+    };
+    if least > most {
+        return wrong(option, format!("{text:?}: the first is longer than the second; turn them"));
+    }
+    Ok((Duration::from_millis(least.into()), Duration::from_millis(most.into())))
+}
+
+fn given_or_default(matches: &Matches, option: &str) -> String {
+    let default = table::entry(option).and_then(OptionEntry::default);
+    matches.opt_str(option).unwrap_or_else(|| default.unwrap_or_default().to_owned())
+}
+
+/// A number of seconds, of which three digits after the point count, in milliseconds.
+fn milliseconds(text: &str) -> Option<u32> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let whole: u32 = text::number(whole)?;
+    let fraction = format!("{fraction:0<3}");
+    // Digits, however many.
+    text::number::<f64>(&fraction)?;
+    let fraction: u32 = text::number(fraction.get(..3)?)?;
+    whole.checked_mul(1000)?.checked_add(fraction)
 }
 
 /// The text that is given, which must not be empty.

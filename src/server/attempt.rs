@@ -86,6 +86,14 @@ impl Attempt {
         }
     }
 
+    /// Whether there is nothing left to be sent.
+    pub fn is_sent(&self) -> bool {
+        match &self.channel {
+            Channel::Datagram(_) => true,
+            Channel::Stream(stream) => stream.unsent() == 0,
+        }
+    }
+
     /// The events of its socket that are of interest. A connection can be written to nearly always,
     /// so that is told once, when it comes to be so.
     pub(super) fn events(&self) -> EventFlags {

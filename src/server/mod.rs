@@ -24,7 +24,7 @@ mod wait;
 pub mod wakeup;
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -182,6 +182,11 @@ impl Server {
     /// Whether SIGTERM, SIGINT or SIGHUP came.
     pub fn is_stopping(&self) -> bool {
         self.signals.stop.load(Ordering::Relaxed)
+    }
+
+    /// What asks the process to stop, as one of these signals does, once it is set.
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        self.signals.stop.clone()
     }
 
     /// Lets [`Server::wait`] wait again, until the process is asked to stop once more.

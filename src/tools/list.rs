@@ -9,11 +9,12 @@ use super::session::heard;
 use super::snapshot::{self, KeyContent, KeyEntry, Snapshot, Whose};
 use super::table::{self, Cell, Style, Tone, table};
 use super::tf_config;
-use crate::cluster::{Keyspace, Names};
+use crate::cluster::{Keyspace, Names, SlotId};
 use crate::connect::Connect;
 use crate::etcd::{Etcd, GatewayClient, LeaseId};
 use crate::failure::Failure;
 use crate::node::Host;
+use crate::notify::name_lists::{ListFormat, ListedNode};
 use crate::options::{Form, Options};
 use crate::server::Shared;
 use crate::text::printable;
@@ -54,6 +55,7 @@ pub(super) fn run(
             table::write(&format!("{}\n", to_json(&snapshot, &lives, keyspace)))
         }
         Form::Hosts => table::write(&snapshot.entries.iter().map(hosts_lines).collect::<String>()),
+        Form::Targets { port } => table::write(&targets(&snapshot, keyspace, port)),
         Form::TfConfig { port } => {
             let config = tf_config::config(&snapshot, keyspace, port).map_err(Failure::new)?;
             tell_about_task(&snapshot);
@@ -139,7 +141,7 @@ fn to_json(snapshot: &Snapshot, lives: &[Life], keyspace: &Keyspace) -> Value {
     let (mut nodes, mut unusable, mut strays) = (Vec::new(), Vec::new(), Vec::new());
     for (entry, life) in snapshot.entries.iter().zip(lives) {
         let pattern = all.get(entry.names);
-        let slot = entry.slot.map(crate::cluster::SlotId::get);
+        let slot = entry.slot.map(SlotId::get);
         let seconds = match life {
             Life::Left(left) => Some(left.as_secs()),
             Life::Endless | Life::Unknown => None,
@@ -168,6 +170,16 @@ fn with(mut object: Value, mut more: Value) -> Value {
         object.append(more);
     }
     object
+}
+
+/// Targets for Prometheus; what is not a node is none.
+fn targets(snapshot: &Snapshot, keyspace: &Keyspace, port: u16) -> String {
+    let all: Vec<Names> = keyspace.names().collect();
+    let nodes = snapshot.entries.iter().filter_map(|entry| {
+        let (names, slot) = (all.get(entry.names)?, entry.slot.unwrap_or(SlotId::FIRST));
+        Some(ListedNode { names, slot, record: entry.record()? })
+    });
+    ListFormat::Targets(port).text(nodes)
 }
 
 /// A line for each address of a name; what is not a node is told in a comment.

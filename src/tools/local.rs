@@ -48,9 +48,19 @@ fn change_to(account: Account) -> Finding {
 /// looks.
 fn files(options: &Options, who: Option<Account>) -> Vec<Finding> {
     let notify = &options.notify;
-    let written = [("name-file", &notify.name_file), ("metrics-file", &notify.metrics_file)];
-    let written = written.into_iter().filter_map(|(option, path)| Some((option, path.as_ref()?)));
-    let written = written.map(|(option, path)| match try_to_write(path, who) {
+    let written = [
+        ("name-file", notify.name_file.as_ref()),
+        ("metrics-file", notify.metrics_file.as_ref()),
+        ("hosts-file", notify.hosts_file.as_ref()),
+        ("file-sd", notify.targets_file.as_ref().map(|(path, _)| path)),
+    ];
+    let written = written.into_iter().filter_map(|(option, path)| Some((option, path?)));
+    let may_write = |option, path: &Path| match try_to_write(path, who) {
+        // It is written in place where it cannot be replaced.
+        Err(_) if option == "hosts-file" && may_write_in_place(path, who) => Ok(()),
+        done => done,
+    };
+    let written = written.map(|(option, path)| match may_write(option, path) {
         Ok(()) => Finding::new(Good, "files", format!("{} can be written", path.display())),
         Err(error) => Finding::new(Bad, "files", file_failure(option, path, &error).to_string()),
     });
@@ -108,6 +118,15 @@ fn try_to_write(path: &Path, who: Option<Account>) -> io::Result<()> {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+fn may_write_in_place(path: &Path, who: Option<Account>) -> bool {
+    let Ok(about) = fs::metadata(path) else { return false };
+    let is_allowed = match who {
+        Some(account) => account.uid == 0 || allows(&about, WRITE, account),
+        None => rustix::fs::access(path, Access::WRITE_OK).is_ok(),
+    };
+    about.is_file() && is_allowed
 }
 
 /// In a directory such as `/tmp` only the owners of a file and of the directory remove it.

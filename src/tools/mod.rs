@@ -1,11 +1,13 @@
-//! The operator's tools around a name: list, wait, check, release.
+//! The operator's tools around a name: list, wait, check, ready, release.
 
 mod check;
 mod endpoints;
+mod follow;
 mod holder;
 mod list;
 mod local;
 mod probe;
+mod ready;
 mod release;
 mod report;
 mod session;
@@ -13,9 +15,11 @@ mod snapshot;
 mod table;
 mod tf_config;
 mod wait;
+mod watch;
 
 use crate::failure::Failure;
 use crate::options::{Options, Tool};
+pub use ready::ready;
 pub use table::print;
 
 /// Runs a tool to its end.
@@ -26,6 +30,7 @@ pub fn run(tool: &Tool, options: &Options) -> Result<(), Failure> {
     let place = session::open(options)?;
     match tool {
         Tool::List { form, port } => list::run(*form, *port, options, &place),
+        Tool::Watch { form } => watch::run(*form, options, &place),
         Tool::Wait { count, timeout } => wait::run(*count, *timeout, options, &place),
         Tool::Check => check::run(options, &place),
         Tool::Release { name, confirmation } => release::run(name, *confirmation, options, &place),

@@ -128,12 +128,26 @@ fn style_of(is_terminal: bool, no_color: Option<&OsStr>, term: Option<&OsStr>) -
     }
 }
 
-/// Writes to standard output. A reader that has read enough, as `head` does, is no failure.
+/// Who reads what is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reader {
+    There,
+    /// It has read enough, as `head` does.
+    Gone,
+}
+
+/// Writes to standard output. That the reader has read enough is no failure.
 pub(super) fn write(text: &str) -> Result<(), Failure> {
+    write_to_reader(text).map(drop)
+}
+
+/// The same, and says whether anybody still reads.
+pub(super) fn write_to_reader(text: &str) -> Result<Reader, Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(output_failure(error)),
-        _ => Ok(()),
+        Ok(()) => Ok(Reader::There),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(output_failure(error)),
     }
 }
 

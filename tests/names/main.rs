@@ -1,5 +1,6 @@
 //! Which node gets which name, and for how long it keeps it.
 
+mod another_address;
 mod foreign_values;
 mod life;
 mod main_job;

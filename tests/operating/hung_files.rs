@@ -49,6 +49,13 @@ fn a_metrics_file_on_a_disk_that_hangs_costs_no_answer() {
 }
 
 #[test]
+fn a_hosts_file_on_a_disk_that_hangs_costs_no_answer() {
+    if FrozenDisk::is_possible() && is_private!() {
+        is_made_up_for("hosts");
+    }
+}
+
+#[test]
 fn a_log_on_a_disk_that_hangs_costs_no_answer() {
     if FrozenDisk::is_possible() && is_private!() {
         is_made_up_for("log");
@@ -59,10 +66,11 @@ fn a_log_on_a_disk_that_hangs_costs_no_answer() {
 fn is_made_up_for(what: &str) {
     run("ip", &["link", "set", "lo", "up"]);
     let (etcd, disk) = (Etcd::start(), FrozenDisk::mount());
-    let (name, metrics, log) = (disk.file("name"), disk.file("metrics"), disk.file("log"));
+    let [name, metrics, hosts, log] = ["name", "metrics", "hosts", "log"].map(|it| disk.file(it));
     let more = match what {
         "name" => vec!["--name-file", &name],
         "metrics" => vec!["--metrics-file", &metrics],
+        "hosts" => vec!["--hosts-file", &hosts],
         _ => vec![],
     };
     let listen = format!("127.0.0.1:{}", free_port());
@@ -92,6 +100,7 @@ fn is_made_up_for(what: &str) {
     let wanted = match what {
         "name" => "worker1.tf.local\n",
         "metrics" => "idetcd_name_claims_total 2\n",
+        "hosts" => "10.9.9.9\tworker7.tf.local\n",
         _ => "re-claimed worker1.tf.local.",
     };
     until(PATIENCE, wanted, || disk.holds(what).filter(|text| text.contains(wanted)));
@@ -100,8 +109,10 @@ fn is_made_up_for(what: &str) {
     }
     node.signal(Signal::TERM);
     assert_eq!(node.wait(PATIENCE).code(), Some(0), "{what}");
-    let last = disk.holds(what).map(|text| text.contains("released worker1"));
-    assert_eq!(last, (what == "log").then_some(true), "{what}: after the end");
+    let last = disk.holds(what);
+    assert_eq!(last.is_some(), ["log", "hosts"].contains(&what), "{what}: after the end");
+    let is_whole = |text: &String| text.contains("released worker1") || text.ends_with("local.\n");
+    assert!(last.as_ref().is_none_or(is_whole), "{what}: {last:?}");
 }
 
 #[test]

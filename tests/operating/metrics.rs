@@ -141,7 +141,7 @@ fn a_directory_that_goes_later_is_told_once_and_tried_again() {
     let directory = Directory::new();
     let path = directory.file("idetcd.prom");
     let mut missing = Node::at("http://127.0.0.1:1", 1, 3, &["--metrics-file", "/no/such/file"]);
-    assert_eq!(missing.wait(PATIENCE).code(), Some(1));
+    assert_eq!(missing.wait(PATIENCE).code(), Some(2));
     assert!(missing.log().contains("--metrics-file: /no/such/file: "), "{}", missing.log());
 
     let node = Node::at("http://127.0.0.1:1", 1, 3, &["--metrics-file", &path]);

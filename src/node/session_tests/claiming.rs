@@ -1,10 +1,13 @@
 //! Claims, where something else happens to names, or to etcd itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::newborn;
-use super::world::{Fate, LEASE_TTL, ROUND_TRIP, World, put};
+use super::world::{Fate, LEASE_TTL, ROUND_TRIP, World, delete, put};
+use crate::cluster::Keyspace;
 use crate::etcd::{LeaseId, ResponseHeader, WatchReply};
+use crate::node::WhenFull;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -57,21 +60,21 @@ fn changes_are_told_by_one_watch_at_a_time() {
 
 #[test]
 fn claims_that_fail_again_and_again_are_not_repeated_as_fast_as_etcd_answers() {
-    let (world, session) = newborn(1);
+    let (world, mut session) = newborn(1);
+    let pattern = session.settings.keyspace.pattern.clone();
+    session.settings.keyspace = Arc::new(Keyspace::new(pattern, 1));
+    session.settings.when_full = WhenFull::Wait;
     world.stop_at.set(world.began + 60 * SECOND);
     let thief = put("w1.tf.local.", 1, OTHER);
-    let mut is_claim = true;
     world.follow(move |world, name| {
-        if name == "txn" {
-            // The name is free whenever a ticket is put, and is not when it is claimed.
-            is_claim = !is_claim;
-            let mut store = world.store.borrow_mut();
-            if is_claim {
-                store.keys.insert(thief.kv.key.clone(), thief.kv.clone());
-            } else {
-                store.keys.remove(&thief.kv.key);
-            }
-        }
+        // The name is free whenever it is read, and is not when it is claimed.
+        let mut store = world.store.borrow_mut();
+        match name {
+            "txn" => store.keys.insert(thief.kv.key.clone(), thief.kv.clone()),
+            "range" => store.keys.remove(&thief.kv.key),
+            _ => None,
+        };
+        drop(store);
         Fate::Answered(ROUND_TRIP)
     });
     session.run();
@@ -94,6 +97,8 @@ fn a_ticket_that_another_cluster_took_has_everything_read_anew() {
             if name == "txn" && transactions == 4 {
                 let mut store = world.store.borrow_mut();
                 (store.cluster, store.revision) = (cluster, revision);
+                // It holds nothing that is newer than itself.
+                store.keys.retain(|_, kv| kv.mod_revision <= revision);
             }
             Fate::Answered(ROUND_TRIP)
         });
@@ -101,4 +106,26 @@ fn a_ticket_that_another_cluster_took_has_everything_read_anew() {
         let [_, again] = world.times("FullSync")[..] else { panic!("{what}: {:#?}", world.log) };
         assert!(again < 32 * SECOND, "{what}: {again:?}");
     }
+}
+
+#[test]
+fn a_name_that_the_directory_lacks_and_etcd_has_is_not_read_as_fast_as_etcd_answers() {
+    let (world, session) = newborn(1);
+    world.stop_at.set(world.began + 10 * SECOND);
+    // Our addresses, put by who knows whom: it waits for that to end.
+    let own = put("w1.tf.local.", 1, OTHER);
+    world.store.borrow_mut().keys.insert(own.kv.key.clone(), own.kv);
+    world.store.borrow_mut().revision = 1;
+    let events = vec![delete("w1.tf.local.", 2)];
+    let gone = WatchReply { header: ResponseHeader::default(), range: 0, events, complete: true };
+    world.changes.borrow_mut().push_back((SECOND, Ok(gone)));
+    world.follow(|world, _| {
+        if world.age() >= SECOND {
+            world.store.borrow_mut().revision = 2;
+        }
+        Fate::Answered(ROUND_TRIP)
+    });
+    session.run();
+    let read = world.times("range").len();
+    assert!((5..40).contains(&read), "{read} times in 10 s: {:#?}", world.log);
 }

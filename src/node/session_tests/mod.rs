@@ -7,6 +7,7 @@ mod large_values;
 mod overtaking;
 mod proving;
 mod republishing;
+mod restores;
 mod world;
 
 use std::fs;

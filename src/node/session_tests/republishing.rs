@@ -39,7 +39,7 @@ fn ip(last: u8) -> IpAddr {
 }
 
 /// Does something until it succeeds, as the session does.
-fn insist<T>(
+pub(super) fn insist<T>(
     session: &mut Session<FakeHost, FakeEtcd>,
     step: impl Fn(&mut Session<FakeHost, FakeEtcd>) -> Result<T>,
 ) -> T {

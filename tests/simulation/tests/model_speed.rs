@@ -51,7 +51,7 @@ fn ten_thousand_nodes() {
     let began = Instant::now();
     let mut leases = Vec::new();
     for node in 0..NODES {
-        let Reply::Granted(lease, _) = reply(&mut model, Time::ZERO, &Request::LeaseGrant(TTL))
+        let Reply::Granted(lease, ..) = reply(&mut model, Time::ZERO, &Request::LeaseGrant(TTL))
         else {
             panic!("no lease")
         };
@@ -132,7 +132,7 @@ fn a_cluster_where_nothing_happens() {
     let mut model = Model::new(3, 1);
     let mut leases = Vec::new();
     for node in 0..10 {
-        let Reply::Granted(lease, _) = reply(&mut model, Time::ZERO, &Request::LeaseGrant(TTL))
+        let Reply::Granted(lease, ..) = reply(&mut model, Time::ZERO, &Request::LeaseGrant(TTL))
         else {
             panic!("no lease")
         };

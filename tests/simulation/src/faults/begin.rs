@@ -12,11 +12,14 @@ use crate::model::User;
 use crate::world::World;
 use crate::world::machine_address;
 use crate::world::network::{Direction, Weather};
-use crate::world::scene::NodeKind;
+use crate::world::scene::{Identity, NodeKind};
 
 /// The numbers of the addresses that machines get later, and of those that strangers have.
 const LATER: u32 = 0x1_0000;
 const STRANGERS: u32 = 0x2_0000;
+/// The first number of those that each machine has for itself, and how many those are.
+const ELSEWHERE: u32 = 0x3_0000;
+const PLACES: usize = 64;
 
 const BOTH: [Direction; 2] = [Direction::There, Direction::Back];
 
@@ -156,6 +159,14 @@ impl Faults {
                 world.cut_power(machine);
                 on_it.into_iter().map(Undo::StartNode).collect()
             }
+            FaultKind::RebootElsewhere => {
+                let on_it = |node: &usize| world.nodes[*node].spec.machine == machine;
+                let on_it: Vec<usize> = nodes.into_iter().filter(on_it).collect();
+                world.cut_power(machine);
+                let number = ELSEWHERE + self.own_number(machine, PLACES);
+                world.move_machine(machine, machine_address(number));
+                on_it.into_iter().map(Undo::StartNode).collect()
+            }
             FaultKind::KillHalf => {
                 let half: Vec<usize> =
                     nodes.into_iter().filter(|_| self.chance.happens(0.5)).collect();
@@ -169,7 +180,11 @@ impl Faults {
                 members.chain(nodes.into_iter().map(Undo::StartNode)).collect()
             }
             FaultKind::ChangeAddress => {
-                let number = LATER + self.chance.below(1000) as u32;
+                let are_clones = world.nodes[node].spec.identity == Identity::Clone;
+                let number = match are_clones {
+                    true => ELSEWHERE + self.own_number(machine, PLACES),
+                    false => LATER + self.chance.below(1000) as u32,
+                };
                 let breaks = self.chance.happens(0.7);
                 world.set_machine_address(machine, machine_address(number), breaks);
                 Vec::new()
@@ -177,6 +192,11 @@ impl Faults {
             FaultKind::TakeAddress => self.take_address(world)?,
             by_hand => return self.begin_by_hand(by_hand, world),
         })
+    }
+
+    /// One of some numbers that no other machine has.
+    fn own_number(&mut self, machine: usize, count: usize) -> u32 {
+        (machine * count + self.chance.below(count)) as u32
     }
 
     /// Another host is given the address of a node, and starts; the node may be cut off meanwhile.

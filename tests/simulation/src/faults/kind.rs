@@ -97,6 +97,8 @@ kinds! {
     DeleteTicket = "delete-ticket", false;
     /// A member answers calls, and its watches are silent.
     MuteMember = "mute-member", true;
+    /// A machine is without power, and started anew with another address.
+    RebootElsewhere = "reboot-elsewhere", false;
 }
 
 impl fmt::Display for FaultKind {

@@ -92,7 +92,7 @@ impl Plan {
         // Kinds that came later are drawn by themselves, so that seeds stay what they were.
         let mut later = Chance::new(seed, 13);
         let mut is_drawn = |kind: &FaultKind| match kind {
-            FaultKind::MuteMember => later.happens(ENABLED),
+            FaultKind::MuteMember | FaultKind::RebootElsewhere => later.happens(ENABLED),
             _ => chance.happens(ENABLED),
         };
         let drawn: Vec<FaultKind> =
@@ -120,6 +120,12 @@ impl Plan {
         let balanced = beside.pick(&[0.0, 0.0, 0.0, 0.5, 1.0]).unwrap_or(0.0);
         nodes.iter_mut().for_each(|node| node.has_balancer = beside.happens(balanced));
         let twins = twins(&mut nodes, &faults, chance);
+        // With one ID and one address, nothing tells one from the other.
+        let may_be_clones = faults.contains(&FaultKind::RebootElsewhere) && twins.is_empty();
+        let are_clones = may_be_clones && Chance::new(seed, 15).happens(0.3);
+        if are_clones {
+            nodes.iter_mut().for_each(|node| node.identity = Identity::Clone);
+        }
         let machines = nodes.iter().map(|node| node.machine + 1).max().unwrap_or(0);
         let mut ppm = || if has_clocks { chance.below(20_001) as i32 - 10_000 } else { 0 };
         let machines = (0..machines).map(|_| ppm()).collect();

@@ -1,5 +1,5 @@
 //! What the gateway says, in JSON. Left out is what the model does not know and no client of ours reads: the
-//! version of a key, how many keys a deletion met, and the header of replies about leases.
+//! version of a key, how many keys a deletion met, and the header of most replies about leases.
 
 use idetcd::etcd::{
     ErrorKind, Event, EventKind, KeyValue, Op, RangeReply, ResponseHeader, Txn, WatchReply,
@@ -20,8 +20,8 @@ pub fn body(request: &Request, reply: &Reply) -> Value {
                 .list("responses", responses)
                 .into()
         }
-        (_, Reply::Granted(id, ttl)) => {
-            Object::default().integer("ID", id.0).integer("TTL", ttl.as_secs()).into()
+        (_, Reply::Granted(id, ttl, header)) => {
+            with_header(*header).integer("ID", id.0).integer("TTL", ttl.as_secs()).into()
         }
         (Request::LeaseKeepAlive(id), Reply::KeptAlive(ttl)) => {
             let seconds = ttl.map_or(0, |ttl| ttl.as_secs());

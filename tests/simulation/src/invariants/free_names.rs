@@ -28,7 +28,7 @@ impl Checks {
             if now <= waiting + late || !is_suspect {
                 continue;
             }
-            let bound = late + self.wait_for_own_address(standing, now);
+            let bound = late + self.wait_for_own_address(id, standing, now);
             if now <= waiting + bound {
                 continue;
             }
@@ -53,16 +53,20 @@ impl Checks {
         }
     }
 
-    /// Who finds its addresses at a name that it did not take waits to see whether somebody lives there, before
+    /// Who finds its addresses, or its ID, at a name that it did not take waits to see whether somebody lives there, before
     /// it takes another one.
-    fn wait_for_own_address(&self, standing: &Standing, now: Time) -> Duration {
+    fn wait_for_own_address(&self, id: ProcessId, standing: &Standing, now: Time) -> Duration {
         let then = now.saturating_sub(self.bounds.free);
         let own = standing.records();
         let is_held = |record: &Record| {
             let held = Held::Record(*record);
             self.oracle.current().all().any(|history| history.held_since(then, held))
         };
-        if own.iter().any(is_held) { self.bounds.own_address } else { Duration::ZERO }
+        if own.iter().any(is_held) || self.is_marked_elsewhere(id, standing, then) {
+            self.bounds.own_address
+        } else {
+            Duration::ZERO
+        }
     }
 
     /// Says if the name that a process owned last holds its record still, and no lease of an earlier life or of

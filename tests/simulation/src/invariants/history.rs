@@ -152,7 +152,7 @@ impl Epoch {
 #[derive(Clone, Copy, Debug)]
 pub struct History<'a>(&'a [Version]);
 
-impl History<'_> {
+impl<'a> History<'a> {
     /// What it holds now, if it ever held anything.
     pub fn last(&self) -> Option<&Version> {
         self.0.last()
@@ -181,6 +181,20 @@ impl History<'_> {
         let newer = self.0.iter().rposition(|v| v.revision > revision && v.held == known);
         let seen = self.0.partition_point(|version| version.revision <= revision);
         self.0.get(newer.map_or(seen, |newer| newer + 1)).map(|version| version.since)
+    }
+
+    /// The leases that it hung on at a time or later.
+    pub fn leases_since(self, time: Time) -> impl Iterator<Item = LeaseId> + 'a {
+        let later = self.0.partition_point(|version| version.since <= time);
+        let versions = self.0.get(later.saturating_sub(1)..).unwrap_or_default();
+        let held = versions.iter().filter(|version| version.held != Held::Nothing);
+        held.map(|version| version.lease)
+    }
+
+    /// What it held at a time.
+    pub fn held_when(&self, time: Time) -> Held {
+        let later = self.0.partition_point(|version| version.since <= time);
+        self.0[..later].last().map_or(Held::Nothing, |version| version.held)
     }
 
     /// Whether it held this at a time or later.

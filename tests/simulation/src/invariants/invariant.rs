@@ -31,6 +31,12 @@ pub enum Invariant {
     Requests,
     /// What is left behind in etcd goes.
     Leftovers,
+    /// Who is stopped gives back what it has.
+    Released,
+    /// A lease that was left is ended.
+    OneLease,
+    /// Who starts again within its lease has its name again.
+    OldName,
     /// Programs that start together run by one list, which is etcd's.
     OneList,
     /// Where enough wait for a list, they start.
@@ -39,7 +45,7 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Invariant; 14] = [
+    pub const ALL: [Invariant; 17] = [
         Invariant::OneOwner,
         Invariant::OneProgram,
         Invariant::InTime,
@@ -52,6 +58,9 @@ impl Invariant {
         Invariant::Publication,
         Invariant::Requests,
         Invariant::Leftovers,
+        Invariant::Released,
+        Invariant::OneLease,
+        Invariant::OldName,
         Invariant::OneList,
         Invariant::Together,
     ];
@@ -72,6 +81,9 @@ impl fmt::Display for Invariant {
             Invariant::Publication => "publication",
             Invariant::Requests => "requests",
             Invariant::Leftovers => "leftovers",
+            Invariant::Released => "released",
+            Invariant::OneLease => "one-lease",
+            Invariant::OldName => "old-name",
             Invariant::OneList => "one-list",
             Invariant::Together => "together",
         })

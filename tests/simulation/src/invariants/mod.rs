@@ -10,7 +10,9 @@
 //! | 5 | after the last fault every node has a name soon, and answers what is so | [`free_names`], [`truth`] |
 //! | 6 | what a node asks of etcd, and leaves there, is bounded | [`load`] |
 //! | 7 | a name has the addresses of its owner's machine; when they change the token stays | [`publication`], [`owners`] |
-//! | 8 | programs that start together run by one list, which is etcd's; where enough wait and all is well they start soon | [`jobs`] |
+//! | 8 | who is stopped leaves nothing in etcd, and who goes on under another lease ends the one before | [`leases`] |
+//! | 9 | who starts again within its lease has its name again, with other addresses as well | [`old_names`] |
+//! | 10 | programs that start together run by one list, which is etcd's; where enough wait and all is well they start soon | [`jobs`] |
 //!
 //! What somebody does by hand to a key, a node of the old plugin included, and a backup that is restored, may
 //! make two owners: of the name in question, until both could have heard of it, and [`Bounds::by_hand`] more.
@@ -20,7 +22,9 @@ pub mod free_names;
 pub mod history;
 pub mod invariant;
 pub mod jobs;
+pub mod leases;
 pub mod load;
+pub mod old_names;
 pub mod oracle;
 pub mod owners;
 pub mod publication;
@@ -40,6 +44,7 @@ use crate::world::process::ProcessId;
 pub use bounds::Bounds;
 pub use invariant::{Invariant, Violation};
 use jobs::Jobs;
+use leases::Leases;
 use load::Load;
 use oracle::Oracle;
 use owners::Owners;
@@ -59,6 +64,7 @@ pub struct Checks {
     /// The range of the queue's keys.
     queue: (Vec<u8>, Vec<u8>),
     owners: Owners,
+    leases: Leases,
     load: Load,
     jobs: Jobs,
     /// When a process with such a record ended last.
@@ -80,6 +86,7 @@ impl Checks {
             jobs: Jobs::new(&keyspace),
             oracle: Oracle::new(keyspace, limit),
             owners: Owners::default(),
+            leases: Leases::default(),
             load: Load::default(),
             ended_at: BTreeMap::new(),
             nobodys: BTreeMap::new(),
@@ -136,6 +143,7 @@ impl Checks {
         let calm_since = self.calm_since;
         let Some(standing) = self.standing_mut(id) else { return };
         let Some(asked) = standing.asked_at.take() else { return };
+        standing.asked_last = Some(asked);
         if calm_since.is_none_or(|since| asked < since) {
             standing.was_held_up_until = now;
         }
@@ -178,15 +186,19 @@ impl Checks {
         self.standings[id] = Some(Standing {
             node,
             limit,
+            mark: None,
             record,
             earlier: Vec::new(),
             moved_at: now,
             lease_ttl,
             max_lag: Duration::from_secs(86_400),
+            reply_after: Duration::ZERO,
             started: now,
             runs_since: Some(now),
+            stopping_since: None,
             synced_at: Time::ZERO,
             asked_at: None,
+            asked_last: None,
             stuck: BTreeSet::new(),
             was_held_up_until: Time::ZERO,
             owned: None,
@@ -199,10 +211,19 @@ impl Checks {
         });
     }
 
-    /// How far a process may be behind etcd without saying so.
-    pub fn lags_at_most(&mut self, id: ProcessId, max_lag: Duration) {
+    /// How far a process may be behind etcd without saying so, and after which time a reply is late to it; by its
+    /// own clock.
+    pub fn lags_at_most(&mut self, id: ProcessId, max_lag: Duration, reply_after: Duration) {
         if let Some(standing) = self.standing_mut(id) {
             standing.max_lag = max_lag;
+            standing.reply_after = reply_after.mul_f64(1.02);
+        }
+    }
+
+    /// What the earlier lives of a process are known by, and those of clones.
+    pub fn is_known_by(&mut self, id: ProcessId, mark: Option<String>) {
+        if let Some(standing) = self.standing_mut(id) {
+            standing.mark = mark;
         }
     }
 
@@ -223,16 +244,18 @@ impl Checks {
         self.live.remove(&id);
         self.owners.gone(id, now);
         self.jobs.gone(id, now);
+        self.leave_lease(id);
         if let Some(standing) = self.standings.get_mut(id).and_then(Option::take) {
             self.ended_at.insert(standing.record.identity(), now);
         }
     }
 
     /// A process ended by itself.
-    pub fn ended(&mut self, id: ProcessId, now: Time, end: End) {
+    pub fn ended(&mut self, id: ProcessId, now: Time, end: End, etcd: &Model) {
         if end == End::NoFreeSlot {
             self.check_no_free_name(id, now);
         }
+        self.check_released(id, now, etcd);
         self.killed(id, now);
     }
 
@@ -254,6 +277,7 @@ impl Checks {
         if self.oracle.follow(now, etcd) {
             self.owners.restored(now);
         }
+        self.heed_moves(now);
     }
 
     /// Somebody changed a key of a slot, or ended its lease, by hand.
@@ -284,6 +308,7 @@ impl Checks {
         let recent = self.bounds.behind.max(self.bounds.settled) * 3;
         self.owners.is_watching()
             || !self.nobodys.is_empty()
+            || self.leases.are_watched()
             || self.calm_since.is_none_or(|since| now < since + recent)
             || self.oracle.last_change() + recent > now
             || self.live().any(|(_, s)| s.limit.is_some() && s.moved_at + recent > now)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use idetcd::cluster::{Keyspace, Record, SlotId};
+use idetcd::etcd::LeaseId;
 
 use super::history::{Epoch, Held, Version};
 use crate::model::{ChangeView, Model, Time};
@@ -17,6 +18,8 @@ pub struct Oracle {
     epochs: Vec<Epoch>,
     last_change: Time,
     change_count: u64,
+    /// Names that went from one lease to another, since that was asked for.
+    moves: Vec<(LeaseId, LeaseId)>,
 }
 
 fn held(value: Option<&[u8]>) -> Held {
@@ -34,6 +37,7 @@ impl Oracle {
             epochs,
             last_change: Time::ZERO,
             change_count: 0,
+            moves: Vec::new(),
         }
     }
 
@@ -111,8 +115,19 @@ impl Oracle {
     fn add(&mut self, key: &[u8], version: Version) {
         let Some(slot) = self.keyspace.slot_of(key) else { return };
         let limit = self.limit;
+        let before = self.current().slot(slot).last().copied();
+        let before = before.filter(|it| it.held != Held::Nothing);
+        if let Some(before) = before.filter(|before| before.lease != version.lease) {
+            let moved = (before.lease, version.lease);
+            self.moves.extend((version.held != Held::Nothing).then_some(moved));
+        }
         self.current_mut().add(slot, version, limit);
         self.note_change(version.since);
+    }
+
+    /// The names that went from one lease to another since this was asked: the leases.
+    pub(super) fn take_moves(&mut self) -> Vec<(LeaseId, LeaseId)> {
+        std::mem::take(&mut self.moves)
     }
 
     fn note_change(&mut self, now: Time) {

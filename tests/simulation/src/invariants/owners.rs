@@ -91,6 +91,7 @@ impl Checks {
         if told.is_none() && before.is_some() {
             standing.without_since = now;
         }
+        let is_first = standing.last_slot.is_none();
         if let Some(told) = told {
             standing.last_slot = Some(told.slot);
         }
@@ -98,6 +99,9 @@ impl Checks {
         let is_new = before.map(name) != told.map(name);
         if is_new {
             standing.owned_since = now;
+        }
+        if is_first && let Some(told) = told {
+            self.check_old_name(id, now, told);
         }
         if let Some(before) = before
             && told.is_none_or(|told| told.slot != before.slot)
@@ -135,10 +139,23 @@ impl Checks {
         if !is_settled {
             return;
         }
+        // A reply tells what was so when etcd answered: what is changed by hand on its way is heard of later.
+        let on_its_way = self.standing(id).and_then(|standing| {
+            let asked = standing.asked_last?;
+            (now <= asked + standing.reply_after).then_some(asked)
+        });
         let slot = self.owners.slots.entry(told.slot).or_default();
-        let last = slot.last.replace((id, told.token));
-        let Some((before, token)) = last else { return };
+        let is_excused = on_its_way.is_some_and(|asked| slot.by_hand_at >= Some(asked));
+        let (before, token) = slot.last.unwrap_or((id, 0));
         if told.token > token || (before == id && told.token == token) {
+            slot.last = Some((id, told.token));
+            return;
+        }
+        if is_excused {
+            return;
+        }
+        // The reply to a claim may come after the key was deleted by hand, and claimed by another.
+        if self.are_excused(told.slot, vec![id], now) {
             return;
         }
         let text = format!(

@@ -28,6 +28,8 @@ pub struct Standing {
     pub node: usize,
     /// Its limit. `None`: the plugin, whose names are its own business.
     pub limit: Option<u32>,
+    /// What its earlier lives are known by, and those of clones; `None`: nothing.
+    pub mark: Option<String>,
     /// What it publishes.
     pub record: Record,
     /// What it published before, or would have.
@@ -38,14 +40,20 @@ pub struct Standing {
     pub lease_ttl: Duration,
     /// How far it may be behind etcd without saying so.
     pub max_lag: Duration,
+    /// After which a reply is late, so that it asks again whether what it tells is so still.
+    pub reply_after: Duration,
     /// When it was started.
     pub started: Time,
     /// Since when it runs without standing still; `None`: it stands still.
     pub runs_since: Option<Time>,
+    /// Since when it is to stop; `None`: it is not.
+    pub stopping_since: Option<Time>,
     /// When its directory was in sync last, as far as somebody looked.
     pub synced_at: Time,
     /// When it asked what it waits for now.
     pub asked_at: Option<Time>,
+    /// When it asked what was answered or given up last.
+    pub asked_last: Option<Time>,
     /// The watches that have something for it that does not arrive.
     pub stuck: BTreeSet<WatchId>,
     /// Until when it waited for the reply to what it asked while something was wrong.

@@ -148,8 +148,7 @@ impl Checks {
     fn look_at_unsynced(&mut self, id: ProcessId, now: Time, directory: &Directory) {
         let (since, told) = (self.undisturbed_since(id), self.bounds.told);
         let Some(standing) = self.standing(id) else { return };
-        let lost = if standing.owned.is_some() { Time::ZERO } else { standing.without_since };
-        let (last, node) = (standing.synced_at, standing.node);
+        let (lost, last, node) = (standing.without_since, standing.synced_at, standing.node);
         if since.is_some_and(|since| now > since.max(lost).max(last) + told) {
             let text =
                 format!("process {id} (n{node}) is {:?} though all is well", directory.freshness());

@@ -48,8 +48,8 @@ pub enum Reply {
     /// To [`Request::Compact`].
     Compacted,
     /// To [`Request::LeaseGrant`]: the lease and the time to live that it has, which may be longer than
-    /// what was asked for.
-    Granted(LeaseId, Duration),
+    /// what was asked for, and etcd as it was then.
+    Granted(LeaseId, Duration, ResponseHeader),
     /// To [`Request::LeaseKeepAlive`]; `None`: there is no such lease.
     KeptAlive(Option<Duration>),
     /// To [`Request::LeaseRevoke`].

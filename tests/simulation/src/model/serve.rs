@@ -45,7 +45,8 @@ impl Model {
                 let id = model.new_lease();
                 model.without_alarm()?;
                 let ttl = model.leases.grant(id, *ttl, model.now)?;
-                Ok(Reply::Granted(LeaseId(id), ttl))
+                let header = model.header(member, model.store.revision());
+                Ok(Reply::Granted(LeaseId(id), ttl, header))
             }),
             Request::LeaseRevoke(id) => self.propose(member, token, |model, caller| {
                 model.may_revoke(caller, *id)?;

@@ -24,7 +24,7 @@ fn all() -> WatchRange {
 
 fn granted(model: &mut Model, member: usize, now: Time, seconds: u64) -> LeaseId {
     match model.call(member, now, &Request::LeaseGrant(SECOND * seconds as u32)) {
-        Outcome::Reply(Reply::Granted(id, _)) => id,
+        Outcome::Reply(Reply::Granted(id, ..)) => id,
         other => panic!("{other:?}"),
     }
 }

@@ -64,6 +64,9 @@ impl World {
         process.around.with(|inside| inside.source = source.into());
         self.tally.calls += 1;
         self.checks.called(id, self.now);
+        if self.nodes[node].spec.kind != NodeKind::Plugin {
+            self.checks.asked_with_lease(id, self.now, &request);
+        }
         let fate = self.network.draw_fate();
         let is_plain = fate.request == Some(Duration::ZERO)
             && fate.reply == Some(Duration::ZERO)

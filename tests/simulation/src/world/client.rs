@@ -93,6 +93,7 @@ impl<'b, B: Baton> SimEtcd<'b, B> {
             Ok(Reply::Range(reply)) => Some(reply.header),
             Ok(Reply::Txn(reply)) => Some(reply.header),
             Ok(Reply::Status(reply)) => Some(reply.header),
+            Ok(Reply::Granted(_, _, header)) => Some(*header),
             _ => None,
         };
         self.timeout.took(self.around.now().saturating_duration_since(asked));
@@ -214,7 +215,7 @@ impl<'b, B: Baton> Etcd for SimEtcd<'b, B> {
 
     fn lease_grant(&mut self, ttl: Duration) -> Result<LeaseId, Error> {
         match self.call(Request::LeaseGrant(whole_seconds(ttl)))? {
-            Reply::Granted(id, _) => Ok(id),
+            Reply::Granted(id, ..) => Ok(id),
             _ => self.unlike(),
         }
     }

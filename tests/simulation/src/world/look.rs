@@ -52,6 +52,7 @@ impl World {
             process.up_to_date_at = is_up_to_date;
         }
         checks.look_at_queue(now, etcd);
+        checks.look_at_leases(now, etcd);
         checks.look_at_job(now);
     }
 }

@@ -47,10 +47,13 @@ impl World {
         });
         let spec = &self.nodes[node].spec;
         let limit = (spec.kind != NodeKind::Plugin).then_some(spec.limit);
-        let (lease_ttl, max_lag) = (spec.lease_ttl, spec.max_lag);
+        let (lease_ttl, max_lag, timeout) = (spec.lease_ttl, spec.max_lag, spec.timeout);
         self.checks.started(id, node, self.record(node), limit, lease_ttl, now);
-        self.checks.lags_at_most(id, max_lag);
-        if let Some(job) = &self.nodes[node].spec.job {
+        self.checks.lags_at_most(id, max_lag, timeout);
+        let boots = self.machines[spec.machine].boots;
+        let mark = spec.node_id(boots).map(|id| format!("{id}:{}", spec.port));
+        self.checks.is_known_by(id, mark);
+        if let Some(job) = &spec.job {
             self.checks.takes_part(id, job.least);
         }
         self.wake(id);
@@ -147,6 +150,7 @@ impl World {
         });
         self.heed_program(id);
         if !waits_for_program {
+            self.checks.asked_to_stop(id, self.now);
             self.wake(id);
         }
     }
@@ -221,6 +225,13 @@ impl World {
             nodes.filter(|node| self.nodes[*node].spec.machine == machine).collect();
         on_it.into_iter().for_each(|node| self.kill(node));
         self.machines[machine].boots += 1;
+    }
+
+    /// Gives a machine on which nothing runs another address, and its nodes as well.
+    pub fn move_machine(&mut self, machine: usize, address: Ipv4Addr) {
+        self.set_machine_address(machine, address, false);
+        let on_it = self.nodes.iter_mut().filter(|node| node.spec.machine == machine);
+        on_it.for_each(|node| node.given = address);
     }
 
     /// Gives a machine another address. Where nodes find theirs, they publish it from now on. The

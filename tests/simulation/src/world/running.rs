@@ -181,9 +181,12 @@ impl World {
             if program.is_over() {
                 inside.is_stopping = true;
             }
-            Some((program.runs_under(), program.next(), program.runs_by()))
+            Some((program.runs_under(), program.next(), program.runs_by(), inside.is_stopping))
         });
-        let Some((runs_under, next, runs_by)) = seen else { return };
+        let Some((runs_under, next, runs_by, is_stopping)) = seen else { return };
+        if is_stopping {
+            self.checks.asked_to_stop(id, now);
+        }
         self.checks.runs_by(id, now, runs_by);
         if runs_under != process.runs_under {
             process.runs_under = runs_under;
@@ -231,7 +234,7 @@ impl World {
         let node = process.node;
         self.trace
             .note(self.now, format_args!("n{node}"), || format!("its process ended: {end:?}"));
-        self.checks.ended(id, self.now, end);
+        self.checks.ended(id, self.now, end, &self.etcd);
         self.bury(process);
         if self.nodes[node].is_wanted {
             let pause = self.chance.between(self.restart / 2, self.restart);

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use idetcd::cluster::{AddressChoice, Keyspace, Pattern};
+use idetcd::cluster::{AddressChoice, Keyspace, NodeId, Pattern};
 use idetcd::node::{JobSettings, NodeSettings, WhenFull};
 
 use super::client::Login;
@@ -101,6 +101,8 @@ pub enum Identity {
     Machine,
     /// That of the boot of its machine.
     Boot,
+    /// That of a machine of which all others are clones.
+    Clone,
     /// Nothing.
     None,
 }
@@ -115,15 +117,26 @@ impl NodeSpec {
         Arc::new(Keyspace::new(pattern, self.limit))
     }
 
+    /// What its earlier lives are known by, where the machine was started so often; `None`: nothing.
+    pub fn node_id(&self, boots: u32) -> Option<String> {
+        let machine = self.machine;
+        match self.identity {
+            Identity::Machine => Some(format!("machine-{machine}")),
+            Identity::Boot => Some(format!("machine-{machine}-boot-{boots}")),
+            Identity::Clone => Some("clone".to_owned()),
+            Identity::None => None,
+        }
+    }
+
     /// What the product is told, where the address to publish is this one now, and the machine was started
     /// so often.
     pub fn settings(&self, keyspace: Arc<Keyspace>, address: Ipv4Addr, boots: u32) -> NodeSettings {
-        let machine = self.machine;
-        let node_id = match self.identity {
-            Identity::Machine => Some(format!("machine-{machine}")),
-            Identity::Boot => Some(format!("machine-{machine}-boot-{boots}")),
-            Identity::None => None,
+        let host = match self.identity {
+            Identity::Clone => "clone".to_owned(),
+            _ => format!("h{}", self.machine),
         };
+        let node_id = self.node_id(boots).and_then(|id| id.parse().ok());
+        let node_id = node_id.map(|id: NodeId| id.on_host(Some(&host)));
         let when_full = match self.kind {
             NodeKind::Idetcd(when_full, _) => when_full,
             NodeKind::Plugin => WhenFull::Exit,
@@ -142,7 +155,7 @@ impl NodeSpec {
             interface: None,
             port: Some(self.port),
             job: self.job.clone(),
-            node_id: node_id.and_then(|id| id.parse().ok()),
+            node_id,
         }
     }
 }

@@ -127,7 +127,11 @@ fn by_the_client(client: &mut TimedClient, request: &Request) -> Option<Result<R
     Some(match request {
         Request::Range(range) => client.range(range).map(Reply::Range),
         Request::Txn(txn) => client.txn(txn).map(Reply::Txn),
-        Request::LeaseGrant(ttl) => client.lease_grant(*ttl).map(|id| Reply::Granted(id, *ttl)),
+        Request::LeaseGrant(ttl) => {
+            let granted = client.lease_grant(*ttl);
+            let header = client.last_header().unwrap_or_default();
+            granted.map(|id| Reply::Granted(id, *ttl, header))
+        }
         Request::LeaseKeepAlive(id) => client.lease_keep_alive(*id).map(Reply::KeptAlive),
         Request::LeaseTimeToLive(id) => {
             let left = |it: TimeToLive| LeaseLeft { left: it.left, raft_term: it.raft_term };
@@ -151,7 +155,7 @@ fn the_gateway_hands_on_what_the_model_says() {
             let Some(said) = by_the_client(client, &request) else { continue };
             match (said, twin.call(0, since(around), &request)) {
                 (Ok(said), Outcome::Reply(reply)) => {
-                    if let Reply::Granted(id, _) = reply {
+                    if let Reply::Granted(id, ..) = reply {
                         caller.leases.push(id);
                     }
                     assert_eq!(said, reply, "{request:?}");

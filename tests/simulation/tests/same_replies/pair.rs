@@ -140,7 +140,11 @@ impl Pair {
         Ok(match self.translation.request(request) {
             Request::Range(range) => Reply::Range(self.translation.range(client.range(&range)?)),
             Request::Txn(txn) => Reply::Txn(self.translation.txn(client.txn(&txn)?)),
-            Request::LeaseGrant(ttl) => Reply::Granted(client.lease_grant(ttl)?, ttl),
+            Request::LeaseGrant(ttl) => {
+                let id = client.lease_grant(ttl)?;
+                let header = client.last_header().unwrap_or_default();
+                Reply::Granted(id, ttl, self.translation.header(header))
+            }
             Request::LeaseKeepAlive(id) => Reply::KeptAlive(client.lease_keep_alive(id)?),
             Request::LeaseTimeToLive(id) => {
                 let body = json!({"ID": id.0.to_string()});
@@ -201,8 +205,12 @@ impl Pair {
     ) {
         let endpoint = self.endpoint(member);
         match (&theirs, ours) {
-            (Ok(Reply::Granted(theirs, _)), Outcome::Reply(Reply::Granted(ours, _))) => {
+            (
+                Ok(Reply::Granted(theirs, _, header)),
+                Outcome::Reply(Reply::Granted(ours, _, modelled)),
+            ) => {
                 self.translation.learn(*theirs, *ours);
+                assert_eq!(header, modelled, "{}", brief(request));
             }
             // The client takes what is gone for what was to be.
             (Ok(Reply::Revoked), Outcome::Error(ErrorKind::Rejected(5), _)) => {}
@@ -229,7 +237,7 @@ impl Pair {
 
     pub fn grant(&mut self, member: usize, seconds: u64) -> LeaseId {
         match self.ask(member, &Request::LeaseGrant(Duration::from_secs(seconds))) {
-            Outcome::Reply(Reply::Granted(id, _)) => id,
+            Outcome::Reply(Reply::Granted(id, ..)) => id,
             other => panic!("{other:?}"),
         }
     }

@@ -26,7 +26,7 @@ fn random_calls(seed: u64) {
         let request = caller.request(&pair.model);
         match pair.ask(0, &request) {
             Outcome::Error(..) => refused += 1,
-            Outcome::Reply(Reply::Granted(id, _)) => caller.leases.push(id),
+            Outcome::Reply(Reply::Granted(id, ..)) => caller.leases.push(id),
             _ => {}
         }
         if call % 20 == 0 {

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use super::Etcd;
 
+/// The most operations in a transaction (`--max-txn-ops`).
+const MOST_OPERATIONS: usize = 128;
+
 /// As the gateway wants keys and values.
 pub fn encode(octets: impl AsRef<[u8]>) -> String {
     STANDARD.encode(octets)
@@ -84,6 +87,16 @@ impl Etcd {
     pub fn put(&self, key: &str, value: &[u8]) {
         let body = json!({"key": encode(key), "value": encode(value)});
         self.call("/v3/kv/put", &body);
+    }
+
+    /// The same of many keys, as many at a time as a transaction of etcd takes.
+    pub fn put_all(&self, pairs: impl IntoIterator<Item = (String, String)>) {
+        let put =
+            |(key, value)| json!({"request_put": {"key": encode(key), "value": encode(value)}});
+        let puts: Vec<Value> = pairs.into_iter().map(put).collect();
+        for puts in puts.chunks(MOST_OPERATIONS) {
+            self.call("/v3/kv/txn", &json!({"success": puts}));
+        }
     }
 
     /// As a node of the plugin claims: without looking, under a lease of its own.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::identity::Variable;
+use super::children::Variable;
 use super::kept_file::KeptFile;
 use crate::cluster::StartedList;
 

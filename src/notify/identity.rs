@@ -3,12 +3,10 @@
 use std::ffi::OsString;
 
 use super::awaited_list::ListAtHand;
+use super::children::Variable;
 use crate::cluster::{Keyspace, Record};
 use crate::host::accounts::Login;
 use crate::node::Owned;
-
-/// A variable of a child's environment; `None`: the child is to have no such variable, even where we do.
-pub(super) type Variable = (&'static str, Option<OsString>);
 
 /// The variables that only a node with a name has.
 const OF_NAME: [&str; 7] = [

@@ -40,9 +40,8 @@ pub(super) fn options(
     let mut notify = notify(matches, program, node.lease_ttl)?;
     if notify.program.is_some() {
         (node.job, notify.list) = job::job(matches, &node.keyspace)?.unzip();
-        if notify.list.as_ref().is_some_and(|list| {
-            list.file.is_some() && [&notify.name_file, &notify.metrics_file].contains(&&list.file)
-        }) {
+        let list = notify.list.as_ref().and_then(|list| list.file.as_ref());
+        if list.is_some_and(|path| is_written(&notify, path)) {
             return wrong("list-file", "is another file's as well; give another one");
         }
     }
@@ -218,7 +217,14 @@ fn on_change(matches: &Matches) -> Result<Option<ChangeSettings>, Failure> {
     }
 }
 
-/// The files that are written, each another one.
+/// Whether this file is one of those that every node may write.
+fn is_written(notify: &NotifySettings, path: &PathBuf) -> bool {
+    let targets = notify.targets_file.as_ref().map(|(path, _)| path);
+    let others = [&notify.name_file, &notify.metrics_file, &notify.hosts_file];
+    others.into_iter().flatten().chain(targets).any(|other| other == path)
+}
+
+/// The files that every node may write, each another one.
 fn files_to_write(matches: &Matches) -> Result<[Option<PathBuf>; 4], Failure> {
     let options = ["name-file", "metrics-file", "hosts-file", "file-sd"];
     let mut files = [const { None }; 4];

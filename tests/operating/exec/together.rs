@@ -193,7 +193,7 @@ fn who_is_missing_is_told_when_it_takes_too_long() {
 fn what_cannot_be_followed_is_told_in_one_line_with_status_2() {
     let directory = Directory::new();
     let absent = directory.file("absent/list");
-    let table: [(&[&str], &str); 12] = [
+    let table: [(&[&str], &str); 14] = [
         (&["--count", "0"], "--count: \"0\" is not N or N:MAX"),
         (&["--count", "2:"], "--count: \"2:\" is not N or N:MAX"),
         (&["--count", "x"], "--count: \"x\" is not N or N:MAX"),
@@ -206,6 +206,14 @@ fn what_cannot_be_followed_is_told_in_one_line_with_status_2() {
         (&["--count", "2", "--on-peer-lost", "x"], "--on-peer-lost: \"x\" is neither"),
         (&["--count", "2", "--list-file", "/run/"], "--list-file: \"/run/\" does not name"),
         (&["--count", "2", "--listen", "127.0.0.1:0", "--list-file", &absent], "--list-file: "),
+        (
+            &["--count", "2", "--list-file", &absent, "--hosts-file", &absent],
+            "--list-file: is another file's as well",
+        ),
+        (
+            &["--count", "2", "--list-file", "/run/a.json", "--file-sd", "/run/a.json"],
+            "--list-file: is another file's as well",
+        ),
     ];
     for (more, wanted) in table {
         let words = [&["exec", "--pattern", PATTERN, "-q"], more, &["--", "true"]].concat();

@@ -56,7 +56,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let taken = self.wait_for_end(claimant, suspects)?;
         self.awaited.clear();
         self.awaits_leases_until = None;
-        Ok(taken)
+        // Who waited followed the others meanwhile, so there is nothing to be learnt by turns.
+        Ok(taken.map(|taken| Taken { queue_length: 0, ..taken }))
     }
 
     fn wait_for_end(

@@ -14,7 +14,7 @@ use crate::host::{log_process, machine, privileges};
 use crate::node::address::check_interface;
 use crate::node::network::HostNetwork;
 use crate::node::session::{Session, SessionEnd};
-use crate::node::{Counter, Host, NodeSettings, Owned, WhenFull};
+use crate::node::{Counter, Host, JobNews, NodeSettings, Owned, WhenFull};
 use crate::notify::{self, Ended, Notifier, Outcome, parent_death};
 use crate::options::Options;
 use crate::random::Random;
@@ -143,6 +143,12 @@ fn status_of(outcome: Outcome) -> Result<u8, Failure> {
         ))),
         Outcome::LeaseEnding(name) => Err(Failure::new(format!(
             "exec: the lease of {name} was not renewed in time, so the program was ended; start anew"
+        ))),
+        Outcome::PeerLost(peer) => Err(Failure::new(format!(
+            "exec: {peer} was lost (--on-peer-lost), so the program was ended; start anew"
+        ))),
+        Outcome::NoList(why) => Err(Failure::new(format!(
+            "exec: {why} (--timeout), so the program was not started; start more nodes, or give more time"
         ))),
         Outcome::NeverNamed => Ok(0),
     }
@@ -273,5 +279,13 @@ impl Host for Process {
 
     fn note(&self, counter: Counter) {
         lock(&self.notifier).note(counter);
+    }
+
+    fn job(&self, news: JobNews) {
+        lock(&self.notifier).job(news, self.now());
+    }
+
+    fn has_ended_well(&self) -> bool {
+        lock(&self.notifier).has_ended_well()
     }
 }

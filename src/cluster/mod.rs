@@ -6,6 +6,8 @@
 mod addresses;
 pub mod directory;
 mod entry;
+pub mod job;
+pub mod job_list;
 pub mod keyspace;
 pub mod names;
 pub mod network;
@@ -19,6 +21,8 @@ mod testing;
 
 pub use directory::{Directory, Freshness, NodePlace};
 pub use entry::{Applied, Entry, Latest, RangeDigest};
+pub use job::{JobKeys, JobName};
+pub use job_list::{JobList, JobMember, ListState, MOST_MEMBERS, StartedList};
 pub use keyspace::{KeyRange, Keyspace};
 pub use names::Names;
 pub use network::Network;

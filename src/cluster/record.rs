@@ -80,7 +80,11 @@ impl Record {
         if value.len() > LONGEST_RECORD {
             return Err(RecordError::TooLong);
         }
-        let value: Value = serde_json::from_slice(value).map_err(|_| RecordError::NotJson)?;
+        Record::of_json(&serde_json::from_slice(value).map_err(|_| RecordError::NotJson)?)
+    }
+
+    /// The same of a value that was read as JSON.
+    pub(super) fn of_json(value: &Value) -> Result<Record, RecordError> {
         let object = value.as_object().ok_or(RecordError::NotAnObject)?;
         let record = Record {
             ipv4: field(object, "ipv4")?,
@@ -119,7 +123,7 @@ impl Record {
     }
 
     /// What there is, with its name in JSON.
-    fn fields(&self) -> impl Iterator<Item = (&'static str, String)> {
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&'static str, String)> {
         let fields = [
             ("ipv4", self.ipv4.map(|address| address.to_string())),
             ("ipv6", self.ipv6.map(|address| address.to_string())),

@@ -80,6 +80,7 @@ fn settings() -> NodeSettings {
         ipv6: AddressChoice::Discover,
         interface: None,
         port: Some(53),
+        job: None,
         node_id: None,
     }
 }

@@ -4,8 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::job_settings::JobSettings;
 use super::network::HostNetwork;
-use crate::cluster::{AddressChoice, Directory, Keyspace, NodeId, Record, SlotId};
+use crate::cluster::{AddressChoice, Directory, Keyspace, NodeId, Record, SlotId, StartedList};
 
 /// The process that a node lives in, and what the node needs of it.
 pub trait Host {
@@ -40,6 +41,25 @@ pub trait Host {
 
     /// Counts that something happened.
     fn note(&self, counter: Counter);
+
+    /// Hears of the job that this node takes part in. Must not block.
+    fn job(&self, _news: JobNews) {}
+
+    /// Returns whether the program that was started by the list of a job ended, and well.
+    fn has_ended_well(&self) -> bool {
+        false
+    }
+}
+
+/// Something that happens in a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobNews {
+    /// What is waited for, in words.
+    Waits(String),
+    /// The program is to start by this list, on which is the name that is owned.
+    Starts(Arc<StartedList>),
+    /// After that, the node of this name, without its final dot, is lost, and the program is to end.
+    PeerLost(String),
 }
 
 /// A name that is this node's, for as long as it knows.
@@ -90,6 +110,8 @@ pub struct NodeSettings {
     pub interface: Option<String>,
     /// The port to publish; `None`: that of the first socket, which whoever binds it puts here.
     pub port: Option<u16>,
+    /// The job that it takes part in.
+    pub job: Option<JobSettings>,
     /// What tells this node from others with its addresses, and outlasts its process; `None`: nothing
     /// does. While this process runs no other may have it.
     pub node_id: Option<NodeId>,

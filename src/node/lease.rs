@@ -183,17 +183,24 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Gives the name back: with the lease go the record and the ticket, and with that of an earlier life
     /// what was not taken over yet.
     pub(super) fn release(&mut self) {
-        let leases = [self.lease.take().map(|lease| lease.id), self.superseded.take()];
+        let leases = [self.lease.map(|lease| lease.id), self.superseded.take()];
         if leases == [None, None] {
             return;
         }
         self.host.begin_release();
+        let end = self.host.now() + RELEASE_TIMEOUT;
+        if let Some(lease) = self.lease {
+            // The name is owned until that is done, and no longer than its lease lasts.
+            let half = (end - RELEASE_TIMEOUT / 2).min(lease.valid_until);
+            *self.client.timeout_mut() = Timeout::within(half, RELEASE_REQUEST);
+            self.leave_job();
+        }
+        self.lease = None;
         let held = self.membership.held();
         if let Some(claimed) = held {
             // Nobody is to rely on it any more when others may take it.
             self.set_membership(Membership::Lost(claimed));
         }
-        let end = self.host.now() + RELEASE_TIMEOUT;
         *self.client.timeout_mut() = Timeout::within(end, RELEASE_REQUEST);
         let name = held.map_or("the place in the queue".to_owned(), |claimed| self.name(claimed));
         log::info!("releasing {name}");

@@ -11,6 +11,10 @@ pub mod address;
 mod addresses;
 mod ask;
 pub mod backoff;
+mod barrier;
+mod barrier_judge;
+mod barrier_sight;
+mod barrier_stage;
 mod claim;
 mod contact;
 mod earlier_life;
@@ -18,6 +22,11 @@ mod error;
 mod full_sync;
 mod heard;
 mod host;
+mod job;
+mod job_calls;
+mod job_run;
+mod job_settings;
+mod job_watch;
 mod late_claims;
 mod lease;
 pub mod network;
@@ -41,7 +50,8 @@ mod witness;
 
 use error::{Result, SessionError};
 pub use full_sync::{apply_event, full_sync};
-pub use host::{Counter, Host, NodeSettings, Owned, WhenFull};
+pub use host::{Counter, Host, JobNews, NodeSettings, Owned, WhenFull};
+pub use job_settings::{JobSettings, OnPeerLost};
 pub use state::History;
 
 #[cfg(test)]

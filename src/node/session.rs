@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::addresses::Addresses;
 use super::backoff::Backoff;
+use super::barrier::Barrier;
 use super::heard::Heard;
 use super::own_leases::OwnLeases;
 use super::proof::Proof;
@@ -70,6 +71,8 @@ pub struct Session<H, E> {
     /// Until when it waits for that; `None`: it does not.
     pub(super) awaits_leases_until: Option<Instant>,
     pub(super) membership: Membership,
+    /// The job that it takes part in.
+    pub(super) job: Option<Barrier>,
 }
 
 impl<H: Host, E: Etcd> Session<H, E> {
@@ -79,6 +82,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let endpoints = client.endpoint_count();
         client.timeout_mut().share(endpoints);
         let proof = Proof::none(host.now());
+        let job = settings.job.clone().map(|job| Barrier::new(job, &settings.keyspace, host.now()));
         Session {
             host,
             client,
@@ -106,6 +110,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             awaited: Vec::new(),
             awaits_leases_until: None,
             membership: Membership::Newcomer,
+            job,
         }
     }
 
@@ -160,11 +165,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
             if is_nameless && !self.is_settled() {
                 // Who waits in the queue has a watch of its own: one that is read later tells old news.
                 watch = None;
+                self.leave_list()?;
             }
             self.ensure_name()?;
             self.end_superseded()?;
             self.give_back_late_claims()?;
             self.leave_queue()?;
+            self.enter_job()?;
             if !self.await_turn()? {
                 continue;
             }

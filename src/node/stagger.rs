@@ -85,14 +85,23 @@ impl<H: Host, E: Etcd> Session<H, E> {
     fn follow_own_name(&mut self, watch: &mut Option<E::Watch>, end: Instant) -> Result<bool> {
         while self.is_settled() && self.host.now() < end {
             self.follow_addresses()?;
+            self.go_on_with_job()?;
             let Some(claimed) = self.membership.held() else { return Ok(true) };
             let same = watch.take().filter(|watch| watch.endpoint() == self.client.endpoint());
             let mut current = match same {
                 Some(current) => current,
-                None => self.watch(&[self.own_key(claimed)])?,
+                None => {
+                    let mut ranges = vec![self.own_key(claimed)];
+                    ranges.extend(self.job_ranges(ranges.len()));
+                    self.watch(&ranges)?
+                }
             };
-            if let Some(reply) = self.next_reply(&mut current, Some(end))? {
-                self.apply_events(0, &reply.events)?;
+            let due_at = self.job_due_at().map_or(end, |at| at.min(end));
+            if let Some(reply) = self.next_reply(&mut current, Some(due_at))? {
+                self.apply_to_job(&reply);
+                if reply.range == 0 {
+                    self.apply_events(0, &reply.events)?;
+                }
             }
             *watch = Some(current);
         }

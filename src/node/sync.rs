@@ -75,6 +75,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.proof.right_at(history.latest());
         self.history = Some(history);
         (self.turn, self.missing) = (None, None);
+        if let Some(job) = &mut self.job {
+            job.forget();
+        }
         self.contact.follow(self.host.now());
         // It is followed once a watch is open.
         self.mark();

@@ -21,6 +21,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
             let range = watch_range(keyspace.queue(), revision);
             ranges.push(WatchRange { deletions_only: true, ..range });
         }
+        let job = self.job_ranges(ranges.len());
+        ranges.extend(job);
         let watch = self.watch(&ranges)?;
         // Whatever was restored until now is seen by this, and what the watch misses of the past.
         self.begin_proof(status.as_ref())?;
@@ -46,8 +48,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
     pub(super) fn follow(&mut self, watch: &mut E::Watch) -> Result<()> {
         while self.is_settled() && watch.endpoint() == self.client.endpoint() {
             self.follow_addresses()?;
+            self.go_on_with_job()?;
             if self.is_settled() {
-                self.follow_until(watch, None)?;
+                let end = self.job_due_at();
+                self.follow_until(watch, end)?;
             }
         }
         Ok(())
@@ -112,6 +116,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         // What was seen is not applied again: a name that was deleted since would come back.
         let old = reply.events.partition_point(|event| event.kv.mod_revision <= seen);
         self.apply_events(reply.range, reply.events.get(old..).unwrap_or_default())?;
+        self.apply_to_job(reply);
         let Some(last) = reply.events.last() else { return Ok(()) };
         self.heed_change(last.kv.mod_revision);
         // Of the last revision there may be more changes to come, of those before it there are none.

@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
-use super::children::Ended;
+use super::children::{Ended, Variable};
 use super::hook_process::HookProcess;
-use super::identity::Variable;
 use crate::cluster::{Directory, Freshness, NodePlace};
 
 /// A command to run when names or addresses changed.

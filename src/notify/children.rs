@@ -1,5 +1,6 @@
 //! Child processes: started, told apart when they end, never waited for.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -11,10 +12,11 @@ use rustix::process::{
     test_kill_process_group, wait,
 };
 
-use super::identity::Variable;
-
 /// The time that a child that was killed may need to be gone.
 pub(super) const AFTER_KILL: Duration = Duration::from_secs(1);
+
+/// A variable of a child's environment; `None`: the child is to have no such variable, even where we do.
+pub(super) type Variable = (&'static str, Option<OsString>);
 
 /// The end of a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,6 +22,10 @@ pub enum Outcome {
     NameLost(String),
     /// It was ended, because the lease of this name was not renewed in time.
     LeaseEnding(String),
+    /// It was ended, because a node of its list was lost: this one.
+    PeerLost(String),
+    /// It was not started, because the list that it waited for did not come in time, for this reason.
+    NoList(String),
     /// No process could be started for it.
     NotStarted(io::Error),
     /// A signal came before there was a name; its number.

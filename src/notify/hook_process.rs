@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
-use super::children::{self, AFTER_KILL, Ended};
-use super::identity::Variable;
+use super::children::{self, AFTER_KILL, Ended, Variable};
 
 /// A hook that runs longer is told of once.
 const LONG: Duration = Duration::from_secs(10);

@@ -25,9 +25,11 @@ pub(super) struct Hooks {
     /// Commands for `/bin/sh -c`.
     on_claim: Option<String>,
     on_lost: Option<String>,
-    /// The time that one may run on when another waits for it.
+    /// The time that one may run on when another, or the program, waits for it.
     grace: Duration,
     running: Option<HookProcess>,
+    /// Until when the program is not started because of the one that runs; `None`: it does not wait for that.
+    holds_program_until: Option<Instant>,
     waiting: VecDeque<(NameEvent, Identity)>,
     is_closing: bool,
 }
@@ -74,6 +76,7 @@ impl Hooks {
             let started = HookProcess::start(option, command, identity.environment(), now);
             if let Some(running) = started {
                 self.running = Some(running);
+                self.holds_program_until = (event == NameEvent::Claim).then_some(now + self.grace);
                 return self.advance(now);
             }
         }
@@ -83,14 +86,23 @@ impl Hooks {
     pub(super) fn ended(&mut self, pid: Pid, ended: Ended, now: Instant) {
         let Some(running) = self.running.take_if(|running| running.pid == pid) else { return };
         running.tell_end(ended, now);
+        self.holds_program_until = None;
         self.advance(now);
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
-        self.running.as_ref().and_then(HookProcess::next)
+        let running = self.running.as_ref().and_then(HookProcess::next);
+        running.into_iter().chain(self.holds_program_until).min()
+    }
+
+    /// Whether the program is to wait, for the hook of the claim to end or for its grace time to be over.
+    pub(super) fn hold_program(&self) -> bool {
+        let is_to_run = self.waiting.iter().any(|(event, _)| *event == NameEvent::Claim);
+        is_to_run || self.holds_program_until.is_some()
     }
 
     pub(super) fn run(&mut self, now: Instant) {
+        self.holds_program_until.take_if(|at| *at <= now);
         if let Some(running) = &mut self.running {
             running.run(self.grace, now);
         }
@@ -112,6 +124,7 @@ impl Hooks {
     /// Ends the one that runs.
     pub(super) fn kill(&mut self) {
         self.waiting.clear();
+        self.holds_program_until = None;
         if let Some(running) = self.running.take() {
             running.kill();
         }

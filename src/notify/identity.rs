@@ -1,11 +1,12 @@
 //! The identity of this node, as other programs are told it.
 
+use std::ffi::OsString;
+
+use super::awaited_list::ListAtHand;
+use super::children::Variable;
 use crate::cluster::{Keyspace, Record};
 use crate::host::accounts::Login;
 use crate::node::Owned;
-
-/// A variable of a child's environment; `None`: the child is to have no such variable, even where we do.
-pub(super) type Variable = (&'static str, Option<String>);
 
 /// The variables that only a node with a name has.
 const OF_NAME: [&str; 7] = [
@@ -26,6 +27,8 @@ pub(super) struct Identity {
     owned: Owned,
     limit: u32,
     login: Option<Login>,
+    /// The list that the program starts by.
+    list: Option<ListAtHand>,
 }
 
 impl Identity {
@@ -33,7 +36,12 @@ impl Identity {
     /// `None`: it is still the one who started it.
     pub(super) fn new(keyspace: &Keyspace, owned: &Owned, login: Option<Login>) -> Identity {
         let name = keyspace.pattern.name(owned.slot).trim_end_matches('.').to_owned();
-        Identity { name, owned: *owned, limit: keyspace.limit, login }
+        Identity { name, owned: *owned, limit: keyspace.limit, login, list: None }
+    }
+
+    /// The same on a list.
+    pub(super) fn on_list(self, list: Option<ListAtHand>) -> Identity {
+        Identity { list, ..self }
     }
 
     /// The variables of a child's environment.
@@ -51,7 +59,11 @@ impl Identity {
             ("IDETCD_IPV6", ipv6.map(|address| address.to_string())),
             ("IDETCD_PORT", port.map(|port| port.to_string())),
         ];
-        own.into_iter().chain(login).collect()
+        let own = own.into_iter().chain(login);
+        let own = own.map(|(name, value)| (name, value.map(OsString::from)));
+        let list = self.list.as_ref();
+        let list = list.map_or_else(ListAtHand::no_environment, |it| it.environment(&self.name));
+        own.chain(list).collect()
     }
 }
 
@@ -59,7 +71,10 @@ impl Identity {
 pub(super) fn nameless(keyspace: &Keyspace, login: Option<&Login>) -> Vec<Variable> {
     let limit = [("IDETCD_LIMIT", Some(keyspace.limit.to_string()))];
     let login = login.into_iter().flat_map(Login::environment);
-    OF_NAME.map(|name| (name, None)).into_iter().chain(limit).chain(login).collect()
+    let known = limit.into_iter().chain(login);
+    let known = known.map(|(name, value)| (name, value.map(OsString::from)));
+    let absent = OF_NAME.map(|name| (name, None)).into_iter();
+    absent.chain(known).chain(ListAtHand::no_environment()).collect()
 }
 
 #[cfg(test)]
@@ -81,9 +96,14 @@ mod tests {
             valid_until: Instant::now(),
         };
         let variables = Identity::new(&keyspace, &owned, None).environment();
+        let text = |value: &Option<OsString>| value.clone().and_then(|it| it.into_string().ok());
         let text: Vec<String> = variables
             .iter()
-            .map(|(name, value)| format!("{name}={}", value.as_deref().unwrap_or("-")))
+            .filter(|(name, _)| {
+                !name.contains("LIST")
+                    && !["IDETCD_COUNT", "IDETCD_RANK", "IDETCD_PEERS"].contains(name)
+            })
+            .map(|(name, value)| format!("{name}={}", text(value).unwrap_or("-".to_owned())))
             .collect();
         assert_eq!(
             text.join(" "),

@@ -194,6 +194,11 @@ impl KeptFile {
         }
     }
 
+    /// Whether it is as it is wanted.
+    pub(super) fn is_as_wanted(&self) -> bool {
+        self.is_idle() && self.retry_at.is_none() && !self.has_failed
+    }
+
     /// Whether an answer is to be expected soon.
     pub(super) fn is_unsettled(&self) -> bool {
         !self.is_idle() && !self.is_late

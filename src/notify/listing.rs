@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Pid;
 
 use super::change_hook::ChangeHook;
-use super::children::Ended;
-use super::identity::Variable;
+use super::children::{Ended, Variable};
 use super::kept_file::KeptFile;
 use super::list_file::ListFile;
 use crate::cluster::Directory;

@@ -8,6 +8,7 @@
 //! Knows nothing of etcd and of DNS messages.
 
 mod atomic_file;
+mod awaited_list;
 mod change_hook;
 mod children;
 pub mod deputy_process;
@@ -31,6 +32,7 @@ mod section;
 mod section_file;
 mod set_up;
 
+pub use awaited_list::ListSettings;
 pub use change_hook::ChangeSettings;
 pub use children::Ended;
 pub use ending::Outcome;

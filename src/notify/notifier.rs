@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::awaited_list::AwaitedList;
 use super::children;
 use super::ending::Outcome;
 use super::hooks::{Hooks, NameEvent};
@@ -18,7 +19,7 @@ use crate::cluster::Directory;
 use crate::cluster::Keyspace;
 use crate::connect::Certificates;
 use crate::host::accounts::Login;
-use crate::node::{Counter, Owned};
+use crate::node::{Counter, JobNews, Owned};
 use crate::server::timers::View;
 
 /// Those who are told.
@@ -27,6 +28,7 @@ pub(super) struct Recipients {
     pub(super) name_file: Option<KeptFile>,
     pub(super) hooks: Hooks,
     pub(super) program: Option<Program>,
+    pub(super) list: Option<AwaitedList>,
     pub(super) metrics: Option<MetricsFile>,
     pub(super) listing: Listing,
 }
@@ -42,6 +44,8 @@ pub struct Notifier {
     name_file: Option<KeptFile>,
     hooks: Hooks,
     program: Option<Program>,
+    /// What the program waits for beside the name.
+    list: Option<AwaitedList>,
     metrics: Option<MetricsFile>,
     /// Those who are told all names.
     listing: Listing,
@@ -64,7 +68,7 @@ impl Notifier {
         stop: Arc<AtomicBool>,
         told: Recipients,
     ) -> Notifier {
-        let Recipients { name_file, hooks, program, metrics, listing } = told;
+        let Recipients { name_file, hooks, program, list, metrics, listing } = told;
         Notifier {
             keyspace,
             login,
@@ -72,6 +76,7 @@ impl Notifier {
             name_file,
             hooks,
             program,
+            list,
             metrics,
             listing,
             certificates: None,
@@ -117,8 +122,9 @@ impl Notifier {
                 self.gained(&identity, now);
             }
             if let Some(program) = &mut self.program {
-                program.follow(&identity, owned.valid_until, now);
+                program.follow(owned.valid_until);
             }
+            self.start_program(now);
             self.stop_when_over();
         } else {
             // It may have been announced, and its lease over by now.
@@ -161,10 +167,11 @@ impl Notifier {
     /// A way to hear that a file is as it was last wanted to be; `None`: all are, as far as that can be
     /// known soon.
     pub fn unsettled_file(&self) -> Option<OwnedFd> {
-        let metrics =
-            self.metrics.as_ref().filter(|_| self.is_closing).map(|metrics| &metrics.file);
-        let lists = self.listing.files().filter(|_| self.is_closing);
-        self.name_file.iter().chain(metrics).chain(lists).find_map(KeptFile::unsettled)
+        let metrics = self.metrics.as_ref().map(|metrics| &metrics.file);
+        let list = self.list.as_ref().and_then(|list| list.file.as_ref());
+        let others = metrics.into_iter().chain(list).chain(self.listing.files());
+        let others = others.filter(|_| self.is_closing);
+        self.name_file.iter().chain(others).find_map(KeptFile::unsettled)
     }
 
     /// Hears what became of the files.
@@ -179,8 +186,24 @@ impl Notifier {
 
     fn files(&mut self) -> impl Iterator<Item = &mut KeptFile> {
         let metrics = self.metrics.as_mut().map(|metrics| &mut metrics.file);
+        let list = self.list.as_mut().and_then(|list| list.file.as_mut());
         let lists = self.listing.files_mut();
-        self.name_file.iter_mut().chain(metrics).chain(lists)
+        self.name_file.iter_mut().chain(list).chain(metrics).chain(lists)
+    }
+
+    /// Starts the program if that waits for nothing any more.
+    fn start_program(&mut self, now: Instant) {
+        let Some(owned) = self.owned.filter(|_| !self.hooks.hold_program()) else { return };
+        let list = self.list.as_ref().map(AwaitedList::at_hand);
+        // Nothing is waited for, or it is there.
+        let list = match list {
+            Some(None) => return,
+            list => list.flatten(),
+        };
+        let identity = self.identity(&owned).on_list(list);
+        if let Some(program) = self.program.as_mut().filter(|program| program.is_to_start(now)) {
+            program.start(&identity);
+        }
     }
 
     fn gained(&mut self, identity: &Identity, now: Instant) {
@@ -196,7 +219,38 @@ impl Notifier {
             program.lose(now);
         }
         self.write_name(None, now);
+        if let Some(list) = &mut self.list {
+            list.set(None, now);
+        }
         self.hooks.call(NameEvent::Lost, identity, now);
+    }
+
+    /// Takes note of what happens in the job of this node.
+    pub fn job(&mut self, news: JobNews, now: Instant) {
+        let (Some(list), Some(program)) = (&mut self.list, &mut self.program) else { return };
+        match news {
+            JobNews::Waits(what) => list.lack(what),
+            JobNews::Starts(started) => list.set(Some(started), now),
+            JobNews::PeerLost(peer) => program.lose_peer(peer, now),
+        }
+        self.start_program(now);
+        self.stop_when_over();
+    }
+
+    /// Whether the program ended by itself with status 0.
+    pub fn has_ended_well(&self) -> bool {
+        self.program.as_ref().is_some_and(Program::has_ended_well)
+    }
+
+    /// Looks after what the program waits for.
+    fn run_list(&mut self, now: Instant) {
+        let (Some(list), Some(program)) = (&mut self.list, &mut self.program) else { return };
+        if let Some(file) = &mut list.file {
+            file.run(now);
+        }
+        if let Some(why) = list.overdue(now) {
+            program.give_up(why);
+        }
     }
 
     /// Takes note of the number of changes of the directory; see [`Directory::changes`].
@@ -215,9 +269,10 @@ impl Notifier {
         let program = self.program.as_ref().and_then(Program::next);
         let metrics = self.metrics.as_ref().and_then(MetricsFile::next);
         let lease_end = self.owned.map(|owned| owned.valid_until);
-        let listing = self.listing.next();
-        let all = [file, self.hooks.next(), program, metrics, listing, lease_end];
-        all.into_iter().flatten().min()
+        let is_awaited = self.program.as_ref().is_some_and(Program::awaits_name);
+        let list = self.list.as_ref().and_then(|list| list.next(is_awaited));
+        let times = [file, self.hooks.next(), program, metrics, lease_end, list];
+        times.into_iter().flatten().chain(self.listing.next()).min()
     }
 
     /// Does what is due, and looks after the children. What is owned ends with its lease even if
@@ -237,6 +292,8 @@ impl Notifier {
             }
         }
         self.hooks.run(now);
+        self.run_list(now);
+        self.start_program(now);
         let unheard = self.program.as_mut().and_then(|program| program.run(now));
         if self.is_closing && unheard.is_some() {
             // Asked once more: no hook is waited for any longer.

@@ -29,6 +29,7 @@ impl Scene {
             on_lost: None,
             hook_grace: Duration::from_secs(1),
             program: None,
+            list: None,
             metrics_file: None,
             hosts_file: None,
             on_change: None,

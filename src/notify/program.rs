@@ -109,13 +109,9 @@ impl Program {
         })
     }
 
-    /// Takes note that the name is owned until then, or later if the lease is renewed, and starts it,
-    /// if it was not yet: not so late that it would have to end at once.
-    pub(super) fn follow(&mut self, identity: &Identity, lease_end: Instant, now: Instant) {
+    /// Takes note that the name is owned until then, or later if the lease is renewed.
+    pub(super) fn follow(&mut self, lease_end: Instant) {
         self.lease_end = Some(lease_end);
-        if matches!(self.state, State::Waiting) && now + self.settings.grace < lease_end {
-            self.start(identity);
-        }
         self.tell_deputy();
     }
 
@@ -151,7 +147,13 @@ impl Program {
         }
     }
 
-    fn start(&mut self, identity: &Identity) {
+    /// Whether it is to be started under the name that is owned: not if it was, nor so late that it would
+    /// have to end at once.
+    pub(super) fn is_to_start(&self, now: Instant) -> bool {
+        self.awaits_name() && self.lease_end.is_some_and(|end| now + self.settings.grace < end)
+    }
+
+    pub(super) fn start(&mut self, identity: &Identity) {
         let Some(program) = self.settings.words.first() else { return };
         let command = &mut parent_death::command(&self.settings.words);
         self.state = match children::start(command, identity.environment()) {
@@ -161,6 +163,7 @@ impl Program {
             }
             Err(error) => State::Over(Outcome::NotStarted(error)),
         };
+        self.tell_deputy();
     }
 
     /// Ends it, because the name is no longer owned: at once where the lease is over, and else soon.
@@ -177,6 +180,34 @@ impl Program {
             State::Ending(ending) => ending.hasten(until),
             _ => {}
         }
+    }
+
+    /// Ends it, because a node of its list was lost.
+    pub(super) fn lose_peer(&mut self, peer: String, now: Instant) {
+        match &self.state {
+            State::Running { group, .. } => {
+                log::warn!("{peer} is lost (--on-peer-lost): ending process {group}");
+                let (until, outcome) = (now + self.settings.grace, Outcome::PeerLost(peer));
+                self.state = State::Ending(Ending::begin(*group, outcome, until, now));
+            }
+            State::Waiting => self.state = State::Over(Outcome::PeerLost(peer)),
+            State::Ending(_) | State::Over(_) => {}
+        }
+    }
+
+    /// Gives up waiting for a list, for this reason.
+    pub(super) fn give_up(&mut self, why: String) {
+        if self.awaits_name() {
+            self.state = State::Over(Outcome::NoList(why));
+        }
+    }
+
+    /// Whether it ended by itself with status 0.
+    pub(super) fn has_ended_well(&self) -> bool {
+        let (State::Over(outcome) | State::Ending(Ending { outcome, .. })) = &self.state else {
+            return false;
+        };
+        matches!(outcome, Outcome::Ended(Ended::Exited(0)))
     }
 
     /// The time to ask it to end, because the lease was not renewed.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use super::awaited_list::{AwaitedList, ListSettings};
 use super::change_hook::{ChangeHook, ChangeSettings};
 use super::file_role::FileRole;
 use super::hooks::Hooks;
@@ -42,6 +43,8 @@ pub struct NotifySettings {
     pub hook_grace: Duration,
     /// The program to run for as long as the name is owned.
     pub program: Option<ProgramSettings>,
+    /// The list that the program waits for; `None`: it waits for none.
+    pub list: Option<ListSettings>,
     /// The file of figures for Prometheus.
     pub metrics_file: Option<PathBuf>,
     /// The file such as `/etc/hosts` that has all names in a section.
@@ -88,6 +91,11 @@ pub fn set_up(
     let name_file = wanted.name_file.map(|path| own("name-file", path, NAME_RETRY_INTERVAL));
     let metrics = wanted.metrics_file.map(|path| own("metrics-file", path, SCRAPE_INTERVAL));
     let (name_file, metrics) = (name_file.transpose()?, metrics.transpose()?);
+    let awaited = wanted.list.map(|settings| {
+        let file = settings.file.clone().map(|path| own("list-file", path, NAME_RETRY_INTERVAL));
+        Ok::<_, Failure>(AwaitedList::new(settings, file.transpose()?, clock::now()))
+    });
+    let awaited = awaited.transpose()?;
     let list = |(option, path, role), format: ListFormat| {
         let sample = list_file::sample(format, &keyspace.pattern);
         let file = kept((option, path, role), sample, LIST_RETRY_INTERVAL)?;
@@ -118,6 +126,6 @@ pub fn set_up(
     let program = wanted.program.map(program).transpose().map_err(no_signals)?;
     let metrics = metrics.map(|file| MetricsFile::new(file, clock::now()));
     let listing = Listing::new(lists, change_hook);
-    let told = Recipients { name_file, hooks, program, metrics, listing };
+    let told = Recipients { name_file, hooks, program, list: awaited, metrics, listing };
     Ok(Notifier::new(keyspace, login, signals.stop.clone(), told))
 }

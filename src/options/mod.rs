@@ -9,6 +9,7 @@
 //! | `command_line` | words → matched options |
 //! | `help` | the table → what `--help` shows |
 //! | `read` | matched options and a Corefile → [`Options`] |
+//! | `job` | what programs have that start together |
 //! | `values` | the arguments of options |
 //! | `configuration` | what may stand in a Corefile as well |
 //! | `tools` | the operator's tools: what each takes and is told |
@@ -16,6 +17,7 @@
 mod command_line;
 mod configuration;
 mod help;
+mod job;
 mod read;
 mod settings;
 mod table;
@@ -30,11 +32,16 @@ use log::LevelFilter;
 use crate::failure::Failure;
 pub use configuration::ReadCorefile;
 pub use settings::{Command, Confirmation, Form, LineForm, Options, Readiness, Tool};
-use table::Takers;
+use table::{EXEC, Takers};
 use tools::{ReadTool, TOOLS, Takes, ToolEntry};
 
-/// The command that a program follows.
-const EXEC: &str = "exec";
+/// The beginning of the help of the command that a program follows.
+const ABOUT_EXEC: &str = "\
+Usage: idetcd exec --pattern NAME [OPTION]... -- PROGRAM [ARG]...
+Serves as ever, and runs PROGRAM under the name of the node: from when that is
+owned, to the end of one of them. All options are those of the server, see idetcd
+--help, and these, for programs on several nodes that start together, each with
+the same list of all:";
 
 /// The arguments of a process as text, its own name left out.
 ///
@@ -80,11 +87,16 @@ fn follow(
     program: Option<Vec<String>>,
     read_corefile: ReadCorefile<'_>,
 ) -> Result<Command, Failure> {
-    let takers = tool.map_or(Takers::Server, |tool| Takers::Tool(tool.name));
+    let takers = match tool {
+        Some(tool) => Takers::Tool(tool.name),
+        None if program.is_some() => Takers::Tool(EXEC),
+        None => Takers::Server,
+    };
     let matches = command_line::matched(takers, arguments)?;
     if matches.opt_present("help") {
         return Ok(Command::Print(match tool {
             Some(tool) => help::of_tool(tool.name, tool.about, tool.takes == Takes::Common),
+            None if program.is_some() => help::of_tool(EXEC, ABOUT_EXEC, true),
             None => help::of_server(TOOLS.iter().map(|tool| (tool.name, tool.purpose))),
         }));
     }

@@ -8,6 +8,7 @@ use getopts::Matches;
 use log::LevelFilter;
 
 use super::configuration;
+use super::job;
 use super::settings::Options;
 use super::values::{
     address, change_wait, command, etcd_timeout, filled, number, optional_number, path,
@@ -35,8 +36,15 @@ pub(super) fn options(
 ) -> Result<Options, Failure> {
     let keyspace = keyspace(matches, file.as_mut())?;
     let endpoints = configuration::endpoints(matches, file.as_ref())?;
-    let node = node(matches, keyspace)?;
-    let notify = notify(matches, program, node.lease_ttl)?;
+    let mut node = node(matches, keyspace)?;
+    let mut notify = notify(matches, program, node.lease_ttl)?;
+    if notify.program.is_some() {
+        (node.job, notify.list) = job::job(matches, &node.keyspace)?.unzip();
+        let list = notify.list.as_ref().and_then(|list| list.file.as_ref());
+        if list.is_some_and(|path| is_written(&notify, path)) {
+            return wrong("list-file", "is another file's as well; give another one");
+        }
+    }
     let longest_call = notify.program.as_ref().map(|it| it.longest_call(node.lease_ttl));
     let timeout = etcd_timeout(matches)?;
     Ok(Options {
@@ -111,6 +119,7 @@ fn node(matches: &Matches, keyspace: Keyspace) -> Result<NodeSettings, Failure> 
         ipv6,
         interface: filled(matches, "interface", "the name is empty; give one such as eth0")?,
         port: optional_number(matches, "port")?,
+        job: None,
         node_id: node_id(matches)?,
     })
 }
@@ -193,6 +202,7 @@ fn notify(
         on_change: on_change(matches)?,
         hook_grace: seconds(matches, "grace")?,
         program: program.map(|words| program_settings(matches, words, lease_ttl)).transpose()?,
+        list: None,
         metrics_file,
     })
 }
@@ -207,7 +217,14 @@ fn on_change(matches: &Matches) -> Result<Option<ChangeSettings>, Failure> {
     }
 }
 
-/// The files that are written, each another one.
+/// Whether this file is one of those that every node may write.
+fn is_written(notify: &NotifySettings, path: &PathBuf) -> bool {
+    let targets = notify.targets_file.as_ref().map(|(path, _)| path);
+    let others = [&notify.name_file, &notify.metrics_file, &notify.hosts_file];
+    others.into_iter().flatten().chain(targets).any(|other| other == path)
+}
+
+/// The files that every node may write, each another one.
 fn files_to_write(matches: &Matches) -> Result<[Option<PathBuf>; 4], Failure> {
     let options = ["name-file", "metrics-file", "hosts-file", "file-sd"];
     let mut files = [const { None }; 4];

@@ -10,6 +10,9 @@ use getopts::Occur;
 
 use crate::cluster::pattern::MAX_LIMIT;
 
+/// The command that a program follows.
+pub(super) const EXEC: &str = "exec";
+
 #[derive(Clone, Debug)]
 pub(super) struct OptionEntry {
     /// The name, without the dashes.
@@ -152,6 +155,14 @@ const PROGRAMS: &[OptionEntry] = &[
     text("run-as", "USER[:GROUP]", "who to be, once the port is bound [unchanged]"),
 ];
 
+const JOB: &[OptionEntry] = &[
+    text("count", "N[:MAX]", "wait for N nodes, and up to MAX if they come soon"),
+    number("timeout", "SECONDS", 1..=YEAR, "for how long [for ever]"),
+    text("job", "NAME", "of several jobs of the same nodes, this one"),
+    text("list-file", "PATH", "holds the list of the nodes, in JSON"),
+    text("on-peer-lost", "end|keep", "what becomes of PROGRAM if one of them is lost [keep]"),
+];
+
 const OTHER: &[OptionEntry] = &[
     flag("verbose", "v", "log more; twice: each query"),
     flag("quiet", "q", "log warnings and errors only"),
@@ -192,7 +203,7 @@ const READY: &[OptionEntry] =
 const RELEASE: &[OptionEntry] = &[flag("yes", "", "do not ask")];
 
 /// All options, in the order of the help.
-pub(super) const GROUPS: [OptionGroup; 11] = [
+pub(super) const GROUPS: [OptionGroup; 12] = [
     group(Takers::ServerAndTools, "", NAMES),
     group(Takers::Server, "", ANSWERS),
     group(Takers::Server, "What is published; found out where not given:", PUBLISHED),
@@ -208,6 +219,8 @@ pub(super) const GROUPS: [OptionGroup; 11] = [
     group(Takers::Tool("wait"), "", WAIT),
     group(Takers::Tool("ready"), "", READY),
     group(Takers::Tool("release"), "", RELEASE),
+    // After wait, whose numbers have the same names.
+    group(Takers::Tool(EXEC), "", JOB),
 ];
 
 impl OptionEntry {

@@ -8,6 +8,7 @@ use support::{Directory, Etcd, Node, PATIENCE, PATTERN, Signal, lookup, until};
 
 mod lease;
 mod leftovers;
+mod together;
 
 fn start(etcd: &Etcd, number: u32, more: &[&str], program: &[&str]) -> Node {
     let (endpoint, ipv4) = (etcd.endpoint(), format!("10.0.0.{number}"));
@@ -194,6 +195,33 @@ fn hooks_and_name_file_go_with_it() {
     assert_eq!(node.wait(PATIENCE).code(), Some(0), "{}", node.log());
     assert_eq!(text(&log).as_deref(), Some("claim\nworker1.tf.local\nlost\n"));
     assert!(!fs::exists(&name).expect("a look"));
+}
+
+#[test]
+fn it_starts_when_on_claim_has_ended_or_its_grace_time_is_over() {
+    let (etcd, directory) = (Etcd::start(), Directory::new());
+    let (order, release) = (directory.file("order"), directory.file("release"));
+    let claim = format!(
+        "echo begins >>{order}; until test -e {release}; do sleep 0.01; done; echo ends >>{order}"
+    );
+    let script = format!("echo program >>{order}");
+    let mut node = start(&etcd, 1, &["--on-claim", &claim], &["sh", "-c", &script]);
+    node.wait_for_log("claimed worker1");
+    until(PATIENCE, "the hook runs", || text(&order));
+    assert!(lookup(node.address(), "worker1.tf.local.").is_some());
+    assert!(!node.log().contains("sh started as process"), "{}", node.log());
+    fs::write(&release, "").expect("written");
+    assert_eq!(node.wait(PATIENCE).code(), Some(0), "{}", node.log());
+    assert_eq!(text(&order).as_deref(), Some("begins\nends\nprogram\n"));
+
+    // It is not ended for that.
+    let claim = format!("until test -e {order}; do sleep 0.01; done; echo ends >>{order}");
+    fs::remove_file(&order).expect("removed");
+    let more = ["--on-claim", &claim, "--grace", "1"];
+    let script = format!("echo program >{order}; until grep -q ends {order}; do sleep 0.01; done");
+    let mut node = start(&etcd, 1, &more, &["sh", "-c", &script]);
+    assert_eq!(node.wait(PATIENCE).code(), Some(0), "{}", node.log());
+    assert_eq!(text(&order).as_deref(), Some("program\nends\n"));
 }
 
 #[test]

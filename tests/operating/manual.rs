@@ -15,7 +15,8 @@ fn options(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_manual_and_the_help_know_the_same_options() {
-    let commands: [&[&str]; 6] = [&[], &["list"], &["wait"], &["check"], &["ready"], &["release"]];
+    let commands: [&[&str]; 7] =
+        [&[], &["exec"], &["list"], &["wait"], &["check"], &["ready"], &["release"]];
     let help: String =
         commands.into_iter().map(|words| run(idetcd(), &[words, &["--help"]].concat())).collect();
     let page = std::fs::read_to_string(PAGE).expect("the manual page");

@@ -423,6 +423,7 @@ pub(in crate::node) fn newborn(seed: u64) -> (Rc<World>, Session<FakeHost, FakeE
         ipv6: AddressChoice::Omit,
         interface: None,
         port: Some(53),
+        job: None,
         node_id: None,
     };
     let host = FakeHost { world: world.clone() };

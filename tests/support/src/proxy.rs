@@ -7,6 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
 /// What passes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -36,6 +40,24 @@ pub struct Passing {
     /// Counted from 1 over all connections.
     pub number: usize,
     pub path: String,
+    /// The body of a request; of a reply, nothing.
+    pub body: Vec<u8>,
+}
+
+impl Passing {
+    /// The keys and values that a transaction puts where its conditions hold.
+    pub fn puts(&self) -> Vec<(String, String)> {
+        let body: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        let text = |value: &Value| {
+            let octets = STANDARD.decode(value.as_str().unwrap_or_default()).unwrap_or_default();
+            String::from_utf8_lossy(&octets).into_owned()
+        };
+        let operations = body["success"].as_array().cloned().unwrap_or_default();
+        let puts = operations.iter().map(|operation| &operation["request_put"]);
+        puts.filter(|put| put.is_object())
+            .map(|put| (text(&put["key"]), text(&put["value"])))
+            .collect()
+    }
 }
 
 type Policy = Box<dyn FnMut(&Passing) -> Action + Send>;
@@ -135,8 +157,9 @@ impl Drop for Proxy {
 }
 
 impl Shared {
-    fn decide(&self, phase: Phase, number: usize, path: &str) -> Action {
-        let passing = Passing { phase, number, path: path.to_owned() };
+    fn decide(&self, phase: Phase, number: usize, path: &str, body: &[u8]) -> Action {
+        let (path, body) = (path.to_owned(), body.to_vec());
+        let passing = Passing { phase, number, path, body };
         (self.policy.lock().expect("no panic"))(&passing)
     }
 
@@ -181,7 +204,7 @@ fn serve(mut client: TcpStream, mut server: TcpStream, shared: &Arc<Shared>) {
     while let Some((path, request)) = read_request(&mut client) {
         shared.thaw();
         let number = shared.count.fetch_add(1, Ordering::SeqCst) + 1;
-        match shared.decide(Phase::Request, number, &path) {
+        match shared.decide(Phase::Request, number, &path, body_of(&request)) {
             Action::Pass => {
                 *latest.lock().expect("no panic") = Some((number, path));
                 if server.write_all(&request).is_err() {
@@ -215,7 +238,7 @@ fn copy_replies(mut client: TcpStream, mut server: TcpStream, shared: &Shared, l
         let begun = latest.lock().expect("no panic").take();
         if let Some((number, path)) = begun {
             watch = (path == "/v3/watch").then_some(number);
-            match shared.decide(Phase::Reply, number, &path) {
+            match shared.decide(Phase::Reply, number, &path, &[]) {
                 Action::Pass => {}
                 Action::Close => break,
                 Action::Silence => silent = true,
@@ -235,6 +258,13 @@ fn copy_replies(mut client: TcpStream, mut server: TcpStream, shared: &Shared, l
     }
     let _ = client.shutdown(Shutdown::Both);
     let _ = server.shutdown(Shutdown::Both);
+}
+
+/// What follows the head of a request.
+fn body_of(request: &[u8]) -> &[u8] {
+    let end = b"\r\n\r\n";
+    let at = request.windows(end.len()).position(|octets| octets == end);
+    at.map_or(&[], |at| &request[at + end.len()..])
 }
 
 /// One HTTP request with its body; `None`: the client is gone.

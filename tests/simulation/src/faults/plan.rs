@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use idetcd::node::WhenFull;
+use idetcd::cluster::JobName;
+use idetcd::node::{JobSettings, OnPeerLost, WhenFull};
 
 use super::kind::FaultKind;
 use crate::world::chance::Chance;
@@ -31,6 +32,8 @@ pub struct Wanted {
     /// Whether many nodes live for long: up to a hundred, on leases of up to minutes, with an hour or
     /// so between times of faults.
     pub is_long: bool,
+    /// Whether nodes run programs that start together.
+    pub has_jobs: bool,
 }
 
 /// What a seed has in store.
@@ -75,7 +78,8 @@ impl Plan {
         let mut chance = Chance::new(seed, 10);
         let chance = &mut chance;
         let is_herd = chance.happens(0.02) && wanted.nodes.is_none();
-        let is_herd = is_herd && !wanted.is_long;
+        // Programs that end again and again keep a herd in the queue, and names free for longer than is judged.
+        let is_herd = is_herd && !wanted.is_long && !wanted.has_jobs;
         let mut drawn = if is_herd { 35 + chance.below(20) } else { 3 + chance.below(8) };
         let mut long = wanted.is_long.then(|| Chance::new(seed, 11));
         if let Some(chance) = &mut long {
@@ -142,6 +146,13 @@ impl Plan {
             pause = seconds(&[5.0, 15.0, 30.0], chance);
             chaos = seconds(&[60.0, 120.0, 300.0], chance);
             calm = seconds(&[1200.0, 3600.0, 7200.0], chance);
+        }
+        if wanted.has_jobs {
+            let chance = &mut Chance::new(seed, 15);
+            lease_ttl = lease_ttl.min(Duration::from_secs(20));
+            set_job(&mut nodes, lease_ttl, chance);
+            // Those who are lost are so for a lease, and the others look around by and by.
+            calm = calm.max(Duration::from_secs(150));
         }
         Plan {
             scene: Scene {
@@ -259,9 +270,29 @@ impl Nodes {
                 identity,
                 port,
                 login: has_users.then(login),
+                job: None,
             });
         }
         Nodes { specs }
+    }
+}
+
+/// Has nodes run programs that start together, and end after a while.
+fn set_job(nodes: &mut [NodeSpec], lease_ttl: Duration, chance: &mut Chance) {
+    let count = nodes.len();
+    let least = chance.pick(&[1, 2, count / 2, count.saturating_sub(1), count]).unwrap_or(2).max(1);
+    let most = chance.pick(&[least, count]).unwrap_or(least).max(least);
+    let on_peer_lost = chance.pick(&[OnPeerLost::Keep, OnPeerLost::End]);
+    let on_peer_lost = on_peer_lost.unwrap_or(OnPeerLost::Keep);
+    let job = JobSettings { name: JobName::default(), least, most, on_peer_lost, timeout: None };
+    let outside = chance.pick(&[0.0, 0.0, 0.2]).unwrap_or(0.0);
+    for node in nodes {
+        node.lease_ttl = lease_ttl;
+        if let NodeKind::Idetcd(when_full, program) = node.kind {
+            let grace = program.unwrap_or(Duration::from_secs(1)).min(lease_ttl / 3);
+            node.kind = NodeKind::Idetcd(when_full, Some(grace));
+            node.job = (!chance.happens(outside)).then(|| job.clone());
+        }
     }
 }
 

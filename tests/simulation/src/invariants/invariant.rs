@@ -37,11 +37,15 @@ pub enum Invariant {
     OneLease,
     /// Who starts again within its lease has its name again.
     OldName,
+    /// Programs that start together run by one list, which is etcd's.
+    OneList,
+    /// Where enough wait for a list, they start.
+    Together,
 }
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Invariant; 15] = [
+    pub const ALL: [Invariant; 17] = [
         Invariant::OneOwner,
         Invariant::OneProgram,
         Invariant::InTime,
@@ -57,6 +61,8 @@ impl Invariant {
         Invariant::Released,
         Invariant::OneLease,
         Invariant::OldName,
+        Invariant::OneList,
+        Invariant::Together,
     ];
 }
 
@@ -78,6 +84,8 @@ impl fmt::Display for Invariant {
             Invariant::Released => "released",
             Invariant::OneLease => "one-lease",
             Invariant::OldName => "old-name",
+            Invariant::OneList => "one-list",
+            Invariant::Together => "together",
         })
     }
 }

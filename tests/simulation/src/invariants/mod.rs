@@ -12,6 +12,7 @@
 //! | 7 | a name has the addresses of its owner's machine; when they change the token stays | [`publication`], [`owners`] |
 //! | 8 | who is stopped leaves nothing in etcd, and who goes on under another lease ends the one before | [`leases`] |
 //! | 9 | who starts again within its lease has its name again, with other addresses as well | [`old_names`] |
+//! | 10 | programs that start together run by one list, which is etcd's; where enough wait and all is well they start soon | [`jobs`] |
 //!
 //! What somebody does by hand to a key, a node of the old plugin included, and a backup that is restored, may
 //! make two owners: of the name in question, until both could have heard of it, and [`Bounds::by_hand`] more.
@@ -20,6 +21,7 @@ pub mod bounds;
 pub mod free_names;
 pub mod history;
 pub mod invariant;
+pub mod jobs;
 pub mod leases;
 pub mod load;
 pub mod old_names;
@@ -41,6 +43,7 @@ use crate::world::baton::End;
 use crate::world::process::ProcessId;
 pub use bounds::Bounds;
 pub use invariant::{Invariant, Violation};
+use jobs::Jobs;
 use leases::Leases;
 use load::Load;
 use oracle::Oracle;
@@ -63,6 +66,7 @@ pub struct Checks {
     owners: Owners,
     leases: Leases,
     load: Load,
+    jobs: Jobs,
     /// When a process with such a record ended last.
     ended_at: BTreeMap<String, Time>,
     /// Tickets that nobody waits with, and since when.
@@ -79,6 +83,7 @@ impl Checks {
             standings: Vec::new(),
             live: BTreeSet::new(),
             queue: keyspace.queue(),
+            jobs: Jobs::new(&keyspace),
             oracle: Oracle::new(keyspace, limit),
             owners: Owners::default(),
             leases: Leases::default(),
@@ -238,6 +243,7 @@ impl Checks {
     pub fn killed(&mut self, id: ProcessId, now: Time) {
         self.live.remove(&id);
         self.owners.gone(id, now);
+        self.jobs.gone(id, now);
         self.leave_lease(id);
         if let Some(standing) = self.standings.get_mut(id).and_then(Option::take) {
             self.ended_at.insert(standing.record.identity(), now);
@@ -267,6 +273,7 @@ impl Checks {
 
     /// etcd may have changed.
     pub fn heed_etcd(&mut self, now: Time, etcd: &Model) {
+        self.jobs.follow(etcd);
         if self.oracle.follow(now, etcd) {
             self.owners.restored(now);
         }
@@ -291,7 +298,9 @@ impl Checks {
 
     /// Whether there is something that time alone may turn into a violation, so that it is to be looked at.
     pub fn wants_look(&self, now: Time) -> bool {
-        self.is_lively(now) || self.live().any(|(_, s)| s.limit.is_some() && s.owned.is_none())
+        self.is_lively(now)
+            || self.jobs.is_there()
+            || self.live().any(|(_, s)| s.limit.is_some() && s.owned.is_none())
     }
 
     /// Whether that may come soon: something happened lately.

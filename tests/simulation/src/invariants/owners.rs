@@ -200,7 +200,7 @@ impl Checks {
     }
 
     /// Whether two owners are the fault of somebody who changed the key by hand, and could not hear of it.
-    fn are_excused(&self, slot: SlotId, all: Vec<ProcessId>, now: Time) -> bool {
+    pub(super) fn are_excused(&self, slot: SlotId, all: Vec<ProcessId>, now: Time) -> bool {
         let Some(at) = self.owners.excused_at(slot) else { return false };
         let heard = all.iter().map(|id| self.undisturbed_since(*id));
         // Who is disturbed cannot hear, and loses the name with its lease.

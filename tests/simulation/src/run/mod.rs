@@ -38,6 +38,8 @@ pub struct Report {
     pub faults: BTreeMap<FaultKind, u64>,
     /// What nodes asked of etcd.
     pub load: Load,
+    /// How many programs were started by a list.
+    pub starts_by_list: u64,
     /// What did not hold.
     pub violation: Option<Violation>,
 }
@@ -84,6 +86,7 @@ pub fn run(seed: u64, settings: &Settings, trace: Trace) -> Report {
         tally: world.tally,
         faults: faults.counts,
         load: world.checks.load(),
+        starts_by_list: world.checks.starts_by_list(),
         violation,
     }
 }

@@ -7,6 +7,7 @@ use super::found::FOUND;
 use super::many::run_many;
 use super::totals::Totals;
 use super::{Report, Settings, run};
+use crate::faults::plan::Wanted;
 use crate::world::scene::ClientKind;
 use crate::world::trace::Trace;
 
@@ -34,6 +35,27 @@ fn a_range_of_seeds_finds_nothing() {
     });
     println!("{totals}");
     assert_eq!(violations, [""; 0]);
+}
+
+/// Seeds that found something about programs that start together.
+const JOBS_FOUND: [u64; 7] = [114, 167, 249, 250, 542, 879, 880];
+
+#[test]
+fn programs_that_start_together_find_nothing() {
+    let wanted = Wanted { has_jobs: true, ..Wanted::default() };
+    let settings = |seconds| Settings { wanted: wanted.clone(), ..settings(seconds) };
+    let (mut violations, mut starts) = (Vec::new(), 0);
+    let mut add = |report: Report| {
+        starts += report.starts_by_list;
+        violations.extend(report.violation.is_some().then(|| told(&report)));
+        true
+    };
+    run_many(1, 61, &settings(400), &mut add);
+    for seed in JOBS_FOUND {
+        run_many(seed, seed + 1, &settings(720), &mut add);
+    }
+    assert_eq!(violations, [""; 0]);
+    assert!(starts > 1000, "{starts} programs were started");
 }
 
 #[test]

@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use idetcd::cluster::Directory;
 use idetcd::node::network::HostNetwork;
-use idetcd::node::{Counter, Host, Owned};
+use idetcd::node::{Counter, Host, JobNews, Owned};
 
 use super::baton::{Baton, Wait};
+use super::program::Program;
 use super::surroundings::Surroundings;
 
 /// A host that waits by handing the baton on.
@@ -70,5 +71,13 @@ impl<B: Baton> Host for SimHost<'_, B> {
 
     fn note(&self, counter: Counter) {
         self.around.with(|inside| inside.note(counter));
+    }
+
+    fn job(&self, news: JobNews) {
+        self.around.with(|inside| inside.hear_of_job(news));
+    }
+
+    fn has_ended_well(&self) -> bool {
+        self.around.with(|inside| inside.program.as_ref().is_some_and(Program::has_ended_well))
     }
 }

@@ -53,5 +53,6 @@ impl World {
         }
         checks.look_at_queue(now, etcd);
         checks.look_at_leases(now, etcd);
+        checks.look_at_job(now);
     }
 }

@@ -13,7 +13,7 @@ use super::fiber::Fiber;
 use super::life::{PluginLife, SessionLife, Start};
 use super::network::card;
 use super::process::{Looks, Process, ProcessId, Waits};
-use super::program::Program;
+use super::program::{Part, Program};
 use super::scene::{ClientKind, NodeKind, Published};
 use super::surroundings::Surroundings;
 use super::{Event, World};
@@ -53,6 +53,9 @@ impl World {
         let boots = self.machines[spec.machine].boots;
         let mark = spec.node_id(boots).map(|id| format!("{id}:{}", spec.port));
         self.checks.is_known_by(id, mark);
+        if let Some(job) = &spec.job {
+            self.checks.takes_part(id, job.least);
+        }
         self.wake(id);
     }
 
@@ -80,7 +83,10 @@ impl World {
         let program = match spec.kind {
             NodeKind::Idetcd(_, Some(grace)) => {
                 let takes = self.chance.between(Duration::ZERO, grace * 2);
-                Some(Program::new(grace, takes))
+                let mut of_job = Chance::new(seed, 41);
+                let lasts = of_job.between(Duration::from_secs(1), Duration::from_secs(60));
+                let part = spec.job.is_some().then(|| Part::new(lasts, of_job.happens(0.8)));
+                Some(Program::new(grace, takes).taking(part))
             }
             _ => None,
         };

@@ -181,12 +181,13 @@ impl World {
             if program.is_over() {
                 inside.is_stopping = true;
             }
-            Some((program.runs_under(), program.next(), inside.is_stopping))
+            Some((program.runs_under(), program.next(), program.runs_by(), inside.is_stopping))
         });
-        let Some((runs_under, next, is_stopping)) = seen else { return };
+        let Some((runs_under, next, runs_by, is_stopping)) = seen else { return };
         if is_stopping {
             self.checks.asked_to_stop(id, now);
         }
+        self.checks.runs_by(id, now, runs_by);
         if runs_under != process.runs_under {
             process.runs_under = runs_under;
             self.checks.program(id, now, runs_under);

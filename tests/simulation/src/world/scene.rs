@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use idetcd::cluster::{AddressChoice, Keyspace, NodeId, Pattern};
-use idetcd::node::{NodeSettings, WhenFull};
+use idetcd::node::{JobSettings, NodeSettings, WhenFull};
 
 use super::client::Login;
 
@@ -72,6 +72,8 @@ pub struct NodeSpec {
     pub port: u16,
     /// What it calls itself to etcd.
     pub login: Option<Login>,
+    /// The job that its program takes part in.
+    pub job: Option<JobSettings>,
 }
 
 /// What runs on a node.
@@ -152,6 +154,7 @@ impl NodeSpec {
             ipv6: AddressChoice::Omit,
             interface: None,
             port: Some(self.port),
+            job: self.job.clone(),
             node_id,
         }
     }

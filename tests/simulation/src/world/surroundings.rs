@@ -8,7 +8,7 @@ use std::time::Instant;
 use idetcd::cluster::Directory;
 use idetcd::etcd::{Error, ErrorKind, WatchReply};
 use idetcd::node::network::HostNetwork;
-use idetcd::node::{Counter, Owned};
+use idetcd::node::{Counter, JobNews, Owned};
 
 use super::network::card;
 use super::program::Program;
@@ -127,6 +127,13 @@ impl Inside {
             program.ownership(owned, self.now);
         }
         self.told.push(owned);
+    }
+
+    /// Takes note of what happens in the job, as the product's notifier does.
+    pub fn hear_of_job(&mut self, news: JobNews) {
+        if let Some(program) = &mut self.program {
+            program.hear_of_job(news, self.now);
+        }
     }
 
     /// Whether a name is of use.

@@ -1,0 +1,74 @@
+//! A job while the program runs by a list: its start, and what is said of it until its end.
+
+use std::sync::Arc;
+
+use super::barrier_stage::Stage;
+use super::claim::delete_if_on;
+use super::job::Here;
+use super::job_settings::OnPeerLost;
+use super::session::Session;
+use super::{Host, JobNews, Result};
+use crate::cluster::{ListState, StartedList};
+use crate::etcd::{Etcd, LeaseId};
+
+impl<H: Host, E: Etcd> Session<H, E> {
+    /// Lets the program start by the list that was fixed at this revision.
+    pub(super) fn start(&mut self, here: &Here, revision: i64) {
+        let Some(job) = &mut self.job else { return };
+        let Some(list) = &job.list else { return };
+        job.are_peers_due = job.settings.on_peer_lost == OnPeerLost::End;
+        job.is_list_due = false;
+        let (name, members) = (job.settings.name.clone(), list.members.clone());
+        let list = Arc::new(StartedList { job: name, revision, members });
+        job.stage = Stage::Started(here.own.clone(), list.clone());
+        if let Some(rank) = list.rank_of(here.own.slot) {
+            let (name, count) = (&here.own.name, list.members.len());
+            log::info!("{name} has rank {rank} of {count} on the list of revision {revision}");
+            self.host.job(JobNews::Starts(list));
+        }
+    }
+
+    /// Says again by which list this node runs, if that is still the one in etcd.
+    pub(super) fn join_again(&mut self, here: &Here) -> Result<()> {
+        let Some(job) = &self.job else { return Ok(()) };
+        let Stage::Started(_, list) = &job.stage else { return Ok(()) };
+        let (revision, list_revision) = (list.revision, job.list_revision);
+        let state = job.list.as_ref().map(|list| list.state);
+        if state == Some(ListState::Started(revision)) {
+            let participant = here.participant();
+            self.ask(|client| participant.join_again(client, list_revision, revision))?;
+        }
+        if let Some(job) = &mut self.job {
+            job.may_be_unknown = false;
+        }
+        Ok(())
+    }
+
+    /// Takes back that this node waits: its program runs already.
+    pub(super) fn withdraw(&mut self, here: &Here) -> Result<()> {
+        let (key, lease) = (here.keys.member(here.own.slot), here.lease);
+        self.ask(|client| delete_if_on(client, key, lease))?;
+        if let Some(job) = &mut self.job {
+            job.is_form_due = false;
+        }
+        Ok(())
+    }
+
+    /// Says that the program is done, before the name is released, and clears up if it was the last.
+    pub(super) fn leave_job(&mut self) {
+        let Some(here) = self.here().filter(|_| self.host.has_ended_well()) else { return };
+        let Some(job) = &self.job else { return };
+        let Stage::Started(_, list) = &job.stage else { return };
+        let (revision, list_revision) = (list.revision, job.list_revision);
+        let is_its_own =
+            job.list.as_ref().is_some_and(|it| it.state == ListState::Started(revision));
+        let (participant, client) = (here.participant(), &mut self.client);
+        let left = participant.leave_done(client, revision).unwrap_or_default();
+        let is_over = !left.is_empty() && left.iter().all(|joined| joined.lease == LeaseId(0));
+        if is_over && is_its_own {
+            // If that fails, whoever fixes the next list does it.
+            let cleared = participant.clear(client, left.into_iter().map(|joined| joined.key));
+            let _ = cleared.and_then(|()| participant.end_list(client, list_revision));
+        }
+    }
+}

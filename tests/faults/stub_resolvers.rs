@@ -122,7 +122,9 @@ fn musl_finds_names_by_a_node_alone_that_forwards_and_not_beside_another_server(
         "musl, two servers: {musl:?}, {} also asked of the other",
         asked.load(Ordering::SeqCst)
     );
-    assert!(asked.swap(0, Ordering::SeqCst) >= 300, "it asks all at once");
+    // The other one may have them to read yet.
+    let are_counted = || (asked.load(Ordering::SeqCst) >= 300).then_some(());
+    until(PATIENCE, "it asks all at once", are_counted);
     // Which reply comes first is a matter of chance, unless this one is kept from replying.
     node.signal(Signal::STOP);
     assert_eq!(clients.look_up("musl", "worker1.tf.local", 1), all("unknown", 1));

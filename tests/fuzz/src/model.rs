@@ -1,6 +1,6 @@
 //! What a directory ought to know, in the plainest way: for each range a map from keys to values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 
 use idetcd::cluster::{Applied, KeyRange, Keyspace, Names, Record, SlotId};
@@ -71,7 +71,15 @@ impl Model {
         self.0.iter().map(|followed| followed.named().len()).sum()
     }
 
+    /// A name of several ranges once, as the first of them has it.
     pub fn records(&self) -> Vec<(Vec<u8>, Record)> {
+        let mut told = HashSet::new();
+        let mut records = self.records_of_ranges();
+        records.retain(|(name, _)| told.insert(name.clone()));
+        records
+    }
+
+    fn records_of_ranges(&self) -> Vec<(Vec<u8>, Record)> {
         let all = self.0.iter().flat_map(Followed::named);
         all.filter_map(|(_, name, known)| Some((name, known.record?))).collect()
     }
@@ -108,7 +116,7 @@ impl Model {
         let numbered = self.0.iter().filter(|f| matches!(f.names, Names::Numbered(_)));
         let mut groups = numbered.map(|followed| followed.names.group().into_bytes());
         groups.any(|group| group.ends_with(&below))
-            || self.records().iter().any(|(other, _)| other.ends_with(&below))
+            || self.records_of_ranges().iter().any(|(other, _)| other.ends_with(&below))
     }
 
     pub fn names_of(&self, address: IpAddr) -> Vec<Vec<u8>> {
@@ -117,7 +125,7 @@ impl Model {
                 || record.ipv6.map(IpAddr::from) == Some(address)
         };
         let mut names = Vec::new();
-        for (name, record) in self.records() {
+        for (name, record) in self.records_of_ranges() {
             if publishes(&record) && !names.contains(&name) {
                 names.push(name);
             }

@@ -93,6 +93,14 @@ pub(super) struct Claimant<'a> {
     pub(super) lease: LeaseId,
 }
 
+impl OwnRecord {
+    /// What a slot holds, which is this record.
+    fn at(slot: SlotId, kv: &KeyValue, record: Record) -> OwnRecord {
+        let (claimed, node_id) = (Claimed::at(slot, kv.mod_revision), NodeId::of(&kv.value));
+        OwnRecord { claimed, lease: kv.lease, node_id, record }
+    }
+}
+
 impl Claimant<'_> {
     fn slots(&self) -> Range {
         let (first, end) = self.keyspace.slots();
@@ -127,12 +135,7 @@ impl Claimant<'_> {
     ) -> Result<Option<OwnRecord>, Error> {
         let reply = read_key(client, self.keyspace.key(slot))?;
         let found = reply.kvs.first().filter(|kv| says(kv, record) || kv.lease == self.lease);
-        Ok(found.map(|kv| OwnRecord {
-            claimed: Claimed::at(slot, kv.mod_revision),
-            lease: kv.lease,
-            node_id: NodeId::of(&kv.value),
-            record: *record,
-        }))
+        Ok(found.map(|kv| OwnRecord::at(slot, kv, *record)))
     }
 
     /// Looks whether `slot` holds a record that this node put in an earlier life, whatever it says.
@@ -142,14 +145,9 @@ impl Claimant<'_> {
         slot: SlotId,
     ) -> Result<Option<OwnRecord>, Error> {
         let reply = client.range(&Range::new(self.keyspace.key(slot), None))?;
-        let found = reply.kvs.first().and_then(|kv| {
-            Some(OwnRecord {
-                claimed: Claimed::at(slot, kv.mod_revision),
-                lease: kv.lease,
-                node_id: NodeId::of(&kv.value),
-                record: Record::parse(&kv.value).ok()?,
-            })
-        });
+        let found = reply.kvs.first();
+        let found =
+            found.and_then(|kv| Some(OwnRecord::at(slot, kv, Record::parse(&kv.value).ok()?)));
         Ok(found.filter(|found| self.is_earlier_life(found) && found.lease != self.lease))
     }
 

@@ -5,7 +5,7 @@
 //! all names are read as of the revision at which it was. A history that has this lease has all that was before
 //! it, whatever was restored meanwhile: so if it is there once a watch is open, all of that was right. For a node
 //! that has none this is its own lease, which a claim puts to the proof without being asked; a node that has
-//! one is granted another, which is left to run out.
+//! one is granted another, which is revoked then.
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::children::Variable;
 use super::kept_file::KeptFile;
-use crate::cluster::StartedList;
+use crate::cluster::{SlotId, StartedList};
 
 /// The longest `IDETCD_PEERS`, in octets: Linux starts no program with a variable of more than 128 KiB.
 const LONGEST_PEERS: usize = 100_000;
@@ -87,10 +87,9 @@ impl AwaitedList {
 }
 
 impl ListAtHand {
-    /// The variables of the program's environment for the member of this name.
-    pub(super) fn environment(&self, own: &str) -> Vec<Variable> {
-        let members = &self.list.members;
-        let rank = members.iter().position(|member| member.name == own);
+    /// The variables of the program's environment for the member of this slot.
+    pub(super) fn environment(&self, own: SlotId) -> Vec<Variable> {
+        let (members, rank) = (&self.list.members, self.list.rank_of(own));
         let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
         let peers = Some(names.join(" ")).filter(|peers| peers.len() <= LONGEST_PEERS);
         vec![
@@ -118,7 +117,7 @@ impl ListAtHand {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::{JobMember, JobName, Record, SlotId};
+    use crate::cluster::{JobMember, JobName, Record};
 
     #[test]
     fn a_program_finds_its_place_in_the_list() {
@@ -133,7 +132,8 @@ mod tests {
         let mut awaited = AwaitedList::new(ListSettings::default(), None, Instant::now());
         assert_eq!(awaited.at_hand(), None);
         awaited.set(Some(list), Instant::now());
-        let variables = awaited.at_hand().expect("a list").environment("w9.tf.local");
+        let variables =
+            awaited.at_hand().expect("a list").environment(SlotId::new(9).expect("not zero"));
         let text = |value: Option<OsString>| value.map(|value| value.into_string().expect("text"));
         let told: Vec<String> = variables
             .into_iter()
@@ -147,7 +147,7 @@ mod tests {
         let names = |all: Vec<(&'static str, _)>| -> Vec<&str> {
             all.into_iter().map(|(name, _)| name).collect()
         };
-        let with = awaited.at_hand().expect("a list").environment("");
+        let with = awaited.at_hand().expect("a list").environment(SlotId::FIRST);
         assert_eq!(names(with), names(ListAtHand::no_environment()));
     }
 }

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::OwnedFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -23,7 +23,7 @@ pub const DEPUTY_TASK: &str = "deputy";
 const ORDER: usize = 8;
 
 /// What it is told when there is nothing to end any more.
-const OVER: [u8; ORDER] = [0; ORDER];
+pub(super) const OVER: [u8; ORDER] = [0; ORDER];
 
 /// The words for it: the group.
 pub(super) fn words(group: Pid) -> OsString {
@@ -31,8 +31,7 @@ pub(super) fn words(group: Pid) -> OsString {
 }
 
 /// What to tell it when the lease has another end; `None`: the system has no such clock.
-pub(super) fn order(lease_end: Option<std::time::Instant>) -> Option<[u8; ORDER]> {
-    let Some(lease_end) = lease_end else { return Some(OVER) };
+pub(super) fn order(lease_end: Instant) -> Option<[u8; ORDER]> {
     let nanoseconds = clock::uptime_at(lease_end)?.as_nanos();
     Some(u64::try_from(nanoseconds).unwrap_or(u64::MAX).to_be_bytes())
 }

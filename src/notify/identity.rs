@@ -62,7 +62,8 @@ impl Identity {
         let own = own.into_iter().chain(login);
         let own = own.map(|(name, value)| (name, value.map(OsString::from)));
         let list = self.list.as_ref();
-        let list = list.map_or_else(ListAtHand::no_environment, |it| it.environment(&self.name));
+        let list =
+            list.map_or_else(ListAtHand::no_environment, |it| it.environment(self.owned.slot));
         own.chain(list).collect()
     }
 }

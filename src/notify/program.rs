@@ -115,12 +115,10 @@ impl Program {
         self.tell_deputy();
     }
 
-    /// Tells who ends the program in our stead by when it has to end, or that there is nothing to end.
+    /// Tells who ends the program in our stead by when it has to end.
     fn tell_deputy(&mut self) {
         let State::Running { group, .. } = &self.state else { return };
-        let Some(order) = self.lease_end.and_then(|at| deputy_process::order(Some(at))) else {
-            return;
-        };
+        let Some(order) = self.lease_end.and_then(deputy_process::order) else { return };
         let is_told = |deputy: &Helper| deputy.tell(&order).is_ok();
         if !self.may_have_deputy || self.deputy.as_ref().is_some_and(is_told) {
             return;
@@ -141,9 +139,8 @@ impl Program {
     fn release_deputy(&mut self) {
         if self.is_over()
             && let Some(deputy) = self.deputy.take()
-            && let Some(order) = deputy_process::order(None)
         {
-            let _ = deputy.tell(&order);
+            let _ = deputy.tell(&deputy_process::OVER);
         }
     }
 

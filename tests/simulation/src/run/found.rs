@@ -46,37 +46,43 @@ impl Found {
     }
 }
 
+/// A row as most are.
+const ROW: Found =
+    Found { seed: 0, seconds: 0, nodes: None, is_long: false, faults: &[], what: "" };
+
+/// Processes and machines that end or stand still, and changes by hand.
+const REBOOTS_AND_HANDS: &[FaultKind] = &[
+    FaultKind::KillNode,
+    FaultKind::Reboot,
+    FaultKind::RevokeLease,
+    FaultKind::DeleteKey,
+    FaultKind::FreezeNode,
+    FaultKind::Suspend,
+];
+
 /// All of them.
 pub const FOUND: &[Found] = &[
     Found {
         seed: 207,
         seconds: 40,
-        nodes: None,
-        is_long: false,
-        faults: &[],
         what: "a take-over went on with the token of the earlier life",
+        ..ROW
     },
     Found {
         seed: 2,
         seconds: 40,
-        nodes: None,
-        is_long: false,
-        faults: &[],
         what: "another host with the same address took a name over at once, and its owner lived on",
+        ..ROW
     },
     Found {
         seed: 2,
         seconds: 615,
-        nodes: None,
-        is_long: false,
-        faults: &[],
         what: "a watch that tells nothing is believed: no proof that nothing is missed",
+        ..ROW
     },
     Found {
         seed: 12,
         seconds: 220,
-        nodes: None,
-        is_long: false,
         faults: &[
             FaultKind::Restore,
             FaultKind::RestoreOther,
@@ -85,12 +91,11 @@ pub const FOUND: &[Found] = &[
             FaultKind::Storm,
         ],
         what: "replies of another history are taken for those of this one",
+        ..ROW
     },
     Found {
         seed: 14,
         seconds: 585,
-        nodes: None,
-        is_long: false,
         faults: &[
             FaultKind::Restore,
             FaultKind::KillHalf,
@@ -99,28 +104,23 @@ pub const FOUND: &[Found] = &[
             FaultKind::StopNode,
         ],
         what: "a backup that is restored between the full sync and the watch: no position from before",
+        ..ROW
     },
     Found {
         seed: 2,
         seconds: 155,
-        nodes: None,
-        is_long: false,
-        faults: &[],
         what: "long pauses though etcd answers, after a lease that is gone or another history",
+        ..ROW
     },
     Found {
         seed: 14,
         seconds: 165,
-        nodes: None,
-        is_long: false,
-        faults: &[],
         what: "a call that outlasts what the directory can be believed for",
+        ..ROW
     },
     Found {
         seed: 1,
         seconds: 540,
-        nodes: None,
-        is_long: false,
         faults: &[
             FaultKind::StopNode,
             FaultKind::Suspend,
@@ -128,60 +128,49 @@ pub const FOUND: &[Found] = &[
             FaultKind::DeleteKey,
         ],
         what: "in sync while the name is released, which may be long after the watch ended",
+        ..ROW
     },
     Found {
         seed: 137,
         seconds: 12,
-        nodes: None,
-        is_long: false,
-        faults: &[],
         what: "names that nobody takes, for those ahead may not: no overtaking",
+        ..ROW
     },
     Found {
         seed: 1126,
         seconds: 300,
-        nodes: None,
-        is_long: false,
         faults: &[FaultKind::ChangeAddress, FaultKind::Refuse, FaultKind::CutLink],
         what: "a ticket of former addresses: the record stored before the lease of the old one is revoked",
+        ..ROW
     },
     Found {
         seed: 35,
         seconds: 56,
         nodes: Some(45),
-        is_long: false,
-        faults: &[],
         what: "a herd that is in sync before it knows the names of those that started with it",
+        ..ROW
     },
     Found {
         seed: 105,
         seconds: 720,
-        nodes: None,
-        is_long: false,
-        faults: &[],
         what: "old addresses under the own lease and revision, of a backup that was restored twice",
+        ..ROW
     },
     Found {
         seed: 487,
         seconds: 720,
-        nodes: None,
-        is_long: false,
-        faults: &[],
         what: "a ticket of former addresses that a backup brought back",
+        ..ROW
     },
     Found {
         seed: 811,
         seconds: 25,
-        nodes: None,
-        is_long: false,
-        faults: &[],
         what: "who is stopped in the middle of a take-over leaves the lease of its earlier life, and the name with it",
+        ..ROW
     },
     Found {
         seed: 299,
         seconds: 535,
-        nodes: None,
-        is_long: false,
         faults: &[
             FaultKind::RebootElsewhere,
             FaultKind::KillNode,
@@ -189,12 +178,11 @@ pub const FOUND: &[Found] = &[
             FaultKind::ChangeAddress,
         ],
         what: "an own record that was put again hides a deletion: what etcd held before is compared without it",
+        ..ROW
     },
     Found {
         seed: 75,
         seconds: 365,
-        nodes: None,
-        is_long: false,
         faults: &[
             FaultKind::Storm,
             FaultKind::KillHalf,
@@ -202,12 +190,11 @@ pub const FOUND: &[Found] = &[
             FaultKind::DeleteKey,
         ],
         what: "a take-over that was carried out, deleted, and tried again, forgets the lease of the earlier life",
+        ..ROW
     },
     Found {
         seed: 99,
         seconds: 275,
-        nodes: None,
-        is_long: false,
         faults: &[
             FaultKind::CutLink,
             FaultKind::CutOneWay,
@@ -217,89 +204,60 @@ pub const FOUND: &[Found] = &[
             FaultKind::MuteMember,
         ],
         what: "a claim whose reply comes seconds late, when the name was deleted and is another's",
+        ..ROW
     },
     Found {
         seed: 711,
         seconds: 92,
-        nodes: None,
-        is_long: false,
-        faults: &[
-            FaultKind::KillNode,
-            FaultKind::Reboot,
-            FaultKind::RevokeLease,
-            FaultKind::DeleteKey,
-            FaultKind::FreezeNode,
-            FaultKind::Suspend,
-        ],
+        faults: REBOOTS_AND_HANDS,
         what: "a process that is frozen while it claims, and believes it when it goes on",
+        ..ROW
     },
     Found {
         seed: 180,
         seconds: 415,
-        nodes: None,
-        is_long: false,
-        faults: &[
-            FaultKind::KillNode,
-            FaultKind::Reboot,
-            FaultKind::RevokeLease,
-            FaultKind::DeleteKey,
-            FaultKind::FreezeNode,
-            FaultKind::Suspend,
-        ],
+        faults: REBOOTS_AND_HANDS,
         what: "calls of one that queues, cut off because what its former watch proved gets old",
+        ..ROW
     },
     Found {
         seed: 346,
         seconds: 365,
         nodes: Some(45),
-        is_long: false,
-        faults: &[],
         what: "one that reads all names anew, while they change faster than it reads",
+        ..ROW
     },
     Found {
         seed: 949,
         seconds: 75,
-        nodes: None,
-        is_long: false,
-        faults: &[
-            FaultKind::KillNode,
-            FaultKind::Reboot,
-            FaultKind::RevokeLease,
-            FaultKind::DeleteKey,
-            FaultKind::FreezeNode,
-            FaultKind::Suspend,
-        ],
+        faults: REBOOTS_AND_HANDS,
         what: "one that waits beside a free name, while those of 1,541 change faster than it reads",
+        ..ROW
     },
     Found {
         seed: 20,
         seconds: 70_830,
-        nodes: None,
         is_long: true,
-        faults: &[],
         what: "pages of one history mixed with those of another: two restores within a full sync",
+        ..ROW
     },
     Found {
         seed: 507,
         seconds: 336,
-        nodes: None,
-        is_long: false,
         faults: &[FaultKind::Restore],
         what: "the same beside a thousand names",
+        ..ROW
     },
     Found {
         seed: 94,
         seconds: 32_350,
-        nodes: None,
         is_long: true,
-        faults: &[],
         what: "a node that waits beside its own record under a former lease of its own",
+        ..ROW
     },
     Found {
         seed: 2104,
         seconds: 210,
-        nodes: None,
-        is_long: false,
         faults: &[
             FaultKind::Restore,
             FaultKind::RestoreOther,
@@ -308,21 +266,20 @@ pub const FOUND: &[Found] = &[
             FaultKind::ChangeAddress,
         ],
         what: "a ticket of former addresses, in a backup, of a node that waits with another one",
+        ..ROW
     },
     Found {
         seed: 26,
         seconds: 465,
-        nodes: None,
-        is_long: false,
         faults: &[FaultKind::Refuse, FaultKind::KillNode],
         what: "a former lease that lives on, for its user was unknown for a moment when it was revoked",
+        ..ROW
     },
     Found {
         seed: 38,
         seconds: 55_270,
-        nodes: None,
         is_long: true,
-        faults: &[],
         what: "two restores of young histories, the second of them unheard of: the own name was told to be gone by a read alone",
+        ..ROW
     },
 ];

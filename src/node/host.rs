@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::job_settings::JobSettings;
+use super::job::JobSettings;
 use super::network::HostNetwork;
 use crate::cluster::{AddressChoice, Directory, Keyspace, NodeId, Record, SlotId, StartedList};
 

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::addresses::Addresses;
 use super::backoff::Backoff;
-use super::barrier::Barrier;
 use super::heard::Heard;
+use super::job::Barrier;
 use super::own_leases::OwnLeases;
 use super::proof::Proof;
 use super::state::{Contact, History, Lease, Membership, Turn, Witness};

@@ -1,17 +1,18 @@
-//! A job in the life of a node: what [`super::barrier`] says is to be done, done.
+//! What [`super::barrier`] says is to be done, done: the steps up to a list, and those around it.
 
 use std::time::Instant;
 
 use super::barrier::Barrier;
-use super::barrier_judge::some_of;
-use super::barrier_sight::{Joined, Judgement, Sighting};
-use super::barrier_stage::{JobStep, Stage};
-use super::claim::delete_if_on;
-use super::job_calls::{Changed, ListKey, Participant};
-use super::session::Session;
-use super::{Host, JobNews, Result};
-use crate::cluster::{JobKeys, JobList, JobMember, ListState};
+use super::calls::{ListKey, Participant};
+use super::judge::some_of;
+use super::sight::{Judgement, Sighting};
+use super::stage::{JobStep, Stage};
+use crate::cluster::{JobKeys, JobMember};
 use crate::etcd::{Etcd, LeaseId, read_key};
+use crate::node::claim::delete_if_on;
+use crate::node::session::Session;
+use crate::node::{Host, JobNews, Result};
+use crate::random::Random;
 
 /// What a step needs to know of this node.
 pub(super) struct Here {
@@ -31,7 +32,7 @@ impl Here {
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Says that this node waits for a list, before anything else is done under its first name. What follows
     /// from that, and to say it again, has time until changes are followed.
-    pub(super) fn enter_job(&mut self) -> Result<()> {
+    pub(in crate::node) fn enter_job(&mut self) -> Result<()> {
         let first = self.job.as_ref().filter(|job| job.watched_from.is_none());
         let Some((job, here)) = first.zip(self.here()) else { return Ok(()) };
         match job.step(&here.own, self.host.now()) {
@@ -41,7 +42,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Takes back what was said under a name that is lost: the lease lives on, and others would wait.
-    pub(super) fn leave_list(&mut self) -> Result<()> {
+    pub(in crate::node) fn leave_list(&mut self) -> Result<()> {
         let lease = self.lease.map(|lease| lease.id);
         let Some(job) = &mut self.job else { return Ok(()) };
         job.leave_and_enter();
@@ -56,7 +57,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Does what is next for the job. Changes are followed between two such steps.
-    pub(super) fn go_on_with_job(&mut self) -> Result<()> {
+    pub(in crate::node) fn go_on_with_job(&mut self) -> Result<()> {
         let Some(here) = self.here() else { return Ok(()) };
         let now = self.host.now();
         let Some(job) = &mut self.job else { return Ok(()) };
@@ -80,7 +81,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// When something is to be done for the job, if nothing is told before.
-    pub(super) fn job_due_at(&self) -> Option<Instant> {
+    pub(in crate::node) fn job_due_at(&self) -> Option<Instant> {
         let (job, here) = (self.job.as_ref()?, self.here()?);
         match job.step(&here.own, self.host.now()) {
             JobStep::Wait(until) => until,
@@ -122,7 +123,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Takes note of the list as a transaction saw it. Where it is the same, it was the name that was missing.
-    fn heed_list(&mut self, list: &ListKey) -> Result<()> {
+    pub(super) fn heed_list(&mut self, list: &ListKey) -> Result<()> {
         let (now, random) = (self.host.now(), &mut self.random);
         let Some(job) = &mut self.job else { return Ok(()) };
         if see(job, list, now, random) {
@@ -214,115 +215,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
         };
         self.host.job(JobNews::Waits(text));
     }
-
-    /// Fixes a list of those who wait.
-    fn form(&mut self, here: &Here) -> Result<()> {
-        let members = self.ask(|client| here.participant().members(client))?;
-        let (now, random) = (self.host.now(), &mut self.random);
-        let Some(job) = &mut self.job else { return Ok(()) };
-        if !members.contains(&here.own) {
-            job.leave_and_enter();
-            return Ok(());
-        }
-        if members.len() < job.settings.least {
-            job.too_few(members.len(), now, random);
-            return Ok(());
-        }
-        let count = members.len().min(job.settings.most);
-        let members = members.into_iter().take(count).collect();
-        let list = JobList { state: ListState::Fixed, members };
-        let (before, left_over) = (job.list_revision, std::mem::take(&mut job.left_over));
-        match self.ask(|client| here.participant().form(client, before, &list))? {
-            Changed::Done { revision, .. } => {
-                log::info!("fixed the list of {count} nodes at revision {revision}");
-                self.became(list, revision);
-                self.ask(|client| here.participant().clear(client, left_over))
-            }
-            Changed::Not(list) => self.heed_list(&list),
-        }
-    }
-
-    fn join(&mut self, here: &Here, revision: i64) -> Result<()> {
-        self.note_joined(here, revision);
-        match self.ask(|client| here.participant().join(client, revision))? {
-            Changed::Done { count, .. } => {
-                let Some(job) = &mut self.job else { return Ok(()) };
-                job.stage = Stage::Joined(here.own.clone(), revision);
-                job.may_be_unknown = false;
-                let is_last = job.list.as_ref().is_some_and(|list| list.members.len() == count);
-                if is_last { self.commit(here) } else { Ok(()) }
-            }
-            Changed::Not(list) => self.heed_list(&list),
-        }
-    }
-
-    fn note_joined(&mut self, here: &Here, revision: i64) {
-        if let Some(job) = &mut self.job {
-            job.note_put(here.lease, here.keys.joined(revision, here.own.slot));
-        }
-    }
-
-    /// Starts the list that all have joined.
-    fn commit(&mut self, here: &Here) -> Result<()> {
-        let Some(job) = &self.job else { return Ok(()) };
-        let (revision, Some(list)) = (job.list_revision, job.list.clone()) else { return Ok(()) };
-        match self.ask(|client| here.participant().commit(client, revision, list.clone()))? {
-            Changed::Done { revision: at, .. } => {
-                let state = ListState::Started(revision);
-                self.became(JobList { state, ..list }, at);
-                Ok(())
-            }
-            Changed::Not(list) => self.heed_list(&list),
-        }
-    }
-
-    /// Takes note of a list that this node put.
-    fn became(&mut self, list: JobList, revision: i64) {
-        let (now, random) = (self.host.now(), &mut self.random);
-        if let Some(job) = &mut self.job {
-            job.see_list(revision, Some(list.value().as_bytes()), now, random);
-        }
-    }
-
-    fn join_late(&mut self, here: &Here, other: &Joined) -> Result<()> {
-        let Some(job) = &self.job else { return Ok(()) };
-        let list_revision = job.list_revision;
-        let Some(ListState::Started(revision)) = job.list.as_ref().map(|list| list.state) else {
-            return Ok(());
-        };
-        self.note_joined(here, revision);
-        let call =
-            |client: &mut E| here.participant().join_late(client, list_revision, revision, other);
-        match self.ask(call)? {
-            Changed::Done { .. } => {
-                if let Some(job) = &mut self.job {
-                    job.may_be_unknown = false;
-                }
-                self.start(here, revision);
-                Ok(())
-            }
-            Changed::Not(list) => {
-                let (now, random) = (self.host.now(), &mut self.random);
-                if let Some(job) = &mut self.job
-                    && !see(job, &list, now, random)
-                {
-                    // The other one is gone, or the name: a look tells.
-                    job.rest(now, random);
-                    job.look_again();
-                }
-                Ok(())
-            }
-        }
-    }
 }
 
 /// Takes note of the list. Returns whether it is another one.
-fn see(
-    job: &mut Barrier,
-    list: &ListKey,
-    now: Instant,
-    random: &mut crate::random::Random,
-) -> bool {
+pub(super) fn see(job: &mut Barrier, list: &ListKey, now: Instant, random: &mut Random) -> bool {
     let revision = list.kv.as_ref().map_or(0, |kv| kv.mod_revision);
     let is_other = revision != job.list_revision;
     job.see_list(revision, list.kv.as_ref().map(|kv| &kv.value[..]), now, random);

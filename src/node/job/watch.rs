@@ -1,18 +1,18 @@
 //! What a watch tells of a job: the list, and whose program is lost.
 
-use super::barrier_sight::Joined;
-use super::barrier_stage::Stage;
-use super::job::Here;
-use super::job_settings::OnPeerLost;
-use super::session::Session;
-use super::state::{History, watch_range};
-use super::{Host, JobNews, Result};
+use super::settings::OnPeerLost;
+use super::sight::Joined;
+use super::stage::Stage;
+use super::steps::Here;
 use crate::cluster::{JobMember, SlotId};
 use crate::etcd::{Etcd, Event, EventKind, WatchRange, WatchReply};
+use crate::node::session::Session;
+use crate::node::state::{History, watch_range};
+use crate::node::{Host, JobNews, Result};
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// What is to be watched for the job, as ranges that begin with this one: the list, and who is lost.
-    pub(super) fn job_ranges(&mut self, from: usize) -> Vec<WatchRange> {
+    pub(in crate::node) fn job_ranges(&mut self, from: usize) -> Vec<WatchRange> {
         let Some(job) = &mut self.job else { return Vec::new() };
         job.watched_from = Some(from);
         let latest = self.history.as_ref().map_or(0, History::latest);
@@ -34,7 +34,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Takes note of what a watch told of the job. What that makes necessary is done later.
-    pub(super) fn apply_to_job(&mut self, reply: &WatchReply) {
+    pub(in crate::node) fn apply_to_job(&mut self, reply: &WatchReply) {
         let from = self.job.as_ref().and_then(|job| job.watched_from);
         let Some(range) = from.and_then(|from| reply.range.checked_sub(from)) else { return };
         for event in &reply.events {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::barrier::{Barrier, LONGEST_SETTLING, SETTLING};
-use super::barrier_sight::{Joined, Judgement, Sighting};
+use super::sight::{Joined, Judgement, Sighting};
 use crate::cluster::{JobMember, Keyspace, ListState, SlotId};
 use crate::etcd::LeaseId;
 use crate::random::Random;
@@ -105,5 +105,5 @@ pub(super) fn some_of(names: &[String]) -> String {
 }
 
 #[cfg(test)]
-#[path = "barrier_tests.rs"]
+#[path = "judge_tests.rs"]
 mod tests;

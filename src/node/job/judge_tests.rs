@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::cluster::{JobList, JobName, Pattern, Record, StartedList};
-use crate::node::barrier::{LONGEST_LOOK, SHORT_PAUSE};
-use crate::node::barrier_stage::{JobStep, Stage};
+use crate::node::job::barrier::{LONGEST_LOOK, SHORT_PAUSE};
+use crate::node::job::stage::{JobStep, Stage};
 use crate::node::{JobSettings, OnPeerLost};
 
 const LEAST: usize = 2;

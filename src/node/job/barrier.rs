@@ -6,12 +6,12 @@
 //! ```
 //!
 //! Each step is one transaction, and each is decided by etcd alone. Whoever should have taken one may have
-//! died, so all who wait look around by themselves after a while. Knows no calls: see [`super::job`].
+//! died, so all who wait look around by themselves after a while. Knows no calls: see [`super::steps`].
 
 use std::time::{Duration, Instant};
 
-use super::barrier_stage::{JobStep, Stage};
-use super::job_settings::JobSettings;
+use super::settings::JobSettings;
+use super::stage::{JobStep, Stage};
 use crate::cluster::{JobKeys, JobList, JobMember, Keyspace, ListState};
 use crate::etcd::LeaseId;
 use crate::random::Random;
@@ -39,7 +39,7 @@ const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// A job, as far as this node knows.
 #[derive(Debug)]
-pub(super) struct Barrier {
+pub(in crate::node) struct Barrier {
     pub(super) settings: JobSettings,
     pub(super) keys: JobKeys,
     pub(super) stage: Stage,
@@ -79,7 +79,11 @@ pub(super) struct Barrier {
 }
 
 impl Barrier {
-    pub(super) fn new(settings: JobSettings, keyspace: &Keyspace, now: Instant) -> Barrier {
+    pub(in crate::node) fn new(
+        settings: JobSettings,
+        keyspace: &Keyspace,
+        now: Instant,
+    ) -> Barrier {
         let last_look = settings.timeout.map(|timeout| timeout - LAST_LOOK.min(timeout / 2));
         let last_look_at = last_look.and_then(|after| now.checked_add(after));
         let keys = JobKeys::new(keyspace, &settings.name);
@@ -175,7 +179,7 @@ impl Barrier {
     }
 
     /// Changes may have been missed, or etcd's history is another one.
-    pub(super) fn forget(&mut self) {
+    pub(in crate::node) fn forget(&mut self) {
         (self.list_revision, self.list, self.seen) = (0, None, 0);
         (self.is_list_due, self.may_be_unknown) = (true, true);
         self.forget_counts();

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::barrier_stage::Stage;
-use super::claim::delete_if_on;
-use super::job::Here;
-use super::job_settings::OnPeerLost;
-use super::session::Session;
-use super::{Host, JobNews, Result};
+use super::settings::OnPeerLost;
+use super::stage::Stage;
+use super::steps::Here;
 use crate::cluster::{ListState, StartedList};
 use crate::etcd::{Etcd, LeaseId};
+use crate::node::claim::delete_if_on;
+use crate::node::session::Session;
+use crate::node::{Host, JobNews, Result};
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Lets the program start by the list that was fixed at this revision.
@@ -55,7 +55,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Says that the program is done, before the name is released, and clears up if it was the last.
-    pub(super) fn leave_job(&mut self) {
+    pub(in crate::node) fn leave_job(&mut self) {
         let Some(here) = self.here().filter(|_| self.host.has_ended_well()) else { return };
         let Some(job) = &self.job else { return };
         let Stage::Started(_, list) = &job.stage else { return };

@@ -1,11 +1,11 @@
 //! The calls of a job to etcd: each changes something under a condition, and tells what stands there else.
 
-use super::barrier_sight::{Joined, Sighting};
-use super::full_sync::range_of;
+use super::sight::{Joined, Sighting};
 use crate::cluster::{JobKeys, JobList, JobMember, ListState};
 use crate::etcd::{
     Compare, Equal, Error, Etcd, KeyValue, LeaseId, Op, Pages, Range, ResponseHeader, Txn, TxnReply,
 };
+use crate::node::full_sync::range_of;
 
 /// The most of those who wait whose slots are read only to tell who is missing.
 const MOST_COUNTED: i64 = 40;

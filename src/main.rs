@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use idetcd::corefile::files;
 use idetcd::failure::Failure;
 use idetcd::host::{helper, log_process, logging};
-use idetcd::notify::{deputy_process, file_process, parent_death};
+use idetcd::notify::files::process as file_process;
+use idetcd::notify::{deputy_process, parent_death};
 use idetcd::options::{self, Command};
 use idetcd::{run, tools};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::children::Variable;
-use super::kept_file::KeptFile;
+use super::files::KeptFile;
 use crate::cluster::{SlotId, StartedList};
 
 /// The longest `IDETCD_PEERS`, in octets: Linux starts no program with a variable of more than 128 KiB.

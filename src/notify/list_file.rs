@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::kept_file::KeptFile;
+use super::files::KeptFile;
 use super::name_lists::{ListFormat, ListedNode, hosts_section};
 use crate::cluster::{Directory, Freshness, NodePlace, Pattern};
 
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
     use crate::clock;
     use crate::cluster::{Entry, Keyspace};
-    use crate::notify::file_role::FileRole;
+    use crate::notify::files::FileRole;
     use crate::server::signals::Signals;
 
     fn put(directory: &mut Directory, slot: usize, revision: i64) {

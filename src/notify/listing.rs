@@ -7,7 +7,7 @@ use rustix::process::Pid;
 
 use super::change_hook::ChangeHook;
 use super::children::{Ended, Variable};
-use super::kept_file::KeptFile;
+use super::files::KeptFile;
 use super::list_file::ListFile;
 use crate::cluster::Directory;
 

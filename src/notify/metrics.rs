@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::kept_file::KeptFile;
+use super::files::KeptFile;
 use crate::cluster::{Directory, Freshness, Pattern};
 use crate::connect::CertificateEnd;
 use crate::dns::Counters;

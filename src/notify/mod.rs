@@ -7,20 +7,15 @@
 //! it only looks whether they ended.
 //! Knows nothing of etcd and of DNS messages.
 
-mod atomic_file;
 mod awaited_list;
 mod change_hook;
 mod children;
 pub mod deputy_process;
 mod ending;
-mod file_order;
-pub mod file_process;
-mod file_role;
+pub mod files;
 mod hook_process;
 mod hooks;
 mod identity;
-mod keeper;
-mod kept_file;
 mod list_file;
 mod listing;
 mod metrics;
@@ -28,8 +23,6 @@ pub mod name_lists;
 mod notifier;
 pub mod parent_death;
 mod program;
-mod section;
-mod section_file;
 mod set_up;
 
 pub use awaited_list::ListSettings;

@@ -9,9 +9,9 @@ use rustix::process::Signal;
 
 use super::awaited_list::{AwaitedList, ListSettings};
 use super::change_hook::{ChangeHook, ChangeSettings};
-use super::file_role::FileRole;
+use super::files::FileRole;
+use super::files::KeptFile;
 use super::hooks::Hooks;
-use super::kept_file::KeptFile;
 use super::list_file::{self, LIST_RETRY_INTERVAL, ListFile};
 use super::listing::Listing;
 use super::metrics::{MetricsFile, SCRAPE_INTERVAL};

@@ -6,9 +6,9 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use super::file_order::{ANSWER, FileOrder, outcome};
-use super::file_process::FILE_TASK;
-use super::file_role::{FileRole, TextFile};
+use super::order::{ANSWER, FileOrder, outcome};
+use super::process::FILE_TASK;
+use super::role::{FileRole, TextFile};
 use crate::host::helper::Helper;
 use crate::server::wakeup::WakeSet;
 

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::file_order::FileOrder;
-use super::file_role::{FileRole, TextFile};
 use super::keeper::{FileHelper, Keeper};
-use super::parent_death::remedy;
+use super::order::FileOrder;
+use super::role::{FileRole, TextFile};
+use crate::notify::parent_death::remedy;
 use crate::server::wakeup::WakeSet;
 
 /// The time that the file system has at the start, where nobody is answered yet.
@@ -21,7 +21,7 @@ const LATE: Duration = Duration::from_secs(5);
 
 /// A file, and what is wanted of it.
 #[derive(Debug)]
-pub(super) struct KeptFile {
+pub(in crate::notify) struct KeptFile {
     /// The option that names it, without the dashes.
     option: &'static str,
     path: PathBuf,
@@ -49,7 +49,7 @@ impl KeptFile {
     ///
     /// # Errors
     /// When the file cannot be written. That this is not known in time is none.
-    pub(super) fn start(
+    pub(in crate::notify) fn start(
         (option, path, role): (&'static str, PathBuf, FileRole),
         sample: String,
         retry_interval: Duration,
@@ -109,13 +109,13 @@ impl KeptFile {
     }
 
     /// Has this text written, even if it is there already; `None`: the file is to be gone.
-    pub(super) fn set(&mut self, text: Option<String>, now: Instant) {
+    pub(in crate::notify) fn set(&mut self, text: Option<String>, now: Instant) {
         self.wanted = text.map_or(FileOrder::Remove, FileOrder::Write);
         self.order(now);
     }
 
     /// The same, unless that is wanted anyway.
-    pub(super) fn keep(&mut self, text: Option<String>, now: Instant) {
+    pub(in crate::notify) fn keep(&mut self, text: Option<String>, now: Instant) {
         let is_wanted = match (&self.wanted, &text) {
             (FileOrder::Write(wanted), Some(text)) => wanted == text,
             (FileOrder::Write(_), None) | (_, Some(_)) => false,
@@ -127,7 +127,7 @@ impl KeptFile {
     }
 
     /// Lets it be removed for good, where it is not to stay.
-    pub(super) fn close(&mut self, now: Instant) {
+    pub(in crate::notify) fn close(&mut self, now: Instant) {
         (self.is_closed, self.retry_at) = (true, None);
         if matches!(self.keeper, Keeper::Nobody) && self.role.is_owned() {
             // Who wrote the file is gone, and with it what it knew of that.
@@ -187,7 +187,7 @@ impl KeptFile {
     }
 
     /// A way to hear of what was ordered; `None`: that is done, or is not to be expected soon.
-    pub(super) fn unsettled(&self) -> Option<OwnedFd> {
+    pub(in crate::notify) fn unsettled(&self) -> Option<OwnedFd> {
         match &self.keeper {
             Keeper::Process(helper) if self.is_unsettled() => helper.descriptor().ok(),
             _ => None,
@@ -195,17 +195,17 @@ impl KeptFile {
     }
 
     /// Whether it is as it is wanted.
-    pub(super) fn is_as_wanted(&self) -> bool {
+    pub(in crate::notify) fn is_as_wanted(&self) -> bool {
         self.is_idle() && self.retry_at.is_none() && !self.has_failed
     }
 
     /// Whether an answer is to be expected soon.
-    pub(super) fn is_unsettled(&self) -> bool {
+    pub(in crate::notify) fn is_unsettled(&self) -> bool {
         !self.is_idle() && !self.is_late
     }
 
     /// Whether the last order was answered.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(in crate::notify) fn is_idle(&self) -> bool {
         if let Keeper::Process(helper) = &self.keeper { helper.is_settled() } else { true }
     }
 
@@ -229,13 +229,13 @@ impl KeptFile {
     }
 
     /// The time to run next.
-    pub(super) fn next(&self) -> Option<Instant> {
+    pub(in crate::notify) fn next(&self) -> Option<Instant> {
         let late_at = self.unanswered_since.filter(|_| !self.is_late).map(|since| since + LATE);
         [self.retry_at, late_at].into_iter().flatten().min()
     }
 
     /// Takes notice of answers, or that there is none, and tries again when it is time to.
-    pub(super) fn run(&mut self, now: Instant) {
+    pub(in crate::notify) fn run(&mut self, now: Instant) {
         let heard = self.hear();
         if self.is_late && self.is_idle() {
             self.is_late = false;
@@ -261,7 +261,7 @@ impl KeptFile {
     }
 
     /// Gives up the hope for an answer soon, where there is none yet.
-    pub(super) fn give_up(&mut self) {
+    pub(in crate::notify) fn give_up(&mut self) {
         if !self.is_idle() && !self.is_late {
             self.tell_late();
         }

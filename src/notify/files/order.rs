@@ -6,7 +6,7 @@
 use std::io::{self, ErrorKind};
 
 use super::atomic_file::no_regular_file;
-use super::file_role::TextFile;
+use super::role::TextFile;
 use super::section_file::unpaired_marks;
 
 /// Octets of the length before each message, and of each answer.

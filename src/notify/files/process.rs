@@ -9,8 +9,8 @@ use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::file_order::{FileOrder, Hearing, answer};
-use super::file_role::{FileRole, TextFile};
+use super::order::{FileOrder, Hearing, answer};
+use super::role::{FileRole, TextFile};
 use crate::host::helper::parent;
 
 /// The word for this task.

@@ -9,7 +9,7 @@ use super::atomic_file::AtomicFile;
 use super::section_file::SectionFile;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FileRole {
+pub(in crate::notify) enum FileRole {
     /// The text is the whole file, which is there only while a node owns what it tells.
     Owned,
     /// The text is the whole file, which stays, and is replaced only by another text.

@@ -29,6 +29,7 @@ mod position;
 mod proof;
 mod prove;
 mod queue;
+mod queue_place;
 pub mod rank;
 mod republish;
 mod same_addresses;

@@ -14,6 +14,7 @@ pub mod network;
 pub mod node_id;
 pub mod pattern;
 pub mod record;
+pub mod reverse_network;
 mod slots;
 mod spelling;
 #[cfg(test)]
@@ -29,5 +30,6 @@ pub use network::Network;
 pub use node_id::NodeId;
 pub use pattern::{Pattern, SlotId};
 pub use record::{AddressChoice, LONGEST_RECORD, Record, RecordError};
+pub use reverse_network::ReverseNetwork;
 pub use slots::Slots;
 pub use spelling::PatternError;

@@ -29,7 +29,8 @@ fn written(
 fn a_zone_has_its_records_and_says_what_is_not_there() {
     let directory = cluster();
     let soa: &[&str] = &["SOA 42"];
-    let table: [(&str, u16, u8, &[&str], &[&str], &str); 22] = [
+    type Row<'a> = (&'a str, u16, u8, &'a [&'a str], &'a [&'a str], &'a str);
+    let table: [Row<'_>; 22] = [
         ("0.10.in-addr.arpa.", rrtype::SOA, 0, soa, &[], "0.10.in-addr.arpa"),
         ("0.10.in-addr.arpa.", rrtype::NS, 0, &["NS worker.tf.local"], &[], "0.10.in-addr.arpa"),
         ("0.10.in-addr.arpa.", rrtype::ANY, 0, &["HINFO RFC8482"], &[], "0.10.in-addr.arpa"),

@@ -30,6 +30,7 @@ mod proof;
 mod prove;
 mod queue;
 pub mod rank;
+mod read_everything;
 mod republish;
 mod same_addresses;
 pub mod session;
@@ -37,6 +38,7 @@ mod stagger;
 mod state;
 mod suspect;
 mod sync;
+mod under_way;
 mod watch;
 mod witness;
 

@@ -11,6 +11,7 @@ use super::job::Barrier;
 use super::own_leases::OwnLeases;
 use super::proof::Proof;
 use super::state::{Contact, History, Lease, Membership, Turn, Witness};
+use super::under_way::SyncUnderWay;
 use super::{Host, NodeSettings, Result, SessionError};
 use crate::cluster::{Record, SlotId};
 use crate::etcd::{Error, ErrorKind, Etcd, LeaseId, WatchStream};
@@ -41,6 +42,8 @@ pub struct Session<H, E> {
     pub(super) proof: Proof,
     /// Where the directory stands in etcd's history; `None`: read everything.
     pub(super) history: Option<History>,
+    /// What was read of all names when contact was lost.
+    pub(super) under_way: Option<SyncUnderWay>,
     /// What proves that everything was read in this history; `None`: nothing is to be proven.
     pub(super) witness: Option<Witness>,
     /// Whether another history was found since there was a name: what stands there may be of any life of ours.
@@ -94,6 +97,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             heard: None,
             proof,
             history: None,
+            under_way: None,
             witness: None,
             is_restored: false,
             missing: None,

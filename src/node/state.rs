@@ -140,11 +140,10 @@ impl Lease {
 /// A lease that was granted before everything was read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Witness {
-    pub(super) lease: LeaseId,
+    /// It is there while it is valid, at least, in the history that it was granted in.
+    pub(super) lease: Lease,
     /// The revision of etcd at which it was granted.
     pub(super) revision: i64,
-    /// Until when it is there at least, in the history that it was granted in.
-    pub(super) until: Instant,
 }
 
 /// The part of a node in a start of many.

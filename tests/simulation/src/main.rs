@@ -32,7 +32,7 @@ Simulates clusters on virtual time: real sessions, a model of etcd, and faults. 
   --scale N[,...]   so many nodes at once, and once more after a power cut: what etcd has to do
   --members M       with --scale: etcd's members [3]
   --seed S          this seed only, with the history of what does not hold
-  --trace           with --seed: print everything that happens
+  --trace           with --seed or --scale: print everything that happens
   --lines N         lines of history [60]
 ";
 
@@ -142,8 +142,9 @@ fn tell_history(seed: u64, options: &Options) -> bool {
 fn tell_scale(options: &Options) -> ExitCode {
     let mut is_well = true;
     println!("{}", scale::HEADS);
+    let trace = if options.is_traced { Trace::print() } else { Trace::off() };
     for nodes in &options.scale {
-        scale::measure(*nodes, options.members, |row| {
+        scale::measure(*nodes, options.members, &trace, |row| {
             println!("{row}");
             if let Some(Violation { invariant, text, .. }) = &row.violation {
                 println!("{invariant}: {text}");

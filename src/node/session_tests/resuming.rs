@@ -1,0 +1,166 @@
+//! All names read by attempts that fail: the next one goes on, unless that could put two histories together.
+
+use std::rc::Rc;
+
+use super::super::session::Session;
+use super::newborn;
+use super::world::{FakeEtcd, FakeHost, Fate, LEASE_TTL, ROUND_TRIP, World, put};
+use crate::etcd::{ErrorKind, KeyValue, LeaseId};
+
+type Node = Session<FakeHost, FakeEtcd>;
+
+/// Names that take five pages, and the calls that read them.
+const NAMES: usize = 1600;
+const PAGES: usize = 5;
+
+/// The page that is lost; the first is 1.
+const LOST: usize = 4;
+
+/// A newcomer, and names of others that were put at this revision.
+fn newcomer(names: usize) -> (Rc<World>, Node) {
+    let (world, session) = newborn(1);
+    world.follow(|_, _| Fate::Answered(ROUND_TRIP));
+    world.store.borrow_mut().revision = 7;
+    (0..names).for_each(|number| insert(&world, number, LeaseId(90)));
+    (world, session)
+}
+
+fn insert(world: &World, number: usize, lease: LeaseId) {
+    let kv = put(&format!("w{}.tf.local.", 1000 + number), 7, lease).kv;
+    let kv = KeyValue { value: br#"{"ipv4":"10.0.0.9","port":"53"}"#.to_vec(), ..kv };
+    world.store.borrow_mut().keys.insert(kv.key.clone(), kv);
+}
+
+/// Lets calls be answered, and the one of this number fail.
+fn fail(world: &World, name: &'static str, number: usize, with: fn() -> Fate) {
+    let mut calls = 0;
+    world.follow(move |_, call| {
+        calls += usize::from(call == name);
+        if call == name && calls == number { with() } else { Fate::Answered(ROUND_TRIP) }
+    });
+}
+
+fn count(world: &World, calls: [&str; 4]) -> [usize; 4] {
+    calls.map(|call| world.times(call).len())
+}
+
+const CALLS: [&str; 4] = ["status", "grant", "keep-alive", "range"];
+
+#[test]
+fn a_page_that_is_lost_is_read_again_and_no_other() {
+    let losses: [fn() -> Fate; 5] = [
+        || Fate::RequestLost,
+        || Fate::ReplyLost,
+        || Fate::Failed(ErrorKind::CutOff),
+        || Fate::Failed(ErrorKind::Unreachable),
+        || Fate::Failed(ErrorKind::Rejected(14)),
+    ];
+    for loss in losses {
+        let (world, mut session) = newcomer(NAMES);
+        fail(&world, "range", LOST, loss);
+        session.sync().expect_err("a page that is lost");
+        // Others go on meanwhile, and what is read is as of the grant.
+        world.store.borrow_mut().revision += 1;
+        world.store.borrow_mut().entries += 1;
+        assert_eq!(world.directory.borrow().len(), 0, "the directory is as it was");
+        session.sync().expect("an answer");
+        let calls = count(&world, CALLS);
+        assert_eq!(calls[..3], [1, 1, 1], "the witness is asked for once more");
+        assert!((PAGES + 1..=PAGES + 2).contains(&calls[3]), "{calls:?}");
+        assert_eq!(world.directory.borrow().len(), NAMES);
+        assert_eq!(session.history.as_ref().map(|history| history.latest()), Some(7));
+        assert!(session.under_way.is_none());
+        assert!(session.open_watch(None).is_ok());
+    }
+}
+
+#[test]
+fn what_was_read_is_dropped_where_it_may_be_of_another_history() {
+    type Row = (&'static str, fn(&World, &mut Node));
+    let table: [Row; 4] = [
+        ("the witness is gone, as after a restore", |world, _| {
+            world.store.borrow_mut().leases.clear();
+        }),
+        ("the time of the witness is over", |world, _| {
+            world.now.set(world.now.get() + LEASE_TTL);
+        }),
+        ("there is no witness", |_, session| session.witness = None),
+        ("another cluster answers", |world, _| world.store.borrow_mut().cluster += 1),
+    ];
+    for (what, change) in table {
+        let (world, mut session) = newcomer(NAMES);
+        fail(&world, "range", LOST, || Fate::RequestLost);
+        session.sync().expect_err("a page that is lost");
+        // A backup with as many names, of others.
+        world.store.borrow_mut().keys.clear();
+        (NAMES..2 * NAMES).for_each(|number| insert(&world, number, LeaseId(91)));
+        change(&world, &mut session);
+        for _ in 0..3 {
+            if session.sync().is_ok() {
+                break;
+            }
+        }
+        let directory = world.directory.borrow();
+        assert_eq!(directory.len(), NAMES, "{what}");
+        assert!(directory.record(b"w1000.tf.local.").is_none(), "{what}");
+        assert_eq!(world.times("grant").len(), 2, "{what}");
+    }
+}
+
+#[test]
+fn what_cannot_be_gone_on_with_is_read_anew() {
+    // No reply of that kind is a page of the history that is read, and no such page comes by itself.
+    let kinds = [
+        ErrorKind::Malformed,
+        ErrorKind::Rejected(11),
+        ErrorKind::Rejected(7),
+        ErrorKind::TooLarge,
+    ];
+    for kind in kinds {
+        let (world, mut session) = newcomer(NAMES);
+        let mut calls = 0;
+        world.follow(move |_, call| {
+            calls += usize::from(call == "range");
+            let is_lost = call == "range" && (LOST..LOST + 9).contains(&calls);
+            if is_lost { Fate::Failed(kind) } else { Fate::Answered(ROUND_TRIP) }
+        });
+        session.sync().expect_err("a failure");
+        assert!(session.under_way.is_none(), "{kind:?}");
+        if kind == ErrorKind::TooLarge {
+            assert!(world.times("range").len() > LOST, "fewer keys are asked for");
+        }
+    }
+}
+
+#[test]
+fn a_page_that_never_comes_is_not_tried_for_ever() {
+    let (world, mut session) = newcomer(NAMES);
+    let mut calls = 0;
+    world.follow(move |world, call| {
+        calls += usize::from(call == "range");
+        let is_first = world.times("grant").len() < 2;
+        if call == "range" && calls >= LOST && is_first {
+            Fate::Failed(ErrorKind::Unreachable)
+        } else {
+            Fate::Answered(ROUND_TRIP)
+        }
+    });
+    let attempts = (1..30).find(|_| session.sync().is_ok()).expect("an end");
+    assert!((3..15).contains(&attempts), "{attempts}");
+    assert_eq!(world.times("grant").len(), 2);
+    assert_eq!(world.directory.borrow().len(), NAMES);
+}
+
+#[test]
+fn a_page_that_is_late_is_asked_for_with_fewer_keys() {
+    let (world, mut session) = newcomer(NAMES);
+    // As where an etcd that is busy needs longer than is waited for so many keys.
+    fail(&world, "range", LOST, || Fate::RequestLost);
+    session.sync().expect_err("a page that is late");
+    let before = world.times("range").len();
+    fail(&world, "range", 2, || Fate::RequestLost);
+    session.sync().expect_err("the page after it is late");
+    assert_eq!(world.times("range").len(), before + 2);
+    session.sync().expect("an answer");
+    assert_eq!(world.directory.borrow().len(), NAMES);
+}

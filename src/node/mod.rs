@@ -25,6 +25,7 @@ pub mod network;
 mod overtake;
 mod own_leases;
 mod own_mark;
+mod own_put;
 mod position;
 mod proof;
 mod prove;

@@ -92,7 +92,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.proof.end();
         self.proof.right_at(history.latest());
         self.history = Some(history);
-        (self.turn, self.missing) = (None, None);
+        (self.turn, self.missing, self.own_put) = (None, None, None);
         if let Some(job) = &mut self.job {
             job.forget();
         }

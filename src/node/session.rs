@@ -9,6 +9,7 @@ use super::backoff::Backoff;
 use super::heard::Heard;
 use super::job::Barrier;
 use super::own_leases::OwnLeases;
+use super::own_put::OwnPut;
 use super::proof::Proof;
 use super::state::{Contact, History, Lease, Membership, Turn, Witness};
 use super::under_way::SyncUnderWay;
@@ -46,6 +47,8 @@ pub struct Session<H, E> {
     pub(super) under_way: Option<SyncUnderWay>,
     /// What proves that everything was read in this history; `None`: nothing is to be proven.
     pub(super) witness: Option<Witness>,
+    /// The put of the own key that the watch has not told of, as far as is known.
+    pub(super) own_put: Option<OwnPut>,
     /// Whether another history was found since there was a name: what stands there may be of any life of ours.
     pub(super) is_restored: bool,
     /// The revision up to which names of the pattern are known to be missing from the directory.
@@ -99,6 +102,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             history: None,
             under_way: None,
             witness: None,
+            own_put: None,
             is_restored: false,
             missing: None,
             turn: None,

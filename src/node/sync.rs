@@ -115,7 +115,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
         };
         let revision = if revision == 0 { reply.header.revision } else { revision };
         // What was learnt otherwise, as the own name from its claim, is ahead of the events.
-        let latest = latest_of(&reply, true);
+        let mut latest = latest_of(&reply, true);
+        if let Some(own) = self.own_put.as_ref().filter(|_| index == 0) {
+            own.leave_out_of(&mut latest, revision);
+        }
         let agrees = self.host.directory(|directory| directory.agrees(index, revision, &latest));
         let why = || format!("etcd's history up to revision {revision} is not what was seen");
         Ok((revision, (!agrees).then(why)))

@@ -17,6 +17,8 @@ use crate::etcd::{Etcd, Range, RangeReply, WatchRange, WatchStream};
 
 /// So many in the queue that it matters.
 const STAGGER_FROM: usize = 30;
+/// So many changes between two looks that others still take their names over.
+const RETURNING_FROM: i64 = 30;
 /// The time that etcd needs for a claim when many nodes start together, roughly.
 const CLAIM_TIME: Duration = Duration::from_millis(3);
 /// The shortest time between two looks whether the others are named, and the longest wait for that.
@@ -39,7 +41,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     pub(super) fn join_start(&mut self, queue_length: usize, named_at: i64) {
         let changes = named_at.saturating_sub(self.seen_names()).saturating_sub(1);
         let changes = usize::try_from(changes).unwrap_or(0);
-        let is_return = queue_length < STAGGER_FROM;
+        let is_return = queue_length == 0;
         let starters = if is_return { changes } else { queue_length };
         if starters >= STAGGER_FROM {
             let named_by = self.host.now() + LONGEST_WAIT.min(self.settings.lease_ttl / 4);
@@ -63,7 +65,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 return Ok(true);
             }
             let is_settled = if turn.is_return {
-                self.follow_own_name(&mut watch, turn.named_by)?
+                self.let_others_return(turn, &mut watch)?
             } else {
                 self.let_others_claim(turn, &mut watch)?
             };
@@ -124,6 +126,26 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let newest = self.newest_names(i64::try_from(STAGGER_FROM).unwrap_or(i64::MAX))?;
         let returned = newest.kvs.iter().filter(|kv| kv.mod_revision > seen).count();
         Ok(returned >= STAGGER_FROM)
+    }
+
+    /// Waits for as long as many names are taken over.
+    fn let_others_return(&mut self, turn: Turn, watch: &mut Option<E::Watch>) -> Result<bool> {
+        let mut interval = QUEUE_INTERVAL;
+        let mut newest = digest(&self.newest_names(1)?).newest;
+        while self.host.now() < turn.named_by {
+            let look_at = self.host.now() + interval;
+            if !self.follow_own_name(watch, look_at.min(turn.named_by))? {
+                return Ok(false);
+            }
+            let before = newest;
+            newest = digest(&self.newest_names(1)?).newest;
+            if newest < before.saturating_add(RETURNING_FROM) {
+                break;
+            }
+            // Those who look often keep the others from it.
+            interval *= 2;
+        }
+        Ok(true)
     }
 
     fn let_others_claim(&mut self, turn: Turn, watch: &mut Option<E::Watch>) -> Result<bool> {

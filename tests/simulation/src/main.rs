@@ -24,6 +24,7 @@ Simulates clusters on virtual time: real sessions, a model of etcd, and faults. 
   --without KIND[,...]  none of these kinds of faults
   --clocks on|off   clocks that run at different rates [as the seed has it]
   --long            up to 100 nodes, long leases, and an hour or so between times of faults
+  --strangers N     names that others have for ever, so that all are read page by page
   --jobs            nodes run programs that start together
   --quiet           nothing goes wrong, and all clusters are alike: how fast it is
   --gateway         the product's own client, by way of etcd's JSON gateway: slower by far
@@ -99,6 +100,7 @@ fn read(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
                 options.scale = counts.collect::<Result<_, _>>()?;
             }
             "--members" => options.members = number(&name, &value()?)?,
+            "--strangers" => options.settings.wanted.strangers = Some(number(&name, &value()?)?),
             "--jobs" => options.settings.wanted.has_jobs = true,
             "--long" => options.settings.wanted.is_long = true,
             "--quiet" => options.settings.is_quiet = true,

@@ -21,7 +21,7 @@ mod spelling;
 mod testing;
 
 pub use directory::{Directory, Freshness, NodePlace};
-pub use entry::{Applied, Entry, Latest, RangeDigest};
+pub use entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
 pub use job::{JobKeys, JobName};
 pub use job_list::{JobList, JobMember, ListState, MOST_MEMBERS, StartedList};
 pub use keyspace::{KeyRange, Keyspace};

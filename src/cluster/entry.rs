@@ -13,7 +13,7 @@ pub struct Entry<'a> {
     pub mod_revision: i64,
     /// What tells this version of the key from another one of the same revision, in another history of
     /// etcd: a hash of its value and its lease. Only compared, and of no matter in a deletion.
-    pub fingerprint: u64,
+    pub fingerprint: u32,
 }
 
 /// The keys of a range that changed last, as etcd has them at some revision.

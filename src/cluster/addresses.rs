@@ -74,6 +74,9 @@ impl<const N: usize> AddressSet<N> {
     }
 
     pub(super) fn get(&self, address: [u8; N]) -> Option<Published<'_>> {
+        if self.distinct.is_empty() {
+            return None;
+        }
         let (shard, hash) = place_of(address);
         let shard = self.shards.get(shard)?;
         let (_, index) = shard.indices.find(hash, is_at(&self.distinct, address))?;
@@ -167,15 +170,16 @@ fn hash_in<const N: usize>(distinct: &[[u8; N]]) -> impl Fn(u32) -> u32 {
 /// The shard of an address, and its hash there. Without a key: what strangers ask for is only looked
 /// up, and whoever may write into etcd has other ways to slow the nodes down.
 fn place_of<const N: usize>(address: [u8; N]) -> (usize, u32) {
-    let mut hash = 0;
-    for part in address.chunks(8) {
-        let mut word = [0; 8];
-        word[..part.len()].copy_from_slice(part);
+    let (words, rest) = address.as_chunks();
+    let words = words.iter().map(|word| u64::from_le_bytes(*word));
+    let rest = (!rest.is_empty())
+        .then(|| rest.iter().fold(0, |word, octet| word << 8 | u64::from(*octet)));
+    let hash = words.chain(rest).fold(0, |hash, word| {
         // Both halves of the product: a difference in the highest bits, as addresses have it
         // that follow one another, shows in the upper half alone.
-        let product = u128::from(hash ^ u64::from_le_bytes(word)) * u128::from(MULTIPLIER);
-        hash = product as u64 ^ (product >> 64) as u64;
-    }
+        let product = u128::from(hash ^ word) * u128::from(MULTIPLIER);
+        product as u64 ^ (product >> 64) as u64
+    });
     // The table looks at the highest bits, which depend on all of these now.
     let hash = hash.wrapping_mul(MULTIPLIER);
     (hash as usize % SHARDS, (hash >> 32) as u32)

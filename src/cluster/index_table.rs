@@ -14,19 +14,23 @@ pub(super) struct IndexTable {
 impl IndexTable {
     /// The place of the index that is looked for, and that index.
     pub(super) fn find(&self, hash: u32, is_it: impl Fn(u32) -> bool) -> Option<(usize, u32)> {
-        let home = self.home(hash);
-        let (before, after) = self.places.split_at_checked(home)?;
-        let around = (home..).zip(after).chain((0..).zip(before));
-        let taken = around.map(|(place, index)| (place, *index));
-        taken.take_while(|(_, index)| *index != VACANT).find(|(_, index)| is_it(*index))
+        let mut place = self.home(hash);
+        loop {
+            // There is a free place, unless there is none at all.
+            let index = *self.places.get(place).filter(|index| **index != VACANT)?;
+            if is_it(index) {
+                return Some((place, index));
+            }
+            place = if place + 1 < self.places.len() { place + 1 } else { 0 };
+        }
     }
 
     /// Adds an index that is not there; `hash_of` tells the hash of each.
     pub(super) fn insert(&mut self, index: u32, hash_of: impl Fn(u32) -> u32) {
         self.used += 1;
-        // At most three of four are taken: beyond that, a search that finds nothing takes long.
-        if self.used * 4 > self.places.len() * 3 {
-            let places = vec![VACANT; self.used * 5 / 3 + 1].into_boxed_slice();
+        // At most two of three are taken: beyond that, a search that finds nothing takes long.
+        if self.used * 3 > self.places.len() * 2 {
+            let places = vec![VACANT; self.used * 9 / 5 + 1].into_boxed_slice();
             let old = std::mem::replace(&mut self.places, places);
             for moved in old.into_iter().filter(|index| *index != VACANT) {
                 self.take_place(moved, hash_of(moved));

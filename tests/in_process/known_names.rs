@@ -60,7 +60,7 @@ fn to_read_all_names_anew_takes_the_room_of_those_that_changed() {
     let names = 100_000;
     let directory = directory(names, true);
     // Octets for each of all names: none changed, one of a thousand, all of them.
-    for (changed, most) in [(0, 2.0), (1000, 32.0), (1, 90.0)] {
+    for (changed, most) in [(0, 2.0), (1000, 48.0), (1, 90.0)] {
         let mut snapshot = SnapshotBuilder::new(&directory);
         let count = measure(|| {
             snapshot = SnapshotBuilder::new(&directory);

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::addresses::Published;
+use super::drain::Standing;
 use super::entry::{Applied, Entry, Latest, RangeDigest};
 use super::keyspace::Keyspace;
 use super::names::{Names, is_below};
@@ -170,6 +171,17 @@ impl Directory {
         })
     }
 
+    /// What keeps the node of a slot out of its group, if anything does.
+    pub fn standing(&self, place: NodePlace) -> Standing<'_> {
+        let slots = self.known.get(place.range);
+        slots.map_or(Standing { is_ready: true, drain: None }, |slots| slots.standing(place.slot))
+    }
+
+    /// The same of this node, if it owns a name.
+    pub fn own_standing(&self) -> Option<Standing<'_>> {
+        self.own.map(|slot| self.standing(NodePlace { slot, ..NodePlace::FIRST }))
+    }
+
     /// All slots with a record from a place on, in order, and whose they are. A name that lies in
     /// several ranges is told once.
     pub fn nodes_from(
@@ -215,6 +227,11 @@ impl Directory {
     /// The number of slots of the pattern to claim from that have a record.
     pub fn named(&self) -> usize {
         self.known.first().map_or(0, |slots| slots.named)
+    }
+
+    /// The number of nodes of the pattern to claim from that are in their group.
+    pub fn grouped(&self) -> usize {
+        self.known.first().map_or(0, |slots| slots.grouped)
     }
 
     /// Returns the digest of a range, by its index in [`Keyspace::ranges`], without what changed after

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::addresses::{AddressSet, Published};
+use super::drain::Standing;
+use super::drains::Drains;
 use super::entry::{Applied, Entry, Latest, RangeDigest};
 use super::names::Names;
 use super::pattern::{Pattern, SlotId};
@@ -21,6 +23,10 @@ pub(super) struct Occupant {
     fingerprint: u64,
     /// Its index among the slots with a port, if it has one.
     port_index: u32,
+    /// Whether it says that it is ready, or nothing of it.
+    is_ready: bool,
+    /// Whether it is counted among those of its group: it is ready and not drained.
+    is_in_group: bool,
 }
 
 /// The names of one range as they are now: the slots of a pattern, or the one slot of a single name.
@@ -39,13 +45,18 @@ pub struct Slots {
     pub(super) occupied: usize,
     /// The number of those that have a record.
     pub(super) named: usize,
-    /// How often the record of a slot came, went, or became another.
+    /// The number of those that are in the group.
+    pub(super) grouped: usize,
+    /// How often the record of a slot came, went, or became another, or came into the group or out of it.
     pub(super) changes: u64,
     /// The addresses of the records.
     ipv4: AddressSet<4>,
     ipv6: AddressSet<16>,
-    /// The slots whose records have a port. The last takes the place of one that goes.
+    /// The slots whose records have a port, first those in the group. The last takes the place of one that
+    /// goes.
     with_port: Vec<SlotId>,
+    ports_in_group: usize,
+    drains: Drains,
     /// Other keys between those of the slots, with the revision of their last change and its
     /// fingerprint: names of another pattern that begins alike. Known only to tell one history of etcd
     /// from another.
@@ -63,27 +74,40 @@ impl Slots {
             sparse: BTreeMap::new(),
             occupied: 0,
             named: 0,
+            grouped: 0,
             changes: 0,
             ipv4: AddressSet::new(),
             ipv6: AddressSet::new(),
             with_port: Vec::new(),
+            ports_in_group: 0,
+            drains: Drains::default(),
             strays: BTreeMap::new(),
         }
     }
 
-    /// Returns the IPv4 addresses, each once however many nodes have it, in no certain order.
+    /// Returns the IPv4 addresses of the nodes in the group, which are ready and not drained: each once
+    /// however many of them have it, in no certain order.
     pub fn ipv4(&self) -> &[[u8; 4]] {
-        self.ipv4.distinct()
+        self.ipv4.in_group()
     }
 
-    /// Returns the IPv6 addresses, each once however many nodes have it, in no certain order.
+    /// The same of IPv6.
     pub fn ipv6(&self) -> &[[u8; 16]] {
-        self.ipv6.distinct()
+        self.ipv6.in_group()
     }
 
-    /// Returns the slots whose records have a port, in no certain order.
+    /// Returns the slots in the group whose records have a port, in no certain order.
     pub fn with_port(&self) -> &[SlotId] {
-        &self.with_port
+        self.with_port.get(..self.ports_in_group).unwrap_or_default()
+    }
+
+    /// What keeps the node of a slot out of the group, if anything does.
+    pub fn standing(&self, id: SlotId) -> Standing<'_> {
+        let occupant = self.get(id);
+        Standing {
+            is_ready: occupant.is_none_or(|occupant| occupant.is_ready),
+            drain: occupant.and_then(|occupant| self.drains.of(id, occupant.fingerprint)),
+        }
     }
 
     /// The record of a slot.
@@ -128,7 +152,10 @@ impl Slots {
     fn revisions(&self, up_to: i64) -> impl Iterator<Item = i64> {
         let occupied = self.iter().map(|(_, occupant)| occupant.mod_revision);
         let strays = self.strays.values().map(|(revision, _)| *revision);
-        occupied.chain(strays).filter(move |revision| *revision <= up_to)
+        occupied
+            .chain(self.drains.revisions())
+            .chain(strays)
+            .filter(move |revision| *revision <= up_to)
     }
 
     /// Returns the digest of the range of the slots' keys, without what changed after a revision.
@@ -162,8 +189,11 @@ impl Slots {
 
     /// The revision of a key's last change, and its fingerprint.
     fn version(&self, name: &[u8]) -> Option<(i64, u64)> {
-        match self.names.slot_of(name) {
-            Some(id) => self.get(id).map(|occupant| (occupant.mod_revision, occupant.fingerprint)),
+        if let Some(id) = self.names.slot_of(name) {
+            return self.get(id).map(|occupant| (occupant.mod_revision, occupant.fingerprint));
+        }
+        match self.names.drained_slot_of(name) {
+            Some(id) => self.drains.version(id),
             None => self.strays.get(name).copied(),
         }
     }
@@ -171,6 +201,9 @@ impl Slots {
     /// Applies a key, whose name this is; see [`super::Directory::apply`].
     pub(super) fn apply(&mut self, name: &[u8], entry: Entry<'_>) -> Applied {
         let Some(id) = self.names.slot_of(name) else {
+            if let Some(id) = self.names.drained_slot_of(name) {
+                return self.apply_drain(id, entry);
+            }
             self.note_stray(name, entry);
             return Applied::Ignored;
         };
@@ -178,18 +211,44 @@ impl Slots {
         if known.is_some_and(|known| known.mod_revision >= entry.mod_revision) {
             return Applied::Ignored;
         }
-        let before = known.and_then(|known| known.record);
+        let before =
+            known.and_then(|known| Some((known.record?, known.is_ready, known.is_in_group)));
         let Some(value) = entry.value else {
             self.changes += u64::from(before.is_some());
             return if self.remove(id) { Applied::Changed } else { Applied::Ignored };
         };
-        let (record, applied) = match Record::parse(value) {
+        let (record, applied) = match Record::parse_with_readiness(value) {
             Ok(record) => (Some(record), Applied::Changed),
             Err(error) => (None, Applied::Unusable(error)),
         };
-        self.changes += u64::from(before != record);
-        self.insert(id, record, (entry.mod_revision, entry.fingerprint));
+        let (mod_revision, fingerprint) = (entry.mod_revision, entry.fingerprint);
+        let is_ready = record.is_none_or(|(_, is_ready)| is_ready);
+        let is_in_group = is_ready && self.drains.of(id, fingerprint).is_none();
+        let record = record.map(|(record, _)| record);
+        let after = record.map(|record| (record, is_ready, is_in_group));
+        self.changes += u64::from(before != after);
+        let port_index = 0;
+        let occupant =
+            Occupant { record, mod_revision, fingerprint, port_index, is_ready, is_in_group };
+        self.insert(id, occupant);
         applied
+    }
+
+    /// Applies the drain of a slot.
+    fn apply_drain(&mut self, id: SlotId, entry: Entry<'_>) -> Applied {
+        let before = self.standing(id).drain.cloned();
+        if !self.drains.apply(id, entry) {
+            return Applied::Ignored;
+        }
+        let Standing { is_ready, drain } = self.standing(id);
+        let (is_in_group, is_changed) = (is_ready && drain.is_none(), drain != before.as_ref());
+        self.changes += u64::from(is_changed);
+        if let Some(occupant) = self.get(id).copied()
+            && occupant.is_in_group != is_in_group
+        {
+            self.insert(id, Occupant { is_in_group, ..occupant });
+        }
+        Applied::Changed
     }
 
     /// Notes a key that is no slot, unless a later change of it is known.
@@ -206,15 +265,10 @@ impl Slots {
         };
     }
 
-    fn insert(&mut self, id: SlotId, record: Option<Record>, version: (i64, u64)) {
+    /// Puts an occupant at a slot; its index among those with a port is found.
+    fn insert(&mut self, id: SlotId, occupant: Occupant) {
         self.remove(id);
         self.occupied += 1;
-        let port_index = u32::try_from(self.with_port.len()).unwrap_or(u32::MAX);
-        if let Some(record) = record {
-            self.publish(id, &record);
-        }
-        let (mod_revision, fingerprint) = version;
-        let occupant = Occupant { record, mod_revision, fingerprint, port_index };
         if id.get() <= self.limit {
             if self.dense.len() <= id.index() {
                 self.dense.resize(id.index() + 1, None);
@@ -222,6 +276,9 @@ impl Slots {
             self.dense[id.index()] = Some(occupant);
         } else {
             self.sparse.insert(id, occupant);
+        }
+        if let Some(record) = occupant.record {
+            self.publish(id, &record, occupant.is_in_group);
         }
     }
 
@@ -235,40 +292,60 @@ impl Slots {
         let Some(previous) = previous else { return false };
         self.occupied -= 1;
         if let Some(record) = previous.record {
-            self.withdraw(id, &record, previous.port_index);
+            self.withdraw(id, &record, &previous);
         }
         true
     }
 
-    fn publish(&mut self, id: SlotId, record: &Record) {
+    fn publish(&mut self, id: SlotId, record: &Record, is_in_group: bool) {
         self.named += 1;
+        self.grouped += usize::from(is_in_group);
         if let Some(ip) = record.ipv4 {
-            self.ipv4.insert(ip.octets(), id);
+            self.ipv4.insert(ip.octets(), id, is_in_group);
         }
         if let Some(ip) = record.ipv6 {
-            self.ipv6.insert(ip.octets(), id);
+            self.ipv6.insert(ip.octets(), id, is_in_group);
         }
         if record.port.is_some() {
+            let last = self.with_port.len();
             self.with_port.push(id);
+            let place = if is_in_group { self.ports_in_group } else { last };
+            self.ports_in_group += usize::from(is_in_group);
+            self.swap_ports(place, last);
         }
     }
 
-    fn withdraw(&mut self, id: SlotId, record: &Record, port_index: u32) {
+    fn withdraw(&mut self, id: SlotId, record: &Record, previous: &Occupant) {
+        let is_in_group = previous.is_in_group;
         self.named -= 1;
+        self.grouped -= usize::from(is_in_group);
         if let Some(ip) = record.ipv4 {
-            self.ipv4.remove(ip.octets(), id);
+            self.ipv4.remove(ip.octets(), id, is_in_group);
         }
         if let Some(ip) = record.ipv6 {
-            self.ipv6.remove(ip.octets(), id);
+            self.ipv6.remove(ip.octets(), id, is_in_group);
         }
-        let index = port_index as usize;
-        if record.port.is_none() || index >= self.with_port.len() {
+        let mut index = previous.port_index as usize;
+        if record.port.is_none() || self.with_port.get(index) != Some(&id) {
             return;
         }
-        self.with_port.swap_remove(index);
-        let moved = self.with_port.get(index).copied().and_then(|moved| self.get_mut(moved));
-        if let Some(moved) = moved {
-            moved.port_index = port_index;
+        if is_in_group {
+            self.ports_in_group -= 1;
+            self.swap_ports(index, self.ports_in_group);
+            index = self.ports_in_group;
+        }
+        self.swap_ports(index, self.with_port.len() - 1);
+        self.with_port.pop();
+    }
+
+    /// Lets two of the slots with a port change places.
+    fn swap_ports(&mut self, one: usize, other: usize) {
+        self.with_port.swap(one, other);
+        for index in [one, other] {
+            let moved = self.with_port.get(index).copied();
+            if let Some(moved) = moved.and_then(|id| self.get_mut(id)) {
+                moved.port_index = u32::try_from(index).unwrap_or(u32::MAX);
+            }
         }
     }
 
@@ -285,7 +362,7 @@ impl Slots {
     /// dropped at once. Only `occupied` is right from now on.
     pub(super) fn forget_one(&mut self) -> bool {
         let address = self.ipv4.forget_one() | self.ipv6.forget_one();
-        if self.strays.pop_first().is_some() {
+        if self.strays.pop_first().is_some() || self.drains.forget_one() {
             return true;
         }
         let slot = self.sparse.pop_first();

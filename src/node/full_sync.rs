@@ -1,12 +1,11 @@
 //! All names, read page by page and put in place of the directory; and one change of them.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::vec::IntoIter;
 
 use super::own_mark::OwnMark;
 use super::state::History;
 use super::{Counter, Host};
-use crate::cluster::{Applied, Directory, Entry, KeyRange, LONGEST_RECORD, SlotId};
+use crate::cluster::{Applied, Directory, Entry, KeyRange, LONGEST_RECORD, SlotId, fingerprint};
 use crate::etcd::{Error, Etcd, Event, EventKind, KeyValue, LARGE_VALUE, Order, Pages, Range};
 
 /// The number of changes that are applied before DNS is answered again.
@@ -143,10 +142,9 @@ pub(super) fn entry(kv: &KeyValue, kind: EventKind) -> Entry<'_> {
         EventKind::Delete => None,
     };
     // A value that is no record may be too large to be read each time.
-    let compared = if kv.value.len() > LONGEST_RECORD { None } else { Some(&kv.value) };
-    let mut hasher = DefaultHasher::new();
-    (kv.lease.0, compared).hash(&mut hasher);
-    Entry { key: &kv.key, value, mod_revision: kv.mod_revision, fingerprint: hasher.finish() }
+    let compared = (kv.value.len() <= LONGEST_RECORD).then_some(kv.value.as_slice());
+    let fingerprint = fingerprint(kv.lease.0, compared);
+    Entry { key: &kv.key, value, mod_revision: kv.mod_revision, fingerprint }
 }
 
 fn log(kv: &KeyValue, applied: &Applied) {

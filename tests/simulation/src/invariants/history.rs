@@ -1,8 +1,8 @@
 //! The history of the slots, from one restored backup to the next.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use idetcd::cluster::{Directory, Record, SlotId};
+use idetcd::cluster::{Directory, NodePlace, Record, SlotId};
 use idetcd::etcd::LeaseId;
 
 use crate::model::Time;
@@ -29,12 +29,30 @@ pub enum Held {
     Unusable,
     /// A record.
     Record(Record),
+    /// Of the second history of a slot, that of its standing: its node is not in the group.
+    Outside {
+        /// Whether it says that it is ready, or nothing of it.
+        is_ready: bool,
+        /// Whether it is drained.
+        is_drained: bool,
+    },
 }
 
 impl Held {
     /// As a directory tells it.
     pub fn of(record: Option<&Record>) -> Held {
         record.map_or(Held::Unusable, |record| Held::Record(*record))
+    }
+
+    /// The standing of a slot that is taken; a node in the group has [`Held::Nothing`].
+    pub fn standing(is_ready: bool, is_drained: bool) -> Held {
+        if is_ready && !is_drained { Held::Nothing } else { Held::Outside { is_ready, is_drained } }
+    }
+
+    /// The same as a directory tells it.
+    fn standing_in(directory: &Directory, slot: SlotId) -> Held {
+        let standing = directory.standing(NodePlace { slot, ..NodePlace::FIRST });
+        Held::standing(standing.is_ready, standing.drain.is_some())
     }
 }
 
@@ -47,6 +65,8 @@ pub struct Epoch {
     began: Time,
     /// The versions of each slot, the oldest first, by the slot's index.
     slots: Vec<Vec<Version>>,
+    /// The same of the standing of each.
+    standings: BTreeMap<SlotId, Vec<Version>>,
     /// How many slots hold something now.
     held: usize,
     /// The revision of the last change of any slot.
@@ -59,7 +79,15 @@ impl Epoch {
     /// One that begins now, with nothing at the slots up to this limit.
     pub fn new(base: i64, began: Time, limit: u32) -> Epoch {
         let free = (1..=limit).filter_map(SlotId::new).map(|slot| (began, slot)).collect();
-        Epoch { base, began, slots: Vec::new(), held: 0, newest: 0, free }
+        Epoch {
+            base,
+            began,
+            slots: Vec::new(),
+            standings: BTreeMap::new(),
+            held: 0,
+            newest: 0,
+            free,
+        }
     }
 
     /// When it began.
@@ -92,6 +120,24 @@ impl Epoch {
         self.slots[slot.index()].push(version);
     }
 
+    /// Adds the standing of a slot from now on, if that is another one.
+    pub(super) fn add_standing(&mut self, slot: SlotId, version: Version) {
+        if self.standing(slot).now() != version.held {
+            self.newest = self.newest.max(version.revision);
+            self.standings.entry(slot).or_default().push(version);
+        }
+    }
+
+    /// The standings of a slot.
+    fn standing(&self, slot: SlotId) -> History<'_> {
+        History(self.standings.get(&slot).map_or(&[], Vec::as_slice))
+    }
+
+    /// Whether what is at a slot now says that its node is ready, or nothing of it.
+    pub(super) fn says_ready(&self, slot: SlotId) -> bool {
+        !matches!(self.standing(slot).now(), Held::Outside { is_ready: false, .. })
+    }
+
     /// The slot up to a limit that is free for the longest time, and since when.
     pub fn longest_free(&self, limit: u32) -> Option<(SlotId, Time)> {
         let found = self.free.iter().find(|(_, slot)| slot.get() <= limit);
@@ -110,7 +156,10 @@ impl Epoch {
 
     /// Whether a directory has what is held now, and nothing else.
     pub fn is_now(&self, directory: &Directory) -> bool {
-        let is_held = |(slot, record)| self.slot(slot).now() == Held::of(record);
+        let is_held = |(slot, record)| {
+            self.slot(slot).now() == Held::of(record)
+                && self.standing(slot).now() == Held::standing_in(directory, slot)
+        };
         directory.occupied() == self.held && directory.slots().all(is_held)
     }
 
@@ -121,7 +170,7 @@ impl Epoch {
     }
 
     /// Looks at each slot that a directory has or that this history had, lowest first, with what the directory
-    /// has, until something is found.
+    /// has, until something is found; and then at the standings of those that the directory has.
     pub fn find_beside<T>(
         &self,
         directory: &Directory,
@@ -144,7 +193,14 @@ impl Epoch {
             next = if next.is_some_and(|(here, _)| here == slot) { rest.next() } else { next };
         }
         let left = next.into_iter().chain(rest);
-        left.into_iter().find_map(|(slot, versions)| look(slot, Held::Nothing, History(versions)))
+        let found =
+            left.into_iter().find_map(|(slot, held)| look(slot, Held::Nothing, History(held)));
+        found.or_else(|| {
+            let mut slots = directory.slots().map(|(slot, _)| slot);
+            slots.find_map(|slot| {
+                look(slot, Held::standing_in(directory, slot), self.standing(slot))
+            })
+        })
     }
 }
 

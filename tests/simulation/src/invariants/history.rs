@@ -29,13 +29,22 @@ pub enum Held {
     Unusable,
     /// A record.
     Record(Record),
-    /// Of the second history of a slot, that of its standing: its node is not in the group.
-    Outside {
-        /// Whether it says that it is ready, or nothing of it.
-        is_ready: bool,
-        /// Whether it is drained.
-        is_drained: bool,
-    },
+    /// Of the history of what keeps a slot's node out of its group: this does.
+    Outside(Reason),
+}
+
+/// What keeps a node out of its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// It says that it is not ready.
+    NotReady,
+    /// It is drained.
+    Drained,
+}
+
+impl Reason {
+    /// Both.
+    pub const ALL: [Reason; 2] = [Reason::NotReady, Reason::Drained];
 }
 
 impl Held {
@@ -44,15 +53,19 @@ impl Held {
         record.map_or(Held::Unusable, |record| Held::Record(*record))
     }
 
-    /// The standing of a slot that is taken; a node in the group has [`Held::Nothing`].
-    pub fn standing(is_ready: bool, is_drained: bool) -> Held {
-        if is_ready && !is_drained { Held::Nothing } else { Held::Outside { is_ready, is_drained } }
+    /// Whether something keeps a node out of its group.
+    pub fn outside(reason: Reason, is_so: bool) -> Held {
+        if is_so { Held::Outside(reason) } else { Held::Nothing }
     }
 
     /// The same as a directory tells it.
-    fn standing_in(directory: &Directory, slot: SlotId) -> Held {
+    fn outside_in(directory: &Directory, slot: SlotId, reason: Reason) -> Held {
         let standing = directory.standing(NodePlace { slot, ..NodePlace::FIRST });
-        Held::standing(standing.is_ready, standing.drain.is_some())
+        let is_so = match reason {
+            Reason::NotReady => !standing.is_ready,
+            Reason::Drained => standing.drain.is_some(),
+        };
+        Held::outside(reason, is_so)
     }
 }
 
@@ -65,8 +78,8 @@ pub struct Epoch {
     began: Time,
     /// The versions of each slot, the oldest first, by the slot's index.
     slots: Vec<Vec<Version>>,
-    /// The same of the standing of each.
-    standings: BTreeMap<SlotId, Vec<Version>>,
+    /// The same of what keeps the node of each out of its group.
+    outside: BTreeMap<(SlotId, Reason), Vec<Version>>,
     /// How many slots hold something now.
     held: usize,
     /// The revision of the last change of any slot.
@@ -79,15 +92,7 @@ impl Epoch {
     /// One that begins now, with nothing at the slots up to this limit.
     pub fn new(base: i64, began: Time, limit: u32) -> Epoch {
         let free = (1..=limit).filter_map(SlotId::new).map(|slot| (began, slot)).collect();
-        Epoch {
-            base,
-            began,
-            slots: Vec::new(),
-            standings: BTreeMap::new(),
-            held: 0,
-            newest: 0,
-            free,
-        }
+        Epoch { base, began, slots: Vec::new(), outside: BTreeMap::new(), held: 0, newest: 0, free }
     }
 
     /// When it began.
@@ -120,22 +125,21 @@ impl Epoch {
         self.slots[slot.index()].push(version);
     }
 
-    /// Adds the standing of a slot from now on, if that is another one.
-    pub(super) fn add_standing(&mut self, slot: SlotId, version: Version) {
-        if self.standing(slot).now() != version.held {
+    /// Adds what is so of this reason from now on, if it was not.
+    pub(super) fn add_outside(&mut self, slot: SlotId, reason: Reason, version: Version) {
+        if self.outside(slot, reason).now() != version.held {
             self.newest = self.newest.max(version.revision);
-            self.standings.entry(slot).or_default().push(version);
+            self.outside.entry((slot, reason)).or_default().push(version);
         }
     }
 
-    /// The standings of a slot.
-    fn standing(&self, slot: SlotId) -> History<'_> {
-        History(self.standings.get(&slot).map_or(&[], Vec::as_slice))
+    fn outside(&self, slot: SlotId, reason: Reason) -> History<'_> {
+        History(self.outside.get(&(slot, reason)).map_or(&[], Vec::as_slice))
     }
 
     /// Whether what is at a slot now says that its node is ready, or nothing of it.
     pub(super) fn says_ready(&self, slot: SlotId) -> bool {
-        !matches!(self.standing(slot).now(), Held::Outside { is_ready: false, .. })
+        self.outside(slot, Reason::NotReady).now() == Held::Nothing
     }
 
     /// The slot up to a limit that is free for the longest time, and since when.
@@ -157,8 +161,10 @@ impl Epoch {
     /// Whether a directory has what is held now, and nothing else.
     pub fn is_now(&self, directory: &Directory) -> bool {
         let is_held = |(slot, record)| {
-            self.slot(slot).now() == Held::of(record)
-                && self.standing(slot).now() == Held::standing_in(directory, slot)
+            let is_known = |reason: &Reason| {
+                self.outside(slot, *reason).now() == Held::outside_in(directory, slot, *reason)
+            };
+            self.slot(slot).now() == Held::of(record) && Reason::ALL.iter().all(is_known)
         };
         directory.occupied() == self.held && directory.slots().all(is_held)
     }
@@ -170,7 +176,7 @@ impl Epoch {
     }
 
     /// Looks at each slot that a directory has or that this history had, lowest first, with what the directory
-    /// has, until something is found; and then at the standings of those that the directory has.
+    /// has, until something is found; and then at what keeps those that the directory has out of their group.
     pub fn find_beside<T>(
         &self,
         directory: &Directory,
@@ -198,7 +204,10 @@ impl Epoch {
         found.or_else(|| {
             let mut slots = directory.slots().map(|(slot, _)| slot);
             slots.find_map(|slot| {
-                look(slot, Held::standing_in(directory, slot), self.standing(slot))
+                Reason::ALL.into_iter().find_map(|reason| {
+                    let known = Held::outside_in(directory, slot, reason);
+                    look(slot, known, self.outside(slot, reason))
+                })
             })
         })
     }

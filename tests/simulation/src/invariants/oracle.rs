@@ -6,7 +6,7 @@ use std::sync::Arc;
 use idetcd::cluster::{Keyspace, Record, SlotId};
 use idetcd::etcd::LeaseId;
 
-use super::history::{Epoch, Held, Version};
+use super::history::{Epoch, Held, Reason, Version};
 use crate::model::{ChangeView, Model, Time};
 
 /// What etcd holds and held.
@@ -100,7 +100,7 @@ impl Oracle {
             let ChangeView { value, lease, revision, .. } = change;
             let version = Version { since: now, revision, held: held(value), lease };
             self.add(change.key, version);
-            self.add_standing(change.key, value, version);
+            self.note_standing(change.key, value, version);
         }
         self.revision = etcd.revision();
         is_restored
@@ -118,7 +118,7 @@ impl Oracle {
             let held = held(Some(&kv.value));
             let version = Version { since: now, revision, held, lease };
             self.add(&kv.key, version);
-            self.add_standing(&kv.key, Some(&kv.value), version);
+            self.note_standing(&kv.key, Some(&kv.value), version);
         }
         self.note_change(now);
         self.revision = base;
@@ -137,8 +137,8 @@ impl Oracle {
         self.note_change(version.since);
     }
 
-    /// Takes note of what is to be known of a slot's standing: by its own key, or by that of its drain.
-    fn add_standing(&mut self, key: &[u8], value: Option<&[u8]>, version: Version) {
+    /// Takes note of what keeps a slot's node out of its group: its own key tells, or that of its drain.
+    fn note_standing(&mut self, key: &[u8], value: Option<&[u8]>, version: Version) {
         let name = self.keyspace.name_of(key).unwrap_or_default();
         let slot = if let Some(slot) = self.keyspace.slot_of(key) {
             let is_unready = |value| matches!(Record::parse_with_readiness(value), Ok((_, false)));
@@ -157,11 +157,15 @@ impl Oracle {
         } else {
             return;
         };
-        let drain = self.drains.get(&slot);
-        let held = self.nodes.get(&slot).map_or(Held::Nothing, |(lease, is_ready)| {
-            Held::standing(*is_ready, drain == Some(lease))
-        });
-        self.current_mut().add_standing(slot, Version { held, ..version });
+        let (node, drain) = (self.nodes.get(&slot).copied(), self.drains.get(&slot).copied());
+        for reason in Reason::ALL {
+            let is_so = node.is_some_and(|(lease, is_ready)| match reason {
+                Reason::NotReady => !is_ready,
+                Reason::Drained => drain == Some(lease),
+            });
+            let held = Held::outside(reason, is_so);
+            self.current_mut().add_outside(slot, reason, Version { held, ..version });
+        }
     }
 
     /// The names that went from one lease to another since this was asked: the leases.

@@ -1,8 +1,7 @@
 //! The addresses of one family that the slots of a pattern publish, and the slots of each.
 //!
-//! All of them lie in one piece, each once, and first those of nodes in the group, so that the answer for
-//! the whole group is a walk over that piece. What is asked and what is changed costs the same however many
-//! there are.
+//! All of them lie in one piece, each once, so that the answer for the whole group is a walk over
+//! that piece. What is asked and what is changed costs the same however many there are.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -74,30 +73,23 @@ pub(super) struct AddressSet<const N: usize> {
     /// All addresses, each once (RFC 2181 §5), in the order in which they came, but that the last
     /// takes the place of one that goes.
     distinct: Vec<[u8; N]>,
-    /// The number of those, the first ones, that a node in the group publishes.
-    in_group: usize,
-    /// How many slots publish an address without being in the group; mostly there are none.
-    outside: HashMap<[u8; N], usize, BuildHasherDefault<AddressHasher>>,
     shards: [Shard<N>; SHARDS],
 }
 
 impl<const N: usize> AddressSet<N> {
     pub(super) fn new() -> Self {
-        let shards = std::array::from_fn(|_| Shard::default());
-        AddressSet { distinct: Vec::new(), in_group: 0, outside: HashMap::default(), shards }
+        AddressSet { distinct: Vec::new(), shards: std::array::from_fn(|_| Shard::default()) }
     }
 
-    /// The addresses of nodes in the group.
-    pub(super) fn in_group(&self) -> &[[u8; N]] {
-        self.distinct.get(..self.in_group).unwrap_or_default()
+    pub(super) fn distinct(&self) -> &[[u8; N]] {
+        &self.distinct
     }
 
     pub(super) fn get(&self, address: [u8; N]) -> Option<&Published> {
         self.shards[shard_of(address)].get(&address)
     }
 
-    /// Takes note of a slot that publishes an address, and did not before.
-    pub(super) fn insert(&mut self, address: [u8; N], mut id: SlotId, is_in_group: bool) {
+    pub(super) fn insert(&mut self, address: [u8; N], mut id: SlotId) {
         let published = self.shards[shard_of(address)].entry(address).or_insert_with(|| {
             self.distinct.push(address);
             Published { index: self.distinct.len() - 1, first: id, others: Vec::new() }
@@ -110,20 +102,9 @@ impl<const N: usize> AddressSet<N> {
         {
             published.others.insert(at, id);
         }
-        if !is_in_group {
-            *self.outside.entry(address).or_default() += 1;
-        }
-        self.place(address);
     }
 
-    /// The same of one that did, and does no more. It is in the group as it was then.
-    pub(super) fn remove(&mut self, address: [u8; N], id: SlotId, is_in_group: bool) {
-        if !is_in_group && let Entry::Occupied(mut outside) = self.outside.entry(address) {
-            *outside.get_mut() -= 1;
-            if *outside.get() == 0 {
-                outside.remove();
-            }
-        }
+    pub(super) fn remove(&mut self, address: [u8; N], id: SlotId) {
         let Entry::Occupied(mut entry) = self.shards[shard_of(address)].entry(address) else {
             return;
         };
@@ -132,47 +113,17 @@ impl<const N: usize> AddressSet<N> {
             if let Ok(at) = others.binary_search(&id) {
                 others.remove(at);
             }
-            return self.place(address);
+            return;
         }
         if !others.is_empty() {
             *first = others.remove(0);
-            return self.place(address);
-        }
-        let mut index = entry.remove().index;
-        if index < self.in_group {
-            self.in_group -= 1;
-            self.swap(index, self.in_group);
-            index = self.in_group;
-        }
-        self.swap(index, self.distinct.len() - 1);
-        self.distinct.pop();
-    }
-
-    /// Puts an address among those of the group, if a node in it publishes it, else behind them.
-    fn place(&mut self, address: [u8; N]) {
-        let Some(published) = self.get(address) else { return };
-        let outside = self.outside.get(&address).copied().unwrap_or(0);
-        let (index, is_in_group) = (published.index, published.count() > outside);
-        if is_in_group && index >= self.in_group {
-            self.swap(index, self.in_group);
-            self.in_group += 1;
-        } else if !is_in_group && index < self.in_group {
-            self.in_group -= 1;
-            self.swap(index, self.in_group);
-        }
-    }
-
-    /// Lets two addresses change places.
-    fn swap(&mut self, one: usize, other: usize) {
-        if one == other {
             return;
         }
-        self.distinct.swap(one, other);
-        for index in [one, other] {
-            let Some(moved) = self.distinct.get(index) else { continue };
-            if let Some(published) = self.shards[shard_of(*moved)].get_mut(moved) {
-                published.index = index;
-            }
+        let index = entry.remove().index;
+        self.distinct.swap_remove(index);
+        let Some(moved) = self.distinct.get(index) else { return };
+        if let Some(published) = self.shards[shard_of(*moved)].get_mut(moved) {
+            published.index = index;
         }
     }
 
@@ -200,43 +151,33 @@ mod tests {
 
     #[test]
     fn after_any_changes_it_tells_what_a_plain_map_does() {
-        type Slots = BTreeMap<SlotId, bool>;
         let mut chance = Chance(1);
         // Few addresses, which many share, and many.
         for most in [3, 40, 1000] {
             let mut set = AddressSet::new();
-            let mut model: BTreeMap<[u8; 4], Slots> = BTreeMap::new();
+            let mut model: BTreeMap<[u8; 4], BTreeSet<SlotId>> = BTreeMap::new();
             for _ in 0..5000 {
                 let [low, high, ..] = chance.below(most).to_le_bytes();
                 let address = [10, 0, high, low];
                 let Some(id) = SlotId::new(1 + chance.below(20)) else { continue };
-                let before = model.entry(address).or_default().remove(&id);
-                if let Some(was_in_group) = before {
-                    set.remove(address, id, was_in_group);
-                }
                 if chance.below(5) < 3 {
-                    // All are in the group, or some, or none.
-                    let is_in_group = chance.below(most) > most / 3 || most == 40;
-                    set.insert(address, id, is_in_group);
-                    model.entry(address).or_default().insert(id, is_in_group);
+                    set.insert(address, id);
+                    model.entry(address).or_default().insert(id);
+                } else {
+                    set.remove(address, id);
+                    if let Some(ids) = model.get_mut(&address) {
+                        ids.remove(&id);
+                    }
+                    model.retain(|_, ids| !ids.is_empty());
                 }
-                model.retain(|_, ids| !ids.is_empty());
-                let known = model.get(&address).into_iter().flat_map(BTreeMap::keys).copied();
+                let known = model.get(&address).into_iter().flatten().copied();
                 let told = set.get(address).into_iter().flat_map(Published::slots);
                 assert!(told.eq(known), "{address:?}");
             }
-            let sorted = |addresses: &[[u8; 4]]| {
-                let mut addresses = addresses.to_vec();
-                addresses.sort_unstable();
-                addresses
-            };
-            assert!(sorted(&set.distinct).iter().eq(model.keys()), "{most}");
-            let is_in_group = |slots: &Slots| slots.values().any(|is_in_group| *is_in_group);
-            let in_group = model.iter().filter(|(_, slots)| is_in_group(slots));
-            assert!(sorted(set.in_group()).iter().eq(in_group.map(|(address, _)| address)));
-            let outside = model.values().flat_map(BTreeMap::values).filter(|it| !**it).count();
-            assert_eq!(set.outside.values().sum::<usize>(), outside);
-            for (index, address) in set.distinct.iter().enumerate() {
+            let mut distinct = set.distinct().to_vec();
+            distinct.sort_unstable();
+            assert!(distinct.iter().eq(model.keys()), "{most}");
+            for (index, address) in set.distinct().iter().enumerate() {
                 assert_eq!(set.shards[shard_of(*address)][address].index, index, "{address:?}");
             }
             assert_eq!((0..).take_while(|_| set.forget_one()).count(), model.len());
@@ -265,11 +206,11 @@ mod tests {
     fn what_goes_leaves_its_place_to_the_last() {
         let mut set = AddressSet::new();
         for number in 1..=5 {
-            set.insert([number], SlotId::FIRST, true);
+            set.insert([number], SlotId::FIRST);
         }
-        set.remove([2], SlotId::FIRST, true);
-        assert_eq!(set.in_group(), [[1], [5], [3], [4]]);
-        set.remove([4], SlotId::FIRST, true);
-        assert_eq!(set.in_group(), [[1], [5], [3]]);
+        set.remove([2], SlotId::FIRST);
+        assert_eq!(set.distinct(), [[1], [5], [3], [4]]);
+        set.remove([4], SlotId::FIRST);
+        assert_eq!(set.distinct(), [[1], [5], [3]]);
     }
 }

@@ -121,21 +121,22 @@ impl Directory {
 
     /// Whether a name publishes an address.
     pub fn has_address(&self, address: IpAddr) -> bool {
-        self.known.iter().any(|slots| slots.at_address(address).is_some())
+        self.known.iter().any(|slots| slots.at_address(address).iter().any(Option::is_some))
     }
 
     /// Returns how many names publish an address at least: a name may lie in several ranges, and
     /// those of one differ.
     pub fn least_names_of(&self, address: IpAddr) -> usize {
-        let at_address = self.known.iter().filter_map(|slots| slots.at_address(address));
-        at_address.map(Published::count).max().unwrap_or(0)
+        let count = |slots: &Slots| {
+            slots.at_address(address).into_iter().flatten().map(Published::count).sum()
+        };
+        self.known.iter().map(count).max().unwrap_or(0)
     }
 
     /// The names that publish an address, each once, lowest number first: the slot, and whose it is.
     pub fn names_of(&self, address: IpAddr) -> impl Iterator<Item = (&Names, SlotId)> {
         let all = self.known.iter().enumerate().flat_map(move |(range, slots)| {
-            let ids = slots.at_address(address).into_iter().flat_map(Published::slots);
-            ids.map(move |id| (range, &slots.names, id))
+            slots.slots_at(address).map(move |id| (range, &slots.names, id))
         });
         let mut text = Vec::new();
         let first_of_name = all.filter(move |(range, names, id)| {

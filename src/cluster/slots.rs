@@ -49,13 +49,14 @@ pub struct Slots {
     pub(super) grouped: usize,
     /// How often the record of a slot came, went, or became another, or came into the group or out of it.
     pub(super) changes: u64,
-    /// The addresses of the records.
+    /// The addresses of the nodes in the group.
     ipv4: AddressSet<4>,
     ipv6: AddressSet<16>,
-    /// The slots whose records have a port, first those in the group. The last takes the place of one that
-    /// goes.
+    /// Those of the others: mostly there are none. An address may be here and there.
+    ipv4_outside: AddressSet<4>,
+    ipv6_outside: AddressSet<16>,
+    /// The slots in the group whose records have a port. The last takes the place of one that goes.
     with_port: Vec<SlotId>,
-    ports_in_group: usize,
     drains: Drains,
     /// Other keys between those of the slots, with the revision of their last change and its
     /// fingerprint: names of another pattern that begins alike. Known only to tell one history of etcd
@@ -78,8 +79,9 @@ impl Slots {
             changes: 0,
             ipv4: AddressSet::new(),
             ipv6: AddressSet::new(),
+            ipv4_outside: AddressSet::new(),
+            ipv6_outside: AddressSet::new(),
             with_port: Vec::new(),
-            ports_in_group: 0,
             drains: Drains::default(),
             strays: BTreeMap::new(),
         }
@@ -88,17 +90,17 @@ impl Slots {
     /// Returns the IPv4 addresses of the nodes in the group, which are ready and not drained: each once
     /// however many of them have it, in no certain order.
     pub fn ipv4(&self) -> &[[u8; 4]] {
-        self.ipv4.in_group()
+        self.ipv4.distinct()
     }
 
     /// The same of IPv6.
     pub fn ipv6(&self) -> &[[u8; 16]] {
-        self.ipv6.in_group()
+        self.ipv6.distinct()
     }
 
     /// Returns the slots in the group whose records have a port, in no certain order.
     pub fn with_port(&self) -> &[SlotId] {
-        self.with_port.get(..self.ports_in_group).unwrap_or_default()
+        &self.with_port
     }
 
     /// What keeps the node of a slot out of the group, if anything does.
@@ -115,12 +117,28 @@ impl Slots {
         self.get(id)?.record.as_ref()
     }
 
-    /// The slots whose records have an address, if there are any.
-    pub(super) fn at_address(&self, address: IpAddr) -> Option<&Published> {
-        match address {
-            IpAddr::V4(ip) => self.ipv4.get(ip.octets()),
-            IpAddr::V6(ip) => self.ipv6.get(ip.octets()),
+    /// The slots whose records have an address: those in the group, and the others.
+    pub(super) fn at_address(&self, address: IpAddr) -> [Option<&Published>; 2] {
+        fn find<const N: usize>(set: &AddressSet<N>, address: [u8; N]) -> Option<&Published> {
+            // Mostly there are none outside, and then nothing is to be computed.
+            if set.distinct().is_empty() { None } else { set.get(address) }
         }
+        match address {
+            IpAddr::V4(ip) => [&self.ipv4, &self.ipv4_outside].map(|set| find(set, ip.octets())),
+            IpAddr::V6(ip) => [&self.ipv6, &self.ipv6_outside].map(|set| find(set, ip.octets())),
+        }
+    }
+
+    /// All of them, lowest first.
+    pub(super) fn slots_at(&self, address: IpAddr) -> impl Iterator<Item = SlotId> {
+        let [mut inside, mut outside] = self
+            .at_address(address)
+            .map(|published| published.into_iter().flat_map(Published::slots).peekable());
+        std::iter::from_fn(move || match (inside.peek(), outside.peek()) {
+            (Some(one), Some(other)) if other < one => outside.next(),
+            (Some(_), _) => inside.next(),
+            (None, _) => outside.next(),
+        })
     }
 
     pub(super) fn get(&self, id: SlotId) -> Option<&Occupant> {
@@ -300,18 +318,19 @@ impl Slots {
     fn publish(&mut self, id: SlotId, record: &Record, is_in_group: bool) {
         self.named += 1;
         self.grouped += usize::from(is_in_group);
+        let (ipv4, ipv6) = self.addresses_mut(is_in_group);
         if let Some(ip) = record.ipv4 {
-            self.ipv4.insert(ip.octets(), id, is_in_group);
+            ipv4.insert(ip.octets(), id);
         }
         if let Some(ip) = record.ipv6 {
-            self.ipv6.insert(ip.octets(), id, is_in_group);
+            ipv6.insert(ip.octets(), id);
         }
-        if record.port.is_some() {
-            let last = self.with_port.len();
+        if record.port.is_some() && is_in_group {
+            let port_index = u32::try_from(self.with_port.len()).unwrap_or(u32::MAX);
             self.with_port.push(id);
-            let place = if is_in_group { self.ports_in_group } else { last };
-            self.ports_in_group += usize::from(is_in_group);
-            self.swap_ports(place, last);
+            if let Some(occupant) = self.get_mut(id) {
+                occupant.port_index = port_index;
+            }
         }
     }
 
@@ -319,33 +338,30 @@ impl Slots {
         let is_in_group = previous.is_in_group;
         self.named -= 1;
         self.grouped -= usize::from(is_in_group);
+        let (ipv4, ipv6) = self.addresses_mut(is_in_group);
         if let Some(ip) = record.ipv4 {
-            self.ipv4.remove(ip.octets(), id, is_in_group);
+            ipv4.remove(ip.octets(), id);
         }
         if let Some(ip) = record.ipv6 {
-            self.ipv6.remove(ip.octets(), id, is_in_group);
+            ipv6.remove(ip.octets(), id);
         }
-        let mut index = previous.port_index as usize;
-        if record.port.is_none() || self.with_port.get(index) != Some(&id) {
+        let port_index = previous.port_index;
+        let index = port_index as usize;
+        if record.port.is_none() || !is_in_group || index >= self.with_port.len() {
             return;
         }
-        if is_in_group {
-            self.ports_in_group -= 1;
-            self.swap_ports(index, self.ports_in_group);
-            index = self.ports_in_group;
+        self.with_port.swap_remove(index);
+        let moved = self.with_port.get(index).copied().and_then(|moved| self.get_mut(moved));
+        if let Some(moved) = moved {
+            moved.port_index = port_index;
         }
-        self.swap_ports(index, self.with_port.len() - 1);
-        self.with_port.pop();
     }
 
-    /// Lets two of the slots with a port change places.
-    fn swap_ports(&mut self, one: usize, other: usize) {
-        self.with_port.swap(one, other);
-        for index in [one, other] {
-            let moved = self.with_port.get(index).copied();
-            if let Some(moved) = moved.and_then(|id| self.get_mut(id)) {
-                moved.port_index = u32::try_from(index).unwrap_or(u32::MAX);
-            }
+    /// The addresses of the nodes that are in the group, or of the others.
+    fn addresses_mut(&mut self, is_in_group: bool) -> (&mut AddressSet<4>, &mut AddressSet<16>) {
+        match is_in_group {
+            true => (&mut self.ipv4, &mut self.ipv6),
+            false => (&mut self.ipv4_outside, &mut self.ipv6_outside),
         }
     }
 
@@ -361,7 +377,10 @@ impl Slots {
     /// time; `false`: there are none. All slots that are up to the limit lie in one piece, and are
     /// dropped at once. Only `occupied` is right from now on.
     pub(super) fn forget_one(&mut self) -> bool {
-        let address = self.ipv4.forget_one() | self.ipv6.forget_one();
+        let address = self.ipv4.forget_one()
+            | self.ipv6.forget_one()
+            | self.ipv4_outside.forget_one()
+            | self.ipv6_outside.forget_one();
         if self.strays.pop_first().is_some() || self.drains.forget_one() {
             return true;
         }

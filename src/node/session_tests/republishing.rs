@@ -123,6 +123,27 @@ fn whatever_is_lost_on_the_way_it_is_published_in_the_end_whether_the_node_is_re
 }
 
 #[test]
+fn a_claim_that_was_carried_out_though_no_reply_came_says_in_the_end_what_is_so() {
+    for seed in 0..300 {
+        let (world, mut session) = newborn(seed);
+        // It changes from one attempt to the next.
+        insist(&mut session, |session| {
+            world.is_ready.set(!world.is_ready.get());
+            session.sync()?;
+            session.ensure_lease()?;
+            session.ensure_name()
+        });
+        let store = world.store.borrow();
+        let own = store.keys.values().next().expect("its key");
+        let known = session.value_of(&session.record.expect("a record"));
+        let shown = String::from_utf8_lossy(&own.value);
+        assert_eq!(shown, String::from_utf8_lossy(&known), "seed {seed}");
+        let Membership::Owned(claimed) = session.membership else { panic!("seed {seed}") };
+        assert_eq!(claimed.mod_revision, own.mod_revision, "seed {seed}");
+    }
+}
+
+#[test]
 fn what_a_restored_backup_has_of_this_lease_is_its_own_though_the_addresses_are_old() {
     // It was lost there, or is somewhere else in the backup.
     for lost in [1, 5] {

@@ -359,9 +359,10 @@ impl Slots {
 
     /// The addresses of the nodes that are in the group, or of the others.
     fn addresses_mut(&mut self, is_in_group: bool) -> (&mut AddressSet<4>, &mut AddressSet<16>) {
-        match is_in_group {
-            true => (&mut self.ipv4, &mut self.ipv6),
-            false => (&mut self.ipv4_outside, &mut self.ipv6_outside),
+        if is_in_group {
+            (&mut self.ipv4, &mut self.ipv6)
+        } else {
+            (&mut self.ipv4_outside, &mut self.ipv6_outside)
         }
     }
 

@@ -16,6 +16,7 @@ pub mod network;
 pub mod node_id;
 pub mod pattern;
 pub mod record;
+pub mod reverse_network;
 mod slots;
 mod spelling;
 #[cfg(test)]
@@ -23,7 +24,7 @@ mod testing;
 
 pub use directory::{Directory, Freshness, NodePlace};
 pub use drain::{Drain, DrainReason, Standing};
-pub use entry::{Applied, Entry, Latest, RangeDigest, fingerprint};
+pub use entry::{Applied, Entry, KeyVersion, Latest, RangeDigest, fingerprint};
 pub use job::{JobKeys, JobName};
 pub use job_list::{JobList, JobMember, ListState, MOST_MEMBERS, StartedList};
 pub use keyspace::{KeyRange, Keyspace};
@@ -32,5 +33,6 @@ pub use network::Network;
 pub use node_id::NodeId;
 pub use pattern::{Pattern, SlotId};
 pub use record::{AddressChoice, LONGEST_RECORD, Record, RecordError};
+pub use reverse_network::ReverseNetwork;
 pub use slots::Slots;
 pub use spelling::PatternError;

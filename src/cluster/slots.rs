@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use super::addresses::{AddressSet, Published};
 use super::drain::Standing;
 use super::drains::Drains;
-use super::entry::{Applied, Entry, Latest, RangeDigest};
+use super::entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
 use super::names::Names;
 use super::pattern::{Pattern, SlotId};
 use super::record::Record;
@@ -206,7 +206,7 @@ impl Slots {
     }
 
     /// The revision of a key's last change, and its fingerprint.
-    fn version(&self, name: &[u8]) -> Option<(i64, u64)> {
+    pub(super) fn version(&self, name: &[u8]) -> Option<KeyVersion> {
         if let Some(id) = self.names.slot_of(name) {
             return self.get(id).map(|occupant| (occupant.mod_revision, occupant.fingerprint));
         }

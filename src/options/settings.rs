@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use crate::cluster::{DrainReason, Network, SlotId};
+use crate::cluster::{DrainReason, Network, ReverseNetwork, SlotId};
 use crate::connect::ConnectSettings;
 use crate::corefile::Corefile;
 use crate::host::accounts::RunAs;
@@ -52,6 +52,8 @@ pub struct Options {
     pub forward: Option<ForwardTo>,
     /// Who may ask; empty: everybody.
     pub allow: Vec<Network>,
+    /// Whose reverse names are zones that are answered for.
+    pub reverse: Vec<ReverseNetwork>,
     /// Replies a second to a client's network over UDP; `None`: as many as it asks for.
     pub rrl: Option<u32>,
     /// Who is told of this node's name, and how.

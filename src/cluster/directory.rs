@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::addresses::Published;
 use super::drain::Standing;
 use super::entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
 use super::keyspace::Keyspace;
@@ -121,16 +120,13 @@ impl Directory {
 
     /// Whether a name publishes an address.
     pub fn has_address(&self, address: IpAddr) -> bool {
-        self.known.iter().any(|slots| slots.at_address(address).iter().any(Option::is_some))
+        self.known.iter().any(|slots| slots.has_address(address))
     }
 
     /// Returns how many names publish an address at least: a name may lie in several ranges, and
     /// those of one differ.
     pub fn least_names_of(&self, address: IpAddr) -> usize {
-        let count = |slots: &Slots| {
-            slots.at_address(address).into_iter().flatten().map(Published::count).sum()
-        };
-        self.known.iter().map(count).max().unwrap_or(0)
+        self.known.iter().map(|slots| slots.count_at(address)).max().unwrap_or(0)
     }
 
     /// The names that publish an address, each once, lowest number first: the slot, and whose it is.

@@ -117,28 +117,47 @@ impl Slots {
         self.get(id)?.record.as_ref()
     }
 
-    /// The slots whose records have an address: those in the group, and the others.
-    pub(super) fn at_address(&self, address: IpAddr) -> [Option<&Published>; 2] {
-        fn find<const N: usize>(set: &AddressSet<N>, address: [u8; N]) -> Option<&Published> {
-            // Mostly there are none outside, and then nothing is to be computed.
-            if set.distinct().is_empty() { None } else { set.get(address) }
-        }
+    /// The slots in the group whose records have an address, if there are any.
+    fn inside_at(&self, address: IpAddr) -> Option<&Published> {
         match address {
-            IpAddr::V4(ip) => [&self.ipv4, &self.ipv4_outside].map(|set| find(set, ip.octets())),
-            IpAddr::V6(ip) => [&self.ipv6, &self.ipv6_outside].map(|set| find(set, ip.octets())),
+            IpAddr::V4(ip) => self.ipv4.get(ip.octets()),
+            IpAddr::V6(ip) => self.ipv6.get(ip.octets()),
         }
     }
 
-    /// All of them, lowest first.
+    /// The same of those that are not in the group.
+    fn outside_at(&self, address: IpAddr) -> Option<&Published> {
+        // Mostly all are in it, and nothing is to be looked up.
+        if self.grouped == self.named {
+            return None;
+        }
+        match address {
+            IpAddr::V4(ip) => self.ipv4_outside.get(ip.octets()),
+            IpAddr::V6(ip) => self.ipv6_outside.get(ip.octets()),
+        }
+    }
+
+    /// Whether a record has an address.
+    pub(super) fn has_address(&self, address: IpAddr) -> bool {
+        self.inside_at(address).is_some() || self.outside_at(address).is_some()
+    }
+
+    /// The number of slots whose records have an address.
+    pub(super) fn count_at(&self, address: IpAddr) -> usize {
+        self.inside_at(address).map_or(0, Published::count)
+            + self.outside_at(address).map_or(0, Published::count)
+    }
+
+    /// The slots whose records have an address, lowest first.
     pub(super) fn slots_at(&self, address: IpAddr) -> impl Iterator<Item = SlotId> {
-        let [mut inside, mut outside] = self
-            .at_address(address)
-            .map(|published| published.into_iter().flat_map(Published::slots).peekable());
-        std::iter::from_fn(move || match (inside.peek(), outside.peek()) {
-            (Some(one), Some(other)) if other < one => outside.next(),
-            (Some(_), _) => inside.next(),
-            (None, _) => outside.next(),
-        })
+        let (inside, outside) = (self.inside_at(address), self.outside_at(address));
+        let mut all = Vec::new();
+        if let Some(outside) = outside {
+            all.extend(inside.into_iter().flat_map(Published::slots).chain(outside.slots()));
+            all.sort_unstable();
+        }
+        let inside = inside.filter(|_| outside.is_none());
+        inside.into_iter().flat_map(Published::slots).chain(all)
     }
 
     pub(super) fn get(&self, id: SlotId) -> Option<&Occupant> {

@@ -15,12 +15,13 @@ use crate::node::address::check_interface;
 use crate::node::network::HostNetwork;
 use crate::node::session::{Session, SessionEnd};
 use crate::node::{Counter, Host, JobNews, NodeSettings, Owned, WhenFull};
-use crate::notify::{self, Ended, Notifier, Outcome, parent_death};
+use crate::notify::{self, Ended, Notifier, Outcome, file_failure, parent_death};
 use crate::options::Options;
 use crate::random::Random;
 use crate::server::forward::Forwarder;
 use crate::server::listen::{Absent, listen};
 use crate::server::network::NetworkWatch;
+use crate::server::ready_file::ReadyFile;
 use crate::server::signals::Signals;
 use crate::server::timers::{Timer, View};
 use crate::server::{Interest, Server, Shared, Wake};
@@ -86,6 +87,11 @@ pub fn run(options: Options) -> Result<u8, Failure> {
             "the log: no process starts for it: {error}; should its disk hang, DNS will hang"
         );
     }
+    let ready_file = options.ready_file.map(|path| {
+        ReadyFile::open(&path, &signals.wakeups())
+            .map_err(|error| file_failure("ready-file", &path, &error))
+    });
+    let ready_file = ready_file.transpose()?;
     // Not before the sockets are ours: where another idetcd runs, these are its files.
     let notifier = notify::set_up(options.notify, keyspace.clone(), login, &signals)?
         .with_certificates(connect.certificates().cloned());
@@ -95,7 +101,8 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     let directory = Directory::new(keyspace);
     let server = Server::new(listeners, acceptors, network, responder, directory, signals)
         .with_rate_limit(options.rrl)
-        .with_forwarder(forwarder);
+        .with_forwarder(forwarder)
+        .with_ready_file(ready_file);
     let server = Shared::new(server);
     if let Some(certificates) = connect.certificates() {
         let watch = ExpiryWatch::new(certificates.clone(), server.now());
@@ -273,6 +280,10 @@ impl Host for Process {
             // Before it is given back, it is gone from there.
             self.await_files();
         }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.server.is_ready()
     }
 
     fn wants_name(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::addresses::Published;
+use super::drain::Standing;
 use super::entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
 use super::keyspace::Keyspace;
 use super::names::{Names, is_below};
@@ -125,21 +125,19 @@ impl Directory {
 
     /// Whether a name publishes an address.
     pub fn has_address(&self, address: IpAddr) -> bool {
-        self.known.iter().any(|slots| slots.at_address(address).is_some())
+        self.known.iter().any(|slots| slots.has_address(address))
     }
 
     /// Returns how many names publish an address at least: a name may lie in several ranges, and
     /// those of one differ.
     pub fn least_names_of(&self, address: IpAddr) -> usize {
-        let at_address = self.known.iter().filter_map(|slots| slots.at_address(address));
-        at_address.map(Published::count).max().unwrap_or(0)
+        self.known.iter().map(|slots| slots.count_at(address)).max().unwrap_or(0)
     }
 
     /// The names that publish an address, each once, lowest number first: the slot, and whose it is.
     pub fn names_of(&self, address: IpAddr) -> impl Iterator<Item = (&Names, SlotId)> {
         let all = self.known.iter().enumerate().flat_map(move |(range, slots)| {
-            let ids = slots.at_address(address).into_iter().flat_map(Published::slots);
-            ids.map(move |id| (range, &slots.names, id))
+            slots.slots_at(address).map(move |id| (range, &slots.names, id))
         });
         let mut text = Vec::new();
         let first_of_name = all.filter(move |(range, names, id)| {
@@ -173,6 +171,17 @@ impl Directory {
             let record = slots.names.slot_below(name).and_then(|id| slots.record(id));
             record.is_some() || slots.group.as_ref().is_some_and(|group| is_below(group, name))
         })
+    }
+
+    /// What keeps the node of a slot out of its group, if anything does.
+    pub fn standing(&self, place: NodePlace) -> Standing<'_> {
+        let slots = self.known.get(place.range);
+        slots.map_or(Standing { is_ready: true, drain: None }, |slots| slots.standing(place.slot))
+    }
+
+    /// The same of this node, if it owns a name.
+    pub fn own_standing(&self) -> Option<Standing<'_>> {
+        self.own.map(|slot| self.standing(NodePlace { slot, ..NodePlace::FIRST }))
     }
 
     /// All slots with a record from a place on, in order, and whose they are. A name that lies in
@@ -220,6 +229,11 @@ impl Directory {
     /// The number of slots of the pattern to claim from that have a record.
     pub fn named(&self) -> usize {
         self.known.first().map_or(0, |slots| slots.named)
+    }
+
+    /// The number of nodes of the pattern to claim from that are in their group.
+    pub fn grouped(&self) -> usize {
+        self.known.first().map_or(0, |slots| slots.grouped)
     }
 
     /// Returns the digest of a range, by its index in [`Keyspace::ranges`], without what changed after

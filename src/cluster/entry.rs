@@ -1,5 +1,7 @@
 //! A key of etcd on its way into the directory, and what came of it.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use super::record::RecordError;
 
 /// The revision of etcd that changed a key last, and the [`Entry::fingerprint`] of what it is since.
@@ -15,8 +17,27 @@ pub struct Entry<'a> {
     /// The revision of etcd that changed the key last.
     pub mod_revision: i64,
     /// What tells this version of the key from another one of the same revision, in another history of
-    /// etcd: a hash of its value and its lease. Only compared, and of no matter in a deletion.
+    /// etcd: see [`fingerprint`]. Only compared, and of no matter in a deletion.
     pub fingerprint: u32,
+}
+
+/// The part of a fingerprint that is of the lease alone: of two keys of one slot, which rarely hang on two
+/// leases, and never for long.
+const OF_LEASE: u32 = 0xfff << 20;
+
+/// A hash of what stands at a key: in one part of the lease that it hangs on, in the other one of all.
+/// `None`: a value that is not to be looked at.
+pub fn fingerprint(lease: i64, value: Option<&[u8]>) -> u32 {
+    let (mut of_lease, mut of_all) = (DefaultHasher::new(), DefaultHasher::new());
+    lease.hash(&mut of_lease);
+    (lease, value).hash(&mut of_all);
+    of_lease.finish() as u32 & OF_LEASE | of_all.finish() as u32 & !OF_LEASE
+}
+
+/// Returns whether two keys with these fingerprints hang on one lease, and so belong to one life of a
+/// node.
+pub(super) fn are_on_one_lease(one: u32, other: u32) -> bool {
+    (one ^ other) & OF_LEASE == 0
 }
 
 /// The keys of a range that changed last, as etcd has them at some revision.
@@ -50,4 +71,24 @@ pub struct RangeDigest {
     pub keys: usize,
     /// The revision of the latest change of those that are there; 0 without any.
     pub newest: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprints_differ_with_the_value_and_the_lease_and_tell_the_lease() {
+        let values: [Option<&[u8]>; 4] = [None, Some(b""), Some(b"a"), Some(b"b")];
+        let all: Vec<(i64, u32)> = [0, 7, 8, i64::MAX]
+            .into_iter()
+            .flat_map(|lease| values.map(|value| (lease, fingerprint(lease, value))))
+            .collect();
+        for (index, (lease, one)) in all.iter().enumerate() {
+            for (other_index, (other_lease, other)) in all.iter().enumerate() {
+                assert_eq!(one == other, index == other_index);
+                assert_eq!(are_on_one_lease(*one, *other), lease == other_lease);
+            }
+        }
+    }
 }

@@ -40,6 +40,11 @@ impl Keyspace {
         self.pattern.slot_of(self.name_of(key)?)
     }
 
+    /// The key of the drain of a slot.
+    pub fn drain(&self, slot: SlotId) -> Vec<u8> {
+        format!("{}{}", self.prefix, self.pattern.drain_name(slot)).into_bytes()
+    }
+
     /// The name in a key; `None` where the prefix is missing.
     pub fn name_of<'a>(&self, key: &'a [u8]) -> Option<&'a [u8]> {
         key.strip_prefix(self.prefix.as_bytes())
@@ -55,7 +60,7 @@ impl Keyspace {
         self.names().map(|names| self.keys_between(names.range())).collect()
     }
 
-    /// The keys of the slots to claim from: the first of [`Keyspace::ranges`].
+    /// The keys of the slots to claim from, and of their drains: the first of [`Keyspace::ranges`].
     pub fn slots(&self) -> KeyRange {
         self.keys_between(self.pattern.range())
     }
@@ -93,12 +98,16 @@ mod tests {
         assert_eq!(keyspace.slot_of(&key), Some(slot));
         assert_eq!(keyspace.slot_of(b"worker7.tf.local."), None);
         let ranges = keyspace.ranges();
-        assert_eq!(ranges[0], (b"/site/a/worker1".to_vec(), b"/site/a/worker:".to_vec()));
+        assert_eq!(ranges[0], (b"/site/a/worker1".to_vec(), b"/site/a/worker;".to_vec()));
         assert_eq!(
             ranges[1],
             (b"/site/a/db.tf.local.".to_vec(), b"/site/a/db.tf.local.\0".to_vec())
         );
         assert_eq!(keyspace.slots(), ranges[0]);
+        let drain = keyspace.drain(slot);
+        assert_eq!(drain, b"/site/a/worker:7.tf.local.");
+        assert!(keyspace.key(SlotId::new(u32::MAX).expect("not 0")) < drain && drain < ranges[0].1);
+        assert_eq!(keyspace.slot_of(&drain), None);
         let record = Record { ipv4: Some([10, 0, 0, 5].into()), port: Some(53), ipv6: None };
         let ticket = keyspace.ticket(&record);
         assert_eq!(ticket, b"/site/a/worker{{.ID}}.tf.local.#10.0.0.5,53");

@@ -5,6 +5,8 @@
 
 mod addresses;
 pub mod directory;
+mod drain;
+mod drains;
 mod entry;
 mod index_table;
 pub mod job;
@@ -26,7 +28,8 @@ mod spelling;
 mod testing;
 
 pub use directory::{Directory, Freshness, NodePlace};
-pub use entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
+pub use drain::{Drain, DrainReason, Standing};
+pub use entry::{Applied, Entry, KeyVersion, Latest, RangeDigest, fingerprint};
 pub use job::{JobKeys, JobName};
 pub use job_list::{JobList, JobMember, ListState, MOST_MEMBERS, StartedList};
 pub use keyspace::{KeyRange, Keyspace};

@@ -60,6 +60,11 @@ impl Names {
         }
     }
 
+    /// The slot whose drain lies under this; a single name has none, for it is in no group.
+    pub fn drained_slot_of(&self, name: &[u8]) -> Option<SlotId> {
+        self.pattern()?.drained_slot_of(name)
+    }
+
     /// The slot whose name lies below this one, if there is such a slot.
     pub(super) fn slot_below(&self, name: &[u8]) -> Option<SlotId> {
         match self {
@@ -84,7 +89,8 @@ impl Names {
         }
     }
 
-    /// The first of the names in the order of octets, and the first that is past all of them.
+    /// The first of the names in the order of octets, and the first that is past all of them and of their
+    /// drains.
     pub fn range(&self) -> (String, String) {
         match self {
             Names::Numbered(pattern) => pattern.range(),
@@ -115,7 +121,7 @@ mod tests {
     #[test]
     fn patterns_and_plain_names_are_told_apart() {
         let table = [
-            ("PS{{.ID}}.tf.local", "ps{{.ID}}.tf.local.", "tf.local.", "ps1", "ps:"),
+            ("PS{{.ID}}.tf.local", "ps{{.ID}}.tf.local.", "tf.local.", "ps1", "ps;"),
             ("Registry.tf.local", "registry.tf.local.", "registry.tf.local.", "", ""),
         ];
         for (text, canonical, zone, first, end) in table {

@@ -116,8 +116,8 @@ mod tests {
             (r#"{"ipv6":"fd00::5"}"#, r#"{"ipv6":"fd00::5","node_id":"n:7"}"#),
         ] {
             let published = Record::parse(record.as_bytes()).expect(record);
-            assert_eq!(published.value(None), record);
-            assert_eq!(published.value(Some(&id("n:7"))), with_id);
+            assert_eq!(published.value(None, true), record);
+            assert_eq!(published.value(Some(&id("n:7")), true), with_id);
             assert_eq!(Record::parse(with_id.as_bytes()), Ok(published), "{with_id}");
             assert_eq!(NodeId::of(with_id.as_bytes()), Some(id("n:7")));
             assert_eq!(NodeId::of(record.as_bytes()), None);
@@ -133,12 +133,12 @@ mod tests {
             let node = id("n:7").on_host(Some(name));
             assert_eq!(node.host(), host, "{name}");
             assert_eq!(node, id("n:7"), "{name}");
-            let known = NodeId::of(record.value(Some(&node)).as_bytes()).expect("an ID");
+            let known = NodeId::of(record.value(Some(&node), true).as_bytes()).expect("an ID");
             assert_eq!((known.host(), &known), (host, &node));
-            assert_eq!(Record::parse(record.value(Some(&node)).as_bytes()), Ok(record));
+            assert_eq!(Record::parse(record.value(Some(&node), true).as_bytes()), Ok(record));
         }
         let value = r#"{"host":"db7","ipv4":"10.0.0.5","node_id":"n:7"}"#;
-        assert_eq!(record.value(Some(&id("n:7").on_host(Some("db7")))), value);
+        assert_eq!(record.value(Some(&id("n:7").on_host(Some("db7"))), true), value);
         for other in [r#"{"host":"db7"}"#, r#"{"host":7,"node_id":"n:7"}"#] {
             assert_eq!(NodeId::of(other.as_bytes()).and_then(|id| id.host), None, "{other}");
         }

@@ -11,6 +11,10 @@ pub(super) struct Occupant {
     pub(super) fingerprint: u32,
     /// The revision of etcd that changed it last.
     pub(super) mod_revision: i64,
+    /// Whether it says that it is ready, or nothing of it.
+    pub(super) is_ready: bool,
+    /// Whether it is counted among those of its group: it is ready and not drained.
+    pub(super) is_in_group: bool,
 }
 
 /// There are as many as there are nodes, on each of them.

@@ -15,6 +15,11 @@ pub const MAX_LIMIT: u32 = 1_000_000;
 /// The digits of the highest number.
 const MOST_DIGITS: usize = 10;
 
+/// What stands before the number in the key of a drain, and what the names of a pattern and its drains come
+/// before. Neither can stand in a name.
+const DRAIN_MARK: char = ':';
+const PAST_DRAINS: char = ';';
+
 /// The number of a slot, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SlotId(u32);
@@ -193,10 +198,25 @@ impl Pattern {
     }
 
     /// The first name that a slot may have in the order of octets, and the first that is past those
-    /// of all slots: `:` follows `9`.
+    /// of all slots and of their drains: `:` follows `9`, and `;` that.
     pub fn range(&self) -> (String, String) {
         let digit = if self.width > 1 { '0' } else { '1' };
-        (format!("{}{digit}", self.prefix), format!("{}:", self.prefix))
+        (format!("{}{digit}", self.prefix), format!("{}{PAST_DRAINS}", self.prefix))
+    }
+
+    /// What the drain of a slot lies under, `worker:1.tf.local.`: no domain name, and so nobody's.
+    pub fn drain_name(&self, slot: SlotId) -> String {
+        let mut number = Vec::new();
+        self.push_number(slot, &mut number);
+        let number = String::from_utf8_lossy(&number);
+        format!("{}{DRAIN_MARK}{number}{}", self.prefix, self.suffix)
+    }
+
+    /// The slot whose drain lies under this.
+    pub fn drained_slot_of(&self, name: &[u8]) -> Option<SlotId> {
+        let (mark, number) = name.strip_prefix(self.prefix.as_bytes())?.split_first()?;
+        (char::from(*mark) == DRAIN_MARK).then_some(())?;
+        self.number_between(b"", number)
     }
 }
 

@@ -111,11 +111,11 @@ fn a_number_that_makes_the_name_too_long_is_no_slot() {
 #[test]
 fn zone_group_and_keys_follow_from_the_pattern() {
     let table = [
-        ("worker{{.ID}}.tf.local.", "tf.local.", "worker.tf.local.", "worker1", "worker:"),
-        ("{{.ID}}.tf.local.", "tf.local.", "tf.local.", "1", ":"),
-        ("a.{{.ID}}.tf.", "tf.", "a.tf.", "a.1", "a.:"),
-        ("{{.ID}}-n.tf.", "tf.", "-n.tf.", "1", ":"),
-        ("n{{printf \"%02d\" .ID}}.tf.", "tf.", "n.tf.", "n0", "n:"),
+        ("worker{{.ID}}.tf.local.", "tf.local.", "worker.tf.local.", "worker1", "worker;"),
+        ("{{.ID}}.tf.local.", "tf.local.", "tf.local.", "1", ";"),
+        ("a.{{.ID}}.tf.", "tf.", "a.tf.", "a.1", "a.;"),
+        ("{{.ID}}-n.tf.", "tf.", "-n.tf.", "1", ";"),
+        ("n{{printf \"%02d\" .ID}}.tf.", "tf.", "n.tf.", "n0", "n;"),
     ];
     for (text, zone, group, first, end) in table {
         let pattern = pattern(text);

@@ -2,6 +2,9 @@
 //!
 //! The format is that of the CoreDNS plugin, so that both kinds of node can share a cluster. Fields
 //! that are absent or empty are none, unknown fields are ignored, the port is a string.
+//!
+//! A node that is not ready says so by a field that the plugin ignores, `"ready":false`. It is no part of
+//! the record: a node that becomes ready is the same one, with the same addresses.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -13,6 +16,9 @@ use super::node_id::NodeId;
 /// The longest value that is read, in octets. A record has some hundred; reading one as large as etcd
 /// takes would hold up queries.
 pub const LONGEST_RECORD: usize = 64 * 1024;
+
+/// The field of a node that is not ready.
+const READY_FIELD: &str = "ready";
 
 /// The addresses and the port of a node; it has one address at least.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -77,10 +83,21 @@ impl Record {
     /// # Errors
     /// See [`RecordError`].
     pub fn parse(value: &[u8]) -> Result<Record, RecordError> {
+        Record::parse_with_readiness(value).map(|(record, _)| record)
+    }
+
+    /// The same, and whether its node is ready. Who does not say that it is not, as a node of the plugin,
+    /// is.
+    ///
+    /// # Errors
+    /// See [`RecordError`].
+    pub fn parse_with_readiness(value: &[u8]) -> Result<(Record, bool), RecordError> {
         if value.len() > LONGEST_RECORD {
             return Err(RecordError::TooLong);
         }
-        Record::of_json(&serde_json::from_slice(value).map_err(|_| RecordError::NotJson)?)
+        let value = serde_json::from_slice(value).map_err(|_| RecordError::NotJson)?;
+        let record = Record::of_json(&value)?;
+        Ok((record, value.get(READY_FIELD) != Some(&Value::Bool(false))))
     }
 
     /// The same of a value that was read as JSON.
@@ -97,16 +114,17 @@ impl Record {
         Ok(record)
     }
 
-    /// The value for etcd, and which node puts it, where that is known.
-    pub fn value(&self, node_id: Option<&NodeId>) -> String {
+    /// The value for etcd, and which node puts it, where that is known, and whether that is ready.
+    pub fn value(&self, node_id: Option<&NodeId>, is_ready: bool) -> String {
         let fields = self.fields().chain(node_id.into_iter().flat_map(NodeId::fields));
         let fields = fields.map(|(name, text)| (name.to_owned(), Value::String(text)));
-        Value::Object(fields.collect()).to_string()
+        let unready = (!is_ready).then(|| (READY_FIELD.to_owned(), Value::Bool(false)));
+        Value::Object(fields.chain(unready).collect()).to_string()
     }
 
-    /// The value for etcd of a record alone.
+    /// The value for etcd of a record alone, of a node that is ready.
     pub fn to_json(&self) -> String {
-        self.value(None)
+        self.value(None, true)
     }
 
     /// Whether this is one of the node's addresses.
@@ -175,6 +193,27 @@ mod tests {
         }
         let lenient = r#" {"ipv4":"10.0.0.5","ipv6":"","port":null,"weight":3} "#;
         assert_eq!(Record::parse(lenient.as_bytes()).expect(lenient).identity(), "10.0.0.5");
+    }
+
+    #[test]
+    fn only_who_says_so_is_not_ready_and_that_makes_no_other_record() {
+        let record = Record { ipv4: Some([10, 0, 0, 5].into()), port: Some(53), ipv6: None };
+        let unready = r#"{"ipv4":"10.0.0.5","port":"53","ready":false}"#;
+        assert_eq!(record.value(None, false), unready);
+        assert_eq!(record.value(None, true), r#"{"ipv4":"10.0.0.5","port":"53"}"#);
+        for (field, wanted) in [
+            ("", true),
+            (r#","ready":false"#, false),
+            (r#","ready":true"#, true),
+            (r#","ready":null"#, true),
+            (r#","ready":"false""#, true),
+            (r#","ready":0"#, true),
+        ] {
+            let value = format!(r#"{{"ipv4":"10.0.0.5","port":"53"{field}}}"#);
+            let read = Record::parse_with_readiness(value.as_bytes());
+            assert_eq!(read, Ok((record, wanted)), "{field}");
+            assert_eq!(Record::parse(value.as_bytes()), Ok(record));
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::addresses::{AddressSet, Published};
+use super::drain::Standing;
+use super::drains::Drains;
 use super::entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
 use super::names::Names;
 use super::occupant::Occupant;
@@ -26,13 +28,19 @@ pub struct Slots {
     pub(super) occupied: usize,
     /// The number of those that have a record.
     pub(super) named: usize,
-    /// How often the record of a slot came, went, or became another.
+    /// The number of those that are in the group.
+    pub(super) grouped: usize,
+    /// How often the record of a slot came, went, or became another, or came into the group or out of it.
     pub(super) changes: u64,
-    /// The addresses of the records.
+    /// The addresses of the nodes in the group.
     ipv4: AddressSet<4>,
     ipv6: AddressSet<16>,
-    /// The slots whose records have a port.
+    /// Those of the others: mostly there are none. An address may be here and there.
+    ipv4_outside: AddressSet<4>,
+    ipv6_outside: AddressSet<16>,
+    /// The slots in the group whose records have a port.
     with_port: SlotSet,
+    drains: Drains,
     /// Other keys between those of the slots, with the revision of their last change and its
     /// fingerprint: names of another pattern that begins alike. Known only to tell one history of etcd
     /// from another.
@@ -48,15 +56,19 @@ impl Slots {
             occupants: SlotTable::new(limit),
             occupied: 0,
             named: 0,
+            grouped: 0,
             changes: 0,
             ipv4: AddressSet::new(),
             ipv6: AddressSet::new(),
+            ipv4_outside: AddressSet::new(),
+            ipv6_outside: AddressSet::new(),
             with_port: SlotSet::new(limit),
+            drains: Drains::default(),
             strays: BTreeMap::new(),
         }
     }
 
-    /// A copy that a snapshot is read into: what etcd has besides names is not in it.
+    /// A copy that a snapshot is read into: what etcd has besides names is not in it, drains included.
     pub(super) fn copy(&self) -> Slots {
         Slots {
             names: self.names.clone(),
@@ -64,32 +76,46 @@ impl Slots {
             occupants: self.occupants.clone(),
             occupied: self.occupied,
             named: self.named,
+            grouped: self.grouped,
             changes: 0,
             ipv4: self.ipv4.clone(),
             ipv6: self.ipv6.clone(),
+            ipv4_outside: self.ipv4_outside.clone(),
+            ipv6_outside: self.ipv6_outside.clone(),
             with_port: self.with_port.clone(),
+            drains: Drains::default(),
             strays: BTreeMap::new(),
         }
     }
 
-    /// Returns the IPv4 addresses, each once however many nodes have it, in no certain order.
+    /// Returns the IPv4 addresses of the nodes in the group, which are ready and not drained: each once
+    /// however many of them have it, in no certain order.
     pub fn ipv4(&self) -> &[[u8; 4]] {
         self.ipv4.distinct()
     }
 
-    /// Returns the IPv6 addresses, each once however many nodes have it, in no certain order.
+    /// The same of IPv6.
     pub fn ipv6(&self) -> &[[u8; 16]] {
         self.ipv6.distinct()
     }
 
-    /// Returns the slots whose records have a port, lowest first.
+    /// Returns the slots in the group whose records have a port, lowest first.
     pub fn with_port(&self) -> impl Iterator<Item = SlotId> {
         self.with_port.iter()
     }
 
-    /// The number of slots whose records have a port.
+    /// The number of slots in the group whose records have a port.
     pub fn ports(&self) -> usize {
         self.with_port.len()
+    }
+
+    /// What keeps the node of a slot out of the group, if anything does.
+    pub fn standing(&self, id: SlotId) -> Standing<'_> {
+        let occupant = self.get(id);
+        Standing {
+            is_ready: occupant.is_none_or(|occupant| occupant.is_ready),
+            drain: occupant.and_then(|occupant| self.drains.of(id, occupant.fingerprint)),
+        }
     }
 
     /// The record of a slot.
@@ -97,12 +123,47 @@ impl Slots {
         self.get(id)?.record.as_ref()
     }
 
-    /// The slots whose records have an address, if there are any.
-    pub(super) fn at_address(&self, address: IpAddr) -> Option<Published<'_>> {
+    /// The slots in the group whose records have an address, if there are any.
+    fn inside_at(&self, address: IpAddr) -> Option<Published<'_>> {
         match address {
             IpAddr::V4(ip) => self.ipv4.get(ip.octets()),
             IpAddr::V6(ip) => self.ipv6.get(ip.octets()),
         }
+    }
+
+    /// The same of those that are not in the group.
+    fn outside_at(&self, address: IpAddr) -> Option<Published<'_>> {
+        // Mostly all are in it, and nothing is to be looked up.
+        if self.grouped == self.named {
+            return None;
+        }
+        match address {
+            IpAddr::V4(ip) => self.ipv4_outside.get(ip.octets()),
+            IpAddr::V6(ip) => self.ipv6_outside.get(ip.octets()),
+        }
+    }
+
+    /// Whether a record has an address.
+    pub(super) fn has_address(&self, address: IpAddr) -> bool {
+        self.inside_at(address).is_some() || self.outside_at(address).is_some()
+    }
+
+    /// The number of slots whose records have an address.
+    pub(super) fn count_at(&self, address: IpAddr) -> usize {
+        self.inside_at(address).map_or(0, Published::count)
+            + self.outside_at(address).map_or(0, Published::count)
+    }
+
+    /// The slots whose records have an address, lowest first.
+    pub(super) fn slots_at(&self, address: IpAddr) -> impl Iterator<Item = SlotId> {
+        let (inside, outside) = (self.inside_at(address), self.outside_at(address));
+        let mut all = Vec::new();
+        if let Some(outside) = outside {
+            all.extend(inside.into_iter().flat_map(Published::slots).chain(outside.slots()));
+            all.sort_unstable();
+        }
+        let inside = inside.filter(|_| outside.is_none());
+        inside.into_iter().flat_map(Published::slots).chain(all)
     }
 
     pub(super) fn get(&self, id: SlotId) -> Option<&Occupant> {
@@ -127,7 +188,10 @@ impl Slots {
     fn revisions(&self, up_to: i64) -> impl Iterator<Item = i64> {
         let occupied = self.iter().map(|(_, occupant)| occupant.mod_revision);
         let strays = self.strays.values().map(|(revision, _)| *revision);
-        occupied.chain(strays).filter(move |revision| *revision <= up_to)
+        occupied
+            .chain(self.drains.revisions())
+            .chain(strays)
+            .filter(move |revision| *revision <= up_to)
     }
 
     /// Returns the digest of the range of the slots' keys, without what changed after a revision.
@@ -161,8 +225,11 @@ impl Slots {
 
     /// The revision of a key's last change, and its fingerprint.
     pub(super) fn version(&self, name: &[u8]) -> Option<KeyVersion> {
-        match self.names.slot_of(name) {
-            Some(id) => self.get(id).map(|occupant| (occupant.mod_revision, occupant.fingerprint)),
+        if let Some(id) = self.names.slot_of(name) {
+            return self.get(id).map(|occupant| (occupant.mod_revision, occupant.fingerprint));
+        }
+        match self.names.drained_slot_of(name) {
+            Some(id) => self.drains.version(id),
             None => self.strays.get(name).copied(),
         }
     }
@@ -170,6 +237,9 @@ impl Slots {
     /// Applies a key, whose name this is; see [`super::Directory::apply`].
     pub(super) fn apply(&mut self, name: &[u8], entry: Entry<'_>) -> Applied {
         let Some(id) = self.names.slot_of(name) else {
+            if let Some(id) = self.names.drained_slot_of(name) {
+                return self.apply_drain(id, entry);
+            }
             self.note_stray(name, entry);
             return Applied::Ignored;
         };
@@ -192,19 +262,42 @@ impl Slots {
     }
 
     fn put(&mut self, id: SlotId, entry: Entry<'_>) -> Applied {
-        let before = self.record(id).copied();
+        let known = self.get(id);
+        let before =
+            known.and_then(|known| Some((known.record?, known.is_ready, known.is_in_group)));
         let Some(value) = entry.value else {
             self.changes += u64::from(before.is_some());
             return if self.remove(id) { Applied::Changed } else { Applied::Ignored };
         };
-        let (record, applied) = match Record::parse(value) {
+        let (record, applied) = match Record::parse_with_readiness(value) {
             Ok(record) => (Some(record), Applied::Changed),
             Err(error) => (None, Applied::Unusable(error)),
         };
-        self.changes += u64::from(before != record);
         let Entry { mod_revision, fingerprint, .. } = entry;
-        self.insert(id, Occupant { record, fingerprint, mod_revision });
+        let is_ready = record.is_none_or(|(_, is_ready)| is_ready);
+        let is_in_group = is_ready && self.drains.of(id, fingerprint).is_none();
+        let record = record.map(|(record, _)| record);
+        let after = record.map(|record| (record, is_ready, is_in_group));
+        self.changes += u64::from(before != after);
+        self.insert(id, Occupant { record, fingerprint, mod_revision, is_ready, is_in_group });
         applied
+    }
+
+    /// Applies the drain of a slot.
+    fn apply_drain(&mut self, id: SlotId, entry: Entry<'_>) -> Applied {
+        let before = self.standing(id).drain.cloned();
+        if !self.drains.apply(id, entry) {
+            return Applied::Ignored;
+        }
+        let Standing { is_ready, drain } = self.standing(id);
+        let (is_in_group, is_changed) = (is_ready && drain.is_none(), drain != before.as_ref());
+        self.changes += u64::from(is_changed);
+        if let Some(occupant) = self.get(id).copied()
+            && occupant.is_in_group != is_in_group
+        {
+            self.insert(id, Occupant { is_in_group, ..occupant });
+        }
+        Applied::Changed
     }
 
     /// Notes a key that is no slot, unless a later change of it is known.
@@ -227,15 +320,16 @@ impl Slots {
         }
         let before = self.occupants.insert(id, occupant);
         self.occupied += usize::from(before.is_none());
-        let before = before.and_then(|before| before.record);
-        if before == occupant.record {
+        let published = |it: Occupant| Some((it.record?, it.is_in_group));
+        let (before, after) = (before.and_then(published), published(occupant));
+        if before == after {
             return;
         }
-        if let Some(record) = before {
-            self.withdraw(id, &record);
+        if let Some((record, is_in_group)) = before {
+            self.withdraw(id, &record, is_in_group);
         }
-        if let Some(record) = occupant.record {
-            self.publish(id, &record);
+        if let Some((record, is_in_group)) = after {
+            self.publish(id, &record, is_in_group);
         }
     }
 
@@ -244,42 +338,60 @@ impl Slots {
         let Some(previous) = self.occupants.remove(id) else { return false };
         self.occupied -= 1;
         if let Some(record) = previous.record {
-            self.withdraw(id, &record);
+            self.withdraw(id, &record, previous.is_in_group);
         }
         true
     }
 
-    fn publish(&mut self, id: SlotId, record: &Record) {
+    fn publish(&mut self, id: SlotId, record: &Record, is_in_group: bool) {
         self.named += 1;
+        self.grouped += usize::from(is_in_group);
+        let (ipv4, ipv6) = self.addresses_mut(is_in_group);
         if let Some(ip) = record.ipv4 {
-            self.ipv4.insert(ip.octets(), id);
+            ipv4.insert(ip.octets(), id);
         }
         if let Some(ip) = record.ipv6 {
-            self.ipv6.insert(ip.octets(), id);
+            ipv6.insert(ip.octets(), id);
         }
-        if record.port.is_some() {
+        if record.port.is_some() && is_in_group {
             self.with_port.insert(id);
         }
     }
 
-    fn withdraw(&mut self, id: SlotId, record: &Record) {
+    fn withdraw(&mut self, id: SlotId, record: &Record, is_in_group: bool) {
         self.named -= 1;
+        self.grouped -= usize::from(is_in_group);
+        let (ipv4, ipv6) = self.addresses_mut(is_in_group);
         if let Some(ip) = record.ipv4 {
-            self.ipv4.remove(ip.octets(), id);
+            ipv4.remove(ip.octets(), id);
         }
         if let Some(ip) = record.ipv6 {
-            self.ipv6.remove(ip.octets(), id);
+            ipv6.remove(ip.octets(), id);
         }
-        if record.port.is_some() {
+        if record.port.is_some() && is_in_group {
             self.with_port.remove(id);
+        }
+    }
+
+    /// The addresses of the nodes that are in the group, or of the others.
+    fn addresses_mut(&mut self, is_in_group: bool) -> (&mut AddressSet<4>, &mut AddressSet<16>) {
+        if is_in_group {
+            (&mut self.ipv4, &mut self.ipv6)
+        } else {
+            (&mut self.ipv4_outside, &mut self.ipv6_outside)
         }
     }
 
     /// Forgets a few addresses, a few slots, or another key, to drop many a little at a time; `false`:
     /// there are none. Only `occupied` is right from now on.
     pub(super) fn forget_piece(&mut self) -> bool {
-        if self.ipv4.forget_shard() || self.ipv6.forget_shard() || self.strays.pop_first().is_some()
-        {
+        let has_forgotten = self.ipv4.forget_shard()
+            || self.ipv6.forget_shard()
+            || self.ipv4_outside.forget_shard()
+            || self.ipv6_outside.forget_shard()
+            || self.strays.pop_first().is_some()
+            || self.drains.forget_one();
+        if has_forgotten {
             return true;
         }
         let slots = self.occupants.forget_piece();

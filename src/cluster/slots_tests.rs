@@ -8,8 +8,9 @@ fn slots(limit: u32) -> Slots {
     Slots::new(Names::Numbered(pattern), limit)
 }
 
-fn occupant(record: Option<Record>, mod_revision: i64) -> Occupant {
-    Occupant { record, fingerprint: 0, mod_revision }
+/// An occupant that is in the group, unless it is not ready.
+fn occupant(record: Option<Record>, mod_revision: i64, is_ready: bool) -> Occupant {
+    Occupant { record, fingerprint: 0, mod_revision, is_ready, is_in_group: is_ready }
 }
 
 #[test]
@@ -17,8 +18,8 @@ fn slots_within_and_above_the_limit_come_and_go() {
     let mut slots = slots(5);
     let numbers = [3, 5, 6, 4_000_000_000].map(|number| SlotId::new(number).expect("not 0"));
     for id in numbers {
-        slots.insert(id, occupant(None, 7));
-        slots.insert(id, occupant(None, 8));
+        slots.insert(id, occupant(None, 7, true));
+        slots.insert(id, occupant(None, 8, true));
     }
     assert!(slots.iter().map(|(id, _)| id).eq(numbers));
     assert_eq!((slots.occupied, slots.named), (4, 0));
@@ -32,15 +33,17 @@ fn slots_within_and_above_the_limit_come_and_go() {
 }
 
 /// What the plainest way finds: a look at every slot.
-fn compare(slots: &Slots, model: &BTreeMap<SlotId, Option<Record>>) {
+fn compare(slots: &Slots, model: &BTreeMap<SlotId, (Option<Record>, bool)>) {
     assert_eq!(slots.occupied, model.len());
-    let records = || model.iter().filter_map(|(id, record)| Some((*id, record.as_ref()?)));
-    assert_eq!(slots.named, records().count());
-    let all = slots.iter().map(|(id, occupant)| (id, occupant.record));
-    assert!(all.eq(model.iter().map(|(id, record)| (*id, *record))));
-    let ports = records().filter(|(_, record)| record.port.is_some()).map(|(id, _)| id);
-    assert!(slots.with_port().eq(ports.clone()));
-    assert_eq!(slots.ports(), ports.count());
+    let records = || model.iter().filter_map(|(id, (record, _))| Some((*id, record.as_ref()?)));
+    let is_in_group = |id: &SlotId| model.get(id).is_some_and(|(_, is_in_group)| *is_in_group);
+    let in_group = || records().filter(|(id, _)| is_in_group(id));
+    assert_eq!((slots.named, slots.grouped), (records().count(), in_group().count()));
+    let all = slots.iter().map(|(id, occupant)| (id, (occupant.record, occupant.is_in_group)));
+    assert!(all.eq(model.iter().map(|(id, known)| (*id, *known))));
+    let ports = || in_group().filter(|(_, record)| record.port.is_some()).map(|(id, _)| id);
+    assert!(slots.with_port().eq(ports()));
+    assert_eq!(slots.ports(), ports().count());
     fn sorted<const N: usize>(addresses: &[[u8; N]]) -> Vec<[u8; N]> {
         let mut addresses = addresses.to_vec();
         addresses.sort_unstable();
@@ -51,15 +54,17 @@ fn compare(slots: &Slots, model: &BTreeMap<SlotId, Option<Record>>) {
         addresses.dedup();
         addresses
     }
-    let ipv4 = distinct(records().filter_map(|(_, record)| Some(record.ipv4?.octets())));
-    let ipv6 = distinct(records().filter_map(|(_, record)| Some(record.ipv6?.octets())));
+    let ipv4 = distinct(in_group().filter_map(|(_, record)| Some(record.ipv4?.octets())));
+    let ipv6 = distinct(in_group().filter_map(|(_, record)| Some(record.ipv6?.octets())));
     assert_eq!(sorted(slots.ipv4()), ipv4);
     assert_eq!(sorted(slots.ipv6()), ipv6);
+    let ipv4 = distinct(records().filter_map(|(_, record)| Some(record.ipv4?.octets())));
+    let ipv6 = distinct(records().filter_map(|(_, record)| Some(record.ipv6?.octets())));
     for address in ipv4.into_iter().map(IpAddr::from).chain(ipv6.into_iter().map(IpAddr::from)) {
         let same = records().filter(|(_, record)| record.has_address(address));
-        let told = slots.at_address(address).expect("a slot that has it");
-        assert!(told.slots().eq(same.map(|(id, _)| id)), "{address}");
-        assert_eq!(told.count(), told.slots().count());
+        assert!(slots.slots_at(address).eq(same.map(|(id, _)| id)), "{address}");
+        assert_eq!(slots.count_at(address), slots.slots_at(address).count());
+        assert!(slots.has_address(address));
     }
 }
 
@@ -86,8 +91,10 @@ fn after_any_changes_the_counts_and_lists_are_those_of_a_look_at_every_slot() {
                 3 => None,
                 _ => Some(record),
             };
-            slots.insert(id, occupant(record, revision));
-            model.insert(id, record);
+            // Of the first none is outside of the group.
+            let is_ready = addresses == 3 && revision < 1000 || chance.below(3) > 0;
+            slots.insert(id, occupant(record, revision, is_ready));
+            model.insert(id, (record, is_ready));
             if revision % 16 == 0 {
                 compare(&slots, &model);
             }
@@ -99,4 +106,103 @@ fn after_any_changes_the_counts_and_lists_are_those_of_a_look_at_every_slot() {
         }
         compare(&slots, &BTreeMap::new());
     }
+}
+
+/// Slots in which these keys were put, in that order, each on a lease; without a value it is deleted.
+fn told(keys: &[(&str, Option<&str>, i64)]) -> Slots {
+    let mut slots = slots(5);
+    for (mod_revision, (key, value, lease)) in (1..).zip(keys) {
+        let value = value.map(str::as_bytes);
+        let fingerprint = crate::cluster::fingerprint(*lease, value);
+        slots.apply(key.as_bytes(), Entry { key: &[], value, mod_revision, fingerprint });
+    }
+    slots
+}
+
+#[test]
+fn the_group_holds_the_ready_that_are_not_drained() {
+    const ONE: &str = "worker1.tf.local.";
+    const DRAIN: &str = "worker:1.tf.local.";
+    const NODE: Option<&str> = Some(r#"{"ipv4":"10.0.0.1","port":"53"}"#);
+    const UNREADY: Option<&str> = Some(r#"{"ipv4":"10.0.0.1","port":"53","ready":false}"#);
+    const WHY: Option<&str> = Some(r#"{"reason":"why"}"#);
+    type Case<'a> = (&'a str, &'a [(&'a str, Option<&'a str>, i64)], Option<&'a str>, u64);
+    let cases: [Case<'_>; 14] = [
+        ("ready", &[(ONE, NODE, 7)], None, 1),
+        ("not ready", &[(ONE, UNREADY, 7)], Some("not ready"), 1),
+        ("ready then", &[(ONE, UNREADY, 7), (ONE, NODE, 7)], None, 2),
+        ("drained", &[(ONE, NODE, 7), (DRAIN, WHY, 7)], Some("drained: why"), 2),
+        ("both", &[(ONE, UNREADY, 7), (DRAIN, Some("{}"), 7)], Some("not ready, drained"), 2),
+        ("read in another order", &[(DRAIN, WHY, 7), (ONE, NODE, 7)], Some("drained: why"), 1),
+        ("undrained", &[(ONE, NODE, 7), (DRAIN, WHY, 7), (DRAIN, None, 0)], None, 3),
+        (
+            "published anew",
+            &[(DRAIN, WHY, 7), (ONE, NODE, 7), (ONE, UNREADY, 7)],
+            Some("not ready, drained: why"),
+            2,
+        ),
+        ("taken over", &[(ONE, NODE, 7), (DRAIN, WHY, 7), (ONE, NODE, 8)], None, 3),
+        ("of another", &[(ONE, NODE, 8), (DRAIN, WHY, 7)], None, 1),
+        (
+            "by a successor",
+            &[(ONE, NODE, 7), (DRAIN, WHY, 7), (ONE, None, 0), (ONE, NODE, 8)],
+            None,
+            4,
+        ),
+        (
+            "and back",
+            &[(ONE, NODE, 7), (DRAIN, WHY, 7), (ONE, NODE, 8), (ONE, NODE, 7)],
+            Some("drained: why"),
+            4,
+        ),
+        ("another slot", &[(ONE, NODE, 7), ("worker:2.tf.local.", WHY, 7)], None, 1),
+        (
+            "another reason",
+            &[(ONE, NODE, 7), (DRAIN, Some("{}"), 7), (DRAIN, WHY, 7)],
+            Some("drained: why"),
+            3,
+        ),
+    ];
+    for (case, keys, wanted, changes) in cases {
+        let slots = told(keys);
+        let standing = slots.standing(SlotId::FIRST);
+        assert_eq!(standing.note().as_deref(), wanted, "{case}");
+        let is_in_group = usize::from(wanted.is_none());
+        assert_eq!((slots.named, slots.grouped), (1, is_in_group), "{case}");
+        assert_eq!((slots.ipv4().len(), slots.ports()), (is_in_group, is_in_group), "{case}");
+        assert!(slots.slots_at([10, 0, 0, 1].into()).eq([SlotId::FIRST]), "{case}");
+        assert_eq!(slots.changes, changes, "{case}");
+    }
+}
+
+#[test]
+fn an_address_of_several_stays_while_one_of_them_is_in_the_group() {
+    let node = Some(r#"{"ipv4":"10.0.0.1"}"#);
+    let mut keys = vec![("worker1.tf.local.", node, 7), ("worker2.tf.local.", node, 8)];
+    keys.push(("worker:2.tf.local.", Some(""), 8));
+    assert_eq!(told(&keys).ipv4(), [[10, 0, 0, 1]]);
+    keys.push(("worker:1.tf.local.", Some(""), 7));
+    assert!(told(&keys).ipv4().is_empty());
+    keys.push(("worker:2.tf.local.", None, 0));
+    assert_eq!(told(&keys).ipv4(), [[10, 0, 0, 1]]);
+}
+
+#[test]
+fn drains_are_told_from_one_history_to_another_as_all_keys_are() {
+    let node = ("worker1.tf.local.", Some(r#"{"ipv4":"10.0.0.1"}"#), 7);
+    let drain = ("worker:1.tf.local.", Some("{}"), 7);
+    let slots = told(&[node, drain]);
+    assert_eq!(slots.digest(i64::MAX), RangeDigest { keys: 2, newest: 2 });
+    assert_eq!(slots.digest(1), RangeDigest { keys: 1, newest: 1 });
+    let agrees = |(key, value, lease): (&str, Option<&str>, i64), keys, revision| {
+        let value = value.map(str::as_bytes);
+        let fingerprint = crate::cluster::fingerprint(lease, value);
+        let key = key.as_bytes();
+        let entries = vec![Entry { key, value, mod_revision: revision, fingerprint }];
+        slots.agree(i64::MAX, &Latest { keys, after: 1, has_values: true, entries }, b"")
+    };
+    assert!(agrees(drain, 2, 2));
+    assert!(!agrees(drain, 3, 2) && !agrees(drain, 2, 3));
+    assert!(!agrees((drain.0, Some("x"), 7), 2, 2) && !agrees((drain.0, drain.1, 8), 2, 2));
+    assert!(!agrees(("worker:2.tf.local.", drain.1, 7), 2, 2));
 }

@@ -21,7 +21,7 @@ type Tell = fn(&Directory, &Counters, &mut Vec<String>);
 const MOST_TEXTS: usize = 16;
 
 /// What is told by its own name, and all of it as `stats.bind`.
-const STATS: [(&[u8], Tell); 6] = [
+const STATS: [(&[u8], Tell); 8] = [
     (b"queries.bind.", |_, counters, texts| {
         let (queries, dropped) = (counters.queries, counters.dropped);
         texts.push(format!("queries {queries} dropped {dropped}"));
@@ -48,6 +48,11 @@ const STATS: [(&[u8], Tell); 6] = [
         texts.push(format!("revision {}", directory.revision()));
     }),
     (b"slots.bind.", |directory, _, texts| texts.push(format!("slots {}", directory.occupied()))),
+    (b"group.bind.", |directory, _, texts| texts.push(format!("group {}", directory.grouped()))),
+    (b"ready.bind.", |directory, _, texts| {
+        let standing = directory.own_standing();
+        texts.extend(standing.map(|it| it.note().unwrap_or_else(|| "ready".to_owned())));
+    }),
 ];
 
 /// Returns the answer to a question of the class CHAOS; `None`: nothing is known by that name.

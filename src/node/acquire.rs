@@ -33,6 +33,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             return Ok(());
         }
         let record = self.find_record()?;
+        let is_ready = self.is_ready;
         let Some(lease) = self.lease else { return Err(SessionError::LeaseGone) };
         // Who once had a name serves on without one; ending would be a fault of its own.
         let when_full = previous.map_or(self.settings.when_full, |_| WhenFull::Wait);
@@ -42,6 +43,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             keyspace: &keyspace,
             record: &record,
             node_id: node_id.as_ref(),
+            is_ready,
             lease: lease.id,
         };
         let taken = match self.reclaim(claimant, previous) {
@@ -51,6 +53,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         };
         let taken = taken.map_err(|error| self.claim_failed(error))?;
         self.client.timeout_mut().settle();
+        self.is_ready = is_ready;
         self.own(taken.claimed, record, previous);
         self.note_late_claims();
         if previous.is_none() {
@@ -271,6 +274,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let verb = if previous.is_some() { "re-claimed" } else { "claimed" };
         let limit = self.settings.keyspace.limit;
         log::info!("{verb} {name} (slot {} of {limit}): {record}", claimed.slot);
+        if !self.is_ready {
+            log::info!("{name} is not ready, and so not in its group");
+        }
         if is_doubtful {
             log::warn!("{name} is in doubt: the reply to its claim came late");
         }

@@ -25,7 +25,13 @@ fn a_ticket_of_addresses_that_are_gone_goes_with_its_lease_even_if_that_is_hard_
         session.record = Some(gone);
         session.addresses.lease = Some(id);
         let keyspace = session.settings.keyspace.clone();
-        let claimant = Claimant { keyspace: &keyspace, record: &gone, node_id: None, lease: id };
+        let claimant = Claimant {
+            keyspace: &keyspace,
+            record: &gone,
+            node_id: None,
+            is_ready: true,
+            lease: id,
+        };
         if claimant.take_ticket(&mut session.client).is_err() {
             continue;
         }

@@ -89,6 +89,8 @@ pub(super) struct Claimant<'a> {
     pub(super) record: &'a Record,
     /// Who publishes it, where that is known.
     pub(super) node_id: Option<&'a NodeId>,
+    /// Whether it says that it is ready.
+    pub(super) is_ready: bool,
     /// What the ticket and the record hang on.
     pub(super) lease: LeaseId,
 }
@@ -110,10 +112,6 @@ impl Claimant<'_> {
     fn queue(&self) -> Range {
         let (first, end) = self.keyspace.queue();
         Range::new(first, Some(end))
-    }
-
-    fn is_own(&self, kv: &KeyValue) -> bool {
-        says(kv, self.record)
     }
 
     /// Looks whether `slot` holds our record now: ours, or that of an earlier life, or of somebody
@@ -183,11 +181,11 @@ impl Claimant<'_> {
         condition: Equal,
     ) -> Result<ClaimAttempt, Error> {
         let key = self.keyspace.key(slot);
-        let value = self.record.value(self.node_id).into_bytes();
+        let value = self.record.value(self.node_id, self.is_ready).into_bytes();
         let reply = client.txn(&Txn {
             compare: vec![Compare { key: key.clone(), to: condition }],
             success: vec![
-                Op::Put { key: key.clone(), value, lease: self.lease },
+                Op::Put { key: key.clone(), value: value.clone(), lease: self.lease },
                 Op::Delete(self.keyspace.ticket(self.record)),
                 Op::Range(Range { count_only: true, ..self.queue() }),
             ],
@@ -199,12 +197,13 @@ impl Claimant<'_> {
             return Ok(ClaimAttempt::Taken(Taken { claimed, queue_length: range.count }));
         }
         let Some(kv) = range.kvs.first() else { return Ok(ClaimAttempt::Refused(0)) };
-        if kv.lease == self.lease && self.is_own(kv) {
+        if kv.lease == self.lease && kv.value == value {
             let claimed = Claimed::at(slot, kv.mod_revision);
             return Ok(ClaimAttempt::Taken(Taken { claimed, queue_length: 0 }));
         }
         if kv.lease == self.lease && condition == Equal::CreateRevision(0) {
-            // What this node published before its addresses changed: so a restored backup has it.
+            // What this node published before its addresses changed, or whether it is ready: so a restored
+            // backup has it.
             return self.put_if(client, slot, Equal::ModRevision(kv.mod_revision));
         }
         Ok(ClaimAttempt::Refused(kv.mod_revision))

@@ -1,13 +1,12 @@
 //! All names, read page by page and put in place of the directory; and one change of them.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::vec::IntoIter;
 
 use super::own_mark::OwnMark;
 use super::state::History;
 use super::{Counter, Host};
 use crate::cluster::{
-    Applied, Directory, Entry, KeyRange, LONGEST_RECORD, SlotId, SnapshotBuilder,
+    Applied, Directory, Entry, KeyRange, LONGEST_RECORD, SlotId, SnapshotBuilder, fingerprint,
 };
 use crate::etcd::{Error, Etcd, Event, EventKind, KeyValue, LARGE_VALUE, Order, Pages, Range};
 
@@ -149,11 +148,8 @@ pub(super) fn entry(kv: &KeyValue, kind: EventKind) -> Entry<'_> {
         EventKind::Delete => None,
     };
     // A value that is no record may be too large to be read each time.
-    let compared = if kv.value.len() > LONGEST_RECORD { None } else { Some(&kv.value) };
-    let mut hasher = DefaultHasher::new();
-    (kv.lease.0, compared).hash(&mut hasher);
-    // Half of it tells well enough.
-    let fingerprint = hasher.finish() as u32;
+    let compared = (kv.value.len() <= LONGEST_RECORD).then_some(kv.value.as_slice());
+    let fingerprint = fingerprint(kv.lease.0, compared);
     Entry { key: &kv.key, value, mod_revision: kv.mod_revision, fingerprint }
 }
 

@@ -14,7 +14,7 @@ pub trait Host {
     fn now(&self) -> Instant;
 
     /// Waits, answering DNS meanwhile. Returns early when the process is asked to stop, and when the
-    /// network of this host changes.
+    /// network of this host changes, or whether it is ready.
     fn sleep_until(&self, deadline: Instant);
 
     /// Returns whether the process was asked to stop.
@@ -35,6 +35,12 @@ pub trait Host {
     /// Takes note of the name that this node owns from now on; `None`: none. Called at every change, and with
     /// the same name and a later end at every renewal of its lease. Must not block.
     fn ownership(&self, owned: Option<Owned>);
+
+    /// Returns whether this node is ready: else it is not one of its group. A change of that ends waits as one of
+    /// the network does.
+    fn is_ready(&self) -> bool {
+        true
+    }
 
     /// Returns whether a name is of use to this process, if it owns none. Without one it goes on answering.
     fn wants_name(&self) -> bool;

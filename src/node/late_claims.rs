@@ -16,8 +16,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
             return;
         };
         let keyspace = self.settings.keyspace.clone();
-        let claimant =
-            Claimant { keyspace: &keyspace, record: &record, node_id: None, lease: lease.id };
+        let claimant = Claimant {
+            keyspace: &keyspace,
+            record: &record,
+            node_id: None,
+            is_ready: true,
+            lease: lease.id,
+        };
         let others = self.own_slots(claimant).into_iter().filter(|slot| *slot != own.slot);
         self.late_claims.extend(others);
     }
@@ -28,8 +33,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
         while let Some(slot) = self.late_claims.last().copied() {
             let (Some(record), Some(lease)) = (self.record, self.lease) else { return Ok(()) };
             let keyspace = self.settings.keyspace.clone();
-            let claimant =
-                Claimant { keyspace: &keyspace, record: &record, node_id: None, lease: lease.id };
+            let claimant = Claimant {
+                keyspace: &keyspace,
+                record: &record,
+                node_id: None,
+                is_ready: true,
+                lease: lease.id,
+            };
             let is_own = self.membership.held().is_some_and(|own| own.slot == slot);
             if !is_own && self.ask(|client| claimant.give_back(client, slot))? {
                 log::info!(

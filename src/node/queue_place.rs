@@ -128,7 +128,7 @@ mod tests {
 
     /// What a watch tells of a key: this record, or that there is none any more.
     fn told(range: usize, key: Vec<u8>, record: Option<Record>) -> WatchReply {
-        let value = record.map(|record| record.value(None).into_bytes());
+        let value = record.map(|record| record.value(None, true).into_bytes());
         let kind = if value.is_some() { EventKind::Put } else { EventKind::Delete };
         let value = value.unwrap_or_default();
         let kv = KeyValue { key, value, create_revision: 0, mod_revision: 8, lease: LeaseId(1) };

@@ -1,5 +1,5 @@
-//! Following this host's addresses while a name is owned: what changes is published under the same
-//! name, by the same owner, so that the fencing token stays.
+//! Following this host's addresses while a name is owned, and whether it is ready: what changes is
+//! published under the same name, by the same owner, so that the fencing token stays.
 //!
 //! A host that has no address left keeps its name, with the old ones, for as long as its lease would
 //! live on if the network were gone altogether: mostly others come in their place. After that the
@@ -34,8 +34,32 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.ensure_lease()?;
         }
         self.record = Some(record);
+        self.is_ready = self.host.is_ready();
         self.addresses.note_put(record, self.lease.map(|lease| lease.id));
         Ok(record)
+    }
+
+    /// Publishes what changed of this node, if anything did.
+    pub(super) fn follow_host(&mut self) -> Result<()> {
+        self.follow_readiness()?;
+        self.follow_addresses()
+    }
+
+    /// Publishes whether this node is ready, if that changed.
+    fn follow_readiness(&mut self) -> Result<()> {
+        let (Membership::Owned(claimed), Some(lease), Some(record)) =
+            (self.membership, self.lease, self.record)
+        else {
+            return Ok(());
+        };
+        let is_ready = self.host.is_ready();
+        if is_ready == self.is_ready {
+            return Ok(());
+        }
+        self.is_ready = is_ready;
+        // Where this put fails, it is to be done again.
+        self.addresses.published = None;
+        self.republish(claimed, lease, record)
     }
 
     /// Publishes what changed of this host, if anything did.
@@ -73,7 +97,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// What is put into etcd for a record of ours.
     pub(super) fn value_of(&self, record: &Record) -> Vec<u8> {
-        record.value(self.settings.node_id.as_ref()).into_bytes()
+        record.value(self.settings.node_id.as_ref(), self.is_ready).into_bytes()
     }
 
     /// Applies a put of ours. The watch will bring it too, but whoever reads the log may ask for the
@@ -125,7 +149,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 self.record = Some(record);
                 self.apply_own(claimed, &record);
                 self.set_membership(Membership::Owned(claimed));
-                log::info!("{} is {record} from now on, no more {old}", self.name(claimed));
+                self.tell_published(claimed, record, old);
                 return Ok(());
             }
             // Somebody may have put something large there.
@@ -138,6 +162,17 @@ impl<H: Host, E: Etcd> Session<H, E> {
             }
         }
         Err(SessionError::NoHistory)
+    }
+
+    fn tell_published(&self, claimed: Claimed, record: Record, old: Record) {
+        let name = self.name(claimed);
+        if record != old {
+            log::info!("{name} is {record} from now on, no more {old}");
+        } else if self.is_ready {
+            log::info!("{name} is ready");
+        } else {
+            log::info!("{name} is not ready, and so not in its group");
+        }
     }
 
     /// Gives the name back when there has been nothing to publish for long.

@@ -62,6 +62,8 @@ pub struct Session<H, E> {
     pub(super) may_queue: bool,
     /// The record that is published; found before a claim.
     pub(super) record: Option<Record>,
+    /// Whether it is published with that, that this node is ready; found before a claim as well.
+    pub(super) is_ready: bool,
     /// What is known of the addresses that it is made of.
     pub(super) addresses: Addresses,
     pub(super) lease: Option<Lease>,
@@ -109,6 +111,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             late_claims: Vec::new(),
             may_queue: false,
             record: None,
+            is_ready: true,
             addresses: Addresses::default(),
             lease: None,
             own_leases: OwnLeases::default(),

@@ -170,7 +170,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Follows what becomes of the own name, until then. Returns false if it is lost or in doubt.
     fn follow_own_name(&mut self, watch: &mut Option<E::Watch>, end: Instant) -> Result<bool> {
         while self.is_settled() && self.host.now() < end {
-            self.follow_addresses()?;
+            self.follow_host()?;
             self.go_on_with_job()?;
             let Some(claimed) = self.membership.held() else { return Ok(true) };
             let same = watch.take().filter(|watch| watch.endpoint() == self.client.endpoint());

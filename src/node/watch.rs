@@ -47,7 +47,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// or the watch's endpoint is no longer the one in use.
     pub(super) fn follow(&mut self, watch: &mut E::Watch) -> Result<()> {
         while self.is_settled() && watch.endpoint() == self.client.endpoint() {
-            self.follow_addresses()?;
+            self.follow_host()?;
             self.go_on_with_job()?;
             if self.is_settled() {
                 let end = self.job_due_at();
@@ -96,8 +96,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.keep_alive(lease)?;
             return Ok(None);
         }
-        // The network may have changed while something was asked: no wait would be ended by that any more.
-        if self.owned().is_some() && !self.addresses.has_seen(&self.host.network()) {
+        // Something of this host may have changed while etcd was asked: no wait would be ended by that any more.
+        let is_as_seen = || {
+            self.addresses.has_seen(&self.host.network()) && self.host.is_ready() == self.is_ready
+        };
+        if self.owned().is_some() && !is_as_seen() {
             return Ok(None);
         }
         let reply = watch.next(end.map_or(lease.renew_at, |end| end.min(lease.renew_at)))?;

@@ -1,4 +1,4 @@
-//! The command that is run when a name came or went, or has other addresses.
+//! The command that is run when a name came or went, has other addresses, or is in its group or no more.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
@@ -117,11 +117,13 @@ impl ChangeHook {
     }
 }
 
-/// What tells names with their addresses from others.
+/// What tells names with their addresses, and whether each is ready and drained, from others.
 fn fingerprint(directory: &Directory) -> u64 {
     let mut hasher = DefaultHasher::new();
     for (place, _, record) in directory.nodes_from(NodePlace::FIRST) {
         (place.range, place.slot, record).hash(&mut hasher);
+        let standing = directory.standing(place);
+        (standing.is_ready, standing.drain.is_some()).hash(&mut hasher);
     }
     hasher.finish()
 }

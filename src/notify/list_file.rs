@@ -57,7 +57,9 @@ impl Draft {
         }
         let mut count = 0;
         for (place, names, record) in directory.nodes_from(self.next).take(NODES_AT_ONCE) {
-            format.push(&ListedNode { names, slot: place.slot, record }, &mut self.text);
+            let standing = directory.standing(place);
+            let node = ListedNode { names, slot: place.slot, record, standing };
+            format.push(&node, &mut self.text);
             self.next = place.next();
             count += 1;
         }

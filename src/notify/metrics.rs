@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::files::KeptFile;
-use crate::cluster::{Directory, Freshness, Pattern};
+use crate::cluster::{Directory, Freshness, NodePlace};
 use crate::connect::CertificateEnd;
 use crate::dns::Counters;
 use crate::node::{Counter, Owned};
@@ -71,7 +71,7 @@ fn format(
     let is_owned = u8::from(owned.is_some());
     text.gauge("name_owned", "Whether this node owns a name.", is_owned);
     if let Some(owned) = owned {
-        name(&mut text, owned, view.directory.pattern(), now);
+        name(&mut text, owned, view.directory, now);
     }
     text.0
 }
@@ -100,6 +100,11 @@ fn etcd(text: &mut Text, tally: &Tally, directory: &Directory) {
     let lost = tally.contacts_lost;
     text.counter("etcd_contacts_lost_total", "Times that an endpoint was lost.", lost);
     text.gauge("slots", "Slots of the pattern that are taken.", directory.occupied());
+    text.gauge(
+        "group_nodes",
+        "Nodes of the pattern that are ready and not drained.",
+        directory.grouped(),
+    );
     text.gauge("slots_limit", "Highest slot that this node claims.", directory.keyspace().limit);
 }
 
@@ -114,9 +119,14 @@ fn certificates(text: &mut Text, ends: &[CertificateEnd]) {
     }
 }
 
-fn name(text: &mut Text, owned: &Owned, pattern: &Pattern, now: Instant) {
-    let (name, id) = (pattern.name(owned.slot), owned.slot.get().to_string());
+fn name(text: &mut Text, owned: &Owned, directory: &Directory, now: Instant) {
+    let (name, id) = (directory.pattern().name(owned.slot), owned.slot.get().to_string());
     text.info("name", "The name that this node owns.", &[("name", &name), ("id", &id)]);
+    let standing = directory.standing(NodePlace { slot: owned.slot, ..NodePlace::FIRST });
+    let help = "Whether this node is ready: else it is not in its group.";
+    text.gauge("name_ready", help, u8::from(standing.is_ready));
+    let help = "Whether this node is drained: then it is not in its group.";
+    text.gauge("name_drained", help, u8::from(standing.drain.is_some()));
     let revision = owned.claim_revision;
     text.gauge("name_claim_revision", "Revision of etcd at which the name was claimed.", revision);
     let help = "The same by its old name, which goes with the next version.";

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::cluster::{Entry, Keyspace, Record, SlotId};
+use crate::cluster::{Entry, Keyspace, Pattern, Record, SlotId};
 use crate::dns::Rcode;
 
 /// A directory with six names, of which etcd was heard last at revision 99.
@@ -13,6 +13,12 @@ fn directory() -> Directory {
         let key = format!("worker{slot}.tf.local.");
         let value = Some(&br#"{"ipv4":"10.0.0.1"}"#[..]);
         snapshot.apply(0, Entry { key: key.as_bytes(), value, mod_revision: slot, fingerprint: 0 });
+    }
+    // All on one lease.
+    for (slot, mod_revision) in [(4, 7), (5, 8)] {
+        let key = format!("worker:{slot}.tf.local.");
+        let (key, value) = (key.as_bytes(), Some(&b"{}"[..]));
+        snapshot.apply(0, Entry { key, value, mod_revision, fingerprint: 0 });
     }
     directory.replace(snapshot, 99);
     directory.mark(Freshness::Stale);
@@ -78,6 +84,9 @@ fn each_figure_has_its_sample() {
         "idetcd_certificate_not_after_timestamp_seconds{option=\"cacert\"} 2524607999",
         "idetcd_certificate_not_after_timestamp_seconds{option=\"cert\"} 1795497034",
         "idetcd_slots 6",
+        "idetcd_group_nodes 4",
+        "idetcd_name_ready 1",
+        "idetcd_name_drained 1",
         "idetcd_slots_limit 10",
         "idetcd_name_claims_total 2",
         "idetcd_name_losses_total 1",
@@ -98,6 +107,8 @@ fn without_a_name_nothing_is_told_of_one() {
     for absent in [
         "certificate",
         "name_info",
+        "name_ready",
+        "name_drained",
         "name_claim_revision",
         "name_create_revision",
         "lease_remaining",

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value, json};
 
-use crate::cluster::{Names, Pattern, Record, SlotId};
+use crate::cluster::{Names, Pattern, Record, SlotId, Standing};
 
 /// What all labels begin with. Prometheus drops those that nobody used in `relabel_configs`.
 const LABEL_PREFIX: &str = "__meta_idetcd_";
@@ -20,6 +20,8 @@ pub struct ListedNode<'a> {
     pub slot: SlotId,
     /// What the node publishes.
     pub record: &'a Record,
+    /// What keeps it out of its group, if anything does.
+    pub standing: Standing<'a>,
 }
 
 impl ListedNode<'_> {
@@ -95,6 +97,8 @@ fn target_group(node: &ListedNode<'_>, port: u16) -> Value {
         ("ipv4", ipv4.map(|ip| ip.to_string())),
         ("ipv6", ipv6.map(|ip| ip.to_string())),
         ("port", own_port.map(|port| port.to_string())),
+        ("ready", Some(node.standing.is_ready.to_string())),
+        ("drained", Some(node.standing.drain.is_some().to_string())),
     ];
     let label = |(name, value): (&str, Option<String>)| {
         Some((format!("{LABEL_PREFIX}{name}"), Value::String(value?)))
@@ -123,7 +127,10 @@ mod tests {
 
     fn nodes(directory: &Directory) -> impl Iterator<Item = ListedNode<'_>> {
         let nodes = directory.nodes_from(NodePlace::FIRST);
-        nodes.map(|(place, names, record)| ListedNode { names, slot: place.slot, record })
+        nodes.map(|(place, names, record)| {
+            let standing = directory.standing(place);
+            ListedNode { names, slot: place.slot, record, standing }
+        })
     }
 
     fn directory(values: &[(&str, &str)]) -> Directory {
@@ -159,12 +166,15 @@ mod tests {
         let wanted = json!([
             {"targets": ["10.0.0.3:9100"], "labels": {"__meta_idetcd_name": "w03.tf.local",
                 "__meta_idetcd_group": "w.tf.local", "__meta_idetcd_id": "3",
-                "__meta_idetcd_ipv4": "10.0.0.3", "__meta_idetcd_ipv6": "fd00::3"}},
+                "__meta_idetcd_ipv4": "10.0.0.3", "__meta_idetcd_ipv6": "fd00::3",
+                "__meta_idetcd_ready": "true", "__meta_idetcd_drained": "false"}},
             {"targets": ["10.0.0.12:9100"], "labels": {"__meta_idetcd_name": "w12.tf.local",
                 "__meta_idetcd_group": "w.tf.local", "__meta_idetcd_id": "12",
-                "__meta_idetcd_ipv4": "10.0.0.12", "__meta_idetcd_port": "53"}},
+                "__meta_idetcd_ipv4": "10.0.0.12", "__meta_idetcd_port": "53",
+                "__meta_idetcd_ready": "true", "__meta_idetcd_drained": "false"}},
             {"targets": ["[fd00::7]:9100"], "labels": {"__meta_idetcd_name": "db.tf.local",
-                "__meta_idetcd_group": "db.tf.local", "__meta_idetcd_ipv6": "fd00::7"}},
+                "__meta_idetcd_group": "db.tf.local", "__meta_idetcd_ipv6": "fd00::7",
+                "__meta_idetcd_ready": "true", "__meta_idetcd_drained": "false"}},
         ]);
         assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), wanted);
         assert_eq!(text.lines().count(), 5, "a line for each: {text}");

@@ -45,6 +45,10 @@ pub(super) fn options(
             return wrong("list-file", "is another file's as well; give another one");
         }
     }
+    let ready_file = path_to_write(matches, "ready-file")?;
+    if ready_file.as_ref().is_some_and(|path| is_written(&notify, path)) {
+        return wrong("ready-file", "is written by this node; give one that says when it is ready");
+    }
     let longest_call = notify.program.as_ref().map(|it| it.longest_call(node.lease_ttl));
     let timeout = etcd_timeout(matches)?;
     Ok(Options {
@@ -61,6 +65,7 @@ pub(super) fn options(
         allow: split(matches, "allow")?,
         reverse: split(matches, "reverse")?,
         rrl: optional_number(matches, "rrl")?,
+        ready_file,
         run_as: run_as(matches)?,
         verbosity: verbosity(matches)?,
         corefile: file,

@@ -1,11 +1,12 @@
 //! The outcome: what the command line asks for, and the settings of each room.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use log::LevelFilter;
 
-use crate::cluster::{Network, ReverseNetwork};
+use crate::cluster::{DrainReason, Network, ReverseNetwork, SlotId};
 use crate::connect::ConnectSettings;
 use crate::corefile::Corefile;
 use crate::host::accounts::RunAs;
@@ -57,6 +58,8 @@ pub struct Options {
     pub rrl: Option<u32>,
     /// Who is told of this node's name, and how.
     pub notify: NotifySettings,
+    /// The file whose existence says that this node is ready; `None`: it always is.
+    pub ready_file: Option<PathBuf>,
     /// Who to be, once everything that needs root is open; `None`: whoever it is.
     pub run_as: Option<RunAs>,
     /// The least important lines that are logged.
@@ -89,6 +92,18 @@ pub enum Tool {
     },
     /// To say whether a node could start here.
     Check,
+    /// To take a node out of its group.
+    Drain {
+        /// Its slot, of the pattern.
+        slot: SlotId,
+        /// Why, where that is said.
+        reason: Option<DrainReason>,
+    },
+    /// To let it in again.
+    Undrain {
+        /// Its slot, of the pattern.
+        slot: SlotId,
+    },
     /// To take a name away.
     Release {
         /// The name, in lower case with the final dot.

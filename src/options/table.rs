@@ -153,6 +153,7 @@ const PROGRAMS: &[OptionEntry] = &[
     text("hosts-file", "PATH", "all names, in a section of /etc/hosts for instance"),
     text("file-sd", "PATH", ""),
     TARGETS_PORT,
+    text("ready-file", "PATH", "while it is not there, this node is not in the group"),
     text("run-as", "USER[:GROUP]", "who to be, once the port is bound [unchanged]"),
 ];
 
@@ -201,10 +202,12 @@ const WAIT: &[OptionEntry] = &[
 const READY: &[OptionEntry] =
     &[number("timeout", "SECONDS", 1..=YEAR, "wait so long until it is [not at all]")];
 
+const DRAIN: &[OptionEntry] = &[text("reason", "TEXT", "why, for those who look at it")];
+
 const RELEASE: &[OptionEntry] = &[flag("yes", "", "do not ask")];
 
 /// All options, in the order of the help.
-pub(super) const GROUPS: [OptionGroup; 12] = [
+pub(super) const GROUPS: [OptionGroup; 13] = [
     group(Takers::ServerAndTools, "", NAMES),
     group(Takers::Server, "", ANSWERS),
     group(Takers::Server, "What is published; found out where not given:", PUBLISHED),
@@ -220,6 +223,7 @@ pub(super) const GROUPS: [OptionGroup; 12] = [
     group(Takers::Tool("wait"), "", WAIT),
     group(Takers::Tool("ready"), "", READY),
     group(Takers::Tool("release"), "", RELEASE),
+    group(Takers::Tool("drain"), "", DRAIN),
     // After wait, whose numbers have the same names.
     group(Takers::Tool(EXEC), "", JOB),
 ];

@@ -282,6 +282,8 @@ fn what_makes_no_sense_for_a_program_is_told() {
         (&["--name-file=..", "--", "true"], "--name-file: \"..\" does not name"),
         (&["--metrics-file=/", "--", "true"], "--metrics-file: \"/\" does not name"),
         (&["--name-file=/a", "--metrics-file=/a", "--", "true"], "--metrics-file: is the"),
+        (&["--ready-file=/run/", "--", "true"], "--ready-file: \"/run/\" does not name a file"),
+        (&["--ready-file=/a", "--name-file=/a", "--", "true"], "--ready-file: is written by this"),
         (&["--on-claim= ", "--", "true"], "--on-claim: the command is empty"),
         (&["--on-lost=", "--", "true"], "--on-lost: the command is empty"),
         (&["--grace=x", "--", "true"], "--grace: \"x\" is not a whole number"),

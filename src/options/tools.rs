@@ -47,7 +47,7 @@ pub(super) enum ReadTool {
     Alone(fn(&Matches) -> Result<Command, Failure>),
 }
 
-pub(super) const TOOLS: [ToolEntry; 5] = [
+pub(super) const TOOLS: [ToolEntry; 7] = [
     ToolEntry {
         name: "list",
         purpose: "who has which name, and how to tell others",
@@ -112,6 +112,30 @@ this is for names that were put by hand, or hang on a long lease.",
         takes: Takes::Common,
         operands: 1,
         read: ReadTool::With(release),
+    },
+    ToolEntry {
+        name: "drain",
+        purpose: "take a node out of its group",
+        about: "\
+Usage: idetcd drain --pattern NAME [OPTION]... NAME
+Takes the node of a name, which is given as such or by its number, out of the
+group: the name of all nodes holds it no more, its own name is answered as ever.
+That lasts until undrain, or until that life of the node ends: whoever has the
+name after that, the same node too, is not drained.",
+        takes: Takes::Common,
+        operands: 1,
+        read: ReadTool::With(drain),
+    },
+    ToolEntry {
+        name: "undrain",
+        purpose: "let it in again",
+        about: "\
+Usage: idetcd undrain --pattern NAME [OPTION]... NAME
+Lets a node that was drained into the group again. Its name is given as such or
+by its number. Exit status 1 if it is not drained.",
+        takes: Takes::Common,
+        operands: 1,
+        read: ReadTool::With(undrain),
     },
 ];
 
@@ -191,20 +215,55 @@ fn timeout(matches: &Matches) -> Result<Option<Duration>, Failure> {
 }
 
 fn release(matches: &Matches, options: &Options) -> Result<Tool, Failure> {
-    let Some(text) = matches.free.first() else {
-        return Err(Failure::usage(
-            "NAME is missing: which name is to be released? see idetcd release --help",
-        ));
-    };
-    let keyspace = &options.node.keyspace;
-    let Some(name) = find_name(text, keyspace) else {
-        let text =
-            format!("{text:?} is no name or number of {}, nor of a --resolve", keyspace.pattern);
-        return Err(Failure::usage(text));
-    };
+    let name = named(matches, options, "release", "which name is to be released")?;
     let is_meant = matches.opt_present("yes");
     let confirmation = if is_meant { Confirmation::Given } else { Confirmation::Ask };
     Ok(Tool::Release { name, confirmation })
+}
+
+fn drain(matches: &Matches, options: &Options) -> Result<Tool, Failure> {
+    let slot = slot(matches, options, "drain", "which node is to be drained")?;
+    let reason = matches.opt_str("reason").map(|text| text.parse());
+    let reason = reason.transpose().or_else(|why: String| wrong("reason", why))?;
+    Ok(Tool::Drain { slot, reason })
+}
+
+fn undrain(matches: &Matches, options: &Options) -> Result<Tool, Failure> {
+    let slot = slot(matches, options, "undrain", "which node is to be drained no more")?;
+    Ok(Tool::Undrain { slot })
+}
+
+/// The slot of the name that a tool is given.
+fn slot(
+    matches: &Matches,
+    options: &Options,
+    tool: &str,
+    question: &str,
+) -> Result<SlotId, Failure> {
+    let name = named(matches, options, tool, question)?;
+    let pattern = &options.node.keyspace.pattern;
+    pattern.slot_of(name.as_bytes()).ok_or_else(|| {
+        let remedy = "give that whose it is by --pattern";
+        Failure::usage(format!("{name} is none of {pattern}, whose group is meant; {remedy}"))
+    })
+}
+
+/// The name that a tool is given.
+fn named(
+    matches: &Matches,
+    options: &Options,
+    tool: &str,
+    question: &str,
+) -> Result<String, Failure> {
+    let Some(text) = matches.free.first() else {
+        let text = format!("NAME is missing: {question}? see idetcd {tool} --help");
+        return Err(Failure::usage(text));
+    };
+    let keyspace = &options.node.keyspace;
+    find_name(text, keyspace).ok_or_else(|| {
+        let pattern = &keyspace.pattern;
+        Failure::usage(format!("{text:?} is no name or number of {pattern}, nor of a --resolve"))
+    })
 }
 
 /// The name that is meant by a number, or by a name with or without its final dot or its zone.

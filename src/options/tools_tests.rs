@@ -70,8 +70,19 @@ fn a_name_to_release_is_given_as_such_without_its_end_or_by_number() {
 }
 
 #[test]
+fn a_node_to_drain_is_given_by_its_name_or_number() {
+    let slot = SlotId::new(3).expect("not 0");
+    for text in ["3", "worker3", "Worker3.tf.local."] {
+        assert_eq!(tool("drain", &[text]).0, Tool::Drain { slot, reason: None }, "{text}");
+        assert_eq!(tool("undrain", &[text]).0, Tool::Undrain { slot }, "{text}");
+        let wanted = Tool::Drain { slot, reason: "disk 3".parse().ok() };
+        assert_eq!(tool("drain", &[text, "--reason", "disk 3"]).0, wanted, "{text}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_told_in_one_line() {
-    let table: [(&str, &[&str], &str); 25] = [
+    let table: [(&str, &[&str], &str); 34] = [
         ("list", &["--listen", "127.0.0.1"], "--listen: not for list; see idetcd list --help"),
         ("list", &["--wait"], "--wait: not for list"),
         ("wait", &["--count=1", "--port=53"], "--port: not for wait"),
@@ -96,7 +107,24 @@ fn what_is_wrong_is_told_in_one_line() {
         ("release", &["1", "2"], "\"2\" is no option of release"),
         ("release", &["0"], "\"0\" is no name or number of worker{{.ID}}.tf.local."),
         ("release", &["worker"], "\"worker\" is no name or number"),
-        ("frob", &[], "\"frob\" is no command, only exec, list, wait, check, ready, release are"),
+        ("drain", &[], "NAME is missing: which node is to be drained? see idetcd drain --help"),
+        ("undrain", &[], "NAME is missing: which node is to be drained no more?"),
+        ("drain", &["1", "2"], "\"2\" is no option of drain"),
+        ("drain", &["ps1.tf.local"], "\"ps1.tf.local\" is no name or number of worker{{.ID}}"),
+        (
+            "drain",
+            &["--resolve=db.a.b", "db.a.b"],
+            "db.a.b. is none of worker{{.ID}}.tf.local., who",
+        ),
+        ("drain", &["1", "--reason="], "--reason: the text is empty"),
+        ("drain", &["1", "--reason", "a\nb"], "--reason: '\\n' cannot stand in it"),
+        ("undrain", &["1", "--reason=x"], "--reason: no such option"),
+        ("drain", &["1", "--ready-file=/run/x"], "--ready-file: not for drain"),
+        (
+            "frob",
+            &[],
+            "\"frob\" is no command, only exec, list, wait, check, ready, release, drain, undrain are",
+        ),
     ];
     for (word, arguments, wanted) in table {
         match parsed(&[&[word], &PATTERN[..], arguments].concat()) {

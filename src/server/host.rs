@@ -44,6 +44,10 @@ impl Host for Shared {
 
     fn ownership(&self, _owned: Option<Owned>) {}
 
+    fn is_ready(&self) -> bool {
+        self.lock().is_ready()
+    }
+
     fn wants_name(&self) -> bool {
         false
     }

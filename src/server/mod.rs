@@ -13,6 +13,7 @@ pub mod id_source;
 mod interfaces;
 pub mod listen;
 pub mod network;
+pub mod ready_file;
 mod service;
 pub mod signals;
 pub mod socket;
@@ -35,6 +36,7 @@ use crate::node::network::HostNetwork;
 use forward::Forwarder;
 use interfaces::Interfaces;
 use network::NetworkWatch;
+use ready_file::ReadyFile;
 use service::Service;
 use signals::Signals;
 use tcp::Connections;
@@ -72,6 +74,8 @@ pub struct Server {
     service: Service,
     signals: Signals,
     timers: Vec<Box<dyn Timer>>,
+    /// What says whether this node is ready; `None`: it always is.
+    ready_file: Option<ReadyFile>,
     /// Which of the signals, the listeners for UDP, those for TCP, and the connections, in this
     /// order, the last poll found ready.
     ready: Vec<bool>,
@@ -126,6 +130,7 @@ impl Server {
             },
             signals,
             timers: Vec::new(),
+            ready_file: None,
             ready: Vec::new(),
             releasing: false,
             source_address: None,
@@ -145,6 +150,18 @@ impl Server {
         self.service.forwarder = forwarder;
         self.update_own_addresses();
         self
+    }
+
+    /// Lets this node be ready while a file is there.
+    #[must_use]
+    pub fn with_ready_file(mut self, file: Option<ReadyFile>) -> Self {
+        self.ready_file = file;
+        self
+    }
+
+    /// Whether this node is ready.
+    pub fn is_ready(&self) -> bool {
+        self.ready_file.as_ref().is_none_or(ReadyFile::is_there)
     }
 
     fn update_own_addresses(&mut self) {

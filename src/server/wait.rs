@@ -7,6 +7,7 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::client::Client;
+use super::ready_file::ReadyFile;
 use super::service::{Service, unix_time};
 use super::timers::View;
 use super::{Interest, Server, Wake};
@@ -30,7 +31,8 @@ impl Server {
         }
     }
 
-    /// The same, but a change of this host's network ends the sleep as well: `None`.
+    /// The same, but a change of this host's network ends the sleep as well, and one of whether this node is
+    /// ready: `None`.
     ///
     /// # Errors
     /// Those of [`Server::wait`].
@@ -51,6 +53,12 @@ impl Server {
                 }
                 now = clock::now();
             }
+            if let Some(file) = &mut self.ready_file
+                && file.next().is_some_and(|at| at <= now)
+                && file.look(now)
+            {
+                return Ok(None);
+            }
             let is_ready = self.poll_once(descriptor, deadline, now)?;
             now = clock::now();
             self.service.now = unix_time();
@@ -64,6 +72,12 @@ impl Server {
             }
             if self.run_timers(woken, now) {
                 now = clock::now();
+            }
+            if woken
+                && let Some(file) = &mut self.ready_file
+                && file.take_events(now)
+            {
+                return Ok(None);
             }
             if is_ready {
                 return Ok(Some(Wake::Ready));
@@ -143,6 +157,7 @@ impl Server {
         let others = [
             self.connections.next_deadline(),
             self.network.next(),
+            self.ready_file.as_ref().and_then(ReadyFile::next),
             forwarder.and_then(|forwarder| forwarder.next_deadline(now)),
             self.timers.iter().filter_map(|timer| timer.next()).min(),
         ];

@@ -36,10 +36,11 @@ fn the_next_name_is_told_and_what_to_do_without_one() {
             names: 0,
             slot: SlotId::new(*slot),
             name: format!("worker{slot}.tf.local."),
-            content: KeyContent::Record(record(*last)),
+            content: KeyContent::Record(record(*last), true),
             lease: crate::etcd::LeaseId(0),
             create_revision: 1,
             whose: Whose::Others,
+            drain: None,
         });
         let snapshot = Snapshot { revision: 1, entries: entries.collect() };
         let finding = names(&options(more), Some(&own), &snapshot, waiting);

@@ -129,11 +129,15 @@ fn note(entry: &KeyEntry) -> Cell {
     let (text, tone) = match (&entry.content, entry.whose) {
         (KeyContent::Unusable(error), _) => (format!("no record: {error}"), Tone::Bad),
         (KeyContent::Stray, _) => ("none of these names".to_owned(), Tone::Odd),
-        (KeyContent::Record(_), Whose::Mine) => ("me".to_owned(), Tone::Good),
-        (KeyContent::Record(_), Whose::Here) => ("here".to_owned(), Tone::Odd),
-        (KeyContent::Record(_), Whose::Others) => ("-".to_owned(), Tone::Neutral),
+        (KeyContent::Record(..), Whose::Mine) => ("me".to_owned(), Tone::Good),
+        (KeyContent::Record(..), Whose::Here) => ("here".to_owned(), Tone::Odd),
+        (KeyContent::Record(..), Whose::Others) => ("-".to_owned(), Tone::Neutral),
     };
-    Cell::new(&text).with(tone)
+    match entry.record().and_then(|_| entry.standing().note()) {
+        None => Cell::new(&text).with(tone),
+        Some(note) if entry.whose == Whose::Others => Cell::new(&note).with(Tone::Odd),
+        Some(note) => Cell::new(&format!("{text}, {note}")).with(Tone::Odd),
+    }
 }
 
 fn to_json(snapshot: &Snapshot, lives: &[Life], keyspace: &Keyspace) -> Value {
@@ -149,10 +153,12 @@ fn to_json(snapshot: &Snapshot, lives: &[Life], keyspace: &Keyspace) -> Value {
         let common = json!({"name": entry.name, "pattern": pattern, "slot": slot,
             "lease_seconds": seconds, "create_revision": entry.create_revision});
         match &entry.content {
-            KeyContent::Record(record) => {
+            KeyContent::Record(record, is_ready) => {
                 let more = json!({"ipv4": record.ipv4.map(|ip| ip.to_string()),
                     "ipv6": record.ipv6.map(|ip| ip.to_string()), "port": record.port,
-                    "me": entry.whose == Whose::Mine, "here": entry.whose != Whose::Others});
+                    "me": entry.whose == Whose::Mine, "here": entry.whose != Whose::Others,
+                    "ready": is_ready, "drained": entry.drain.is_some(),
+                    "reason": entry.standing().reason()});
                 nodes.push(with(common, more));
             }
             KeyContent::Unusable(error) => {
@@ -177,7 +183,7 @@ fn targets(snapshot: &Snapshot, keyspace: &Keyspace, port: u16) -> String {
     let all: Vec<Names> = keyspace.names().collect();
     let nodes = snapshot.entries.iter().filter_map(|entry| {
         let (names, slot) = (all.get(entry.names)?, entry.slot.unwrap_or(SlotId::FIRST));
-        Some(ListedNode { names, slot, record: entry.record()? })
+        Some(ListedNode { names, slot, record: entry.record()?, standing: entry.standing() })
     });
     ListFormat::Targets(port).text(nodes)
 }
@@ -186,7 +192,7 @@ fn targets(snapshot: &Snapshot, keyspace: &Keyspace, port: u16) -> String {
 fn hosts_lines(entry: &KeyEntry) -> String {
     let name = printable(&entry.name);
     match &entry.content {
-        KeyContent::Record(_) => {
+        KeyContent::Record(..) => {
             let name = name.trim_end_matches('.');
             entry.addresses().map(|address| format!("{address}\t{name}\n")).collect()
         }

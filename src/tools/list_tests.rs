@@ -1,5 +1,5 @@
 use super::*;
-use crate::cluster::{Pattern, Record, RecordError, SlotId};
+use crate::cluster::{Drain, Pattern, Record, RecordError, SlotId};
 
 /// A node here, a value that is none, and a key that begins alike.
 fn snapshot() -> Snapshot {
@@ -11,14 +11,15 @@ fn snapshot() -> Snapshot {
         lease: LeaseId(7),
         create_revision: 5,
         whose,
+        drain: None,
     };
     let record = Record { ipv4: Some([10, 0, 0, 1].into()), ipv6: None, port: Some(53) };
     let both = Record { ipv6: Some("fd00::2".parse().expect("an address")), ..record };
     Snapshot {
         revision: 9,
         entries: vec![
-            entry(1, "worker1.tf.local.", KeyContent::Record(record), Whose::Mine),
-            entry(2, "worker2.tf.local.", KeyContent::Record(both), Whose::Others),
+            entry(1, "worker1.tf.local.", KeyContent::Record(record, true), Whose::Mine),
+            entry(2, "worker2.tf.local.", KeyContent::Record(both, true), Whose::Others),
             entry(
                 3,
                 "worker3.tf.local.",
@@ -60,7 +61,8 @@ fn json_has_everything() {
         json["nodes"][0],
         json!({"slot": 1, "name": "worker1.tf.local.", "pattern": "worker{{.ID}}.tf.local.",
             "ipv4": "10.0.0.1", "ipv6": null, "port": 53, "lease_seconds": 17,
-            "create_revision": 5, "me": true, "here": true})
+            "create_revision": 5, "me": true, "here": true,
+            "ready": true, "drained": false, "reason": null})
     );
     assert_eq!(json["unusable"][0]["reason"], "the value is not JSON");
     assert_eq!(json["others"], json!(["worker1\n.tf.local."]));
@@ -74,4 +76,27 @@ fn hosts_lines_have_names_as_resolvers_ask_for_them() {
         # worker3.tf.local.: no record: the value is not JSON\n\
         # worker1\\n.tf.local.: none of these names\n";
     assert_eq!(snapshot().entries.iter().map(hosts_lines).collect::<String>(), wanted);
+}
+
+#[test]
+fn who_is_not_in_the_group_is_marked() {
+    let mut snapshot = snapshot();
+    let drain = |reason: &str| Some(Drain { reason: reason.parse().ok() });
+    snapshot.entries[0].drain = drain("disk");
+    snapshot.entries[2].drain = drain("");
+    let KeyContent::Record(_, is_ready) = &mut snapshot.entries[1].content else {
+        panic!("no record");
+    };
+    *is_ready = false;
+    let table = rendered(&snapshot, &lives(), Style::Tabs);
+    let notes: Vec<&str> = table.lines().filter_map(|line| line.rsplit('\t').next()).collect();
+    let bad = "no record: the value is not JSON";
+    assert_eq!(notes, ["me, drained: disk", "not ready", bad, "none of these names"]);
+    let pattern = Pattern::parse("worker{{.ID}}.tf.local.", 9).expect("a good pattern");
+    let json = to_json(&snapshot, &lives(), &Keyspace::new(pattern, 9));
+    let told = |node: usize| {
+        ["ready", "drained", "reason"].map(|field| json["nodes"][node][field].clone())
+    };
+    assert_eq!(told(0), [json!(true), json!(true), json!("disk")]);
+    assert_eq!(told(1), [json!(false), json!(false), json!(null)]);
 }

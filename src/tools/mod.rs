@@ -1,6 +1,7 @@
-//! The operator's tools around a name: list, wait, check, ready, release.
+//! The operator's tools around a name: list, wait, check, ready, release, drain, undrain.
 
 mod check;
+mod drain;
 mod endpoints;
 mod follow;
 mod holder;
@@ -33,6 +34,8 @@ pub fn run(tool: &Tool, options: &Options) -> Result<(), Failure> {
         Tool::Watch { form } => watch::run(*form, options, &place),
         Tool::Wait { count, timeout } => wait::run(*count, *timeout, options, &place),
         Tool::Check => check::run(options, &place),
+        Tool::Drain { slot, reason } => drain::drain(*slot, reason.as_ref(), options, &place),
+        Tool::Undrain { slot } => drain::undrain(*slot, options, &place),
         Tool::Release { name, confirmation } => release::run(name, *confirmation, options, &place),
     }
 }

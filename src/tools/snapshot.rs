@@ -1,15 +1,15 @@
 //! The names as etcd has them at one moment, and those among them that are this host's.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use crate::cluster::{Keyspace, Names, Record, RecordError, SlotId};
+use crate::cluster::{Drain, Keyspace, Names, Record, RecordError, SlotId, Standing};
 use crate::etcd::{Error, GatewayClient, KeyValue, LeaseId, Pages, Range};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum KeyContent {
-    /// A node.
-    Record(Record),
+    /// A node, and whether it says that it is ready, or nothing of it.
+    Record(Record, bool),
     /// A value that is not a record: nobody can have this name.
     Unusable(RecordError),
     /// The key is none of the names, although it begins alike.
@@ -41,11 +41,18 @@ pub(super) struct KeyEntry {
     /// The revision at which the key came to be.
     pub(super) create_revision: i64,
     pub(super) whose: Whose,
+    /// The drain that counts for it.
+    pub(super) drain: Option<Drain>,
 }
 
 impl KeyEntry {
+    pub(super) fn standing(&self) -> Standing<'_> {
+        let is_ready = !matches!(self.content, KeyContent::Record(_, false));
+        Standing { is_ready, drain: self.drain.as_ref() }
+    }
+
     pub(super) fn record(&self) -> Option<&Record> {
-        if let KeyContent::Record(record) = &self.content { Some(record) } else { None }
+        if let KeyContent::Record(record, _) = &self.content { Some(record) } else { None }
     }
 
     pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
@@ -78,8 +85,22 @@ pub(super) fn read(client: &mut GatewayClient, keyspace: &Keyspace) -> Result<Sn
 fn sorted(kvs: &[KeyValue], keyspace: &Keyspace) -> Vec<KeyEntry> {
     let all: Vec<Names> = keyspace.names().collect();
     let mut seen = HashSet::new();
-    let new = kvs.iter().filter(|kv| seen.insert(&kv.key));
-    let mut entries: Vec<KeyEntry> = new.filter_map(|kv| entry(kv, keyspace, &all)).collect();
+    let new: Vec<&KeyValue> = kvs.iter().filter(|kv| seen.insert(&kv.key)).collect();
+    let drained_slot = |kv: &KeyValue| {
+        let name = keyspace.name_of(&kv.key)?;
+        let slots =
+            all.iter().enumerate().map(|(of, names)| Some((of, names.drained_slot_of(name)?)));
+        slots.flatten().next()
+    };
+    let drains: HashMap<(usize, SlotId), &KeyValue> =
+        new.iter().filter_map(|kv| Some((drained_slot(kv)?, *kv))).collect();
+    let others = new.iter().filter(|kv| drained_slot(kv).is_none());
+    let mut entries: Vec<KeyEntry> = others.filter_map(|kv| entry(kv, keyspace, &all)).collect();
+    for entry in &mut entries {
+        let drain = entry.slot.and_then(|slot| drains.get(&(entry.names, slot)));
+        let drain = drain.filter(|drain| drain.lease == entry.lease);
+        entry.drain = drain.map(|drain| Drain::parse(&drain.value));
+    }
     entries.sort_by_cached_key(|entry| {
         (entry.content == KeyContent::Stray, entry.names, entry.slot, entry.name.clone())
     });
@@ -89,9 +110,9 @@ fn sorted(kvs: &[KeyValue], keyspace: &Keyspace) -> Vec<KeyEntry> {
 fn entry(kv: &KeyValue, keyspace: &Keyspace, all: &[Names]) -> Option<KeyEntry> {
     let name = keyspace.name_of(&kv.key)?;
     let owner = all.iter().enumerate().find(|(_, names)| names.slot_of(name).is_some());
-    let content = match (owner, Record::parse(&kv.value)) {
+    let content = match (owner, Record::parse_with_readiness(&kv.value)) {
         (None, _) => KeyContent::Stray,
-        (Some(_), Ok(record)) => KeyContent::Record(record),
+        (Some(_), Ok((record, is_ready))) => KeyContent::Record(record, is_ready),
         (Some(_), Err(error)) => KeyContent::Unusable(error),
     };
     Some(KeyEntry {
@@ -102,6 +123,7 @@ fn entry(kv: &KeyValue, keyspace: &Keyspace, all: &[Names]) -> Option<KeyEntry> 
         lease: kv.lease,
         create_revision: kv.create_revision,
         whose: Whose::Others,
+        drain: None,
     })
 }
 

@@ -78,3 +78,30 @@ fn a_name_is_mine_only_if_no_other_one_could_be() {
         assert_eq!(whose, wanted, "{values:?} {port:?}");
     }
 }
+
+#[test]
+fn a_drain_is_of_the_slot_whose_lease_it_is_on_and_no_entry() {
+    let node = r#"{"ipv4":"10.0.0.1"}"#;
+    let on = |lease, kv: KeyValue| KeyValue { lease: LeaseId(lease), ..kv };
+    let kvs = [
+        kv("worker1.tf.local.", node),
+        kv("worker2.tf.local.", r#"{"ipv4":"10.0.0.2","ready":false}"#),
+        kv("worker3.tf.local.", node),
+        kv("worker:1.tf.local.", r#"{"reason":"disk"}"#),
+        on(8, kv("worker:2.tf.local.", "")),
+        kv("worker:4.tf.local.", ""),
+        kv("worker3.b.local.", node),
+        kv("worker:3.b.local.", ""),
+    ];
+    let sorted = sorted(&kvs, &keyspace());
+    let notes: Vec<_> =
+        sorted.iter().map(|entry| (entry.name.as_str(), entry.standing().note())).collect();
+    let note = |text: &str| Some(text.to_owned());
+    let wanted = [
+        ("worker1.tf.local.", note("drained: disk")),
+        ("worker2.tf.local.", note("not ready")),
+        ("worker3.tf.local.", None),
+        ("worker3.b.local.", note("drained")),
+    ];
+    assert_eq!(notes, wanted);
+}

@@ -77,7 +77,7 @@ mod tests {
 
     fn entry(names: usize, number: u32, value: &str, whose: Whose) -> KeyEntry {
         let content = match Record::parse(value.as_bytes()) {
-            Ok(record) => KeyContent::Record(record),
+            Ok(record) => KeyContent::Record(record, true),
             Err(error) => KeyContent::Unusable(error),
         };
         KeyEntry {
@@ -88,6 +88,7 @@ mod tests {
             lease: LeaseId(0),
             create_revision: 1,
             whose,
+            drain: None,
         }
     }
 

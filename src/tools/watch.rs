@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::follow::follow;
 use super::table::{self, Reader};
-use crate::cluster::{Directory, Freshness, NodePlace, Record};
+use crate::cluster::{Directory, Drain, Freshness, NodePlace, Record, Standing};
 use crate::failure::Failure;
 use crate::node::Host;
 use crate::options::{LineForm, Options};
@@ -43,7 +43,21 @@ struct Lines {
     form: LineForm,
     /// The changes of the directory that were told.
     changes: u64,
-    told: BTreeMap<NodePlace, Record>,
+    told: BTreeMap<NodePlace, Shown>,
+}
+
+/// What is shown of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Shown {
+    record: Record,
+    is_ready: bool,
+    drain: Option<Drain>,
+}
+
+impl Shown {
+    fn standing(&self) -> Standing<'_> {
+        Standing { is_ready: self.is_ready, drain: self.drain.as_ref() }
+    }
 }
 
 impl Lines {
@@ -55,46 +69,45 @@ impl Lines {
         {
             return String::new();
         }
-        let now: BTreeMap<NodePlace, Record> =
-            directory.nodes_from(NodePlace::FIRST).map(|(place, _, it)| (place, *it)).collect();
+        let nodes = directory.nodes_from(NodePlace::FIRST).map(|(place, _, record)| {
+            let Standing { is_ready, drain } = directory.standing(place);
+            (place, Shown { record: *record, is_ready, drain: drain.cloned() })
+        });
+        let now: BTreeMap<NodePlace, Shown> = nodes.collect();
         let mut text = String::new();
-        for (place, record) in &self.told {
+        for (place, shown) in &self.told {
             if !now.contains_key(place) {
-                text.push_str(&self.line("removed", *place, record, directory));
+                text.push_str(&self.line("removed", *place, shown, directory));
             }
         }
-        for (place, record) in &now {
+        for (place, shown) in &now {
             let change = match self.told.get(place) {
                 None => "added",
-                Some(before) if before != record => "changed",
+                Some(before) if before != shown => "changed",
                 Some(_) => continue,
             };
-            text.push_str(&self.line(change, *place, record, directory));
+            text.push_str(&self.line(change, *place, shown, directory));
         }
         self.told = now;
         text
     }
 
-    fn line(
-        &self,
-        change: &str,
-        place: NodePlace,
-        record: &Record,
-        directory: &Directory,
-    ) -> String {
+    fn line(&self, change: &str, place: NodePlace, shown: &Shown, directory: &Directory) -> String {
         let Some(names) = directory.keyspace().names().nth(place.range) else {
             return String::new();
         };
-        let Record { ipv4, ipv6, port } = record;
+        let (Record { ipv4, ipv6, port }, standing) = (shown.record, shown.standing());
         let (name, slot) = (names.name(place.slot), names.pattern().map(|_| place.slot.get()));
         let (ipv4, ipv6) = (ipv4.map(|ip| ip.to_string()), ipv6.map(|ip| ip.to_string()));
         let json = match self.form {
             LineForm::Json => json!({"change": change, "name": name, "pattern": names.to_string(),
-                "slot": slot, "ipv4": ipv4, "ipv6": ipv6, "port": port}),
+                "slot": slot, "ipv4": ipv4, "ipv6": ipv6, "port": port, "ready": shown.is_ready,
+                "drained": shown.drain.is_some(), "reason": standing.reason()}),
             LineForm::Tabs => {
                 let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
                 let (slot, port) = (slot.map(|it| it.to_string()), port.map(|it| it.to_string()));
-                let fields = [slot, Some(name), ipv4, ipv6, port].map(text).join("\t");
+                let fields = [slot, Some(name), ipv4, ipv6, port, standing.note()];
+                let fields = fields.map(text).join("\t");
                 return format!("{change}\t{fields}\n");
             }
         };
@@ -150,26 +163,33 @@ mod tests {
         put(&mut snapshot, 0, "w2.tf.", r#"{"ipv4":"10.0.0.2","port":"53"}"#, 1);
         put(&mut snapshot, 1, "db.tf.", r#"{"ipv6":"fd00::9"}"#, 1);
         directory.replace(snapshot, 1);
-        let both = "added\t2\tw2.tf.\t10.0.0.2\t-\t53\nadded\t-\tdb.tf.\t-\tfd00::9\t-\n";
+        let both = "added\t2\tw2.tf.\t10.0.0.2\t-\t53\t-\nadded\t-\tdb.tf.\t-\tfd00::9\t-\t-\n";
         assert_eq!(lines.next(&directory), both);
         assert_eq!(lines.next(&directory), "");
         put(&mut directory, 0, "w2.tf.", r#"{"ipv4":"10.0.0.2","port":"53","x":1}"#, 2);
         assert_eq!(lines.next(&directory), "", "the same again");
         put(&mut directory, 0, "w2.tf.", r#"{"ipv4":"10.0.0.3"}"#, 3);
-        assert_eq!(lines.next(&directory), "changed\t2\tw2.tf.\t10.0.0.3\t-\t-\n");
-        put(&mut directory, 0, "w2.tf.", "", 4);
-        put(&mut directory, 0, "w1.tf.", r#"{"ipv4":"10.0.0.1"}"#, 5);
+        assert_eq!(lines.next(&directory), "changed\t2\tw2.tf.\t10.0.0.3\t-\t-\t-\n");
+        put(&mut directory, 0, "w:2.tf.", r#"{"reason":"disk"}"#, 4);
+        assert_eq!(lines.next(&directory), "changed\t2\tw2.tf.\t10.0.0.3\t-\t-\tdrained: disk\n");
+        put(&mut directory, 0, "w:2.tf.", "", 5);
+        put(&mut directory, 0, "w2.tf.", r#"{"ipv4":"10.0.0.3","ready":false}"#, 6);
+        assert_eq!(lines.next(&directory), "changed\t2\tw2.tf.\t10.0.0.3\t-\t-\tnot ready\n");
+        put(&mut directory, 0, "w2.tf.", r#"{"ipv4":"10.0.0.3"}"#, 7);
+        lines.next(&directory);
+        put(&mut directory, 0, "w2.tf.", "", 8);
+        put(&mut directory, 0, "w1.tf.", r#"{"ipv4":"10.0.0.1"}"#, 9);
         directory.mark(Freshness::Stale);
         assert_eq!(lines.next(&directory), "", "it may be less than there is");
         directory.mark(Freshness::Synced);
         lines.form = LineForm::Json;
         let told = lines.next(&directory);
         let wanted = concat!(
-            r#"{"change":"removed","ipv4":"10.0.0.3","ipv6":null,"name":"w2.tf.","#,
-            r#""pattern":"w{{.ID}}.tf.","port":null,"slot":2}"#,
+            r#"{"change":"removed","drained":false,"ipv4":"10.0.0.3","ipv6":null,"name":"w2.tf.","#,
+            r#""pattern":"w{{.ID}}.tf.","port":null,"ready":true,"reason":null,"slot":2}"#,
             "\n",
-            r#"{"change":"added","ipv4":"10.0.0.1","ipv6":null,"name":"w1.tf.","#,
-            r#""pattern":"w{{.ID}}.tf.","port":null,"slot":1}"#,
+            r#"{"change":"added","drained":false,"ipv4":"10.0.0.1","ipv6":null,"name":"w1.tf.","#,
+            r#""pattern":"w{{.ID}}.tf.","port":null,"ready":true,"reason":null,"slot":1}"#,
             "\n"
         );
         assert_eq!(told, wanted);

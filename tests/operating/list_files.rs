@@ -98,9 +98,11 @@ fn targets_for_prometheus_are_written_when_they_are_known_and_only_when_they_dif
         {"targets": ["10.0.0.2:8080"], "labels": {"__meta_idetcd_group": "worker.tf.local",
             "__meta_idetcd_id": "1", "__meta_idetcd_ipv4": "10.0.0.2",
             "__meta_idetcd_ipv6": "fd00::2", "__meta_idetcd_name": "worker1.tf.local",
-            "__meta_idetcd_port": "53"}},
+            "__meta_idetcd_port": "53", "__meta_idetcd_ready": "true",
+            "__meta_idetcd_drained": "false"}},
         {"targets": ["[fd00::9]:8080"], "labels": {"__meta_idetcd_group": "db.tf.local",
-            "__meta_idetcd_ipv6": "fd00::9", "__meta_idetcd_name": "db.tf.local"}},
+            "__meta_idetcd_ipv6": "fd00::9", "__meta_idetcd_name": "db.tf.local",
+            "__meta_idetcd_ready": "true", "__meta_idetcd_drained": "false"}},
     ]);
     let says = || serde_json::from_str::<Value>(&fs::read_to_string(&path).ok()?).ok();
     until(PATIENCE, "the targets", || says().filter(|it| *it == wanted));

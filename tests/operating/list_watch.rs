@@ -60,20 +60,21 @@ fn a_line_for_each_name_and_then_for_each_change() {
     let resolve = ["--resolve", "db.tf.local."];
     let text = Watching::start(&etcd.endpoint(), &resolve);
     let json = Watching::start(&etcd.endpoint(), &[&resolve[..], &["--json"]].concat());
-    assert_eq!(text.next(), "added\t2\tworker2.tf.local.\t10.0.0.2\t-\t-");
-    assert_eq!(text.next(), "added\t-\tdb.tf.local.\t-\tfd00::9\t53");
+    assert_eq!(text.next(), "added\t2\tworker2.tf.local.\t10.0.0.2\t-\t-\t-");
+    assert_eq!(text.next(), "added\t-\tdb.tf.local.\t-\tfd00::9\t53\t-");
     let object = |line: String| serde_json::from_str::<Value>(&line).expect("JSON");
     assert_eq!(
         object(json.next()),
         json!({"change": "added", "name": "worker2.tf.local.", "slot": 2, "ipv4": "10.0.0.2",
-            "pattern": "worker{{.ID}}.tf.local.", "ipv6": null, "port": null})
+            "pattern": "worker{{.ID}}.tf.local.", "ipv6": null, "port": null, "ready": true,
+            "drained": false, "reason": null})
     );
     assert_eq!(object(json.next())["slot"], Value::Null);
     put(&etcd, 2, "10.0.0.2");
     put(&etcd, 2, "10.0.0.3");
-    assert_eq!(text.next(), "changed\t2\tworker2.tf.local.\t10.0.0.3\t-\t-");
+    assert_eq!(text.next(), "changed\t2\tworker2.tf.local.\t10.0.0.3\t-\t-\t-");
     etcd.delete("worker2.tf.local.");
-    assert_eq!(text.next(), "removed\t2\tworker2.tf.local.\t10.0.0.3\t-\t-");
+    assert_eq!(text.next(), "removed\t2\tworker2.tf.local.\t10.0.0.3\t-\t-\t-");
     assert_eq!(object(json.next())["change"], "changed");
     assert_eq!(object(json.next())["change"], "removed");
     text.is_quiet();
@@ -162,9 +163,11 @@ fn targets_for_prometheus_are_those_that_a_node_writes() {
     let wanted = json!([
         {"targets": ["10.0.0.2:8080"], "labels": {"__meta_idetcd_group": "worker.tf.local",
             "__meta_idetcd_id": "2", "__meta_idetcd_ipv4": "10.0.0.2",
-            "__meta_idetcd_name": "worker2.tf.local"}},
+            "__meta_idetcd_name": "worker2.tf.local", "__meta_idetcd_ready": "true",
+            "__meta_idetcd_drained": "false"}},
         {"targets": ["[fd00::9]:8080"], "labels": {"__meta_idetcd_group": "db.tf.local",
-            "__meta_idetcd_ipv6": "fd00::9", "__meta_idetcd_name": "db.tf.local"}},
+            "__meta_idetcd_ipv6": "fd00::9", "__meta_idetcd_name": "db.tf.local",
+            "__meta_idetcd_ready": "true", "__meta_idetcd_drained": "false"}},
     ]);
     assert_eq!(serde_json::from_str::<Value>(&told).expect("JSON"), wanted);
 }

@@ -3,6 +3,7 @@
 mod busybox_init;
 mod check;
 mod corefile;
+mod drain;
 mod exec;
 mod hooks;
 mod hung_files;
@@ -16,6 +17,7 @@ mod name_file;
 mod on_change;
 mod prometheus;
 mod ready;
+mod ready_file;
 mod release;
 mod run_as;
 mod service_files;

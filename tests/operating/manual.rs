@@ -15,10 +15,9 @@ fn options(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_manual_and_the_help_know_the_same_options() {
-    let commands: [&[&str]; 7] =
-        [&[], &["exec"], &["list"], &["wait"], &["check"], &["ready"], &["release"]];
-    let help: String =
-        commands.into_iter().map(|words| run(idetcd(), &[words, &["--help"]].concat())).collect();
+    let commands = ["exec", "list", "wait", "check", "ready", "release", "drain", "undrain"];
+    let help = commands.map(|word| run(idetcd(), &[word, "--help"])).concat();
+    let help = help + &run(idetcd(), &["--help"]);
     let page = std::fs::read_to_string(PAGE).expect("the manual page");
     // In the page a hyphen that is to be typed is written with a backslash.
     let page = page.replace("\\-", "-").replace("-dns.port", "--dns.port");

@@ -16,7 +16,7 @@ fn the_server_tells_of_itself_in_the_class_chaos() {
         (bytes[3] & 0x0f, texts.collect())
     };
     let version = concat!("idetcd ", env!("CARGO_PKG_VERSION"));
-    let table: [(&str, &[&str]); 7] = [
+    let table: [(&str, &[&str]); 9] = [
         ("version.bind.", &[version]),
         ("VERSION.server.", &[version]),
         ("hostname.bind.", &["worker2.tf.local."]),
@@ -24,12 +24,22 @@ fn the_server_tells_of_itself_in_the_class_chaos() {
         ("revision.bind.", &["revision 42"]),
         ("etcd.bind.", &["etcd in sync"]),
         ("slots.bind.", &["slots 3"]),
+        ("group.bind.", &["group 3"]),
+        ("ready.bind.", &["ready"]),
     ];
     for (name, wanted) in table {
         assert_eq!(texts(name, &directory), (0, wanted.iter().map(|t| t.to_string()).collect()));
     }
-    assert_eq!(texts("stats.bind.", &directory).1.len(), 5);
+    assert_eq!(texts("stats.bind.", &directory).1.len(), 7);
     assert_eq!(texts("id.server.", &directory.emptied()), (0, Vec::new()));
+    let mut drained = cluster();
+    let reason = "ö".repeat(200);
+    let value = format!(r#"{{"reason":"{reason}"}}"#);
+    let (key, value) = (&b"worker:2.tf.local."[..], Some(value.as_bytes()));
+    drained.apply(0, Entry { key, value, mod_revision: 8, fingerprint: 0 });
+    assert_eq!(texts("ready.bind.", &drained), (0, vec![format!("drained: {reason}")]));
+    assert_eq!(texts("group.bind.", &drained), (0, vec!["group 2".to_owned()]));
+    assert_eq!(texts("ready.bind.", &directory.emptied()), (0, Vec::new()));
     assert_eq!(texts("authors.bind.", &directory).0, 5);
     let other = query(0, "version.bind.", rrtype::A, CLASS_CH, &[]);
     assert_eq!(reply_to(&other, &directory).expect("a reply")[7], 0);

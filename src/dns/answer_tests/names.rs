@@ -258,3 +258,41 @@ fn the_records_of_a_set_differ_and_have_one_ttl() {
         assert!(packet.answers.iter().all(|record| record.ttl == TTL), "{packet:?}");
     }
 }
+
+/// The records of a reply in short, and its response code.
+fn told(name: &str, qtype: u16, directory: &Directory) -> (u8, Vec<String>) {
+    let bytes = reply_to(&ask(name, qtype), directory).expect("a reply");
+    let reply = Packet::parse(&bytes).expect("well formed");
+    let mut records: Vec<String> =
+        reply.answers.iter().chain(&reply.name_servers).map(cookie).collect();
+    records.sort();
+    (bytes[3] & 0x0f, records)
+}
+
+#[test]
+fn who_is_drained_or_not_ready_is_told_by_its_name_and_not_by_that_of_the_group() {
+    let mut directory = cluster();
+    let mut put = |key: &str, value: &str, mod_revision| {
+        let (key, value) = (key.as_bytes(), Some(value.as_bytes()));
+        directory.apply(0, Entry { key, value, mod_revision, fingerprint: 0 });
+        directory.clone()
+    };
+    let all = |records: &[&str]| (0, records.iter().map(|text| (*text).to_owned()).collect());
+    let drained = put("worker:1.tf.local.", "", 50);
+    assert_eq!(told("worker1.tf.local.", rrtype::A, &drained), all(&["10.0.0.1"]));
+    assert_eq!(told("worker.tf.local.", rrtype::A, &drained), all(&["10.0.0.2"]));
+    assert_eq!(told("worker.tf.local.", rrtype::AAAA, &drained), all(&["fd00::4"]));
+    assert_eq!(told("worker.tf.local.", rrtype::SRV, &drained), all(&["0 worker2.tf.local:1053"]));
+    let reverse = told("1.0.0.10.in-addr.arpa.", rrtype::PTR, &drained);
+    assert_eq!(reverse, all(&["PTR worker1.tf.local"]));
+    let unready = r#"{"ipv4":"10.0.0.2","ipv6":"fd00::4","ready":false}"#;
+    let fewer = put("worker4.tf.local.", unready, 51);
+    assert_eq!(told("worker.tf.local.", rrtype::A, &fewer), all(&["10.0.0.2"]), "worker2 has it");
+    assert_eq!(told("worker.tf.local.", rrtype::AAAA, &fewer), all(&["SOA 42"]));
+    assert_eq!(told("worker4.tf.local.", rrtype::AAAA, &fewer), all(&["fd00::4"]));
+    let none = put("worker:2.tf.local.", "", 52);
+    for qtype in [rrtype::A, rrtype::AAAA, rrtype::SRV] {
+        assert_eq!(told("worker.tf.local.", qtype, &none), all(&["SOA 42"]), "no data: {qtype}");
+    }
+    assert_eq!(told("worker:1.tf.local.", rrtype::A, &none).0, 3, "the key of a drain is no name");
+}

@@ -11,7 +11,7 @@ use super::super::state::{Claimed, Membership};
 use super::super::{Result, SessionError};
 use super::newborn;
 use super::world::{FakeEtcd, FakeHost, Fate, LEASE_TTL, ROUND_TRIP, World};
-use crate::cluster::{AddressChoice, Record, SlotId};
+use crate::cluster::{AddressChoice, NodePlace, Record, SlotId};
 use crate::etcd::{KeyValue, LeaseId};
 
 /// A host with one card, which has this address, if any.
@@ -91,6 +91,56 @@ fn whatever_is_lost_on_the_way_the_last_address_is_published_by_the_same_owner()
         assert_eq!((owned.record, owned.claim_revision), (record, claimed.claim_revision));
     }
     assert!(failures > 100, "{failures} puts failed");
+}
+
+#[test]
+fn whatever_is_lost_on_the_way_it_is_published_in_the_end_whether_the_node_is_ready() {
+    let mut failures = 0;
+    for seed in 0..500 {
+        let (world, mut session) = newborn(seed);
+        world.is_ready.set(seed % 2 == 0);
+        let claimed = named(&world, &mut session);
+        for is_ready in [false, true, false, false, true, true, seed % 3 == 0] {
+            world.is_ready.set(is_ready);
+            // It may change again before that is published.
+            failures += i32::from(session.follow_host().is_err());
+        }
+        insist(&mut session, Session::follow_host);
+        let store = world.store.borrow();
+        let keys: Vec<_> = store.keys.values().collect();
+        assert_eq!(keys.len(), 1, "seed {seed}: {keys:?}");
+        let record = session.record.expect("a record");
+        let wanted = record.value(None, seed % 3 == 0);
+        assert_eq!(String::from_utf8_lossy(&keys[0].value), wanted, "seed {seed}");
+        let Membership::Owned(now) = session.membership else { panic!("seed {seed}: lost") };
+        assert_eq!(now.claim_revision, claimed.claim_revision, "seed {seed}: the token");
+        assert_eq!(now.mod_revision, keys[0].mod_revision, "seed {seed}");
+        assert!(!now.is_being_put, "seed {seed}");
+        let standing = world.directory.borrow().standing(NodePlace::FIRST).is_ready;
+        assert_eq!(standing, seed % 3 == 0, "seed {seed}: as this node itself knows it");
+    }
+    assert!(failures > 100, "{failures} puts failed");
+}
+
+#[test]
+fn a_claim_that_was_carried_out_though_no_reply_came_says_in_the_end_what_is_so() {
+    for seed in 0..300 {
+        let (world, mut session) = newborn(seed);
+        // It changes from one attempt to the next.
+        insist(&mut session, |session| {
+            world.is_ready.set(!world.is_ready.get());
+            session.sync()?;
+            session.ensure_lease()?;
+            session.ensure_name()
+        });
+        let store = world.store.borrow();
+        let own = store.keys.values().next().expect("its key");
+        let known = session.value_of(&session.record.expect("a record"));
+        let shown = String::from_utf8_lossy(&own.value);
+        assert_eq!(shown, String::from_utf8_lossy(&known), "seed {seed}");
+        let Membership::Owned(claimed) = session.membership else { panic!("seed {seed}") };
+        assert_eq!(claimed.mod_revision, own.mod_revision, "seed {seed}");
+    }
 }
 
 #[test]

@@ -53,6 +53,8 @@ pub(in crate::node) struct World {
     /// What watches tell, and when.
     pub(super) changes: RefCell<VecDeque<(Duration, Result<WatchReply, ErrorKind>)>>,
     pub(super) directory: RefCell<Directory>,
+    /// Whether the node is ready.
+    pub(super) is_ready: Cell<bool>,
     /// The network of the host.
     pub(in crate::node) network: RefCell<Arc<HostNetwork>>,
     /// What happened, and when.
@@ -383,6 +385,10 @@ impl Host for FakeHost {
             .log(&owned.map_or("owns none".to_owned(), |owned| format!("owns {}", owned.slot)));
     }
 
+    fn is_ready(&self) -> bool {
+        self.world.is_ready.get()
+    }
+
     fn wants_name(&self) -> bool {
         true
     }
@@ -407,6 +413,7 @@ pub(in crate::node) fn newborn(seed: u64) -> (Rc<World>, Session<FakeHost, FakeE
         store: RefCell::default(),
         changes: RefCell::default(),
         directory: RefCell::new(Directory::new(keyspace.clone())),
+        is_ready: Cell::new(true),
         network: RefCell::new(Arc::new(HostNetwork {
             interfaces: Ok(Vec::new()),
             default_sources: Vec::new(),

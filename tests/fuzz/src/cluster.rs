@@ -9,7 +9,7 @@ use idetcd::cluster::{
 };
 
 use super::input::Input;
-use super::model::Model;
+use super::model::{Model, lease};
 
 /// Prefix, pattern, limit, and what else is followed. Names and ranges of keys overlap.
 const CLUSTERS: [(&str, &str, u32, &[&str]); 4] = [
@@ -139,7 +139,8 @@ fn tell(
         255 => i64::MAX,
         small => i64::from(small),
     };
-    let entry = Entry { key: &key, value: value.as_deref(), mod_revision, fingerprint: 0 };
+    let fingerprint = idetcd::cluster::fingerprint(lease(mod_revision), None);
+    let entry = Entry { key: &key, value: value.as_deref(), mod_revision, fingerprint };
     if let Some(applied) = take(range, entry) {
         let expected = model.apply(range, &key, value.as_deref(), mod_revision);
         assert_eq!(applied, expected, "{:?} of range {range}", String::from_utf8_lossy(&key));
@@ -159,9 +160,16 @@ fn name(input: &mut Input<'_>, keyspace: &Keyspace) -> Vec<u8> {
             let names = input.choose(&all);
             of(names, u32::from(input.octet() % 32))
         }
-        160..192 => {
+        160..176 => {
             let names = input.choose(&all);
             of(names, input.u32())
+        }
+        176..192 => {
+            let names = input.choose(&all);
+            match (names, SlotId::new(u32::from(input.octet() % 32))) {
+                (Names::Numbered(pattern), Some(slot)) => pattern.drain_name(slot).into_bytes(),
+                _ => names.group().into_bytes(),
+            }
         }
         192..224 => {
             let names = input.choose(&all);
@@ -187,7 +195,7 @@ fn value(input: &mut Input<'_>) -> Option<Vec<u8>> {
             let port = Some(53).filter(|_| octet & 1 != 0);
             let ipv4 = addresses(octet >> 1 & 3).0.filter(|_| octet & 8 == 0);
             let ipv6 = addresses(octet >> 4 & 3).1.filter(|_| octet & 64 == 0);
-            Some(Record { ipv4, ipv6, port }.to_json().into_bytes())
+            Some(Record { ipv4, ipv6, port }.value(None, octet & 128 == 0).into_bytes())
         }
     }
 }

@@ -19,9 +19,17 @@ struct Followed {
 struct Known {
     /// `None`: the key is no name of these.
     id: Option<SlotId>,
+    /// The key is the drain of this slot.
+    drained: Option<SlotId>,
     /// `None`: the value is not a record.
     record: Option<Record>,
+    is_ready: bool,
     mod_revision: i64,
+}
+
+/// The lease that a key hangs on, of two.
+pub fn lease(mod_revision: i64) -> i64 {
+    mod_revision & 1
 }
 
 impl Model {
@@ -50,18 +58,22 @@ impl Model {
         if followed.keys.get(key).is_some_and(|known| known.mod_revision >= mod_revision) {
             return Applied::Ignored;
         }
-        let id = followed.id_of(&key[followed.prefix.len()..]);
-        let read = value.map(Record::parse);
+        let name = &key[followed.prefix.len()..];
+        let (id, drained) = (followed.id_of(name), followed.drained_by(name));
+        let read = value.map(Record::parse_with_readiness);
         let before = match &read {
             None => followed.keys.remove(key),
             Some(read) => {
-                let record = read.as_ref().ok().copied();
-                followed.keys.insert(key.to_vec(), Known { id, record, mod_revision })
+                let record = read.as_ref().ok().map(|(record, _)| *record);
+                let is_ready = read.as_ref().is_ok_and(|(_, is_ready)| *is_ready);
+                let known = Known { id, drained, record, is_ready, mod_revision };
+                followed.keys.insert(key.to_vec(), known)
             }
         };
         match read {
-            _ if id.is_none() => Applied::Ignored,
+            _ if id.is_none() && drained.is_none() => Applied::Ignored,
             None if before.is_none() => Applied::Ignored,
+            Some(_) if drained.is_some() => Applied::Changed,
             Some(Err(error)) => Applied::Unusable(error),
             _ => Applied::Changed,
         }
@@ -107,6 +119,8 @@ impl Model {
             |names: &Names| matches!(names, Names::Numbered(_)) && names.group().as_bytes() == name;
         let followed = self.0.iter().find(|followed| is_group(&followed.names))?;
         let nodes = followed.named().into_iter();
+        let nodes =
+            nodes.filter(|(id, _, known)| known.is_ready && !followed.is_drained(*id, known));
         Some(nodes.filter_map(|(id, _, known)| Some((id, known.record?))).collect())
     }
 
@@ -156,6 +170,23 @@ impl Followed {
         let mut named: Vec<_> = named.collect();
         named.sort_by_key(|(id, ..)| *id);
         named
+    }
+
+    /// Whether there is a drain of this slot on the lease of what is there.
+    fn is_drained(&self, id: SlotId, node: &Known) -> bool {
+        self.keys.values().any(|known| {
+            known.drained == Some(id) && lease(known.mod_revision) == lease(node.mod_revision)
+        })
+    }
+
+    /// The slot whose drain this is: a name, but for a colon before its number.
+    fn drained_by(&self, name: &[u8]) -> Option<SlotId> {
+        let Names::Numbered(pattern) = &self.names else { return None };
+        let at = pattern.range().0.len() - 1;
+        if name.get(at) != Some(&b':') {
+            return None;
+        }
+        self.id_of(&[&name[..at], &name[at + 1..]].concat())
     }
 
     /// The slot that is called so: of all numbers that can be read there the one whose name it is.

@@ -96,9 +96,11 @@ fn network(text: &str, address: &[u8]) {
 fn record(octets: &[u8]) {
     let node_id = NodeId::of(octets);
     if let (Ok(record), Some(node_id)) = (Record::parse(octets), &node_id) {
-        let value = record.value(Some(node_id)).into_bytes();
-        assert_eq!(Record::parse(&value), Ok(record));
-        assert_eq!(NodeId::of(&value).as_ref(), Some(node_id));
+        for is_ready in [false, true] {
+            let value = record.value(Some(node_id), is_ready).into_bytes();
+            assert_eq!(Record::parse_with_readiness(&value), Ok((record, is_ready)));
+            assert_eq!(NodeId::of(&value).as_ref(), Some(node_id));
+        }
     }
     match Record::parse(octets) {
         Ok(record) => check_record(&record),

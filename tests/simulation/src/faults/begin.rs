@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use idetcd::cluster::{Record, SlotId};
+use idetcd::cluster::SlotId;
 use idetcd::etcd::LeaseId;
 
 use super::Faults;
+use super::by_hand::stranger;
 use super::kind::FaultKind;
 use super::undo::Undo;
 use crate::model::User;
@@ -14,9 +15,8 @@ use crate::world::machine_address;
 use crate::world::network::{Direction, Weather};
 use crate::world::scene::{Identity, NodeKind};
 
-/// The numbers of the addresses that machines get later, and of those that strangers have.
+/// The numbers of the addresses that machines get later.
 const LATER: u32 = 0x1_0000;
-const STRANGERS: u32 = 0x2_0000;
 /// The first number of those that each machine has for itself, and how many those are.
 const ELSEWHERE: u32 = 0x3_0000;
 const PLACES: usize = 64;
@@ -190,6 +190,11 @@ impl Faults {
                 Vec::new()
             }
             FaultKind::TakeAddress => self.take_address(world)?,
+            FaultKind::Unready => {
+                let is_ready = world.is_ready(node);
+                world.set_ready(node, !is_ready);
+                Vec::new()
+            }
             by_hand => return self.begin_by_hand(by_hand, world),
         })
     }
@@ -237,77 +242,6 @@ impl Faults {
         }
         undo
     }
-
-    fn begin_by_hand(&mut self, kind: FaultKind, world: &mut World) -> Option<Vec<Undo>> {
-        let now = world.now;
-        let keyspace = world.checks.oracle().keyspace().clone();
-        let limit = world.nodes.iter().map(|node| node.spec.limit).max()?;
-        let number = self.plan.strangers
-            + 1
-            + self.chance.below((limit - self.plan.strangers) as usize) as u32;
-        let slot = SlotId::new(number)?;
-        let key = keyspace.key(slot);
-        let there = world.etcd.get(&key);
-        match kind {
-            FaultKind::DeleteKey => {
-                there?;
-                world.checks.by_hand(slot, now);
-                world.etcd.delete(&key, now);
-            }
-            FaultKind::PutRecord | FaultKind::PutGarbage => {
-                world.checks.by_hand(slot, now);
-                let value = match kind {
-                    FaultKind::PutRecord => stranger(number).to_json(),
-                    _ => "garbage".to_owned(),
-                };
-                world.etcd.put(&key, value.as_bytes(), LeaseId(0), now);
-                self.by_hand.push(key);
-            }
-            FaultKind::RevokeLease => {
-                let lease = there.map(|kv| kv.lease).filter(|lease| *lease != LeaseId(0))?;
-                for key in world.etcd.lease(lease).map_or(Vec::new(), |lease| lease.keys) {
-                    if let Some(slot) = keyspace.slot_of(&key) {
-                        world.checks.by_hand(slot, now);
-                    }
-                }
-                world.etcd.revoke(lease, now);
-            }
-            FaultKind::PutTicket => {
-                let ticket = keyspace.ticket(&stranger(number));
-                world.etcd.put(&ticket, b"", LeaseId(0), now);
-                self.by_hand.push(ticket);
-            }
-            FaultKind::DeleteTicket => {
-                let (first, end) = keyspace.queue();
-                let tickets = world.etcd.content(&first, &end, 0)?;
-                world.etcd.delete(&self.chance.pick(&tickets)?.key, now);
-            }
-            _ => return None,
-        }
-        Some(Vec::new())
-    }
-
-    /// After the last fault: what was put by hand goes, mostly, and who does not run is started.
-    pub(super) fn tidy_up(&mut self, world: &mut World) {
-        let now = world.now;
-        for key in std::mem::take(&mut self.by_hand) {
-            let is_ticket = world.checks.oracle().keyspace().slot_of(&key).is_none();
-            if is_ticket && self.chance.happens(0.5) {
-                // A ticket of somebody who never comes.
-                self.by_hand.push(key);
-                continue;
-            }
-            if let Some(kv) = world.etcd.get(&key).filter(|kv| kv.lease == LeaseId(0)) {
-                world.etcd.delete(&kv.key, now);
-            }
-        }
-        for node in 0..world.nodes.len() {
-            if !self.plan.twins.contains(&node) && world.nodes[node].process.is_none() {
-                world.start_after(node, Duration::ZERO);
-            }
-        }
-        world.heed_etcd();
-    }
 }
 
 /// Cuts a link in these directions.
@@ -317,9 +251,4 @@ fn cut(world: &mut World, machine: usize, member: usize, ways: &[Direction]) -> 
     }
     world.heed_cut(machine, member);
     ways.iter().map(|way| Undo::Heal { machine, member, way: *way }).collect()
-}
-
-/// What somebody publishes who is not of this cluster.
-fn stranger(number: u32) -> Record {
-    Record { ipv4: Some(machine_address(STRANGERS + number)), ipv6: None, port: Some(53) }
 }

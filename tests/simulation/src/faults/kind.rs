@@ -99,6 +99,10 @@ kinds! {
     MuteMember = "mute-member", true;
     /// A machine is without power, and started anew with another address.
     RebootElsewhere = "reboot-elsewhere", false;
+    /// A node is drained by hand, or drained no more.
+    Drain = "drain", false;
+    /// A node is not ready any more, or is again.
+    Unready = "unready", false;
 }
 
 impl fmt::Display for FaultKind {

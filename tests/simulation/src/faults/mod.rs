@@ -1,6 +1,7 @@
 //! What goes wrong: times with faults and times without take turns, as the seed has it.
 
 mod begin;
+mod by_hand;
 pub mod kind;
 pub mod plan;
 mod undo;

@@ -95,7 +95,10 @@ impl Plan {
         // Kinds that came later are drawn by themselves, so that seeds stay what they were.
         let mut later = Chance::new(seed, 13);
         let mut is_drawn = |kind: &FaultKind| match kind {
-            FaultKind::MuteMember | FaultKind::RebootElsewhere => later.happens(ENABLED),
+            FaultKind::MuteMember
+            | FaultKind::RebootElsewhere
+            | FaultKind::Drain
+            | FaultKind::Unready => later.happens(ENABLED),
             _ => chance.happens(ENABLED),
         };
         let drawn: Vec<FaultKind> =

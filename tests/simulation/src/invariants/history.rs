@@ -1,8 +1,8 @@
 //! The history of the slots, from one restored backup to the next.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use idetcd::cluster::{Directory, Record, SlotId};
+use idetcd::cluster::{Directory, NodePlace, Record, SlotId};
 use idetcd::etcd::LeaseId;
 
 use crate::model::Time;
@@ -29,12 +29,43 @@ pub enum Held {
     Unusable,
     /// A record.
     Record(Record),
+    /// Of the history of what keeps a slot's node out of its group: this does.
+    Outside(Reason),
+}
+
+/// What keeps a node out of its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// It says that it is not ready.
+    NotReady,
+    /// It is drained.
+    Drained,
+}
+
+impl Reason {
+    /// Both.
+    pub const ALL: [Reason; 2] = [Reason::NotReady, Reason::Drained];
 }
 
 impl Held {
     /// As a directory tells it.
     pub fn of(record: Option<&Record>) -> Held {
         record.map_or(Held::Unusable, |record| Held::Record(*record))
+    }
+
+    /// Whether something keeps a node out of its group.
+    pub fn outside(reason: Reason, is_so: bool) -> Held {
+        if is_so { Held::Outside(reason) } else { Held::Nothing }
+    }
+
+    /// The same as a directory tells it.
+    fn outside_in(directory: &Directory, slot: SlotId, reason: Reason) -> Held {
+        let standing = directory.standing(NodePlace { slot, ..NodePlace::FIRST });
+        let is_so = match reason {
+            Reason::NotReady => !standing.is_ready,
+            Reason::Drained => standing.drain.is_some(),
+        };
+        Held::outside(reason, is_so)
     }
 }
 
@@ -47,6 +78,8 @@ pub struct Epoch {
     began: Time,
     /// The versions of each slot, the oldest first, by the slot's index.
     slots: Vec<Vec<Version>>,
+    /// The same of what keeps the node of each out of its group.
+    outside: BTreeMap<(SlotId, Reason), Vec<Version>>,
     /// How many slots hold something now.
     held: usize,
     /// The revision of the last change of any slot.
@@ -59,7 +92,7 @@ impl Epoch {
     /// One that begins now, with nothing at the slots up to this limit.
     pub fn new(base: i64, began: Time, limit: u32) -> Epoch {
         let free = (1..=limit).filter_map(SlotId::new).map(|slot| (began, slot)).collect();
-        Epoch { base, began, slots: Vec::new(), held: 0, newest: 0, free }
+        Epoch { base, began, slots: Vec::new(), outside: BTreeMap::new(), held: 0, newest: 0, free }
     }
 
     /// When it began.
@@ -92,6 +125,23 @@ impl Epoch {
         self.slots[slot.index()].push(version);
     }
 
+    /// Adds what is so of this reason from now on, if it was not.
+    pub(super) fn add_outside(&mut self, slot: SlotId, reason: Reason, version: Version) {
+        if self.outside(slot, reason).now() != version.held {
+            self.newest = self.newest.max(version.revision);
+            self.outside.entry((slot, reason)).or_default().push(version);
+        }
+    }
+
+    fn outside(&self, slot: SlotId, reason: Reason) -> History<'_> {
+        History(self.outside.get(&(slot, reason)).map_or(&[], Vec::as_slice))
+    }
+
+    /// Whether what is at a slot now says that its node is ready, or nothing of it.
+    pub(super) fn says_ready(&self, slot: SlotId) -> bool {
+        self.outside(slot, Reason::NotReady).now() == Held::Nothing
+    }
+
     /// The slot up to a limit that is free for the longest time, and since when.
     pub fn longest_free(&self, limit: u32) -> Option<(SlotId, Time)> {
         let found = self.free.iter().find(|(_, slot)| slot.get() <= limit);
@@ -110,7 +160,12 @@ impl Epoch {
 
     /// Whether a directory has what is held now, and nothing else.
     pub fn is_now(&self, directory: &Directory) -> bool {
-        let is_held = |(slot, record)| self.slot(slot).now() == Held::of(record);
+        let is_held = |(slot, record)| {
+            let is_known = |reason: &Reason| {
+                self.outside(slot, *reason).now() == Held::outside_in(directory, slot, *reason)
+            };
+            self.slot(slot).now() == Held::of(record) && Reason::ALL.iter().all(is_known)
+        };
         directory.occupied() == self.held && directory.slots().all(is_held)
     }
 
@@ -121,7 +176,7 @@ impl Epoch {
     }
 
     /// Looks at each slot that a directory has or that this history had, lowest first, with what the directory
-    /// has, until something is found.
+    /// has, until something is found; and then at what keeps those that the directory has out of their group.
     pub fn find_beside<T>(
         &self,
         directory: &Directory,
@@ -144,7 +199,17 @@ impl Epoch {
             next = if next.is_some_and(|(here, _)| here == slot) { rest.next() } else { next };
         }
         let left = next.into_iter().chain(rest);
-        left.into_iter().find_map(|(slot, versions)| look(slot, Held::Nothing, History(versions)))
+        let found =
+            left.into_iter().find_map(|(slot, held)| look(slot, Held::Nothing, History(held)));
+        found.or_else(|| {
+            let mut slots = directory.slots().map(|(slot, _)| slot);
+            slots.find_map(|slot| {
+                Reason::ALL.into_iter().find_map(|reason| {
+                    let known = Held::outside_in(directory, slot, reason);
+                    look(slot, known, self.outside(slot, reason))
+                })
+            })
+        })
     }
 }
 

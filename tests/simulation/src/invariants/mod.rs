@@ -5,11 +5,11 @@
 //! | --- | --- | --- |
 //! | 1 | no two nodes own a name at one instant; a name is owned until its lease runs out by the node's own clock, or until it says otherwise | [`owners`] |
 //! | 2 | fencing tokens of a name grow from owner to owner | [`owners`] |
-//! | 3 | a directory that says it is in sync is etcd's content at its revision, which is not long ago | [`truth`] |
+//! | 3 | a directory that says it is in sync is etcd's content at its revision, drains included, which is not long ago | [`truth`] |
 //! | 4 | no name stays free while somebody waits for one within its limit | [`free_names`] |
 //! | 5 | after the last fault every node has a name soon, and answers what is so | [`free_names`], [`truth`] |
 //! | 6 | what a node asks of etcd, and leaves there, is bounded | [`load`] |
-//! | 7 | a name has the addresses of its owner's machine; when they change the token stays | [`publication`], [`owners`] |
+//! | 7 | a name has the addresses of its owner's machine, and says whether that is ready; when they change the token stays | [`publication`], [`owners`] |
 //! | 8 | who is stopped leaves nothing in etcd, and who goes on under another lease ends the one before | [`leases`] |
 //! | 9 | who starts again within its lease has its name again, with other addresses as well | [`old_names`] |
 //! | 10 | programs that start together run by one list, which is etcd's; where enough wait and all is well they start soon | [`jobs`] |
@@ -188,6 +188,7 @@ impl Checks {
             limit,
             mark: None,
             record,
+            is_ready: true,
             earlier: Vec::new(),
             moved_at: now,
             lease_ttl,
@@ -236,6 +237,13 @@ impl Checks {
             if breaks {
                 standing.was_held_up_until = now;
             }
+        }
+    }
+
+    /// A process is ready from now on, or is not.
+    pub fn is_ready(&mut self, id: ProcessId, is_ready: bool, now: Time) {
+        if let Some(standing) = self.standing_mut(id) {
+            (standing.is_ready, standing.moved_at) = (is_ready, now);
         }
     }
 

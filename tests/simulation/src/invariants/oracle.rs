@@ -1,11 +1,12 @@
 //! What etcd holds at the slots, and held: since when, from which revision on.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use idetcd::cluster::{Keyspace, Record, SlotId};
 use idetcd::etcd::LeaseId;
 
-use super::history::{Epoch, Held, Version};
+use super::history::{Epoch, Held, Reason, Version};
 use crate::model::{ChangeView, Model, Time};
 
 /// What etcd holds and held.
@@ -16,6 +17,9 @@ pub struct Oracle {
     revision: i64,
     restores: u64,
     epochs: Vec<Epoch>,
+    /// The lease of each slot's key, and whether it says that its node is ready; the lease of its drain.
+    nodes: BTreeMap<SlotId, (LeaseId, bool)>,
+    drains: BTreeMap<SlotId, LeaseId>,
     last_change: Time,
     change_count: u64,
     /// Names that went from one lease to another, since that was asked for.
@@ -35,6 +39,8 @@ impl Oracle {
             revision: 0,
             restores: 0,
             epochs,
+            nodes: BTreeMap::new(),
+            drains: BTreeMap::new(),
             last_change: Time::ZERO,
             change_count: 0,
             moves: Vec::new(),
@@ -92,7 +98,9 @@ impl Oracle {
         }
         for change in etcd.changes_after(self.revision) {
             let ChangeView { value, lease, revision, .. } = change;
-            self.add(change.key, Version { since: now, revision, held: held(value), lease });
+            let version = Version { since: now, revision, held: held(value), lease };
+            self.add(change.key, version);
+            self.note_standing(change.key, value, version);
         }
         self.revision = etcd.revision();
         is_restored
@@ -102,11 +110,15 @@ impl Oracle {
     fn begin_anew(&mut self, now: Time, etcd: &Model) {
         let base = etcd.revision();
         self.epochs.push(Epoch::new(base, now, self.limit));
+        self.nodes.clear();
+        self.drains.clear();
         let (first, end) = self.keyspace.slots();
         for kv in etcd.content(&first, &end, 0).unwrap_or_default() {
             let (revision, lease) = (kv.mod_revision, kv.lease);
             let held = held(Some(&kv.value));
-            self.add(&kv.key, Version { since: now, revision, held, lease });
+            let version = Version { since: now, revision, held, lease };
+            self.add(&kv.key, version);
+            self.note_standing(&kv.key, Some(&kv.value), version);
         }
         self.note_change(now);
         self.revision = base;
@@ -123,6 +135,37 @@ impl Oracle {
         }
         self.current_mut().add(slot, version, limit);
         self.note_change(version.since);
+    }
+
+    /// Takes note of what keeps a slot's node out of its group: its own key tells, or that of its drain.
+    fn note_standing(&mut self, key: &[u8], value: Option<&[u8]>, version: Version) {
+        let name = self.keyspace.name_of(key).unwrap_or_default();
+        let slot = if let Some(slot) = self.keyspace.slot_of(key) {
+            let is_unready = |value| matches!(Record::parse_with_readiness(value), Ok((_, false)));
+            match value {
+                Some(value) => self.nodes.insert(slot, (version.lease, !is_unready(value))),
+                None => self.nodes.remove(&slot),
+            };
+            slot
+        } else if let Some(slot) = self.keyspace.pattern.drained_slot_of(name) {
+            match value {
+                Some(_) => self.drains.insert(slot, version.lease),
+                None => self.drains.remove(&slot),
+            };
+            self.note_change(version.since);
+            slot
+        } else {
+            return;
+        };
+        let (node, drain) = (self.nodes.get(&slot).copied(), self.drains.get(&slot).copied());
+        for reason in Reason::ALL {
+            let is_so = node.is_some_and(|(lease, is_ready)| match reason {
+                Reason::NotReady => !is_ready,
+                Reason::Drained => drain == Some(lease),
+            });
+            let held = Held::outside(reason, is_so);
+            self.current_mut().add_outside(slot, reason, Version { held, ..version });
+        }
     }
 
     /// The names that went from one lease to another since this was asked: the leases.

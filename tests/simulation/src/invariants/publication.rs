@@ -19,11 +19,15 @@ impl Checks {
             if now <= since.max(excused.unwrap_or_default()) + self.bounds.published {
                 return None;
             }
-            let held = self.oracle.current().slot(told.slot).now();
-            (held != Held::Record(standing.record)).then(|| {
+            let epoch = self.oracle.current();
+            let (held, is_ready) = (epoch.slot(told.slot).now(), epoch.says_ready(told.slot));
+            let is_right = held == Held::Record(standing.record) && is_ready == standing.is_ready;
+            (!is_right).then(|| {
+                let (node, record, ready) = (standing.node, standing.record, standing.is_ready);
                 format!(
-                    "process {id} (n{}) publishes {}, and etcd has {held:?} at {}",
-                    standing.node, standing.record, told.slot
+                    "process {id} (n{node}) publishes {record}, ready: {ready}, and etcd has {held:?}, \
+                     ready: {is_ready}, at {}",
+                    told.slot
                 )
             })
         });

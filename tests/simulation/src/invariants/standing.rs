@@ -32,6 +32,8 @@ pub struct Standing {
     pub mark: Option<String>,
     /// What it publishes.
     pub record: Record,
+    /// Whether it is ready.
+    pub is_ready: bool,
     /// What it published before, or would have.
     pub earlier: Vec<Record>,
     /// When what it publishes changed last.

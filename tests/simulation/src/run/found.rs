@@ -31,7 +31,7 @@ impl Found {
             // A kind that came later would make other runs of them.
             wanted: Wanted {
                 without: if faults.is_none() {
-                    vec![FaultKind::RebootElsewhere]
+                    vec![FaultKind::RebootElsewhere, FaultKind::Drain, FaultKind::Unready]
                 } else {
                     Vec::new()
                 },

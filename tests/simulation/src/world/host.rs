@@ -65,6 +65,10 @@ impl<B: Baton> Host for SimHost<'_, B> {
         self.around.with(|inside| inside.tell(owned));
     }
 
+    fn is_ready(&self) -> bool {
+        self.around.with(|inside| inside.is_ready)
+    }
+
     fn wants_name(&self) -> bool {
         self.around.with(|inside| inside.wants_name())
     }

@@ -187,6 +187,27 @@ impl World {
         self.after_standing_still(id);
     }
 
+    /// Whether the process of a node is ready; each begins so.
+    pub fn is_ready(&self, node: usize) -> bool {
+        let process = self.nodes[node].process.and_then(|id| self.process(id));
+        process.is_none_or(|process| process.around.with(|inside| inside.is_ready))
+    }
+
+    /// Lets it be ready, or not. The plugin knows nothing of that.
+    pub fn set_ready(&mut self, node: usize, is_ready: bool) {
+        let Some(id) = self.nodes[node].process else { return };
+        if self.nodes[node].spec.kind == NodeKind::Plugin {
+            return;
+        }
+        self.trace.note(self.now, format_args!("n{node}"), || {
+            if is_ready { "is ready" } else { "is not ready" }
+        });
+        self.checks.is_ready(id, is_ready, self.now);
+        let Some(process) = self.process(id) else { return };
+        process.around.with(|inside| inside.is_ready = is_ready);
+        self.end_wait(id, process.turn);
+    }
+
     /// Suspends a machine, or resumes it.
     pub fn set_suspended(&mut self, machine: usize, is_suspended: bool) {
         self.trace.note(self.now, format_args!("h{machine}"), || {

@@ -31,6 +31,8 @@ pub struct Inside {
     pub source: IpAddr,
     /// The machine's network, as the process knows it.
     pub network: Arc<HostNetwork>,
+    /// Whether it is ready.
+    pub is_ready: bool,
     /// What it answers DNS from.
     pub directory: Directory,
     /// What it said of its name since the world looked.
@@ -93,6 +95,7 @@ impl Surroundings {
             is_releasing: false,
             source,
             network: Arc::new(card(source)),
+            is_ready: true,
             directory,
             told: Vec::new(),
             program,

@@ -1,0 +1,53 @@
+//! The drains of the slots of a pattern, as they stand in etcd.
+
+use std::collections::BTreeMap;
+
+use super::drain::Drain;
+use super::entry::{Entry, KeyVersion, are_on_one_lease};
+use super::pattern::SlotId;
+
+/// A drain that stands in etcd.
+#[derive(Clone, Debug)]
+struct KnownDrain {
+    drain: Drain,
+    mod_revision: i64,
+    fingerprint: u32,
+}
+
+/// The drains of slots, whether these are taken or not.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Drains(BTreeMap<SlotId, KnownDrain>);
+
+impl Drains {
+    /// The drain of a slot that counts for what has this fingerprint there: it is on one lease with that.
+    pub(super) fn of(&self, id: SlotId, fingerprint: u32) -> Option<&Drain> {
+        let known = self.0.get(&id)?;
+        are_on_one_lease(known.fingerprint, fingerprint).then_some(&known.drain)
+    }
+
+    /// The revision of the last change of a drain, and its fingerprint.
+    pub(super) fn version(&self, id: SlotId) -> Option<KeyVersion> {
+        self.0.get(&id).map(|known| (known.mod_revision, known.fingerprint))
+    }
+
+    /// The revisions of the last changes of all.
+    pub(super) fn revisions(&self) -> impl Iterator<Item = i64> {
+        self.0.values().map(|known| known.mod_revision)
+    }
+
+    /// Applies the key of a drain. Returns whether that is news.
+    pub(super) fn apply(&mut self, id: SlotId, entry: Entry<'_>) -> bool {
+        let (mod_revision, fingerprint) = (entry.mod_revision, entry.fingerprint);
+        if self.version(id).is_some_and(|(known, _)| known >= mod_revision) {
+            return false;
+        }
+        let Some(value) = entry.value else { return self.0.remove(&id).is_some() };
+        self.0.insert(id, KnownDrain { drain: Drain::parse(value), mod_revision, fingerprint });
+        true
+    }
+
+    /// Forgets one; `false`: there is none.
+    pub(super) fn forget_one(&mut self) -> bool {
+        self.0.pop_first().is_some()
+    }
+}

@@ -10,6 +10,7 @@
 mod awaited_list;
 mod change_hook;
 mod children;
+mod closing;
 pub mod deputy_process;
 mod ending;
 pub mod files;
@@ -23,12 +24,14 @@ pub mod name_lists;
 mod notifier;
 pub mod parent_death;
 mod program;
+mod program_settings;
 mod set_up;
+mod told_files;
 
 pub use awaited_list::ListSettings;
 pub use change_hook::ChangeSettings;
 pub use children::Ended;
 pub use ending::Outcome;
 pub use notifier::Notifier;
-pub use program::ProgramSettings;
+pub use program_settings::ProgramSettings;
 pub use set_up::{NotifySettings, file_failure, set_up};

@@ -15,6 +15,7 @@ use rustix::process::{Pid, Signal};
 use super::children::{self, AFTER_KILL, Ended};
 use super::ending::{Ending, Outcome, asks_to_end, pass_on};
 use super::identity::Identity;
+use super::program_settings::ProgramSettings;
 use super::{deputy_process, parent_death};
 use crate::host::helper::Helper;
 
@@ -23,44 +24,9 @@ use crate::host::helper::Helper;
 const PASSED_ON: [Signal; 6] =
     [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2];
 
-/// The parts of the lease that it has to end in where nothing is said, and at most. The lease is
-/// renewed after a third, so that leaves a third to do it in at least.
-const USUAL_PART: u32 = 4;
-const LARGEST_PART: u32 = 3;
-
-/// The number of attempts at that: one may fail.
-const ATTEMPTS: u32 = 2;
-
 /// The most that it may go on when the name is lost while the lease was valid by our clock: deleted or
 /// overwritten, it may be another's already.
 const LONGEST_OVERLAP: Duration = Duration::from_secs(1);
-
-/// A program to run for as long as the name is owned.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProgramSettings {
-    /// The program, and its arguments.
-    pub words: Vec<String>,
-    /// The time that it has to end in. It is asked to so long before the lease ends.
-    pub grace: Duration,
-}
-
-impl ProgramSettings {
-    /// The grace time where none is given.
-    pub fn usual_grace(lease_ttl: Duration) -> Duration {
-        lease_ttl / USUAL_PART
-    }
-
-    /// The longest grace time that fits into a lease.
-    pub fn longest_grace(lease_ttl: Duration) -> Duration {
-        lease_ttl / LARGEST_PART
-    }
-
-    /// The longest time-out of a call to etcd with which the lease is renewed before the program is
-    /// asked to end, even if one call fails.
-    pub fn longest_call(&self, lease_ttl: Duration) -> Duration {
-        (lease_ttl * 2 / 3).saturating_sub(self.grace) / ATTEMPTS
-    }
-}
 
 #[derive(Debug)]
 enum State {

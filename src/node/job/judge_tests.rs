@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::cluster::{JobList, JobName, Pattern, Record, StartedList};
-use crate::node::job::barrier::{LONGEST_LOOK, SHORT_PAUSE};
+use crate::node::job::barrier::SHORT_PAUSE;
+use crate::node::job::pace::LONGEST_LOOK;
 use crate::node::job::stage::{JobStep, Stage};
 use crate::node::{JobSettings, OnPeerLost};
 

@@ -30,6 +30,7 @@ mod proof;
 mod prove;
 mod queue;
 pub mod rank;
+mod remembered;
 mod republish;
 mod same_addresses;
 pub mod session;

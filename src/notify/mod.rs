@@ -16,6 +16,7 @@ mod ending;
 pub mod files;
 mod hook_process;
 mod hooks;
+mod id_file;
 mod identity;
 mod list_file;
 mod listing;

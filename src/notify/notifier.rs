@@ -8,6 +8,7 @@ use super::awaited_list::AwaitedList;
 use super::children;
 use super::files::KeptFile;
 use super::hooks::{Hooks, NameEvent};
+use super::id_file::IdFile;
 use super::identity::{Identity, nameless};
 use super::listing::Listing;
 use super::metrics::{MetricsFile, Tally};
@@ -24,6 +25,7 @@ use crate::server::timers::View;
 #[derive(Debug)]
 pub(super) struct Recipients {
     pub(super) name_file: Option<KeptFile>,
+    pub(super) id_file: Option<IdFile>,
     pub(super) hooks: Hooks,
     pub(super) program: Option<Program>,
     pub(super) list: Option<AwaitedList>,
@@ -40,6 +42,7 @@ pub struct Notifier {
     /// Asks the process to stop.
     pub(super) stop: Arc<AtomicBool>,
     pub(super) name_file: Option<KeptFile>,
+    pub(super) id_file: Option<IdFile>,
     pub(super) hooks: Hooks,
     pub(super) program: Option<Program>,
     /// What the program waits for beside the name.
@@ -66,12 +69,13 @@ impl Notifier {
         stop: Arc<AtomicBool>,
         told: Recipients,
     ) -> Notifier {
-        let Recipients { name_file, hooks, program, list, metrics, listing } = told;
+        let Recipients { name_file, id_file, hooks, program, list, metrics, listing } = told;
         Notifier {
             keyspace,
             login,
             stop,
             name_file,
+            id_file,
             hooks,
             program,
             list,
@@ -95,6 +99,7 @@ impl Notifier {
     /// have to ask at every query.
     pub fn needs_timer(&self) -> bool {
         self.name_file.is_some()
+            || self.id_file.is_some()
             || self.hooks.are_wanted()
             || self.program.is_some()
             || self.metrics.is_some()
@@ -156,12 +161,6 @@ impl Notifier {
         }
     }
 
-    fn write_name(&mut self, identity: Option<&Identity>, now: Instant) {
-        if let Some(file) = &mut self.name_file {
-            file.keep(identity.map(|identity| format!("{}\n", identity.name)), now);
-        }
-    }
-
     /// Starts the program if that waits for nothing any more.
     fn start_program(&mut self, now: Instant) {
         let Some(owned) = self.owned.filter(|_| !self.hooks.hold_program()) else { return };
@@ -180,6 +179,9 @@ impl Notifier {
     fn gained(&mut self, identity: &Identity, now: Instant) {
         self.tally.claims += 1;
         self.write_name(Some(identity), now);
+        if let Some(file) = &mut self.id_file {
+            file.keep(identity.slot(), now);
+        }
         self.hooks.call(NameEvent::Claim, identity, now);
     }
 
@@ -237,12 +239,13 @@ impl Notifier {
     /// The time to run next, unless a signal comes before.
     pub fn next(&self) -> Option<Instant> {
         let file = self.name_file.as_ref().and_then(KeptFile::next);
+        let id_file = self.id_file.as_ref().and_then(|id_file| id_file.file.next());
         let program = self.program.as_ref().and_then(Program::next);
         let metrics = self.metrics.as_ref().and_then(MetricsFile::next);
         let lease_end = self.owned.map(|owned| owned.valid_until);
         let is_awaited = self.program.as_ref().is_some_and(Program::awaits_name);
         let list = self.list.as_ref().and_then(|list| list.next(is_awaited));
-        let times = [file, self.hooks.next(), program, metrics, lease_end, list];
+        let times = [file, id_file, self.hooks.next(), program, metrics, lease_end, list];
         times.into_iter().flatten().chain(self.listing.next()).min()
     }
 
@@ -252,9 +255,8 @@ impl Notifier {
         if self.owned.is_some_and(|owned| owned.valid_until <= now) {
             self.ownership(None, now);
         }
-        if let Some(file) = &mut self.name_file {
-            file.run(now);
-        }
+        let id_file = self.id_file.as_mut().map(|id_file| &mut id_file.file);
+        self.name_file.iter_mut().chain(id_file).for_each(|file| file.run(now));
         for (pid, ended) in children::reap() {
             self.hooks.ended(pid, ended, now);
             self.listing.ended(pid, ended, now);

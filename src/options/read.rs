@@ -121,6 +121,7 @@ fn node(matches: &Matches, keyspace: Keyspace) -> Result<NodeSettings, Failure> 
         port: optional_number(matches, "port")?,
         job: None,
         node_id: node_id(matches)?,
+        remembered: None,
     })
 }
 
@@ -182,7 +183,7 @@ fn notify(
     program: Option<Vec<String>>,
     lease_ttl: Duration,
 ) -> Result<NotifySettings, Failure> {
-    let [name_file, metrics_file, hosts_file, targets_file] = files_to_write(matches)?;
+    let [name_file, id_file, metrics_file, hosts_file, targets_file] = files_to_write(matches)?;
     if let Some(path) = &targets_file
         && path.extension().is_none_or(|ending| ending != "json")
     {
@@ -195,6 +196,7 @@ fn notify(
     let targets_port = number(matches, "file-sd-port")?;
     Ok(NotifySettings {
         name_file,
+        id_file,
         hosts_file,
         targets_file: targets_file.map(|path| (path, targets_port)),
         on_claim: command(matches, "on-claim")?,
@@ -220,14 +222,14 @@ fn on_change(matches: &Matches) -> Result<Option<ChangeSettings>, Failure> {
 /// Whether this file is one of those that every node may write.
 fn is_written(notify: &NotifySettings, path: &PathBuf) -> bool {
     let targets = notify.targets_file.as_ref().map(|(path, _)| path);
-    let others = [&notify.name_file, &notify.metrics_file, &notify.hosts_file];
+    let others = [&notify.name_file, &notify.id_file, &notify.metrics_file, &notify.hosts_file];
     others.into_iter().flatten().chain(targets).any(|other| other == path)
 }
 
 /// The files that every node may write, each another one.
-fn files_to_write(matches: &Matches) -> Result<[Option<PathBuf>; 4], Failure> {
-    let options = ["name-file", "metrics-file", "hosts-file", "file-sd"];
-    let mut files = [const { None }; 4];
+fn files_to_write(matches: &Matches) -> Result<[Option<PathBuf>; 5], Failure> {
+    let options = ["name-file", "id-file", "metrics-file", "hosts-file", "file-sd"];
+    let mut files = [const { None }; 5];
     for (index, option) in options.into_iter().enumerate() {
         let path = path_to_write(matches, option)?;
         let earlier = files.iter().zip(options).find(|(file, _)| path.is_some() && **file == path);

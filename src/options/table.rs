@@ -136,6 +136,7 @@ const COREFILE: &[OptionEntry] = &[
 
 const PROGRAMS: &[OptionEntry] = &[
     text("name-file", "PATH", "holds the name for as long as it is owned"),
+    text("id-file", "PATH", "remembers the ID, to be taken again after a longer absence"),
     text("on-claim", "COMMAND", ""),
     text("on-lost", "COMMAND", "run by sh when the name comes and goes"),
     text("on-change", "COMMAND", "run by sh when names or addresses changed"),

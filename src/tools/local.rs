@@ -50,6 +50,7 @@ fn files(options: &Options, who: Option<Account>) -> Vec<Finding> {
     let notify = &options.notify;
     let written = [
         ("name-file", notify.name_file.as_ref()),
+        ("id-file", notify.id_file.as_ref()),
         ("metrics-file", notify.metrics_file.as_ref()),
         ("hosts-file", notify.hosts_file.as_ref()),
         ("file-sd", notify.targets_file.as_ref().map(|(path, _)| path)),

@@ -10,6 +10,7 @@ use log::LevelFilter;
 use super::configuration;
 use super::job;
 use super::settings::Options;
+use super::table::{CHECK, EXEC, Takers};
 use super::values::{
     address, change_wait, command, etcd_timeout, filled, number, optional_number, path,
     path_to_write, seconds, split, wrong,
@@ -25,7 +26,8 @@ use crate::notify::{ChangeSettings, NotifySettings, ProgramSettings};
 /// The longest `--prefix`, in octets: a bound, not a rule of etcd's.
 const LONGEST_PREFIX: usize = 1024;
 
-/// Reads all settings; each option wins over the file. `program`: the words after `exec … --`.
+/// Reads all settings of those who take the options; each wins over the file. `program`: the words after
+/// `exec … --`.
 ///
 /// # Errors
 /// When an option or the file cannot be followed.
@@ -33,12 +35,13 @@ pub(super) fn options(
     matches: &Matches,
     mut file: Option<Corefile>,
     program: Option<Vec<String>>,
+    takers: Takers,
 ) -> Result<Options, Failure> {
     let keyspace = keyspace(matches, file.as_mut())?;
     let endpoints = configuration::endpoints(matches, file.as_ref())?;
     let mut node = node(matches, keyspace)?;
     let mut notify = notify(matches, program, node.lease_ttl)?;
-    if notify.program.is_some() {
+    if matches!(takers, Takers::Tool(EXEC | CHECK)) {
         (node.job, notify.list) = job::job(matches, &node.keyspace)?.unzip();
         let list = notify.list.as_ref().and_then(|list| list.file.as_ref());
         if list.is_some_and(|path| is_written(&notify, path)) {

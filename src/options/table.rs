@@ -13,6 +13,9 @@ use crate::cluster::pattern::MAX_LIMIT;
 /// The command that a program follows.
 pub(super) const EXEC: &str = "exec";
 
+/// The command that says whether a node could start.
+pub(super) const CHECK: &str = "check";
+
 #[derive(Clone, Debug)]
 pub(super) struct OptionEntry {
     /// The name, without the dashes.
@@ -37,7 +40,7 @@ pub(super) struct OptionGroup {
     pub(super) options: &'static [OptionEntry],
 }
 
-/// Those who take an option; `check` takes all of the server's.
+/// Those who take an option; `check` takes all of the server's, and those of `exec`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Takers {
     Server,
@@ -204,7 +207,7 @@ const READY: &[OptionEntry] =
 const RELEASE: &[OptionEntry] = &[flag("yes", "", "do not ask")];
 
 /// All options, in the order of the help.
-pub(super) const GROUPS: [OptionGroup; 12] = [
+pub(super) const GROUPS: [OptionGroup; 13] = [
     group(Takers::ServerAndTools, "", NAMES),
     group(Takers::Server, "", ANSWERS),
     group(Takers::Server, "What is published; found out where not given:", PUBLISHED),
@@ -222,6 +225,7 @@ pub(super) const GROUPS: [OptionGroup; 12] = [
     group(Takers::Tool("release"), "", RELEASE),
     // After wait, whose numbers have the same names.
     group(Takers::Tool(EXEC), "", JOB),
+    group(Takers::Tool(CHECK), "Of exec:", JOB),
 ];
 
 impl OptionEntry {

@@ -1,6 +1,7 @@
 //! The operator's tools around a name: list, wait, check, ready, release.
 
 mod check;
+mod check_job;
 mod endpoints;
 mod follow;
 mod holder;

@@ -59,7 +59,7 @@ fn help(task: &str, words: &[OsString]) -> io::Result<()> {
         log_process::LOG_TASK => log_process::run(),
         file_process::FILE_TASK => file_process::run(words),
         reading::READ_TASK => reading::run(words),
-        deputy_process::DEPUTY_TASK => deputy_process::run(words),
+        deputy_process::DEPUTY_TASK => deputy_process::run(),
         _ => Err(io::ErrorKind::InvalidInput.into()),
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::claim::digest;
 use super::full_sync::{newest_of, range_of};
+use super::job::Barrier;
 use super::session::Session;
 use super::state::{Claimed, Turn, watch_range};
 use super::{Host, Result};
@@ -22,6 +23,10 @@ const CLAIM_TIME: Duration = Duration::from_millis(3);
 /// The shortest time between two looks whether the others are named, and the longest wait for that.
 const QUEUE_INTERVAL: Duration = Duration::from_millis(300);
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
+/// The longest time for which programs that are about to start together go before all names, and the time
+/// between two looks whether they have.
+const LONGEST_START: Duration = Duration::from_secs(4);
+const START_INTERVAL: Duration = Duration::from_millis(100);
 /// The time that etcd needs to send one name to one node, roughly, by two of its cores.
 const SENDING_TIME: Duration = Duration::from_micros(20);
 /// The longest time over which the nodes are spread, however many there are.
@@ -30,7 +35,9 @@ const LONGEST_SPREAD: Duration = Duration::from_secs(60);
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Takes note that this node was named while so many were in the queue.
     pub(super) fn join_start(&mut self, queue_length: usize) {
-        if queue_length >= STAGGER_FROM {
+        // The last to be named finds few in the queue, and starts with as many all the same.
+        let starters = self.job.as_ref().map_or(0, Barrier::least).max(queue_length);
+        if starters >= STAGGER_FROM {
             let named_by = self.host.now() + LONGEST_WAIT.min(self.settings.lease_ttl / 4);
             self.turn = Some(Turn { queue_length, named_by, learn_at: None });
         }
@@ -44,14 +51,28 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let Some(turn) = self.turn else { return Ok(true) };
         self.mark();
         let mut watch = None;
-        if turn.learn_at.is_none() && !self.let_others_claim(turn, &mut watch)? {
-            return Ok(false);
+        let mut has_waited = false;
+        if turn.learn_at.is_none() {
+            if !self.let_others_claim(turn, &mut watch)? {
+                return Ok(false);
+            }
+            has_waited = self.is_start_near(turn);
+            if !has_waited && turn.queue_length < STAGGER_FROM {
+                self.turn = None;
+                return Ok(true);
+            }
+            if !self.let_job_start(turn, &mut watch)? {
+                return Ok(false);
+            }
         }
         let newest =
             Range { limit: 1, keys_only: true, ..newest_of(&self.settings.keyspace.slots()) };
         let now = digest(&self.ask(|client| client.range(&newest))?);
         let created = now.keys.saturating_sub(self.names_followed());
-        let delay = spread(turn.queue_length, created).mul_f64(self.random.fraction());
+        let spread = spread(turn.queue_length, created);
+        // Programs that were just started need the processors, and find the names of their list at once.
+        let pause = if has_waited { spread } else { Duration::ZERO };
+        let delay = pause + spread.mul_f64(self.random.fraction());
         let learn_at = turn.learn_at.unwrap_or_else(|| self.host.now() + delay);
         self.turn = Some(Turn { learn_at: Some(learn_at), ..turn });
         if !self.follow_own_name(&mut watch, learn_at)? {
@@ -76,6 +97,32 @@ impl<H: Host, E: Etcd> Session<H, E> {
             if others == before {
                 // Nobody comes and nobody goes: they wait for names, of which there are not enough.
                 break;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether the programs of the job will start soon: all that it takes have names, or are in the queue.
+    fn is_start_near(&self, turn: Turn) -> bool {
+        let others = turn.queue_length.saturating_add(STAGGER_FROM);
+        self.job.as_ref().is_some_and(|job| job.is_start_near(others))
+    }
+
+    /// Lets the programs of the job start first: to learn all names would keep etcd, and this node, from
+    /// that. Returns as [`Self::follow_own_name`] does.
+    fn let_job_start(&mut self, turn: Turn, watch: &mut Option<E::Watch>) -> Result<bool> {
+        let mut end = turn.named_by;
+        let mut is_fixed = false;
+        while self.is_start_near(turn) {
+            if !is_fixed && self.job.as_ref().is_some_and(Barrier::is_fixed) {
+                (is_fixed, end) = (true, self.host.now() + LONGEST_START);
+            }
+            if self.host.now() >= end {
+                break;
+            }
+            let look_at = self.host.now() + START_INTERVAL;
+            if !self.follow_own_name(watch, look_at.min(end))? {
+                return Ok(false);
             }
         }
         Ok(true)

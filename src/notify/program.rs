@@ -81,21 +81,28 @@ impl Program {
         self.tell_deputy();
     }
 
-    /// Tells who ends the program in our stead by when it has to end.
+    /// Has somebody ready who ends the program in our stead, even before that runs, and tells by when it
+    /// has to end.
     fn tell_deputy(&mut self) {
-        let State::Running { group, .. } = &self.state else { return };
-        let Some(order) = self.lease_end.and_then(deputy_process::order) else { return };
-        let is_told = |deputy: &Helper| deputy.tell(&order).is_ok();
-        if !self.may_have_deputy || self.deputy.as_ref().is_some_and(is_told) {
+        let Some(lease_end) = self.lease_end.filter(|_| self.may_have_deputy) else { return };
+        let order = match &self.state {
+            State::Waiting => None,
+            State::Running { group, .. } => match deputy_process::order(*group, lease_end) {
+                Some(order) => Some(order),
+                None => return,
+            },
+            State::Ending(_) | State::Over(_) => return,
+        };
+        let is_told = |deputy: &Helper| order.is_none_or(|order| deputy.tell(&order).is_ok());
+        if self.deputy.as_ref().is_some_and(is_told) {
             return;
         }
-        let words = deputy_process::words(*group);
-        match Helper::start(deputy_process::DEPUTY_TASK, &[&words]) {
+        match Helper::start(deputy_process::DEPUTY_TASK, &[]) {
             Ok(deputy) => self.deputy = Some(deputy).filter(is_told),
             Err(error) => {
                 self.may_have_deputy = false;
                 log::info!(
-                    "no process starts that would end {group} were this one killed: {error}"
+                    "no process starts that would end the program were this one killed: {error}"
                 );
             }
         }

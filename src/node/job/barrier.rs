@@ -105,6 +105,24 @@ impl Barrier {
         }
     }
 
+    /// The number of nodes with which it starts.
+    pub(in crate::node) fn least(&self) -> usize {
+        self.settings.least
+    }
+
+    /// Whether a list is fixed that this node is on, and its program is not started yet.
+    pub(in crate::node) fn is_fixed(&self) -> bool {
+        let (Stage::Waiting(own) | Stage::Joined(own, _)) = &self.stage else { return false };
+        self.own_entry(own).is_some_and(|mine| mine.is_same_life(own))
+    }
+
+    /// Whether that is so, or there would be enough for a list if so many others came as well.
+    pub(in crate::node) fn is_start_near(&self, others: usize) -> bool {
+        let is_near = self.count.saturating_add(others) >= self.settings.least;
+        self.is_fixed()
+            || (matches!(self.stage, Stage::Waiting(_)) && self.list.is_none() && is_near)
+    }
+
     /// What a node that owns this name does next.
     pub(super) fn step(&self, own: &JobMember, now: Instant) -> JobStep {
         if let Some(until) = self.rests_until.filter(|until| now < *until) {

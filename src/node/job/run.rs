@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::settings::OnPeerLost;
 use super::stage::Stage;
 use super::steps::Here;
-use crate::cluster::{ListState, StartedList};
+use crate::cluster::{Entry, ListState, StartedList};
 use crate::etcd::{Etcd, LeaseId};
 use crate::node::claim::delete_if_on;
 use crate::node::session::Session;
@@ -21,10 +21,30 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let (name, members) = (job.settings.name.clone(), list.members.clone());
         let list = Arc::new(StartedList { job: name, revision, members });
         job.stage = Stage::Started(here.own.clone(), list.clone());
+        self.learn_names_of(&list);
         if let Some(rank) = list.rank_of(here.own.slot) {
             let (name, count) = (&here.own.name, list.members.len());
             log::info!("{name} has rank {rank} of {count} on the list of revision {revision}");
             self.host.job(JobNews::Starts(list));
+        }
+    }
+
+    /// Where the names of those that started together are not learnt yet, lets the program find those of its
+    /// list: it may ask for them at once.
+    fn learn_names_of(&mut self, list: &StartedList) {
+        let seen = self.history.as_ref().and_then(|history| history.revisions.first());
+        let (Some(seen), Some(_)) = (seen.copied(), self.turn) else { return };
+        let keyspace = &self.settings.keyspace;
+        for member in &list.members {
+            // As if it had stood there just before it was claimed: what is learnt later takes its place.
+            let before = member.token.saturating_sub(1);
+            if before <= seen {
+                continue;
+            }
+            let (key, value) = (keyspace.key(member.slot), member.record.to_json());
+            let value = Some(value.as_bytes());
+            let entry = Entry { key: &key, value, mod_revision: before, fingerprint: 0 };
+            self.host.directory(|directory| directory.apply(0, entry));
         }
     }
 

@@ -105,3 +105,24 @@ fn set(timer: &OwnedFd, uptime: Duration) -> io::Result<()> {
 fn end(group: Pid) {
     let _ = kill_process_group(group, Signal::KILL);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_tells_the_group_and_its_time_or_that_it_is_over() {
+        let group = Pid::from_raw(4_194_304).expect("not zero");
+        let Some(order) = order(group, clock::now() + Duration::from_secs(5)) else { return };
+        let (told, uptime) = read(&order).expect("an order");
+        let left = uptime - clock::uptime_at(clock::now()).expect("a clock");
+        assert_eq!(told, group);
+        assert!(left > Duration::from_secs(4) && left <= Duration::from_secs(5), "{left:?}");
+        assert_eq!(read(&OVER), None);
+        for wrong in [1, u64::MAX] {
+            let mut order = order;
+            order[..PART].copy_from_slice(&u64::to_be_bytes(wrong));
+            assert_eq!(read(&order), None, "process {wrong} is not ours to end");
+        }
+    }
+}

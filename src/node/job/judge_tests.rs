@@ -224,6 +224,37 @@ fn a_node_whose_program_runs_is_on_no_other_list() {
 }
 
 #[test]
+fn a_start_is_near_once_those_in_the_queue_would_be_enough_until_it_is_there() {
+    for (count, others, wanted) in
+        [(1, 0, false), (1, 1, true), (2, 0, true), (0, usize::MAX, true), (0, 1, false)]
+    {
+        let scene = Scene::entered(count);
+        assert_eq!(scene.barrier.is_start_near(others), wanted, "{count} {others}");
+    }
+    let mut scene = Scene::entered(1);
+    let (mine, other) = (list(ListState::Fixed, &[member(1, 10), member(2, 20)]), member(3, 30));
+    scene.see(100, Some(&mine));
+    assert!(scene.barrier.is_fixed() && scene.barrier.is_start_near(0));
+    scene.barrier.stage = Stage::Joined(scene.own.clone(), 100);
+    assert!(scene.barrier.is_start_near(0));
+    // Of another life, of others, or none any more.
+    for others in [
+        Some(list(ListState::Fixed, &[member(1, 9)])),
+        Some(list(ListState::Fixed, &[other])),
+        None,
+    ] {
+        scene.see(110, others.as_ref());
+        assert!(!scene.barrier.is_fixed() && !scene.barrier.is_start_near(0), "{others:?}");
+        scene.see(0, None);
+    }
+    let run = StartedList { job: JobName::default(), revision: 100, members: mine.members.clone() };
+    scene.see(120, Some(&list(ListState::Started(100), &[member(1, 10)])));
+    assert!(scene.barrier.is_start_near(0), "it is to start");
+    scene.barrier.stage = Stage::Started(scene.own.clone(), Arc::new(run));
+    assert!(!scene.barrier.is_start_near(usize::MAX), "it has");
+}
+
+#[test]
 fn a_node_looks_who_is_missing_before_it_gives_up() {
     let mut scene = Scene::entered(1);
     scene.barrier.pause = LONGEST_LOOK;

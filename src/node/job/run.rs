@@ -92,3 +92,43 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::{JobMember, JobName, Record, SlotId};
+    use crate::node::session_tests::newborn;
+    use crate::node::state::{History, Turn};
+
+    #[test]
+    fn the_names_of_a_list_are_found_before_all_are_learnt_and_give_way_to_what_is_learnt() {
+        let (world, mut session) = newborn(1);
+        let record = |last: u8| Record { ipv4: Some([10, 0, 0, last].into()), ..Record::default() };
+        // Of what was seen, just after it, and later.
+        let tokens = [(1, 10), (2, 11), (3, 12)];
+        let members = tokens.map(|(slot, token)| {
+            let keyspace = &session.settings.keyspace;
+            let id = SlotId::new(slot).expect("not zero");
+            JobMember::new(keyspace, id, record(slot as u8), token)
+        });
+        let list = StartedList { job: JobName::default(), revision: 20, members: members.to_vec() };
+        session.history = Some(History { revisions: vec![10], ..History::default() });
+        let found = || world.directory.borrow().record(b"w3.tf.local.").copied();
+        session.learn_names_of(&list);
+        assert_eq!(found(), None, "all that it does not know are none");
+        let now = session.host.now();
+        session.turn = Some(Turn { queue_length: 99, named_by: now, learn_at: None });
+        session.learn_names_of(&list);
+        assert_eq!(found(), Some(record(3)));
+        assert_eq!(world.directory.borrow().len(), 1, "what was seen is not changed by a list");
+        let key = session.settings.keyspace.key(list.members[2].slot);
+        let text = record(9).to_json();
+        for (value, mod_revision, wanted) in
+            [(Some(text.as_bytes()), 12, Some(record(9))), (None, 13, None)]
+        {
+            let entry = Entry { key: &key, value, mod_revision, fingerprint: 7 };
+            session.host.directory(|directory| directory.apply(0, entry));
+            assert_eq!(found(), wanted);
+        }
+    }
+}

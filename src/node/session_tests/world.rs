@@ -52,7 +52,7 @@ pub(in crate::node) struct World {
     pub(in crate::node) store: RefCell<Store>,
     /// What watches tell, and when.
     pub(super) changes: RefCell<VecDeque<(Duration, Result<WatchReply, ErrorKind>)>>,
-    pub(super) directory: RefCell<Directory>,
+    pub(in crate::node) directory: RefCell<Directory>,
     /// The network of the host.
     pub(in crate::node) network: RefCell<Arc<HostNetwork>>,
     /// What happened, and when.

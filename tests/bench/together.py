@@ -8,22 +8,17 @@ import os
 import pathlib
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 
+from processes import until
+from servers import Etcd, end_on_signal
+
 PATIENCE = 120
 TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def calls(endpoint):
@@ -34,14 +29,6 @@ def calls(endpoint):
     for method, count in re.findall(pattern, text, re.M):
         counts[method] = counts.get(method, 0) + int(float(count))
     return counts
-
-
-def until(what, condition):
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > end:
-            raise SystemExit(f"not in time: {what}")
-        time.sleep(0.02)
 
 
 class Load:
@@ -71,27 +58,12 @@ class Load:
 
 
 def run(idetcd, count, options):
-    """Starts so many nodes. Returns when each was named and its program began, what their logs tell, the load
+    """Starts so many nodes. Returns when each of their programs ran, what their logs tell, the load,
     and the calls."""
     directory = tempfile.mkdtemp()
-    client, peer = free_port(), free_port()
-    endpoint = f"http://127.0.0.1:{client}"
-    log = open(os.path.join(directory, "etcd.log"), "w")
-    processes = [
-        subprocess.Popen(
-            ["etcd", "--data-dir", os.path.join(directory, "etcd"),
-             "--listen-client-urls", endpoint, "--advertise-client-urls", endpoint,
-             "--listen-peer-urls", f"http://127.0.0.1:{peer}"],
-            stdout=log, stderr=log)
-    ]
+    etcd = Etcd(directory, open(os.path.join(directory, "etcd.log"), "w"))
+    nodes = []
     try:
-        def is_healthy():
-            try:
-                return b"true" in urllib.request.urlopen(endpoint + "/health", timeout=1).read()
-            except OSError:
-                return False
-
-        until("etcd", is_healthy)
         began = [os.path.join(directory, f"began{number}") for number in range(count)]
         logs = [os.path.join(directory, f"log{number}") for number in range(count)]
         # A program that costs as little as can be: it waits there for ever.
@@ -100,27 +72,28 @@ def run(idetcd, count, options):
         for number in range(count):
             arguments = [
                 idetcd, "exec", "--pattern", "worker{{.ID}}.tf.local.", "--limit", str(count),
-                "--endpoints", endpoint, "--listen", "127.0.0.1:0", "--lease-ttl", "60",
+                "--endpoints", etcd.endpoint, "--listen", "127.0.0.1:0", "--lease-ttl", "60",
                 "--ipv4", f"10.0.{number // 250}.{number % 250 + 1}", "--ipv6", "none",
                 "--node-id", f"n{number}", *options,
                 "--", "sh", "-c", f": >{began[number]}; read _ <{fifo}",
             ]
-            processes.append(subprocess.Popen(arguments, stderr=open(logs[number], "w")))
+            nodes.append(subprocess.Popen(arguments, stderr=open(logs[number], "w")))
 
         def all_run():
             load.look()
             return all(map(os.path.exists, began))
 
-        load = Load(processes[0].pid)
-        until("all programs run", all_run)
-        counts = calls(endpoint)
-        load.end(process.pid for process in processes[1:])
+        load = Load(etcd.process.pid)
+        until("all programs run", all_run, PATIENCE, 0.02)
+        counts = calls(etcd.endpoint)
+        load.end(node.pid for node in nodes)
         starts = sorted(os.stat(path).st_mtime for path in began)
         return starts, [open(path).readlines() for path in logs], load, counts
     finally:
-        for process in processes[::-1]:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+        for node in nodes:
+            node.kill()
+            node.wait()
+        etcd.stop()
         shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -140,6 +113,7 @@ def main():
     parser.add_argument("--nodes", type=int, default=200, metavar="N", help="[200]")
     parser.add_argument("--programs", required=True, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    end_on_signal()
     idetcd, count = os.path.join(arguments.programs, "idetcd"), arguments.nodes
     _, _, load_alone, alone = run(idetcd, count, [])
     starts, logs, load, together = run(idetcd, count, ["--count", str(count)])

@@ -4,6 +4,9 @@
 //! their number, and is far more than what it needs to name them. So they are named first, and learn the
 //! names at moments that are spread over the time that this takes. Until then each follows its own name
 //! alone, answers what it knows, and denies nothing.
+//!
+//! Where a job is about to start, its programs go before that as well: the list waits for the slowest node.
+//! It tells the names that its programs ask for.
 
 use std::time::{Duration, Instant};
 
@@ -53,15 +56,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let mut watch = None;
         let mut has_waited = false;
         if turn.learn_at.is_none() {
-            if !self.let_others_claim(turn, &mut watch)? {
-                return Ok(false);
-            }
             has_waited = self.is_start_near(turn);
             if !has_waited && turn.queue_length < STAGGER_FROM {
                 self.turn = None;
                 return Ok(true);
             }
-            if !self.let_job_start(turn, &mut watch)? {
+            // Who waits for the list need not ask who is in the queue: it comes when all of them are named.
+            if !self.let_job_start(turn, &mut watch)? || !self.let_others_claim(turn, &mut watch)? {
                 return Ok(false);
             }
         }

@@ -21,10 +21,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
         };
         // A call that failed may have been carried out, or is made again.
         self.settings.remembered = None;
-        if taken.is_none() {
+        let Some(taken) = taken else {
             let name = claimant.keyspace.pattern.name(slot);
             log::info!("{name}, which this node had before, is another's by now");
-        }
-        Ok(taken)
+            return Ok(None);
+        };
+        let queue_length = taken.queue_length.max(self.count_starters()?);
+        Ok(Some(Taken { queue_length, ..taken }))
     }
 }

@@ -163,6 +163,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
         watch_range((key, end), claimed.mod_revision)
     }
 
+    /// The number of slots that others took since everything was read, after this node took one: who remembers
+    /// its name does not stand in the queue, from which it is seen that many start together.
+    pub(super) fn count_starters(&mut self) -> Result<usize> {
+        let slots = self.settings.keyspace.slots();
+        Ok(self.count(&slots)?.saturating_sub(self.names_followed() + 1))
+    }
+
     /// The number of slots that were taken where the directory stands, other keys between them
     /// included.
     fn names_followed(&self) -> usize {

@@ -71,6 +71,8 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     let out_of_zone = if forwarder.is_some() { OutOfZone::Forward } else { OutOfZone::Refuse };
     let responder = Responder::new(&keyspace, options.ttl)
         .map_err(|error| Failure::new(format!("--pattern: its zone has no SOA: {error}")))?
+        .with_reverse(&options.reverse)
+        .map_err(|error| Failure::new(format!("--reverse: a zone has no SOA: {error}")))?
         .with_allowed(options.allow)
         .with_out_of_zone(out_of_zone);
     let no_signals = |error| Failure::new(format!("cannot handle signals: {error}"));

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::addresses::Published;
-use super::entry::{Applied, Entry, Latest, RangeDigest};
+use super::entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
 use super::keyspace::Keyspace;
 use super::names::{Names, is_below};
 use super::pattern::{Pattern, SlotId};
@@ -228,6 +228,11 @@ impl Directory {
     pub fn agrees(&self, range: usize, up_to: i64, latest: &Latest<'_>) -> bool {
         let prefix = self.keyspace.prefix.as_bytes();
         self.known.get(range).is_some_and(|known| known.agree(up_to, latest, prefix))
+    }
+
+    /// The version of a key of a range, by its index in [`Keyspace::ranges`]; `None`: there is no such key.
+    pub fn version(&self, range: usize, key: &[u8]) -> Option<KeyVersion> {
+        self.known.get(range)?.version(self.keyspace.name_of(key)?)
     }
 
     /// Whether a name could be that of a node, or is one of those that are followed.

@@ -2,6 +2,9 @@
 
 use super::record::RecordError;
 
+/// The revision of etcd that changed a key last, and the [`Entry::fingerprint`] of what it is since.
+pub type KeyVersion = (i64, u64);
+
 /// One key of etcd, as a snapshot or an event tells it.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {

@@ -14,13 +14,14 @@ pub mod network;
 pub mod node_id;
 pub mod pattern;
 pub mod record;
+pub mod reverse_network;
 mod slots;
 mod spelling;
 #[cfg(test)]
 mod testing;
 
 pub use directory::{Directory, Freshness, NodePlace};
-pub use entry::{Applied, Entry, Latest, RangeDigest};
+pub use entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
 pub use job::{JobKeys, JobName};
 pub use job_list::{JobList, JobMember, ListState, MOST_MEMBERS, StartedList};
 pub use keyspace::{KeyRange, Keyspace};
@@ -29,5 +30,6 @@ pub use network::Network;
 pub use node_id::NodeId;
 pub use pattern::{Pattern, SlotId};
 pub use record::{AddressChoice, LONGEST_RECORD, Record, RecordError};
+pub use reverse_network::ReverseNetwork;
 pub use slots::Slots;
 pub use spelling::PatternError;

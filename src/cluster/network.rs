@@ -38,6 +38,11 @@ impl Network {
         is_alike && (bits(self.address).0 ^ bits(address).0) & mask(self.prefix) == 0
     }
 
+    /// The number of bits that count.
+    pub fn prefix(&self) -> u8 {
+        self.prefix
+    }
+
     /// The network of an address that has so many bits.
     pub fn around(address: IpAddr, prefix: u8) -> Network {
         let (all, longest) = bits(address);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::addresses::{AddressSet, Published};
-use super::entry::{Applied, Entry, Latest, RangeDigest};
+use super::entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
 use super::names::Names;
 use super::pattern::{Pattern, SlotId};
 use super::record::Record;
@@ -161,7 +161,7 @@ impl Slots {
     }
 
     /// The revision of a key's last change, and its fingerprint.
-    fn version(&self, name: &[u8]) -> Option<(i64, u64)> {
+    pub(super) fn version(&self, name: &[u8]) -> Option<KeyVersion> {
         match self.names.slot_of(name) {
             Some(id) => self.get(id).map(|occupant| (occupant.mod_revision, occupant.fingerprint)),
             None => self.strays.get(name).copied(),

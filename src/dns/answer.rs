@@ -18,12 +18,14 @@ use super::wire::{
     CLASS_CH, CLASS_IN, ExtendedError, Rcode, UDP_WITH_EDNS, UDP_WITHOUT_EDNS, flag, rrtype,
 };
 use super::zone::Zones;
-use crate::cluster::{Directory, Freshness, Keyspace, Network};
+use crate::cluster::{Directory, Freshness, Keyspace, Network, ReverseNetwork};
 
 /// Answers queries for the zones of a cluster's names.
 #[derive(Clone, Debug)]
 pub struct Responder {
     zones: Zones,
+    /// The name of the group of all nodes.
+    servers: String,
     ttl: u32,
     /// The networks that may ask; empty: everybody.
     allowed: Vec<Network>,
@@ -57,11 +59,23 @@ impl Responder {
     pub fn new(keyspace: &Keyspace, ttl: u32) -> Result<Responder, SimpleDnsError> {
         Ok(Responder {
             zones: Zones::new(keyspace, ttl)?,
+            servers: keyspace.pattern.group(),
             ttl,
             allowed: Vec::new(),
             out_of_zone: OutOfZone::Refuse,
             secret: Secret::default(),
         })
+    }
+
+    /// Answers for the zones of the reverse names of these networks as well. Their servers are the nodes of the
+    /// pattern.
+    ///
+    /// # Errors
+    /// When the names cannot be written as domain names.
+    pub fn with_reverse(self, networks: &[ReverseNetwork]) -> Result<Responder, SimpleDnsError> {
+        let Responder { mut zones, servers, ttl, .. } = self;
+        zones.add_reverse(networks, &servers, ttl)?;
+        Ok(Responder { zones, servers, ..self })
     }
 
     /// Refuses everybody but these networks; with none of them, nobody.
@@ -222,7 +236,8 @@ impl Responder {
         if let Some(error) = unusable(directory) {
             return Some(Decision::failure(Rcode::SERVFAIL, Some(error)));
         }
-        let found = content::of_name(name, question, zone, directory);
+        let of_name = if zone.is_reverse { content::of_reverse_name } else { content::of_name };
+        let found = of_name(name, question, zone, directory);
         if directory.freshness() == Freshness::Incomplete
             && content::needs_all_names(name, &found, directory)
         {

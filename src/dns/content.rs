@@ -6,6 +6,7 @@ use super::group;
 use super::query::Question;
 use super::records::{self, RecordContext};
 use super::reply::{Full, Owner, RECORD_HEAD, Reply, Section, push_name_by, push_text};
+use super::reverse::{self, ReverseName};
 use super::wire::{Rcode, rrtype};
 use super::zone::Zone;
 use crate::cluster::{Directory, Record, Slots};
@@ -86,6 +87,36 @@ pub(super) fn needs_all_names(
         }
         _ => false,
     }
+}
+
+/// Returns what a name of a zone of reverse names stands for, with the response code.
+pub(super) fn of_reverse_name<'a>(
+    name: &[u8],
+    question: &Question<'_>,
+    zone: &'a Zone,
+    directory: &'a Directory,
+) -> (Rcode, Content<'a>) {
+    let apex = Owner::At(zone.offset(question.end()));
+    let is_apex = name == zone.name.as_bytes();
+    let found = reverse::read(name);
+    let known = match found {
+        Some(ReverseName::Address(address)) => Some(address),
+        Some(ReverseName::Above) | None => None,
+    };
+    let known = known.filter(|address| directory.has_address(*address));
+    let content = match (question.qtype, known) {
+        (rrtype::PTR, Some(address)) => Content::Names(address),
+        (rrtype::SOA, _) if is_apex => Content::Soa(Section::Answer, apex, zone),
+        (rrtype::NS, _) if is_apex => Content::NameServer(zone),
+        (rrtype::ANY, known) if is_apex || known.is_some() => Content::Hinfo,
+        // Whether there is an address below a name is not looked up: there may be one at any time.
+        (_, known) => {
+            let exists = is_apex || known.is_some() || found == Some(ReverseName::Above);
+            let rcode = if exists { Rcode::NOERROR } else { Rcode::NXDOMAIN };
+            return (rcode, Content::Soa(Section::Authority, apex, zone));
+        }
+    };
+    (Rcode::NOERROR, content)
 }
 
 /// Returns what the reverse name of a known address stands for: a zone of its own, for what is above

@@ -3,40 +3,61 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The address of a reverse name in lower case with the final dot. `None` for what is none, and for
-/// the names above: only a full address has a PTR record.
-pub fn address(name: &[u8]) -> Option<IpAddr> {
-    let labels =
-        |zone: &str| name.strip_suffix(zone.as_bytes()).map(|rest| rest.split(|o| *o == b'.'));
-    if let Some(labels) = labels(".in-addr.arpa.") {
-        let mut octets = [0; 4];
-        fill(&mut octets, labels, |label| {
+/// What a reverse name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReverseName {
+    /// This address.
+    Address(IpAddr),
+    /// All addresses that begin in the same way: no record is there, but below it may be some.
+    Above,
+}
+
+/// Reads a name in lower case with the final dot. `None`: no address has it, or a name below it.
+pub fn read(name: &[u8]) -> Option<ReverseName> {
+    if let Some(labels) = name.strip_suffix(b".in-addr.arpa.") {
+        let octets = fill(labels, |label| {
             let text = std::str::from_utf8(label).ok()?;
             let is_plain = text.len() == 1 || !text.starts_with('0');
             let is_digits = text.bytes().all(|octet| octet.is_ascii_digit());
             text.parse().ok().filter(|_: &u8| is_plain && is_digits)
         })?;
-        return Some(Ipv4Addr::from(octets).into());
+        return Some(octets.map_or(ReverseName::Above, |octets: [u8; 4]| {
+            ReverseName::Address(Ipv4Addr::from(octets).into())
+        }));
     }
-    let mut nibbles = [0; 32];
-    fill(&mut nibbles, labels(".ip6.arpa.")?, |label| match label {
+    let nibbles = fill(name.strip_suffix(b".ip6.arpa.")?, |label| match label {
         [digit] => char::from(*digit).to_digit(16).and_then(|nibble| u8::try_from(nibble).ok()),
         _ => None,
     })?;
-    let number = nibbles.iter().fold(0, |number: u128, nibble| number << 4 | u128::from(*nibble));
-    Some(Ipv6Addr::from(number).into())
+    Some(nibbles.map_or(ReverseName::Above, |nibbles: [u8; 32]| {
+        let number =
+            nibbles.iter().fold(0, |number: u128, nibble| number << 4 | u128::from(*nibble));
+        ReverseName::Address(Ipv6Addr::from(number).into())
+    }))
 }
 
-/// Fills from the end: the labels of reverse names are in reverse.
-fn fill<'a>(
-    places: &mut [u8],
-    mut labels: impl Iterator<Item = &'a [u8]>,
-    read: impl Fn(&[u8]) -> Option<u8>,
-) -> Option<()> {
-    for place in places.iter_mut().rev() {
-        *place = read(labels.next()?)?;
+/// The address of a reverse name in lower case with the final dot. `None` for what is none, and for
+/// the names above: only a full address has a PTR record.
+pub fn address(name: &[u8]) -> Option<IpAddr> {
+    match read(name)? {
+        ReverseName::Address(address) => Some(address),
+        ReverseName::Above => None,
     }
-    labels.next().is_none().then_some(())
+}
+
+/// Reads the labels from the last, which is the first part of the address; `Some(None)`: there are fewer than
+/// an address has.
+fn fill<const N: usize>(
+    labels: &[u8],
+    read: impl Fn(&[u8]) -> Option<u8>,
+) -> Option<Option<[u8; N]>> {
+    let mut parts = [0; N];
+    let mut count = 0;
+    for label in labels.rsplit(|octet| *octet == b'.') {
+        *parts.get_mut(count)? = read(label)?;
+        count += 1;
+    }
+    Some((count == N).then_some(parts))
 }
 
 #[cfg(test)]
@@ -65,6 +86,26 @@ mod tests {
         for (name, wanted) in table {
             let found = address(name.as_bytes()).map(|address| address.to_string());
             assert_eq!(found.as_deref(), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_above_addresses_are_told_from_names_of_none() {
+        let table = [
+            ("0.10.in-addr.arpa.", true),
+            ("0.0.10.in-addr.arpa.", true),
+            ("d.f.ip6.arpa.", true),
+            ("00.10.in-addr.arpa.", false),
+            ("256.10.in-addr.arpa.", false),
+            ("x.10.in-addr.arpa.", false),
+            (".10.in-addr.arpa.", false),
+            ("1.5.0.0.10.in-addr.arpa.", false),
+            ("df.ip6.arpa.", false),
+            ("g.f.ip6.arpa.", false),
+            ("in-addr.arpa.", false),
+        ];
+        for (name, wanted) in table {
+            assert_eq!(read(name.as_bytes()) == Some(ReverseName::Above), wanted, "{name}");
         }
     }
 }

@@ -4,7 +4,7 @@ use simple_dns::rdata::{NS, RData, SOA};
 use simple_dns::{CLASS, Name as DomainName, Packet, ResourceRecord, SimpleDnsError};
 
 use super::wire::HEADER;
-use crate::cluster::Keyspace;
+use crate::cluster::{Keyspace, ReverseNetwork};
 
 /// The octets after the question's name on the wire: the root's, type and class.
 const AFTER_NAME: usize = 5;
@@ -22,6 +22,8 @@ pub(super) struct Zone {
     pub(super) name: String,
     /// The data of its NS record: the group of its nodes, all of which are its servers.
     pub(super) server: Vec<u8>,
+    /// Whether its names are those of addresses.
+    pub(super) is_reverse: bool,
     /// The data of its SOA record (RFC 1035 §3.3.13), but for the serial.
     soa: Vec<u8>,
 }
@@ -49,7 +51,8 @@ impl Zone {
         let server = data_of(RData::NS(NS(mname.clone())))?;
         let (serial, refresh, retry, expire, minimum) = (0, REFRESH, RETRY, EXPIRE, ttl);
         let soa = SOA { mname, rname, serial, refresh, retry, expire, minimum };
-        Ok(Zone { name: name.to_owned(), server, soa: data_of(RData::SOA(soa))? })
+        let is_reverse = false;
+        Ok(Zone { name: name.to_owned(), server, is_reverse, soa: data_of(RData::SOA(soa))? })
     }
 
     /// Returns the offset of the zone's name in a message whose question ends with it.
@@ -92,9 +95,33 @@ impl Zones {
                 zones.0.push(Zone::new(names.zone(), &names.group(), ttl)?);
             }
         }
-        // The longest first, so that the first match is the closest.
-        zones.0.sort_by_key(|zone| std::cmp::Reverse(zone.name.len()));
+        zones.sort();
         Ok(zones)
+    }
+
+    /// Adds the zones of reverse names. Their servers are those of this pattern, whose TTL is theirs.
+    ///
+    /// # Errors
+    /// When a name cannot be written as a domain name.
+    pub(super) fn add_reverse(
+        &mut self,
+        networks: &[ReverseNetwork],
+        server: &str,
+        ttl: u32,
+    ) -> Result<(), SimpleDnsError> {
+        for network in networks {
+            let zone = Zone::new(&network.zone(), server, ttl)?;
+            if self.0.iter().all(|known| known.name != zone.name) {
+                self.0.push(Zone { is_reverse: true, ..zone });
+            }
+        }
+        self.sort();
+        Ok(())
+    }
+
+    /// The longest first, so that the first match is the closest.
+    fn sort(&mut self) {
+        self.0.sort_by_key(|zone| std::cmp::Reverse(zone.name.len()));
     }
 
     /// The zone that a name in lower case with the final dot belongs to.

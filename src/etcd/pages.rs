@@ -4,17 +4,20 @@ use super::{Error, ErrorKind, Etcd, KeyValue, Range, RangeReply, ResponseHeader}
 
 /// The most keys read at a time. Between two pages the caller can do other things, so a page bounds how long
 /// those wait.
-const PAGE: i64 = 500;
+const PAGE: i64 = 1000;
 
 /// Keys of the first page. How large the values are is not known yet, and etcd may need more time than a
 /// request has to make a reply of all of them.
 const FIRST_PAGE: i64 = 50;
 
-/// How many times fewer keys a page has after one whose reply was too large, or more after a small one.
-const PAGE_FACTOR: i64 = 4;
+/// How many times fewer keys a page has after one whose reply was too large, or late.
+const SHRINK_FACTOR: i64 = 4;
 
-/// Octets of keys and values of a small page.
-const SMALL: usize = 2 * 1024 * 1024;
+/// How many times more keys a page has at the most after a small one that came promptly.
+const MOST_GROWTH: u32 = 16;
+
+/// Octets of keys and values that a page may grow to by what the one before had.
+const SMALL: usize = 8 * 1024 * 1024;
 
 /// The keys of a range, page by page, all of them at the revision of the first page.
 ///
@@ -52,6 +55,12 @@ impl Pages {
         let keys_only = self.range.keys_only || self.leaves_value;
         let reply = match client.range(&Range { keys_only, ..self.range.clone() }) {
             Err(error) if error.is_too_large() && self.shrink() => return Ok(Some(Vec::new())),
+            Err(error) if error.kind == ErrorKind::TimedOut => {
+                // etcd may need longer for so many than is waited.
+                let fewer = (self.range.limit / SHRINK_FACTOR).max(FIRST_PAGE);
+                self.range.limit = self.range.limit.min(fewer);
+                return Err(error);
+            }
             reply => reply?,
         };
         let is_first = self.range.revision == 0;
@@ -82,7 +91,7 @@ impl Pages {
         if leaves_value {
             return Ok(Some(reply.kvs.into_iter().map(KeyValue::with_large_value).collect()));
         }
-        self.grow(&reply.kvs);
+        self.grow(&reply.kvs, client.timeout_mut().room());
         Ok(Some(reply.kvs))
     }
 
@@ -92,16 +101,16 @@ impl Pages {
             return false;
         }
         self.leaves_value = self.range.limit == 1;
-        self.range.limit = (self.range.limit / PAGE_FACTOR).max(1);
+        self.range.limit = (self.range.limit / SHRINK_FACTOR).max(1);
         true
     }
 
-    /// Lets the next page have more keys if this one was small.
-    fn grow(&mut self, kvs: &[KeyValue]) {
+    /// Lets the next page have as many times more keys as there is room for in its octets and its time.
+    fn grow(&mut self, kvs: &[KeyValue], room: u32) {
         let octets: usize = kvs.iter().map(|kv| kv.key.len() + kv.value.len()).sum();
-        if octets <= SMALL {
-            self.range.limit = (self.range.limit * PAGE_FACTOR).min(PAGE);
-        }
+        let by_octets = u32::try_from(SMALL / octets.max(1)).unwrap_or(u32::MAX);
+        let growth = by_octets.min(room).clamp(1, MOST_GROWTH);
+        self.range.limit = self.range.limit.saturating_mul(i64::from(growth)).min(PAGE);
     }
 
     /// Reads a range whole, and hands each page on. Returns the header of the first, with the revision that

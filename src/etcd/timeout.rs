@@ -81,6 +81,14 @@ impl Timeout {
         self.last_reply_after > self.timeout
     }
 
+    /// How many times longer the next call may take than the last one, and be answered well in time: in three
+    /// quarters of what a request has that is not prompt.
+    pub fn room(&self) -> u32 {
+        let most = self.timeout.saturating_mul(self.factor) * 3 / 4;
+        let times = most.as_nanos() / self.last_reply_after.as_nanos().max(1);
+        u32::try_from(times).unwrap_or(u32::MAX)
+    }
+
     /// Returns whether requests get more than the usual time.
     pub fn is_extended(&self) -> bool {
         self.factor > 1
@@ -145,6 +153,19 @@ mod tests {
         assert_eq!(timeout.at(Instant::now()), USUAL * MOST);
         timeout.took(USUAL / PROMPT_PART - Duration::from_millis(1));
         assert_eq!(timeout.at(Instant::now()), USUAL * 2);
+    }
+
+    #[test]
+    fn there_is_room_for_what_takes_most_of_the_time() {
+        let mut timeout = Timeout::new(USUAL);
+        timeout.took(USUAL / 20);
+        assert_eq!(timeout.room(), 15);
+        timeout.grow();
+        assert_eq!(timeout.room(), 30);
+        timeout.took(USUAL * 4);
+        assert_eq!(timeout.room(), 0);
+        timeout.took(Duration::ZERO);
+        assert!(timeout.room() > 1000);
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! From a lease to a name: which slot to try, in which order.
 
 use super::claim::{Claimant, OwnRecord, Taken, Ticket};
-use super::full_sync::apply_event;
 use super::queue::Waited;
 use super::rank::{FreeSlot, free_slot, presumed, taken_since};
 use super::session::Session;
 use super::state::{Claimed, Membership};
 use super::{Host, Result, SessionError, WhenFull};
 use crate::cluster::{Record, SlotId};
-use crate::etcd::{Etcd, Event, EventKind, KeyValue, LeaseId};
+use crate::etcd::{Etcd, LeaseId};
 
 /// The number of claims that may fail, because others were quicker, before their changes are followed.
 const QUICK_FAILURES: u32 = 1;
@@ -55,7 +54,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.own(taken.claimed, record, previous);
         self.note_late_claims();
         if previous.is_none() {
-            self.join_start(taken.queue_length);
+            self.join_start(taken.queue_length, taken.claimed.claim_revision);
         }
         self.settle_doubt()
     }
@@ -276,24 +275,6 @@ impl<H: Host, E: Etcd> Session<H, E> {
         log::info!("{verb} {name} (slot {} of {limit}): {record}", claimed.slot);
         if is_doubtful {
             log::warn!("{name} is in doubt: the reply to its claim came late");
-        }
-    }
-
-    /// Applies a put of ours. The watch will bring it too, but whoever reads the log may ask for the
-    /// name at once.
-    pub(super) fn apply_own(&mut self, claimed: Claimed, record: &Record) {
-        let key = self.settings.keyspace.key(claimed.slot);
-        // Octet by octet as it was put: histories of etcd are told apart by that.
-        let value = self.value_of(record);
-        let mod_revision = claimed.mod_revision;
-        let lease = self.lease.map_or(LeaseId(0), |lease| lease.id);
-        let put = KeyValue { key, value, create_revision: 0, mod_revision, lease };
-        apply_event(&self.host, 0, &Event { kind: EventKind::Put, kv: put });
-        self.proof.own_is_put(mod_revision, self.host.now());
-        let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
-        if let Some(seen) = seen.filter(|seen| **seen + 1 == claimed.mod_revision) {
-            *seen = claimed.mod_revision;
-            self.host.directory(|directory| directory.advance(claimed.mod_revision));
         }
     }
 }

@@ -16,6 +16,7 @@ pub(super) const MOST_AT_ONCE: usize = 128;
 const _: () = assert!(LARGE_VALUE > LONGEST_RECORD);
 
 /// All names on their way into a new directory. The old one answers until it is finished.
+#[derive(Debug)]
 pub(super) struct FullSync {
     snapshot: Directory,
     /// The range that is being read, by its index.
@@ -58,7 +59,7 @@ impl FullSync {
     }
 
     /// Reads the next page, so that something else can be done after each. Returns whether there may be
-    /// more.
+    /// more. If it fails, what was read before stays as it is, and it can be called again.
     ///
     /// # Errors
     /// Those of [`Pages::next`].

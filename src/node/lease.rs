@@ -65,7 +65,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
             }
             return Err(self.break_off("etcd does not know a lease whose time is not over"));
         };
-        self.lease = Some(Lease::new(lease.id, asked, ttl));
+        let lease = Lease::new(lease.id, asked, ttl);
+        self.lease = Some(lease);
+        self.witness_is_there(lease);
         if self.membership != Membership::Newcomer {
             self.client.timeout_mut().settle();
         }

@@ -3,17 +3,16 @@
 //! Whoever waits knows the tickets ahead of its own and strikes out those that leave, so a free slot
 //! costs etcd one claim, however many are waiting.
 
-use std::collections::HashSet;
-use std::time::Instant;
-
 use super::claim::{Ahead, ClaimAttempt, Claimant, Taken, Ticket};
 use super::full_sync::MOST_AT_ONCE;
 use super::overtake::Overtaking;
+use super::queue_place::QueuePlace;
 use super::rank::{FreeSlot, free_slot};
 use super::session::Session;
 use super::sync::Synced;
 use super::{Host, Result, SessionError, WhenFull};
-use crate::etcd::{Etcd, WatchReply, WatchStream};
+use crate::cluster::Keyspace;
+use crate::etcd::{Etcd, WatchStream};
 
 /// The end of a wait in the queue.
 pub(super) enum Waited {
@@ -21,18 +20,6 @@ pub(super) enum Waited {
     Claimed(Taken),
     /// Our ticket is gone, and a new one is needed.
     TicketGone,
-}
-
-/// The place of this node in the queue, as far as it was told.
-struct QueuePlace {
-    ticket: Vec<u8>,
-    /// The tickets ahead of it.
-    ahead: HashSet<Vec<u8>>,
-    /// The revision up to which it is known who left.
-    left: i64,
-    /// Whether our own ticket left as well.
-    is_gone: bool,
-    overtaking: Overtaking,
 }
 
 impl<H: Host, E: Etcd> Session<H, E> {
@@ -51,16 +38,15 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let mut watch = self.open_watch(Some(place.left))?;
         // Who only waits does not give etcd the time that it takes where many start together.
         self.client.timeout_mut().settle();
-        let names = claimant.keyspace.ranges().len();
         // The revision of the last change of names that is known to be.
         let mut newest = taken.slots.newest;
         let mut is_logged = false;
         loop {
-            self.follow_what_came(&mut watch, names, &mut place)?;
+            self.follow_what_came(&mut watch, &mut place, claimant.keyspace)?;
             if place.is_gone {
                 return Ok(Waited::TicketGone);
             }
-            let rank = place.ahead.len();
+            let rank = place.rank();
             let mut try_at = None;
             match self.has_seen_names(newest).then(|| self.free_slot(claimant, rank)) {
                 Some(FreeSlot::Slot(slot)) => {
@@ -102,10 +88,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 }
                 watch = self.open_watch(Some(place.left))?;
             }
-            if let Some(reply) = self.follow_until(&mut watch, try_at)?
-                && reply.range == names
-            {
-                place.heed(&reply, self.host.now());
+            if let Some(reply) = self.follow_until(&mut watch, try_at)? {
+                place.heed(&reply, claimant.keyspace, self.host.now());
             }
         }
     }
@@ -113,16 +97,15 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Looks who is ahead of this node. `None`: its ticket is gone.
     fn find_place(&mut self, claimant: Claimant<'_>) -> Result<Option<QueuePlace>> {
         let queue = self.ask(|client| claimant.look_at_queue(client))?;
-        let Some(Ahead { tickets: mut ahead, revision: left }) = queue else { return Ok(None) };
-        // A ticket that was put late, by a node that has a name already, is nobody's.
+        let Some(Ahead { tickets, revision }) = queue else { return Ok(None) };
+        let ticket = claimant.keyspace.ticket(claimant.record);
+        let mut place = QueuePlace::new(ticket, tickets, revision, self.host.now());
         self.host.directory(|directory| {
-            for record in directory.slots().filter_map(|(_, record)| record) {
-                ahead.remove(&claimant.keyspace.ticket(record));
+            for (slot, record) in directory.slots() {
+                place.see(slot, record, claimant.keyspace);
             }
         });
-        let ticket = claimant.keyspace.ticket(claimant.record);
-        let overtaking = Overtaking::new(self.host.now());
-        Ok(Some(QueuePlace { ticket, ahead, left, is_gone: false, overtaking }))
+        Ok(Some(place))
     }
 
     /// Applies what a watch has told by now: a slot is chosen by all of that, for the first of many changes that
@@ -130,16 +113,14 @@ impl<H: Host, E: Etcd> Session<H, E> {
     fn follow_what_came(
         &mut self,
         watch: &mut E::Watch,
-        names: usize,
         place: &mut QueuePlace,
+        keyspace: &Keyspace,
     ) -> Result<()> {
         for _ in 0..MOST_AT_ONCE {
             self.stay_named()?;
             let now = self.host.now();
             let Some(reply) = self.follow_until(watch, Some(now))? else { break };
-            if reply.range == names {
-                place.heed(&reply, now);
-            }
+            place.heed(&reply, keyspace, now);
         }
         Ok(())
     }
@@ -169,18 +150,5 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.host.directory(|directory| {
             free_slot(rank, directory.slots().map(|(slot, _)| slot), claimant.keyspace.limit)
         })
-    }
-}
-
-impl QueuePlace {
-    /// Takes in who left the queue.
-    fn heed(&mut self, reply: &WatchReply, now: Instant) {
-        for event in &reply.events {
-            self.left = self.left.max(event.kv.mod_revision);
-            if self.ahead.remove(&event.kv.key) {
-                self.overtaking.moved(now);
-            }
-            self.is_gone |= event.kv.key == self.ticket;
-        }
     }
 }

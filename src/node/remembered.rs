@@ -21,12 +21,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
         };
         // A call that failed may have been carried out, or is made again.
         self.settings.remembered = None;
-        let Some(taken) = taken else {
+        if taken.is_none() {
             let name = claimant.keyspace.pattern.name(slot);
             log::info!("{name}, which this node had before, is another's by now");
-            return Ok(None);
-        };
-        let queue_length = taken.queue_length.max(self.count_starters()?);
-        Ok(Some(Taken { queue_length, ..taken }))
+        }
+        Ok(taken)
     }
 }

@@ -7,11 +7,13 @@
 
 use super::address::AddressError;
 use super::addresses::Addresses;
+use super::full_sync::apply_event;
+use super::own_put::OwnPut;
 use super::session::Session;
 use super::state::{Claimed, Lease, Membership};
 use super::{Host, Result, SessionError};
 use crate::cluster::Record;
-use crate::etcd::{Compare, Equal, Etcd, Op, Txn};
+use crate::etcd::{Compare, Equal, Etcd, Event, EventKind, KeyValue, LeaseId, Op, Txn};
 
 /// The attempts to put the record, each on top of a put of ours whose reply never came.
 const PUTS: usize = 3;
@@ -72,6 +74,28 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// What is put into etcd for a record of ours.
     pub(super) fn value_of(&self, record: &Record) -> Vec<u8> {
         record.value(self.settings.node_id.as_ref()).into_bytes()
+    }
+
+    /// Applies a put of ours. The watch will bring it too, but whoever reads the log may ask for the
+    /// name at once.
+    pub(super) fn apply_own(&mut self, claimed: Claimed, record: &Record) {
+        let key = self.settings.keyspace.key(claimed.slot);
+        // Octet by octet as it was put: histories of etcd are told apart by that.
+        let value = self.value_of(record);
+        let mod_revision = claimed.mod_revision;
+        let lease = self.lease.map_or(LeaseId(0), |lease| lease.id);
+        let before = self.host.directory(|directory| directory.version(0, &key));
+        let seen = self.history.as_ref().and_then(|history| history.revisions.first());
+        let seen = seen.copied().unwrap_or_default();
+        self.own_put = OwnPut::new(self.own_put.take(), (&key, before), mod_revision, seen);
+        let put = KeyValue { key, value, create_revision: 0, mod_revision, lease };
+        apply_event(&self.host, 0, &Event { kind: EventKind::Put, kv: put });
+        self.proof.own_is_put(mod_revision, self.host.now());
+        let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
+        if let Some(seen) = seen.filter(|seen| **seen + 1 == claimed.mod_revision) {
+            *seen = claimed.mod_revision;
+            self.host.directory(|directory| directory.advance(claimed.mod_revision));
+        }
     }
 
     /// Puts another record under our name.

@@ -9,8 +9,10 @@ use super::backoff::Backoff;
 use super::heard::Heard;
 use super::job::Barrier;
 use super::own_leases::OwnLeases;
+use super::own_put::OwnPut;
 use super::proof::Proof;
 use super::state::{Contact, History, Lease, Membership, Turn, Witness};
+use super::under_way::SyncUnderWay;
 use super::{Host, NodeSettings, Result, SessionError};
 use crate::cluster::{Record, SlotId};
 use crate::etcd::{Error, ErrorKind, Etcd, LeaseId, WatchStream};
@@ -41,8 +43,12 @@ pub struct Session<H, E> {
     pub(super) proof: Proof,
     /// Where the directory stands in etcd's history; `None`: read everything.
     pub(super) history: Option<History>,
+    /// What was read of all names when contact was lost.
+    pub(super) under_way: Option<SyncUnderWay>,
     /// What proves that everything was read in this history; `None`: nothing is to be proven.
     pub(super) witness: Option<Witness>,
+    /// The put of the own key that the watch has not told of, as far as is known.
+    pub(super) own_put: Option<OwnPut>,
     /// Whether another history was found since there was a name: what stands there may be of any life of ours.
     pub(super) is_restored: bool,
     /// The revision up to which names of the pattern are known to be missing from the directory.
@@ -94,7 +100,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
             heard: None,
             proof,
             history: None,
+            under_way: None,
             witness: None,
+            own_put: None,
             is_restored: false,
             missing: None,
             turn: None,

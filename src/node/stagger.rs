@@ -16,11 +16,13 @@ use super::job::Barrier;
 use super::session::Session;
 use super::state::{Claimed, Turn, watch_range};
 use super::{Host, Result};
-use crate::cluster::KeyRange;
-use crate::etcd::{Etcd, Range, WatchRange, WatchStream};
+use crate::cluster::{KeyRange, RangeDigest};
+use crate::etcd::{Etcd, Range, RangeReply, WatchRange, WatchStream};
 
 /// So many in the queue that it matters.
 const STAGGER_FROM: usize = 30;
+/// So many changes between two looks that others still take their names over.
+const RETURNING_FROM: i64 = 30;
 /// The time that etcd needs for a claim when many nodes start together, roughly.
 const CLAIM_TIME: Duration = Duration::from_millis(3);
 /// The shortest time between two looks whether the others are named, and the longest wait for that.
@@ -30,19 +32,30 @@ const LONGEST_WAIT: Duration = Duration::from_secs(4);
 /// between two looks whether they have.
 const LONGEST_START: Duration = Duration::from_secs(4);
 const START_INTERVAL: Duration = Duration::from_millis(100);
-/// The time that etcd needs to send one name to one node, roughly, by two of its cores.
-const SENDING_TIME: Duration = Duration::from_micros(20);
+/// The time of one of its cores that etcd needs to send a change of a name to a node that follows, and a name to one
+/// that reads all of them, roughly.
+const FOLLOWING_TIME: Duration = Duration::from_micros(40);
+const READING_TIME: Duration = Duration::from_micros(12);
+/// So many changed that it is worth the calls to read all anew.
+const READ_FROM: usize = 200;
+/// The cores that etcd has at least.
+const LEAST_CORES: u32 = 2;
 /// The longest time over which the nodes are spread, however many there are.
 const LONGEST_SPREAD: Duration = Duration::from_secs(60);
 
 impl<H: Host, E: Etcd> Session<H, E> {
-    /// Takes note that this node was named while so many were in the queue.
-    pub(super) fn join_start(&mut self, queue_length: usize) {
+    /// Takes note that this node was named by the put of this revision, while so many were in the queue. After a
+    /// power cut there are none: everybody takes its name of before over.
+    pub(super) fn join_start(&mut self, queue_length: usize, named_at: i64) {
+        let changes = named_at.saturating_sub(self.seen_names()).saturating_sub(1);
+        let changes = usize::try_from(changes).unwrap_or(0);
+        let is_return = queue_length == 0;
+        let starters = if is_return { changes } else { queue_length };
         // The last to be named finds few in the queue, and starts with as many all the same.
-        let starters = self.job.as_ref().map_or(0, Barrier::least).max(queue_length);
-        if starters >= STAGGER_FROM {
+        let of_job = self.job.as_ref().map_or(0, Barrier::least);
+        if starters.max(of_job) >= STAGGER_FROM {
             let named_by = self.host.now() + LONGEST_WAIT.min(self.settings.lease_ttl / 4);
-            self.turn = Some(Turn { queue_length, named_by, learn_at: None });
+            self.turn = Some(Turn { starters, is_return, named_by, learn_at: None });
         }
     }
 
@@ -57,20 +70,36 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let mut has_waited = false;
         if turn.learn_at.is_none() {
             has_waited = self.is_start_near(turn);
-            if !has_waited && turn.queue_length < STAGGER_FROM {
+            if !has_waited && turn.starters < STAGGER_FROM {
                 self.turn = None;
+                self.mark();
                 return Ok(true);
             }
             // Who waits for the list need not ask who is in the queue: it comes when all of them are named.
-            if !self.let_job_start(turn, &mut watch)? || !self.let_others_claim(turn, &mut watch)? {
+            if !self.let_job_start(turn, &mut watch)? {
+                return Ok(false);
+            }
+            if turn.is_return && !self.others_return()? {
+                // Something else is written to etcd.
+                self.turn = None;
+                self.mark();
+                return Ok(true);
+            }
+            let is_settled = if turn.is_return {
+                self.let_others_return(turn, &mut watch)?
+            } else {
+                self.let_others_claim(turn, &mut watch)?
+            };
+            if !is_settled {
                 return Ok(false);
             }
         }
-        let newest =
-            Range { limit: 1, keys_only: true, ..newest_of(&self.settings.keyspace.slots()) };
-        let now = digest(&self.ask(|client| client.range(&newest))?);
-        let created = now.keys.saturating_sub(self.names_followed());
-        let spread = spread(turn.queue_length, created);
+        let now = digest(&self.newest_names(1)?);
+        let changed = self.changed_names(turn, now);
+        let learning = Learning::of(now.keys, changed);
+        let cores = self.client.endpoint_count().max(LEAST_CORES);
+        // Most of those that start together may have been named before this one looked.
+        let spread = spread(turn.starters.max(changed), learning, cores);
         // Programs that were just started need the processors, and find the names of their list at once.
         let pause = if has_waited { spread } else { Duration::ZERO };
         let delay = pause + spread.mul_f64(self.random.fraction());
@@ -79,14 +108,72 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if !self.follow_own_name(&mut watch, learn_at)? {
             return Ok(false);
         }
+        if matches!(learning, Learning::Reads(_)) {
+            drop(watch);
+            self.history = None;
+            self.read_everything()?;
+        }
         self.turn = None;
         self.miss(now.newest);
         Ok(true)
     }
 
+    /// How many names came or changed since the full sync, at most, by what etcd has now.
+    fn changed_names(&self, turn: Turn, now: RangeDigest) -> usize {
+        let seen = self.seen_names();
+        if turn.is_return {
+            let changes = usize::try_from(now.newest.saturating_sub(seen)).unwrap_or(0);
+            return changes.min(now.keys);
+        }
+        // Other keys between the names included.
+        let known = self.host.directory(|directory| directory.digest(0, seen)).keys;
+        now.keys.saturating_sub(known)
+    }
+
+    /// The revision up to which names of the pattern were seen.
+    fn seen_names(&self) -> i64 {
+        let seen = self.history.as_ref().and_then(|history| history.revisions.first());
+        seen.copied().unwrap_or_default()
+    }
+
+    /// So many names that changed last.
+    fn newest_names(&mut self, limit: i64) -> Result<RangeReply> {
+        let newest = newest_of(&self.settings.keyspace.slots());
+        let newest = Range { limit, keys_only: true, ..newest };
+        self.ask(|client| client.range(&newest))
+    }
+
+    /// Whether many names were taken over since the full sync.
+    fn others_return(&mut self) -> Result<bool> {
+        let seen = self.seen_names();
+        let newest = self.newest_names(i64::try_from(STAGGER_FROM).unwrap_or(i64::MAX))?;
+        let returned = newest.kvs.iter().filter(|kv| kv.mod_revision > seen).count();
+        Ok(returned >= STAGGER_FROM)
+    }
+
+    /// Waits for as long as many names are taken over.
+    fn let_others_return(&mut self, turn: Turn, watch: &mut Option<E::Watch>) -> Result<bool> {
+        let mut interval = QUEUE_INTERVAL;
+        let mut newest = digest(&self.newest_names(1)?).newest;
+        while self.host.now() < turn.named_by {
+            let look_at = self.host.now() + interval;
+            if !self.follow_own_name(watch, look_at.min(turn.named_by))? {
+                return Ok(false);
+            }
+            let before = newest;
+            newest = digest(&self.newest_names(1)?).newest;
+            if newest < before.saturating_add(RETURNING_FROM) {
+                break;
+            }
+            // Those who look often keep the others from it.
+            interval *= 2;
+        }
+        Ok(true)
+    }
+
     fn let_others_claim(&mut self, turn: Turn, watch: &mut Option<E::Watch>) -> Result<bool> {
         let queue = self.settings.keyspace.queue();
-        let mut others = turn.queue_length;
+        let mut others = turn.starters;
         while others >= STAGGER_FROM && self.host.now() < turn.named_by {
             let claims = CLAIM_TIME.saturating_mul(saturated(others));
             let look_at = self.host.now() + claims.max(QUEUE_INTERVAL);
@@ -105,7 +192,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Whether the programs of the job will start soon: all that it takes have names, or are in the queue.
     fn is_start_near(&self, turn: Turn) -> bool {
-        let others = turn.queue_length.saturating_add(STAGGER_FROM);
+        let others = turn.starters.saturating_add(STAGGER_FROM);
         self.job.as_ref().is_some_and(|job| job.is_start_near(others))
     }
 
@@ -163,21 +250,6 @@ impl<H: Host, E: Etcd> Session<H, E> {
         watch_range((key, end), claimed.mod_revision)
     }
 
-    /// The number of slots that others took since everything was read, after this node took one: who remembers
-    /// its name does not stand in the queue, from which it is seen that many start together.
-    pub(super) fn count_starters(&mut self) -> Result<usize> {
-        let slots = self.settings.keyspace.slots();
-        Ok(self.count(&slots)?.saturating_sub(self.names_followed() + 1))
-    }
-
-    /// The number of slots that were taken where the directory stands, other keys between them
-    /// included.
-    fn names_followed(&self) -> usize {
-        let seen = self.history.as_ref().and_then(|history| history.revisions.first());
-        let seen = seen.copied().unwrap_or_default();
-        self.host.directory(|directory| directory.digest(0, seen)).keys
-    }
-
     /// The number of keys in a range now.
     fn count(&mut self, range: &KeyRange) -> Result<usize> {
         let request = Range { count_only: true, ..range_of(range) };
@@ -185,12 +257,41 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 }
 
-/// The time over which all nodes are spread that start together, of which so many were in the queue:
-/// that which etcd needs to send so many new names to each of them.
-fn spread(queue_length: usize, created: usize) -> Duration {
-    let starters = saturated(created.max(queue_length));
-    let each = SENDING_TIME.saturating_mul(saturated(created));
-    each.saturating_mul(starters).min(LONGEST_SPREAD)
+/// The cheaper way to learn so many names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Learning {
+    /// The changes are followed from where the directory stands.
+    Follows(usize),
+    /// All are read anew.
+    Reads(usize),
+}
+
+impl Learning {
+    /// That where so many of so many keys came or changed.
+    fn of(keys: usize, changed: usize) -> Learning {
+        let follows = FOLLOWING_TIME.saturating_mul(saturated(changed));
+        let reads = READING_TIME.saturating_mul(saturated(keys));
+        if changed >= READ_FROM && reads < follows {
+            Learning::Reads(keys)
+        } else {
+            Learning::Follows(changed)
+        }
+    }
+
+    /// The time of a core that it takes for one node.
+    fn time(self) -> Duration {
+        match self {
+            Learning::Follows(names) => FOLLOWING_TIME.saturating_mul(saturated(names)),
+            Learning::Reads(names) => READING_TIME.saturating_mul(saturated(names)),
+        }
+    }
+}
+
+/// The time over which so many nodes are spread that start together: that which etcd needs to let each of them learn the
+/// names.
+fn spread(starters: usize, learning: Learning, cores: u32) -> Duration {
+    let each = learning.time() / cores.max(1);
+    each.saturating_mul(saturated(starters)).min(LONGEST_SPREAD)
 }
 
 fn saturated(number: usize) -> u32 {
@@ -200,24 +301,41 @@ fn saturated(number: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Learning::{Follows, Reads};
+
+    #[test]
+    fn all_is_read_anew_where_most_of_it_changed() {
+        let table = [
+            (1000, 1000, Reads(1000)),
+            (1000, 301, Reads(1000)),
+            (1000, 299, Follows(299)),
+            // The calls would be more than what is saved.
+            (199, 199, Follows(199)),
+            (200, 200, Reads(200)),
+            (0, 0, Follows(0)),
+        ];
+        for (keys, changed, wanted) in table {
+            assert_eq!(Learning::of(keys, changed), wanted, "{changed} of {keys}");
+        }
+    }
 
     #[test]
     fn the_nodes_are_spread_by_how_many_start_however_many_there_are() {
-        // In the queue, new since the full sync, and milliseconds.
+        // That start, what they learn, etcd's cores, and milliseconds.
         let table = [
-            (999, 1000, 20_000),
-            (29, 30, 18),
-            // Most of those that start together were named before this one looked.
-            (30, 100, 200),
-            // And few of them: the others are in the queue yet.
-            (500, 10, 100),
-            (30, 0, 0),
-            (3000, 3000, 60_000),
-            (usize::MAX, usize::MAX, 60_000),
+            (1000, Follows(1000), 2, 20_000),
+            (1000, Reads(1000), 2, 6000),
+            (3000, Reads(3000), 3, 36_000),
+            (30, Follows(30), 2, 18),
+            // Few of them are named: the others are in the queue yet.
+            (500, Follows(10), 2, 100),
+            (30, Follows(0), 2, 0),
+            (30_000, Reads(30_000), 5, 60_000),
+            (usize::MAX, Reads(usize::MAX), 0, 60_000),
         ];
-        for (queue_length, created, milliseconds) in table {
-            let found = spread(queue_length, created);
-            assert_eq!(found.as_millis(), milliseconds, "{queue_length} {created}");
+        for (starters, learning, cores, milliseconds) in table {
+            let found = spread(starters, learning, cores);
+            assert_eq!(found.as_millis(), milliseconds, "{starters} {learning:?} {cores}");
         }
     }
 }

@@ -140,22 +140,22 @@ impl Lease {
 /// A lease that was granted before everything was read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Witness {
-    pub(super) lease: LeaseId,
+    /// It is there while it is valid, at least, in the history that it was granted in.
+    pub(super) lease: Lease,
     /// The revision of etcd at which it was granted.
     pub(super) revision: i64,
-    /// Until when it is there at least, in the history that it was granted in.
-    pub(super) until: Instant,
 }
 
 /// The part of a node in a start of many.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Turn {
-    /// How many were in the queue when this node was named.
-    pub(super) queue_length: usize,
+    /// How many were known to start when this node was named.
+    pub(super) starters: usize,
+    /// Whether they take over names of before, rather than wait in the queue.
+    pub(super) is_return: bool,
     /// Until when it lets others be named.
     pub(super) named_by: Instant,
-    /// When it learns the names that came since its full sync, by following the changes; `None`: that is
-    /// not drawn yet.
+    /// When it learns what names came and changed since its full sync; `None`: that is not drawn yet.
     pub(super) learn_at: Option<Instant>,
 }
 

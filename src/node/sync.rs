@@ -2,8 +2,7 @@
 //! that the own name is still as it was left; else everything is read anew. Where nothing of ours changed, it does
 //! not matter what etcd has forgotten since.
 
-use super::full_sync::{FullSync, entry, newest_of};
-use super::position::Position;
+use super::full_sync::{entry, newest_of};
 use super::session::Session;
 use super::state::{Claimed, History};
 use super::{Host, Result, SessionError};
@@ -55,34 +54,6 @@ impl<H: Host, E: Etcd> Session<H, E> {
         // A backup that was restored may have tickets of ours as well.
         self.may_queue = self.addresses.lease.is_some();
         Ok(Synced::Anew)
-    }
-
-    /// Reads all names, keeping the lease alive meanwhile.
-    pub(super) fn read_everything(&mut self) -> Result<()> {
-        // Of before: a backup that is restored from now on has a shorter log.
-        let status = self.status()?;
-        let revision = self.call_witness()?.map_or(0, |witness| witness.revision);
-        let Some(mut reading) = FullSync::begin(&self.host, revision) else { return Ok(()) };
-        reading.look_for(self.own_mark());
-        while reading.read_page(&mut self.client, &self.host)? {
-            self.heed_page()?;
-            self.stay_named()?;
-        }
-        self.marked = reading.take_marked();
-        let mut history = reading.finish(&self.host);
-        history.position = status.map(|status| Position::reached(&status, history.latest()));
-        self.proof.end();
-        self.proof.right_at(history.latest());
-        self.history = Some(history);
-        (self.turn, self.missing) = (None, None);
-        if let Some(job) = &mut self.job {
-            job.forget();
-        }
-        self.contact.follow(self.host.now());
-        // It is followed once a watch is open.
-        self.mark();
-        self.note_late_claims();
-        Ok(())
     }
 
     /// Keeps the lease alive if there is one and it is time to, and notices that the name is in doubt.
@@ -144,7 +115,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
         };
         let revision = if revision == 0 { reply.header.revision } else { revision };
         // What was learnt otherwise, as the own name from its claim, is ahead of the events.
-        let latest = latest_of(&reply, true);
+        let mut latest = latest_of(&reply, true);
+        if let Some(own) = self.own_put.as_ref().filter(|_| index == 0) {
+            own.leave_out_of(&mut latest, revision);
+        }
         let agrees = self.host.directory(|directory| directory.agrees(index, revision, &latest));
         let why = || format!("etcd's history up to revision {revision} is not what was seen");
         Ok((revision, (!agrees).then(why)))
@@ -157,7 +131,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// The state of the member in use; `None`: it is not told.
-    fn status(&mut self) -> Result<Option<Status>> {
+    pub(super) fn status(&mut self) -> Result<Option<Status>> {
         match self.ask_member(Etcd::status) {
             Ok(status) => Ok(Some(status)),
             Err(SessionError::Etcd(error)) if error.is_refusal() => Ok(None),

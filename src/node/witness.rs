@@ -17,6 +17,9 @@ use crate::etcd::Etcd;
 /// The time to live of a lease that is granted for this alone: longer than names are read.
 const TTL: Duration = Duration::from_secs(300);
 
+/// Why everything is read anew.
+const NOT_READ: &str = "etcd's history is not the one that was read";
+
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Has a lease granted. `None`: there is none, so that everything is to be read as of now.
     pub(super) fn call_witness(&mut self) -> Result<Option<Witness>> {
@@ -39,9 +42,52 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.have_lease(lease);
         }
         let header = self.client.last_header().filter(|header| header.revision > 0);
-        let (id, until) = (lease.id, lease.valid_until);
-        self.witness = header.map(|header| Witness { lease: id, revision: header.revision, until });
+        self.witness = header.map(|header| Witness { lease, revision: header.revision });
         Ok(self.witness)
+    }
+
+    /// Looks whether etcd's history is the one in which names are being read, so that they can be read on.
+    pub(super) fn witness_lives(&mut self) -> Result<bool> {
+        match self.witness {
+            Some(witness) if self.host.now() < witness.lease.valid_until => {
+                self.ask_for_witness(witness)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Keeps the lease alive that was granted for this alone, if it is time to.
+    ///
+    /// # Errors
+    /// [`SessionError::NoHistory`]: it is gone.
+    pub(super) fn keep_witness(&mut self) -> Result<()> {
+        match self.witness {
+            Some(witness) if self.host.now() >= witness.lease.renew_at => {
+                let is_there = self.ask_for_witness(witness)?;
+                if is_there { Ok(()) } else { Err(self.break_off(NOT_READ)) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks whether it is there, and keeps it alive.
+    fn ask_for_witness(&mut self, witness: Witness) -> Result<bool> {
+        if let Some(lease) = self.lease.filter(|lease| lease.id == witness.lease.id) {
+            self.keep_alive(lease)?;
+            return Ok(true);
+        }
+        let asked = self.host.now();
+        let ttl = self.ask_member(|client| client.lease_keep_alive(witness.lease.id))?;
+        let Some(ttl) = ttl else { return Ok(false) };
+        self.witness_is_there(Lease::new(witness.lease.id, asked, ttl));
+        Ok(true)
+    }
+
+    /// Takes note that a lease was kept alive, which may be the one in question.
+    pub(super) fn witness_is_there(&mut self, lease: Lease) {
+        if let Some(witness) = self.witness.as_mut().filter(|it| it.lease.id == lease.id) {
+            witness.lease = lease;
+        }
     }
 
     /// Looks whether the history that is followed is the one that everything was read in. The own name says
@@ -51,13 +97,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// [`SessionError::NoHistory`]: it is another one.
     pub(super) fn hear_witness(&mut self) -> Result<()> {
         let Some(witness) = self.witness.filter(|_| !self.is_witness()) else { return Ok(()) };
-        let is_there = self.ask_member(|client| client.lease_keep_alive(witness.lease))?.is_some();
-        if !is_there && self.host.now() < witness.until {
-            return Err(self.break_off("etcd's history is not the one that was read"));
+        let is_there = self.ask_for_witness(witness)?;
+        if !is_there && self.host.now() < witness.lease.valid_until {
+            return Err(self.break_off(NOT_READ));
         }
         self.witness = None;
-        if is_there && self.lease.is_none_or(|lease| lease.id != witness.lease) {
-            self.ask(|client| client.lease_revoke(witness.lease))?;
+        if is_there && self.lease.is_none_or(|lease| lease.id != witness.lease.id) {
+            self.ask(|client| client.lease_revoke(witness.lease.id))?;
         }
         Ok(())
     }
@@ -65,7 +111,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Whether the name that is ours hangs on the lease in question.
     fn is_witness(&self) -> bool {
         let (witness, lease) = (self.witness, self.lease.map(|lease| lease.id));
-        self.membership.held().is_some() && witness.map(|witness| witness.lease) == lease
+        self.membership.held().is_some() && witness.map(|witness| witness.lease.id) == lease
     }
 
     /// Takes note that the own name was seen, if there is one.

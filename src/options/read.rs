@@ -62,6 +62,7 @@ pub(super) fn options(
         ttl: number(matches, "ttl")?,
         forward: configuration::forward(matches, file.as_ref())?,
         allow: split(matches, "allow")?,
+        reverse: split(matches, "reverse")?,
         rrl: optional_number(matches, "rrl")?,
         run_as: run_as(matches)?,
         verbosity: verbosity(matches)?,

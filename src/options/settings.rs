@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use crate::cluster::Network;
+use crate::cluster::{Network, ReverseNetwork};
 use crate::connect::ConnectSettings;
 use crate::corefile::Corefile;
 use crate::host::accounts::RunAs;
@@ -51,6 +51,8 @@ pub struct Options {
     pub forward: Option<ForwardTo>,
     /// Who may ask; empty: everybody.
     pub allow: Vec<Network>,
+    /// Whose reverse names are zones that are answered for.
+    pub reverse: Vec<ReverseNetwork>,
     /// Replies a second to a client's network over UDP; `None`: as many as it asks for.
     pub rrl: Option<u32>,
     /// Who is told of this node's name, and how.

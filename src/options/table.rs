@@ -107,6 +107,7 @@ const ANSWERS: &[OptionEntry] = &[
     // Less would leave no time for a second try.
     number("max-lag", "SECONDS", 2..=86_400, "answers this far behind etcd are stale [15]"),
     number("max-stale", "SECONDS", 0..=YEAR, "answer this long without etcd [86400]"),
+    texts("reverse", "NETWORK[,...]", "have the zones of these reverse names"),
     texts("allow", "NETWORK[,...]", "answer these networks only [all]"),
     number("rrl", "N", 1..=1_000_000, "replies a second to a network over UDP [all]"),
     // Shorter leases would end between two renewals of a busy etcd.

@@ -16,6 +16,10 @@ struct Scene {
 
 impl Scene {
     fn set() -> Scene {
+        Scene::set_with(&[])
+    }
+
+    fn set_with(options: &[&str]) -> Scene {
         let network = Network::set_up();
         let cluster = Cluster::start_at(HUB, 1);
         let etcd = &cluster.members[0];
@@ -25,14 +29,9 @@ impl Scene {
             let value = format!(r#"{{"ipv4":"{address}"}}"#);
             etcd.put(&format!("worker{number}.tf.local."), value.as_bytes());
         }
-        let node = Node::start(&[
-            "--pattern",
-            support::PATTERN,
-            "--limit",
-            "400",
-            "--endpoints",
-            &etcd.endpoint(),
-        ]);
+        let endpoint = etcd.endpoint();
+        let usual = ["--pattern", support::PATTERN, "--limit", "400", "--endpoints", &endpoint];
+        let node = Node::start(&[&usual, options].concat());
         assert_eq!(node.slot(), 1);
         let directory = Directory::new();
         for (path, text) in [
@@ -189,4 +188,41 @@ fn unbound_and_dnsmasq_ask_us_for_the_zone() {
         assert_eq!(ask("worker.tf.local", "A").lines().count(), 303, "{port}");
     }
     assert!(lookup("127.0.0.1:53".parse().expect("an address"), "worker2.tf.local.").is_some());
+}
+
+/// RFC 9156, the strict way: whoever is refused a name above gives up.
+#[test]
+fn a_resolver_that_asks_label_by_label_finds_the_names_of_addresses() {
+    install(&["unbound:unbound", "dig:bind9-dnsutils"]);
+    if !is_private!() {
+        return;
+    }
+    let scene = Scene::set_with(&["--reverse", "10.0.0.0/8,fd00::/8"]);
+    let config = scene.directory.file("unbound.conf");
+    let text = "server:\n interface: 127.0.0.2@5301\n username: \"\"\n chroot: \"\"\n use-syslog: no\n \
+                pidfile: \"\"\n do-daemonize: no\n do-not-query-localhost: no\n module-config: \"iterator\"\n \
+                qname-minimisation: yes\n qname-minimisation-strict: yes\n \
+                local-zone: \"10.in-addr.arpa\" nodefault\n local-zone: \"d.f.ip6.arpa\" nodefault\n\
+                stub-zone:\n name: \"10.in-addr.arpa\"\n stub-addr: 127.0.0.1\n\
+                stub-zone:\n name: \"d.f.ip6.arpa\"\n stub-addr: 127.0.0.1\n";
+    std::fs::write(&config, text).expect("written");
+    let _unbound = Running::start(command("unbound").args(["-d", "-c", &config]));
+    let ask = |address: &str| {
+        let arguments = ["+tries=1", "+time=2", "-p", "5301", "@127.0.0.2", "-x", address];
+        let output = command("dig").args(arguments).output().expect("dig");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    until(PATIENCE, "unbound answers", || {
+        ask("10.0.0.2").contains("worker2.tf.local.").then_some(())
+    });
+    let table = [
+        ("10.1.0.5", "worker5.tf.local."),
+        ("fd00::2", "worker2.tf.local."),
+        ("10.0.0.200", "status: NXDOMAIN"),
+        ("fd00::200", "status: NXDOMAIN"),
+    ];
+    for (address, wanted) in table {
+        let output = ask(address);
+        assert!(output.contains(wanted), "{address}: {output}");
+    }
 }

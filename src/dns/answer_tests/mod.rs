@@ -6,6 +6,7 @@ mod edns;
 mod malformed;
 mod names;
 mod negative;
+mod reverse;
 mod truncation;
 
 use std::sync::Arc;

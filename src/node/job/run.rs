@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::settings::OnPeerLost;
 use super::stage::Stage;
 use super::steps::Here;
-use crate::cluster::{Entry, ListState, StartedList};
+use crate::cluster::{Directory, Entry, ListState, StartedList};
 use crate::etcd::{Etcd, LeaseId};
 use crate::node::claim::delete_if_on;
 use crate::node::session::Session;
@@ -38,7 +38,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
         for member in &list.members {
             // As if it had stood there just before it was claimed: what is learnt later takes its place.
             let before = member.token.saturating_sub(1);
-            if before <= seen {
+            // One that is known stays as it is compared with etcd's history.
+            let name = format!("{}.", member.name);
+            let is_known = |d: &mut Directory| d.record(name.as_bytes()).is_some();
+            if before <= seen || self.host.directory(is_known) {
                 continue;
             }
             let (key, value) = (keyspace.key(member.slot), member.record.to_json());
@@ -117,7 +120,7 @@ mod tests {
         session.learn_names_of(&list);
         assert_eq!(found(), None, "all that it does not know are none");
         let now = session.host.now();
-        session.turn = Some(Turn { queue_length: 99, named_by: now, learn_at: None });
+        session.turn = Some(Turn { starters: 99, is_return: false, named_by: now, learn_at: None });
         session.learn_names_of(&list);
         assert_eq!(found(), Some(record(3)));
         assert_eq!(world.directory.borrow().len(), 1, "what was seen is not changed by a list");

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use super::newborn;
 use super::world::{Fate, LEASE_TTL, ROUND_TRIP, World, delete, put};
-use crate::cluster::{Keyspace, Record, SlotId};
+use crate::cluster::{Keyspace, SlotId};
 use crate::etcd::{LeaseId, ResponseHeader, WatchReply};
 use crate::node::WhenFull;
-use crate::node::claim::Claimant;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -170,21 +169,4 @@ fn a_name_that_is_remembered_is_found_or_tried_again_where_the_reply_to_its_clai
         assert!(!world.times("owns 2").is_empty(), "{:#?}", world.log);
         assert!(world.times("owns 1").is_empty(), "{:#?}", world.log);
     }
-}
-
-#[test]
-fn who_takes_the_name_that_it_remembers_sees_how_many_start_with_it() {
-    let (world, mut session) = newborn(1);
-    world.follow(|_, _| Fate::Answered(ROUND_TRIP));
-    for slot in 5..45 {
-        let other = put(&format!("w{slot}.tf.local."), 1, OTHER).kv;
-        world.store.borrow_mut().keys.insert(other.key.clone(), other);
-    }
-    session.settings.remembered = SlotId::new(2);
-    let (keyspace, record) = (session.settings.keyspace.clone(), Record::default());
-    let claimant =
-        Claimant { keyspace: &keyspace, record: &record, node_id: None, lease: LeaseId(1) };
-    let taken = session.claim_remembered(claimant).expect("a reply").expect("it is free");
-    assert_eq!((taken.claimed.slot, taken.queue_length), (SlotId::new(2).expect("one"), 40));
-    assert!(session.claim_remembered(claimant).expect("no call").is_none(), "once");
 }

@@ -28,7 +28,7 @@ fn store(world: &World, event: &Event, revision: i64) {
 #[test]
 fn a_full_sync_that_takes_longer_than_the_lease_keeps_it_alive() {
     let (world, session) = newborn(1);
-    for number in 10..10_010 {
+    for number in 10..20_010 {
         let put = put(&format!("w{number}.tf.local."), 1, LeaseId(0));
         world.store.borrow_mut().keys.insert(put.kv.key.clone(), put.kv);
     }

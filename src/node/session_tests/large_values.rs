@@ -12,7 +12,7 @@ use crate::etcd::{ErrorKind, KeyValue, LARGE_VALUE, LeaseId, Pages, Range};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The octets from which a reply is too large here.
-const BOUND: usize = 20_000;
+const BOUND: usize = 40_000;
 
 /// Puts a key with a value of so many octets.
 fn fill(world: &World, number: usize, octets: usize) -> Vec<u8> {

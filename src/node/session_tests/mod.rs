@@ -8,6 +8,7 @@ mod overtaking;
 mod proving;
 mod republishing;
 mod restores;
+mod resuming;
 mod world;
 
 use std::fs;

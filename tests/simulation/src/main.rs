@@ -24,6 +24,7 @@ Simulates clusters on virtual time: real sessions, a model of etcd, and faults. 
   --without KIND[,...]  none of these kinds of faults
   --clocks on|off   clocks that run at different rates [as the seed has it]
   --long            up to 100 nodes, long leases, and an hour or so between times of faults
+  --strangers N     names that others have for ever, so that all are read page by page
   --jobs            nodes run programs that start together
   --quiet           nothing goes wrong, and all clusters are alike: how fast it is
   --gateway         the product's own client, by way of etcd's JSON gateway: slower by far
@@ -32,7 +33,7 @@ Simulates clusters on virtual time: real sessions, a model of etcd, and faults. 
   --scale N[,...]   so many nodes at once, and once more after a power cut: what etcd has to do
   --members M       with --scale: etcd's members [3]
   --seed S          this seed only, with the history of what does not hold
-  --trace           with --seed: print everything that happens
+  --trace           with --seed or --scale: print everything that happens
   --lines N         lines of history [60]
 ";
 
@@ -99,6 +100,7 @@ fn read(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
                 options.scale = counts.collect::<Result<_, _>>()?;
             }
             "--members" => options.members = number(&name, &value()?)?,
+            "--strangers" => options.settings.wanted.strangers = Some(number(&name, &value()?)?),
             "--jobs" => options.settings.wanted.has_jobs = true,
             "--long" => options.settings.wanted.is_long = true,
             "--quiet" => options.settings.is_quiet = true,
@@ -142,8 +144,9 @@ fn tell_history(seed: u64, options: &Options) -> bool {
 fn tell_scale(options: &Options) -> ExitCode {
     let mut is_well = true;
     println!("{}", scale::HEADS);
+    let trace = if options.is_traced { Trace::print() } else { Trace::off() };
     for nodes in &options.scale {
-        scale::measure(*nodes, options.members, |row| {
+        scale::measure(*nodes, options.members, &trace, |row| {
             println!("{row}");
             if let Some(Violation { invariant, text, .. }) = &row.violation {
                 println!("{invariant}: {text}");

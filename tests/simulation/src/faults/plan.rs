@@ -34,6 +34,8 @@ pub struct Wanted {
     pub is_long: bool,
     /// Whether nodes run programs that start together.
     pub has_jobs: bool,
+    /// The names that somebody else has for ever: so many that they are read page by page; `None`: as the seed has it.
+    pub strangers: Option<u32>,
 }
 
 /// What a seed has in store.
@@ -87,6 +89,7 @@ impl Plan {
         }
         let count = wanted.nodes.unwrap_or(drawn);
         let strangers = if is_herd { 800 + chance.below(800) as u32 } else { 0 };
+        let strangers = wanted.strangers.unwrap_or(strangers);
         let has_clocks = chance.happens(0.3);
         let has_clocks = wanted.clocks.unwrap_or(has_clocks);
         // Kinds that came later are drawn by themselves, so that seeds stay what they were.

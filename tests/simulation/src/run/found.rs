@@ -276,6 +276,13 @@ pub const FOUND: &[Found] = &[
         ..ROW
     },
     Found {
+        seed: 276,
+        seconds: 50_365,
+        is_long: true,
+        what: "all who wait thought themselves at the front: a restored backup had their names, whose leases ran out",
+        ..ROW
+    },
+    Found {
         seed: 38,
         seconds: 55_270,
         is_long: true,

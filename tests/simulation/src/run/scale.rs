@@ -79,11 +79,12 @@ fn bounds() -> Bounds {
 
 /// Starts so many nodes at once, cuts the power of everything when all know all, and starts them once more; an
 /// etcd of so many members.
-pub fn measure(nodes: usize, members: usize, mut told: impl FnMut(Row)) {
+pub fn measure(nodes: usize, members: usize, trace: &Trace, mut told: impl FnMut(Row)) {
+    trace.enter_thread();
     let plan = plan(nodes, members);
     let keyspace = plan.scene.nodes.first().map(|node| node.keyspace());
     let checks = Checks::new(bounds(), keyspace.expect("a node at least"), plan.limit());
-    let mut world = World::new(plan.scene.clone(), 1, checks, Trace::off());
+    let mut world = World::new(plan.scene.clone(), 1, checks, trace.clone());
     let _ = Faults::begin(plan, 1, &mut world);
     let row = follow(&mut world, nodes, false);
     let is_well = row.known.is_some() && row.violation.is_none();

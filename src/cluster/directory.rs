@@ -43,7 +43,7 @@ impl NodePlace {
     /// The one after it.
     #[must_use]
     pub fn next(self) -> NodePlace {
-        match self.slot.get().checked_add(1).and_then(SlotId::new) {
+        match self.slot.next() {
             Some(slot) => NodePlace { slot, ..self },
             None => NodePlace { range: self.range + 1, slot: SlotId::FIRST },
         }
@@ -55,7 +55,7 @@ impl NodePlace {
 pub struct Directory {
     keyspace: Arc<Keyspace>,
     /// In the order of [`Keyspace::names`].
-    known: Vec<Slots>,
+    pub(super) known: Vec<Slots>,
     /// The slot that this node owns.
     own: Option<SlotId>,
     revision: i64,
@@ -68,6 +68,11 @@ impl Directory {
     /// An empty directory.
     pub fn new(keyspace: Arc<Keyspace>) -> Self {
         let known = keyspace.names().map(|names| Slots::new(names, keyspace.limit)).collect();
+        Directory::with(keyspace, known)
+    }
+
+    /// One that knows these names; nothing was read from etcd yet.
+    pub(super) fn with(keyspace: Arc<Keyspace>, known: Vec<Slots>) -> Self {
         let freshness = Freshness::Empty;
         Directory { known, own: None, keyspace, revision: 0, freshness, changes: 0 }
     }
@@ -253,7 +258,7 @@ impl Directory {
         self.revision = self.revision.max(revision);
     }
 
-    /// An empty directory for the same names, to be filled from a snapshot.
+    /// An empty directory for the same names. To read them anew, see [`super::SnapshotBuilder`].
     pub fn emptied(&self) -> Directory {
         Directory::new(self.keyspace.clone())
     }
@@ -269,10 +274,10 @@ impl Directory {
         old
     }
 
-    /// Forgets up to so many of its addresses and names; `false`: none is left. What answers no more
-    /// is given up by this, a little at a time.
+    /// Forgets up to so many pieces of what it knows, with a few names or addresses each; `false`: none
+    /// is left. What answers no more is given up by this, a little at a time.
     pub fn shrink(&mut self, most: usize) -> bool {
-        (0..most).all(|_| self.known.iter_mut().any(Slots::forget_one))
+        (0..most).all(|_| self.known.iter_mut().any(Slots::forget_piece))
     }
 
     /// Sets how far it can be believed from now on. Before the first snapshot that is not at all.

@@ -3,7 +3,7 @@
 use super::record::RecordError;
 
 /// The revision of etcd that changed a key last, and the [`Entry::fingerprint`] of what it is since.
-pub type KeyVersion = (i64, u64);
+pub type KeyVersion = (i64, u32);
 
 /// One key of etcd, as a snapshot or an event tells it.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +16,7 @@ pub struct Entry<'a> {
     pub mod_revision: i64,
     /// What tells this version of the key from another one of the same revision, in another history of
     /// etcd: a hash of its value and its lease. Only compared, and of no matter in a deletion.
-    pub fingerprint: u64,
+    pub fingerprint: u32,
 }
 
 /// The keys of a range that changed last, as etcd has them at some revision.

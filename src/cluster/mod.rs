@@ -6,16 +6,21 @@
 mod addresses;
 pub mod directory;
 mod entry;
+mod index_table;
 pub mod job;
 pub mod job_list;
 pub mod keyspace;
 pub mod names;
 pub mod network;
 pub mod node_id;
+mod occupant;
 pub mod pattern;
 pub mod record;
 pub mod reverse_network;
+mod slot_set;
+mod slot_table;
 mod slots;
+pub mod snapshot;
 mod spelling;
 #[cfg(test)]
 mod testing;
@@ -32,4 +37,5 @@ pub use pattern::{Pattern, SlotId};
 pub use record::{AddressChoice, LONGEST_RECORD, Record, RecordError};
 pub use reverse_network::ReverseNetwork;
 pub use slots::Slots;
+pub use snapshot::SnapshotBuilder;
 pub use spelling::PatternError;

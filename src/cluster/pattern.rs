@@ -28,6 +28,16 @@ impl SlotId {
         (number > 0).then_some(SlotId(number))
     }
 
+    /// That whose number counted from 0 is this, if there is such a slot.
+    pub(super) fn from_index(index: usize) -> Option<SlotId> {
+        u32::try_from(index).ok()?.checked_add(1).map(SlotId)
+    }
+
+    /// The one after it, if there is one.
+    pub(super) fn next(self) -> Option<SlotId> {
+        self.0.checked_add(1).map(SlotId)
+    }
+
     /// The number, from 1.
     pub fn get(self) -> u32 {
         self.0

@@ -9,19 +9,11 @@ use std::net::IpAddr;
 use super::addresses::{AddressSet, Published};
 use super::entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
 use super::names::Names;
+use super::occupant::Occupant;
 use super::pattern::{Pattern, SlotId};
 use super::record::Record;
-
-/// A key that exists.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Occupant {
-    /// `None`: its value is not a record. It holds the slot all the same: nobody can claim it.
-    pub(super) record: Option<Record>,
-    pub(super) mod_revision: i64,
-    fingerprint: u64,
-    /// Its index among the slots with a port, if it has one.
-    port_index: u32,
-}
+use super::slot_set::SlotSet;
+use super::slot_table::SlotTable;
 
 /// The names of one range as they are now: the slots of a pattern, or the one slot of a single name.
 #[derive(Clone, Debug)]
@@ -30,12 +22,7 @@ pub struct Slots {
     pub names: Names,
     /// The name that stands for all slots of a pattern.
     pub(super) group: Option<String>,
-    limit: u32,
-    /// Slots 1..=limit, by index; grows as far as the highest one in use.
-    dense: Vec<Option<Occupant>>,
-    /// Slots above the limit, which other nodes may use; kept apart so that one stray key with a
-    /// huge number costs no memory.
-    sparse: BTreeMap<SlotId, Occupant>,
+    occupants: SlotTable<Occupant>,
     pub(super) occupied: usize,
     /// The number of those that have a record.
     pub(super) named: usize,
@@ -44,12 +31,12 @@ pub struct Slots {
     /// The addresses of the records.
     ipv4: AddressSet<4>,
     ipv6: AddressSet<16>,
-    /// The slots whose records have a port. The last takes the place of one that goes.
-    with_port: Vec<SlotId>,
+    /// The slots whose records have a port.
+    with_port: SlotSet,
     /// Other keys between those of the slots, with the revision of their last change and its
     /// fingerprint: names of another pattern that begins alike. Known only to tell one history of etcd
     /// from another.
-    strays: BTreeMap<Vec<u8>, (i64, u64)>,
+    strays: BTreeMap<Vec<u8>, KeyVersion>,
 }
 
 impl Slots {
@@ -58,15 +45,29 @@ impl Slots {
         Slots {
             group: names.pattern().map(Pattern::group),
             names,
-            limit,
-            dense: Vec::new(),
-            sparse: BTreeMap::new(),
+            occupants: SlotTable::new(limit),
             occupied: 0,
             named: 0,
             changes: 0,
             ipv4: AddressSet::new(),
             ipv6: AddressSet::new(),
-            with_port: Vec::new(),
+            with_port: SlotSet::new(limit),
+            strays: BTreeMap::new(),
+        }
+    }
+
+    /// A copy that a snapshot is read into: what etcd has besides names is not in it.
+    pub(super) fn copy(&self) -> Slots {
+        Slots {
+            names: self.names.clone(),
+            group: self.group.clone(),
+            occupants: self.occupants.clone(),
+            occupied: self.occupied,
+            named: self.named,
+            changes: 0,
+            ipv4: self.ipv4.clone(),
+            ipv6: self.ipv6.clone(),
+            with_port: self.with_port.clone(),
             strays: BTreeMap::new(),
         }
     }
@@ -81,9 +82,14 @@ impl Slots {
         self.ipv6.distinct()
     }
 
-    /// Returns the slots whose records have a port, in no certain order.
-    pub fn with_port(&self) -> &[SlotId] {
-        &self.with_port
+    /// Returns the slots whose records have a port, lowest first.
+    pub fn with_port(&self) -> impl Iterator<Item = SlotId> {
+        self.with_port.iter()
+    }
+
+    /// The number of slots whose records have a port.
+    pub fn ports(&self) -> usize {
+        self.with_port.len()
     }
 
     /// The record of a slot.
@@ -92,7 +98,7 @@ impl Slots {
     }
 
     /// The slots whose records have an address, if there are any.
-    pub(super) fn at_address(&self, address: IpAddr) -> Option<&Published> {
+    pub(super) fn at_address(&self, address: IpAddr) -> Option<Published<'_>> {
         match address {
             IpAddr::V4(ip) => self.ipv4.get(ip.octets()),
             IpAddr::V6(ip) => self.ipv6.get(ip.octets()),
@@ -100,11 +106,7 @@ impl Slots {
     }
 
     pub(super) fn get(&self, id: SlotId) -> Option<&Occupant> {
-        if id.get() <= self.limit {
-            self.dense.get(id.index())?.as_ref()
-        } else {
-            self.sparse.get(&id)
-        }
+        self.occupants.get(id)
     }
 
     pub(super) fn of_name(&self, name: &[u8]) -> Option<&Occupant> {
@@ -118,10 +120,7 @@ impl Slots {
 
     /// Those from this one on.
     pub(super) fn iter_from(&self, first: SlotId) -> impl Iterator<Item = (SlotId, &Occupant)> {
-        let slots = self.dense.get(first.index()..).unwrap_or_default();
-        let dense = (first.get()..=self.limit).filter_map(SlotId::new).zip(slots);
-        let dense = dense.filter_map(|(id, occupant)| Some((id, occupant.as_ref()?)));
-        dense.chain(self.sparse.range(first..).map(|(id, occupant)| (*id, occupant)))
+        self.occupants.iter_from(first)
     }
 
     /// The revisions of the last changes of all keys, without those after a revision.
@@ -178,7 +177,22 @@ impl Slots {
         if known.is_some_and(|known| known.mod_revision >= entry.mod_revision) {
             return Applied::Ignored;
         }
-        let before = known.and_then(|known| known.record);
+        self.put(id, entry)
+    }
+
+    /// Applies a key as a snapshot has it, whatever is known of it. Returns the slot that it holds.
+    pub(super) fn read(&mut self, name: &[u8], entry: Entry<'_>) -> (Option<SlotId>, Applied) {
+        match self.names.slot_of(name) {
+            Some(id) => {
+                let applied = self.put(id, entry);
+                (Some(id).filter(|id| self.get(*id).is_some()), applied)
+            }
+            None => (None, self.apply(name, entry)),
+        }
+    }
+
+    fn put(&mut self, id: SlotId, entry: Entry<'_>) -> Applied {
+        let before = self.record(id).copied();
         let Some(value) = entry.value else {
             self.changes += u64::from(before.is_some());
             return if self.remove(id) { Applied::Changed } else { Applied::Ignored };
@@ -188,7 +202,8 @@ impl Slots {
             Err(error) => (None, Applied::Unusable(error)),
         };
         self.changes += u64::from(before != record);
-        self.insert(id, record, (entry.mod_revision, entry.fingerprint));
+        let Entry { mod_revision, fingerprint, .. } = entry;
+        self.insert(id, Occupant { record, fingerprint, mod_revision });
         applied
     }
 
@@ -206,36 +221,30 @@ impl Slots {
         };
     }
 
-    fn insert(&mut self, id: SlotId, record: Option<Record>, version: (i64, u64)) {
-        self.remove(id);
-        self.occupied += 1;
-        let port_index = u32::try_from(self.with_port.len()).unwrap_or(u32::MAX);
-        if let Some(record) = record {
-            self.publish(id, &record);
+    fn insert(&mut self, id: SlotId, occupant: Occupant) {
+        if self.get(id) == Some(&occupant) {
+            return;
         }
-        let (mod_revision, fingerprint) = version;
-        let occupant = Occupant { record, mod_revision, fingerprint, port_index };
-        if id.get() <= self.limit {
-            if self.dense.len() <= id.index() {
-                self.dense.resize(id.index() + 1, None);
-            }
-            self.dense[id.index()] = Some(occupant);
-        } else {
-            self.sparse.insert(id, occupant);
+        let before = self.occupants.insert(id, occupant);
+        self.occupied += usize::from(before.is_none());
+        let before = before.and_then(|before| before.record);
+        if before == occupant.record {
+            return;
+        }
+        if let Some(record) = before {
+            self.withdraw(id, &record);
+        }
+        if let Some(record) = occupant.record {
+            self.publish(id, &record);
         }
     }
 
     /// Returns whether it was occupied.
-    fn remove(&mut self, id: SlotId) -> bool {
-        let previous = if id.get() <= self.limit {
-            self.dense.get_mut(id.index()).and_then(Option::take)
-        } else {
-            self.sparse.remove(&id)
-        };
-        let Some(previous) = previous else { return false };
+    pub(super) fn remove(&mut self, id: SlotId) -> bool {
+        let Some(previous) = self.occupants.remove(id) else { return false };
         self.occupied -= 1;
         if let Some(record) = previous.record {
-            self.withdraw(id, &record, previous.port_index);
+            self.withdraw(id, &record);
         }
         true
     }
@@ -249,11 +258,11 @@ impl Slots {
             self.ipv6.insert(ip.octets(), id);
         }
         if record.port.is_some() {
-            self.with_port.push(id);
+            self.with_port.insert(id);
         }
     }
 
-    fn withdraw(&mut self, id: SlotId, record: &Record, port_index: u32) {
+    fn withdraw(&mut self, id: SlotId, record: &Record) {
         self.named -= 1;
         if let Some(ip) = record.ipv4 {
             self.ipv4.remove(ip.octets(), id);
@@ -261,36 +270,21 @@ impl Slots {
         if let Some(ip) = record.ipv6 {
             self.ipv6.remove(ip.octets(), id);
         }
-        let index = port_index as usize;
-        if record.port.is_none() || index >= self.with_port.len() {
-            return;
-        }
-        self.with_port.swap_remove(index);
-        let moved = self.with_port.get(index).copied().and_then(|moved| self.get_mut(moved));
-        if let Some(moved) = moved {
-            moved.port_index = port_index;
+        if record.port.is_some() {
+            self.with_port.remove(id);
         }
     }
 
-    fn get_mut(&mut self, id: SlotId) -> Option<&mut Occupant> {
-        if id.get() <= self.limit {
-            self.dense.get_mut(id.index())?.as_mut()
-        } else {
-            self.sparse.get_mut(&id)
-        }
-    }
-
-    /// Forgets an address, and a slot above the limit or another key, to drop many a little at a
-    /// time; `false`: there are none. All slots that are up to the limit lie in one piece, and are
-    /// dropped at once. Only `occupied` is right from now on.
-    pub(super) fn forget_one(&mut self) -> bool {
-        let address = self.ipv4.forget_one() | self.ipv6.forget_one();
-        if self.strays.pop_first().is_some() {
+    /// Forgets a few addresses, a few slots, or another key, to drop many a little at a time; `false`:
+    /// there are none. Only `occupied` is right from now on.
+    pub(super) fn forget_piece(&mut self) -> bool {
+        if self.ipv4.forget_shard() || self.ipv6.forget_shard() || self.strays.pop_first().is_some()
+        {
             return true;
         }
-        let slot = self.sparse.pop_first();
-        self.occupied -= usize::from(slot.is_some());
-        slot.is_some() || address
+        let slots = self.occupants.forget_piece();
+        self.occupied -= slots.unwrap_or(0);
+        slots.is_some()
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) fn has(group: &Slots, rrtype: u16) -> bool {
     match rrtype {
         rrtype::A => !group.ipv4().is_empty(),
         rrtype::AAAA => !group.ipv6().is_empty(),
-        rrtype::SRV => !group.with_port().is_empty(),
+        rrtype::SRV => group.ports() > 0,
         _ => false,
     }
 }
@@ -48,19 +48,20 @@ fn write_all_srv(
     context: RecordContext<'_>,
     reply: &mut Reply<'_>,
 ) -> Result<(), Full> {
-    let slots = group.with_port();
+    let ports = group.ports();
     // The name of a node has a digit at least more than that of the group.
     let least = RECORD_HEAD + BEFORE_TARGET + context.question.wire_name().len() + 1;
-    if !reply.has_room_for(slots.len().saturating_mul(least)) {
+    if !reply.has_room_for(ports.saturating_mul(least)) {
         return Err(Full);
     }
     let Some(name) = group.names.pattern().map(NodeName::new) else { return Ok(()) };
-    let mut targets: Vec<(&Record, usize)> = Vec::with_capacity(slots.len());
-    for slot in rotated(slots, context.rotation).into_iter().flatten() {
-        let Some(record) = group.record(*slot) else { continue };
+    let mut targets: Vec<(&Record, usize)> = Vec::with_capacity(ports);
+    let start = context.rotation.checked_rem(ports).unwrap_or(0);
+    for slot in group.with_port().skip(start).chain(group.with_port().take(start)) {
+        let Some(record) = group.record(slot) else { continue };
         write_srv(record, reply, |octets| {
             targets.push((record, octets.len()));
-            name.write(*slot, octets);
+            name.write(slot, octets);
         })?;
     }
     for (record, target) in targets {

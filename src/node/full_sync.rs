@@ -6,7 +6,9 @@ use std::vec::IntoIter;
 use super::own_mark::OwnMark;
 use super::state::History;
 use super::{Counter, Host};
-use crate::cluster::{Applied, Directory, Entry, KeyRange, LONGEST_RECORD, SlotId};
+use crate::cluster::{
+    Applied, Directory, Entry, KeyRange, LONGEST_RECORD, SlotId, SnapshotBuilder,
+};
 use crate::etcd::{Error, Etcd, Event, EventKind, KeyValue, LARGE_VALUE, Order, Pages, Range};
 
 /// The number of changes that are applied before DNS is answered again.
@@ -18,7 +20,7 @@ const _: () = assert!(LARGE_VALUE > LONGEST_RECORD);
 /// All names on their way into a new directory. The old one answers until it is finished.
 #[derive(Debug)]
 pub(super) struct FullSync {
-    snapshot: Directory,
+    snapshot: SnapshotBuilder,
     /// The range that is being read, by its index.
     index: usize,
     pages: Pages,
@@ -33,9 +35,8 @@ pub(super) struct FullSync {
 impl FullSync {
     /// One that has read nothing, as of a revision; 0: the present one. `None`: there are no names to read.
     pub(super) fn begin(host: &impl Host, revision: i64) -> Option<FullSync> {
-        let (snapshot, ranges) =
-            host.directory(|directory| (directory.emptied(), directory.keyspace().ranges()));
-        let mut rest = ranges.into_iter();
+        let snapshot = host.directory(|directory| SnapshotBuilder::new(directory));
+        let mut rest = snapshot.keyspace().ranges().into_iter();
         let pages = Pages::new(Range { revision, ..range_of(&rest.next()?) });
         Some(FullSync {
             snapshot,
@@ -99,9 +100,13 @@ impl FullSync {
     }
 
     /// Lets the names that were read take the place of the directory. Returns where it stands then.
-    pub(super) fn finish(self, host: &impl Host) -> History {
-        let (names, revision) = (self.snapshot.len(), self.history.latest());
-        let mut old = host.directory(|directory| directory.replace(self.snapshot, revision));
+    pub(super) fn finish(mut self, host: &impl Host) -> History {
+        while self.snapshot.forget_unread(MOST_AT_ONCE) {
+            host.sleep_until(host.now());
+        }
+        let snapshot = self.snapshot.finish();
+        let (names, revision) = (snapshot.len(), self.history.latest());
+        let mut old = host.directory(|directory| directory.replace(snapshot, revision));
         while old.shrink(MOST_AT_ONCE) {
             host.sleep_until(host.now());
         }
@@ -147,7 +152,9 @@ pub(super) fn entry(kv: &KeyValue, kind: EventKind) -> Entry<'_> {
     let compared = if kv.value.len() > LONGEST_RECORD { None } else { Some(&kv.value) };
     let mut hasher = DefaultHasher::new();
     (kv.lease.0, compared).hash(&mut hasher);
-    Entry { key: &kv.key, value, mod_revision: kv.mod_revision, fingerprint: hasher.finish() }
+    // Half of it tells well enough.
+    let fingerprint = hasher.finish() as u32;
+    Entry { key: &kv.key, value, mod_revision: kv.mod_revision, fingerprint }
 }
 
 fn log(kv: &KeyValue, applied: &Applied) {

@@ -3,3 +3,4 @@
 mod allocations;
 mod fuzz_seeds;
 mod generated_queries;
+mod known_names;

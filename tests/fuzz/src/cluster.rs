@@ -1,10 +1,11 @@
 //! The directory: after any sequence of entries it tells the same as a map from keys to values.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use idetcd::cluster::{
-    Applied, Directory, Entry, Freshness, Keyspace, Names, Pattern, Record, SlotId,
+    Applied, Directory, Entry, Freshness, Keyspace, Names, Pattern, Record, SlotId, SnapshotBuilder,
 };
 
 use super::input::Input;
@@ -46,8 +47,10 @@ pub fn run(data: &[u8]) {
             0..240 => names.push(apply(&mut input, &keyspace, &mut directory, &mut model)),
             240..244 => {
                 let revision = i64::from(input.octet());
-                directory.replace(directory.emptied(), revision);
-                model = Model::new(&keyspace);
+                let keys = usize::from(input.octet() % 8);
+                let snapshot;
+                (snapshot, model) = read(&mut input, keys, &directory, &mut names);
+                directory.replace(snapshot, revision);
                 assert_eq!(
                     (directory.revision(), directory.freshness()),
                     (revision, Freshness::Synced)
@@ -81,12 +84,47 @@ fn keyspace((prefix, pattern, limit, resolve): (&str, &str, u32, &[&str])) -> Ar
     })
 }
 
+/// Reads up to so many keys of a snapshot into both, beside an old directory, and notes their names.
+fn read(
+    input: &mut Input<'_>,
+    keys: usize,
+    old: &Directory,
+    names: &mut Vec<Vec<u8>>,
+) -> (Directory, Model) {
+    let (mut snapshot, mut model) = (SnapshotBuilder::new(old), Model::new(old.keyspace()));
+    let mut seen = BTreeSet::new();
+    for _ in 0..keys {
+        names.push(tell(input, old.keyspace(), &mut model, |range, entry| {
+            // Each key is there once.
+            let is_there = entry.value.is_some() && seen.insert((range, entry.key.to_vec()));
+            is_there.then(|| snapshot.apply(range, entry))
+        }));
+    }
+    snapshot.forget_unread(usize::from(input.octet()));
+    (snapshot.finish(), model)
+}
+
 /// Applies one entry to both, and returns its name.
 fn apply(
     input: &mut Input<'_>,
     keyspace: &Keyspace,
     directory: &mut Directory,
     model: &mut Model,
+) -> Vec<u8> {
+    tell(input, keyspace, model, |range, entry| {
+        let before = directory.len();
+        let applied = directory.apply(range, entry);
+        assert!(applied != Applied::Ignored || directory.len() == before);
+        Some(applied)
+    })
+}
+
+/// Hands one entry of a range on, and tells the model of it unless it was not taken.
+fn tell(
+    input: &mut Input<'_>,
+    keyspace: &Keyspace,
+    model: &mut Model,
+    take: impl FnOnce(usize, Entry<'_>) -> Option<Applied>,
 ) -> Vec<u8> {
     // One range more than there are.
     let range = usize::from(input.octet()) % (keyspace.resolve.len() + 2);
@@ -101,12 +139,11 @@ fn apply(
         255 => i64::MAX,
         small => i64::from(small),
     };
-    let before = directory.len();
-    let applied = directory
-        .apply(range, Entry { key: &key, value: value.as_deref(), mod_revision, fingerprint: 0 });
-    let expected = model.apply(range, &key, value.as_deref(), mod_revision);
-    assert_eq!(applied, expected, "{:?} of range {range}", String::from_utf8_lossy(&key));
-    assert!(applied != Applied::Ignored || directory.len() == before);
+    let entry = Entry { key: &key, value: value.as_deref(), mod_revision, fingerprint: 0 };
+    if let Some(applied) = take(range, entry) {
+        let expected = model.apply(range, &key, value.as_deref(), mod_revision);
+        assert_eq!(applied, expected, "{:?} of range {range}", String::from_utf8_lossy(&key));
+    }
     name
 }
 
@@ -182,7 +219,7 @@ fn compare(directory: &Directory, model: &Model, names: &[Vec<u8>]) {
         let group = directory.group(name).map(|group| Published {
             ipv4: sorted(group.ipv4().iter().copied()),
             ipv6: sorted(group.ipv6().iter().copied()),
-            with_port: sorted(group.with_port().iter().copied()),
+            with_port: sorted(group.with_port()),
         });
         let wanted = model.group(name).map(|nodes| Published::of(&nodes));
         assert_eq!(group, wanted, "{shown}");

@@ -1,0 +1,17 @@
+//! What is known of a slot that is occupied.
+
+use super::record::Record;
+
+/// A key that exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Occupant {
+    /// `None`: its value is not a record. It holds the slot all the same: nobody can claim it.
+    pub(super) record: Option<Record>,
+    /// See [`super::Entry::fingerprint`].
+    pub(super) fingerprint: u32,
+    /// The revision of etcd that changed it last.
+    pub(super) mod_revision: i64,
+}
+
+/// There are as many as there are nodes, on each of them.
+const _: () = assert!(size_of::<Option<Occupant>>() <= 40);

@@ -16,7 +16,7 @@
 //! | [`run`] | a node's life: all rooms put together | [`options`], [`notify`], [`connect`], [`server`], [`node`], [`dns`], [`host`], [`cluster`], [`failure`], [`random`] |
 //! | [`tools`] | the operator's tools around a name | [`options`], [`notify`], [`connect`], [`server`], [`node`], [`dns`], [`host`], [`etcd`], [`cluster`], [`failure`], [`random`], [`clock`], [`text`] |
 //! | [`options`] | the command line, and what a Corefile adds: the settings of each room | [`notify`], [`connect`], [`server`], [`corefile`], [`node`], [`host`], [`cluster`], [`failure`], [`text`] |
-//! | [`notify`] | who is told of the name: a file, hooks, a program, metrics | [`connect`], [`server`], [`node`], [`dns`], [`host`], [`cluster`], [`failure`], [`clock`] |
+//! | [`notify`] | who is told of the name: a file, hooks, a program, metrics | [`connect`], [`server`], [`node`], [`dns`], [`host`], [`cluster`], [`failure`], [`clock`], [`text`] |
 //! | [`connect`] | the way to etcd: files read, a client that waits in the server | [`server`], [`host`], [`etcd`], [`dns`], [`failure`], [`random`], [`clock`], [`text`] |
 //! | [`server`] | sockets, signals, and the one sleep | [`node`], [`dns`], [`host`], [`cluster`], [`failure`], [`clock`] |
 //! | [`node`] | this node's life: claim, follow, keep alive, release | [`etcd`], [`cluster`], [`random`] |
@@ -47,7 +47,7 @@
 //! | a type of record that is answered | `dns::content`: what a name stands for | its number in `dns::wire`; if nodes publish it, a field in [`cluster::record`] that the CoreDNS plugin ignores, and the option for its value; its cost in `tests/bench/kinds.rs` |
 //! | an option | `options::table`: one entry makes its help, and what is accepted | `options::read` puts it into the settings of the room that obeys it (the rate limiter is `dns::rrl`, say); `scripts/idetcd.8`, which a test compares |
 //! | a reason to lose a name | `node::watch` if an event tells it, `node::sync` if reading anew does, `node::lease` if the lease does | all of them end in `Session::lose` in `node::lease`, with the reason in words; that tells the [`node::Host`], and so [`notify`] |
-//! | a rule for programs that start together | `node::barrier`, which is pure, and `node::barrier_judge` | `node::job` does what they say by `node::job_calls`; [`cluster::job`] has the keys; the simulation's `invariants::jobs` judges |
+//! | a rule for programs that start together | `node::job::barrier`, which is pure, and `node::job::judge` | `node::job::steps` does what they say by `node::job::calls`; [`cluster::job`] has the keys; the simulation's `invariants::jobs` judges |
 //! | a call to etcd | [`etcd::Etcd`], the trait that [`node`] knows | [`etcd::GatewayClient`], its words in JSON |
 //! | someone who is told of the name | a file of its own in [`notify`] | `notify::notifier`, which all of them follow |
 //! | something to be done at times | [`server::timers`] | whoever owns it |

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use idetcd::corefile::files;
 use idetcd::failure::Failure;
 use idetcd::host::{helper, log_process, logging};
-use idetcd::notify::files::process as file_process;
+use idetcd::notify::files::{process as file_process, reading};
 use idetcd::notify::{deputy_process, parent_death};
 use idetcd::options::{self, Command};
 use idetcd::{run, tools};
@@ -58,7 +58,8 @@ fn help(task: &str, words: &[OsString]) -> io::Result<()> {
     match task {
         log_process::LOG_TASK => log_process::run(),
         file_process::FILE_TASK => file_process::run(words),
-        deputy_process::DEPUTY_TASK => deputy_process::run(words),
+        reading::READ_TASK => reading::run(words),
+        deputy_process::DEPUTY_TASK => deputy_process::run(),
         _ => Err(io::ErrorKind::InvalidInput.into()),
     }
 }

@@ -95,6 +95,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     // Not before the sockets are ours: where another idetcd runs, these are its files.
     let notifier = notify::set_up(options.notify, keyspace.clone(), login, &signals)?
         .with_certificates(connect.certificates().cloned());
+    node.remembered = notifier.remembered();
     for address in listeners.iter().map(|listener| listener.address) {
         log::info!("listening on {address}");
     }

@@ -162,8 +162,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Takes tickets until one leads to a slot. Whoever finds that others are quicker than it can read waits in
     /// the queue, where it is told what they take.
     fn queue_and_claim(&mut self, claimant: Claimant<'_>, when_full: WhenFull) -> Result<Taken> {
-        let mut waited = false;
-        let mut failures = 0;
+        if let Some(taken) = self.claim_remembered(claimant)? {
+            return Ok(taken);
+        }
+        let (mut waited, mut failures) = (false, 0);
         let mut knowledge = Knowledge::MayBePresumed;
         // This may take long, and no call of it is to be cut off because what a former watch proved gets old.
         self.leave_watch();

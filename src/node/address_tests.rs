@@ -82,6 +82,7 @@ fn settings() -> NodeSettings {
         port: Some(53),
         job: None,
         node_id: None,
+        remembered: None,
     }
 }
 

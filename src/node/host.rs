@@ -121,6 +121,9 @@ pub struct NodeSettings {
     /// What tells this node from others with its addresses, and outlasts its process; `None`: nothing
     /// does. While this process runs no other may have it.
     pub node_id: Option<NodeId>,
+    /// The slot that it had in an earlier life, up to the limit, which a newcomer tries first; `None`: it
+    /// remembers none.
+    pub remembered: Option<SlotId>,
 }
 
 impl NodeSettings {

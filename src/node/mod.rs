@@ -33,6 +33,7 @@ mod queue;
 mod queue_place;
 pub mod rank;
 mod read_everything;
+mod remembered;
 mod republish;
 mod same_addresses;
 pub mod session;

@@ -4,11 +4,15 @@
 //! their number, and is far more than what it needs to name them. So they are named first, and learn the
 //! names at moments that are spread over the time that this takes. Until then each follows its own name
 //! alone, answers what it knows, and denies nothing.
+//!
+//! Where a job is about to start, its programs go before that as well: the list waits for the slowest node.
+//! It tells the names that its programs ask for.
 
 use std::time::{Duration, Instant};
 
 use super::claim::digest;
 use super::full_sync::{newest_of, range_of};
+use super::job::Barrier;
 use super::session::Session;
 use super::state::{Claimed, Turn, watch_range};
 use super::{Host, Result};
@@ -24,6 +28,10 @@ const CLAIM_TIME: Duration = Duration::from_millis(3);
 /// The shortest time between two looks whether the others are named, and the longest wait for that.
 const QUEUE_INTERVAL: Duration = Duration::from_millis(300);
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
+/// The longest time for which programs that are about to start together go before all names, and the time
+/// between two looks whether they have.
+const LONGEST_START: Duration = Duration::from_secs(4);
+const START_INTERVAL: Duration = Duration::from_millis(100);
 /// The time of one of its cores that etcd needs to send a change of a name to a node that follows, and a name to one
 /// that reads all of them, roughly.
 const FOLLOWING_TIME: Duration = Duration::from_micros(40);
@@ -43,7 +51,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let changes = usize::try_from(changes).unwrap_or(0);
         let is_return = queue_length == 0;
         let starters = if is_return { changes } else { queue_length };
-        if starters >= STAGGER_FROM {
+        // The last to be named finds few in the queue, and starts with as many all the same.
+        let of_job = self.job.as_ref().map_or(0, Barrier::least);
+        if starters.max(of_job) >= STAGGER_FROM {
             let named_by = self.host.now() + LONGEST_WAIT.min(self.settings.lease_ttl / 4);
             self.turn = Some(Turn { starters, is_return, named_by, learn_at: None });
         }
@@ -57,7 +67,18 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let Some(turn) = self.turn else { return Ok(true) };
         self.mark();
         let mut watch = None;
+        let mut has_waited = false;
         if turn.learn_at.is_none() {
+            has_waited = self.is_start_near(turn);
+            if !has_waited && turn.starters < STAGGER_FROM {
+                self.turn = None;
+                self.mark();
+                return Ok(true);
+            }
+            // Who waits for the list need not ask who is in the queue: it comes when all of them are named.
+            if !self.let_job_start(turn, &mut watch)? {
+                return Ok(false);
+            }
             if turn.is_return && !self.others_return()? {
                 // Something else is written to etcd.
                 self.turn = None;
@@ -78,8 +99,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let learning = Learning::of(now.keys, changed);
         let cores = self.client.endpoint_count().max(LEAST_CORES);
         // Most of those that start together may have been named before this one looked.
-        let delay = spread(turn.starters.max(changed), learning, cores);
-        let delay = delay.mul_f64(self.random.fraction());
+        let spread = spread(turn.starters.max(changed), learning, cores);
+        // Programs that were just started need the processors, and find the names of their list at once.
+        let pause = if has_waited { spread } else { Duration::ZERO };
+        let delay = pause + spread.mul_f64(self.random.fraction());
         let learn_at = turn.learn_at.unwrap_or_else(|| self.host.now() + delay);
         self.turn = Some(Turn { learn_at: Some(learn_at), ..turn });
         if !self.follow_own_name(&mut watch, learn_at)? {
@@ -162,6 +185,32 @@ impl<H: Host, E: Etcd> Session<H, E> {
             if others == before {
                 // Nobody comes and nobody goes: they wait for names, of which there are not enough.
                 break;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether the programs of the job will start soon: all that it takes have names, or are in the queue.
+    fn is_start_near(&self, turn: Turn) -> bool {
+        let others = turn.starters.saturating_add(STAGGER_FROM);
+        self.job.as_ref().is_some_and(|job| job.is_start_near(others))
+    }
+
+    /// Lets the programs of the job start first: to learn all names would keep etcd, and this node, from
+    /// that. Returns as [`Self::follow_own_name`] does.
+    fn let_job_start(&mut self, turn: Turn, watch: &mut Option<E::Watch>) -> Result<bool> {
+        let mut end = turn.named_by;
+        let mut is_fixed = false;
+        while self.is_start_near(turn) {
+            if !is_fixed && self.job.as_ref().is_some_and(Barrier::is_fixed) {
+                (is_fixed, end) = (true, self.host.now() + LONGEST_START);
+            }
+            if self.host.now() >= end {
+                break;
+            }
+            let look_at = self.host.now() + START_INTERVAL;
+            if !self.follow_own_name(watch, look_at.min(end))? {
+                return Ok(false);
             }
         }
         Ok(true)

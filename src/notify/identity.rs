@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use super::awaited_list::ListAtHand;
 use super::children::Variable;
-use crate::cluster::{Keyspace, Record};
+use crate::cluster::{Keyspace, Record, SlotId};
 use crate::host::accounts::Login;
 use crate::node::Owned;
 
@@ -37,6 +37,10 @@ impl Identity {
     pub(super) fn new(keyspace: &Keyspace, owned: &Owned, login: Option<Login>) -> Identity {
         let name = keyspace.pattern.name(owned.slot).trim_end_matches('.').to_owned();
         Identity { name, owned: *owned, limit: keyspace.limit, login, list: None }
+    }
+
+    pub(super) fn slot(&self) -> SlotId {
+        self.owned.slot
     }
 
     /// The same on a list.
@@ -83,7 +87,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::cluster::{Pattern, SlotId};
+    use crate::cluster::Pattern;
 
     #[test]
     fn absent_fields_are_absent_variables() {

@@ -1,15 +1,14 @@
 //! The fact whether this node owns a name now, and all who are told of its changes.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::awaited_list::AwaitedList;
 use super::children;
-use super::ending::Outcome;
 use super::files::KeptFile;
 use super::hooks::{Hooks, NameEvent};
+use super::id_file::IdFile;
 use super::identity::{Identity, nameless};
 use super::listing::Listing;
 use super::metrics::{MetricsFile, Tally};
@@ -26,6 +25,7 @@ use crate::server::timers::View;
 #[derive(Debug)]
 pub(super) struct Recipients {
     pub(super) name_file: Option<KeptFile>,
+    pub(super) id_file: Option<IdFile>,
     pub(super) hooks: Hooks,
     pub(super) program: Option<Program>,
     pub(super) list: Option<AwaitedList>,
@@ -40,24 +40,25 @@ pub struct Notifier {
     /// The user that this process became; `None`: it is still the one who started it.
     login: Option<Login>,
     /// Asks the process to stop.
-    stop: Arc<AtomicBool>,
-    name_file: Option<KeptFile>,
-    hooks: Hooks,
-    program: Option<Program>,
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) name_file: Option<KeptFile>,
+    pub(super) id_file: Option<IdFile>,
+    pub(super) hooks: Hooks,
+    pub(super) program: Option<Program>,
     /// What the program waits for beside the name.
-    list: Option<AwaitedList>,
-    metrics: Option<MetricsFile>,
+    pub(super) list: Option<AwaitedList>,
+    pub(super) metrics: Option<MetricsFile>,
     /// Those who are told all names.
-    listing: Listing,
+    pub(super) listing: Listing,
     /// Those whose ends are told by metrics.
     certificates: Option<Certificates>,
     /// The name that this node owns now.
     owned: Option<Owned>,
     tally: Tally,
     /// Whether the process ends as soon as no child is left to wait for.
-    is_closing: bool,
+    pub(super) is_closing: bool,
     /// Whether none is left, or those that were are given up.
-    is_finished: bool,
+    pub(super) is_finished: bool,
 }
 
 impl Notifier {
@@ -68,12 +69,13 @@ impl Notifier {
         stop: Arc<AtomicBool>,
         told: Recipients,
     ) -> Notifier {
-        let Recipients { name_file, hooks, program, list, metrics, listing } = told;
+        let Recipients { name_file, id_file, hooks, program, list, metrics, listing } = told;
         Notifier {
             keyspace,
             login,
             stop,
             name_file,
+            id_file,
             hooks,
             program,
             list,
@@ -97,6 +99,7 @@ impl Notifier {
     /// have to ask at every query.
     pub fn needs_timer(&self) -> bool {
         self.name_file.is_some()
+            || self.id_file.is_some()
             || self.hooks.are_wanted()
             || self.program.is_some()
             || self.metrics.is_some()
@@ -158,39 +161,6 @@ impl Notifier {
         }
     }
 
-    fn write_name(&mut self, identity: Option<&Identity>, now: Instant) {
-        if let Some(file) = &mut self.name_file {
-            file.keep(identity.map(|identity| format!("{}\n", identity.name)), now);
-        }
-    }
-
-    /// A way to hear that a file is as it was last wanted to be; `None`: all are, as far as that can be
-    /// known soon.
-    pub fn unsettled_file(&self) -> Option<OwnedFd> {
-        let metrics = self.metrics.as_ref().map(|metrics| &metrics.file);
-        let list = self.list.as_ref().and_then(|list| list.file.as_ref());
-        let others = metrics.into_iter().chain(list).chain(self.listing.files());
-        let others = others.filter(|_| self.is_closing);
-        self.name_file.iter().chain(others).find_map(KeptFile::unsettled)
-    }
-
-    /// Hears what became of the files.
-    pub fn hear_of_files(&mut self, now: Instant) {
-        self.files().for_each(|file| file.run(now));
-    }
-
-    /// Waits no longer for files that are not as they are wanted.
-    pub fn give_up_on_files(&mut self) {
-        self.files().for_each(KeptFile::give_up);
-    }
-
-    fn files(&mut self) -> impl Iterator<Item = &mut KeptFile> {
-        let metrics = self.metrics.as_mut().map(|metrics| &mut metrics.file);
-        let list = self.list.as_mut().and_then(|list| list.file.as_mut());
-        let lists = self.listing.files_mut();
-        self.name_file.iter_mut().chain(list).chain(metrics).chain(lists)
-    }
-
     /// Starts the program if that waits for nothing any more.
     fn start_program(&mut self, now: Instant) {
         let Some(owned) = self.owned.filter(|_| !self.hooks.hold_program()) else { return };
@@ -209,6 +179,9 @@ impl Notifier {
     fn gained(&mut self, identity: &Identity, now: Instant) {
         self.tally.claims += 1;
         self.write_name(Some(identity), now);
+        if let Some(file) = &mut self.id_file {
+            file.keep(identity.slot(), now);
+        }
         self.hooks.call(NameEvent::Claim, identity, now);
     }
 
@@ -266,12 +239,13 @@ impl Notifier {
     /// The time to run next, unless a signal comes before.
     pub fn next(&self) -> Option<Instant> {
         let file = self.name_file.as_ref().and_then(KeptFile::next);
+        let id_file = self.id_file.as_ref().and_then(|id_file| id_file.file.next());
         let program = self.program.as_ref().and_then(Program::next);
         let metrics = self.metrics.as_ref().and_then(MetricsFile::next);
         let lease_end = self.owned.map(|owned| owned.valid_until);
         let is_awaited = self.program.as_ref().is_some_and(Program::awaits_name);
         let list = self.list.as_ref().and_then(|list| list.next(is_awaited));
-        let times = [file, self.hooks.next(), program, metrics, lease_end, list];
+        let times = [file, id_file, self.hooks.next(), program, metrics, lease_end, list];
         times.into_iter().flatten().chain(self.listing.next()).min()
     }
 
@@ -281,9 +255,8 @@ impl Notifier {
         if self.owned.is_some_and(|owned| owned.valid_until <= now) {
             self.ownership(None, now);
         }
-        if let Some(file) = &mut self.name_file {
-            file.run(now);
-        }
+        let id_file = self.id_file.as_mut().map(|id_file| &mut id_file.file);
+        self.name_file.iter_mut().chain(id_file).for_each(|file| file.run(now));
         for (pid, ended) in children::reap() {
             self.hooks.ended(pid, ended, now);
             self.listing.ended(pid, ended, now);
@@ -312,53 +285,6 @@ impl Notifier {
             self.listing.start_hook(environment, now);
         }
         self.stop_when_over();
-    }
-
-    fn hooks_time_to_end(&self) -> Option<Duration> {
-        self.hooks.time_to_end().max(self.listing.time_to_end())
-    }
-
-    fn stop_when_over(&self) {
-        let is_over = if self.is_closing {
-            self.hooks_time_to_end().is_none() && self.program_time_to_end().is_none()
-        } else {
-            self.program.as_ref().is_some_and(Program::is_over)
-        };
-        // Files are waited for after that.
-        if is_over && !self.is_finished {
-            self.stop.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// Lets nothing begin any more but what the end of the name calls for, and says how long that
-    /// may take; `None`: nothing is left to wait for. `stop` is set when it is over.
-    pub fn close(&mut self, now: Instant) -> Option<Duration> {
-        self.ownership(None, now);
-        self.hooks.close(now);
-        self.listing.close(now);
-        self.is_closing = true;
-        let (hooks, program) = (self.hooks_time_to_end(), self.program_time_to_end());
-        if hooks.is_some() {
-            log::info!("waiting for hooks to end");
-        }
-        if program.is_some() {
-            log::info!("waiting for the program to end");
-        }
-        hooks.max(program)
-    }
-
-    fn program_time_to_end(&self) -> Option<Duration> {
-        self.program.as_ref().and_then(Program::time_to_end)
-    }
-
-    /// Ends what is still there, and says what became of the program, if there was to be one. What
-    /// becomes of the files can be heard after that.
-    pub fn finish(&mut self, now: Instant) -> Option<Outcome> {
-        self.hooks.kill();
-        self.listing.kill();
-        self.is_finished = true;
-        self.files().for_each(|file| file.close(now));
-        self.program.take().map(Program::outcome)
     }
 }
 

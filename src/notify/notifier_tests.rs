@@ -1,5 +1,6 @@
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::*;
 use crate::clock;
@@ -25,6 +26,7 @@ impl Scene {
         let file = std::env::temp_dir().join(format!("{file}-{}", std::process::id()));
         let wanted = NotifySettings {
             name_file: Some(file.clone()),
+            id_file: None,
             on_claim: None,
             on_lost: None,
             hook_grace: Duration::from_secs(1),

@@ -15,6 +15,7 @@ use rustix::process::{Pid, Signal};
 use super::children::{self, AFTER_KILL, Ended};
 use super::ending::{Ending, Outcome, asks_to_end, pass_on};
 use super::identity::Identity;
+use super::program_settings::ProgramSettings;
 use super::{deputy_process, parent_death};
 use crate::host::helper::Helper;
 
@@ -23,44 +24,9 @@ use crate::host::helper::Helper;
 const PASSED_ON: [Signal; 6] =
     [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2];
 
-/// The parts of the lease that it has to end in where nothing is said, and at most. The lease is
-/// renewed after a third, so that leaves a third to do it in at least.
-const USUAL_PART: u32 = 4;
-const LARGEST_PART: u32 = 3;
-
-/// The number of attempts at that: one may fail.
-const ATTEMPTS: u32 = 2;
-
 /// The most that it may go on when the name is lost while the lease was valid by our clock: deleted or
 /// overwritten, it may be another's already.
 const LONGEST_OVERLAP: Duration = Duration::from_secs(1);
-
-/// A program to run for as long as the name is owned.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProgramSettings {
-    /// The program, and its arguments.
-    pub words: Vec<String>,
-    /// The time that it has to end in. It is asked to so long before the lease ends.
-    pub grace: Duration,
-}
-
-impl ProgramSettings {
-    /// The grace time where none is given.
-    pub fn usual_grace(lease_ttl: Duration) -> Duration {
-        lease_ttl / USUAL_PART
-    }
-
-    /// The longest grace time that fits into a lease.
-    pub fn longest_grace(lease_ttl: Duration) -> Duration {
-        lease_ttl / LARGEST_PART
-    }
-
-    /// The longest time-out of a call to etcd with which the lease is renewed before the program is
-    /// asked to end, even if one call fails.
-    pub fn longest_call(&self, lease_ttl: Duration) -> Duration {
-        (lease_ttl * 2 / 3).saturating_sub(self.grace) / ATTEMPTS
-    }
-}
 
 #[derive(Debug)]
 enum State {
@@ -115,21 +81,28 @@ impl Program {
         self.tell_deputy();
     }
 
-    /// Tells who ends the program in our stead by when it has to end.
+    /// Has somebody ready who ends the program in our stead, even before that runs, and tells by when it
+    /// has to end.
     fn tell_deputy(&mut self) {
-        let State::Running { group, .. } = &self.state else { return };
-        let Some(order) = self.lease_end.and_then(deputy_process::order) else { return };
-        let is_told = |deputy: &Helper| deputy.tell(&order).is_ok();
-        if !self.may_have_deputy || self.deputy.as_ref().is_some_and(is_told) {
+        let Some(lease_end) = self.lease_end.filter(|_| self.may_have_deputy) else { return };
+        let order = match &self.state {
+            State::Waiting => None,
+            State::Running { group, .. } => match deputy_process::order(*group, lease_end) {
+                Some(order) => Some(order),
+                None => return,
+            },
+            State::Ending(_) | State::Over(_) => return,
+        };
+        let is_told = |deputy: &Helper| order.is_none_or(|order| deputy.tell(&order).is_ok());
+        if self.deputy.as_ref().is_some_and(is_told) {
             return;
         }
-        let words = deputy_process::words(*group);
-        match Helper::start(deputy_process::DEPUTY_TASK, &[&words]) {
+        match Helper::start(deputy_process::DEPUTY_TASK, &[]) {
             Ok(deputy) => self.deputy = Some(deputy).filter(is_told),
             Err(error) => {
                 self.may_have_deputy = false;
                 log::info!(
-                    "no process starts that would end {group} were this one killed: {error}"
+                    "no process starts that would end the program were this one killed: {error}"
                 );
             }
         }

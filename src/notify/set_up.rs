@@ -12,12 +12,14 @@ use super::change_hook::{ChangeHook, ChangeSettings};
 use super::files::FileRole;
 use super::files::KeptFile;
 use super::hooks::Hooks;
+use super::id_file::{ID_RETRY_INTERVAL, IdFile};
 use super::list_file::{self, LIST_RETRY_INTERVAL, ListFile};
 use super::listing::Listing;
 use super::metrics::{MetricsFile, SCRAPE_INTERVAL};
 use super::name_lists::ListFormat;
 use super::notifier::{Notifier, Recipients};
-use super::program::{Program, ProgramSettings};
+use super::program::Program;
+use super::program_settings::ProgramSettings;
 use super::{children, parent_death};
 use crate::clock;
 use crate::cluster::Keyspace;
@@ -33,6 +35,8 @@ const NAME_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 pub struct NotifySettings {
     /// The file that holds the name while it is owned.
     pub name_file: Option<PathBuf>,
+    /// The file that remembers the ID, for a life that begins when the lease of this one is over.
+    pub id_file: Option<PathBuf>,
     /// The command to run when a name is owned.
     pub on_claim: Option<String>,
     /// The command to run when it no longer is.
@@ -91,6 +95,12 @@ pub fn set_up(
     let name_file = wanted.name_file.map(|path| own("name-file", path, NAME_RETRY_INTERVAL));
     let metrics = wanted.metrics_file.map(|path| own("metrics-file", path, SCRAPE_INTERVAL));
     let (name_file, metrics) = (name_file.transpose()?, metrics.transpose()?);
+    let id_file = wanted.id_file.map(|path| {
+        let file =
+            kept(("id-file", path.clone(), FileRole::Lasting), String::new(), ID_RETRY_INTERVAL);
+        file.map(|file| IdFile::start(file, &path, keyspace.limit))
+    });
+    let id_file = id_file.transpose()?;
     let awaited = wanted.list.map(|settings| {
         let file = settings.file.clone().map(|path| own("list-file", path, NAME_RETRY_INTERVAL));
         Ok::<_, Failure>(AwaitedList::new(settings, file.transpose()?, clock::now()))
@@ -126,6 +136,6 @@ pub fn set_up(
     let program = wanted.program.map(program).transpose().map_err(no_signals)?;
     let metrics = metrics.map(|file| MetricsFile::new(file, clock::now()));
     let listing = Listing::new(lists, change_hook);
-    let told = Recipients { name_file, hooks, program, list: awaited, metrics, listing };
+    let told = Recipients { name_file, id_file, hooks, program, list: awaited, metrics, listing };
     Ok(Notifier::new(keyspace, login, signals.stop.clone(), told))
 }

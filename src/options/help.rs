@@ -43,6 +43,9 @@ pub(super) fn of_server(tools: impl Iterator<Item = (&'static str, &'static str)
 pub(super) fn of_tool(name: &'static str, about: &str, shares: bool) -> String {
     let mut help = format!("{about}\n\n");
     for group in GROUPS.iter().filter(|group| group.takers == Takers::Tool(name)) {
+        if !group.heading.is_empty() {
+            push_words(group.heading, 0, &mut help);
+        }
         push_options(group.options, &mut help);
         help.push('\n');
     }

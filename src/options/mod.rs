@@ -112,7 +112,7 @@ fn follow(
         return read(&matches);
     }
     let file = configuration::settings(&matches, read_corefile)?;
-    let mut options = read::options(&matches, file, program)?;
+    let mut options = read::options(&matches, file, program, takers)?;
     let Some(ToolEntry { read: ReadTool::With(read), .. }) = tool else {
         return Ok(Command::Run(Box::new(options)));
     };

@@ -10,6 +10,7 @@ use log::LevelFilter;
 use super::configuration;
 use super::job;
 use super::settings::Options;
+use super::table::{CHECK, EXEC, Takers};
 use super::values::{
     address, change_wait, command, etcd_timeout, filled, number, optional_number, path,
     path_to_write, seconds, split, wrong,
@@ -25,7 +26,8 @@ use crate::notify::{ChangeSettings, NotifySettings, ProgramSettings};
 /// The longest `--prefix`, in octets: a bound, not a rule of etcd's.
 const LONGEST_PREFIX: usize = 1024;
 
-/// Reads all settings; each option wins over the file. `program`: the words after `exec … --`.
+/// Reads all settings of those who take the options; each wins over the file. `program`: the words after
+/// `exec … --`.
 ///
 /// # Errors
 /// When an option or the file cannot be followed.
@@ -33,12 +35,13 @@ pub(super) fn options(
     matches: &Matches,
     mut file: Option<Corefile>,
     program: Option<Vec<String>>,
+    takers: Takers,
 ) -> Result<Options, Failure> {
     let keyspace = keyspace(matches, file.as_mut())?;
     let endpoints = configuration::endpoints(matches, file.as_ref())?;
     let mut node = node(matches, keyspace)?;
     let mut notify = notify(matches, program, node.lease_ttl)?;
-    if notify.program.is_some() {
+    if matches!(takers, Takers::Tool(EXEC | CHECK)) {
         (node.job, notify.list) = job::job(matches, &node.keyspace)?.unzip();
         let list = notify.list.as_ref().and_then(|list| list.file.as_ref());
         if list.is_some_and(|path| is_written(&notify, path)) {
@@ -127,6 +130,7 @@ fn node(matches: &Matches, keyspace: Keyspace) -> Result<NodeSettings, Failure> 
         port: optional_number(matches, "port")?,
         job: None,
         node_id: node_id(matches)?,
+        remembered: None,
     })
 }
 
@@ -188,7 +192,7 @@ fn notify(
     program: Option<Vec<String>>,
     lease_ttl: Duration,
 ) -> Result<NotifySettings, Failure> {
-    let [name_file, metrics_file, hosts_file, targets_file] = files_to_write(matches)?;
+    let [name_file, id_file, metrics_file, hosts_file, targets_file] = files_to_write(matches)?;
     if let Some(path) = &targets_file
         && path.extension().is_none_or(|ending| ending != "json")
     {
@@ -201,6 +205,7 @@ fn notify(
     let targets_port = number(matches, "file-sd-port")?;
     Ok(NotifySettings {
         name_file,
+        id_file,
         hosts_file,
         targets_file: targets_file.map(|path| (path, targets_port)),
         on_claim: command(matches, "on-claim")?,
@@ -226,14 +231,14 @@ fn on_change(matches: &Matches) -> Result<Option<ChangeSettings>, Failure> {
 /// Whether this file is one of those that every node may write.
 fn is_written(notify: &NotifySettings, path: &PathBuf) -> bool {
     let targets = notify.targets_file.as_ref().map(|(path, _)| path);
-    let others = [&notify.name_file, &notify.metrics_file, &notify.hosts_file];
+    let others = [&notify.name_file, &notify.id_file, &notify.metrics_file, &notify.hosts_file];
     others.into_iter().flatten().chain(targets).any(|other| other == path)
 }
 
 /// The files that every node may write, each another one.
-fn files_to_write(matches: &Matches) -> Result<[Option<PathBuf>; 4], Failure> {
-    let options = ["name-file", "metrics-file", "hosts-file", "file-sd"];
-    let mut files = [const { None }; 4];
+fn files_to_write(matches: &Matches) -> Result<[Option<PathBuf>; 5], Failure> {
+    let options = ["name-file", "id-file", "metrics-file", "hosts-file", "file-sd"];
+    let mut files = [const { None }; 5];
     for (index, option) in options.into_iter().enumerate() {
         let path = path_to_write(matches, option)?;
         let earlier = files.iter().zip(options).find(|(file, _)| path.is_some() && **file == path);

@@ -13,6 +13,9 @@ use crate::cluster::pattern::MAX_LIMIT;
 /// The command that a program follows.
 pub(super) const EXEC: &str = "exec";
 
+/// The command that says whether a node could start.
+pub(super) const CHECK: &str = "check";
+
 #[derive(Clone, Debug)]
 pub(super) struct OptionEntry {
     /// The name, without the dashes.
@@ -37,7 +40,7 @@ pub(super) struct OptionGroup {
     pub(super) options: &'static [OptionEntry],
 }
 
-/// Those who take an option; `check` takes all of the server's.
+/// Those who take an option; `check` takes all of the server's, and those of `exec`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Takers {
     Server,
@@ -137,17 +140,17 @@ const COREFILE: &[OptionEntry] = &[
 
 const PROGRAMS: &[OptionEntry] = &[
     text("name-file", "PATH", "holds the name for as long as it is owned"),
+    text("id-file", "PATH", "remembers the ID, to be taken again after a longer absence"),
     text("on-claim", "COMMAND", ""),
     text("on-lost", "COMMAND", "run by sh when the name comes and goes"),
     text("on-change", "COMMAND", "run by sh when names or addresses changed"),
-    text("change-wait", "MIN[:MAX]", "seconds without a change before that, at most MAX [0.2:2]"),
+    text("change-wait", "MIN[:MAX]", "quiet seconds before that, MAX at most [0.2:2]"),
     // Without any, what is begun at the end, --on-lost foremost, is killed at birth.
     number(
         "grace",
         "SECONDS",
         1..=86_400,
-        "how long those, and PROGRAM, may take to end; where not given PROGRAM may a quarter of the \
-         lease, and they [10]",
+        "for those to end; PROGRAM has a quarter of the lease [10]",
     ),
     text("metrics-file", "PATH", "figures for Prometheus, by node_exporter"),
     text("hosts-file", "PATH", "all names, in a section of /etc/hosts for instance"),
@@ -207,7 +210,7 @@ const DRAIN: &[OptionEntry] = &[text("reason", "TEXT", "why, for those who look 
 const RELEASE: &[OptionEntry] = &[flag("yes", "", "do not ask")];
 
 /// All options, in the order of the help.
-pub(super) const GROUPS: [OptionGroup; 13] = [
+pub(super) const GROUPS: [OptionGroup; 14] = [
     group(Takers::ServerAndTools, "", NAMES),
     group(Takers::Server, "", ANSWERS),
     group(Takers::Server, "What is published; found out where not given:", PUBLISHED),
@@ -226,6 +229,7 @@ pub(super) const GROUPS: [OptionGroup; 13] = [
     group(Takers::Tool("drain"), "", DRAIN),
     // After wait, whose numbers have the same names.
     group(Takers::Tool(EXEC), "", JOB),
+    group(Takers::Tool(CHECK), "Of exec:", JOB),
 ];
 
 impl OptionEntry {

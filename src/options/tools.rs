@@ -10,7 +10,7 @@ use getopts::Matches;
 
 use super::configuration::socket_address;
 use super::settings::{Command, Confirmation, Form, LineForm, Options, Readiness, Tool};
-use super::table::{self, OptionEntry, Takers};
+use super::table::{self, CHECK, OptionEntry, Takers};
 use super::values::{number, optional_number, wrong};
 use crate::cluster::{Keyspace, Names, SlotId};
 use crate::failure::Failure;
@@ -73,16 +73,16 @@ Exit status 0 as soon as they have, 1 if not in time or if a signal ends it.",
         read: ReadTool::With(wait),
     },
     ToolEntry {
-        name: "check",
+        name: CHECK,
         purpose: "whether a node could start here, and what to do if not",
         about: "\
 Usage: idetcd check --pattern NAME [OPTION]...
 Says whether a node with these options, all of which are the server's (see
-idetcd --help), could start here and be named: files, the user of --run-as, each
-endpoint of etcd, its user, addresses, permissions, free names, DNS port; and
-what to do about what is not well. It changes nothing, neither in etcd nor here.
-Exit status 0 if a node could; 1 if it could not start, or would wait without a
-name, as while etcd is away.",
+idetcd --help) or exec's, could start here and be named: files, the user of
+--run-as, each endpoint of etcd, its user, addresses, permissions, free names,
+the job of --count, DNS port; and what to do about what is not well. It changes
+nothing, neither in etcd nor here. Exit status 0 if a node could; 1 if it could
+not start, or would wait without a name, as while etcd is away.",
         takes: Takes::All,
         operands: 0,
         read: ReadTool::With(|_, _| Ok(Tool::Check)),

@@ -87,7 +87,7 @@ fn what_is_wrong_is_told_in_one_line() {
         ("list", &["--wait"], "--wait: not for list"),
         ("wait", &["--count=1", "--port=53"], "--port: not for wait"),
         ("release", &["1", "--ttl", "5"], "--ttl: not for release"),
-        ("check", &["--count", "1"], "--count: no such option"),
+        ("check", &["--count", "0"], "--count: \"0\" is not N or N:MAX"),
         ("check", &["now"], "\"now\" is no option of check"),
         ("list", &["--json", "--hosts"], "--json: give one of"),
         ("list", &["--file-sd", "--hosts"], "--json: give one of"),

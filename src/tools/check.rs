@@ -14,8 +14,8 @@ use super::report::{Finding, Found, Report};
 use super::session::stopped;
 use super::snapshot::{self, KeyContent, Snapshot};
 use super::table::style;
-use super::{endpoints, local};
-use crate::cluster::{Keyspace, Record, SlotId};
+use super::{check_job, endpoints, local};
+use crate::cluster::{JobKeys, Keyspace, Record, SlotId};
 use crate::connect::{CertificateEnd, Certificates, Connect, Outlook, Password};
 use crate::etcd::{Error, Etcd, GatewayClient, LoginState, Range, advised};
 use crate::failure::Failure;
@@ -140,7 +140,9 @@ fn publication(options: &Options, place: &Shared) -> Found<Record> {
 /// Looks at what etcd shows to those whom it let in: permissions and names.
 fn inside(options: &Options, record: Option<&Record>, client: &mut GatewayClient) -> Vec<Finding> {
     let keyspace = &options.node.keyspace;
-    let mut findings = permissions(keyspace, record, client);
+    let job = options.node.job.as_ref();
+    let keys = job.map(|job| JobKeys::new(keyspace, &job.name));
+    let mut findings = permissions(keyspace, record, keys.as_ref(), client);
     // Who may not read them cannot count them.
     match snapshot::read(client, keyspace) {
         Ok(snapshot) => {
@@ -153,16 +155,18 @@ fn inside(options: &Options, record: Option<&Record>, client: &mut GatewayClient
         Err(error) if error.is_denied() => {}
         Err(error) => findings.push(Finding::new(Waits, "names", advised(&error))),
     }
+    findings.extend(job.zip(keys).and_then(|(job, keys)| check_job::look(job, &keys, client)));
     findings
 }
 
 fn permissions(
     keyspace: &Keyspace,
     record: Option<&Record>,
+    job: Option<&JobKeys>,
     client: &mut GatewayClient,
 ) -> Vec<Finding> {
     let ticket = keyspace.ticket(record.unwrap_or(&Record::default()));
-    let rights = rights(keyspace, ticket);
+    let rights = rights(keyspace, ticket, job);
     let missing = rights.iter().filter_map(|right| {
         let error = right.probe(client).err()?;
         let text = if error.is_denied() {

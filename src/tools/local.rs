@@ -50,9 +50,11 @@ fn files(options: &Options, who: Option<Account>) -> Vec<Finding> {
     let notify = &options.notify;
     let written = [
         ("name-file", notify.name_file.as_ref()),
+        ("id-file", notify.id_file.as_ref()),
         ("metrics-file", notify.metrics_file.as_ref()),
         ("hosts-file", notify.hosts_file.as_ref()),
         ("file-sd", notify.targets_file.as_ref().map(|(path, _)| path)),
+        ("list-file", notify.list.as_ref().and_then(|list| list.file.as_ref())),
     ];
     let written = written.into_iter().filter_map(|(option, path)| Some((option, path?)));
     let may_write = |option, path: &Path| match try_to_write(path, who) {

@@ -1,6 +1,7 @@
 //! The operator's tools around a name: list, wait, check, ready, release, drain, undrain.
 
 mod check;
+mod check_job;
 mod drain;
 mod endpoints;
 mod follow;

@@ -3,7 +3,7 @@
 //! etcd checks the permissions for both branches of a transaction before it compares anything. So
 //! the right to write is asked for by a transaction whose put is never carried out.
 
-use crate::cluster::{KeyRange, Keyspace, Names};
+use crate::cluster::{JobKeys, KeyRange, Keyspace, Names, SlotId};
 use crate::etcd::{Compare, Equal, Error, Etcd, GatewayClient, LeaseId, Op, Range, Txn};
 
 /// A revision that no key has, so that comparing with it is always false.
@@ -25,8 +25,8 @@ enum KeyAccess {
 }
 
 /// Everything that a node does with keys, in the order in which it does it. `ticket` is a key of the
-/// queue.
-pub(super) fn rights(keyspace: &Keyspace, ticket: Vec<u8>) -> Vec<Right> {
+/// queue, `job` the keys of its job, if it takes part in one.
+pub(super) fn rights(keyspace: &Keyspace, ticket: Vec<u8>, job: Option<&JobKeys>) -> Vec<Right> {
     let mut rights = Vec::new();
     for (names, range) in keyspace.names().zip(keyspace.ranges()) {
         let kind = if rights.is_empty() { "readwrite" } else { "read" };
@@ -39,13 +39,25 @@ pub(super) fn rights(keyspace: &Keyspace, ticket: Vec<u8>) -> Vec<Right> {
     let own = Names::Numbered(keyspace.pattern.clone());
     let remedy = grant("readwrite", &own, &keyspace.slots().0);
     // The lowest and the highest name stand for all: a right is to a range of keys.
-    let names = [1, keyspace.limit].map(crate::cluster::SlotId::new);
+    let names = [1, keyspace.limit].map(SlotId::new);
     let keys = names.into_iter().flatten().map(|slot| keyspace.key(slot)).collect();
-    for (purpose, access) in [
+    let of_names = [
         (format!("write {own}"), KeyAccess::Write(keys)),
         ("read the queue".to_owned(), KeyAccess::Read(keyspace.queue())),
         ("write to the queue".to_owned(), KeyAccess::Write(vec![ticket])),
-    ] {
+    ];
+    let of_job = job.map(|keys| {
+        let put = [keys.list(), keys.member(SlotId::FIRST), keys.joined(1, SlotId::FIRST)];
+        [
+            // Its other keys lie between.
+            (
+                "read the list of the job".to_owned(),
+                KeyAccess::Read((keys.list(), keys.members().1)),
+            ),
+            ("write the list of the job".to_owned(), KeyAccess::Write(put.to_vec())),
+        ]
+    });
+    for (purpose, access) in of_names.into_iter().chain(of_job.into_iter().flatten()) {
         rights.push(Right { purpose, remedy: remedy.clone(), access });
     }
     rights
@@ -102,7 +114,7 @@ mod tests {
         keyspace.prefix = "/a/".to_owned();
         keyspace.resolve =
             ["ps{{.ID}}.b.c.", "db.b.c."].map(|text| Names::parse(text, 9).expect(text)).to_vec();
-        let rights = rights(&keyspace, b"ticket".to_vec());
+        let rights = rights(&keyspace, b"ticket".to_vec(), None);
         let shown: Vec<(&str, &str)> = rights
             .iter()
             .map(|right| {

@@ -15,6 +15,7 @@ import threading
 import time
 import urllib.request
 
+import processes
 from servers import Etcd, end_on_signal, ipv4
 
 PATTERN = "worker{{.ID}}.tf.local."
@@ -30,10 +31,7 @@ def query(name, qtype=1, qclass=1):
 def until(what, ready):
     """The seconds until it is so."""
     began = time.monotonic()
-    while not ready():
-        if time.monotonic() - began > PATIENCE:
-            raise SystemExit(f"scale: not within {PATIENCE} s: {what}")
-        time.sleep(0.005)
+    processes.until(what, ready, PATIENCE, 0.005)
     return time.monotonic() - began
 
 

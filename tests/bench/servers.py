@@ -14,6 +14,8 @@ import sys
 import time
 import urllib.request
 
+from processes import descendants
+
 GROUP = 50
 TTL = 5
 
@@ -47,14 +49,7 @@ class Server:
             stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
 
     def pids(self):
-        found, queue = [], [self.process.pid]
-        while queue:
-            pid = queue.pop()
-            found.append(pid)
-            for task in os.listdir(f"/proc/{pid}/task"):
-                with open(f"/proc/{pid}/task/{task}/children") as children:
-                    queue.extend(int(child) for child in children.read().split())
-        return found
+        return descendants(self.process.pid)
 
     def cpu(self):
         """User and system, in seconds: the kernel counts it in nanoseconds for each thread."""

@@ -5,9 +5,10 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import time
 import urllib.error
 import urllib.request
+
+import processes
 
 BRIDGE = "10.79.0.254"
 ENDPOINT = f"http://{BRIDGE}:2379"
@@ -20,13 +21,7 @@ def ip(*words):
 
 def until(what, ready):
     """Waits until it is so, and returns what was ready."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        found = ready()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise SystemExit(f"frameworks: not within {PATIENCE} s: {what}")
+    return processes.until(what, ready, PATIENCE, 0.1)
 
 
 def has_health():
@@ -116,20 +111,11 @@ class Node:
     def idetcd(self):
         """The process ID of the idetcd that runs now."""
         def find():
-            for pid in self.descendants(self.process.pid):
+            for pid in processes.descendants(self.process.pid):
                 if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == "idetcd":
                     return pid
             return None
         return until("idetcd runs", find)
-
-    def descendants(self, pid):
-        yield pid
-        try:
-            children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        except OSError:
-            return
-        for child in children:
-            yield from self.descendants(int(child))
 
     def kill(self):
         """Ends idetcd as a power cut would."""

@@ -7,6 +7,9 @@ import subprocess
 import sys
 import time
 
+# What the benchmarks have as well.
+sys.path.append(str(pathlib.Path(__file__).parent.parent / "bench"))
+
 import jobs
 from hosts import Hosts
 

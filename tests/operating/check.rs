@@ -126,6 +126,58 @@ fn what_is_to_be_granted_is_told_and_does_it() {
     assert_eq!(etcd.revision(), revision);
 }
 
+#[test]
+fn a_job_is_told_and_whether_its_list_may_be_read_and_written() {
+    let mut etcd = Etcd::start();
+    let endpoint = etcd.endpoint();
+    let job = ["--count", "3:5", "--job", "train"];
+    etcd.put("worker{{.ID}}.tf.local.%train%member%0000000001", b"{}");
+    etcd.put("worker{{.ID}}.tf.local.%other%member%0000000002", b"{}");
+    let revision = etcd.revision();
+    let out = check(&endpoint, &job).good();
+    let wanted = "ok\tjob\ta node would wait for 3 to 5 nodes (--count): 1 are there";
+    assert!(out.contains(wanted), "{out}");
+    assert!(out.contains("read the list of the job, write the list of the job"), "{out}");
+    assert!(!check(&endpoint, &[]).good().contains("job"), "nobody asked");
+    assert_eq!(etcd.revision(), revision);
+    // A node that runs is on a list.
+    let node = Node::start(&[
+        "exec",
+        "--pattern",
+        support::PATTERN,
+        "--endpoints",
+        &endpoint,
+        "--listen",
+        "127.0.0.1:0",
+        "--ipv4",
+        "10.0.0.1",
+        "--count",
+        "1",
+        "--job",
+        "other",
+        "--",
+        "sleep",
+        "1000",
+    ]);
+    node.wait_for_log("sleep started as process");
+    let out = check(&endpoint, &["--count", "1", "--job", "other"]).good();
+    assert!(out.contains("note\tjob\t") && out.contains("the list of revision "), "{out}");
+    let absent = check(&endpoint, &["--count", "1", "--list-file", "/nowhere/list"]);
+    let [line] = failures(&absent)[..] else { panic!("{absent:?}") };
+    assert!(line.starts_with("files\t--list-file: /nowhere/list: "), "{line}");
+    drop(node);
+    // The names alone are not enough.
+    etcd.require_users("node", "secret", "worker1");
+    let denied =
+        check(&endpoint, &[&["--user", "node:secret", "--limit", "1"], &job[..1], &["1"]].concat());
+    let all = failures(&denied).join("\n");
+    for what in ["may not read the list of the job: ", "may not write the list of the job: "] {
+        let remedy =
+            format!("{what}etcdctl role grant-permission ROLE readwrite 'worker' --prefix");
+        assert!(all.contains(&remedy), "{denied:?}");
+    }
+}
+
 fn grant(etcdctl: &[&str], kind: &str, keys: &[&str]) {
     let role = ["role", "grant-permission", "nodes", kind];
     let words = [&["ETCDCTL_API=3", "etcdctl"], etcdctl, &role, keys].concat();

@@ -122,12 +122,13 @@ fn a_node_ends_and_another_one_takes_its_place_while_the_disk_hangs() {
     }
     run("ip", &["link", "set", "lo", "up"]);
     let (etcd, disk) = (Etcd::start(), FrozenDisk::mount());
-    let (name, metrics) = (disk.file("name"), disk.file("metrics"));
+    let [name, metrics, id] = ["name", "metrics", "id"].map(|it| disk.file(it));
     let listen = format!("127.0.0.1:{}", free_port());
     let server = listen.parse().expect("an address");
-    let more = ["--name-file", &name, "--metrics-file", &metrics];
+    let more = ["--name-file", &name, "--metrics-file", &metrics, "--id-file", &id];
     let mut node = start(&etcd, &listen, None, &more);
     until(PATIENCE, "the name", || disk.holds("name").filter(|text| !text.is_empty()));
+    until(PATIENCE, "the ID", || disk.holds("id").filter(|text| text == "1\n"));
     disk.freeze();
     let began = Instant::now();
     node.signal(Signal::TERM);
@@ -138,6 +139,7 @@ fn a_node_ends_and_another_one_takes_its_place_while_the_disk_hangs() {
     // Killed, it is gone as well, and the next one has the port at once.
     let mut node = start(&etcd, &listen, None, &more);
     node.wait_for_log("--name-file: the file system of ");
+    node.wait_for_log("--id-file: the file system of ");
     until(PATIENCE, "answered", || lookup(server, "worker1.tf.local."));
     node.kill();
     let node = start(&etcd, &listen, None, &more);

@@ -7,6 +7,7 @@ mod drain;
 mod exec;
 mod hooks;
 mod hung_files;
+mod id_file;
 mod killed_helpers;
 mod list;
 mod list_files;

@@ -16,17 +16,10 @@ use crate::cluster::{JobKeys, JobList, JobMember, Keyspace, ListState};
 use crate::etcd::LeaseId;
 use crate::random::Random;
 
-/// The shortest time until a node that waits looks around, by which it is longer by chance, by how much
-/// it grows, and its bound.
+/// The shortest time until a node that waits looks around; it is longer by chance, and grows.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
-pub(super) const LONGEST_LOOK: Duration = Duration::from_secs(10);
-/// By how much it is longer for each node that there is.
-const LOOK_TIME: Duration = Duration::from_millis(20);
 /// The time until then where there is something to be seen soon, at most.
 pub(super) const SHORT_PAUSE: Duration = Duration::from_millis(500);
-
-/// The most steps in a row: more are in vain, and others may need etcd.
-const MOST_STEPS: usize = 12;
 
 /// The time in which nobody may have come before a list of fewer than the most is fixed, and the longest time
 /// for which more are waited for.
@@ -67,11 +60,11 @@ pub(in crate::node) struct Barrier {
     /// The bound of the pause before the look after that.
     pub(super) pause: Duration,
     /// How many steps were taken since there was nothing to do.
-    steps: usize,
+    pub(super) steps: usize,
     /// What is left of a list that is over: to be deleted by whoever fixes the next one.
     pub(super) left_over: Vec<Vec<u8>>,
     /// Until when to do nothing, as everything was in vain.
-    rests_until: Option<Instant>,
+    pub(super) rests_until: Option<Instant>,
     /// How many there were at the last look, and since when there are enough.
     pub(super) count: usize,
     pub(super) counted_at: Option<Instant>,
@@ -110,6 +103,24 @@ impl Barrier {
             counted_at: None,
             enough_since: None,
         }
+    }
+
+    /// The number of nodes with which it starts.
+    pub(in crate::node) fn least(&self) -> usize {
+        self.settings.least
+    }
+
+    /// Whether a list is fixed that this node is on, and its program is not started yet.
+    pub(in crate::node) fn is_fixed(&self) -> bool {
+        let (Stage::Waiting(own) | Stage::Joined(own, _)) = &self.stage else { return false };
+        self.own_entry(own).is_some_and(|mine| mine.is_same_life(own))
+    }
+
+    /// Whether that is so, or there would be enough for a list if so many others came as well.
+    pub(in crate::node) fn is_start_near(&self, others: usize) -> bool {
+        let is_near = self.count.saturating_add(others) >= self.settings.least;
+        self.is_fixed()
+            || (matches!(self.stage, Stage::Waiting(_)) && self.list.is_none() && is_near)
     }
 
     /// What a node that owns this name does next.
@@ -283,28 +294,5 @@ impl Barrier {
         self.is_form_due = false;
         self.counted(count, now);
         self.look_at = Some(now + self.draw_pause(random));
-    }
-
-    /// Takes note of a step, and rests for a moment after too many of them.
-    pub(super) fn count_step(&mut self, step: JobStep, now: Instant, random: &mut Random) {
-        self.steps = if matches!(step, JobStep::Wait(_)) { 0 } else { self.steps + 1 };
-        if self.steps > MOST_STEPS {
-            self.steps = 0;
-            self.rest(now, random);
-        }
-    }
-
-    /// Does nothing for a moment, as all was in vain.
-    pub(super) fn rest(&mut self, now: Instant, random: &mut Random) {
-        self.rests_until = Some(now + SHORT_PAUSE + SHORT_PAUSE.mul_f64(random.fraction()));
-    }
-
-    pub(super) fn draw_pause(&mut self, random: &mut Random) -> Duration {
-        // Many are given time, and do not ask for more together than few.
-        let known = self.list.as_ref().map_or(self.count, |list| list.members.len());
-        let many = LOOK_TIME.saturating_mul(u32::try_from(known).unwrap_or(u32::MAX));
-        let pause = self.pause.max(many).min(LONGEST_LOOK);
-        self.pause = (self.pause * 3 / 2).min(LONGEST_LOOK);
-        pause + pause.mul_f64(random.fraction())
     }
 }

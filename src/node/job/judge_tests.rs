@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::cluster::{JobList, JobName, Pattern, Record, StartedList};
-use crate::node::job::barrier::{LONGEST_LOOK, SHORT_PAUSE};
+use crate::node::job::barrier::SHORT_PAUSE;
+use crate::node::job::pace::LONGEST_LOOK;
 use crate::node::job::stage::{JobStep, Stage};
 use crate::node::{JobSettings, OnPeerLost};
 
@@ -220,6 +221,36 @@ fn a_node_whose_program_runs_is_on_no_other_list() {
     assert_eq!(scene.step(), JobStep::ReadList, "it may be there after a restore");
     scene.barrier.is_list_due = false;
     assert_eq!(scene.step(), JobStep::JoinAgain, "that it joined may not");
+}
+
+#[test]
+fn a_start_is_near_once_those_in_the_queue_would_be_enough_until_it_is_there() {
+    for (count, others, wanted) in
+        [(1, 0, false), (1, 1, true), (2, 0, true), (0, usize::MAX, true), (0, 1, false)]
+    {
+        let scene = Scene::entered(count);
+        assert_eq!(scene.barrier.is_start_near(others), wanted, "{count} {others}");
+    }
+    let mut scene = Scene::entered(1);
+    let (mine, other) = (list(ListState::Fixed, &[member(1, 10), member(2, 20)]), member(3, 30));
+    scene.see(100, Some(&mine));
+    assert!(scene.barrier.is_fixed() && scene.barrier.is_start_near(0));
+    scene.barrier.stage = Stage::Joined(scene.own.clone(), 100);
+    assert!(scene.barrier.is_start_near(0));
+    // Of another life, or of others.
+    for others in [member(1, 9), other] {
+        let others = list(ListState::Fixed, &[others]);
+        scene.see(110, Some(&others));
+        scene.barrier.counted(LEAST, scene.now);
+        assert!(!scene.barrier.is_fixed() && !scene.barrier.is_start_near(9), "{others:?}");
+        scene.see(0, None);
+        assert!(!scene.barrier.is_start_near(0));
+    }
+    let run = StartedList { job: JobName::default(), revision: 100, members: mine.members.clone() };
+    scene.see(120, Some(&list(ListState::Started(100), &[member(1, 10)])));
+    assert!(scene.barrier.is_start_near(0), "it is to start");
+    scene.barrier.stage = Stage::Started(scene.own.clone(), Arc::new(run));
+    assert!(!scene.barrier.is_start_near(usize::MAX), "it has");
 }
 
 #[test]

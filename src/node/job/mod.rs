@@ -7,6 +7,7 @@ mod agree;
 mod barrier;
 mod calls;
 mod judge;
+mod pace;
 mod run;
 mod settings;
 mod sight;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::newborn;
 use super::world::{Fate, LEASE_TTL, ROUND_TRIP, World, delete, put};
-use crate::cluster::Keyspace;
+use crate::cluster::{Keyspace, SlotId};
 use crate::etcd::{LeaseId, ResponseHeader, WatchReply};
 use crate::node::WhenFull;
 
@@ -128,4 +128,45 @@ fn a_name_that_the_directory_lacks_and_etcd_has_is_not_read_as_fast_as_etcd_answ
     session.run();
     let read = world.times("range").len();
     assert!((5..40).contains(&read), "{read} times in 10 s: {:#?}", world.log);
+}
+
+#[test]
+fn a_name_that_is_remembered_is_tried_first_and_once_and_left_alone_where_it_is_taken() {
+    // Whether somebody has it, what is owned then, and transactions: its claim, or that, a ticket and another.
+    for (is_taken, wanted, calls) in [(false, "owns 2", 1), (true, "owns 1", 3)] {
+        let (world, mut session) = newborn(1);
+        world.stop_at.set(world.began + 10 * SECOND);
+        session.settings.remembered = SlotId::new(2);
+        let mut other = put("w2.tf.local.", 1, OTHER).kv;
+        other.value = br#"{"ipv4":"10.9.9.9","port":"53"}"#.to_vec();
+        if is_taken {
+            let mut store = world.store.borrow_mut();
+            store.keys.insert(other.key.clone(), other.clone());
+            store.revision = 1;
+        }
+        world.follow(|_, _| Fate::Answered(ROUND_TRIP));
+        session.run();
+        assert!(!world.times(wanted).is_empty(), "{:#?}", world.log);
+        assert_eq!(world.times("txn").len(), calls, "{:#?}", world.log);
+        if is_taken {
+            assert_eq!(world.store.borrow().keys.get(&other.key), Some(&other));
+        }
+    }
+}
+
+#[test]
+fn a_name_that_is_remembered_is_found_or_tried_again_where_the_reply_to_its_claim_is_lost() {
+    for fate in [|| Fate::ReplyLost, || Fate::RequestLost] {
+        let (world, mut session) = newborn(1);
+        world.stop_at.set(world.began + 15 * SECOND);
+        session.settings.remembered = SlotId::new(2);
+        let mut is_first = true;
+        world.follow(move |_, name| {
+            let is_lost = name == "txn" && std::mem::take(&mut is_first);
+            if is_lost { fate() } else { Fate::Answered(ROUND_TRIP) }
+        });
+        session.run();
+        assert!(!world.times("owns 2").is_empty(), "{:#?}", world.log);
+        assert!(world.times("owns 1").is_empty(), "{:#?}", world.log);
+    }
 }

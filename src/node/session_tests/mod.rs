@@ -43,9 +43,16 @@ fn a_life_from_claim_to_release_is_the_same_for_the_same_seed() {
 fn time_and_chance_come_from_outside() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for room in ["node", "etcd"] {
-        for file in fs::read_dir(source.join(room)).unwrap() {
-            let path = file.unwrap().path();
-            if path.is_dir() || path.to_str().is_some_and(|name| name.ends_with("_tests.rs")) {
+        let mut paths = vec![source.join(room)];
+        while let Some(path) = paths.pop() {
+            if path
+                .to_str()
+                .is_some_and(|name| name.ends_with("_tests.rs") || name.ends_with("_tests"))
+            {
+                continue;
+            }
+            if path.is_dir() {
+                paths.extend(fs::read_dir(path).unwrap().map(|file| file.unwrap().path()));
                 continue;
             }
             let text = fs::read_to_string(&path).unwrap();

@@ -52,7 +52,7 @@ pub(in crate::node) struct World {
     pub(in crate::node) store: RefCell<Store>,
     /// What watches tell, and when.
     pub(super) changes: RefCell<VecDeque<(Duration, Result<WatchReply, ErrorKind>)>>,
-    pub(super) directory: RefCell<Directory>,
+    pub(in crate::node) directory: RefCell<Directory>,
     /// Whether the node is ready.
     pub(super) is_ready: Cell<bool>,
     /// The network of the host.
@@ -432,6 +432,7 @@ pub(in crate::node) fn newborn(seed: u64) -> (Rc<World>, Session<FakeHost, FakeE
         port: Some(53),
         job: None,
         node_id: None,
+        remembered: None,
     };
     let host = FakeHost { world: world.clone() };
     let etcd = FakeEtcd { world: world.clone(), timeout: Timeout::new(TIMEOUT) };

@@ -8,6 +8,7 @@ use support::{Directory, Etcd, Node, PATIENCE, PATTERN, Signal, until};
 use super::text;
 
 mod barrier;
+mod barrier_kills;
 mod later;
 
 /// Jobs beside an etcd, and what their programs tell.

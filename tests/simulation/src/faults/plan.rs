@@ -125,6 +125,9 @@ impl Plan {
         let mut beside = Chance::new(seed, 12);
         let balanced = beside.pick(&[0.0, 0.0, 0.0, 0.5, 1.0]).unwrap_or(0.0);
         nodes.iter_mut().for_each(|node| node.has_balancer = beside.happens(balanced));
+        let mut disks = Chance::new(seed, 17);
+        let remembering = disks.pick(&[0.0, 0.0, 0.5, 1.0]).unwrap_or(0.0);
+        nodes.iter_mut().for_each(|node| node.remembers = disks.happens(remembering));
         let twins = twins(&mut nodes, &faults, chance);
         // With one ID and one address, nothing tells one from the other.
         let may_be_clones = faults.contains(&FaultKind::RebootElsewhere) && twins.is_empty();
@@ -200,6 +203,7 @@ impl Plan {
             node.limit = 2 * nodes as u32;
             node.endpoints = vec![0, 1, 2];
             node.has_balancer = false;
+            node.remembers = false;
         }
         plan.has_users = false;
         plan.start_within = Duration::ZERO;
@@ -274,6 +278,7 @@ impl Nodes {
                 timeout,
                 published,
                 identity,
+                remembers: false,
                 port,
                 login: has_users.then(login),
                 job: None,

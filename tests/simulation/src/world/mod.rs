@@ -129,6 +129,7 @@ impl World {
             is_wanted: false,
             process: None,
             starts: 0,
+            last_slot: None,
         };
         World {
             now: Time::ZERO,

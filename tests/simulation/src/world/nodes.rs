@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use idetcd::cluster::{Directory, Record};
+use idetcd::cluster::{Directory, Record, SlotId};
 
 use super::baton::Course;
 use super::chance::Chance;
@@ -18,6 +18,9 @@ use super::scene::{ClientKind, NodeKind, Published};
 use super::surroundings::Surroundings;
 use super::{Event, World};
 use crate::gateway::life::GatewayLife;
+
+/// The part of starts at which a disk is the copy of another node's.
+const WRONG_DISK: f64 = 0.1;
 
 impl World {
     /// Wants a node to run, from then on.
@@ -99,9 +102,19 @@ impl World {
             false => members.map(Endpoint::of_member).collect(),
         };
         endpoints.sort_by_cached_key(|_| self.chance.draw());
+        let mut settings = spec.settings(keyspace, address, machine.boots);
+        if spec.remembers {
+            settings.remembered = node.last_slot.filter(|slot| slot.get() <= spec.limit);
+            let mut of_disk = Chance::new(seed, 42);
+            if of_disk.happens(WRONG_DISK) {
+                // That of another node, of which this one is a copy.
+                let any = of_disk.below(usize::try_from(spec.limit).unwrap_or(1)) + 1;
+                settings.remembered = u32::try_from(any).ok().and_then(SlotId::new);
+            }
+        }
         let start = Start {
             around: around.clone(),
-            settings: spec.settings(keyspace, address, machine.boots),
+            settings,
             endpoints,
             timeout: spec.timeout,
             login: spec.login.clone(),

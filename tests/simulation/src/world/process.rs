@@ -39,6 +39,8 @@ pub struct Node {
     pub process: Option<ProcessId>,
     /// How often it was started.
     pub starts: u64,
+    /// The slot that it had last, as its disk remembers it.
+    pub last_slot: Option<SlotId>,
 }
 
 /// What a process waits for.

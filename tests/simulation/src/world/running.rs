@@ -131,6 +131,9 @@ impl World {
             .around
             .with(|inside| (std::mem::take(&mut inside.told), std::mem::take(&mut inside.closed)));
         for owned in told {
+            if let Some(owned) = &owned {
+                self.nodes[process.node].last_slot = Some(owned.slot);
+            }
             let told = owned.map(|owned| Told {
                 slot: owned.slot,
                 token: super::host::token(&owned),

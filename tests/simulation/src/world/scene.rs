@@ -68,6 +68,8 @@ pub struct NodeSpec {
     pub published: Published,
     /// What tells its earlier lives from other nodes.
     pub identity: Identity,
+    /// Whether it remembers its name on disk (`--id-file`).
+    pub remembers: bool,
     /// Its port.
     pub port: u16,
     /// What it calls itself to etcd.
@@ -156,6 +158,7 @@ impl NodeSpec {
             port: Some(self.port),
             job: self.job.clone(),
             node_id,
+            remembered: None,
         }
     }
 }

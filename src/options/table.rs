@@ -140,7 +140,7 @@ const COREFILE: &[OptionEntry] = &[
 
 const PROGRAMS: &[OptionEntry] = &[
     text("name-file", "PATH", "holds the name for as long as it is owned"),
-    text("id-file", "PATH", "remembers the ID, to be taken again after a longer absence"),
+    text("id-file", "PATH", "keeps the ID, to be taken again later"),
     text("on-claim", "COMMAND", ""),
     text("on-lost", "COMMAND", "run by sh when the name comes and goes"),
     text("on-change", "COMMAND", "run by sh when names or addresses changed"),
@@ -150,7 +150,7 @@ const PROGRAMS: &[OptionEntry] = &[
         "grace",
         "SECONDS",
         1..=86_400,
-        "for those to end; PROGRAM has a quarter of the lease [10]",
+        "for those to end; PROGRAM has a quarter lease [10]",
     ),
     text("metrics-file", "PATH", "figures for Prometheus, by node_exporter"),
     text("hosts-file", "PATH", "all names, in a section of /etc/hosts for instance"),

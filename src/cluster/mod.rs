@@ -3,6 +3,7 @@
 //!
 //! Pure: nothing here does I/O, reads a clock, or knows of DNS messages or of etcd's gateway.
 
+mod address_names;
 mod addresses;
 pub mod directory;
 mod entry;
@@ -25,6 +26,7 @@ mod spelling;
 #[cfg(test)]
 mod testing;
 
+pub use address_names::AddressNames;
 pub use directory::{Directory, Freshness, NodePlace};
 pub use entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
 pub use job::{JobKeys, JobName};

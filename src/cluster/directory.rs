@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::address_names::AddressNames;
 use super::drain::Standing;
 use super::entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
 use super::keyspace::Keyspace;
@@ -123,36 +124,9 @@ impl Directory {
         self.known.iter().find(is_named)
     }
 
-    /// Whether a name publishes an address.
-    pub fn has_address(&self, address: IpAddr) -> bool {
-        self.known.iter().any(|slots| slots.has_address(address))
-    }
-
-    /// Returns how many names publish an address at least: a name may lie in several ranges, and
-    /// those of one differ.
-    pub fn least_names_of(&self, address: IpAddr) -> usize {
-        self.known.iter().map(|slots| slots.count_at(address)).max().unwrap_or(0)
-    }
-
-    /// The names that publish an address, each once, lowest number first: the slot, and whose it is.
-    pub fn names_of(&self, address: IpAddr) -> impl Iterator<Item = (&Names, SlotId)> {
-        let all = self.known.iter().enumerate().flat_map(move |(range, slots)| {
-            slots.slots_at(address).map(move |id| (range, &slots.names, id))
-        });
-        let mut text = Vec::new();
-        let first_of_name = all.filter(move |(range, names, id)| {
-            let earlier = self.known.get(..*range).unwrap_or_default();
-            text.clear();
-            if !earlier.is_empty() {
-                names.push_name(*id, &mut text);
-            }
-            // A name may lie in several ranges; the first of them tells it.
-            !earlier.iter().any(|slots| {
-                let record = slots.of_name(&text).and_then(|occupant| occupant.record);
-                record.is_some_and(|record| record.has_address(address))
-            })
-        });
-        first_of_name.map(|(_, names, id)| (names, id))
+    /// The names that publish an address; `None`: there is none.
+    pub fn names_of(&self, address: IpAddr) -> Option<AddressNames<'_>> {
+        AddressNames::find(&self.known, address)
     }
 
     /// Notes which slot this node owns; `None`: none.

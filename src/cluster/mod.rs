@@ -3,6 +3,8 @@
 //!
 //! Pure: nothing here does I/O, reads a clock, or knows of DNS messages or of etcd's gateway.
 
+mod address_names;
+mod address_slots;
 mod addresses;
 pub mod directory;
 mod drain;
@@ -27,6 +29,7 @@ mod spelling;
 #[cfg(test)]
 mod testing;
 
+pub use address_names::AddressNames;
 pub use directory::{Directory, Freshness, NodePlace};
 pub use drain::{Drain, DrainReason, Standing};
 pub use entry::{Applied, Entry, KeyVersion, Latest, RangeDigest, fingerprint};

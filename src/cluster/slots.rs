@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::address_slots::AddressSlots;
 use super::addresses::{AddressSet, Published};
 use super::drain::Standing;
 use super::drains::Drains;
@@ -143,27 +144,9 @@ impl Slots {
         }
     }
 
-    /// Whether a record has an address.
-    pub(super) fn has_address(&self, address: IpAddr) -> bool {
-        self.inside_at(address).is_some() || self.outside_at(address).is_some()
-    }
-
-    /// The number of slots whose records have an address.
-    pub(super) fn count_at(&self, address: IpAddr) -> usize {
-        self.inside_at(address).map_or(0, Published::count)
-            + self.outside_at(address).map_or(0, Published::count)
-    }
-
-    /// The slots whose records have an address, lowest first.
-    pub(super) fn slots_at(&self, address: IpAddr) -> impl Iterator<Item = SlotId> {
-        let (inside, outside) = (self.inside_at(address), self.outside_at(address));
-        let mut all = Vec::new();
-        if let Some(outside) = outside {
-            all.extend(inside.into_iter().flat_map(Published::slots).chain(outside.slots()));
-            all.sort_unstable();
-        }
-        let inside = inside.filter(|_| outside.is_none());
-        inside.into_iter().flat_map(Published::slots).chain(all)
+    /// The slots whose records have an address, if there are any.
+    pub(super) fn at_address(&self, address: IpAddr) -> Option<AddressSlots<'_>> {
+        AddressSlots::new(self.inside_at(address), self.outside_at(address))
     }
 
     pub(super) fn get(&self, id: SlotId) -> Option<&Occupant> {

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::cluster::testing::Chance;
-use crate::cluster::{Freshness, Names, Pattern, Record};
+use crate::cluster::{AddressNames, Freshness, Names, Pattern, Record};
 
 /// Keys, with the value and the revision of each.
 type Keys = BTreeMap<String, (String, i64)>;
@@ -62,7 +62,8 @@ fn assert_is(told: &Directory, keys: &Keys, limit: u32) {
     let addresses = |record: &Record| [record.ipv4.map(Into::into), record.ipv6.map(Into::into)];
     for address in fresh.records().flat_map(|(_, record)| addresses(record)).flatten() {
         let names = |directory: &Directory| -> Vec<String> {
-            directory.names_of(address).map(|(names, slot)| names.name(slot)).collect()
+            let found = directory.names_of(address).into_iter().flat_map(AddressNames::iter);
+            found.map(|(names, slot)| names.name(slot)).collect()
         };
         assert_eq!(names(told), names(&fresh), "{address}");
     }

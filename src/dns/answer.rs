@@ -236,8 +236,11 @@ impl Responder {
         if let Some(error) = unusable(directory) {
             return Some(Decision::failure(Rcode::SERVFAIL, Some(error)));
         }
-        let of_name = if zone.is_reverse { content::of_reverse_name } else { content::of_name };
-        let found = of_name(name, question, zone, directory);
+        let found = if zone.is_reverse {
+            content::of_reverse_name(name, question, zone, directory)
+        } else {
+            content::of_name(name, question, zone, directory)
+        };
         if directory.freshness() == Freshness::Incomplete
             && content::needs_all_names(name, &found, directory)
         {
@@ -257,15 +260,15 @@ impl Responder {
         &'a self,
         name: &[u8],
         qtype: u16,
-        directory: &Directory,
+        directory: &'a Directory,
     ) -> Option<Decision<'a>> {
         let own = self.zones.of(directory.pattern().zone().as_bytes());
-        let known = reverse::address(name).filter(|ip| directory.has_address(*ip));
+        let known = reverse::address(name).and_then(|address| directory.names_of(address));
         match (known.zip(own), self.out_of_zone) {
-            (Some((address, zone)), _) => Some(match unusable(directory) {
+            (Some((names, zone)), _) => Some(match unusable(directory) {
                 Some(error) => Decision::failure(Rcode::SERVFAIL, Some(error)),
                 None => {
-                    let content = content::of_address(address, qtype, zone);
+                    let content = content::of_address(names, qtype, zone);
                     Decision::authoritative(Rcode::NOERROR, content, stale(directory))
                 }
             }),

@@ -1,7 +1,5 @@
 //! The records that a name stands for, and how they are written.
 
-use std::net::IpAddr;
-
 use super::group;
 use super::query::Question;
 use super::records::{self, RecordContext};
@@ -9,7 +7,7 @@ use super::reply::{Full, Owner, RECORD_HEAD, Reply, Section, push_name_by, push_
 use super::reverse::{self, ReverseName};
 use super::wire::{Rcode, rrtype};
 use super::zone::Zone;
-use crate::cluster::{Directory, Record, Slots};
+use crate::cluster::{AddressNames, Directory, Record, Slots};
 
 /// The data of the HINFO record that answers ANY: CPU `RFC8482`, OS empty (RFC 8482 §4.2).
 const HINFO_RFC8482: &[u8] = b"\x07RFC8482\x00";
@@ -26,7 +24,7 @@ pub(super) enum Content<'a> {
     /// The same of all nodes of a group.
     Group(&'a Slots, u16),
     /// The names of an address.
-    Names(IpAddr),
+    Names(AddressNames<'a>),
     /// ANY (RFC 8482).
     Hinfo,
     /// Texts, in the class CHAOS.
@@ -103,9 +101,9 @@ pub(super) fn of_reverse_name<'a>(
         Some(ReverseName::Address(address)) => Some(address),
         Some(ReverseName::Above) | None => None,
     };
-    let known = known.filter(|address| directory.has_address(*address));
+    let known = known.and_then(|address| directory.names_of(address));
     let content = match (question.qtype, known) {
-        (rrtype::PTR, Some(address)) => Content::Names(address),
+        (rrtype::PTR, Some(names)) => Content::Names(names),
         (rrtype::SOA, _) if is_apex => Content::Soa(Section::Answer, apex, zone),
         (rrtype::NS, _) if is_apex => Content::NameServer(zone),
         (rrtype::ANY, known) if is_apex || known.is_some() => Content::Hinfo,
@@ -121,9 +119,9 @@ pub(super) fn of_reverse_name<'a>(
 
 /// Returns what the reverse name of a known address stands for: a zone of its own, for what is above
 /// it is somebody else's. Its servers are those of this zone.
-pub(super) fn of_address<'a>(address: IpAddr, qtype: u16, zone: &'a Zone) -> Content<'a> {
+pub(super) fn of_address<'a>(names: AddressNames<'a>, qtype: u16, zone: &'a Zone) -> Content<'a> {
     match qtype {
-        rrtype::PTR => Content::Names(address),
+        rrtype::PTR => Content::Names(names),
         rrtype::SOA => Content::Soa(Section::Answer, Owner::Question, zone),
         rrtype::NS => Content::NameServer(zone),
         rrtype::ANY => Content::Hinfo,
@@ -150,7 +148,7 @@ impl Content<'_> {
                 records::write_address(record, *rrtype, Section::Answer, Owner::Question, reply)
             }
             Content::Group(group, rrtype) => group::write(group, *rrtype, context, reply),
-            Content::Names(address) => write_names(*address, context, reply),
+            Content::Names(names) => write_names(*names, reply),
             Content::Hinfo => {
                 reply.answer(rrtype::HINFO, |octets| octets.extend_from_slice(HINFO_RFC8482))
             }
@@ -169,16 +167,11 @@ impl Content<'_> {
 }
 
 /// Writes the PTR records of an address.
-fn write_names(
-    address: IpAddr,
-    context: RecordContext<'_>,
-    reply: &mut Reply<'_>,
-) -> Result<(), Full> {
-    let least = context.directory.least_names_of(address);
-    if !reply.has_room_for(least.saturating_mul(RECORD_HEAD + SHORTEST_NAME)) {
+fn write_names(found: AddressNames<'_>, reply: &mut Reply<'_>) -> Result<(), Full> {
+    if !reply.has_room_for(found.least().saturating_mul(RECORD_HEAD + SHORTEST_NAME)) {
         return Err(Full);
     }
-    for (names, id) in context.directory.names_of(address) {
+    for (names, id) in found.iter() {
         reply.answer(rrtype::PTR, |octets| {
             push_name_by(octets, |text| names.push_name(id, text));
         })?;

@@ -146,12 +146,7 @@ const PROGRAMS: &[OptionEntry] = &[
     text("on-change", "COMMAND", "run by sh when names or addresses changed"),
     text("change-wait", "MIN[:MAX]", "quiet seconds before that, MAX at most [0.2:2]"),
     // Without any, what is begun at the end, --on-lost foremost, is killed at birth.
-    number(
-        "grace",
-        "SECONDS",
-        1..=86_400,
-        "for those to end; PROGRAM has a quarter lease [10]",
-    ),
+    number("grace", "SECONDS", 1..=86_400, "for those to end; PROGRAM has a quarter lease [10]"),
     text("metrics-file", "PATH", "figures for Prometheus, by node_exporter"),
     text("hosts-file", "PATH", "all names, in a section of /etc/hosts for instance"),
     text("file-sd", "PATH", ""),

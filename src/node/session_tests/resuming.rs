@@ -103,7 +103,7 @@ fn what_was_read_is_dropped_where_it_may_be_of_another_history() {
         let directory = world.directory.borrow();
         assert_eq!(directory.len(), NAMES, "{what}");
         let former = "10.0.0.9".parse().expect("an address");
-        assert!(!directory.has_address(former), "{what}: pages of two histories");
+        assert!(directory.names_of(former).is_none(), "{what}: pages of two histories");
         assert_eq!(world.times("grant").len(), 2, "{what}");
     }
 }

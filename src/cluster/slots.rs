@@ -4,9 +4,8 @@
 //! them changes: the cost of an answer does not grow with the cluster.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
-use super::addresses::{AddressSet, Published};
+use super::addresses::{AddressSet, Published, SoughtAddress};
 use super::entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
 use super::names::Names;
 use super::occupant::Occupant;
@@ -98,10 +97,11 @@ impl Slots {
     }
 
     /// The slots whose records have an address, if there are any.
-    pub(super) fn at_address(&self, address: IpAddr) -> Option<Published<'_>> {
-        match address {
-            IpAddr::V4(ip) => self.ipv4.get(ip.octets()),
-            IpAddr::V6(ip) => self.ipv6.get(ip.octets()),
+    #[inline]
+    pub(super) fn at_address(&self, sought: SoughtAddress) -> Option<Published<'_>> {
+        match sought {
+            SoughtAddress::V4(sought) => self.ipv4.get(sought),
+            SoughtAddress::V6(sought) => self.ipv6.get(sought),
         }
     }
 

@@ -1,4 +1,4 @@
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::*;
 use crate::cluster::testing::Chance;
@@ -57,7 +57,7 @@ fn compare(slots: &Slots, model: &BTreeMap<SlotId, Option<Record>>) {
     assert_eq!(sorted(slots.ipv6()), ipv6);
     for address in ipv4.into_iter().map(IpAddr::from).chain(ipv6.into_iter().map(IpAddr::from)) {
         let same = records().filter(|(_, record)| record.has_address(address));
-        let told = slots.at_address(address).expect("a slot that has it");
+        let told = slots.at_address(address.into()).expect("a slot that has it");
         assert!(told.slots().eq(same.map(|(id, _)| id)), "{address}");
         assert_eq!(told.count(), told.slots().count());
     }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::address_slots::AddressSlots;
+use super::addresses::SoughtAddress;
 use super::names::Names;
 use super::pattern::SlotId;
 use super::slots::Slots;
@@ -20,10 +21,17 @@ pub struct AddressNames<'a> {
 impl<'a> AddressNames<'a> {
     /// The names of these ranges; `None`: nobody publishes the address.
     pub(super) fn find(known: &'a [Slots], address: IpAddr) -> Option<Self> {
-        known.iter().enumerate().find_map(|(range, slots)| {
-            let first = slots.at_address(address)?;
-            Some(AddressNames { address, ranges: known.get(range..)?, first })
-        })
+        let mut ranges = known.iter().enumerate();
+        // Apart for each family, so that none asks again which it is.
+        let (range, first) = match address.into() {
+            sought @ SoughtAddress::V4(_) => {
+                ranges.find_map(|(range, slots)| Some((range, slots.at_address(sought)?)))
+            }
+            sought @ SoughtAddress::V6(_) => {
+                ranges.find_map(|(range, slots)| Some((range, slots.at_address(sought)?)))
+            }
+        }?;
+        Some(AddressNames { address, ranges: known.get(range..)?, first })
     }
 
     /// How many names there are at least: those of one range differ, but a name may lie in several.
@@ -37,9 +45,12 @@ impl<'a> AddressNames<'a> {
         let names = ranges.first().map(|slots| &slots.names);
         let of_first =
             names.into_iter().flat_map(move |names| first.slots().map(move |id| (names, id)));
-        let later = ranges.iter().enumerate().skip(1).flat_map(move |(range, slots)| {
-            let ids = slots.at_address(address).into_iter().flat_map(AddressSlots::slots);
-            ids.map(move |id| (range, &slots.names, id))
+        let sought = SoughtAddress::from(address);
+        let later = ranges.iter().enumerate().skip(1).filter_map(move |(range, slots)| {
+            Some((range, &slots.names, slots.at_address(sought)?))
+        });
+        let later = later.flat_map(|(range, names, published)| {
+            published.slots().map(move |id| (range, names, id))
         });
         let mut text = Vec::new();
         let later = later.filter(move |(range, names, id)| {

@@ -4,6 +4,7 @@
 //! that piece. What is asked and what is changed costs the same however many there are.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::index_table::IndexTable;
@@ -40,6 +41,37 @@ impl<'a> Published<'a> {
     }
 }
 
+/// An address that is looked for, with its place in any set.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sought<const N: usize> {
+    address: [u8; N],
+    shard: usize,
+    hash: u32,
+}
+
+impl<const N: usize> Sought<N> {
+    fn new(address: [u8; N]) -> Self {
+        let (shard, hash) = place_of(address);
+        Sought { address, shard, hash }
+    }
+}
+
+/// An address of either family.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum SoughtAddress {
+    V4(Sought<4>),
+    V6(Sought<16>),
+}
+
+impl From<IpAddr> for SoughtAddress {
+    fn from(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(ip) => SoughtAddress::V4(Sought::new(ip.octets())),
+            IpAddr::V6(ip) => SoughtAddress::V6(Sought::new(ip.octets())),
+        }
+    }
+}
+
 /// Addresses of `N` octets, and who publishes them. A copy shares what neither changes.
 #[derive(Clone, Debug)]
 pub(super) struct AddressSet<const N: usize> {
@@ -73,11 +105,9 @@ impl<const N: usize> AddressSet<N> {
         &self.distinct
     }
 
-    pub(super) fn get(&self, address: [u8; N]) -> Option<Published<'_>> {
-        if self.distinct.is_empty() {
-            return None;
-        }
-        let (shard, hash) = place_of(address);
+    #[inline]
+    pub(super) fn get(&self, sought: Sought<N>) -> Option<Published<'_>> {
+        let Sought { address, shard, hash } = sought;
         let shard = self.shards.get(shard)?;
         let (_, index) = shard.indices.find(hash, is_at(&self.distinct, address))?;
         let first = *self.first.get(index as usize)?;
@@ -213,7 +243,7 @@ mod tests {
                     model.retain(|_, ids| !ids.is_empty());
                 }
                 let known = model.get(&address).into_iter().flatten().copied();
-                let told = set.get(address).into_iter().flat_map(Published::slots);
+                let told = set.get(Sought::new(address)).into_iter().flat_map(Published::slots);
                 assert!(told.eq(known), "{address:?}");
             }
             let mut distinct = set.distinct().to_vec();

@@ -28,9 +28,9 @@ impl IndexTable {
     /// Adds an index that is not there; `hash_of` tells the hash of each.
     pub(super) fn insert(&mut self, index: u32, hash_of: impl Fn(u32) -> u32) {
         self.used += 1;
-        // At most two of three are taken: beyond that, a search that finds nothing takes long.
-        if self.used * 3 > self.places.len() * 2 {
-            let places = vec![VACANT; self.used * 9 / 5 + 1].into_boxed_slice();
+        // At most five of nine are taken: beyond that, a search that finds nothing may take long.
+        if self.used * 9 > self.places.len() * 5 {
+            let places = vec![VACANT; self.used * 13 / 6 + 1].into_boxed_slice();
             let old = std::mem::replace(&mut self.places, places);
             for moved in old.into_iter().filter(|index| *index != VACANT) {
                 self.take_place(moved, hash_of(moved));

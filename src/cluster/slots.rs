@@ -4,10 +4,9 @@
 //! them changes: the cost of an answer does not grow with the cluster.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use super::address_slots::AddressSlots;
-use super::addresses::{AddressSet, Published};
+use super::addresses::{AddressSet, Published, SoughtAddress};
 use super::drain::Standing;
 use super::drains::Drains;
 use super::entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
@@ -125,28 +124,31 @@ impl Slots {
     }
 
     /// The slots in the group whose records have an address, if there are any.
-    fn inside_at(&self, address: IpAddr) -> Option<Published<'_>> {
-        match address {
-            IpAddr::V4(ip) => self.ipv4.get(ip.octets()),
-            IpAddr::V6(ip) => self.ipv6.get(ip.octets()),
+    #[inline]
+    fn inside_at(&self, sought: SoughtAddress) -> Option<Published<'_>> {
+        match sought {
+            SoughtAddress::V4(sought) => self.ipv4.get(sought),
+            SoughtAddress::V6(sought) => self.ipv6.get(sought),
         }
     }
 
     /// The same of those that are not in the group.
-    fn outside_at(&self, address: IpAddr) -> Option<Published<'_>> {
+    #[inline]
+    fn outside_at(&self, sought: SoughtAddress) -> Option<Published<'_>> {
         // Mostly all are in it, and nothing is to be looked up.
         if self.grouped == self.named {
             return None;
         }
-        match address {
-            IpAddr::V4(ip) => self.ipv4_outside.get(ip.octets()),
-            IpAddr::V6(ip) => self.ipv6_outside.get(ip.octets()),
+        match sought {
+            SoughtAddress::V4(sought) => self.ipv4_outside.get(sought),
+            SoughtAddress::V6(sought) => self.ipv6_outside.get(sought),
         }
     }
 
     /// The slots whose records have an address, if there are any.
-    pub(super) fn at_address(&self, address: IpAddr) -> Option<AddressSlots<'_>> {
-        AddressSlots::new(self.inside_at(address), self.outside_at(address))
+    #[inline]
+    pub(super) fn at_address(&self, sought: SoughtAddress) -> Option<AddressSlots<'_>> {
+        AddressSlots::new(self.inside_at(sought), self.outside_at(sought))
     }
 
     pub(super) fn get(&self, id: SlotId) -> Option<&Occupant> {

@@ -1,4 +1,4 @@
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::*;
 use crate::cluster::testing::Chance;
@@ -62,7 +62,7 @@ fn compare(slots: &Slots, model: &BTreeMap<SlotId, (Option<Record>, bool)>) {
     let ipv6 = distinct(records().filter_map(|(_, record)| Some(record.ipv6?.octets())));
     for address in ipv4.into_iter().map(IpAddr::from).chain(ipv6.into_iter().map(IpAddr::from)) {
         let same = records().filter(|(_, record)| record.has_address(address));
-        let found = slots.at_address(address).expect("an address that is published");
+        let found = slots.at_address(address.into()).expect("an address that is published");
         assert!(found.slots().eq(same.map(|(id, _)| id)), "{address}");
         assert_eq!(found.count(), found.slots().count());
     }
@@ -170,7 +170,9 @@ fn the_group_holds_the_ready_that_are_not_drained() {
         let is_in_group = usize::from(wanted.is_none());
         assert_eq!((slots.named, slots.grouped), (1, is_in_group), "{case}");
         assert_eq!((slots.ipv4().len(), slots.ports()), (is_in_group, is_in_group), "{case}");
-        let found = slots.at_address([10, 0, 0, 1].into()).expect("an address that is published");
+        let found = slots
+            .at_address(IpAddr::from([10, 0, 0, 1]).into())
+            .expect("an address that is published");
         assert!(found.slots().eq([SlotId::FIRST]), "{case}");
         assert_eq!(slots.changes, changes, "{case}");
     }

@@ -50,7 +50,9 @@ pub(super) fn of_name<'a>(
         return (Rcode::NOERROR, Content::Node(record, qtype));
     }
     let is_apex = name == zone.name.as_bytes();
-    let content = match (qtype, record, directory.group(name)) {
+    // Whether the name of a node is a group's as well makes no difference.
+    let group = if record.is_some() { None } else { directory.group(name) };
+    let content = match (qtype, record, group) {
         (rrtype::SOA, ..) if is_apex => Content::Soa(Section::Answer, apex, zone),
         (rrtype::NS, ..) if is_apex => Content::NameServer(zone),
         (rrtype::ANY, record, group) if is_apex || record.is_some() || group.is_some() => {

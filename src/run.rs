@@ -88,8 +88,14 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         );
     }
     let ready_file = options.ready_file.map(|path| {
-        ReadyFile::open(&path, &signals.wakeups())
-            .map_err(|error| file_failure("ready-file", &path, &error))
+        ReadyFile::open(&path, &signals.wakeups()).map_err(|error| match error.kind() {
+            std::io::ErrorKind::PermissionDenied => Failure::new(format!(
+                "--ready-file: {}: {error}; let this user (see --run-as) search its directory, or \
+                     give a file in another",
+                path.display()
+            )),
+            _ => file_failure("ready-file", &path, &error),
+        })
     });
     let ready_file = ready_file.transpose()?;
     // Not before the sockets are ours: where another idetcd runs, these are its files.
@@ -158,7 +164,7 @@ fn status_of(outcome: Outcome) -> Result<u8, Failure> {
             "exec: {peer} was lost (--on-peer-lost), so the program was ended; start anew"
         ))),
         Outcome::NoList(why) => Err(Failure::new(format!(
-            "exec: {why} (--timeout), so the program was not started; start more nodes, or give more time"
+            "exec: {why} (--timeout), so the program was not started; start what is missing, or give more time"
         ))),
         Outcome::NeverNamed => Ok(0),
     }

@@ -183,17 +183,32 @@ pub(super) const SCRAPE_INTERVAL: Duration = Duration::from_secs(15);
 pub(super) struct MetricsFile {
     pub(super) file: KeptFile,
     write_at: Instant,
+    /// The number of changes of the directory, and when those that came are to be looked at.
+    changes: u64,
+    look_at: Option<Instant>,
+    /// What is told at once when it changes, as it was written last.
+    written: Option<UrgentFacts>,
 }
+
+/// What does not wait for the next time: the state of etcd, and whether this node is ready and drained.
+type UrgentFacts = (Freshness, bool, bool);
 
 impl MetricsFile {
     /// One that is written first at `now`.
     pub(super) fn new(file: KeptFile, now: Instant) -> MetricsFile {
-        MetricsFile { file, write_at: now }
+        MetricsFile { file, write_at: now, changes: 0, look_at: None, written: None }
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
         let write_at = self.file.is_idle().then_some(self.write_at);
-        self.file.next().into_iter().chain(write_at).min()
+        self.file.next().into_iter().chain(write_at).chain(self.look_at).min()
+    }
+
+    /// Takes note of the number of changes of the directory.
+    pub(super) fn note_changes(&mut self, changes: u64, now: impl FnOnce() -> Instant) {
+        if std::mem::replace(&mut self.changes, changes) != changes {
+            self.look_at.get_or_insert_with(now);
+        }
     }
 
     /// Lets it be written at once, because something changed.
@@ -210,12 +225,25 @@ impl MetricsFile {
         owned: Option<&Owned>,
     ) {
         self.file.run(now);
+        let facts = urgent_facts(view.directory, owned);
+        if self.look_at.take().is_some() && self.written != Some(facts) {
+            self.write_at = now;
+        }
         // While a text is being written, another one waits: by then it would be old.
         if self.write_at <= now && self.file.is_idle() {
             self.write_at = now + SCRAPE_INTERVAL;
+            self.written = Some(facts);
             self.file.set(Some(format(now, tally, view, ends, owned)), now);
         }
     }
+}
+
+fn urgent_facts(directory: &Directory, owned: Option<&Owned>) -> UrgentFacts {
+    let place = owned.map(|owned| NodePlace { slot: owned.slot, ..NodePlace::FIRST });
+    let standing = place.map(|place| directory.standing(place));
+    let is_ready = standing.is_none_or(|standing| standing.is_ready);
+    let is_drained = standing.is_some_and(|standing| standing.drain.is_some());
+    (directory.freshness(), is_ready, is_drained)
 }
 
 #[cfg(test)]

@@ -227,7 +227,10 @@ impl Notifier {
     }
 
     /// Takes note of the number of changes of the directory; see [`Directory::changes`].
-    pub fn note_changes(&mut self, changes: u64, now: impl FnOnce() -> Instant) {
+    pub fn note_changes(&mut self, changes: u64, now: impl Fn() -> Instant) {
+        if let Some(metrics) = &mut self.metrics {
+            metrics.note_changes(changes, &now);
+        }
         self.listing.note_changes(changes, now);
     }
 

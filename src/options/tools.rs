@@ -240,8 +240,10 @@ fn slot(
     tool: &str,
     question: &str,
 ) -> Result<SlotId, Failure> {
-    let name = named(matches, options, tool, question)?;
     let pattern = &options.node.keyspace.pattern;
+    let text = given(matches, tool, question)?;
+    let name = find_name(text, &options.node.keyspace)
+        .ok_or_else(|| Failure::usage(format!("{text:?} is no name or number of {pattern}")))?;
     pattern.slot_of(name.as_bytes()).ok_or_else(|| {
         let remedy = "give that whose it is by --pattern";
         Failure::usage(format!("{name} is none of {pattern}, whose group is meant; {remedy}"))
@@ -255,14 +257,18 @@ fn named(
     tool: &str,
     question: &str,
 ) -> Result<String, Failure> {
-    let Some(text) = matches.free.first() else {
-        let text = format!("NAME is missing: {question}? see idetcd {tool} --help");
-        return Err(Failure::usage(text));
-    };
+    let text = given(matches, tool, question)?;
     let keyspace = &options.node.keyspace;
     find_name(text, keyspace).ok_or_else(|| {
         let pattern = &keyspace.pattern;
         Failure::usage(format!("{text:?} is no name or number of {pattern}, nor of a --resolve"))
+    })
+}
+
+/// The word that a tool is given.
+fn given<'a>(matches: &'a Matches, tool: &str, question: &str) -> Result<&'a str, Failure> {
+    matches.free.first().map(String::as_str).ok_or_else(|| {
+        Failure::usage(format!("NAME is missing: {question}? see idetcd {tool} --help"))
     })
 }
 

@@ -37,18 +37,23 @@ pub struct ReadyFile {
     /// When to look; `None`: an event tells.
     look_at: Option<Instant>,
     is_there: bool,
+    /// Whether it was told that it may not be looked at.
+    is_denied: bool,
 }
 
 impl ReadyFile {
     /// Looks whether it is there, and follows what becomes of it. What ends sleeps is told of it.
     ///
     /// # Errors
-    /// When the directory cannot be used.
+    /// When the directory cannot be used, or what is in it not be looked at.
     pub fn open(path: &Path, wakeups: &WakeSet) -> io::Result<ReadyFile> {
         let name = path.file_name().unwrap_or_default();
         let name = CString::new(name.as_bytes()).map_err(io::Error::other)?;
         if !directory(path).metadata()?.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
+        }
+        if let Some(error) = denied(path) {
+            return Err(error);
         }
         let events = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC);
         let events = events.map_err(io::Error::from);
@@ -60,6 +65,7 @@ impl ReadyFile {
             events: events.ok(),
             look_at: None,
             is_there: false,
+            is_denied: false,
         };
         file.follow(clock::now());
         Ok(file)
@@ -88,7 +94,19 @@ impl ReadyFile {
             |events: &OwnedFd| inotify::add_watch(events, directory(&self.path), told).is_ok();
         let is_told = self.events.as_ref().is_some_and(add);
         self.look_at = (!is_told).then_some(now + READY_INTERVAL);
+        self.see();
+    }
+
+    fn see(&mut self) {
         self.is_there = self.path.symlink_metadata().is_ok();
+        let is_denied = !self.is_there && denied(&self.path).is_some();
+        if is_denied && !self.is_denied {
+            let path = self.path.display();
+            log::warn!(
+                "--ready-file: {path} may not be looked at any more: this node is not ready"
+            );
+        }
+        self.is_denied = is_denied;
     }
 
     /// Reads what happened, and says whether the file came or went.
@@ -118,7 +136,7 @@ impl ReadyFile {
         }
         let was_there = self.is_there;
         if is_touched {
-            self.is_there = self.path.symlink_metadata().is_ok();
+            self.see();
         }
         was_there != self.is_there
     }
@@ -129,6 +147,11 @@ impl ReadyFile {
         self.follow(now);
         was_there != self.is_there
     }
+}
+
+/// Says that it may not be looked at, rather than that it is not there.
+fn denied(path: &Path) -> Option<io::Error> {
+    path.symlink_metadata().err().filter(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 fn directory(path: &Path) -> &Path {

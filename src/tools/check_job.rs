@@ -33,6 +33,10 @@ fn tell(job: &JobSettings, waiting: usize, list: Option<&JobList>) -> Finding {
     let wanted = if least == most { least.to_string() } else { format!("{least} to {most}") };
     let (severity, state) = match list {
         None => (Good, format!("{waiting} are there")),
+        // Nobody is on it any more: its programs are over.
+        Some(list) if matches!(list.state, ListState::Started(_)) && waiting == 0 => {
+            (Good, "0 are there".to_owned())
+        }
         Some(list) => {
             let count = list.members.len();
             match list.state {
@@ -75,6 +79,8 @@ mod tests {
         let name = "w1.tf.local".to_owned();
         let member = JobMember { slot: SlotId::FIRST, name, record, token: 9 };
         let list = |state| JobList { state, members: vec![member.clone()] };
+        let over = tell(&job(1, 1), 0, Some(&list(ListState::Started(77))));
+        assert_eq!((over.severity, over.text.ends_with(": 0 are there")), (Good, true), "{over:?}");
         for (job, list, severity, text) in [
             (job(3, 3), None, Good, "a node would wait for 3 nodes (--count): 2 are there"),
             (job(3, 9), None, Good, "for 3 to 9 nodes (--count): 2 are"),

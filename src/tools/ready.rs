@@ -45,7 +45,7 @@ pub fn ready(wanted: &Readiness) -> Result<String, Failure> {
             (Some(deadline), _) if next < deadline => thread::sleep(ASK_INTERVAL),
             (_, Some(timeout)) => {
                 let seconds = timeout.as_secs();
-                return Err(Failure::new(format!("{reason}, after {seconds} s (--timeout)")));
+                return Err(Failure::new(format!("{reason} (for {seconds} s, --timeout)")));
             }
             (_, None) => return Err(Failure::new(reason)),
         }

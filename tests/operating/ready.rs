@@ -59,7 +59,7 @@ fn what_is_missing_is_told_in_one_line_and_in_time() {
         assert!(line.ends_with(&format!(": {wanted}\n")), "{line}");
         assert!(began.elapsed() < Duration::from_secs(4), "{:?}: {line}", began.elapsed());
         let line = asked(&[&place, "--timeout", "1"]).complaint(1);
-        assert!(line.ends_with(&format!("{wanted}, after 1 s (--timeout)\n")), "{line}");
+        assert!(line.ends_with(&format!("{wanted} (for 1 s, --timeout)\n")), "{line}");
     }
 }
 

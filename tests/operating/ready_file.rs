@@ -1,10 +1,14 @@
 //! `--ready-file`: a node is in its group while that file is there.
 
 use std::fs;
+use std::time::Duration;
 
 use simple_dns::TYPE;
 use support::dns::ask;
 use support::{Directory, Etcd, Node, PATIENCE, command, idetcd, lookup, until};
+
+/// Less than the time between two times that figures are written.
+const SOON: Duration = Duration::from_secs(10);
 
 const GROUP: &str = "worker.tf.local";
 
@@ -48,9 +52,15 @@ fn the_group_holds_a_node_while_its_file_is_there_and_the_name_always_answers() 
     let figures = || fs::read_to_string(&metrics).ok().filter(|it| token(it).is_some());
     let before = until(PATIENCE, "the figures", figures);
     assert!(before.contains("\nidetcd_name_ready 0\n"), "{before}");
+    // Not only at the next time, which is after 15 s.
+    let is_told = |wanted: &str| {
+        until(SOON, wanted, || figures().filter(|text| text.contains(wanted)).map(drop));
+    };
+    is_told("idetcd_etcd_state{state=\"in_sync\"} 1");
     for _ in 0..3 {
         fs::write(&path, "").expect("written");
         wait_for_group(&all, &["10.0.0.2", "10.0.0.3"]);
+        is_told("\nidetcd_name_ready 1\n");
         let ready = value(&etcd, 2).replace("10.0.0.3", "10.0.0.2").replace("fd00::3", "fd00::2");
         assert_eq!(ready.replace("n2", "n1"), plain, "as without the option");
         fs::remove_file(&path).expect("removed");

@@ -252,3 +252,26 @@ fn a_name_file_that_the_new_user_cannot_write_is_told_at_the_start() {
     assert_eq!(node.wait(PATIENCE).code(), Some(1), "{}", node.log());
     assert!(node.log().contains("let this user (see --run-as) write to its directory"));
 }
+
+#[test]
+fn a_file_that_the_new_user_may_not_look_at_says_nothing_of_readiness() {
+    if !is_root() {
+        return;
+    }
+    let directory = Directory::new();
+    let private = directory.file("private");
+    fs::create_dir(&private).expect("a directory");
+    fs::set_permissions(&private, fs::Permissions::from_mode(0o700)).expect("permissions");
+    let ready = format!("{private}/ready");
+    fs::write(&ready, "").expect("written");
+    let more = ["--run-as", "nobody", "--ready-file", &ready];
+    let common = ["--pattern", PATTERN, "--listen", "127.0.0.1:0"];
+    let mut node = Node::start(&[&common[..], &more].concat());
+    assert_eq!(node.wait(PATIENCE).code(), Some(1), "{}", node.log());
+    let line = node.log().lines().last().unwrap_or_default().to_owned();
+    assert!(
+        line.starts_with(&format!("idetcd: --ready-file: {ready}: Permission denied")),
+        "{}",
+        node.log()
+    );
+}

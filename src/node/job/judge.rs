@@ -79,6 +79,9 @@ impl Barrier {
     /// Who waits for the list, as far as `slots` tells, in words.
     pub(super) fn shortage(&self, keyspace: &Keyspace, slots: &[SlotId]) -> String {
         let least = self.settings.least;
+        if self.count >= least {
+            return format!("{} nodes are there, and {least} are enough", self.count);
+        }
         let there = format!("{} of {least} nodes wait", self.count);
         if slots.len() < self.count {
             return there;

@@ -206,9 +206,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                     all - names.len().min(all)
                 )
             }
-            Judgement::Busy => {
-                "the programs of an earlier list run, of which this node is none".to_owned()
-            }
+            Judgement::Busy => "this node is not on the list whose programs run".to_owned(),
             Judgement::Form | Judgement::Commit | Judgement::JoinLate(_) | Judgement::Forget(_) => {
                 return;
             }

@@ -33,7 +33,7 @@ fn who_is_on_no_list_waits_until_the_programs_of_this_one_are_over() {
     let mut first = start(&scene, 1..=2, &job);
     let mut next: Vec<(u32, Node)> = (3..=4).map(|n| (n, scene.node(n, &job))).collect();
     for (_, node) in &next {
-        node.wait_for_log("the programs of an earlier list run, of which this node is none");
+        node.wait_for_log("this node is not on the list whose programs run");
     }
     scene.release(1, 0);
     assert_eq!(first[0].1.wait(PATIENCE).code(), Some(0), "{}", first[0].1.log());

@@ -159,7 +159,7 @@ fn idle_slow_and_deaf_clients_keep_nobody_waiting_and_are_dropped() {
     drop(idle);
     let probed = prober.stop();
     println!("2,000 idle, 20 deaf, one slow: {probed:?}; resident {before}, at most {peak}");
-    assert!(probed.lost == 0 && probed.worst < Duration::from_millis(50), "{probed:?}");
+    assert!(probed.lost == 0 && probed.worst < support::AT_ONCE, "{probed:?}");
     let kilobytes: u32 = peak.trim_end_matches(" kB").parse().expect("a number");
     assert!(kilobytes < 32_000, "{peak}");
     assert_eq!(lookup(server, "worker1.tf.local.").as_deref(), Some("10.1.0.1"));

@@ -63,7 +63,7 @@ impl Scene {
         for prober in self.probers {
             let probed = prober.stop();
             println!("{what}: {probed:?}");
-            assert!(probed.lost == 0 && probed.worst < Duration::from_millis(50), "{probed:?}");
+            assert!(probed.lost == 0 && probed.worst < support::AT_ONCE, "{probed:?}");
         }
     }
 }

@@ -46,13 +46,10 @@ impl Scene {
     }
 }
 
-/// Far less than a call to etcd waits for, and more than a busy machine keeps a process from its core.
-const AT_ONCE: Duration = Duration::from_millis(200);
-
 fn quiet(prober: Prober, what: &str) {
     let probed = prober.stop();
     println!("{what}: {probed:?}");
-    assert!(probed.lost == 0 && probed.worst < AT_ONCE, "{what}: {probed:?}");
+    assert!(probed.lost == 0 && probed.worst < support::AT_ONCE, "{what}: {probed:?}");
 }
 
 #[test]

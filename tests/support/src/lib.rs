@@ -38,6 +38,10 @@ pub use tool::{Ended, Terminal, ended, tool};
 
 pub const PATTERN: &str = "worker{{.ID}}.tf.local.";
 
+/// The longest that an answer may take which waits for nothing: far less than a call to etcd, and more than a busy
+/// machine keeps a process from its core.
+pub const AT_ONCE: Duration = Duration::from_millis(200);
+
 /// Long enough for a busy machine; a condition that holds is seen at once.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -11,7 +11,7 @@ use super::pattern::SlotId;
 struct KnownDrain {
     drain: Drain,
     mod_revision: i64,
-    fingerprint: u32,
+    fingerprint: u64,
 }
 
 /// The drains of slots, whether these are taken or not.
@@ -20,7 +20,7 @@ pub(super) struct Drains(BTreeMap<SlotId, KnownDrain>);
 
 impl Drains {
     /// The drain of a slot that counts for what has this fingerprint there: it is on one lease with that.
-    pub(super) fn of(&self, id: SlotId, fingerprint: u32) -> Option<&Drain> {
+    pub(super) fn of(&self, id: SlotId, fingerprint: u64) -> Option<&Drain> {
         let known = self.0.get(&id)?;
         are_on_one_lease(known.fingerprint, fingerprint).then_some(&known.drain)
     }

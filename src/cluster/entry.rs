@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::record::RecordError;
 
 /// The revision of etcd that changed a key last, and the [`Entry::fingerprint`] of what it is since.
-pub type KeyVersion = (i64, u32);
+pub type KeyVersion = (i64, u64);
 
 /// One key of etcd, as a snapshot or an event tells it.
 #[derive(Clone, Copy, Debug)]
@@ -18,25 +18,25 @@ pub struct Entry<'a> {
     pub mod_revision: i64,
     /// What tells this version of the key from another one of the same revision, in another history of
     /// etcd: see [`fingerprint`]. Only compared, and of no matter in a deletion.
-    pub fingerprint: u32,
+    pub fingerprint: u64,
 }
 
-/// The part of a fingerprint that is of the lease alone: of two keys of one slot, which rarely hang on two
-/// leases, and never for long.
-const OF_LEASE: u32 = 0xfff << 20;
+/// The half of a fingerprint that is of the lease alone. Fewer bits would let a drain whose lease lives on count
+/// for another node's now and then.
+const OF_LEASE: u64 = 0xffff_ffff << 32;
 
-/// A hash of what stands at a key: in one part of the lease that it hangs on, in the other one of all.
+/// A hash of what stands at a key: in one half of the lease that it hangs on, in the other one of all.
 /// `None`: a value that is not to be looked at.
-pub fn fingerprint(lease: i64, value: Option<&[u8]>) -> u32 {
+pub fn fingerprint(lease: i64, value: Option<&[u8]>) -> u64 {
     let (mut of_lease, mut of_all) = (DefaultHasher::new(), DefaultHasher::new());
     lease.hash(&mut of_lease);
     (lease, value).hash(&mut of_all);
-    of_lease.finish() as u32 & OF_LEASE | of_all.finish() as u32 & !OF_LEASE
+    of_lease.finish() & OF_LEASE | of_all.finish() & !OF_LEASE
 }
 
 /// Returns whether two keys with these fingerprints hang on one lease, and so belong to one life of a
 /// node.
-pub(super) fn are_on_one_lease(one: u32, other: u32) -> bool {
+pub(super) fn are_on_one_lease(one: u64, other: u64) -> bool {
     (one ^ other) & OF_LEASE == 0
 }
 
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn fingerprints_differ_with_the_value_and_the_lease_and_tell_the_lease() {
         let values: [Option<&[u8]>; 4] = [None, Some(b""), Some(b"a"), Some(b"b")];
-        let all: Vec<(i64, u32)> = [0, 7, 8, i64::MAX]
+        let all: Vec<(i64, u64)> = [0, 7, 8, i64::MAX]
             .into_iter()
             .flat_map(|lease| values.map(|value| (lease, fingerprint(lease, value))))
             .collect();

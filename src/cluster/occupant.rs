@@ -8,7 +8,7 @@ pub(super) struct Occupant {
     /// `None`: its value is not a record. It holds the slot all the same: nobody can claim it.
     pub(super) record: Option<Record>,
     /// See [`super::Entry::fingerprint`].
-    pub(super) fingerprint: u32,
+    pub(super) fingerprint: u64,
     /// The revision of etcd that changed it last.
     pub(super) mod_revision: i64,
     /// Whether it says that it is ready, or nothing of it.
@@ -18,4 +18,4 @@ pub(super) struct Occupant {
 }
 
 /// There are as many as there are nodes, on each of them.
-const _: () = assert!(size_of::<Option<Occupant>>() <= 40);
+const _: () = assert!(size_of::<Option<Occupant>>() <= 48);

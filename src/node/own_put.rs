@@ -56,7 +56,7 @@ impl OwnPut {
 mod tests {
     use super::*;
 
-    fn entry(key: &[u8], mod_revision: i64, fingerprint: u32) -> Entry<'_> {
+    fn entry(key: &[u8], mod_revision: i64, fingerprint: u64) -> Entry<'_> {
         Entry { key, value: Some(b""), mod_revision, fingerprint }
     }
 

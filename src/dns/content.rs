@@ -100,10 +100,9 @@ pub(super) fn of_reverse_name<'a>(
     let is_apex = name == zone.name.as_bytes();
     let found = reverse::read(name);
     let known = match found {
-        Some(ReverseName::Address(address)) => Some(address),
+        Some(ReverseName::Address(address)) => directory.names_of(address),
         Some(ReverseName::Above) | None => None,
     };
-    let known = known.and_then(|address| directory.names_of(address));
     let content = match (question.qtype, known) {
         (rrtype::PTR, Some(names)) => Content::Names(names),
         (rrtype::SOA, _) if is_apex => Content::Soa(Section::Answer, apex, zone),

@@ -4,7 +4,13 @@
 use super::claim::{Claimant, delete_if_on};
 use super::session::Session;
 use super::{Host, Result};
-use crate::etcd::Etcd;
+use crate::cluster::{Keyspace, Record};
+use crate::etcd::{Etcd, LeaseId};
+
+/// Who put what is to be given back: it is told by record and lease alone.
+fn late_claimant<'a>(keyspace: &'a Keyspace, record: &'a Record, lease: LeaseId) -> Claimant<'a> {
+    Claimant { keyspace, record, node_id: None, is_ready: true, lease }
+}
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Takes note of slots that hold our record beside the one that is owned, after all names were read:
@@ -16,13 +22,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             return;
         };
         let keyspace = self.settings.keyspace.clone();
-        let claimant = Claimant {
-            keyspace: &keyspace,
-            record: &record,
-            node_id: None,
-            is_ready: true,
-            lease: lease.id,
-        };
+        let claimant = late_claimant(&keyspace, &record, lease.id);
         let others = self.own_slots(claimant).into_iter().filter(|slot| *slot != own.slot);
         self.late_claims.extend(others);
     }
@@ -33,13 +33,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         while let Some(slot) = self.late_claims.last().copied() {
             let (Some(record), Some(lease)) = (self.record, self.lease) else { return Ok(()) };
             let keyspace = self.settings.keyspace.clone();
-            let claimant = Claimant {
-                keyspace: &keyspace,
-                record: &record,
-                node_id: None,
-                is_ready: true,
-                lease: lease.id,
-            };
+            let claimant = late_claimant(&keyspace, &record, lease.id);
             let is_own = self.membership.held().is_some_and(|own| own.slot == slot);
             if !is_own && self.ask(|client| claimant.give_back(client, slot))? {
                 log::info!(

@@ -225,7 +225,7 @@ impl MetricsFile {
         owned: Option<&Owned>,
     ) {
         self.file.run(now);
-        let facts = urgent_facts(view.directory, owned);
+        let facts = urgent_facts(view.directory);
         if self.look_at.take().is_some() && self.written != Some(facts) {
             self.write_at = now;
         }
@@ -238,9 +238,8 @@ impl MetricsFile {
     }
 }
 
-fn urgent_facts(directory: &Directory, owned: Option<&Owned>) -> UrgentFacts {
-    let place = owned.map(|owned| NodePlace { slot: owned.slot, ..NodePlace::FIRST });
-    let standing = place.map(|place| directory.standing(place));
+fn urgent_facts(directory: &Directory) -> UrgentFacts {
+    let standing = directory.own_standing();
     let is_ready = standing.is_none_or(|standing| standing.is_ready);
     let is_drained = standing.is_some_and(|standing| standing.drain.is_some());
     (directory.freshness(), is_ready, is_drained)

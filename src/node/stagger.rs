@@ -41,7 +41,7 @@ const READ_FROM: usize = 200;
 /// The cores that etcd has at least.
 const LEAST_CORES: u32 = 2;
 /// The longest time over which the nodes are spread, however many there are.
-const LONGEST_SPREAD: Duration = Duration::from_secs(60);
+const LONGEST_SPREAD: Duration = Duration::from_secs(600);
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Takes note that this node was named by the put of this revision, while so many were in the queue. After a
@@ -330,8 +330,9 @@ mod tests {
             // Few of them are named: the others are in the queue yet.
             (500, Follows(10), 2, 100),
             (30, Follows(0), 2, 0),
-            (30_000, Reads(30_000), 5, 60_000),
-            (usize::MAX, Reads(usize::MAX), 0, 60_000),
+            (10_000, Reads(10_000), 3, 400_000),
+            (30_000, Reads(30_000), 5, 600_000),
+            (usize::MAX, Reads(usize::MAX), 0, 600_000),
         ];
         for (starters, learning, cores, milliseconds) in table {
             let found = spread(starters, learning, cores);

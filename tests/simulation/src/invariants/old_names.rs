@@ -10,8 +10,8 @@ use super::{Checks, Invariant, Standing, Told};
 use crate::model::Time;
 use crate::world::process::ProcessId;
 
-/// How long it waits at the most where another name is free.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// How long it waits at the least where another name is free: 60 s by a clock that may be a hundredth fast.
+const LEAST_WAIT: Duration = Duration::from_secs(59);
 
 impl Checks {
     /// A process owns its first name: not while its old one is there.
@@ -20,7 +20,7 @@ impl Checks {
         let (Some(mark), Some(limit)) = (&standing.mark, standing.limit) else { return };
         let is_calm = self.undisturbed_since(id).is_some_and(|since| since <= standing.started);
         let is_shared = self.leases.are_clones(mark, standing.node);
-        if !is_calm || is_shared || now > standing.started + LONGEST_WAIT {
+        if !is_calm || is_shared || now > standing.started + LEAST_WAIT {
             return;
         }
         let restored = self.oracle.restored_at().unwrap_or_default();

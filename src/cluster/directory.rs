@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::address_names::AddressNames;
 use super::drain::Standing;
@@ -63,6 +64,9 @@ pub struct Directory {
     freshness: Freshness,
     /// Changes, but for those that [`Slots`] count.
     changes: u64,
+    /// When it was last known to be etcd's, and how often all names were read.
+    pub(super) proven_at: Option<Instant>,
+    pub(super) reading: u32,
 }
 
 impl Directory {
@@ -75,7 +79,16 @@ impl Directory {
     /// One that knows these names; nothing was read from etcd yet.
     pub(super) fn with(keyspace: Arc<Keyspace>, known: Vec<Slots>) -> Self {
         let freshness = Freshness::Empty;
-        Directory { known, own: None, keyspace, revision: 0, freshness, changes: 0 }
+        Directory {
+            known,
+            own: None,
+            keyspace,
+            revision: 0,
+            freshness,
+            changes: 0,
+            proven_at: None,
+            reading: 0,
+        }
     }
 
     /// The keys under which the names lie in etcd.
@@ -151,6 +164,14 @@ impl Directory {
     pub fn standing(&self, place: NodePlace) -> Standing<'_> {
         let slots = self.known.get(place.range);
         slots.map_or(Standing { is_ready: true, drain: None }, |slots| slots.standing(place.slot))
+    }
+
+    /// The same of a name, which must be in lower case with the final dot; `None`: nobody has it.
+    pub fn standing_of(&self, name: &[u8]) -> Option<Standing<'_>> {
+        self.known.iter().find_map(|slots| {
+            let slot = slots.names.slot_of(name)?;
+            slots.get(slot).map(|_| slots.standing(slot))
+        })
     }
 
     /// The same of this node, if it owns a name.
@@ -259,6 +280,7 @@ impl Directory {
         self.changes = old.changes() + 1;
         self.revision = revision;
         self.freshness = Freshness::Synced;
+        self.reading = old.reading.wrapping_add(1);
         old
     }
 

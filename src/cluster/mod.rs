@@ -19,6 +19,7 @@ pub mod network;
 pub mod node_id;
 mod occupant;
 pub mod pattern;
+mod proven;
 pub mod record;
 pub mod reverse_network;
 mod slot_set;

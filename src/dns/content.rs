@@ -5,6 +5,7 @@ use super::query::Question;
 use super::records::{self, RecordContext};
 use super::reply::{Full, Owner, RECORD_HEAD, Reply, Section, push_name_by, push_text};
 use super::reverse::{self, ReverseName};
+use super::standing_text;
 use super::wire::{Rcode, rrtype};
 use super::zone::Zone;
 use crate::cluster::{AddressNames, Directory, Record, Slots};
@@ -27,7 +28,7 @@ pub(super) enum Content<'a> {
     Names(AddressNames<'a>),
     /// ANY (RFC 8482).
     Hinfo,
-    /// Texts, in the class CHAOS.
+    /// Texts: what keeps a node out of its group, and all that is told in the class CHAOS.
     Texts(Vec<String>),
     /// The zone's SOA under this name: the answer, or among the authority, which says that there is
     /// no such name, or no such type.
@@ -48,6 +49,12 @@ pub(super) fn of_name<'a>(
     let record = directory.record(name);
     if let Some(record) = record.filter(|record| records::has(record, qtype)) {
         return (Rcode::NOERROR, Content::Node(record, qtype));
+    }
+    if qtype == rrtype::TXT && record.is_some() {
+        let texts = directory.standing_of(name).map(|standing| standing_text::texts(&standing));
+        if let Some(texts) = texts.filter(|texts| !texts.is_empty()) {
+            return (Rcode::NOERROR, Content::Texts(texts));
+        }
     }
     let is_apex = name == zone.name.as_bytes();
     // Whether the name of a node is a group's as well makes no difference.

@@ -4,6 +4,7 @@
 //! a message that is malformed elsewhere.
 
 use super::cookie::{CLIENT, Request, SERVER};
+use super::table_proof::{TABLE_PROOF, TableProof};
 use super::wire::{
     ExtendedError, Rcode, UDP_WITH_EDNS, UDP_WITHOUT_EDNS, array_at, flag, option, rrtype,
     skip_name, u16_at,
@@ -26,6 +27,8 @@ pub struct Edns {
     pub flags: u16,
     /// True where the server's identifier is asked for (RFC 5001).
     pub wants_nsid: bool,
+    /// True where it is asked how far the table is known to be etcd's.
+    pub wants_table_proof: bool,
     /// The cookie (RFC 7873).
     pub cookie: Option<Request>,
 }
@@ -108,6 +111,7 @@ impl RawRecord {
                 version,
                 flags: u16::from_be_bytes([flags_high, flags_low]),
                 wants_nsid: false,
+                wants_table_proof: false,
                 cookie: None,
             },
             data,
@@ -128,6 +132,7 @@ impl RawRecord {
             at += OPTION + usize::from(length);
             match code {
                 option::NSID => edns.wants_nsid = true,
+                option::TABLE_PROOF => edns.wants_table_proof |= data.is_empty(),
                 // The first one counts (RFC 7873 §5.2).
                 option::COOKIE if edns.cookie.is_none() => edns.cookie = Some(Request::read(data)?),
                 _ => {}
@@ -146,18 +151,28 @@ pub(super) struct Opt {
     pub(super) name: Option<String>,
     pub(super) cookie: Option<([u8; CLIENT], [u8; SERVER])>,
     pub(super) error: Option<ExtendedError>,
+    /// How far the table is known to be etcd's, if that is asked for.
+    pub(super) table_proof: Option<TableProof>,
 }
 
 impl Opt {
     /// Without options.
     pub(super) fn bare(edns: Edns, rcode: Rcode) -> Opt {
-        Opt { rcode, flags: edns.flags & flag::DO, name: None, cookie: None, error: None }
+        Opt {
+            rcode,
+            flags: edns.flags & flag::DO,
+            name: None,
+            cookie: None,
+            error: None,
+            table_proof: None,
+        }
     }
 
     fn options_len(&self) -> usize {
         let name = self.name.as_ref().map_or(0, |name| OPTION + name.len());
         let cookie = self.cookie.map_or(0, |_| OPTION + CLIENT + SERVER);
-        name + cookie + self.error.map_or(0, |_| OPTION + 2)
+        let proof = self.table_proof.map_or(0, |_| OPTION + TABLE_PROOF);
+        name + cookie + self.error.map_or(0, |_| OPTION + 2) + proof
     }
 
     /// Leaves the name out where it does not fit: a question and a name as long as they can be
@@ -188,6 +203,9 @@ impl Opt {
         }
         if let Some(error) = self.error {
             push_option(option::EDE, [&(error as u16).to_be_bytes(), &[]], octets);
+        }
+        if let Some(proof) = &self.table_proof {
+            push_option(option::TABLE_PROOF, [&proof.octets(), &[]], octets);
         }
     }
 }

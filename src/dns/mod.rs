@@ -24,7 +24,9 @@ pub mod relay;
 pub mod reply;
 pub mod reverse;
 pub mod rrl;
+mod standing_text;
 pub mod stats;
+pub mod table_proof;
 pub mod wire;
 mod zone;
 
@@ -32,4 +34,5 @@ pub use answer::Responder;
 pub use exchange::{Asker, OutOfZone, Transport, Verdict};
 pub use rrl::{Limit, RateLimiter};
 pub use stats::Counters;
+pub use table_proof::TableProof;
 pub use wire::Rcode;

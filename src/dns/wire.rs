@@ -83,6 +83,8 @@ pub mod option {
     pub const COOKIE: u16 = 10;
     /// An extended error (RFC 8914).
     pub const EDE: u16 = 15;
+    /// How far a table is known to be etcd's: for local use between nodes (RFC 6891 §9).
+    pub const TABLE_PROOF: u16 = 65_353;
 }
 
 /// Extended DNS errors (RFC 8914 §4): their codes.

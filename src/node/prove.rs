@@ -116,6 +116,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.proof.revision = revision;
         self.proof.next_at = asked + self.settings.max_lag * part / parts;
         (self.proof.awaited, self.proof.asked_again) = (None, 0);
+        self.host.directory(|directory| directory.prove(asked));
         self.mark();
     }
 

@@ -9,6 +9,7 @@ use super::drain::Standing;
 use super::entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
 use super::keyspace::Keyspace;
 use super::names::{Names, is_below};
+use super::node_place::NodePlace;
 use super::pattern::{Pattern, SlotId};
 use super::record::Record;
 use super::slots::Slots;
@@ -27,29 +28,6 @@ pub enum Freshness {
     Stale,
     /// As etcd was too long ago to be told to anybody.
     Expired,
-}
-
-/// The place of a slot among all: those to claim from first, by number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct NodePlace {
-    /// The index of its range in [`Keyspace::ranges`].
-    pub range: usize,
-    /// The slot.
-    pub slot: SlotId,
-}
-
-impl NodePlace {
-    /// The first of all.
-    pub const FIRST: NodePlace = NodePlace { range: 0, slot: SlotId::FIRST };
-
-    /// The one after it.
-    #[must_use]
-    pub fn next(self) -> NodePlace {
-        match self.slot.next() {
-            Some(slot) => NodePlace { slot, ..self },
-            None => NodePlace { range: self.range + 1, slot: SlotId::FIRST },
-        }
-    }
 }
 
 /// Everything that is answered for.
@@ -145,6 +123,11 @@ impl Directory {
     /// Notes which slot this node owns; `None`: none.
     pub fn set_own(&mut self, own: Option<SlotId>) {
         self.own = own;
+    }
+
+    /// The slot that this node owns.
+    pub fn own(&self) -> Option<SlotId> {
+        self.own
     }
 
     /// The name that this node owns.

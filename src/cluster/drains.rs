@@ -46,6 +46,24 @@ impl Drains {
         true
     }
 
+    /// Puts what a zone tells of a slot, which counts for what a zone tells.
+    pub(super) fn put_transferred(&mut self, id: SlotId, drain: Option<Drain>) {
+        match drain {
+            Some(drain) => {
+                self.0.insert(id, KnownDrain { drain, mod_revision: 0, fingerprint: 0 });
+            }
+            None => _ = self.0.remove(&id),
+        }
+    }
+
+    /// Takes over what others know of a slot.
+    pub(super) fn take_over(&mut self, id: SlotId, from: &Drains) {
+        match from.0.get(&id) {
+            Some(known) => _ = self.0.insert(id, known.clone()),
+            None => _ = self.0.remove(&id),
+        }
+    }
+
     /// Forgets one; `false`: there is none.
     pub(super) fn forget_one(&mut self) -> bool {
         self.0.pop_first().is_some()

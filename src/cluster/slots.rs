@@ -17,6 +17,9 @@ use super::record::Record;
 use super::slot_set::SlotSet;
 use super::slot_table::SlotTable;
 
+#[path = "slots_transferred.rs"]
+mod transferred;
+
 /// The names of one range as they are now: the slots of a pattern, or the one slot of a single name.
 #[derive(Clone, Debug)]
 pub struct Slots {

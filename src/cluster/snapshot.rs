@@ -16,15 +16,15 @@ use super::slots::Slots;
 pub struct SnapshotBuilder {
     keyspace: Arc<Keyspace>,
     /// In the order of [`Keyspace::names`].
-    ranges: Vec<RangeBuilder>,
+    pub(super) ranges: Vec<RangeBuilder>,
 }
 
 /// One range of names.
 #[derive(Debug)]
-struct RangeBuilder {
-    slots: Slots,
+pub(super) struct RangeBuilder {
+    pub(super) slots: Slots,
     /// Those that the snapshot has, as far as it was read.
-    read: SlotSet,
+    pub(super) read: SlotSet,
     /// From where on slots are looked for that it does not have; `None`: there are none.
     unread_from: Option<SlotId>,
 }

@@ -1,0 +1,45 @@
+//! Slots as zones tell of them.
+
+use super::{Occupant, SlotId, Slots};
+use crate::cluster::drain::Standing;
+use crate::cluster::transferred::TransferredNode;
+
+impl Slots {
+    /// What a zone would tell of a slot.
+    pub(in crate::cluster) fn transferred(&self, id: SlotId) -> Option<TransferredNode> {
+        let record = self.get(id)?.record?;
+        let Standing { is_ready, drain } = self.standing(id);
+        Some(TransferredNode { record, is_ready, drain: drain.cloned() })
+    }
+
+    /// Puts a node into a slot, whatever is known of it; `None`: nobody has it.
+    pub(in crate::cluster) fn put_transferred(
+        &mut self,
+        id: SlotId,
+        node: Option<TransferredNode>,
+    ) {
+        let before = self.transferred(id);
+        self.changes += u64::from(before != node);
+        let Some(TransferredNode { record, is_ready, drain }) = node else {
+            self.drains.put_transferred(id, None);
+            self.remove(id);
+            return;
+        };
+        let is_in_group = is_ready && drain.is_none();
+        self.drains.put_transferred(id, drain);
+        let record = Some(record);
+        self.insert(
+            id,
+            Occupant { record, fingerprint: 0, mod_revision: 0, is_ready, is_in_group },
+        );
+    }
+
+    /// Takes over what others know of a slot.
+    pub(in crate::cluster) fn take_over(&mut self, id: SlotId, from: &Slots) {
+        self.drains.take_over(id, &from.drains);
+        match from.get(id) {
+            Some(occupant) => self.insert(id, *occupant),
+            None => _ = self.remove(id),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Names that were taken from another node's zones, and not from etcd.
+//!
+//! A zone has no revisions of single names and no leases, so what is known of these is 0, which is before
+//! everything that etcd tells: whoever asks etcd of such a name believes that. Nothing else of theirs is to be
+//! held against etcd: who goes back to it reads everything anew.
+//!
+//! The name that this node owns is not taken from others: the node follows that itself, and is ahead of them.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::directory::Directory;
+use super::drain::Drain;
+use super::node_place::NodePlace;
+use super::record::Record;
+use super::snapshot::SnapshotBuilder;
+
+/// A node as zones tell of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransferredNode {
+    /// Its addresses, one at least, and the port.
+    pub record: Record,
+    /// Whether it is ready.
+    pub is_ready: bool,
+    /// Its drain, if it is drained.
+    pub drain: Option<Drain>,
+}
+
+/// What becomes of something that a node may have; `None`: it stays as it is, whatever that is.
+pub type FieldChange<T> = Option<Option<T>>;
+
+/// What becomes of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeChange {
+    /// Its IPv4 address.
+    pub ipv4: FieldChange<Ipv4Addr>,
+    /// Its IPv6 address.
+    pub ipv6: FieldChange<Ipv6Addr>,
+    /// Its port.
+    pub port: FieldChange<u16>,
+    /// Whether it is ready.
+    pub is_ready: Option<bool>,
+    /// Its drain.
+    pub drain: FieldChange<Drain>,
+}
+
+impl NodeChange {
+    /// Adds a change that comes after this one.
+    pub fn follow_up(&mut self, later: NodeChange) {
+        let NodeChange { ipv4, ipv6, port, is_ready, drain } = later;
+        self.ipv4 = ipv4.or(self.ipv4);
+        self.ipv6 = ipv6.or(self.ipv6);
+        self.port = port.or(self.port);
+        self.is_ready = is_ready.or(self.is_ready);
+        self.drain = drain.or(self.drain.take());
+    }
+
+    /// What a node is after it; `None`: it has no address, and so no name.
+    pub(super) fn applied_to(&self, node: Option<TransferredNode>) -> Option<TransferredNode> {
+        let (record, is_ready, drain) = match node {
+            Some(TransferredNode { record, is_ready, drain }) => (record, is_ready, drain),
+            None => (Record::default(), true, None),
+        };
+        let record = Record {
+            ipv4: self.ipv4.unwrap_or(record.ipv4),
+            ipv6: self.ipv6.unwrap_or(record.ipv6),
+            port: self.port.unwrap_or(record.port),
+        };
+        let has_address = record.ipv4.is_some() || record.ipv6.is_some();
+        has_address.then(|| TransferredNode {
+            record,
+            is_ready: self.is_ready.unwrap_or(is_ready),
+            drain: self.drain.clone().unwrap_or(drain),
+        })
+    }
+}
+
+impl Directory {
+    /// Changes a name as a zone tells, unless this node owns it.
+    pub fn change_transferred(&mut self, place: NodePlace, change: &NodeChange) {
+        if self.is_own(place) {
+            return;
+        }
+        if let Some(slots) = self.known.get_mut(place.range) {
+            slots.put_transferred(place.slot, change.applied_to(slots.transferred(place.slot)));
+        }
+    }
+
+    /// Takes over all names as zones tell of them, as [`Directory::replace`] does a snapshot of etcd. What
+    /// is known of the own name stays.
+    pub fn replace_transferred(&mut self, mut snapshot: Directory, revision: i64) -> Directory {
+        if let (Some(own), Some(from), Some(into)) =
+            (self.own(), self.known.first(), snapshot.known.first_mut())
+        {
+            into.take_over(own, from);
+        }
+        self.replace(snapshot, revision)
+    }
+
+    fn is_own(&self, place: NodePlace) -> bool {
+        place.range == NodePlace::FIRST.range && self.own() == Some(place.slot)
+    }
+}
+
+impl SnapshotBuilder {
+    /// Takes a name as a zone tells of it, whatever the old directory knows. Where records of it came
+    /// before, these are added to them. A name without an address is not taken: returns `false`.
+    pub fn take_transferred(&mut self, place: NodePlace, change: &NodeChange) -> bool {
+        let Some(range) = self.ranges.get_mut(place.range) else { return true };
+        let known = range.read.contains(place.slot).then(|| range.slots.transferred(place.slot));
+        let Some(node) = change.applied_to(known.flatten()) else { return false };
+        range.slots.put_transferred(place.slot, Some(node));
+        range.read.insert(place.slot);
+        true
+    }
+
+    /// The number of names that were taken so far.
+    pub fn names_read(&self) -> usize {
+        self.ranges.iter().map(|range| range.read.len()).sum()
+    }
+}
+
+#[cfg(test)]
+#[path = "transferred_tests.rs"]
+mod tests;

@@ -30,7 +30,7 @@ mod slots;
 pub mod snapshot;
 mod spelling;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod transferred;
 
 pub use address_names::AddressNames;

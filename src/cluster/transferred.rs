@@ -96,6 +96,12 @@ impl Directory {
         self.replace(snapshot, revision)
     }
 
+    /// What is known at a place.
+    #[cfg(test)]
+    pub(crate) fn group_record(&self, range: usize, slot: super::SlotId) -> Option<&Record> {
+        self.known.get(range)?.record(slot)
+    }
+
     fn is_own(&self, place: NodePlace) -> bool {
         place.range == NodePlace::FIRST.range && self.own() == Some(place.slot)
     }

@@ -22,11 +22,13 @@ pub mod query;
 mod records;
 pub mod relay;
 pub mod reply;
+mod reply_options;
 pub mod reverse;
 pub mod rrl;
 mod standing_text;
 pub mod stats;
 pub mod table_proof;
+pub mod transfer_in;
 pub mod wire;
 mod zone;
 

@@ -119,6 +119,11 @@ impl Zones {
         Ok(())
     }
 
+    /// The names of the zones, in lower case with the final dot.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|zone| zone.name.as_str())
+    }
+
     /// The longest first, so that the first match is the closest.
     fn sort(&mut self) {
         self.0.sort_by_key(|zone| std::cmp::Reverse(zone.name.len()));

@@ -1,0 +1,65 @@
+//! What a record of a zone says of a node.
+
+use crate::cluster::NodeChange;
+use crate::dns::standing_text::{self, StandingText};
+use crate::dns::wire::{array_at, rrtype, skip_name, u16_at};
+
+/// The octets of SRV before its target, and in it the place of the port.
+const BEFORE_TARGET: usize = 6;
+const PORT: usize = 4;
+
+/// What becomes of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It comes.
+    Comes,
+    /// It goes.
+    Goes,
+}
+
+impl Fate {
+    fn of<T>(self, value: T) -> Option<Option<T>> {
+        Some((self == Fate::Comes).then_some(value))
+    }
+}
+
+/// The record is not as its type says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BadData;
+
+/// What a record at the name of a node changes of that; nothing by a type that tells nothing of nodes.
+pub(super) fn change(rrtype: u16, data: &[u8], fate: Fate) -> Result<NodeChange, BadData> {
+    let mut change = NodeChange::default();
+    match rrtype {
+        rrtype::A => {
+            let octets: [u8; 4] = data.try_into().map_err(|_| BadData)?;
+            change.ipv4 = fate.of(octets.into());
+        }
+        rrtype::AAAA => {
+            let octets: [u8; 16] = data.try_into().map_err(|_| BadData)?;
+            change.ipv6 = fate.of(octets.into());
+        }
+        rrtype::SRV => {
+            if data.len() <= BEFORE_TARGET {
+                return Err(BadData);
+            }
+            change.port = fate.of(u16_at(data, PORT).ok_or(BadData)?);
+        }
+        rrtype::TXT => match standing_text::read(data) {
+            Some(StandingText::NotReady) => change.is_ready = Some(fate == Fate::Goes),
+            Some(StandingText::Drained(drain)) => change.drain = fate.of(drain),
+            None => {}
+        },
+        _ => {}
+    }
+    Ok(change)
+}
+
+/// The serial of a SOA, whose data are at these offsets of a message. `None`: they are malformed.
+pub(super) fn serial(message: &[u8], data: std::ops::Range<usize>) -> Option<u32> {
+    let rname = skip_name(message, data.start)?;
+    let numbers = skip_name(message, rname)?;
+    // Serial, refresh, retry, expire, minimum.
+    (numbers + 20 == data.end).then_some(())?;
+    array_at(message, numbers).map(u32::from_be_bytes)
+}

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use super::address_names::AddressNames;
 use super::drain::Standing;
 use super::entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
+use super::journal::Journal;
 use super::keyspace::Keyspace;
 use super::names::{Names, is_below};
+use super::node_place::NodePlace;
 use super::pattern::{Pattern, SlotId};
 use super::record::Record;
 use super::slots::Slots;
@@ -28,29 +30,6 @@ pub enum Freshness {
     Expired,
 }
 
-/// The place of a slot among all: those to claim from first, by number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct NodePlace {
-    /// The index of its range in [`Keyspace::ranges`].
-    pub range: usize,
-    /// The slot.
-    pub slot: SlotId,
-}
-
-impl NodePlace {
-    /// The first of all.
-    pub const FIRST: NodePlace = NodePlace { range: 0, slot: SlotId::FIRST };
-
-    /// The one after it.
-    #[must_use]
-    pub fn next(self) -> NodePlace {
-        match self.slot.next() {
-            Some(slot) => NodePlace { slot, ..self },
-            None => NodePlace { range: self.range + 1, slot: SlotId::FIRST },
-        }
-    }
-}
-
 /// Everything that is answered for.
 #[derive(Clone, Debug)]
 pub struct Directory {
@@ -63,6 +42,8 @@ pub struct Directory {
     freshness: Freshness,
     /// Changes, but for those that [`Slots`] count.
     changes: u64,
+    /// The latest changes; `None`: nobody asks for what was.
+    pub(super) journal: Option<Journal>,
 }
 
 impl Directory {
@@ -75,7 +56,18 @@ impl Directory {
     /// One that knows these names; nothing was read from etcd yet.
     pub(super) fn with(keyspace: Arc<Keyspace>, known: Vec<Slots>) -> Self {
         let freshness = Freshness::Empty;
-        Directory { known, own: None, keyspace, revision: 0, freshness, changes: 0 }
+        Directory { known, own: None, keyspace, revision: 0, freshness, changes: 0, journal: None }
+    }
+
+    /// Takes over how far another one is and can be believed.
+    pub(super) fn take_standing(&mut self, other: &Directory) {
+        (self.revision, self.freshness, self.changes) =
+            (other.revision, other.freshness, other.changes());
+    }
+
+    /// Notes from now on what slots held before they changed, in a bounded journal.
+    pub fn keep_journal(&mut self) {
+        self.journal.get_or_insert_with(|| Journal::new(self.revision));
     }
 
     /// The keys under which the names lie in etcd.
@@ -91,6 +83,18 @@ impl Directory {
     /// The latest revision of etcd that is known here; 0 before the first snapshot.
     pub fn revision(&self) -> i64 {
         self.revision
+    }
+
+    /// The serial of all zones (RFC 1982): etcd's revision modulo 2^32, which grows with every change.
+    pub fn serial(&self) -> u32 {
+        // Truncated by intent.
+        self.revision as u32
+    }
+
+    /// The revision of etcd that had a serial, if it is at most 2^31 behind what is known here.
+    pub fn revision_of(&self, serial: u32) -> Option<i64> {
+        let behind = self.serial().wrapping_sub(serial);
+        (behind < 1 << 31).then(|| self.revision - i64::from(behind))
     }
 
     /// The state: how far it can be believed.
@@ -238,7 +242,15 @@ impl Directory {
     /// than what is known changes nothing: a stream may be read again from an earlier revision.
     pub fn apply(&mut self, range: usize, entry: Entry<'_>) -> Applied {
         let Some(name) = self.keyspace.name_of(entry.key) else { return Applied::Ignored };
-        self.known.get_mut(range).map_or(Applied::Ignored, |known| known.apply(name, entry))
+        let Some(known) = self.known.get_mut(range) else { return Applied::Ignored };
+        let Some(journal) = &mut self.journal else { return known.apply(name, entry) };
+        let slot = known.names.slot_of(name).or_else(|| known.names.drained_slot_of(name));
+        let before = slot.and_then(|slot| known.published(slot));
+        let applied = known.apply(name, entry);
+        if let Some(slot) = slot.filter(|slot| known.published(*slot) != before) {
+            journal.note(entry.mod_revision, self.revision, NodePlace { range, slot }, before);
+        }
+        applied
     }
 
     /// Moves on to a revision that etcd has reached.
@@ -259,6 +271,8 @@ impl Directory {
         self.changes = old.changes() + 1;
         self.revision = revision;
         self.freshness = Freshness::Synced;
+        // What led from the one to the other is not known.
+        self.journal = old.journal.is_some().then(|| Journal::new(revision));
         old
     }
 

@@ -8,7 +8,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Writes the base of the serial, where it is more than etcd has. All that found the same restore do so:
     /// the first of them is heard of by the others, or what it wrote is raised by one that knows more.
     pub(super) fn keep_serial_base(&mut self) -> Result<()> {
-        let Some(unstored) = self.host.directory(|directory| directory.unstored_serial_base()) else {
+        let Some(unstored) = self.host.directory(|directory| directory.unstored_serial_base())
+        else {
             return Ok(());
         };
         if !self.has_seen_names(self.serial_asked_at) {

@@ -28,7 +28,8 @@ impl Checks {
     pub(super) fn look_at_serial_base(&mut self, id: ProcessId, now: Time, directory: &Directory) {
         if let Some(unstored) = directory.unstored_serial_base() {
             let base = unstored.base;
-            let text = format!("process {id} raised its serial by {base}, which etcd does not have");
+            let text =
+                format!("process {id} raised its serial by {base}, which etcd does not have");
             self.violated(now, Invariant::Serial, text);
         }
     }

@@ -132,6 +132,7 @@ impl Checks {
         if !is_synced {
             return self.look_at_unsynced(id, now, directory);
         }
+        self.look_at_serial_base(id, now, directory);
         let then = now - self.bounds.told;
         let wrong = self.oracle.current().find_beside(directory, |slot, known, history| {
             (!history.held_since(then, known)).then(|| (slot, known, history.now()))

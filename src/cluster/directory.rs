@@ -12,6 +12,7 @@ use super::names::{Names, is_below};
 use super::node_place::NodePlace;
 use super::pattern::{Pattern, SlotId};
 use super::record::Record;
+use super::serial::SerialBase;
 use super::slots::Slots;
 
 /// The state of the directory: how far it can be believed.
@@ -39,6 +40,9 @@ pub struct Directory {
     /// The slot that this node owns.
     own: Option<SlotId>,
     revision: i64,
+    pub(super) serial_base: SerialBase,
+    /// Whether what is known is of another history of etcd than what will be read.
+    pub(super) is_history_over: bool,
     freshness: Freshness,
     /// Changes, but for those that [`Slots`] count.
     changes: u64,
@@ -55,19 +59,23 @@ impl Directory {
 
     /// One that knows these names; nothing was read from etcd yet.
     pub(super) fn with(keyspace: Arc<Keyspace>, known: Vec<Slots>) -> Self {
-        let freshness = Freshness::Empty;
-        Directory { known, own: None, keyspace, revision: 0, freshness, changes: 0, journal: None }
+        Directory {
+            known,
+            own: None,
+            keyspace,
+            revision: 0,
+            serial_base: SerialBase::default(),
+            is_history_over: false,
+            freshness: Freshness::Empty,
+            changes: 0,
+            journal: None,
+        }
     }
 
     /// Takes over how far another one is and can be believed.
     pub(super) fn take_standing(&mut self, other: &Directory) {
-        (self.revision, self.freshness, self.changes) =
-            (other.revision, other.freshness, other.changes());
-    }
-
-    /// Notes from now on what slots held before they changed, in a bounded journal.
-    pub fn keep_journal(&mut self) {
-        self.journal.get_or_insert_with(|| Journal::new(self.revision));
+        (self.revision, self.serial_base) = (other.revision, other.serial_base);
+        (self.freshness, self.changes) = (other.freshness, other.changes());
     }
 
     /// The keys under which the names lie in etcd.
@@ -83,18 +91,6 @@ impl Directory {
     /// The latest revision of etcd that is known here; 0 before the first snapshot.
     pub fn revision(&self) -> i64 {
         self.revision
-    }
-
-    /// The serial of all zones (RFC 1982): etcd's revision modulo 2^32, which grows with every change.
-    pub fn serial(&self) -> u32 {
-        // Truncated by intent.
-        self.revision as u32
-    }
-
-    /// The revision of etcd that had a serial, if it is at most 2^31 behind what is known here.
-    pub fn revision_of(&self, serial: u32) -> Option<i64> {
-        let behind = self.serial().wrapping_sub(serial);
-        (behind < 1 << 31).then(|| self.revision - i64::from(behind))
     }
 
     /// The state: how far it can be believed.
@@ -243,12 +239,12 @@ impl Directory {
     pub fn apply(&mut self, range: usize, entry: Entry<'_>) -> Applied {
         let Some(name) = self.keyspace.name_of(entry.key) else { return Applied::Ignored };
         let Some(known) = self.known.get_mut(range) else { return Applied::Ignored };
-        let Some(journal) = &mut self.journal else { return known.apply(name, entry) };
-        let slot = known.names.slot_of(name).or_else(|| known.names.drained_slot_of(name));
-        let before = slot.and_then(|slot| known.published(slot));
-        let applied = known.apply(name, entry);
-        if let Some(slot) = slot.filter(|slot| known.published(*slot) != before) {
-            journal.note(entry.mod_revision, self.revision, NodePlace { range, slot }, before);
+        let applied = match &mut self.journal {
+            None => known.apply(name, entry),
+            Some(journal) => known.apply_noting(name, entry, (journal, range, self.revision)),
+        };
+        if range == 0 {
+            self.heed_stored_base();
         }
         applied
     }
@@ -270,6 +266,7 @@ impl Directory {
         self.own = old.own;
         self.changes = old.changes() + 1;
         self.revision = revision;
+        self.continue_serial_of(&old);
         self.freshness = Freshness::Synced;
         // What led from the one to the other is not known.
         self.journal = old.journal.is_some().then(|| Journal::new(revision));

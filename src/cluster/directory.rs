@@ -7,11 +7,13 @@ use std::time::Instant;
 use super::address_names::AddressNames;
 use super::drain::Standing;
 use super::entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
+use super::journal::Journal;
 use super::keyspace::Keyspace;
 use super::names::{Names, is_below};
 use super::node_place::NodePlace;
 use super::pattern::{Pattern, SlotId};
 use super::record::Record;
+use super::serial::SerialBase;
 use super::slots::Slots;
 
 /// The state of the directory: how far it can be believed.
@@ -38,13 +40,18 @@ pub struct Directory {
     pub(super) known: Vec<Slots>,
     /// The slot that this node owns.
     own: Option<SlotId>,
-    revision: i64,
+    pub(super) revision: i64,
+    pub(super) serial_base: SerialBase,
+    /// Whether what is known is of another history of etcd than what will be read.
+    pub(super) is_history_over: bool,
     freshness: Freshness,
     /// Changes, but for those that [`Slots`] count.
     changes: u64,
     /// When it was last known to be etcd's, and how often all names were read.
     pub(super) proven_at: Option<Instant>,
     pub(super) reading: u32,
+    /// The latest changes; `None`: nobody asks for what was.
+    pub(super) journal: Option<Journal>,
 }
 
 impl Directory {
@@ -56,17 +63,26 @@ impl Directory {
 
     /// One that knows these names; nothing was read from etcd yet.
     pub(super) fn with(keyspace: Arc<Keyspace>, known: Vec<Slots>) -> Self {
-        let freshness = Freshness::Empty;
         Directory {
             known,
             own: None,
             keyspace,
             revision: 0,
-            freshness,
+            serial_base: SerialBase::default(),
+            is_history_over: false,
+            freshness: Freshness::Empty,
             changes: 0,
             proven_at: None,
             reading: 0,
+            journal: None,
         }
+    }
+
+    /// Takes over how far another one is and can be believed.
+    pub(super) fn take_standing(&mut self, other: &Directory) {
+        (self.revision, self.serial_base) = (other.revision, other.serial_base);
+        (self.freshness, self.changes) = (other.freshness, other.changes());
+        (self.proven_at, self.reading) = (other.proven_at, other.reading);
     }
 
     /// The keys under which the names lie in etcd.
@@ -242,7 +258,15 @@ impl Directory {
     /// than what is known changes nothing: a stream may be read again from an earlier revision.
     pub fn apply(&mut self, range: usize, entry: Entry<'_>) -> Applied {
         let Some(name) = self.keyspace.name_of(entry.key) else { return Applied::Ignored };
-        self.known.get_mut(range).map_or(Applied::Ignored, |known| known.apply(name, entry))
+        let Some(known) = self.known.get_mut(range) else { return Applied::Ignored };
+        let applied = match &mut self.journal {
+            None => known.apply(name, entry),
+            Some(journal) => known.apply_noting(name, entry, (journal, range, self.revision)),
+        };
+        if range == 0 {
+            self.heed_stored_base();
+        }
+        applied
     }
 
     /// Moves on to a revision that etcd has reached.
@@ -262,8 +286,11 @@ impl Directory {
         self.own = old.own;
         self.changes = old.changes() + 1;
         self.revision = revision;
+        self.continue_serial_of(&old);
         self.freshness = Freshness::Synced;
         self.reading = old.reading.wrapping_add(1);
+        // What led from the one to the other is not known.
+        self.journal = old.journal.is_some().then(|| Journal::new(revision));
         old
     }
 

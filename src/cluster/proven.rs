@@ -5,9 +5,14 @@ use std::time::Instant;
 use super::directory::{Directory, Freshness};
 
 impl Directory {
-    /// Notes that it is what etcd held at this time or later.
+    /// Notes that it is what etcd held at this time or later. Not while something is known that is ahead of
+    /// the revision, as the own name is from its claim: those who take the directory at that revision do not
+    /// get it, and what they get is not what etcd held then.
     pub fn prove(&mut self, at: Instant) {
-        self.proven_at = Some(at);
+        let ahead = self.journal.as_ref().map(|journal| journal.ahead_of(self.revision()));
+        if ahead.is_none_or(|ahead| ahead.is_some_and(|ahead| ahead.is_empty())) {
+            self.proven_at = Some(at);
+        }
     }
 
     /// When it was last known to be etcd's; `None`: it is not.

@@ -10,10 +10,12 @@ use super::addresses::{AddressSet, Published, SoughtAddress};
 use super::drain::Standing;
 use super::drains::Drains;
 use super::entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
+use super::journal::PublishedNode;
 use super::names::Names;
 use super::occupant::Occupant;
 use super::pattern::{Pattern, SlotId};
 use super::record::Record;
+use super::serial::SerialBase;
 use super::slot_set::SlotSet;
 use super::slot_table::SlotTable;
 
@@ -44,6 +46,8 @@ pub struct Slots {
     /// The slots in the group whose records have a port.
     with_port: SlotSet,
     drains: Drains,
+    /// The base of the serial, as etcd has it under one of the other keys; 0: it has none.
+    pub(super) stored_base: SerialBase,
     /// Other keys between those of the slots, with the revision of their last change and its
     /// fingerprint: names of another pattern that begins alike. Known only to tell one history of etcd
     /// from another.
@@ -67,6 +71,7 @@ impl Slots {
             ipv6_outside: AddressSet::new(),
             with_port: SlotSet::new(limit),
             drains: Drains::default(),
+            stored_base: SerialBase::default(),
             strays: BTreeMap::new(),
         }
     }
@@ -87,6 +92,7 @@ impl Slots {
             ipv6_outside: self.ipv6_outside.clone(),
             with_port: self.with_port.clone(),
             drains: Drains::default(),
+            stored_base: SerialBase::default(),
             strays: BTreeMap::new(),
         }
     }
@@ -296,6 +302,9 @@ impl Slots {
             return;
         }
         let version = (entry.mod_revision, entry.fingerprint);
+        if self.names.pattern().is_some_and(|pattern| pattern.is_serial_base_name(name)) {
+            self.stored_base = entry.value.and_then(SerialBase::parse).unwrap_or_default();
+        }
         match entry.value {
             Some(_) => self.strays.insert(name.to_vec(), version),
             None => self.strays.remove(name),
@@ -319,6 +328,23 @@ impl Slots {
         if let Some((record, is_in_group)) = after {
             self.publish(id, &record, is_in_group);
         }
+    }
+
+    /// What a slot publishes.
+    pub(super) fn published(&self, id: SlotId) -> Option<PublishedNode> {
+        let Occupant { record, is_in_group, .. } = *self.get(id)?;
+        Some(PublishedNode { record: record?, is_in_group })
+    }
+
+    /// Lets a slot publish what it did. That a value that is no record held it is not known any more.
+    pub(super) fn put_back(&mut self, id: SlotId, before: Option<PublishedNode>) {
+        let Some(PublishedNode { record, is_in_group }) = before else {
+            self.remove(id);
+            return;
+        };
+        let (record, is_ready) = (Some(record), is_in_group);
+        let occupant = Occupant { record, fingerprint: 0, mod_revision: 0, is_ready, is_in_group };
+        self.insert(id, occupant);
     }
 
     /// Returns whether it was occupied.

@@ -87,19 +87,37 @@ impl Directory {
 
     /// Takes over all names as zones tell of them, as [`Directory::replace`] does a snapshot of etcd. What
     /// is known of the own name stays.
-    pub fn replace_transferred(&mut self, mut snapshot: Directory, revision: i64) -> Directory {
+    /// The serial is that of the zones.
+    pub fn replace_transferred(
+        &mut self,
+        mut snapshot: Directory,
+        revision: i64,
+        serial: u32,
+    ) -> Directory {
         if let (Some(own), Some(from), Some(into)) =
             (self.own(), self.known.first(), snapshot.known.first_mut())
         {
             into.take_over(own, from);
         }
-        self.replace(snapshot, revision)
+        let old = self.replace(snapshot, revision);
+        self.follow_serial(serial);
+        old
     }
 
     /// What is known at a place.
     #[cfg(test)]
     pub(crate) fn group_record(&self, range: usize, slot: super::SlotId) -> Option<&Record> {
         self.known.get(range)?.record(slot)
+    }
+
+    /// Moves on to a revision that the server's table has reached, and the serial of its zones. What the names
+    /// were before is not told to others as changes.
+    pub fn advance_transferred(&mut self, revision: i64, serial: u32) {
+        self.advance(revision);
+        self.follow_serial(serial);
+        if let Some(journal) = &mut self.journal {
+            journal.break_off(self.revision);
+        }
     }
 
     fn is_own(&self, place: NodePlace) -> bool {

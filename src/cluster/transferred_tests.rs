@@ -87,7 +87,7 @@ fn after_any_changes_and_readings_it_is_what_a_map_is() {
                 }
             }
             assert_eq!(snapshot.names_read(), model.len());
-            directory.replace_transferred(snapshot.finish(), round);
+            directory.replace_transferred(snapshot.finish(), round, 7);
         }
         for _ in 0..20 {
             let (place, change) = (place(1 + chance.below(50)), any_change(&mut chance));
@@ -120,8 +120,8 @@ fn the_own_name_is_left_to_this_node_and_etcd_is_believed_of_it() {
     let mut snapshot = SnapshotBuilder::new(&directory);
     assert!(snapshot.take_transferred(place(7), &theirs));
     assert!(snapshot.take_transferred(place(8), &theirs));
-    directory.replace_transferred(snapshot.finish(), 9);
-    assert_eq!(directory.freshness(), Freshness::Synced);
+    directory.replace_transferred(snapshot.finish(), 9, 7);
+    assert_eq!((directory.freshness(), directory.serial()), (Freshness::Synced, 7));
     let record = directory.record(b"worker7.tf.local.").and_then(|record| record.ipv4);
     assert_eq!(record, Some([10, 0, 0, 7].into()));
     assert_eq!(directory.own_standing().expect("a name").drain.cloned(), own);
@@ -129,7 +129,7 @@ fn the_own_name_is_left_to_this_node_and_etcd_is_believed_of_it() {
 
     // A zone that does not have it yet takes nothing away.
     let snapshot = SnapshotBuilder::new(&directory);
-    directory.replace_transferred(snapshot.finish(), 10);
+    directory.replace_transferred(snapshot.finish(), 10, 8);
     assert!(directory.records().map(|(name, _)| name).eq(["worker7.tf.local."]));
     // It goes with its owner.
     directory.apply(0, Entry { value: None, ..put(b"worker7.tf.local.", b"", 11) });

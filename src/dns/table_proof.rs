@@ -40,6 +40,14 @@ impl TableProof {
         TableProof { revision: directory.revision(), age, reading: directory.reading() }
     }
 
+    /// What is to be told of a copy of a directory as it was at its revision, which may have been made before
+    /// the directory was last known to be etcd's.
+    pub fn of_copy(copy: &Directory, directory: &Directory, now: Instant) -> TableProof {
+        let is_same =
+            (copy.revision(), copy.reading()) == (directory.revision(), directory.reading());
+        TableProof::of(if is_same { directory } else { copy }, now)
+    }
+
     /// The data of the option.
     pub(super) fn octets(&self) -> [u8; TABLE_PROOF] {
         let age = self.age.map_or(NOT_PROVEN, |age| {

@@ -129,7 +129,7 @@ fn any_table_is_read_as_it_is_in_any_order_and_any_pieces() {
             whole.take(place, change).expect("few names");
         }
         while whole.forget_gone(3) {}
-        directory.replace_transferred(whole.finish(), round.into());
+        directory.replace_transferred(whole.finish(), round.into(), round);
         assert_eq!(model(&directory), table);
     }
 }

@@ -14,7 +14,7 @@ use crate::host::{log_process, machine, privileges};
 use crate::node::address::check_interface;
 use crate::node::network::HostNetwork;
 use crate::node::session::{Session, SessionEnd};
-use crate::node::{Counter, Host, JobNews, NodeSettings, Owned, WhenFull};
+use crate::node::{Counter, Host, JobNews, NodeSettings, Owned, TableServer, TableState, WhenFull};
 use crate::notify::{self, Ended, Notifier, Outcome, file_failure, parent_death};
 use crate::options::Options;
 use crate::random::Random;
@@ -23,6 +23,7 @@ use crate::server::listen::{Absent, listen};
 use crate::server::network::NetworkWatch;
 use crate::server::ready_file::ReadyFile;
 use crate::server::signals::Signals;
+use crate::server::table::TableLimits;
 use crate::server::timers::{Timer, View};
 use crate::server::{Interest, Server, Shared, Wake};
 
@@ -113,6 +114,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     let server = Server::new(listeners, acceptors, network, responder, directory, signals)
         .with_rate_limit(options.rrl)
         .with_forwarder(forwarder)
+        .with_table_limits(TableLimits { max_lag: node.max_lag, max_stale: node.max_stale })
         .with_ready_file(ready_file);
     let server = Shared::new(server);
     if let Some(certificates) = connect.certificates() {
@@ -242,6 +244,8 @@ impl Timer for Arc<Mutex<Notifier>> {
     }
 
     fn run(&mut self, now: Instant, view: View<'_>) {
+        // A table that is taken from another node changes it without anybody's doing.
+        lock(self).note_changes(view.directory.changes(), || now);
         lock(self).run(now, view);
     }
 }
@@ -295,6 +299,14 @@ impl Host for Process {
 
     fn is_ready(&self) -> bool {
         self.server.is_ready()
+    }
+
+    fn take_table(&self, from: &[TableServer]) {
+        self.server.take_table(from);
+    }
+
+    fn table(&self) -> TableState {
+        self.server.table()
     }
 
     fn wants_name(&self) -> bool {

@@ -19,6 +19,7 @@ pub mod exchange;
 pub mod framing;
 mod group;
 mod node_name;
+pub mod notify;
 pub mod query;
 mod records;
 pub mod relay;

@@ -1,6 +1,6 @@
 //! What surrounds a node's life: the process that it lives in, and what the operator wants of it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -45,6 +45,16 @@ pub trait Host {
     /// Returns whether a name is of use to this process, if it owns none. Without one it goes on answering.
     fn wants_name(&self) -> bool;
 
+    /// Takes all names from one of these nodes from now on, those before others preferred, and marks the directory
+    /// as fresh as that makes it; with none of them no more. Whoever calls this leaves the directory alone until
+    /// then, but for the own name. Must not block.
+    fn take_table(&self, _from: &[TableServer]) {}
+
+    /// What became of that. A change from one of these to another ends waits as one of the network does.
+    fn table(&self) -> TableState {
+        TableState::Lost
+    }
+
     /// Counts that something happened.
     fn note(&self, counter: Counter);
 
@@ -55,6 +65,30 @@ pub trait Host {
     fn has_ended_well(&self) -> bool {
         false
     }
+}
+
+/// A node that has a table of all names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableServer {
+    /// The slot that it owns.
+    pub slot: SlotId,
+    /// Where its DNS is.
+    pub address: SocketAddr,
+}
+
+/// What became of taking all names from another node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableState {
+    /// None of the nodes that are asked has told all names yet.
+    Awaited,
+    /// All names are those of another node.
+    Followed {
+        /// Until then they are not called stale, whatever comes.
+        until: Instant,
+    },
+    /// None of the nodes has a table that can be used, or nobody is asked. The names stay as they were, and
+    /// become stale in time.
+    Lost,
 }
 
 /// Something that happens in a job.

@@ -48,7 +48,7 @@ mod witness;
 
 use error::{Result, SessionError};
 pub use full_sync::{apply_event, full_sync};
-pub use host::{Counter, Host, JobNews, NodeSettings, Owned, WhenFull};
+pub use host::{Counter, Host, JobNews, NodeSettings, Owned, TableServer, TableState, WhenFull};
 pub use job::{JobSettings, OnPeerLost};
 pub use state::History;
 

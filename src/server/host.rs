@@ -8,7 +8,7 @@ use super::Shared;
 use crate::clock;
 use crate::cluster::Directory;
 use crate::node::network::HostNetwork;
-use crate::node::{Counter, Host, Owned};
+use crate::node::{Counter, Host, Owned, TableServer, TableState};
 
 /// A server alone reports to nobody: the tools own no name.
 impl Host for Shared {
@@ -50,6 +50,14 @@ impl Host for Shared {
 
     fn wants_name(&self) -> bool {
         false
+    }
+
+    fn take_table(&self, from: &[TableServer]) {
+        self.lock().take_table(from);
+    }
+
+    fn table(&self) -> TableState {
+        self.lock().table_state()
     }
 
     fn note(&self, _counter: Counter) {}

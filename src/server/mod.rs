@@ -19,6 +19,8 @@ mod service;
 pub mod signals;
 pub mod socket;
 pub mod socket_set;
+pub mod table;
+mod table_host;
 mod tcp;
 pub mod timers;
 pub mod udp;
@@ -41,6 +43,7 @@ use network::NetworkWatch;
 use ready_file::ReadyFile;
 use service::Service;
 use signals::Signals;
+use table::TableLimits;
 use tcp::Connections;
 use timers::Timer;
 use udp::UdpListener;
@@ -83,6 +86,8 @@ pub struct Server {
     ready: Vec<bool>,
     /// Whether [`Server::wait`] waits again after a request to stop, for the last call to etcd.
     releasing: bool,
+    /// How long a table taken from another node can be answered from.
+    table_limits: TableLimits,
     /// This host's address on the latest connection to etcd; `None` before the first.
     pub source_address: Option<IpAddr>,
 }
@@ -128,6 +133,7 @@ impl Server {
                 counters: Counters::default(),
                 limiter: None,
                 forwarder: None,
+                table: None,
                 views: Views::default(),
                 under_way: Arc::default(),
                 now: 0,
@@ -137,6 +143,7 @@ impl Server {
             ready_file: None,
             ready: Vec::new(),
             releasing: false,
+            table_limits: TableLimits::default(),
             source_address: None,
         }
     }
@@ -153,6 +160,13 @@ impl Server {
     pub fn with_forwarder(mut self, forwarder: Option<Forwarder>) -> Self {
         self.service.forwarder = forwarder;
         self.update_own_addresses();
+        self
+    }
+
+    /// Says how long a table taken from another node can be answered from.
+    #[must_use]
+    pub fn with_table_limits(mut self, limits: TableLimits) -> Self {
+        self.table_limits = limits;
         self
     }
 

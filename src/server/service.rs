@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::client::Client;
 use super::forward::{Finished, Forwarder};
+use super::table::TableFollower;
 use crate::clock;
 use crate::cluster::Directory;
 use crate::dns::relay::hand_on;
@@ -25,6 +26,8 @@ pub(super) struct Service {
     pub(super) counters: Counters,
     pub(super) limiter: Option<RateLimiter>,
     pub(super) forwarder: Option<Forwarder>,
+    /// The table, where it is taken from another node.
+    pub(super) table: Option<TableFollower>,
     /// What transfers are made of, and how many there are: each holds another reference.
     pub(super) views: Views,
     pub(super) under_way: Arc<()>,
@@ -53,6 +56,9 @@ impl Service {
 
     /// Writes the reply to a query, or forwards the query.
     pub(super) fn answer(&mut self, query: &[u8], client: Client, reply: &mut Vec<u8>) -> Verdict {
+        if let Some(verdict) = self.heed_notify(query, client, reply) {
+            return verdict;
+        }
         let asker = self.asker(&client);
         let (directory, counters) = (&self.directory, &self.counters);
         let mut verdict = self.responder.answer(query, asker, directory, counters, reply);

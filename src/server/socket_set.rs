@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::event::epoll::EventFlags;
 use rustix::event::{Timespec, epoll};
 
 use super::attempt::Attempt;
@@ -42,6 +43,15 @@ impl SocketSet {
         let attempt = Attempt::start(server, query, transport, ids)?;
         epoll::add(&self.0, &attempt, epoll::EventData::new_u64(number), attempt.events())?;
         Ok(attempt)
+    }
+
+    /// Adds a connection under a number. That something came, or that there is room to write, is told once.
+    ///
+    /// # Errors
+    /// When the system has no further watch for this user.
+    pub(super) fn add(&self, number: u64, connection: impl AsFd) -> io::Result<()> {
+        let events = EventFlags::IN | EventFlags::OUT | EventFlags::ET;
+        Ok(epoll::add(&self.0, connection, epoll::EventData::new_u64(number), events)?)
     }
 
     /// Takes the numbers of those that are ready, without waiting.

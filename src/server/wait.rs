@@ -64,14 +64,18 @@ impl Server {
             self.service.now = unix_time();
             let woken = self.answer_ready(now);
             self.forward_back(now);
+            let table = self.follow_table(now);
             if woken {
                 self.network.take_events(now);
                 if self.signals.take_report_request() {
                     self.log_state();
                 }
             }
-            if self.run_timers(woken, now) {
+            if self.run_timers(woken || table.is_directory_changed, now) {
                 now = clock::now();
+            }
+            if table.is_state_changed {
+                return Ok(None);
             }
             if woken
                 && let Some(file) = &mut self.ready_file
@@ -140,11 +144,12 @@ impl Server {
         now: Instant,
     ) -> io::Result<bool> {
         let sockets = self.listeners.len() + self.acceptors.len() + self.connections.len();
-        let mut fds = Vec::with_capacity(sockets + 3);
+        let mut fds = Vec::with_capacity(sockets + 4);
         fds.push(PollFd::new(&self.signals.wakeup, PollFlags::IN));
         fds.extend(self.listeners.iter().map(|it| PollFd::new(&it.socket, PollFlags::IN)));
         fds.extend(self.acceptors.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
         fds.extend(self.connections.interests());
+        fds.extend(self.service.table.iter().map(|it| PollFd::new(it, PollFlags::IN)));
         fds.extend(self.service.forwarder.iter().map(|it| PollFd::new(&it.sockets, PollFlags::IN)));
         if let Some((fd, interest)) = descriptor {
             let flags = match interest {
@@ -159,6 +164,7 @@ impl Server {
             self.network.next(),
             self.ready_file.as_ref().and_then(ReadyFile::next),
             forwarder.and_then(|forwarder| forwarder.next_deadline(now)),
+            self.service.table.as_ref().and_then(|table| table.next_deadline(now)),
             self.timers.iter().filter_map(|timer| timer.next()).min(),
         ];
         let first = others.into_iter().chain([deadline]).flatten().min();

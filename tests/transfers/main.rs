@@ -1,5 +1,6 @@
 //! Zones that are transferred to other servers.
 
+mod incoming;
 mod outgoing;
 mod slow_readers;
 mod zone;

@@ -1,0 +1,286 @@
+//! What is asked of one server, and when it is left: the decisions on one connection. Pure: time is given, and
+//! what the server tells.
+//!
+//! At first all zones are asked for whole, one after the other; then, again and again, what changed. The serial is
+//! that of the server's table only, and of this connection: the next process at that address, or another server,
+//! may have told of other things by the same number, where etcd was restored in between. So with each connection
+//! everything is read anew, and as well where the server has read everything anew.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::dns::TableProof;
+use crate::dns::transfer_in::{Content, TransferRequest};
+
+/// The longest silence of a server that owes an answer.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// The longest time for all zones, and for what changed in them.
+const LONGEST_READING: Duration = Duration::from_secs(60);
+const LONGEST_REFRESH: Duration = Duration::from_secs(5);
+
+/// The longest time between two questions for what changed, and the part of the longest lag that it is at most:
+/// the rest is the server's, whose own proof grows old until it is renewed.
+const REFRESH: Duration = Duration::from_secs(1);
+const REFRESH_PART: u32 = 16;
+
+/// The shortest time between two questions, however often it is told that something changed.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FollowStep {
+    /// Ask this of the zone with this index.
+    Ask(usize, TransferRequest),
+    /// Wait for the server, or until this time.
+    Wait(Instant),
+    /// Leave the server.
+    Leave(LeaveReason),
+}
+
+/// Why a server is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaveReason {
+    /// It does not answer.
+    Silent,
+    /// It takes too long.
+    Slow,
+    /// It says that it is out of step with etcd, or has been for longer than is allowed here.
+    Stale,
+    /// It does not say how far its table is known to be etcd's: it is none of those that can be followed.
+    NoProof,
+}
+
+impl fmt::Display for LeaveReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LeaveReason::Silent => "it does not answer",
+            LeaveReason::Slow => "it is too slow",
+            LeaveReason::Stale => "it is out of step with etcd",
+            LeaveReason::NoProof => "it does not say how fresh its table is",
+        })
+    }
+}
+
+/// The answer to what was asked, once it came whole.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer {
+    /// What it is.
+    pub content: Content,
+    /// The serial of the zone.
+    pub serial: u32,
+    /// What the server says of its table.
+    pub proof: Option<TableProof>,
+    /// Whether it says that it is out of step.
+    pub is_stale: bool,
+}
+
+/// What an answer makes of what came before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// More is asked first.
+    GoesOn,
+    /// All zones came whole: they are the table now.
+    Whole(Reached),
+    /// All that changed came: it is to be applied.
+    Changes(Reached),
+    /// Nothing that came is of use, and everything is read anew.
+    Anew,
+}
+
+/// Where the table stands then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// It is what etcd held at this time, or later.
+    pub proven_at: Instant,
+    /// The revision of etcd.
+    pub revision: i64,
+    /// The serial of the zones.
+    pub serial: u32,
+}
+
+/// What is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// All zones are read, and this one is next.
+    Reading(usize),
+    /// What changed is read, and this one is next.
+    Refreshing(usize),
+    /// Nothing, until it is time to.
+    Resting,
+}
+
+/// One server that is followed.
+#[derive(Debug)]
+pub struct Follow {
+    zones: usize,
+    max_lag: Duration,
+    stage: Stage,
+    /// Whether an answer is awaited.
+    is_asked: bool,
+    /// When the stage began, the latest question was asked, and the server was heard last.
+    since: Instant,
+    asked_at: Instant,
+    heard_at: Instant,
+    /// When to ask what changed.
+    next_at: Instant,
+    /// Something changed, the server says.
+    is_told: bool,
+    /// Everything is to be read anew when it is asked next.
+    is_doubted: bool,
+    /// Of each zone, as it was read last.
+    serials: Vec<u32>,
+    /// Of the first answer of what is under way.
+    reached: Option<Reached>,
+    /// The revision of what was read last, and the number of the server's reading.
+    held: Option<(i64, u32)>,
+    reading: u32,
+}
+
+impl Follow {
+    /// A server that is asked for everything first. Its silence counts from now on, connecting included.
+    pub fn new(zones: usize, max_lag: Duration, now: Instant) -> Follow {
+        Follow {
+            zones,
+            max_lag,
+            stage: Stage::Reading(0),
+            is_asked: false,
+            since: now,
+            asked_at: now,
+            heard_at: now,
+            next_at: now,
+            is_told: false,
+            is_doubted: false,
+            serials: vec![0; zones],
+            reached: None,
+            held: None,
+            reading: 0,
+        }
+    }
+
+    /// Takes note that something came from the server.
+    pub fn heard(&mut self, now: Instant) {
+        self.heard_at = now;
+    }
+
+    /// Takes note that the server says that something changed.
+    pub fn told(&mut self) {
+        self.is_told = true;
+    }
+
+    /// Lets everything be read anew when it is asked next: what is known here is not what was taken.
+    pub fn doubt(&mut self) {
+        self.is_doubted = true;
+    }
+
+    /// What to do now. What came has to be heard first: this process may have stood still.
+    pub fn step(&mut self, now: Instant) -> FollowStep {
+        let due_at = self.next_at.min(self.told_at().unwrap_or(self.next_at));
+        if self.stage == Stage::Resting && due_at <= now {
+            let stage = if self.is_doubted { Stage::Reading(0) } else { Stage::Refreshing(0) };
+            self.begin(stage, now);
+        }
+        let (index, longest) = match self.stage {
+            Stage::Resting => return FollowStep::Wait(due_at),
+            Stage::Reading(index) => (index, LONGEST_READING),
+            Stage::Refreshing(index) => (index, LONGEST_REFRESH),
+        };
+        if !self.is_asked {
+            return self.ask(index, now);
+        }
+        let silent_at = self.heard_at.max(self.asked_at) + SILENCE;
+        let slow_at = self.since + longest;
+        if now >= silent_at {
+            return FollowStep::Leave(LeaveReason::Silent);
+        }
+        if now >= slow_at {
+            return FollowStep::Leave(LeaveReason::Slow);
+        }
+        FollowStep::Wait(silent_at.min(slow_at))
+    }
+
+    /// Takes an answer.
+    ///
+    /// # Errors
+    /// Why the server is to be left.
+    pub fn answer(&mut self, answer: Answer, now: Instant) -> Result<Outcome, LeaveReason> {
+        let proof = answer.proof.ok_or(LeaveReason::NoProof)?;
+        let age = proof.age.filter(|_| !answer.is_stale).ok_or(LeaveReason::Stale)?;
+        // From before the question was sent on: however long it and the answer took.
+        let proven_at = self.asked_at.checked_sub(age).ok_or(LeaveReason::Stale)?;
+        if age >= self.max_lag || now >= proven_at + self.max_lag {
+            return Err(LeaveReason::Stale);
+        }
+        self.is_asked = false;
+        let (revision, serial) = (proof.revision, answer.serial);
+        let reached = match self.reached {
+            // The oldest proof holds for all, and what changed after the first question is asked next time.
+            Some(first) => Reached { proven_at: first.proven_at.min(proven_at), ..first },
+            None => Reached { proven_at, revision, serial },
+        };
+        let index = match self.stage {
+            Stage::Reading(index) | Stage::Refreshing(index) => index,
+            Stage::Resting => 0,
+        };
+        let is_refresh = matches!(self.stage, Stage::Refreshing(_));
+        let is_first = index == 0 && !is_refresh;
+        if is_first {
+            self.reading = proof.reading;
+        }
+        // Of one of several zones the whole is of no use: the others' names would be missing.
+        let is_unusable = is_refresh && answer.content == Content::Whole && self.zones > 1;
+        if self.reading != proof.reading || is_unusable {
+            self.begin(Stage::Reading(0), now);
+            return Ok(Outcome::Anew);
+        }
+        if let Some(place) = self.serials.get_mut(index) {
+            *place = serial;
+        }
+        self.reached = Some(reached);
+        let is_same =
+            answer.content == Content::UpToDate && self.held == Some((revision, self.reading));
+        if index + 1 < self.zones && !(is_refresh && index == 0 && is_same) {
+            let next = index + 1;
+            self.stage = if is_refresh { Stage::Refreshing(next) } else { Stage::Reading(next) };
+            return Ok(Outcome::GoesOn);
+        }
+        self.held = Some((reached.revision, self.reading));
+        self.rest();
+        let is_whole = !is_refresh || answer.content == Content::Whole;
+        Ok(if is_whole { Outcome::Whole(reached) } else { Outcome::Changes(reached) })
+    }
+
+    fn begin(&mut self, stage: Stage, now: Instant) {
+        if stage == Stage::Reading(0) {
+            self.is_doubted = false;
+        }
+        // What is told from now on may be missing in the answer.
+        (self.stage, self.since, self.is_told) = (stage, now, false);
+        (self.is_asked, self.reached) = (false, None);
+    }
+
+    fn rest(&mut self) {
+        self.stage = Stage::Resting;
+        self.next_at = self.since + REFRESH.min(self.max_lag / REFRESH_PART);
+    }
+
+    /// When to ask because something changed.
+    fn told_at(&self) -> Option<Instant> {
+        self.is_told.then(|| self.since + SHORTEST_PAUSE)
+    }
+
+    fn ask(&mut self, index: usize, now: Instant) -> FollowStep {
+        (self.is_asked, self.asked_at) = (true, now);
+        let request = match self.stage {
+            Stage::Refreshing(_) => {
+                TransferRequest::Since(self.serials.get(index).copied().unwrap_or_default())
+            }
+            Stage::Reading(_) | Stage::Resting => TransferRequest::Whole,
+        };
+        FollowStep::Ask(index, request)
+    }
+}
+
+#[cfg(test)]
+#[path = "follow_tests.rs"]
+mod tests;

@@ -1,0 +1,301 @@
+//! A connection to a server whose table is taken. Nothing here waits, and no turn takes long.
+
+use std::fmt;
+use std::io;
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::net::SocketType;
+
+use super::follow::{Answer, Follow, FollowStep, LeaveReason, Outcome, Reached};
+use crate::cluster::{Directory, NodeChange, NodePlace};
+use crate::dns::framing::LONGEST_MESSAGE;
+use crate::dns::notify;
+use crate::dns::transfer_in::{
+    ChangeSet, Content, TransferError, TransferReader, TransferState, TransferZones, WholeTable,
+};
+use crate::node::TableServer;
+use crate::server::framed::{FramedStream, Received};
+use crate::server::id_source::IdSource;
+use crate::server::socket;
+
+/// Octets that are read in one turn, but for the message that is begun.
+const OCTETS_PER_TURN: usize = 32 * 1024;
+
+/// The number of names that are changed before DNS is answered again.
+const MOST_AT_ONCE: usize = 128;
+
+/// Why a server is left.
+#[derive(Debug)]
+pub(super) enum LinkError {
+    /// There is no connection, or no more.
+    Io(io::Error),
+    /// What came is no transfer.
+    Transfer(TransferError),
+    /// By decision.
+    Leave(LeaveReason),
+}
+
+impl fmt::Display for LinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LinkError::Io(error) => error.fmt(f),
+            LinkError::Transfer(error) => error.fmt(f),
+            LinkError::Leave(reason) => reason.fmt(f),
+        }
+    }
+}
+
+impl From<io::Error> for LinkError {
+    fn from(error: io::Error) -> Self {
+        LinkError::Io(error)
+    }
+}
+
+impl From<TransferError> for LinkError {
+    fn from(error: TransferError) -> Self {
+        LinkError::Transfer(error)
+    }
+}
+
+/// What a turn brought.
+#[derive(Debug)]
+pub(super) enum LinkEvent {
+    /// Nothing to be used yet.
+    Nothing,
+    /// All names, to be put in place of the directory.
+    Whole(Box<Directory>, Reached),
+    /// The directory is where the server was.
+    Reached(Reached),
+}
+
+/// What was read, and what is to be done with it.
+#[derive(Debug)]
+enum Work {
+    None,
+    /// Whole zones are read.
+    ReadsWhole(WholeTable),
+    /// Changes are read.
+    ReadsChanges(ChangeSet),
+    /// All came: what is gone is forgotten.
+    Forgets(WholeTable, Reached),
+    /// All came: it is applied.
+    Applies(ChangeSet, Reached),
+}
+
+/// The connection.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) server: TableServer,
+    zones: Arc<TransferZones>,
+    framed: FramedStream,
+    pub(super) follow: Follow,
+    /// The reply that is being read.
+    reader: Option<TransferReader>,
+    work: Work,
+    changes: Vec<(NodePlace, NodeChange)>,
+    /// More octets may have come than were read.
+    has_more: bool,
+    /// When to look again if nothing comes.
+    due_at: Instant,
+}
+
+impl Link {
+    /// Begins to connect.
+    ///
+    /// # Errors
+    /// When there is no socket to be had, or no way to the server.
+    pub(super) fn open(
+        server: TableServer,
+        zones: Arc<TransferZones>,
+        max_lag: Duration,
+        now: Instant,
+    ) -> io::Result<Link> {
+        let socket = socket::unbound(server.address, SocketType::STREAM)?;
+        let _ = socket::begin_connect(&socket, server.address)?;
+        let stream = TcpStream::from(socket);
+        let _ = stream.set_nodelay(true);
+        Ok(Link {
+            server,
+            framed: FramedStream::new(stream, LONGEST_MESSAGE),
+            follow: Follow::new(zones.names().count(), max_lag, now),
+            zones,
+            reader: None,
+            work: Work::None,
+            changes: Vec::new(),
+            has_more: false,
+            due_at: now,
+        })
+    }
+
+    /// When there is something to do even if nothing comes.
+    pub(super) fn next_deadline(&self, now: Instant) -> Instant {
+        if self.has_more || self.has_work() { now } else { self.due_at }
+    }
+
+    fn has_work(&self) -> bool {
+        matches!(self.work, Work::Forgets(..) | Work::Applies(..))
+    }
+
+    /// Goes on as far as it can without waiting, and without keeping DNS waiting. `directory` is what is
+    /// compared with, and what changes are applied to.
+    ///
+    /// # Errors
+    /// Why the server is to be left. The directory has nothing then of what is not whole.
+    pub(super) fn progress(
+        &mut self,
+        now: Instant,
+        directory: &mut Directory,
+        ids: &mut IdSource,
+    ) -> Result<LinkEvent, LinkError> {
+        if !self.has_work() {
+            self.receive(now, directory)?;
+        }
+        if let Some(event) = self.go_on(directory) {
+            return Ok(event);
+        }
+        if self.has_work() {
+            return Ok(LinkEvent::Nothing);
+        }
+        match self.follow.step(now) {
+            FollowStep::Ask(index, request) => {
+                let zone = self.zones.names().nth(index).unwrap_or_default().to_owned();
+                let id = ids.draw_id();
+                self.framed.push(&request.message(id, &zone));
+                self.reader = Some(TransferReader::new(self.zones.clone(), &zone, request, id));
+                self.due_at = now;
+            }
+            FollowStep::Wait(until) => self.due_at = until,
+            FollowStep::Leave(reason) => return Err(LinkError::Leave(reason)),
+        }
+        self.framed.send()?;
+        Ok(LinkEvent::Nothing)
+    }
+
+    /// Reads what came.
+    fn receive(&mut self, now: Instant, directory: &Directory) -> Result<(), LinkError> {
+        self.framed.send()?;
+        self.has_more = false;
+        let mut read = 0;
+        loop {
+            if let Some(length) = self.take_message(now, directory)? {
+                read += length;
+            } else {
+                match self.framed.receive()? {
+                    Received::Data => self.follow.heard(now),
+                    Received::Nothing => return Ok(()),
+                    Received::End => {
+                        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+                    }
+                }
+            }
+            if read >= OCTETS_PER_TURN || self.has_work() {
+                self.has_more = true;
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes the next message, if it is whole. Returns its length.
+    fn take_message(
+        &mut self,
+        now: Instant,
+        directory: &Directory,
+    ) -> Result<Option<usize>, LinkError> {
+        let Link { framed, reader, changes, .. } = self;
+        let Some(message) = framed.next_message()? else { return Ok(None) };
+        let length = message.len();
+        if notify::is_notify(message) {
+            let mut reply = Vec::new();
+            notify::reply(message, crate::dns::Rcode::NOERROR, &mut reply);
+            framed.push(&reply);
+            self.follow.told();
+            return Ok(Some(length));
+        }
+        let reader = reader.as_mut().ok_or(TransferError::OtherMessage)?;
+        changes.clear();
+        let state = reader.read(message, changes)?;
+        if reader.is_stale() {
+            // At once: the rest may be long.
+            return Err(LinkError::Leave(LeaveReason::Stale));
+        }
+        self.collect(directory)?;
+        if state == TransferState::End {
+            self.end_reply(now)?;
+        }
+        Ok(Some(length))
+    }
+
+    /// Keeps what a message changes.
+    fn collect(&mut self, directory: &Directory) -> Result<(), TransferError> {
+        let content = self.reader.as_ref().and_then(TransferReader::content);
+        match (content, &self.work) {
+            (Some(Content::Whole), Work::None | Work::ReadsChanges(_)) => {
+                self.work = Work::ReadsWhole(WholeTable::new(directory, &self.zones));
+            }
+            (Some(Content::Changes), Work::None) => {
+                self.work = Work::ReadsChanges(ChangeSet::new(&self.zones));
+            }
+            _ => {}
+        }
+        for (place, change) in self.changes.drain(..) {
+            match &mut self.work {
+                Work::ReadsWhole(whole) => whole.take(place, change)?,
+                Work::ReadsChanges(set) => set.take(place, change)?,
+                Work::None | Work::Forgets(..) | Work::Applies(..) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides on a reply that came whole.
+    fn end_reply(&mut self, now: Instant) -> Result<(), LinkError> {
+        let Some(reader) = self.reader.take() else { return Ok(()) };
+        let Some(content) = reader.content() else { return Ok(()) };
+        let (serial, proof) = (reader.serial(), reader.table_proof());
+        let answer = Answer { content, serial, proof, is_stale: reader.is_stale() };
+        let outcome = self.follow.answer(answer, now).map_err(LinkError::Leave)?;
+        self.work = match (outcome, std::mem::replace(&mut self.work, Work::None)) {
+            (Outcome::GoesOn, work) => work,
+            (Outcome::Anew, _) => Work::None,
+            (Outcome::Whole(reached), Work::ReadsWhole(whole)) => Work::Forgets(whole, reached),
+            (Outcome::Changes(reached), Work::ReadsChanges(set)) => Work::Applies(set, reached),
+            (Outcome::Whole(reached) | Outcome::Changes(reached), _) => {
+                Work::Applies(ChangeSet::new(&self.zones), reached)
+            }
+        };
+        Ok(())
+    }
+
+    /// Does a part of what is to be done with what came.
+    fn go_on(&mut self, directory: &mut Directory) -> Option<LinkEvent> {
+        let (event, work) = match std::mem::replace(&mut self.work, Work::None) {
+            Work::Forgets(mut whole, reached) => {
+                if whole.forget_gone(MOST_AT_ONCE) {
+                    (None, Work::Forgets(whole, reached))
+                } else {
+                    let event = LinkEvent::Whole(Box::new(whole.finish()), reached);
+                    (Some(event), Work::None)
+                }
+            }
+            Work::Applies(mut set, reached) => {
+                if set.apply(directory, MOST_AT_ONCE) {
+                    (None, Work::Applies(set, reached))
+                } else {
+                    (Some(LinkEvent::Reached(reached)), Work::None)
+                }
+            }
+            work => (None, work),
+        };
+        self.work = work;
+        event
+    }
+}
+
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.framed.as_fd()
+    }
+}

@@ -1,0 +1,277 @@
+//! The table of all names, taken from one of the nodes that have it, and followed there.
+//!
+//! ```text
+//!  Candidates ── which server ──▶ Link ── TCP ──▶ server
+//!                                  │ Follow: what to ask, when to leave
+//!                                  ▼
+//!                    TransferReader ──▶ WholeTable, ChangeSet ──▶ directory
+//! ```
+//!
+//! At most two connections are open: that to the server in use, and one to the server that will take its place
+//! once all names came from there. The decisions are pure, in [`candidates`] and [`follow`].
+
+pub mod candidates;
+pub mod follow;
+mod freshness;
+mod link;
+
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::id_source::IdSource;
+use super::socket_set::SocketSet;
+use crate::cluster::{Directory, SlotId};
+use crate::dns::transfer_in::TransferZones;
+use crate::node::{TableServer, TableState};
+use candidates::Candidates;
+use follow::Reached;
+pub use freshness::TableLimits;
+use link::{Link, LinkEvent};
+
+/// Pieces of a directory that answers no more that are given up in one turn.
+const MOST_AT_ONCE: usize = 128;
+
+/// The longest time for which servers are tried one after the other before the table counts as lost, where that is
+/// not the part of the longest lag below.
+const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE_PART: u32 = 3;
+
+/// What a turn changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct TableTurn {
+    /// What became of taking the table.
+    pub(super) is_state_changed: bool,
+    /// The directory.
+    pub(super) is_directory_changed: bool,
+}
+
+/// The table, on its way here.
+#[derive(Debug)]
+pub(super) struct TableFollower {
+    zones: Arc<TransferZones>,
+    limits: TableLimits,
+    sockets: SocketSet,
+    ids: IdSource,
+    candidates: Candidates,
+    /// The server in use, and the one that may take its place.
+    active: Option<Link>,
+    trial: Option<Link>,
+    next_number: u64,
+    /// When the directory was last what etcd held; `None`: it never was, by this.
+    proven_at: Option<Instant>,
+    is_lost: bool,
+    /// Since when there is no server in use.
+    without_since: Instant,
+    own: Option<SlotId>,
+    /// The directory that answers no more.
+    retired: Option<Directory>,
+}
+
+impl TableFollower {
+    /// One that follows nobody yet.
+    ///
+    /// # Errors
+    /// When the system has no descriptor left.
+    pub(super) fn new(
+        zones: Arc<TransferZones>,
+        limits: TableLimits,
+        now: Instant,
+    ) -> io::Result<TableFollower> {
+        Ok(TableFollower {
+            zones,
+            limits,
+            sockets: SocketSet::new()?,
+            ids: IdSource::default(),
+            candidates: Candidates::default(),
+            active: None,
+            trial: None,
+            next_number: 0,
+            proven_at: None,
+            is_lost: false,
+            without_since: now,
+            own: None,
+            retired: None,
+        })
+    }
+
+    /// Names those who have the table, in order of preference.
+    pub(super) fn set_servers(&mut self, servers: &[TableServer], now: Instant) {
+        self.candidates.set(servers);
+        for link in [&mut self.active, &mut self.trial] {
+            link.take_if(|link| !self.candidates.has(link.server));
+        }
+        if servers.is_empty() {
+            // Who follows etcd from now on says how fresh the directory is.
+            self.proven_at = None;
+        }
+        (self.is_lost, self.without_since) = (servers.is_empty(), now);
+    }
+
+    /// Whether there is nothing to be done any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.candidates.is_empty() && self.retired.is_none()
+    }
+
+    /// What became of it.
+    pub(super) fn state(&self) -> TableState {
+        match self.proven_at {
+            _ if self.is_lost => TableState::Lost,
+            Some(at) => TableState::Followed { until: at + self.limits.max_lag },
+            None => TableState::Awaited,
+        }
+    }
+
+    /// Takes note of a NOTIFY. `false`: it is none of those who are followed, or another zone.
+    pub(super) fn told(&mut self, from: IpAddr, zone: &str) -> bool {
+        let is_known = self.candidates.has_address(from) && self.zones.names().any(|it| it == zone);
+        if let Some(active) = self.active.as_mut().filter(|it| it.server.address.ip() == from) {
+            active.follow.told();
+        }
+        is_known
+    }
+
+    /// When there is something to do even if nothing comes.
+    pub(super) fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        if self.retired.is_some() {
+            return Some(now);
+        }
+        if self.candidates.is_empty() {
+            return None;
+        }
+        let is_to_choose = self.active.is_none() && self.trial.is_none() && !self.is_lost;
+        let look_at = self.candidates.look_at().filter(|_| self.trial.is_none());
+        let times = [
+            is_to_choose.then(|| {
+                let ready_at = self.candidates.ready_at().unwrap_or(now);
+                ready_at.min(self.gives_up_at()).max(now)
+            }),
+            self.active.as_ref().map(|link| link.next_deadline(now)),
+            self.trial.as_ref().map(|link| link.next_deadline(now)),
+            look_at.filter(|_| self.active.is_some()),
+            self.proven_at.and_then(|at| self.limits.next_change(at, now)),
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    /// Goes on as far as it can, but no turn takes long.
+    pub(super) fn progress(&mut self, now: Instant, directory: &mut Directory) -> TableTurn {
+        // They are looked at all the same; what was ready is not told again.
+        let _ = self.sockets.take_ready();
+        let (kind, changes) = (std::mem::discriminant(&self.state()), directory.changes());
+        self.retired.take_if(|old| !old.shrink(MOST_AT_ONCE));
+        self.heed_own_name(directory);
+        if let Some(link) = self.active.take() {
+            self.active = self.turn(link, now, directory);
+            if self.active.is_none() {
+                self.without_since = now;
+            }
+        }
+        if let Some(link) = self.trial.take() {
+            self.trial = self.turn(link, now, directory);
+        }
+        self.choose(now);
+        if let Some(at) = self.proven_at {
+            directory.mark(self.limits.freshness(at, now));
+        }
+        TableTurn {
+            is_state_changed: std::mem::discriminant(&self.state()) != kind,
+            is_directory_changed: directory.changes() != changes,
+        }
+    }
+
+    /// Goes on with one of the servers; `None`: it is left, or is the one in use from now on.
+    fn turn(&mut self, mut link: Link, now: Instant, directory: &mut Directory) -> Option<Link> {
+        let server = link.server;
+        match link.progress(now, directory, &mut self.ids) {
+            Ok(LinkEvent::Nothing) => Some(link),
+            Ok(LinkEvent::Reached(reached)) => {
+                if (directory.revision(), directory.serial()) != (reached.revision, reached.serial)
+                {
+                    directory.advance_transferred(reached.revision, reached.serial);
+                }
+                self.reach(reached, directory);
+                Some(link)
+            }
+            Ok(LinkEvent::Whole(names, reached)) => {
+                let Reached { revision, serial, .. } = reached;
+                let count = names.len();
+                self.retired = Some(directory.replace_transferred(*names, revision, serial));
+                self.reach(reached, directory);
+                self.candidates.succeed(server, now, self.ids.draw());
+                self.is_lost = false;
+                log::info!("{count} names taken from {} at revision {revision}", server.address);
+                // Whoever was in use before is left.
+                self.active = Some(link);
+                None
+            }
+            Err(error) => {
+                log::info!("the table of {} is not followed: {error}", server.address);
+                self.candidates.fail(server, now, self.ids.draw());
+                None
+            }
+        }
+    }
+
+    fn reach(&mut self, reached: Reached, directory: &mut Directory) {
+        self.proven_at = Some(reached.proven_at);
+        directory.prove(reached.proven_at);
+    }
+
+    /// What is told of the own name is left out, so where it is another's from now on, everything is read anew.
+    fn heed_own_name(&mut self, directory: &Directory) {
+        let own = directory.own();
+        if self.own.is_some() && self.own != own {
+            for link in [&mut self.active, &mut self.trial].into_iter().flatten() {
+                link.follow.doubt();
+            }
+        }
+        self.own = own;
+    }
+
+    /// From when on the table is lost if there is no server.
+    fn gives_up_at(&self) -> Instant {
+        self.without_since + PATIENCE.max(self.limits.max_lag / PATIENCE_PART)
+    }
+
+    /// Turns to another server, if it is time to.
+    fn choose(&mut self, now: Instant) {
+        if self.trial.is_some() || self.is_lost || self.candidates.is_empty() {
+            return;
+        }
+        let current = self.active.as_ref().map(|link| link.server);
+        if current.is_some() {
+            if self.candidates.look_at().is_none_or(|at| at > now) {
+                return;
+            }
+            self.candidates.look_later(now, self.ids.draw());
+        } else {
+            if self.candidates.have_all_failed() || now >= self.gives_up_at() {
+                log::warn!("no node has a table that can be followed");
+                self.is_lost = true;
+                return;
+            }
+        }
+        let Some(server) = self.candidates.best(current, now) else { return };
+        let opened = Link::open(server, self.zones.clone(), self.limits.max_lag, now);
+        let opened = opened.and_then(|link| {
+            self.next_number += 1;
+            self.sockets.add(self.next_number, &link).map(|()| link)
+        });
+        match opened {
+            Ok(link) => self.trial = Some(link),
+            Err(error) => {
+                log::info!("the table of {} is not followed: {error}", server.address);
+                self.candidates.fail(server, now, self.ids.draw());
+            }
+        }
+    }
+}
+
+impl AsFd for TableFollower {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.sockets.as_fd()
+    }
+}

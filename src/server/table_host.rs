@@ -1,0 +1,80 @@
+//! The server as what takes the table of all names from another node.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Server;
+use super::client::Client;
+use super::service::Service;
+use super::table::{TableFollower, TableTurn};
+use crate::clock;
+use crate::dns::transfer_in::TransferZones;
+use crate::dns::{Rcode, Verdict, notify};
+use crate::node::{TableServer, TableState};
+
+impl Server {
+    /// See [`crate::node::Host::take_table`].
+    pub(super) fn take_table(&mut self, from: &[TableServer]) {
+        let now = clock::now();
+        let Service { table, directory, .. } = &mut self.service;
+        if table.is_none() && !from.is_empty() {
+            let zones = TransferZones::new(directory.keyspace().clone());
+            let follower = zones.map_err(|error| error.to_string()).and_then(|zones| {
+                let follower = TableFollower::new(Arc::new(zones), self.table_limits, now);
+                follower.map_err(|error| error.to_string())
+            });
+            match follower {
+                Ok(follower) => *table = Some(follower),
+                Err(error) => return log::warn!("no table can be taken from other nodes: {error}"),
+            }
+        }
+        if let Some(table) = table {
+            table.set_servers(from, now);
+        }
+        table.take_if(|table| table.is_over());
+    }
+
+    /// See [`crate::node::Host::table`].
+    pub(super) fn table_state(&self) -> TableState {
+        self.service.table.as_ref().map_or(TableState::Lost, TableFollower::state)
+    }
+
+    /// Goes on with the table, if it is taken from another node and there is something to do.
+    pub(super) fn follow_table(&mut self, now: Instant) -> TableTurn {
+        let Service { table, directory, forwarder, .. } = &mut self.service;
+        let Some(follower) = table else { return TableTurn::default() };
+        // Its descriptor was polled last, but for that of the forwarder.
+        let from_end = 1 + usize::from(forwarder.is_some());
+        let place = self.ready.len().checked_sub(from_end);
+        let is_ready = place.is_some_and(|at| self.ready.get(at) == Some(&true));
+        if !is_ready && follower.next_deadline(now).is_none_or(|at| at > now) {
+            return TableTurn::default();
+        }
+        let turn = follower.progress(now, directory);
+        if follower.is_over() {
+            *table = None;
+        }
+        turn
+    }
+}
+
+impl Service {
+    /// Takes note of a NOTIFY, and writes the reply; `None`: it is none, or the table is not followed.
+    pub(super) fn heed_notify(
+        &mut self,
+        message: &[u8],
+        client: Client,
+        reply: &mut Vec<u8>,
+    ) -> Option<Verdict> {
+        let table = self.table.as_mut()?;
+        if !notify::is_notify(message) {
+            return None;
+        }
+        let zone = notify::zone_of(message);
+        let is_known = zone.is_some_and(|zone| table.told(client.address(), &zone));
+        let rcode = if is_known { Rcode::NOERROR } else { Rcode::REFUSED };
+        notify::reply(message, rcode, reply);
+        self.counters.count(Some(rcode));
+        Some(Verdict::Reply(rcode))
+    }
+}

@@ -1,0 +1,274 @@
+//! The table of all names, taken by a server in this process from real nodes, and from some that are none.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use idetcd::cluster::{Directory, Freshness, Keyspace, NodePlace, Pattern, SlotId};
+use idetcd::dns::Responder;
+use idetcd::node::{Host, TableServer, TableState};
+use idetcd::server::network::NetworkWatch;
+use idetcd::server::signals::Signals;
+use idetcd::server::table::TableLimits;
+use idetcd::server::{Server, Shared};
+use support::{Etcd, Node, PATIENCE, Signal};
+
+use crate::zone::{ALLOW, record};
+
+const LIMIT: u32 = 400;
+
+/// A server that nobody can ask, with a table to be taken.
+fn follower(limits: TableLimits) -> Shared {
+    let pattern = Pattern::parse("worker{{.ID}}.tf.local.", LIMIT).expect("a good pattern");
+    let keyspace = Arc::new(Keyspace::new(pattern, LIMIT));
+    let responder = Responder::new(&keyspace, 5).expect("zones");
+    let signals = Signals::new().expect("a wakeup");
+    let (network, directory) = (NetworkWatch::open(), Directory::new(keyspace));
+    let server = Server::new(Vec::new(), Vec::new(), network, responder, directory, signals);
+    Shared::new(server.with_table_limits(limits))
+}
+
+fn limits(max_lag: u64) -> TableLimits {
+    TableLimits { max_lag: Duration::from_secs(max_lag), max_stale: Duration::from_secs(3600) }
+}
+
+fn servers(addresses: &[SocketAddr]) -> Vec<TableServer> {
+    let slots = (1..).filter_map(SlotId::new);
+    slots.zip(addresses).map(|(slot, address)| TableServer { slot, address: *address }).collect()
+}
+
+/// Waits in the server until something is so.
+fn wait_until(follower: &Shared, what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}: {:?}", follower.table());
+        follower.sleep_until(follower.now() + Duration::from_millis(20));
+    }
+}
+
+fn wait_for_table(follower: &Shared) {
+    let is_followed = || matches!(follower.table(), TableState::Followed { .. });
+    wait_until(follower, "a table", is_followed);
+}
+
+/// The names with their addresses, as the follower has them.
+fn known(follower: &Shared) -> BTreeSet<String> {
+    follower.directory(|directory| {
+        directory.records().map(|(name, record)| format!("{name} {record}")).collect()
+    })
+}
+
+/// The same as etcd has them.
+fn in_etcd(etcd: &Etcd) -> BTreeSet<String> {
+    let names = etcd.keys().into_iter().filter(|(key, _)| key.starts_with("worker"));
+    let names = names.filter(|(key, _)| !key.contains(['#', ':', '{', '!']));
+    names
+        .map(|(key, value)| {
+            let record = idetcd::cluster::Record::parse(value.as_bytes()).expect("a record");
+            format!("{key} {record}")
+        })
+        .collect()
+}
+
+fn wait_for_names_of(follower: &Shared, etcd: &Etcd) {
+    let wanted = in_etcd(etcd);
+    wait_until(follower, "the names of etcd", || known(follower) == wanted);
+}
+
+#[test]
+fn a_table_is_taken_from_a_node_and_followed_and_from_the_next_when_that_is_gone() {
+    let etcd = Etcd::start();
+    etcd.put_all((10..310).map(|number| record(number, number)));
+    let mut nodes: Vec<Node> =
+        (1..=3).map(|number| Node::in_cluster(&etcd, number, LIMIT, &ALLOW)).collect();
+    nodes.iter().for_each(|node| _ = node.slot());
+    let follower = follower(limits(15));
+    assert_eq!(follower.table(), TableState::Lost);
+    let addresses: Vec<SocketAddr> = nodes.iter().map(Node::address).collect();
+    follower.take_table(&servers(&addresses));
+    assert_eq!(follower.table(), TableState::Awaited);
+    wait_for_table(&follower);
+    wait_for_names_of(&follower, &etcd);
+    for round in 0..3 {
+        etcd.put_all([record(20 + round, 0xaa00 + round), record(390 + round, 5)]);
+        etcd.delete(&format!("worker{}.tf.local.", 30 + round));
+        wait_for_names_of(&follower, &etcd);
+        let freshness = follower.directory(|directory| directory.freshness());
+        assert_eq!(freshness, Freshness::Synced);
+    }
+    // Killed, and frozen, which takes a second to notice.
+    for (number, longest) in [(0, 2), (1, 4)] {
+        match number {
+            0 => nodes[0].kill(),
+            _ => nodes[1].signal(Signal::STOP),
+        }
+        let before = Instant::now();
+        etcd.put_all([record(50 + number, 0xbb00 + number)]);
+        let wanted = format!("worker{}.tf.local. 10.0.187.{number} port 53", 50 + number);
+        wait_until(&follower, "the change", || known(&follower).contains(&wanted));
+        let passed = before.elapsed();
+        assert!(passed < Duration::from_secs(longest), "{passed:?}");
+        let freshness = follower.directory(|directory| directory.freshness());
+        assert_eq!(freshness, Freshness::Synced, "without a gap");
+    }
+    // The last one is gone: that is said at once, and the names stay.
+    let names = known(&follower);
+    nodes[2].kill();
+    wait_until(&follower, "its end", || follower.table() == TableState::Lost);
+    assert_eq!(known(&follower), names);
+    nodes[1].signal(Signal::CONT);
+}
+
+#[test]
+fn a_table_whose_server_is_cut_off_from_etcd_is_stale_in_time_and_fresh_again() {
+    let mut etcd = Etcd::start();
+    let node = Node::in_cluster(&etcd, 1, LIMIT, &[&ALLOW[..], &["--max-lag", "2"]].concat());
+    node.slot();
+    let follower = follower(limits(2));
+    follower.take_table(&servers(&[node.address()]));
+    wait_for_table(&follower);
+    let until = |table| match table {
+        TableState::Followed { until } => until,
+        other => panic!("{other:?}"),
+    };
+    // It is proven again and again.
+    let first = until(follower.table());
+    wait_until(&follower, "another proof", || until(follower.table()) > first);
+    etcd.signal(Signal::STOP);
+    let frozen_at = follower.now();
+    let freshness = || follower.directory(|directory| directory.freshness());
+    wait_until(&follower, "staleness", || freshness() == Freshness::Stale);
+    let passed = follower.now() - frozen_at;
+    assert!(passed < Duration::from_millis(2100), "{passed:?} after the last proof at most");
+    assert_eq!(follower.directory(|directory| directory.proven_at()), None);
+    wait_until(&follower, "the end", || follower.table() == TableState::Lost);
+    etcd.signal(Signal::CONT);
+    etcd.put_all([record(7, 7)]);
+    // Who asked for it asks again; the server may not be in step yet.
+    wait_until(&follower, "the names", || {
+        if follower.table() == TableState::Lost {
+            follower.take_table(&servers(&[node.address()]));
+        }
+        freshness() == Freshness::Synced
+    });
+    wait_for_names_of(&follower, &etcd);
+    etcd.kill();
+}
+
+/// A server that does something with each connection.
+fn fake(serve: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
+    let address = listener.local_addr().expect("its address");
+    thread::spawn(move || listener.incoming().flatten().for_each(serve));
+    address
+}
+
+/// Reads a request, and returns its ID.
+fn request(stream: &mut TcpStream) -> [u8; 2] {
+    let mut length = [0; 2];
+    stream.read_exact(&mut length).expect("a length");
+    let mut message = vec![0; u16::from_be_bytes(length).into()];
+    stream.read_exact(&mut message).expect("a message");
+    [message[0], message[1]]
+}
+
+const QUESTION: &[u8] = b"\x02tf\x05local\x00\x00\xfc\x00\x01";
+
+/// The first message of a whole zone, without OPT.
+fn message(id: [u8; 2], records: &[&[u8]]) -> Vec<u8> {
+    let counts = [0, 1, 0, u8::try_from(records.len()).expect("few"), 0, 0, 0, 0];
+    [&id[..], &[0x84, 0], &counts, QUESTION, &records.concat()].concat()
+}
+
+fn framed(message: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(message.len()).expect("short").to_be_bytes();
+    [&length[..], message].concat()
+}
+
+const SOA: &[u8] = b"\xc0\x0c\x00\x06\x00\x01\x00\x00\x00\x05\x00\x16\x00\x00\
+                     \x00\x00\x00\x09\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00";
+
+const WORKER: &[u8] = b"\x07worker7\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x05\x00\x04\x0a\x00\x00\x07";
+
+#[test]
+fn who_lies_is_silent_or_tells_nothing_of_its_table_is_left_and_nothing_of_it_is_used() {
+    let silent = fake(|stream| {
+        thread::spawn(move || (&stream).read_to_end(&mut Vec::new()));
+    });
+    let closing = fake(drop);
+    let answering = |reply: fn([u8; 2]) -> Vec<u8>| {
+        fake(move |mut stream| {
+            let id = request(&mut stream);
+            let _ = stream.write_all(&reply(id));
+        })
+    };
+    // A secondary of another make has the zone, but does not say how fresh it is.
+    let plain = answering(|id| framed(&message(id, &[SOA, WORKER, SOA])));
+    let refusing = answering(|id| framed(&[&id[..], &[0x84, 5, 0, 0, 0, 0, 0, 0, 0, 0]].concat()));
+    let cut_off = answering(|id| framed(&message(id, &[SOA, WORKER])));
+    let forged = answering(|[high, low]| framed(&message([high, !low], &[SOA, WORKER, SOA])));
+    let garbage = answering(|_| vec![0xff; 70_000]);
+    let all = [silent, closing, plain, refusing, cut_off, forged, garbage];
+    for address in all {
+        let follower = follower(limits(15));
+        follower.take_table(&servers(&[address]));
+        let begun = Instant::now();
+        wait_until(&follower, "its end", || follower.table() == TableState::Lost);
+        assert!(begun.elapsed() < Duration::from_secs(2));
+        let directory = |it: &mut Directory| (it.len(), it.freshness());
+        assert_eq!(follower.directory(directory), (0, Freshness::Empty));
+    }
+    // All of them stand before a good one.
+    let etcd = Etcd::start();
+    let node = Node::in_cluster(&etcd, 1, LIMIT, &ALLOW);
+    node.slot();
+    let follower = follower(limits(15));
+    follower.take_table(&servers(&[&all[1..], &[node.address()]].concat()));
+    wait_for_table(&follower);
+    wait_for_names_of(&follower, &etcd);
+}
+
+#[test]
+fn what_is_told_of_the_own_name_is_left_out_until_it_is_lost() {
+    let etcd = Etcd::start();
+    etcd.put_all((2..9).map(|number| record(number, number)));
+    let node = Node::in_cluster(&etcd, 1, LIMIT, &ALLOW);
+    node.slot();
+    let follower = follower(limits(15));
+    let own = SlotId::new(8);
+    follower.directory(|directory| directory.set_own(own));
+    follower.take_table(&servers(&[node.address()]));
+    wait_for_table(&follower);
+    let place = |slot| NodePlace { slot, ..NodePlace::FIRST };
+    let has_own = || {
+        follower.directory(|directory| {
+            let first = directory.nodes_from(place(own.expect("not 0"))).next();
+            first.is_some_and(|(found, ..)| Some(found.slot) == own)
+        })
+    };
+    wait_until(&follower, "the others", || known(&follower).len() == 7);
+    assert!(!has_own(), "the node itself knows better");
+    follower.directory(|directory| directory.set_own(None));
+    wait_until(&follower, "the name", has_own);
+    wait_for_names_of(&follower, &etcd);
+}
+
+#[test]
+fn nobody_is_asked_any_more_once_no_server_is_named() {
+    let etcd = Etcd::start();
+    let node = Node::in_cluster(&etcd, 1, LIMIT, &ALLOW);
+    node.slot();
+    let follower = follower(limits(2));
+    follower.take_table(&servers(&[node.address()]));
+    wait_for_table(&follower);
+    follower.take_table(&[]);
+    assert_eq!(follower.table(), TableState::Lost);
+    etcd.put_all([record(7, 7)]);
+    follower.sleep_until(follower.now() + Duration::from_secs(3));
+    let freshness = follower.directory(|directory| directory.freshness());
+    assert_eq!(freshness, Freshness::Synced, "whoever follows etcd from now on says how fresh it is");
+    assert!(!known(&follower).iter().any(|line| line.starts_with("worker7.")));
+}

@@ -11,7 +11,7 @@ use super::wire::{
 };
 
 /// The head of an option: code and length.
-const OPTION: usize = 4;
+pub(super) const OPTION: usize = 4;
 
 /// Our OPT record without its options.
 const OPT_HEAD: usize = 11;

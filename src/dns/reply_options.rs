@@ -1,10 +1,8 @@
 //! What the OPT record of a reply tells (RFC 6891).
 
+use super::edns::OPTION;
 use super::table_proof::TableProof;
 use super::wire::{ExtendedError, array_at, option, u16_at};
-
-/// The head of an option: code and length.
-const OPTION: usize = 4;
 
 /// As far as it matters to who asks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

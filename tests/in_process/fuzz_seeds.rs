@@ -113,4 +113,5 @@ replays! {
     a_text_that_is_a_pattern_stands_for_names_that_lead_back: "pattern",
     every_query_gets_a_reply_that_is_well_formed_and_no_longer_than_allowed: "query",
     only_what_belongs_to_a_query_is_handed_on: "relay",
+    nothing_of_a_transfer_is_used_that_contradicts_itself: "transfer",
 }

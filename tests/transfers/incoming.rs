@@ -191,7 +191,8 @@ fn framed(message: &[u8]) -> Vec<u8> {
 const SOA: &[u8] = b"\xc0\x0c\x00\x06\x00\x01\x00\x00\x00\x05\x00\x16\x00\x00\
                      \x00\x00\x00\x09\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00";
 
-const WORKER: &[u8] = b"\x07worker7\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x05\x00\x04\x0a\x00\x00\x07";
+const WORKER: &[u8] =
+    b"\x07worker7\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x05\x00\x04\x0a\x00\x00\x07";
 
 #[test]
 fn who_lies_is_silent_or_tells_nothing_of_its_table_is_left_and_nothing_of_it_is_used() {
@@ -269,6 +270,10 @@ fn nobody_is_asked_any_more_once_no_server_is_named() {
     etcd.put_all([record(7, 7)]);
     follower.sleep_until(follower.now() + Duration::from_secs(3));
     let freshness = follower.directory(|directory| directory.freshness());
-    assert_eq!(freshness, Freshness::Synced, "whoever follows etcd from now on says how fresh it is");
+    assert_eq!(
+        freshness,
+        Freshness::Synced,
+        "whoever follows etcd from now on says how fresh it is"
+    );
     assert!(!known(&follower).iter().any(|line| line.starts_with("worker7.")));
 }

@@ -23,6 +23,6 @@ mod zones;
 
 pub use collected::{ChangeSet, WholeTable};
 pub use error::TransferError;
-pub use reader::{Content, TransferReader, TransferState};
+pub use reader::{TransferContent, TransferReader, TransferState};
 pub use request::TransferRequest;
 pub use zones::TransferZones;

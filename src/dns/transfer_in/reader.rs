@@ -19,7 +19,7 @@ const RECORD_FIXED: usize = 10;
 
 /// What a transfer turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Content {
+pub enum TransferContent {
     /// The whole zone: what is not told of is not there.
     Whole,
     /// What changed since the serial that was given.
@@ -39,7 +39,7 @@ pub enum TransferState {
 
 /// How far the stream of records is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+enum StreamPhase {
     /// Nothing came yet.
     Start,
     /// The first SOA came, and what follows says what this is.
@@ -61,10 +61,10 @@ pub struct TransferReader {
     zone: String,
     request: TransferRequest,
     id: u16,
-    phase: Phase,
+    phase: StreamPhase,
     /// That of the server's zone, once the first SOA came.
     serial: u32,
-    content: Option<Content>,
+    content: Option<TransferContent>,
     options: ReplyOptions,
     has_first: bool,
     /// How many may still come.
@@ -87,7 +87,7 @@ impl TransferReader {
             zone: zone.to_owned(),
             request,
             id,
-            phase: Phase::Start,
+            phase: StreamPhase::Start,
             serial: 0,
             content: None,
             options: ReplyOptions::default(),
@@ -100,7 +100,7 @@ impl TransferReader {
     }
 
     /// What the transfer is; `None`: what came so far does not say.
-    pub fn content(&self) -> Option<Content> {
+    pub fn content(&self) -> Option<TransferContent> {
         self.content
     }
 
@@ -143,10 +143,10 @@ impl TransferReader {
             return Err(TransferError::Malformed);
         }
         match (self.phase, answers) {
-            (Phase::Start, _) | (_, 0) => Err(TransferError::Contradiction),
-            (Phase::End, _) => Ok(TransferState::End),
+            (StreamPhase::Start, _) | (_, 0) => Err(TransferError::Contradiction),
+            (StreamPhase::End, _) => Ok(TransferState::End),
             // One SOA alone is all of the reply to who has nothing older (RFC 1995 §2).
-            (Phase::Undecided, _) if !self.is_newer_than_held() => Err(TransferError::Older),
+            (StreamPhase::Undecided, _) if !self.is_newer_than_held() => Err(TransferError::Older),
             _ => Ok(TransferState::More),
         }
     }
@@ -199,8 +199,8 @@ impl TransferReader {
         self.records_left = self.records_left.checked_sub(1).ok_or(TransferError::TooLong)?;
         let malformed = TransferError::Malformed;
         let fixed = read_name(message, at, &mut self.next_name).ok_or(malformed)?;
-        let RawRecord { rrtype, class, data, .. } =
-            RawRecord::read(message, fixed).ok_or(malformed)?;
+        let ReplyRecord { rrtype, class, data, .. } =
+            ReplyRecord::read(message, fixed).ok_or(malformed)?;
         if class != CLASS_IN {
             return Err(TransferError::Contradiction);
         }
@@ -216,14 +216,14 @@ impl TransferReader {
             return Ok(end);
         }
         let fate = match self.phase {
-            Phase::Start | Phase::End => return Err(TransferError::Contradiction),
-            Phase::Undecided => {
-                self.phase = Phase::Whole;
-                self.content = Some(Content::Whole);
+            StreamPhase::Start | StreamPhase::End => return Err(TransferError::Contradiction),
+            StreamPhase::Undecided => {
+                self.phase = StreamPhase::Whole;
+                self.content = Some(TransferContent::Whole);
                 Fate::Comes
             }
-            Phase::Whole | Phase::Coming(_) => Fate::Comes,
-            Phase::Going => Fate::Goes,
+            StreamPhase::Whole | StreamPhase::Coming(_) => Fate::Comes,
+            StreamPhase::Going => Fate::Goes,
         };
         if self.name != self.next_name {
             self.flush(changes);
@@ -240,37 +240,39 @@ impl TransferReader {
     }
 
     /// Where the stream is after a SOA with this serial.
-    fn after_soa(&mut self, serial: u32) -> Result<Phase, TransferError> {
-        let decide = |content: &mut Option<Content>, decided, phase| {
+    fn after_soa(&mut self, serial: u32) -> Result<StreamPhase, TransferError> {
+        let decide = |content: &mut Option<TransferContent>, decided, phase| {
             *content = Some(decided);
             Ok(phase)
         };
         match self.phase {
-            Phase::Start => {
+            StreamPhase::Start => {
                 self.serial = serial;
                 match self.request {
                     TransferRequest::Whole => {
-                        decide(&mut self.content, Content::Whole, Phase::Whole)
+                        decide(&mut self.content, TransferContent::Whole, StreamPhase::Whole)
                     }
                     TransferRequest::Soa => {
-                        decide(&mut self.content, Content::UpToDate, Phase::End)
+                        decide(&mut self.content, TransferContent::UpToDate, StreamPhase::End)
                     }
                     TransferRequest::Since(held) if held == serial => {
-                        decide(&mut self.content, Content::UpToDate, Phase::End)
+                        decide(&mut self.content, TransferContent::UpToDate, StreamPhase::End)
                     }
-                    TransferRequest::Since(_) => Ok(Phase::Undecided),
+                    TransferRequest::Since(_) => Ok(StreamPhase::Undecided),
                 }
             }
-            Phase::Undecided if TransferRequest::Since(serial) == self.request => {
-                decide(&mut self.content, Content::Changes, Phase::Going)
+            StreamPhase::Undecided if TransferRequest::Since(serial) == self.request => {
+                decide(&mut self.content, TransferContent::Changes, StreamPhase::Going)
             }
-            Phase::Undecided if serial == self.serial => {
-                decide(&mut self.content, Content::Whole, Phase::End)
+            StreamPhase::Undecided if serial == self.serial => {
+                decide(&mut self.content, TransferContent::Whole, StreamPhase::End)
             }
-            Phase::Whole if serial == self.serial => Ok(Phase::End),
-            Phase::Going => Ok(Phase::Coming(serial)),
-            Phase::Coming(reached) if reached == serial && serial == self.serial => Ok(Phase::End),
-            Phase::Coming(reached) if reached == serial => Ok(Phase::Going),
+            StreamPhase::Whole if serial == self.serial => Ok(StreamPhase::End),
+            StreamPhase::Going => Ok(StreamPhase::Coming(serial)),
+            StreamPhase::Coming(reached) if reached == serial && serial == self.serial => {
+                Ok(StreamPhase::End)
+            }
+            StreamPhase::Coming(reached) if reached == serial => Ok(StreamPhase::Going),
             _ => Err(TransferError::Contradiction),
         }
     }
@@ -295,20 +297,20 @@ impl TransferReader {
 }
 
 /// A record but for its owner.
-struct RawRecord {
+struct ReplyRecord {
     rrtype: u16,
     class: u16,
     ttl: [u8; 4],
     data: Range<usize>,
 }
 
-impl RawRecord {
+impl ReplyRecord {
     /// Reads what follows its owner; `None`: it is cut off.
-    fn read(message: &[u8], fixed: usize) -> Option<RawRecord> {
+    fn read(message: &[u8], fixed: usize) -> Option<ReplyRecord> {
         let data = fixed + RECORD_FIXED;
         let end = data + usize::from(u16_at(message, fixed + 8)?);
         message.get(data..end)?;
-        Some(RawRecord {
+        Some(ReplyRecord {
             rrtype: u16_at(message, fixed)?,
             class: u16_at(message, fixed + 2)?,
             ttl: array_at(message, fixed + 4)?,
@@ -322,11 +324,11 @@ fn skip_rest(
     message: &[u8],
     start: usize,
     records: u32,
-    mut see: impl FnMut(u32, RawRecord) -> Option<()>,
+    mut see: impl FnMut(u32, ReplyRecord) -> Option<()>,
 ) -> Option<usize> {
     let mut at = start;
     for number in 0..records {
-        let record = RawRecord::read(message, crate::dns::wire::skip_name(message, at)?)?;
+        let record = ReplyRecord::read(message, crate::dns::wire::skip_name(message, at)?)?;
         at = record.data.end;
         see(number, record)?;
     }

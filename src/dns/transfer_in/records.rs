@@ -5,8 +5,8 @@ use crate::dns::standing_text::{self, StandingText};
 use crate::dns::wire::{array_at, rrtype, skip_name, u16_at};
 
 /// The octets of SRV before its target, and in it the place of the port.
-const BEFORE_TARGET: usize = 6;
-const PORT: usize = 4;
+const TARGET_AT: usize = 6;
+const PORT_AT: usize = 4;
 
 /// What becomes of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +40,10 @@ pub(super) fn change(rrtype: u16, data: &[u8], fate: Fate) -> Result<NodeChange,
             change.ipv6 = fate.of(octets.into());
         }
         rrtype::SRV => {
-            if data.len() <= BEFORE_TARGET {
+            if data.len() <= TARGET_AT {
                 return Err(BadData);
             }
-            change.port = fate.of(u16_at(data, PORT).ok_or(BadData)?);
+            change.port = fate.of(u16_at(data, PORT_AT).ok_or(BadData)?);
         }
         rrtype::TXT => match standing_text::read(data) {
             Some(StandingText::NotReady) => change.is_ready = Some(fate == Fate::Goes),

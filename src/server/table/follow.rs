@@ -10,10 +10,10 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::dns::TableProof;
-use crate::dns::transfer_in::{Content, TransferRequest};
+use crate::dns::transfer_in::{TransferContent, TransferRequest};
 
 /// The longest silence of a server that owes an answer.
-const SILENCE: Duration = Duration::from_secs(1);
+const LONGEST_SILENCE: Duration = Duration::from_secs(1);
 
 /// The longest time for all zones, and for what changed in them.
 const LONGEST_READING: Duration = Duration::from_secs(60);
@@ -21,7 +21,7 @@ const LONGEST_REFRESH: Duration = Duration::from_secs(5);
 
 /// The longest time between two questions for what changed, and the part of the longest lag that it is at most:
 /// the rest is the server's, whose own proof grows old until it is renewed.
-const REFRESH: Duration = Duration::from_secs(1);
+const REFRESH_PERIOD: Duration = Duration::from_secs(1);
 const REFRESH_PART: u32 = 16;
 
 /// The shortest time between two questions, however often it is told that something changed.
@@ -64,9 +64,9 @@ impl fmt::Display for LeaveReason {
 
 /// The answer to what was asked, once it came whole.
 #[derive(Clone, Copy, Debug)]
-pub struct Answer {
+pub struct TransferAnswer {
     /// What it is.
-    pub content: Content,
+    pub content: TransferContent,
     /// The serial of the zone.
     pub serial: u32,
     /// What the server says of its table.
@@ -77,7 +77,7 @@ pub struct Answer {
 
 /// What an answer makes of what came before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum FollowOutcome {
     /// More is asked first.
     GoesOn,
     /// All zones came whole: they are the table now.
@@ -101,7 +101,7 @@ pub struct Reached {
 
 /// What is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum FollowStage {
     /// All zones are read, and this one is next.
     Reading(usize),
     /// What changed is read, and this one is next.
@@ -115,7 +115,7 @@ enum Stage {
 pub struct Follow {
     zones: usize,
     max_lag: Duration,
-    stage: Stage,
+    stage: FollowStage,
     /// Whether an answer is awaited.
     is_asked: bool,
     /// When the stage began, the latest question was asked, and the server was heard last.
@@ -143,7 +143,7 @@ impl Follow {
         Follow {
             zones,
             max_lag,
-            stage: Stage::Reading(0),
+            stage: FollowStage::Reading(0),
             is_asked: false,
             since: now,
             asked_at: now,
@@ -176,19 +176,20 @@ impl Follow {
     /// What to do now. What came has to be heard first: this process may have stood still.
     pub fn step(&mut self, now: Instant) -> FollowStep {
         let due_at = self.next_at.min(self.told_at().unwrap_or(self.next_at));
-        if self.stage == Stage::Resting && due_at <= now {
-            let stage = if self.is_doubted { Stage::Reading(0) } else { Stage::Refreshing(0) };
+        if self.stage == FollowStage::Resting && due_at <= now {
+            let stage =
+                if self.is_doubted { FollowStage::Reading(0) } else { FollowStage::Refreshing(0) };
             self.begin(stage, now);
         }
         let (index, longest) = match self.stage {
-            Stage::Resting => return FollowStep::Wait(due_at),
-            Stage::Reading(index) => (index, LONGEST_READING),
-            Stage::Refreshing(index) => (index, LONGEST_REFRESH),
+            FollowStage::Resting => return FollowStep::Wait(due_at),
+            FollowStage::Reading(index) => (index, LONGEST_READING),
+            FollowStage::Refreshing(index) => (index, LONGEST_REFRESH),
         };
         if !self.is_asked {
             return self.ask(index, now);
         }
-        let silent_at = self.heard_at.max(self.asked_at) + SILENCE;
+        let silent_at = self.heard_at.max(self.asked_at) + LONGEST_SILENCE;
         let slow_at = self.since + longest;
         if now >= silent_at {
             return FollowStep::Leave(LeaveReason::Silent);
@@ -203,7 +204,11 @@ impl Follow {
     ///
     /// # Errors
     /// Why the server is to be left.
-    pub fn answer(&mut self, answer: Answer, now: Instant) -> Result<Outcome, LeaveReason> {
+    pub fn answer(
+        &mut self,
+        answer: TransferAnswer,
+        now: Instant,
+    ) -> Result<FollowOutcome, LeaveReason> {
         let proof = answer.proof.ok_or(LeaveReason::NoProof)?;
         let age = proof.age.filter(|_| !answer.is_stale).ok_or(LeaveReason::Stale)?;
         // From before the question was sent on: however long it and the answer took.
@@ -219,39 +224,40 @@ impl Follow {
             None => Reached { proven_at, revision, serial },
         };
         let index = match self.stage {
-            Stage::Reading(index) | Stage::Refreshing(index) => index,
-            Stage::Resting => 0,
+            FollowStage::Reading(index) | FollowStage::Refreshing(index) => index,
+            FollowStage::Resting => 0,
         };
-        let is_refresh = matches!(self.stage, Stage::Refreshing(_));
+        let is_refresh = matches!(self.stage, FollowStage::Refreshing(_));
         let is_first = index == 0 && !is_refresh;
         if is_first {
             self.reading = proof.reading;
         }
         // Of one of several zones the whole is of no use: the others' names would be missing.
-        let is_unusable = is_refresh && answer.content == Content::Whole && self.zones > 1;
+        let is_unusable = is_refresh && answer.content == TransferContent::Whole && self.zones > 1;
         if self.reading != proof.reading || is_unusable {
-            self.begin(Stage::Reading(0), now);
-            return Ok(Outcome::Anew);
+            self.begin(FollowStage::Reading(0), now);
+            return Ok(FollowOutcome::Anew);
         }
         if let Some(place) = self.serials.get_mut(index) {
             *place = serial;
         }
         self.reached = Some(reached);
-        let is_same =
-            answer.content == Content::UpToDate && self.held == Some((revision, self.reading));
+        let is_same = answer.content == TransferContent::UpToDate
+            && self.held == Some((revision, self.reading));
         if index + 1 < self.zones && !(is_refresh && index == 0 && is_same) {
             let next = index + 1;
-            self.stage = if is_refresh { Stage::Refreshing(next) } else { Stage::Reading(next) };
-            return Ok(Outcome::GoesOn);
+            self.stage =
+                if is_refresh { FollowStage::Refreshing(next) } else { FollowStage::Reading(next) };
+            return Ok(FollowOutcome::GoesOn);
         }
         self.held = Some((reached.revision, self.reading));
         self.rest();
-        let is_whole = !is_refresh || answer.content == Content::Whole;
-        Ok(if is_whole { Outcome::Whole(reached) } else { Outcome::Changes(reached) })
+        let is_whole = !is_refresh || answer.content == TransferContent::Whole;
+        Ok(if is_whole { FollowOutcome::Whole(reached) } else { FollowOutcome::Changes(reached) })
     }
 
-    fn begin(&mut self, stage: Stage, now: Instant) {
-        if stage == Stage::Reading(0) {
+    fn begin(&mut self, stage: FollowStage, now: Instant) {
+        if stage == FollowStage::Reading(0) {
             self.is_doubted = false;
         }
         // What is told from now on may be missing in the answer.
@@ -260,8 +266,8 @@ impl Follow {
     }
 
     fn rest(&mut self) {
-        self.stage = Stage::Resting;
-        self.next_at = self.since + REFRESH.min(self.max_lag / REFRESH_PART);
+        self.stage = FollowStage::Resting;
+        self.next_at = self.since + REFRESH_PERIOD.min(self.max_lag / REFRESH_PART);
     }
 
     /// When to ask because something changed.
@@ -272,10 +278,10 @@ impl Follow {
     fn ask(&mut self, index: usize, now: Instant) -> FollowStep {
         (self.is_asked, self.asked_at) = (true, now);
         let request = match self.stage {
-            Stage::Refreshing(_) => {
+            FollowStage::Refreshing(_) => {
                 TransferRequest::Since(self.serials.get(index).copied().unwrap_or_default())
             }
-            Stage::Reading(_) | Stage::Resting => TransferRequest::Whole,
+            FollowStage::Reading(_) | FollowStage::Resting => TransferRequest::Whole,
         };
         FollowStep::Ask(index, request)
     }

@@ -8,8 +8,8 @@ fn proof(revision: i64, age: Duration) -> Option<TableProof> {
     Some(TableProof { revision, age: Some(age), reading: 4 })
 }
 
-fn answer(content: Content, serial: u32, age: Duration) -> Answer {
-    Answer { content, serial, proof: proof(i64::from(serial), age), is_stale: false }
+fn answer(content: TransferContent, serial: u32, age: Duration) -> TransferAnswer {
+    TransferAnswer { content, serial, proof: proof(i64::from(serial), age), is_stale: false }
 }
 
 fn asks(follow: &mut Follow, now: Instant, zone: usize, request: TransferRequest) {
@@ -22,10 +22,13 @@ fn settled(zones: usize, now: Instant) -> Follow {
     let mut follow = Follow::new(zones, MAX_LAG, now);
     for zone in 0..zones {
         asks(&mut follow, now, zone, TransferRequest::Whole);
-        let outcome = follow.answer(answer(Content::Whole, 7, SECOND), now).expect("good");
+        let outcome = follow.answer(answer(TransferContent::Whole, 7, SECOND), now).expect("good");
         let reached = Reached { proven_at: now - SECOND, revision: 7, serial: 7 };
         let is_last = zone + 1 == zones;
-        assert_eq!(outcome, if is_last { Outcome::Whole(reached) } else { Outcome::GoesOn });
+        assert_eq!(
+            outcome,
+            if is_last { FollowOutcome::Whole(reached) } else { FollowOutcome::GoesOn }
+        );
     }
     follow
 }
@@ -36,14 +39,15 @@ fn all_zones_are_read_and_the_oldest_proof_holds_from_the_question_on() {
     let mut follow = Follow::new(2, MAX_LAG, start);
     asks(&mut follow, start, 0, TransferRequest::Whole);
     let later = start + 10 * MS;
-    let young = answer(Content::Whole, 7, 2 * SECOND);
-    assert_eq!(follow.answer(young, later), Ok(Outcome::GoesOn));
+    let young = answer(TransferContent::Whole, 7, 2 * SECOND);
+    assert_eq!(follow.answer(young, later), Ok(FollowOutcome::GoesOn));
     asks(&mut follow, later, 1, TransferRequest::Whole);
-    let old = Answer { proof: proof(9, 5 * SECOND), ..answer(Content::Whole, 9, SECOND) };
+    let old =
+        TransferAnswer { proof: proof(9, 5 * SECOND), ..answer(TransferContent::Whole, 9, SECOND) };
     let reached = Reached { proven_at: later - 5 * SECOND, revision: 7, serial: 7 };
     assert_eq!(
         follow.answer(old, later),
-        Ok(Outcome::Whole(reached)),
+        Ok(FollowOutcome::Whole(reached)),
         "it is as old as its oldest part"
     );
     // What came with the second zone is asked of the first next time.
@@ -59,20 +63,23 @@ fn where_the_first_zone_and_the_revision_are_the_same_nothing_else_is_asked() {
     assert_eq!(follow.step(start), FollowStep::Wait(start + period));
     let mut now = start + period;
     asks(&mut follow, now, 0, TransferRequest::Since(7));
-    let same = answer(Content::UpToDate, 7, 3 * SECOND);
+    let same = answer(TransferContent::UpToDate, 7, 3 * SECOND);
     let reached = Reached { proven_at: now - 3 * SECOND, revision: 7, serial: 7 };
-    assert_eq!(follow.answer(same, now + 3 * MS), Ok(Outcome::Changes(reached)));
+    assert_eq!(follow.answer(same, now + 3 * MS), Ok(FollowOutcome::Changes(reached)));
 
     now += period;
     asks(&mut follow, now, 0, TransferRequest::Since(7));
-    let other_revision = Answer { proof: proof(8, SECOND), ..same };
-    assert_eq!(follow.answer(other_revision, now), Ok(Outcome::GoesOn));
+    let other_revision = TransferAnswer { proof: proof(8, SECOND), ..same };
+    assert_eq!(follow.answer(other_revision, now), Ok(FollowOutcome::GoesOn));
     asks(&mut follow, now, 1, TransferRequest::Since(7));
-    assert_eq!(follow.answer(answer(Content::Changes, 8, SECOND), now), Ok(Outcome::GoesOn));
+    assert_eq!(
+        follow.answer(answer(TransferContent::Changes, 8, SECOND), now),
+        Ok(FollowOutcome::GoesOn)
+    );
     asks(&mut follow, now, 2, TransferRequest::Since(7));
     let reached = Reached { proven_at: now - SECOND, revision: 8, serial: 7 };
-    let last = follow.answer(answer(Content::UpToDate, 8, SECOND), now);
-    assert_eq!(last, Ok(Outcome::Changes(reached)));
+    let last = follow.answer(answer(TransferContent::UpToDate, 8, SECOND), now);
+    assert_eq!(last, Ok(FollowOutcome::Changes(reached)));
     now += period;
     asks(&mut follow, now, 0, TransferRequest::Since(7));
 }
@@ -85,18 +92,19 @@ fn a_server_that_read_everything_anew_is_read_anew() {
         let now = start + SECOND;
         asks(&mut follow, now, 0, TransferRequest::Since(7));
         let reading = TableProof { revision: 7, age: Some(SECOND), reading: 5 };
-        let same = Answer { proof: Some(reading), ..answer(Content::UpToDate, 7, SECOND) };
-        assert_eq!(follow.answer(same, now), Ok(Outcome::Anew), "whatever its serial says");
+        let same =
+            TransferAnswer { proof: Some(reading), ..answer(TransferContent::UpToDate, 7, SECOND) };
+        assert_eq!(follow.answer(same, now), Ok(FollowOutcome::Anew), "whatever its serial says");
         asks(&mut follow, now, 0, TransferRequest::Whole);
     }
     // The whole in place of changes will do where it is all there is.
     let mut follow = settled(1, start);
     asks(&mut follow, start + SECOND, 0, TransferRequest::Since(7));
-    let whole = answer(Content::Whole, 9, SECOND);
-    assert!(matches!(follow.answer(whole, start + SECOND), Ok(Outcome::Whole(_))));
+    let whole = answer(TransferContent::Whole, 9, SECOND);
+    assert!(matches!(follow.answer(whole, start + SECOND), Ok(FollowOutcome::Whole(_))));
     let mut follow = settled(2, start);
     asks(&mut follow, start + SECOND, 0, TransferRequest::Since(7));
-    assert_eq!(follow.answer(whole, start + SECOND), Ok(Outcome::Anew));
+    assert_eq!(follow.answer(whole, start + SECOND), Ok(FollowOutcome::Anew));
     asks(&mut follow, start + SECOND, 0, TransferRequest::Whole);
 }
 
@@ -131,14 +139,14 @@ fn who_is_silent_or_slow_is_left() {
 #[test]
 fn who_is_out_of_step_or_does_not_say_is_left() {
     let start = Instant::now();
-    let good = answer(Content::Whole, 7, SECOND);
+    let good = answer(TransferContent::Whole, 7, SECOND);
     let unproven = TableProof { age: None, ..good.proof.expect("a proof") };
     let table = [
-        (Answer { is_stale: true, ..good }, LeaveReason::Stale),
-        (Answer { proof: Some(unproven), ..good }, LeaveReason::Stale),
-        (Answer { proof: proof(7, MAX_LAG), ..good }, LeaveReason::Stale),
-        (Answer { proof: proof(7, Duration::MAX), ..good }, LeaveReason::Stale),
-        (Answer { proof: None, ..good }, LeaveReason::NoProof),
+        (TransferAnswer { is_stale: true, ..good }, LeaveReason::Stale),
+        (TransferAnswer { proof: Some(unproven), ..good }, LeaveReason::Stale),
+        (TransferAnswer { proof: proof(7, MAX_LAG), ..good }, LeaveReason::Stale),
+        (TransferAnswer { proof: proof(7, Duration::MAX), ..good }, LeaveReason::Stale),
+        (TransferAnswer { proof: None, ..good }, LeaveReason::NoProof),
     ];
     for (answer, wanted) in table {
         let mut follow = Follow::new(1, MAX_LAG, start);
@@ -161,8 +169,8 @@ fn who_is_told_of_a_change_asks_at_once_but_not_all_the_time() {
     asks(&mut follow, now, 0, TransferRequest::Since(7));
     // What is told from the question on may be missing in its answer.
     follow.told();
-    let outcome = follow.answer(answer(Content::Changes, 8, SECOND), now + MS);
-    assert!(matches!(outcome, Ok(Outcome::Changes(_))));
+    let outcome = follow.answer(answer(TransferContent::Changes, 8, SECOND), now + MS);
+    assert!(matches!(outcome, Ok(FollowOutcome::Changes(_))));
     asks(&mut follow, now + SHORTEST_PAUSE, 0, TransferRequest::Since(8));
 
     let mut follow = settled(1, start);

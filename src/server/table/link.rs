@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use rustix::net::SocketType;
 
-use super::follow::{Answer, Follow, FollowStep, LeaveReason, Outcome, Reached};
+use super::follow::{Follow, FollowOutcome, FollowStep, LeaveReason, Reached, TransferAnswer};
 use crate::cluster::{Directory, NodeChange, NodePlace};
 use crate::dns::framing::LONGEST_MESSAGE;
 use crate::dns::notify;
 use crate::dns::transfer_in::{
-    ChangeSet, Content, TransferError, TransferReader, TransferState, TransferZones, WholeTable,
+    ChangeSet, TransferContent, TransferError, TransferReader, TransferState, TransferZones,
+    WholeTable,
 };
 use crate::node::TableServer;
 use crate::server::framed::{FramedStream, Received};
@@ -22,10 +23,10 @@ use crate::server::id_source::IdSource;
 use crate::server::socket;
 
 /// Octets that are read in one turn, but for the message that is begun.
-const OCTETS_PER_TURN: usize = 32 * 1024;
+const TRANSFER_OCTETS_PER_TURN: usize = 32 * 1024;
 
 /// The number of names that are changed before DNS is answered again.
-const MOST_AT_ONCE: usize = 128;
+const NAMES_PER_TURN: usize = 128;
 
 /// Why a server is left.
 #[derive(Debug)]
@@ -87,7 +88,7 @@ enum Work {
 
 /// The connection.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct TableLink {
     pub(super) server: TableServer,
     zones: Arc<TransferZones>,
     framed: FramedStream,
@@ -102,7 +103,7 @@ pub(super) struct Link {
     due_at: Instant,
 }
 
-impl Link {
+impl TableLink {
     /// Begins to connect.
     ///
     /// # Errors
@@ -112,12 +113,12 @@ impl Link {
         zones: Arc<TransferZones>,
         max_lag: Duration,
         now: Instant,
-    ) -> io::Result<Link> {
+    ) -> io::Result<TableLink> {
         let socket = socket::unbound(server.address, SocketType::STREAM)?;
         let _ = socket::begin_connect(&socket, server.address)?;
         let stream = TcpStream::from(socket);
         let _ = stream.set_nodelay(true);
-        Ok(Link {
+        Ok(TableLink {
             server,
             framed: FramedStream::new(stream, LONGEST_MESSAGE),
             follow: Follow::new(zones.names().count(), max_lag, now),
@@ -191,7 +192,7 @@ impl Link {
                     }
                 }
             }
-            if read >= OCTETS_PER_TURN || self.has_work() {
+            if read >= TRANSFER_OCTETS_PER_TURN || self.has_work() {
                 self.has_more = true;
                 return Ok(());
             }
@@ -204,7 +205,7 @@ impl Link {
         now: Instant,
         directory: &Directory,
     ) -> Result<Option<usize>, LinkError> {
-        let Link { framed, reader, changes, .. } = self;
+        let TableLink { framed, reader, changes, .. } = self;
         let Some(message) = framed.next_message()? else { return Ok(None) };
         let length = message.len();
         if notify::is_notify(message) {
@@ -232,10 +233,10 @@ impl Link {
     fn collect(&mut self, directory: &Directory) -> Result<(), TransferError> {
         let content = self.reader.as_ref().and_then(TransferReader::content);
         match (content, &self.work) {
-            (Some(Content::Whole), Work::None | Work::ReadsChanges(_)) => {
+            (Some(TransferContent::Whole), Work::None | Work::ReadsChanges(_)) => {
                 self.work = Work::ReadsWhole(WholeTable::new(directory, &self.zones));
             }
-            (Some(Content::Changes), Work::None) => {
+            (Some(TransferContent::Changes), Work::None) => {
                 self.work = Work::ReadsChanges(ChangeSet::new(&self.zones));
             }
             _ => {}
@@ -255,14 +256,18 @@ impl Link {
         let Some(reader) = self.reader.take() else { return Ok(()) };
         let Some(content) = reader.content() else { return Ok(()) };
         let (serial, proof) = (reader.serial(), reader.table_proof());
-        let answer = Answer { content, serial, proof, is_stale: reader.is_stale() };
+        let answer = TransferAnswer { content, serial, proof, is_stale: reader.is_stale() };
         let outcome = self.follow.answer(answer, now).map_err(LinkError::Leave)?;
         self.work = match (outcome, std::mem::replace(&mut self.work, Work::None)) {
-            (Outcome::GoesOn, work) => work,
-            (Outcome::Anew, _) => Work::None,
-            (Outcome::Whole(reached), Work::ReadsWhole(whole)) => Work::Forgets(whole, reached),
-            (Outcome::Changes(reached), Work::ReadsChanges(set)) => Work::Applies(set, reached),
-            (Outcome::Whole(reached) | Outcome::Changes(reached), _) => {
+            (FollowOutcome::GoesOn, work) => work,
+            (FollowOutcome::Anew, _) => Work::None,
+            (FollowOutcome::Whole(reached), Work::ReadsWhole(whole)) => {
+                Work::Forgets(whole, reached)
+            }
+            (FollowOutcome::Changes(reached), Work::ReadsChanges(set)) => {
+                Work::Applies(set, reached)
+            }
+            (FollowOutcome::Whole(reached) | FollowOutcome::Changes(reached), _) => {
                 Work::Applies(ChangeSet::new(&self.zones), reached)
             }
         };
@@ -273,7 +278,7 @@ impl Link {
     fn go_on(&mut self, directory: &mut Directory) -> Option<LinkEvent> {
         let (event, work) = match std::mem::replace(&mut self.work, Work::None) {
             Work::Forgets(mut whole, reached) => {
-                if whole.forget_gone(MOST_AT_ONCE) {
+                if whole.forget_gone(NAMES_PER_TURN) {
                     (None, Work::Forgets(whole, reached))
                 } else {
                     let event = LinkEvent::Whole(Box::new(whole.finish()), reached);
@@ -281,7 +286,7 @@ impl Link {
                 }
             }
             Work::Applies(mut set, reached) => {
-                if set.apply(directory, MOST_AT_ONCE) {
+                if set.apply(directory, NAMES_PER_TURN) {
                     (None, Work::Applies(set, reached))
                 } else {
                     (Some(LinkEvent::Reached(reached)), Work::None)
@@ -294,7 +299,7 @@ impl Link {
     }
 }
 
-impl AsFd for Link {
+impl AsFd for TableLink {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.framed.as_fd()
     }

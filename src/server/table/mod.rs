@@ -1,7 +1,7 @@
 //! The table of all names, taken from one of the nodes that have it, and followed there.
 //!
 //! ```text
-//!  Candidates ── which server ──▶ Link ── TCP ──▶ server
+//!  Candidates ── which server ──▶ TableLink ── TCP ──▶ server
 //!                                  │ Follow: what to ask, when to leave
 //!                                  ▼
 //!                    TransferReader ──▶ WholeTable, ChangeSet ──▶ directory
@@ -29,15 +29,22 @@ use crate::node::{TableServer, TableState};
 use candidates::Candidates;
 use follow::Reached;
 pub use freshness::TableLimits;
-use link::{Link, LinkEvent};
+use link::{LinkEvent, TableLink};
 
 /// Pieces of a directory that answers no more that are given up in one turn.
-const MOST_AT_ONCE: usize = 128;
+const PIECES_PER_TURN: usize = 128;
 
 /// The longest time for which servers are tried one after the other before the table counts as lost, where that is
 /// not the part of the longest lag below.
 const PATIENCE: Duration = Duration::from_secs(2);
 const PATIENCE_PART: u32 = 3;
+
+/// Whether all names came from a server in this turn, or what changed of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HasTable {
+    Yes,
+    NotYet,
+}
 
 /// What a turn changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,8 +64,8 @@ pub(super) struct TableFollower {
     ids: IdSource,
     candidates: Candidates,
     /// The server in use, and the one that may take its place.
-    active: Option<Link>,
-    trial: Option<Link>,
+    active: Option<TableLink>,
+    trial: Option<TableLink>,
     next_number: u64,
     /// When the directory was last what etcd held; `None`: it never was, by this.
     proven_at: Option<Instant>,
@@ -161,16 +168,22 @@ impl TableFollower {
         // They are looked at all the same; what was ready is not told again.
         let _ = self.sockets.take_ready();
         let (kind, changes) = (std::mem::discriminant(&self.state()), directory.changes());
-        self.retired.take_if(|old| !old.shrink(MOST_AT_ONCE));
+        self.retired.take_if(|old| !old.shrink(PIECES_PER_TURN));
         self.heed_own_name(directory);
         if let Some(link) = self.active.take() {
-            self.active = self.turn(link, now, directory);
+            let turned = self.turn(link, now, directory);
+            self.active = turned.map(|(link, _)| link);
             if self.active.is_none() {
                 self.without_since = now;
             }
         }
         if let Some(link) = self.trial.take() {
-            self.trial = self.turn(link, now, directory);
+            match self.turn(link, now, directory) {
+                // Whoever was in use before is left.
+                Some((link, HasTable::Yes)) => self.active = Some(link),
+                Some((link, HasTable::NotYet)) => self.trial = Some(link),
+                None => {}
+            }
         }
         self.choose(now);
         if let Some(at) = self.proven_at {
@@ -182,18 +195,23 @@ impl TableFollower {
         }
     }
 
-    /// Goes on with one of the servers; `None`: it is left, or is the one in use from now on.
-    fn turn(&mut self, mut link: Link, now: Instant, directory: &mut Directory) -> Option<Link> {
+    /// Goes on with one of the servers; `None`: it is left.
+    fn turn(
+        &mut self,
+        mut link: TableLink,
+        now: Instant,
+        directory: &mut Directory,
+    ) -> Option<(TableLink, HasTable)> {
         let server = link.server;
         match link.progress(now, directory, &mut self.ids) {
-            Ok(LinkEvent::Nothing) => Some(link),
+            Ok(LinkEvent::Nothing) => Some((link, HasTable::NotYet)),
             Ok(LinkEvent::Reached(reached)) => {
                 if (directory.revision(), directory.serial()) != (reached.revision, reached.serial)
                 {
                     directory.advance_transferred(reached.revision, reached.serial);
                 }
                 self.reach(reached, directory);
-                Some(link)
+                Some((link, HasTable::Yes))
             }
             Ok(LinkEvent::Whole(names, reached)) => {
                 let Reached { revision, serial, .. } = reached;
@@ -203,9 +221,7 @@ impl TableFollower {
                 self.candidates.succeed(server, now, self.ids.draw());
                 self.is_lost = false;
                 log::info!("{count} names taken from {} at revision {revision}", server.address);
-                // Whoever was in use before is left.
-                self.active = Some(link);
-                None
+                Some((link, HasTable::Yes))
             }
             Err(error) => {
                 log::info!("the table of {} is not followed: {error}", server.address);
@@ -255,7 +271,7 @@ impl TableFollower {
             }
         }
         let Some(server) = self.candidates.best(current, now) else { return };
-        let opened = Link::open(server, self.zones.clone(), self.limits.max_lag, now);
+        let opened = TableLink::open(server, self.zones.clone(), self.limits.max_lag, now);
         let opened = opened.and_then(|link| {
             self.next_number += 1;
             self.sockets.add(self.next_number, &link).map(|()| link)

@@ -13,12 +13,13 @@ pub mod pattern;
 pub mod query;
 pub mod relay;
 mod scene;
+pub mod transfer;
 
 /// What is run with the fuzzer's octets.
 pub type Target = fn(&[u8]);
 
 /// Every target under its name, which is that of its folder of seeds as well.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("cluster", cluster::run),
     ("corefile", corefile::run),
     ("framing", framing::run),
@@ -26,4 +27,5 @@ pub const TARGETS: [(&str, Target); 7] = [
     ("pattern", pattern::run),
     ("query", query::run),
     ("relay", relay::run),
+    ("transfer", transfer::run),
 ];

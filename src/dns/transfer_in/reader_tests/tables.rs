@@ -122,7 +122,7 @@ fn any_table_is_read_as_it_is_in_any_order_and_any_pieces() {
         let messages = Stream::new(ZONE, request).messages(&all, &mut chance);
         let mut reader = reader(request);
         let (changes, state) = read_all(&mut reader, &messages).expect("a good transfer");
-        assert_eq!((state, reader.content()), (TransferState::End, Some(Content::Whole)));
+        assert_eq!((state, reader.content()), (TransferState::End, Some(TransferContent::Whole)));
         assert_eq!(reader.serial(), round);
         let mut whole = WholeTable::new(&directory, &zones);
         for (place, change) in changes {
@@ -169,7 +169,7 @@ fn any_way_from_one_table_to_the_next_leads_there() {
         let messages = Stream::new(ZONE, request).messages(&all, &mut chance);
         let mut reader = reader(request);
         let (changes, state) = read_all(&mut reader, &messages).expect("a good transfer");
-        assert_eq!((state, reader.content()), (TransferState::End, Some(Content::Changes)));
+        assert_eq!((state, reader.content()), (TransferState::End, Some(TransferContent::Changes)));
         let mut set = ChangeSet::new(&zones);
         for (place, change) in changes {
             set.take(place, change).expect("few names");
@@ -186,5 +186,5 @@ fn who_is_up_to_date_is_told_so_by_one_soa() {
     let mut reader = reader(request);
     let (changes, state) = read_all(&mut reader, &messages).expect("a good transfer");
     assert!(changes.is_empty());
-    assert_eq!((state, reader.content()), (TransferState::End, Some(Content::UpToDate)));
+    assert_eq!((state, reader.content()), (TransferState::End, Some(TransferContent::UpToDate)));
 }

@@ -260,7 +260,7 @@ fn what_is_told_of_the_own_name_is_left_out_until_it_is_lost() {
 #[test]
 fn nobody_is_asked_any_more_once_no_server_is_named() {
     let etcd = Etcd::start();
-    let node = Node::in_cluster(&etcd, 1, LIMIT, &ALLOW);
+    let node = Node::in_cluster(&etcd, 1, LIMIT, &[&ALLOW[..], &["--max-lag", "2"]].concat());
     node.slot();
     let follower = follower(limits(2));
     follower.take_table(&servers(&[node.address()]));

@@ -126,7 +126,7 @@ impl Service {
         let view = self.views.current(&self.directory)?;
         // Read now: the request was there before.
         let proof = TableProof::of_copy(&view, &self.directory, clock::now());
-        let transfer = self.responder.transfer(query, asker, view)?;
+        let transfer = self.responder.transfer(query, asker, &self.directory, view)?;
         Some(transfer.with_table_proof(query, proof))
     }
 

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::node::TableServer;
 
-/// How long a server that failed is left alone: at first, and at most. Each time twice as long.
-const FIRST_PAUSE: Duration = Duration::from_secs(2);
+/// How long a server that failed is left alone: at first, and at most. Each time twice as long. Short at first: where
+/// all start together, those that will have the table soon do not have it yet.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// How often it is looked for a better server than the one in use: every so long, and up to as long again.
@@ -27,8 +28,6 @@ struct Candidate {
 #[derive(Debug, Default)]
 pub struct Candidates {
     all: Vec<Candidate>,
-    /// Those that failed since one had a table for us, or since they were named.
-    failed_in_a_row: usize,
     look_at: Option<Instant>,
 }
 
@@ -47,7 +46,6 @@ impl Candidates {
                 })
             })
             .collect();
-        self.failed_in_a_row = 0;
     }
 
     /// Whether there are none.
@@ -72,7 +70,7 @@ impl Candidates {
         ready.next().map(|candidate| candidate.server)
     }
 
-    /// When the first of them may be asked; `None`: there are none.
+    /// When the first of them may be asked; `None`: at once, or there are none.
     pub fn ready_at(&self) -> Option<Instant> {
         let mut times = self.all.iter().map(|candidate| candidate.retry_at);
         // No time at all comes before any.
@@ -81,14 +79,8 @@ impl Candidates {
         })?
     }
 
-    /// Whether each was tried, and none had a table for us.
-    pub fn have_all_failed(&self) -> bool {
-        self.failed_in_a_row >= self.all.len()
-    }
-
     /// Takes note that one has a table for us.
     pub fn succeed(&mut self, server: TableServer, now: Instant, draw: u64) {
-        self.failed_in_a_row = 0;
         if let Some(candidate) = self.find(server.address) {
             (candidate.failures, candidate.retry_at) = (0, None);
         }
@@ -97,7 +89,6 @@ impl Candidates {
 
     /// Takes note that one does not answer, or has no table for us.
     pub fn fail(&mut self, server: TableServer, now: Instant, draw: u64) {
-        self.failed_in_a_row += 1;
         let Some(candidate) = self.find(server.address) else { return };
         let pause = FIRST_PAUSE.saturating_mul(1 << candidate.failures.min(10)).min(LONGEST_PAUSE);
         candidate.failures = candidate.failures.saturating_add(1);
@@ -149,13 +140,13 @@ mod tests {
         candidates.fail(servers[0], start, 0);
         assert_eq!(candidates.best(None, start), Some(servers[1]));
         candidates.fail(servers[1], start, 0);
-        assert!(!candidates.have_all_failed());
         candidates.fail(servers[2], start, 0);
-        assert!(candidates.have_all_failed());
         assert_eq!(candidates.best(None, start), None);
+        assert_eq!(candidates.ready_at(), Some(start + FIRST_PAUSE));
         assert_eq!(candidates.best(None, start + FIRST_PAUSE), Some(servers[0]));
         candidates.succeed(servers[2], start, 0);
-        assert!(!candidates.have_all_failed());
+        assert_eq!(candidates.best(None, start), Some(servers[2]));
+        assert_eq!(candidates.ready_at(), None, "at once");
 
         let mut last = Duration::ZERO;
         for number in 0..40 {
@@ -188,6 +179,6 @@ mod tests {
         assert!(candidates.has_address([10, 0, 0, 2].into()) && !candidates.has(servers[2]));
         assert!(!candidates.has_address([10, 0, 0, 3].into()));
         candidates.set(&[]);
-        assert!(candidates.is_empty() && candidates.have_all_failed());
+        assert!(candidates.is_empty() && candidates.ready_at().is_none());
     }
 }

@@ -247,7 +247,8 @@ impl TableFollower {
         self.own = own;
     }
 
-    /// From when on the table is lost if there is no server.
+    /// From when on the table is lost if there is no server. Not as soon as all failed once: those who lost theirs
+    /// together, or start together, would all turn to etcd.
     fn gives_up_at(&self) -> Instant {
         self.without_since + PATIENCE.max(self.limits.max_lag / PATIENCE_PART)
     }
@@ -264,7 +265,7 @@ impl TableFollower {
             }
             self.candidates.look_later(now, self.ids.draw());
         } else {
-            if self.candidates.have_all_failed() || now >= self.gives_up_at() {
+            if now >= self.gives_up_at() {
                 log::warn!("no node has a table that can be followed");
                 self.is_lost = true;
                 return;

@@ -136,6 +136,13 @@ impl TableLink {
         if self.has_more || self.has_work() { now } else { self.due_at }
     }
 
+    /// Takes note that the server says that something changed.
+    pub(super) fn told(&mut self) {
+        self.follow.told();
+        // What is to be done when is found out in the next turn, which is to come at once.
+        self.has_more = true;
+    }
+
     fn has_work(&self) -> bool {
         matches!(self.work, Work::Forgets(..) | Work::Applies(..))
     }

@@ -135,7 +135,7 @@ impl TableFollower {
     pub(super) fn told(&mut self, from: IpAddr, zone: &str) -> bool {
         let is_known = self.candidates.has_address(from) && self.zones.names().any(|it| it == zone);
         if let Some(active) = self.active.as_mut().filter(|it| it.server.address.ip() == from) {
-            active.follow.told();
+            active.told();
         }
         is_known
     }

@@ -75,6 +75,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         .with_reverse(&options.reverse)
         .map_err(|error| Failure::new(format!("--reverse: a zone has no SOA: {error}")))?
         .with_allowed(options.allow)
+        .with_transferable(options.allow_transfer)
         .with_out_of_zone(out_of_zone);
     let no_signals = |error| Failure::new(format!("cannot handle signals: {error}"));
     let signals = Signals::new().map_err(no_signals)?;
@@ -105,7 +106,10 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     for address in listeners.iter().map(|listener| listener.address) {
         log::info!("listening on {address}");
     }
-    let directory = Directory::new(keyspace);
+    let mut directory = Directory::new(keyspace);
+    if responder.transfers() {
+        directory.keep_journal();
+    }
     let server = Server::new(listeners, acceptors, network, responder, directory, signals)
         .with_rate_limit(options.rrl)
         .with_forwarder(forwarder)

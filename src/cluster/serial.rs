@@ -82,6 +82,13 @@ impl Directory {
         self.serial_base.serial(self.revision())
     }
 
+    /// The revision of etcd that had a serial, if it is less than 2^31 behind what is known here, and the base was what
+    /// it is: else whoever has that serial has to be told everything.
+    pub fn revision_of(&self, serial: u32) -> Option<i64> {
+        let behind = self.serial().wrapping_sub(serial);
+        (behind < 1 << 31).then(|| self.revision() - i64::from(behind))
+    }
+
     /// Notes that what is known is of another history of etcd than what will be read: what has the same
     /// revision there is something else.
     pub fn end_history(&mut self) {
@@ -105,6 +112,8 @@ impl Directory {
         if stored > self.serial_base {
             // Somebody may have put another number there by hand.
             self.serial_base = stored.least_past(self.revision(), self.serial(), true);
+            // The serials of before stand for other revisions now.
+            self.begin_journal();
         }
     }
 

@@ -14,8 +14,9 @@ use super::records::RecordContext;
 use super::reply::{Full, Reply};
 use super::reverse;
 use super::stats::Counters;
+use super::transfer::request::{self, Refusal};
 use super::wire::{
-    CLASS_CH, CLASS_IN, ExtendedError, Rcode, UDP_WITH_EDNS, UDP_WITHOUT_EDNS, flag, rrtype,
+    CLASS_CH, CLASS_IN, ExtendedError, Rcode, UDP_WITH_EDNS, UDP_WITHOUT_EDNS, flag,
 };
 use super::zone::Zones;
 use crate::cluster::{Directory, Freshness, Keyspace, Network, ReverseNetwork};
@@ -23,12 +24,14 @@ use crate::cluster::{Directory, Freshness, Keyspace, Network, ReverseNetwork};
 /// Answers queries for the zones of a cluster's names.
 #[derive(Clone, Debug)]
 pub struct Responder {
-    zones: Zones,
+    pub(super) zones: Zones,
     /// The name of the group of all nodes.
     servers: String,
-    ttl: u32,
+    pub(super) ttl: u32,
     /// The networks that may ask; empty: everybody.
     allowed: Vec<Network>,
+    /// Those that may have whole zones.
+    transferable: Vec<Network>,
     out_of_zone: OutOfZone,
     secret: Secret,
 }
@@ -62,6 +65,7 @@ impl Responder {
             servers: keyspace.pattern.group(),
             ttl,
             allowed: Vec::new(),
+            transferable: Vec::new(),
             out_of_zone: OutOfZone::Refuse,
             secret: Secret::default(),
         })
@@ -84,6 +88,17 @@ impl Responder {
         Responder { allowed, ..self }
     }
 
+    /// Lets these networks have whole zones, and ask whatever they like.
+    #[must_use]
+    pub fn with_transferable(self, transferable: Vec<Network>) -> Responder {
+        Responder { transferable, ..self }
+    }
+
+    /// Whether anybody may have whole zones.
+    pub fn transfers(&self) -> bool {
+        !self.transferable.is_empty()
+    }
+
     /// Sets what becomes of queries for names outside of all zones.
     #[must_use]
     pub fn with_out_of_zone(self, out_of_zone: OutOfZone) -> Responder {
@@ -99,8 +114,9 @@ impl Responder {
         counters: &Counters,
         reply: &mut Vec<u8>,
     ) -> Verdict {
-        let Some(header) = Header::read(query) else { return Verdict::Silent };
-        let query = match Query::read(query, header) {
+        let message = query;
+        let Some(header) = Header::read(message) else { return Verdict::Silent };
+        let query = match Query::read(message, header) {
             Ok(query) => query,
             Err(NoQuestion::Fault { rcode, question, edns }) => {
                 let opt = edns.map(|edns| Opt::bare(edns, rcode));
@@ -108,16 +124,21 @@ impl Responder {
             }
             Err(NoQuestion::Cookie(edns, cookie)) => {
                 let decision = self.confirm(cookie, asker);
-                let opt = self.opt(edns, &decision, asker, directory);
+                let opt = self.opt(edns, (decision.rcode, decision.error), asker, directory);
                 return self.write_bare(header, decision.rcode, None, Some(opt), reply);
             }
         };
         let mut name = Name::default();
         query.question.read_name(&mut name);
-        let decision = if self.allows(asker.address) {
-            self.decide(&query, name.as_bytes(), directory, counters)
-        } else {
+        let decision = if !self.allows(asker.address) {
             Some(Decision::failure(Rcode::REFUSED, Some(ExtendedError::Prohibited)))
+        } else if request::is_transfer(&query) {
+            match self.decide_transfer(&query, message, name.as_bytes(), asker, directory) {
+                Ok(()) => return Verdict::Transfer,
+                Err(Refusal { rcode, error }) => Some(Decision::failure(rcode, error)),
+            }
+        } else {
+            self.decide(&query, name.as_bytes(), directory, counters)
         };
         let Some(decision) = decision else { return Verdict::Forward };
         let rotation = usize::try_from(counters.queries).unwrap_or_default();
@@ -142,7 +163,27 @@ impl Responder {
     }
 
     fn allows(&self, client: IpAddr) -> bool {
-        self.allowed.is_empty() || self.allowed.iter().any(|network| network.contains(client))
+        self.allowed.is_empty()
+            || self.allowed.iter().any(|network| network.contains(client))
+            || self.may_transfer(client)
+    }
+
+    fn may_transfer(&self, client: IpAddr) -> bool {
+        self.transferable.iter().any(|network| network.contains(client))
+    }
+
+    fn decide_transfer(
+        &self,
+        query: &Query<'_>,
+        message: &[u8],
+        name: &[u8],
+        asker: Asker,
+        directory: &Directory,
+    ) -> Result<(), Refusal> {
+        if !self.may_transfer(asker.address) {
+            return Err(Refusal { rcode: Rcode::REFUSED, error: None });
+        }
+        request::decide(query, message, name, asker.transport, &self.zones, directory)
     }
 
     fn write(
@@ -157,7 +198,8 @@ impl Responder {
         let Query { header, question, edns } = query;
         let longest = longest_reply(asker.transport, *edns);
         let room = longest.saturating_sub(question.end());
-        let opt = edns.map(|edns| self.opt(edns, decision, asker, directory).within(room));
+        let told = (decision.rcode, decision.error);
+        let opt = edns.map(|edns| self.opt(edns, told, asker, directory).within(room));
         let limit = longest.saturating_sub(opt.as_ref().map_or(0, Opt::len));
         let flags = decision.flags | self.recursion_available();
         let wire = Some(question.wire);
@@ -191,7 +233,7 @@ impl Responder {
         Verdict::Reply(rcode)
     }
 
-    fn recursion_available(&self) -> u16 {
+    pub(super) fn recursion_available(&self) -> u16 {
         match self.out_of_zone {
             OutOfZone::Refuse => 0,
             OutOfZone::Forward => flag::RA,
@@ -226,8 +268,7 @@ impl Responder {
                 None => Decision::failure(Rcode::REFUSED, None),
             });
         }
-        let is_transfer = matches!(question.qtype, rrtype::AXFR | rrtype::IXFR);
-        if question.qclass != CLASS_IN || is_transfer {
+        if question.qclass != CLASS_IN {
             return Some(Decision::failure(Rcode::REFUSED, None));
         }
         let Some(zone) = self.zones.of(name) else {
@@ -236,7 +277,7 @@ impl Responder {
         if let Some(error) = unusable(directory) {
             return Some(Decision::failure(Rcode::SERVFAIL, Some(error)));
         }
-        let found = if zone.is_reverse {
+        let found = if zone.network.is_some() {
             content::of_reverse_name(name, question, zone, directory)
         } else {
             content::of_name(name, question, zone, directory)
@@ -280,15 +321,22 @@ impl Responder {
         }
     }
 
-    fn opt(&self, edns: Edns, decision: &Decision<'_>, asker: Asker, directory: &Directory) -> Opt {
+    /// The OPT record of a reply that says this.
+    pub(super) fn opt(
+        &self,
+        edns: Edns,
+        (rcode, error): (Rcode, Option<ExtendedError>),
+        asker: Asker,
+        directory: &Directory,
+    ) -> Opt {
         let bake = |cookie: Request| {
             (cookie.client, self.secret.server_part(&cookie, asker.address, asker.now))
         };
         Opt {
             name: if edns.wants_nsid { directory.own_name() } else { None },
             cookie: edns.cookie.map(bake),
-            error: decision.error,
-            ..Opt::bare(edns, decision.rcode)
+            error,
+            ..Opt::bare(edns, rcode)
         }
     }
 }
@@ -308,7 +356,7 @@ fn stale(directory: &Directory) -> Option<ExtendedError> {
 }
 
 /// Returns the most octets that a reply of ours may have.
-fn longest_reply(transport: Transport, edns: Option<Edns>) -> usize {
+pub(super) fn longest_reply(transport: Transport, edns: Option<Edns>) -> usize {
     match transport {
         Transport::Tcp => usize::from(u16::MAX),
         Transport::Udp => longest_datagram(edns).min(usize::from(UDP_WITH_EDNS)),

@@ -18,6 +18,7 @@ pub mod edns;
 pub mod exchange;
 pub mod framing;
 mod group;
+mod node_name;
 pub mod query;
 mod records;
 pub mod relay;
@@ -25,6 +26,7 @@ pub mod reply;
 pub mod reverse;
 pub mod rrl;
 pub mod stats;
+pub mod transfer;
 pub mod wire;
 mod zone;
 

@@ -121,6 +121,8 @@ impl Rcode {
     pub const NOTIMP: Rcode = Rcode(4);
     /// Not here.
     pub const REFUSED: Rcode = Rcode(5);
+    /// No zone of that name here.
+    pub const NOTAUTH: Rcode = Rcode(9);
     /// Not that version of EDNS.
     pub const BADVERS: Rcode = Rcode(16);
     /// The cookie is not good (RFC 7873 §5.4).
@@ -146,6 +148,7 @@ impl fmt::Display for Rcode {
             Rcode::NXDOMAIN => "NXDOMAIN",
             Rcode::NOTIMP => "NOTIMP",
             Rcode::REFUSED => "REFUSED",
+            Rcode::NOTAUTH => "NOTAUTH",
             Rcode::BADVERS => "BADVERS",
             Rcode::BADCOOKIE => "BADCOOKIE",
             Rcode(value) => return write!(f, "RCODE{value}"),

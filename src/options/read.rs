@@ -66,6 +66,7 @@ pub(super) fn options(
         ttl: number(matches, "ttl")?,
         forward: configuration::forward(matches, file.as_ref())?,
         allow: split(matches, "allow")?,
+        allow_transfer: split(matches, "allow-transfer")?,
         reverse: split(matches, "reverse")?,
         rrl: optional_number(matches, "rrl")?,
         ready_file,

@@ -52,6 +52,8 @@ pub struct Options {
     pub forward: Option<ForwardTo>,
     /// Who may ask; empty: everybody.
     pub allow: Vec<Network>,
+    /// The networks that may have whole zones.
+    pub allow_transfer: Vec<Network>,
     /// Whose reverse names are zones that are answered for.
     pub reverse: Vec<ReverseNetwork>,
     /// Replies a second to a client's network over UDP; `None`: as many as it asks for.

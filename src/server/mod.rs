@@ -6,6 +6,7 @@
 
 pub mod attempt;
 pub mod client;
+mod connection;
 pub mod forward;
 mod framed;
 mod host;
@@ -31,6 +32,7 @@ use std::time::Instant;
 
 use crate::clock;
 use crate::cluster::Directory;
+use crate::dns::transfer::Views;
 use crate::dns::{Counters, RateLimiter, Responder};
 use crate::node::network::HostNetwork;
 use forward::Forwarder;
@@ -126,6 +128,8 @@ impl Server {
                 counters: Counters::default(),
                 limiter: None,
                 forwarder: None,
+                views: Views::default(),
+                under_way: Arc::default(),
                 now: 0,
             },
             signals,

@@ -24,6 +24,7 @@ use crate::server::network::NetworkWatch;
 use crate::server::ready_file::ReadyFile;
 use crate::server::signals::Signals;
 use crate::server::timers::{Timer, View};
+use crate::server::tsig_files;
 use crate::server::{Interest, Server, Shared, Wake};
 
 /// The time that files have to become as they are wanted, where something waits for that.
@@ -48,6 +49,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         check_interface(name, network.current()).map_err(Failure::new)?;
     }
     let connect = Connect::prepare(&options.connect)?;
+    let keys = tsig_files::read(&options.tsig_keys)?;
     let login = options.run_as.as_ref().map(privileges::look_up).transpose()?;
     let absent = match node.when_full {
         WhenFull::Exit => Absent::Fail,
@@ -75,6 +77,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         .with_reverse(&options.reverse)
         .map_err(|error| Failure::new(format!("--reverse: a zone has no SOA: {error}")))?
         .with_allowed(options.allow)
+        .with_keys(keys)
         .with_out_of_zone(out_of_zone);
     let no_signals = |error| Failure::new(format!("cannot handle signals: {error}"));
     let signals = Signals::new().map_err(no_signals)?;

@@ -14,6 +14,7 @@ use super::records::RecordContext;
 use super::reply::{Full, Reply};
 use super::reverse;
 use super::stats::Counters;
+use super::tsig::TsigKeys;
 use super::wire::{
     CLASS_CH, CLASS_IN, ExtendedError, Rcode, UDP_WITH_EDNS, UDP_WITHOUT_EDNS, flag, rrtype,
 };
@@ -29,12 +30,24 @@ pub struct Responder {
     ttl: u32,
     /// The networks that may ask; empty: everybody.
     allowed: Vec<Network>,
-    out_of_zone: OutOfZone,
+    pub(super) out_of_zone: OutOfZone,
     secret: Secret,
+    /// Under which queries may be signed.
+    pub(super) keys: TsigKeys,
+}
+
+/// The circumstances of an answer.
+#[derive(Clone, Copy)]
+pub(super) struct Circumstances<'a> {
+    pub(super) asker: Asker,
+    pub(super) directory: &'a Directory,
+    pub(super) counters: &'a Counters,
+    /// The octets that the signature of the reply will take.
+    pub(super) reserved: usize,
 }
 
 /// The decision on a query: all that the reply says.
-struct Decision<'a> {
+pub(super) struct Decision<'a> {
     rcode: Rcode,
     flags: u16,
     content: Content<'a>,
@@ -46,7 +59,7 @@ impl<'a> Decision<'a> {
         Decision { rcode, flags: flag::AA, content, error }
     }
 
-    fn failure(rcode: Rcode, error: Option<ExtendedError>) -> Self {
+    pub(super) fn failure(rcode: Rcode, error: Option<ExtendedError>) -> Self {
         Decision { rcode, flags: 0, content: Content::Empty, error }
     }
 }
@@ -64,6 +77,7 @@ impl Responder {
             allowed: Vec::new(),
             out_of_zone: OutOfZone::Refuse,
             secret: Secret::default(),
+            keys: TsigKeys::default(),
         })
     }
 
@@ -90,6 +104,12 @@ impl Responder {
         Responder { out_of_zone, ..self }
     }
 
+    /// Sets the keys under which queries may be signed.
+    #[must_use]
+    pub fn with_keys(self, keys: TsigKeys) -> Responder {
+        Responder { keys, ..self }
+    }
+
     /// Clears `reply` and writes the reply into it, if there is one to send.
     pub fn answer(
         &self,
@@ -100,8 +120,26 @@ impl Responder {
         reply: &mut Vec<u8>,
     ) -> Verdict {
         let Some(header) = Header::read(query) else { return Verdict::Silent };
-        let query = match Query::read(query, header) {
+        let circumstances = Circumstances { asker, directory, counters, reserved: 0 };
+        match Query::read(query, header) {
+            Err(NoQuestion::Signed) => self.answer_signed(query, header, circumstances, reply),
+            read => self.answer_read(header, read, circumstances, reply),
+        }
+    }
+
+    /// Clears `reply` and writes the one to a query that is not signed, or was found to be signed well.
+    pub(super) fn answer_read(
+        &self,
+        header: Header,
+        read: Result<Query<'_>, NoQuestion<'_>>,
+        circumstances: Circumstances<'_>,
+        reply: &mut Vec<u8>,
+    ) -> Verdict {
+        let Circumstances { asker, directory, counters, .. } = circumstances;
+        let query = match read {
             Ok(query) => query,
+            // A second signature, which none has: what was read is what one was taken off.
+            Err(NoQuestion::Signed) => return Verdict::Silent,
             Err(NoQuestion::Fault { rcode, question, edns }) => {
                 let opt = edns.map(|edns| Opt::bare(edns, rcode));
                 return self.write_bare(header, rcode, question, opt, reply);
@@ -120,12 +158,12 @@ impl Responder {
             Some(Decision::failure(Rcode::REFUSED, Some(ExtendedError::Prohibited)))
         };
         let Some(decision) = decision else { return Verdict::Forward };
-        let rotation = usize::try_from(counters.queries).unwrap_or_default();
-        self.write(&query, &decision, asker, directory, rotation, reply);
+        self.write(&query, &decision, circumstances, reply);
         Verdict::Reply(decision.rcode)
     }
 
-    /// Clears `reply` and writes that a query that was to be forwarded cannot be answered.
+    /// Clears `reply` and writes, without a signature, that a query that was to be forwarded cannot be
+    /// answered.
     pub fn fail(
         &self,
         query: &[u8],
@@ -135,9 +173,13 @@ impl Responder {
         reply: &mut Vec<u8>,
     ) -> Verdict {
         let Some(header) = Header::read(query) else { return Verdict::Silent };
+        let unsigned = self.without_signature(query, asker.now);
+        let query = unsigned.as_deref().unwrap_or(query);
         let Ok(query) = Query::read(query, header) else { return Verdict::Silent };
         let decision = Decision::failure(Rcode::SERVFAIL, Some(error));
-        self.write(&query, &decision, asker, directory, 0, reply);
+        let counters = &Counters::default();
+        let circumstances = Circumstances { asker, directory, counters, reserved: 0 };
+        self.write(&query, &decision, circumstances, reply);
         Verdict::Reply(decision.rcode)
     }
 
@@ -145,17 +187,16 @@ impl Responder {
         self.allowed.is_empty() || self.allowed.iter().any(|network| network.contains(client))
     }
 
-    fn write(
+    pub(super) fn write(
         &self,
         query: &Query<'_>,
         decision: &Decision<'_>,
-        asker: Asker,
-        directory: &Directory,
-        rotation: usize,
+        circumstances: Circumstances<'_>,
         reply: &mut Vec<u8>,
     ) {
+        let Circumstances { asker, directory, counters, reserved } = circumstances;
         let Query { header, question, edns } = query;
-        let longest = longest_reply(asker.transport, *edns);
+        let longest = longest_reply(asker.transport, *edns).saturating_sub(reserved);
         let room = longest.saturating_sub(question.end());
         let opt = edns.map(|edns| self.opt(edns, decision, asker, directory).within(room));
         let limit = longest.saturating_sub(opt.as_ref().map_or(0, Opt::len));
@@ -165,6 +206,7 @@ impl Responder {
         written.class = question.qclass;
         // What is told of the server itself is as of now.
         written.ttl = if question.qclass == CLASS_CH { 0 } else { self.ttl };
+        let rotation = usize::try_from(counters.queries).unwrap_or_default();
         let context = RecordContext { question, directory, rotation };
         if decision.content.write(context, &mut written) == Err(Full) {
             written.truncate(question.wire.len());
@@ -175,7 +217,7 @@ impl Responder {
     }
 
     /// Clears `reply` and writes one that has no records but OPT.
-    fn write_bare(
+    pub(super) fn write_bare(
         &self,
         header: Header,
         rcode: Rcode,
@@ -204,7 +246,7 @@ impl Responder {
             return Decision::failure(Rcode::REFUSED, Some(ExtendedError::Prohibited));
         }
         let is_good = cookie.server == ServerPart::Absent
-            || self.secret.is_own(&cookie, asker.address, asker.now);
+            || self.secret.is_own(&cookie, asker.address, asker.now as u32);
         Decision::failure(if is_good { Rcode::NOERROR } else { Rcode::BADCOOKIE }, None)
     }
 
@@ -282,7 +324,7 @@ impl Responder {
 
     fn opt(&self, edns: Edns, decision: &Decision<'_>, asker: Asker, directory: &Directory) -> Opt {
         let bake = |cookie: Request| {
-            (cookie.client, self.secret.server_part(&cookie, asker.address, asker.now))
+            (cookie.client, self.secret.server_part(&cookie, asker.address, asker.now as u32))
         };
         Opt {
             name: if edns.wants_nsid { directory.own_name() } else { None },
@@ -308,7 +350,7 @@ fn stale(directory: &Directory) -> Option<ExtendedError> {
 }
 
 /// Returns the most octets that a reply of ours may have.
-fn longest_reply(transport: Transport, edns: Option<Edns>) -> usize {
+pub(super) fn longest_reply(transport: Transport, edns: Option<Edns>) -> usize {
     match transport {
         Transport::Tcp => usize::from(u16::MAX),
         Transport::Udp => longest_datagram(edns).min(usize::from(UDP_WITH_EDNS)),

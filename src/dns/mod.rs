@@ -24,7 +24,9 @@ pub mod relay;
 pub mod reply;
 pub mod reverse;
 pub mod rrl;
+mod signed;
 pub mod stats;
+pub mod tsig;
 pub mod wire;
 mod zone;
 

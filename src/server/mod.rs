@@ -20,6 +20,7 @@ pub mod socket;
 pub mod socket_set;
 mod tcp;
 pub mod timers;
+pub mod tsig_files;
 pub mod udp;
 mod wait;
 pub mod wakeup;

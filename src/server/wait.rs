@@ -117,14 +117,12 @@ impl Server {
         }
         for finished in forwarder.progress(now) {
             let client = finished.client;
-            let Some(mut reply) = self.service.conclude(finished) else { continue };
+            let Some(reply) = self.service.conclude(finished) else { continue };
             match client {
                 Client::Stream { .. } => self.connections.deliver(client, &reply),
                 Client::Datagram { listener, address } => {
                     let from = self.listeners.iter().find(|from| from.address == listener);
-                    if self.service.is_within_limit(address.ip(), &mut reply)
-                        && let Some(from) = from
-                    {
+                    if let Some(from) = from {
                         from.send(&reply, address);
                     }
                 }

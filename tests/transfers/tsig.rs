@@ -64,7 +64,7 @@ fn assert_told(output: &str, status: &str, error: &str) {
     assert!(lower.contains(&format!("status: {status}").to_lowercase()), "{status}: {output}");
     let has_error = lower.lines().any(|line| line.contains("tsig") && line.contains(error));
     assert!(has_error, "{error}: {output}");
-    let doubts = ["couldn't verify", "could not be validated", "failed to verify", "not verified"];
+    let doubts = ["couldn't verify", "could not be validated", "reply verification"];
     let is_doubted = doubts.iter().any(|doubt| lower.contains(doubt));
     assert_eq!(is_doubted, error != "noerror", "{status}: {output}");
 }
@@ -104,16 +104,18 @@ fn who_signs_badly_is_told_what_is_wrong() {
         (&["dig"][..], "hmac-sha256:other.tf.local:AAAA".to_owned(), "badkey"),
         (&["dig"], format!("hmac-sha512:key-hmac-sha256.tf.local:{SECRET}"), "badkey"),
         (&["dig"], format!("hmac-sha256:key-hmac-sha256.tf.local:{OTHER}"), "badsig"),
-        (&["faketime", "-f", "-301s", "dig"], good.clone(), "badtime"),
-        (&["faketime", "-f", "+310s", "dig"], good.clone(), "badtime"),
+        (&["faketime", "-f", "-301s", "kdig"], good.clone(), "badtime"),
+        (&["faketime", "-f", "+310s", "kdig"], good.clone(), "badtime"),
     ];
     for (program, key, error) in table {
         for transport in ["+notcp", "+tcp"] {
             let output = ask(program, server, &key, &[transport, "worker1.tf.local"]);
-            assert_told(&output, "NOTAUTH", error);
+            // kdig shows the error of the TSIG record there.
+            let status = if error == "badtime" { "BADTIME" } else { "NOTAUTH" };
+            assert_told(&output, status, error);
         }
     }
-    let output = ask(&["faketime", "-f", "-290s", "dig"], server, &good, &["worker1.tf.local"]);
+    let output = ask(&["faketime", "-f", "-290s", "kdig"], server, &good, &["worker1.tf.local"]);
     assert_told(&output, "NOERROR", "noerror");
 }
 

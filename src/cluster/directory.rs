@@ -10,6 +10,7 @@ use super::keyspace::Keyspace;
 use super::names::{Names, is_below};
 use super::pattern::{Pattern, SlotId};
 use super::record::Record;
+use super::serial::SerialBase;
 use super::slots::Slots;
 
 /// The state of the directory: how far it can be believed.
@@ -60,6 +61,9 @@ pub struct Directory {
     /// The slot that this node owns.
     own: Option<SlotId>,
     revision: i64,
+    pub(super) serial_base: SerialBase,
+    /// Whether what is known is of another history of etcd than what will be read.
+    pub(super) is_history_over: bool,
     freshness: Freshness,
     /// Changes, but for those that [`Slots`] count.
     changes: u64,
@@ -74,8 +78,16 @@ impl Directory {
 
     /// One that knows these names; nothing was read from etcd yet.
     pub(super) fn with(keyspace: Arc<Keyspace>, known: Vec<Slots>) -> Self {
-        let freshness = Freshness::Empty;
-        Directory { known, own: None, keyspace, revision: 0, freshness, changes: 0 }
+        Directory {
+            known,
+            own: None,
+            keyspace,
+            revision: 0,
+            serial_base: SerialBase::default(),
+            is_history_over: false,
+            freshness: Freshness::Empty,
+            changes: 0,
+        }
     }
 
     /// The keys under which the names lie in etcd.
@@ -238,7 +250,12 @@ impl Directory {
     /// than what is known changes nothing: a stream may be read again from an earlier revision.
     pub fn apply(&mut self, range: usize, entry: Entry<'_>) -> Applied {
         let Some(name) = self.keyspace.name_of(entry.key) else { return Applied::Ignored };
-        self.known.get_mut(range).map_or(Applied::Ignored, |known| known.apply(name, entry))
+        let Some(known) = self.known.get_mut(range) else { return Applied::Ignored };
+        let applied = known.apply(name, entry);
+        if range == 0 {
+            self.heed_stored_base();
+        }
+        applied
     }
 
     /// Moves on to a revision that etcd has reached.
@@ -258,6 +275,7 @@ impl Directory {
         self.own = old.own;
         self.changes = old.changes() + 1;
         self.revision = revision;
+        self.continue_serial_of(&old);
         self.freshness = Freshness::Synced;
         old
     }

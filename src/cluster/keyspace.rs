@@ -45,6 +45,11 @@ impl Keyspace {
         format!("{}{}", self.prefix, self.pattern.drain_name(slot)).into_bytes()
     }
 
+    /// The key of the base of the serial.
+    pub fn serial_base(&self) -> Vec<u8> {
+        format!("{}{}", self.prefix, self.pattern.serial_base_name()).into_bytes()
+    }
+
     /// The name in a key; `None` where the prefix is missing.
     pub fn name_of<'a>(&self, key: &'a [u8]) -> Option<&'a [u8]> {
         key.strip_prefix(self.prefix.as_bytes())
@@ -108,6 +113,9 @@ mod tests {
         assert_eq!(drain, b"/site/a/worker:7.tf.local.");
         assert!(keyspace.key(SlotId::new(u32::MAX).expect("not 0")) < drain && drain < ranges[0].1);
         assert_eq!(keyspace.slot_of(&drain), None);
+        let base = keyspace.serial_base();
+        assert_eq!(base, b"/site/a/worker:serial.tf.local.");
+        assert!(drain < base && base < ranges[0].1, "whoever follows the names is told of it");
         let record = Record { ipv4: Some([10, 0, 0, 5].into()), port: Some(53), ipv6: None };
         let ticket = keyspace.ticket(&record);
         assert_eq!(ticket, b"/site/a/worker{{.ID}}.tf.local.#10.0.0.5,53");

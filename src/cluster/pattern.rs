@@ -16,8 +16,9 @@ pub const MAX_LIMIT: u32 = 1_000_000;
 const MOST_DIGITS: usize = 10;
 
 /// What stands before the number in the key of a drain, and what the names of a pattern and its drains come
-/// before. Neither can stand in a name.
+/// before. Neither can stand in a name. What stands in the place of the number in that of the serial's base.
 const DRAIN_MARK: char = ':';
+const SERIAL_MARK: &str = "serial";
 const PAST_DRAINS: char = ';';
 
 /// The number of a slot, from 1.
@@ -217,6 +218,20 @@ impl Pattern {
         let (mark, number) = name.strip_prefix(self.prefix.as_bytes())?.split_first()?;
         (char::from(*mark) == DRAIN_MARK).then_some(())?;
         self.number_between(b"", number)
+    }
+
+    /// What the base of the serial lies under, `worker:serial.tf.local.`: among the drains, and none of them.
+    pub fn serial_base_name(&self) -> String {
+        format!("{}{DRAIN_MARK}{SERIAL_MARK}{}", self.prefix, self.suffix)
+    }
+
+    /// Returns whether the base of the serial lies under this.
+    pub fn is_serial_base_name(&self, name: &[u8]) -> bool {
+        let parts = name.strip_prefix(self.prefix.as_bytes());
+        let parts = parts.and_then(|rest| rest.strip_suffix(self.suffix.as_bytes()));
+        parts.and_then(|rest| rest.split_first()).is_some_and(|(mark, word)| {
+            char::from(*mark) == DRAIN_MARK && word == SERIAL_MARK.as_bytes()
+        })
     }
 }
 

@@ -14,6 +14,7 @@ use super::names::Names;
 use super::occupant::Occupant;
 use super::pattern::{Pattern, SlotId};
 use super::record::Record;
+use super::serial::SerialBase;
 use super::slot_set::SlotSet;
 use super::slot_table::SlotTable;
 
@@ -41,6 +42,8 @@ pub struct Slots {
     /// The slots in the group whose records have a port.
     with_port: SlotSet,
     drains: Drains,
+    /// The base of the serial, as etcd has it under one of the other keys; 0: it has none.
+    pub(super) stored_base: SerialBase,
     /// Other keys between those of the slots, with the revision of their last change and its
     /// fingerprint: names of another pattern that begins alike. Known only to tell one history of etcd
     /// from another.
@@ -64,6 +67,7 @@ impl Slots {
             ipv6_outside: AddressSet::new(),
             with_port: SlotSet::new(limit),
             drains: Drains::default(),
+            stored_base: SerialBase::default(),
             strays: BTreeMap::new(),
         }
     }
@@ -84,6 +88,7 @@ impl Slots {
             ipv6_outside: self.ipv6_outside.clone(),
             with_port: self.with_port.clone(),
             drains: Drains::default(),
+            stored_base: SerialBase::default(),
             strays: BTreeMap::new(),
         }
     }
@@ -293,6 +298,9 @@ impl Slots {
             return;
         }
         let version = (entry.mod_revision, entry.fingerprint);
+        if self.names.pattern().is_some_and(|pattern| pattern.is_serial_base_name(name)) {
+            self.stored_base = entry.value.and_then(SerialBase::parse).unwrap_or_default();
+        }
         match entry.value {
             Some(_) => self.strays.insert(name.to_vec(), version),
             None => self.strays.remove(name),

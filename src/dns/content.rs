@@ -157,8 +157,8 @@ impl Content<'_> {
                 .iter()
                 .try_for_each(|text| reply.answer(rrtype::TXT, |octets| push_text(text, octets))),
             Content::Soa(section, owner, zone) => {
-                let revision = context.directory.revision();
-                reply.record(*section, *owner, rrtype::SOA, |data| zone.push_soa(revision, data))
+                let serial = context.directory.serial();
+                reply.record(*section, *owner, rrtype::SOA, |data| zone.push_soa(serial, data))
             }
             Content::NameServer(zone) => {
                 reply.answer(rrtype::NS, |octets| octets.extend_from_slice(&zone.server))

@@ -62,11 +62,10 @@ impl Zone {
     }
 
     /// Appends the data of the zone's SOA.
-    pub(super) fn push_soa(&self, revision: i64, octets: &mut Vec<u8>) {
+    pub(super) fn push_soa(&self, serial: u32, octets: &mut Vec<u8>) {
         octets.extend_from_slice(&self.soa);
         let from_serial = octets.len().saturating_sub(FROM_SERIAL);
-        // The serial is etcd's revision modulo 2^32: it grows with every change (RFC 1982).
-        let [_, _, _, _, serial @ ..] = revision.to_be_bytes();
+        let serial = serial.to_be_bytes();
         if let Some(place) = octets.get_mut(from_serial..from_serial + serial.len()) {
             place.copy_from_slice(&serial);
         }

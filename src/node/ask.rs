@@ -3,6 +3,7 @@
 use super::heard::{Heard, Reading};
 use super::session::Session;
 use super::{Host, Result, SessionError};
+use crate::cluster::Directory;
 use crate::etcd::{Error, Etcd};
 
 impl<H: Host, E: Etcd> Session<H, E> {
@@ -40,8 +41,14 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Notes that etcd's history is not the one that is known, for this reason.
     pub(super) fn break_off(&mut self, why: &str) -> SessionError {
         log::info!("{why}: reading everything anew");
-        self.is_restored = true;
+        self.note_restore();
         SessionError::NoHistory
+    }
+
+    /// Takes note that another history was found.
+    pub(super) fn note_restore(&mut self) {
+        self.is_restored = true;
+        self.host.directory(Directory::end_history);
     }
 
     /// Notes that etcd answered, and holds its header against what was heard before.

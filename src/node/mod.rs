@@ -36,6 +36,7 @@ mod read_everything;
 mod remembered;
 mod republish;
 mod same_addresses;
+mod serial;
 pub mod session;
 mod stagger;
 mod state;

@@ -93,6 +93,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.proof.right_at(history.latest());
         self.history = Some(history);
         (self.turn, self.missing, self.own_put) = (None, None, None);
+        self.serial_asked_at = 0;
         if let Some(job) = &mut self.job {
             job.forget();
         }

@@ -51,6 +51,8 @@ pub struct Session<H, E> {
     pub(super) own_put: Option<OwnPut>,
     /// Whether another history was found since there was a name: what stands there may be of any life of ours.
     pub(super) is_restored: bool,
+    /// The revision at which etcd was asked to take the base of the serial; what stands there since is told.
+    pub(super) serial_asked_at: i64,
     /// The revision up to which names of the pattern are known to be missing from the directory.
     pub(super) missing: Option<i64>,
     /// When to read the names of those that started together with this node; until then the own one
@@ -106,6 +108,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             witness: None,
             own_put: None,
             is_restored: false,
+            serial_asked_at: 0,
             missing: None,
             turn: None,
             late_claims: Vec::new(),

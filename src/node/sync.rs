@@ -87,7 +87,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         for (index, (range, revision)) in ranges.iter().zip(&known.revisions).enumerate() {
             if let (_, Some(why)) = self.difference(index, range, *revision)? {
                 // Or etcd has forgotten it.
-                self.is_restored = true;
+                self.note_restore();
                 return Ok(Continuity::Breaks(why));
             }
         }

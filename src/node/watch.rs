@@ -74,6 +74,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         end: Option<Instant>,
     ) -> Result<Option<WatchReply>> {
         self.prove_in_time()?;
+        self.keep_serial_base()?;
         let due_at = self.proof.due_at(self.settings.max_lag);
         let reply = self.next_reply(watch, Some(end.map_or(due_at, |end| end.min(due_at))))?;
         self.contact.follow(self.host.now());

@@ -94,7 +94,8 @@ fn sorted(kvs: &[KeyValue], keyspace: &Keyspace) -> Vec<KeyEntry> {
     };
     let drains: HashMap<(usize, SlotId), &KeyValue> =
         new.iter().filter_map(|kv| Some((drained_slot(kv)?, *kv))).collect();
-    let others = new.iter().filter(|kv| drained_slot(kv).is_none());
+    let is_serial_base = |kv: &KeyValue| kv.key == keyspace.serial_base();
+    let others = new.iter().filter(|kv| drained_slot(kv).is_none() && !is_serial_base(kv));
     let mut entries: Vec<KeyEntry> = others.filter_map(|kv| entry(kv, keyspace, &all)).collect();
     for entry in &mut entries {
         let drain = entry.slot.and_then(|slot| drains.get(&(entry.names, slot)));

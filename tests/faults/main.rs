@@ -11,6 +11,7 @@ mod partitions;
 mod refusals;
 mod restores;
 mod resync;
+mod serials;
 mod silent_watches;
 mod stub_checks;
 mod stub_resolvers;

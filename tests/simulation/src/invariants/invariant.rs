@@ -19,6 +19,8 @@ pub enum Invariant {
     Directory,
     /// That revision is not long ago.
     Freshness,
+    /// The serial of the zones never goes back.
+    Serial,
     /// No name stays free while somebody waits.
     FreeName,
     /// "No free name" is only said when it is so.
@@ -45,13 +47,14 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Invariant; 17] = [
+    pub const ALL: [Invariant; 18] = [
         Invariant::OneOwner,
         Invariant::OneProgram,
         Invariant::InTime,
         Invariant::Token,
         Invariant::Directory,
         Invariant::Freshness,
+        Invariant::Serial,
         Invariant::FreeName,
         Invariant::NoFreeName,
         Invariant::Settled,
@@ -75,6 +78,7 @@ impl fmt::Display for Invariant {
             Invariant::Token => "token",
             Invariant::Directory => "directory",
             Invariant::Freshness => "freshness",
+            Invariant::Serial => "serial",
             Invariant::FreeName => "free-name",
             Invariant::NoFreeName => "no-free-name",
             Invariant::Settled => "settled",

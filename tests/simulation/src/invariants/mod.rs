@@ -13,6 +13,7 @@
 //! | 8 | who is stopped leaves nothing in etcd, and who goes on under another lease ends the one before | [`leases`] |
 //! | 9 | who starts again within its lease has its name again, with other addresses as well | [`old_names`] |
 //! | 10 | programs that start together run by one list, which is etcd's; where enough wait and all is well they start soon | [`jobs`] |
+//! | 11 | the serial of a node's zones never goes back, whatever is restored, and is that of those who start later | [`serials`] |
 //!
 //! What somebody does by hand to a key, a node of the old plugin included, and a backup that is restored, may
 //! make two owners: of the name in question, until both could have heard of it, and [`Bounds::by_hand`] more.
@@ -28,6 +29,7 @@ pub mod old_names;
 pub mod oracle;
 pub mod owners;
 pub mod publication;
+pub mod serials;
 pub mod standing;
 pub mod truth;
 
@@ -208,6 +210,7 @@ impl Checks {
             without_since: now,
             epoch: 0,
             full_syncs: 0,
+            serial: None,
             load: load::Window::default(),
         });
     }

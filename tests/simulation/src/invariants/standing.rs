@@ -72,6 +72,8 @@ pub struct Standing {
     pub epoch: u64,
     /// How often it had read everything by then.
     pub full_syncs: u64,
+    /// The serial of its zones; `None`: it has read nothing yet.
+    pub serial: Option<u32>,
     pub(super) load: load::Window,
 }
 

@@ -162,6 +162,7 @@ impl World {
                     self.checks.is_synced(id, now);
                 }
                 process.looks = looks;
+                self.checks.serial(id, now, directory);
                 let is_strict = is_between && !inside.is_mid_reply;
                 if self.checks.judges(Invariant::Directory) {
                     self.checks.directory(id, now, directory, is_strict);

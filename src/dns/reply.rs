@@ -59,10 +59,7 @@ impl<'a> Reply<'a> {
     ) -> Self {
         octets.clear();
         // RD and CD are of queries: in a message of another kind the same bits may mean something else.
-        let echoed = match header.is_query() {
-            true => flag::RD | flag::CD,
-            false => flag::OPCODE,
-        };
+        let echoed = if header.is_query() { flag::RD | flag::CD } else { flag::OPCODE };
         let echoed = header.flags & echoed;
         let flags = flag::QR | echoed | flags | u16::from(rcode.value() & 0x0f);
         let ([id_high, id_low], [high, low]) = (header.id.to_be_bytes(), flags.to_be_bytes());

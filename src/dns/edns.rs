@@ -153,6 +153,7 @@ impl RawRecord {
 }
 
 /// The OPT record of a reply.
+#[derive(Clone, Debug)]
 pub(super) struct Opt {
     pub(super) rcode: Rcode,
     /// DO, where the query has it (RFC 3225 §3).

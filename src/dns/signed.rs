@@ -22,11 +22,12 @@ impl Responder {
         let Ok(Some(request)) = SignedRequest::read(query, &self.keys, now) else {
             return self.write_bare(header, Rcode::FORMERR, None, None, reply);
         };
-        let read = || Query::read(&request.message, header);
+        let message = &request.message;
         let refusal = match request.judgement {
             Ok(mut signer) => {
-                let circumstances = Circumstances { reserved: signer.room(), ..circumstances };
-                let verdict = self.answer_read(header, read(), circumstances, reply);
+                let (reserved, is_signed) = (signer.room(), true);
+                let circumstances = Circumstances { reserved, is_signed, ..circumstances };
+                let verdict = self.answer_read(message, header, circumstances, reply);
                 if matches!(verdict, Verdict::Reply(_)) {
                     signer.sign(reply, now);
                 }
@@ -37,12 +38,12 @@ impl Responder {
         // A key that is not ours may be one of those to whom the query is forwarded (§5.5).
         if refusal.error == TsigError::BadKey
             && self.out_of_zone == OutOfZone::Forward
-            && self.answer_read(header, read(), circumstances, reply) == Verdict::Forward
+            && self.answer_read(message, header, circumstances, reply) == Verdict::Forward
         {
             return Verdict::Forward;
         }
         let rcode = Rcode::NOTAUTH;
-        match read() {
+        match Query::read(message, header) {
             Ok(query) => {
                 let circumstances = Circumstances { reserved: refusal.room(), ..circumstances };
                 self.write(&query, &Decision::failure(rcode, None), circumstances, reply);
@@ -57,17 +58,12 @@ impl Responder {
             Err(NoQuestion::Signed) => return Verdict::Silent,
         }
         // Names of key and algorithm as long as these are nobody's.
-        let edns = read().ok().and_then(|query| query.edns);
+        let edns = Query::read(message, header).ok().and_then(|query| query.edns);
         if reply.len() + refusal.room() > longest_reply(circumstances.asker.transport, edns) {
             return self.write_bare(header, Rcode::FORMERR, None, None, reply);
         }
         refusal.append(reply);
         Verdict::Reply(rcode)
-    }
-
-    /// A query without its TSIG record, whatever that is worth; `None`: it has none.
-    pub(super) fn without_signature(&self, query: &[u8], now: u64) -> Option<Vec<u8>> {
-        SignedRequest::read(query, &self.keys, now).ok()?.map(|request| request.message)
     }
 
     /// Takes the signature off a query that is signed well, and returns what its reply is to be signed by.

@@ -126,7 +126,7 @@ impl Rcode {
     pub const NOTIMP: Rcode = Rcode(4);
     /// Not here.
     pub const REFUSED: Rcode = Rcode(5);
-    /// Not for whom the message is signed by, or not here (RFC 8945 §5.2).
+    /// No zone of that name here, or nothing for whom the message is signed by (RFC 8945 §5.2).
     pub const NOTAUTH: Rcode = Rcode(9);
     /// Not that version of EDNS.
     pub const BADVERS: Rcode = Rcode(16);

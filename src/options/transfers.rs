@@ -1,10 +1,37 @@
-//! The keys under which messages are signed.
+//! The keys under which messages are signed, and who is told of changes.
 
 use getopts::Matches;
 
-use super::values::wrong;
+use super::configuration::socket_address;
+use super::values::{notify_delay, split_at_commas, wrong};
 use crate::failure::Failure;
+use crate::server::secondaries::NotifyTargets;
 use crate::server::tsig_files::TsigKeyFile;
+
+/// The most servers that are told of changes because an option names them.
+const MOST_TARGETS: usize = 32;
+
+/// Who is told of changes, each once.
+pub(super) fn notify_targets(matches: &Matches) -> Result<NotifyTargets, Failure> {
+    let option = "also-notify";
+    let mut also = Vec::new();
+    for word in split_at_commas(&matches.opt_strs(option)) {
+        let Some(address) = socket_address(word) else {
+            let remedy = "write 10.0.0.1, 10.0.0.1:53 or [fd00::1]:53";
+            return wrong(option, format!("{word:?} is not an address; {remedy}"));
+        };
+        if address.ip().is_unspecified() || address.ip().is_multicast() || address.port() == 0 {
+            return wrong(option, format!("{word} is not the address of a server"));
+        }
+        if !also.contains(&address) {
+            also.push(address);
+        }
+    }
+    if also.len() > MOST_TARGETS {
+        return wrong(option, format!("{} servers, at most {MOST_TARGETS} are told", also.len()));
+    }
+    Ok(NotifyTargets { also, delay: notify_delay(matches)? })
+}
 
 /// The keys, each name once.
 pub(super) fn tsig_keys(matches: &Matches) -> Result<Vec<TsigKeyFile>, Failure> {

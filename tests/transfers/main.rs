@@ -1,3 +1,6 @@
-//! What other name servers and their tools are told, and by whom it is signed.
+//! Zones that are transferred to other servers, by whom that is signed, and who is told of changes.
 
+mod outgoing;
+mod slow_readers;
 mod tsig;
+mod zone;

@@ -29,10 +29,10 @@ use secondary::{At, Origin, Secondary};
 const MOST_TRANSFERRED: usize = 32;
 
 /// Messages that are sent, and read from a socket, in one turn, so that queries do not wait for them.
-const MESSAGES_PER_TURN: usize = 32;
+const NOTIFIES_PER_TURN: usize = 32;
 
 /// The longest answer that is read: question, SOA and signature fit.
-const LONGEST_ANSWER: usize = 4096;
+const LONGEST_NOTIFY_REPLY: usize = 4096;
 
 /// Whom to tell, and how often.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,9 +138,9 @@ impl Secondaries {
     }
 
     fn hear(&mut self, at: At) {
-        let mut buffer = [0; LONGEST_ANSWER];
+        let mut buffer = [0; LONGEST_NOTIFY_REPLY];
         for socket in &self.sockets {
-            for _ in 0..MESSAGES_PER_TURN {
+            for _ in 0..NOTIFIES_PER_TURN {
                 match socket.recv_from(&mut buffer) {
                     Ok((length, from)) => {
                         let server = self.servers.iter_mut().find(|it| it.address == from);
@@ -160,7 +160,7 @@ impl Secondaries {
     }
 
     fn tell(&mut self, serial: u32, responder: &Responder, at: At) {
-        for _ in 0..MESSAGES_PER_TURN {
+        for _ in 0..NOTIFIES_PER_TURN {
             let due = self.servers.iter_mut().filter_map(|server| Some((server.next()?, server)));
             let first = due.min_by_key(|(next, _)| *next);
             let Some(((_, zone), server)) = first.filter(|((when, _), _)| *when <= at.now) else {

@@ -28,11 +28,14 @@ fn a_message_has_the_zone_and_its_soa() {
     assert_eq!(responder.notify(2, 1), None);
 }
 
+/// Something that makes another message of one.
+type Change<'a> = &'a dyn Fn(&mut Vec<u8>);
+
 #[test]
 fn an_answer_has_id_opcode_and_question() {
     let message = responder().notify(1, 7).expect("a zone");
     let message = crate::dns::relay::with_id(&message, 0xabcd);
-    let changed = |change: &dyn Fn(&mut Vec<u8>)| {
+    let changed = |change: Change<'_>| {
         let mut reply = message.clone();
         reply[2] |= 0x80;
         change(&mut reply);
@@ -47,7 +50,7 @@ fn an_answer_has_id_opcode_and_question() {
         reply[3..].copy_from_slice(&[4, 0, 0, 0, 0, 0, 0, 0, 0]);
     };
     assert_eq!(changed(&bare), Some(Rcode::NOTIMP));
-    let wrong: [&dyn Fn(&mut Vec<u8>); 6] = [
+    let wrong: [Change<'_>; 6] = [
         &|reply| reply[0] ^= 1,
         &|reply| reply[2] ^= 0x80,
         &|reply| reply[2] ^= 0x20,

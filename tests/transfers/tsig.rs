@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use support::upstream::{Habit, Upstream};
 use support::{Directory, Etcd, Node, command, idetcd, install};
 
-const SECRET: &str = "c2VjcmV0IG9mIDMyIG9jdGV0cyB0aGF0IGlzIGtub3duLg==";
+pub const SECRET: &str = "c2VjcmV0IG9mIDMyIG9jdGV0cyB0aGF0IGlzIGtub3duLg==";
 const OTHER: &str = "YW5vdGhlciBzZWNyZXQgdGhhdCBub2JvZHkgc2hvdWxkIGtub3c=";
 
 /// Files as `tsig-keygen` writes them, that their owner alone can read.

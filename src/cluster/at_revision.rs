@@ -1,13 +1,20 @@
 //! The directory as etcd is at one revision, for those who take all of it from here.
 
 use super::directory::Directory;
-use super::journal::{PublishedBefore, PublishedNode};
+use super::entry::{Applied, Entry};
+use super::journal::{Journal, PublishedBefore, PublishedNode};
 use super::names::Names;
 use super::node_place::NodePlace;
 use super::pattern::SlotId;
 use super::slots::Slots;
 
 impl Directory {
+    /// Notes from now on what slots held before they changed, in a bounded journal.
+    pub fn keep_journal(&mut self) {
+        let revision = self.revision();
+        self.journal.get_or_insert_with(|| Journal::new(revision));
+    }
+
     /// A copy without what came before its time: the own put, and changes of a range whose stream is ahead
     /// of the others'. It shares what is alike, so it costs little, and does not change. `None`: no
     /// journal is kept ([`Directory::keep_journal`]), or more is ahead than it holds.
@@ -48,6 +55,23 @@ impl Directory {
 }
 
 impl Slots {
+    /// Applies a key, as [`Slots::apply`] does, and notes in the journal what its slot held before. These are
+    /// the slots of the range with that index, and the directory stands at that revision.
+    pub(super) fn apply_noting(
+        &mut self,
+        name: &[u8],
+        entry: Entry<'_>,
+        (journal, range, told): (&mut Journal, usize, i64),
+    ) -> Applied {
+        let slot = self.names.slot_of(name).or_else(|| self.names.drained_slot_of(name));
+        let before = slot.and_then(|slot| self.published(slot));
+        let applied = self.apply(name, entry);
+        if let Some(slot) = slot.filter(|slot| self.published(*slot) != before) {
+            journal.note(entry.mod_revision, told, NodePlace { range, slot }, before);
+        }
+        applied
+    }
+
     /// The slots from this one on that publish something, lowest first.
     pub fn nodes_from(
         &self,

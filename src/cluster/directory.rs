@@ -74,20 +74,8 @@ impl Directory {
 
     /// Takes over how far another one is and can be believed.
     pub(super) fn take_standing(&mut self, other: &Directory) {
-        (self.revision, self.serial_base, self.freshness, self.changes) =
-            (other.revision, other.serial_base, other.freshness, other.changes());
-    }
-
-    /// Notes from now on what slots held before they changed, in a bounded journal.
-    pub fn keep_journal(&mut self) {
-        self.journal.get_or_insert_with(|| Journal::new(self.revision));
-    }
-
-    /// Forgets what the journal has, if there is one.
-    pub(super) fn begin_journal(&mut self) {
-        if let Some(journal) = &mut self.journal {
-            *journal = Journal::new(self.revision);
-        }
+        (self.revision, self.serial_base) = (other.revision, other.serial_base);
+        (self.freshness, self.changes) = (other.freshness, other.changes());
     }
 
     /// The keys under which the names lie in etcd.
@@ -251,16 +239,10 @@ impl Directory {
     pub fn apply(&mut self, range: usize, entry: Entry<'_>) -> Applied {
         let Some(name) = self.keyspace.name_of(entry.key) else { return Applied::Ignored };
         let Some(known) = self.known.get_mut(range) else { return Applied::Ignored };
-        let of_journal = self.journal.as_ref();
-        let slot = of_journal
-            .and_then(|_| known.names.slot_of(name).or_else(|| known.names.drained_slot_of(name)));
-        let before = slot.and_then(|slot| known.published(slot));
-        let applied = known.apply(name, entry);
-        if let Some(journal) = &mut self.journal
-            && let Some(slot) = slot.filter(|slot| known.published(*slot) != before)
-        {
-            journal.note(entry.mod_revision, self.revision, NodePlace { range, slot }, before);
-        }
+        let applied = match &mut self.journal {
+            None => known.apply(name, entry),
+            Some(journal) => known.apply_noting(name, entry, (journal, range, self.revision)),
+        };
         if range == 0 {
             self.heed_stored_base();
         }

@@ -40,14 +40,14 @@ pub(super) struct Journal {
     /// All changes after this revision are here.
     since: i64,
     changes: VecDeque<SlotChange>,
-    /// The last revision that was told of while a change before it had not come yet.
-    out_of_step: i64,
+    /// The last revision that was told of while a change before it had not come yet, or under another serial.
+    uncertain: i64,
 }
 
 impl Journal {
     /// Without changes; all are noted that come after `revision`.
     pub(super) fn new(revision: i64) -> Journal {
-        Journal { since: revision, changes: VecDeque::new(), out_of_step: i64::MIN }
+        Journal { since: revision, changes: VecDeque::new(), uncertain: i64::MIN }
     }
 
     /// Notes what a slot held before a change; `told` is the revision that the directory stands at.
@@ -60,7 +60,7 @@ impl Journal {
     ) {
         if revision <= told {
             // Who was told of that revision may have it with this change or without.
-            self.out_of_step = told;
+            self.break_off(told);
         }
         if self.changes.len() >= MOST_CHANGES
             && let Some(oldest) = self.changes.pop_front()
@@ -70,10 +70,15 @@ impl Journal {
         self.changes.push_back(SlotChange { revision, place, before });
     }
 
+    /// Tells nobody any more what changed since a revision, or one before.
+    pub(super) fn break_off(&mut self, revision: i64) {
+        self.uncertain = self.uncertain.max(revision);
+    }
+
     /// The slots that changed after a revision, and what each held then. `None`: that is forgotten, or
     /// was not certain.
     pub(super) fn changed_since(&self, revision: i64) -> Option<PublishedBefore> {
-        if revision < self.since || revision <= self.out_of_step {
+        if revision < self.since || revision <= self.uncertain {
             return None;
         }
         Some(self.before(revision))

@@ -82,8 +82,8 @@ impl Directory {
         self.serial_base.serial(self.revision())
     }
 
-    /// The revision of etcd that had a serial, if it is less than 2^31 behind what is known here, and the base was what
-    /// it is: else whoever has that serial has to be told everything.
+    /// The revision at which the serial was this; `None`: that is yet to come. Only of serials since the base
+    /// is as it is: what was told before, the journal does not know.
     pub fn revision_of(&self, serial: u32) -> Option<i64> {
         let behind = self.serial().wrapping_sub(serial);
         (behind < 1 << 31).then(|| self.revision() - i64::from(behind))
@@ -112,8 +112,10 @@ impl Directory {
         if stored > self.serial_base {
             // Somebody may have put another number there by hand.
             self.serial_base = stored.least_past(self.revision(), self.serial(), true);
-            // The serials of before stand for other revisions now.
-            self.begin_journal();
+            let revision = self.revision();
+            if let Some(journal) = &mut self.journal {
+                journal.break_off(revision);
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use crate::dns::edns::Opt;
 use crate::dns::exchange::Asker;
 use crate::dns::query::{Header, Query};
 use crate::dns::reply::Reply;
+use crate::dns::tsig::{ReplySigner, TsigKey};
 use crate::dns::wire::{ExtendedError, Rcode, flag, rrtype};
 
 /// The longest message of a transfer: as far as compression pointers reach (RFC 1035 §4.1.4).
@@ -58,6 +59,8 @@ pub struct Transfer {
     /// Whether the client has this very zone, or a later one.
     is_known: bool,
     phase: Phase,
+    /// What each message is signed by, where the query was signed.
+    signer: Option<ReplySigner>,
 }
 
 impl Responder {
@@ -70,6 +73,8 @@ impl Responder {
         asker: Asker,
         directory: Arc<Directory>,
     ) -> Option<Transfer> {
+        let (unsigned, signer) = self.unsign(message, asker.now).unzip();
+        let message = unsigned.as_deref().unwrap_or(message);
         let header = Header::read(message)?;
         let query = Query::read(message, header).ok()?;
         let zone = self.zones.index_of(query.question.name().as_bytes())?;
@@ -80,9 +85,10 @@ impl Responder {
         let serial = serial.and_then(|question| serial_of(message, question));
         let is_known = serial.is_some_and(|serial| is_as_new(serial, directory.serial()));
         let question = query.question.wire.to_vec();
-        let longest = longest_reply(asker.transport, query.edns);
+        let room = signer.as_ref().map_or(0, ReplySigner::room);
+        let longest = longest_reply(asker.transport, query.edns).saturating_sub(room);
         let phase = Phase::Start;
-        Some(Transfer { header, question, opt, longest, zone, directory, is_known, phase })
+        Some(Transfer { header, question, opt, longest, zone, directory, is_known, phase, signer })
     }
 }
 
@@ -93,20 +99,41 @@ fn is_as_new(serial: u32, other: u32) -> bool {
 
 impl Transfer {
     /// Clears `message` and writes the next one into it, if there is one. `responder` is that which began
-    /// the transfer.
-    pub fn step(&mut self, responder: &Responder, message: &mut Vec<u8>) -> TransferStep {
-        self.write(responder, message, self.longest, POINTERS_REACH - LONGEST_NODE)
+    /// the transfer; `now` the time, in seconds since 1970.
+    pub fn step(&mut self, responder: &Responder, now: u64, message: &mut Vec<u8>) -> TransferStep {
+        let step = self.write(responder, message, self.longest, POINTERS_REACH - LONGEST_NODE);
+        if step != TransferStep::Nothing {
+            self.sign(now, message);
+        }
+        step
+    }
+
+    fn sign(&mut self, now: u64, message: &mut Vec<u8>) {
+        if let Some(signer) = &mut self.signer {
+            signer.sign(message, now);
+        }
+    }
+
+    /// The number of the zone, among [`Responder::zone_names`].
+    pub fn zone(&self) -> usize {
+        self.zone
+    }
+
+    /// The key by which the query was signed.
+    pub fn key(&self) -> Option<&Arc<TsigKey>> {
+        self.signer.as_ref().map(ReplySigner::key)
     }
 
     /// Clears `reply` and writes the whole into it, or if the client does not take as much in a datagram, the
     /// SOA alone: it asks again over a connection then (RFC 1995 §2).
-    pub fn write_datagram(mut self, responder: &Responder, reply: &mut Vec<u8>) {
+    pub fn write_datagram(mut self, responder: &Responder, now: u64, reply: &mut Vec<u8>) {
         let room = self.longest.saturating_sub(self.opt.as_ref().map_or(0, Opt::len));
         let (opt, phase) = (self.opt.clone(), self.phase);
         if self.write(responder, reply, room, usize::MAX) != TransferStep::Last {
-            let mut alone = Transfer { opt, phase, is_known: true, ..self };
-            alone.write(responder, reply, room, usize::MAX);
+            (self.opt, self.phase, self.is_known) = (opt, phase, true);
+            self.write(responder, reply, room, usize::MAX);
         }
+        self.sign(now, reply);
     }
 
     fn write(

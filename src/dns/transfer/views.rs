@@ -14,7 +14,7 @@ pub struct Views(Vec<SharedView>);
 #[derive(Debug)]
 struct SharedView {
     /// Those of the directory when it was copied: the copy differs from a later one if these do.
-    revision: i64,
+    serial: u32,
     changes: u64,
     copy: Weak<Directory>,
 }
@@ -25,16 +25,17 @@ impl Views {
     /// directory was at its revision is not known.
     pub fn current(&mut self, directory: &Directory) -> Option<Arc<Directory>> {
         self.0.retain(|view| view.copy.strong_count() > 0);
-        let (revision, changes) = (directory.revision(), directory.changes());
+        let (serial, changes) = (directory.serial(), directory.changes());
         let is_crowded = self.0.len() >= MOST_VIEWS;
-        let latest = self.0.last().filter(|latest| {
-            is_crowded || (latest.revision, latest.changes) == (revision, changes)
-        });
+        let latest = self
+            .0
+            .last()
+            .filter(|latest| is_crowded || (latest.serial, latest.changes) == (serial, changes));
         if let Some(copy) = latest.and_then(|latest| latest.copy.upgrade()) {
             return Some(copy);
         }
         let copy = Arc::new(directory.at_revision()?);
-        self.0.push(SharedView { revision, changes, copy: Arc::downgrade(&copy) });
+        self.0.push(SharedView { serial, changes, copy: Arc::downgrade(&copy) });
         Some(copy)
     }
 }

@@ -176,6 +176,7 @@ fn nsd_knot_and_bind_follow_a_thousand_changes() {
     follow("the zone at the end");
     for secondary in &secondaries {
         let log = secondary.log();
+        eprintln!("== {} {log}", secondary.name);
         assert!(!log.contains("BADSIG") && !log.contains("tsig verify failure"), "{log}");
     }
     let log = node.log();

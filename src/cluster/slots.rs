@@ -326,8 +326,14 @@ impl Slots {
         }
     }
 
+    /// Takes a slot away that a snapshot does not have.
+    pub(super) fn forget(&mut self, id: SlotId) {
+        self.changes += u64::from(self.record(id).is_some());
+        self.remove(id);
+    }
+
     /// Returns whether it was occupied.
-    pub(super) fn remove(&mut self, id: SlotId) -> bool {
+    fn remove(&mut self, id: SlotId) -> bool {
         let Some(previous) = self.occupants.remove(id) else { return false };
         self.occupied -= 1;
         if let Some(record) = previous.record {

@@ -166,8 +166,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
             if newest < before.saturating_add(RETURNING_FROM) {
                 break;
             }
-            // Those who look often keep the others from it.
-            interval *= 2;
+            // Those who look often keep the others from it, where they are many.
+            let claims = CLAIM_TIME.saturating_mul(saturated(turn.starters));
+            interval = (interval * 2).min(claims.max(2 * QUEUE_INTERVAL));
         }
         Ok(true)
     }

@@ -30,13 +30,16 @@ fn difference(
     }
     epoch.find_beside(directory, |slot, known, history| {
         let wanted = history.at(revision);
+        if known == wanted {
+            return None;
+        }
         // That of its standing as well.
         let name = || directory.pattern().name(slot);
         let here = || Held::of(directory.record(name().as_bytes()));
         let known_here = if let Held::Record(_) = known { known } else { here() };
         let is_own = |record: &Record| known_here == Held::Record(*record);
         let may_be_newer = !is_strict || own.iter().any(is_own);
-        let is_right = known == wanted || (may_be_newer && history.held_after(revision, known));
+        let is_right = may_be_newer && history.held_after(revision, known);
         (!is_right).then_some(Difference { slot, known, wanted })
     })
 }

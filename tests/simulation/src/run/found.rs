@@ -302,4 +302,12 @@ pub const FOUND: &[Found] = &[
         what: "a drain whose lease lived on counted for the next owner, whose lease was alike in 12 bits",
         ..ROW
     },
+    Found {
+        seed: 3085,
+        seconds: 8690,
+        is_long: true,
+        without: &[],
+        what: "those who take free names after an outage look ever more seldom whether the others have theirs",
+        ..ROW
+    },
 ];

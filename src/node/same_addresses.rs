@@ -126,7 +126,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
             let life = match self.ask_member(|client| client.lease_time_to_live(lease)) {
                 // Nobody says, so it is taken to be as long as ours.
                 Err(SessionError::Etcd(error)) if error.is_denied() => {
-                    let ttl = self.settings.lease_ttl;
+                    let names = self.host.directory(|directory| directory.occupied());
+                    let ttl = self.settings.lease_ttl.for_names(names);
                     suspect.ends_by.is_none().then_some(TimeToLive { left: ttl, raft_term: 0 })
                 }
                 life => life?,

@@ -115,7 +115,7 @@ const ANSWERS: &[OptionEntry] = &[
     text("notify-delay", "SECONDS", "whom to tell of changes, this far apart [0.2]"),
     number("rrl", "N", 1..=1_000_000, "replies a second to a network over UDP [all]"),
     // Shorter leases would end between two renewals of a busy etcd.
-    number("lease-ttl", "SECONDS", 2..=86_400, "how long a dead node keeps its name [20]"),
+    number("lease-ttl", "SECONDS", 2..=86_400, "how long a dead node keeps its name [auto]"),
 ];
 
 const PUBLISHED: &[OptionEntry] = &[

@@ -8,7 +8,7 @@ use super::*;
 use crate::cluster::{AddressChoice, Names};
 use crate::connect::{Access, Endpoint, Password};
 use crate::host::accounts::RunAs;
-use crate::node::WhenFull;
+use crate::node::{LeaseTtl, WhenFull};
 use crate::server::forward::ForwardTo;
 
 const PATTERN: [&str; 2] = ["--pattern", "worker{{.ID}}.tf.local."];
@@ -48,7 +48,7 @@ fn defaults_are_those_of_the_help() {
     assert_eq!((options.allow.len(), options.rrl, options.forward), (0, None, None));
     assert!(options.allow_transfer.is_empty());
     assert_eq!(options.connect.access, Access::default());
-    assert_eq!((options.node.lease_ttl.as_secs(), options.connect.timeout.as_secs()), (20, 2));
+    assert_eq!((options.node.lease_ttl, options.connect.timeout.as_secs()), (LeaseTtl::AUTO, 2));
     let listens: Vec<_> =
         options.listen.iter().map(|l| (l.address.to_string(), l.required)).collect();
     assert_eq!(listens, [("0.0.0.0:53".to_owned(), true), ("[::]:53".to_owned(), false)]);

@@ -12,6 +12,7 @@ use getopts::Matches;
 use super::table::{self, OptionEntry};
 use crate::cluster::AddressChoice;
 use crate::failure::Failure;
+use crate::node::LeaseTtl;
 use crate::text;
 
 /// In milliseconds.
@@ -62,6 +63,19 @@ fn parse<N: TryFrom<u32>>(option: &str, text: &str) -> Result<N, Failure> {
 /// A time in whole seconds, as [`number`] finds it.
 pub(super) fn seconds(matches: &Matches, option: &str) -> Result<Duration, Failure> {
     number(matches, option).map(|seconds: u32| Duration::from_secs(seconds.into()))
+}
+
+/// The time to live of leases, or `auto`.
+pub(super) fn lease_ttl(matches: &Matches) -> Result<LeaseTtl, Failure> {
+    match given_or_default(matches, "lease-ttl").as_str() {
+        "auto" => Ok(LeaseTtl::AUTO),
+        text => seconds(matches, "lease-ttl").map(LeaseTtl::Fixed).or_else(|_| {
+            wrong(
+                "lease-ttl",
+                format!("{text:?} is neither auto nor a whole number from 2 to 86400"),
+            )
+        }),
+    }
 }
 
 /// A time that need not be whole seconds.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::super::network::HostNetwork;
 use super::super::session::Session;
-use super::super::{Counter, Host, NodeSettings, Owned, WhenFull};
+use super::super::{Counter, Host, LeaseTtl, NodeSettings, Owned, WhenFull};
 use crate::cluster::{AddressChoice, Directory, Keyspace, Pattern};
 use crate::etcd::{
     Compare, Equal, Error, ErrorKind, Etcd, Event, EventKind, KeyValue, LeaseId, Op, Order, Range,
@@ -430,7 +430,7 @@ pub(in crate::node) fn newborn(seed: u64) -> (Rc<World>, Session<FakeHost, FakeE
         when_full: WhenFull::Exit,
         max_stale: LIFE,
         max_lag: MAX_LAG,
-        lease_ttl: LEASE_TTL,
+        lease_ttl: LeaseTtl::Fixed(LEASE_TTL),
         ipv4: AddressChoice::Fixed(Ipv4Addr::new(10, 0, 0, 1)),
         ipv6: AddressChoice::Omit,
         interface: None,

@@ -38,7 +38,8 @@
 //!
 //! The life of a query: [`server::udp`] → [`dns::Responder::answer`] → [`cluster::directory`] →
 //! the same socket. The life of a name: [`options`] → [`node::session`] → [`etcd::Etcd::txn`] →
-//! watch → [`cluster::directory`] on every node.
+//! watch → [`cluster::directory`] on every node. The life of a zone that another server takes:
+//! [`dns::Responder::answer`] → [`dns::transfer`], which walks a copy of the directory, message by message.
 //!
 //! # What goes where
 //!

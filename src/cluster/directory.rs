@@ -6,8 +6,10 @@ use std::sync::Arc;
 use super::address_names::AddressNames;
 use super::drain::Standing;
 use super::entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
+use super::journal::Journal;
 use super::keyspace::Keyspace;
 use super::names::{Names, is_below};
+use super::node_place::NodePlace;
 use super::pattern::{Pattern, SlotId};
 use super::record::Record;
 use super::serial::SerialBase;
@@ -29,29 +31,6 @@ pub enum Freshness {
     Expired,
 }
 
-/// The place of a slot among all: those to claim from first, by number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct NodePlace {
-    /// The index of its range in [`Keyspace::ranges`].
-    pub range: usize,
-    /// The slot.
-    pub slot: SlotId,
-}
-
-impl NodePlace {
-    /// The first of all.
-    pub const FIRST: NodePlace = NodePlace { range: 0, slot: SlotId::FIRST };
-
-    /// The one after it.
-    #[must_use]
-    pub fn next(self) -> NodePlace {
-        match self.slot.next() {
-            Some(slot) => NodePlace { slot, ..self },
-            None => NodePlace { range: self.range + 1, slot: SlotId::FIRST },
-        }
-    }
-}
-
 /// Everything that is answered for.
 #[derive(Clone, Debug)]
 pub struct Directory {
@@ -67,6 +46,8 @@ pub struct Directory {
     freshness: Freshness,
     /// Changes, but for those that [`Slots`] count.
     changes: u64,
+    /// The latest changes; `None`: nobody asks for what was.
+    pub(super) journal: Option<Journal>,
 }
 
 impl Directory {
@@ -87,7 +68,14 @@ impl Directory {
             is_history_over: false,
             freshness: Freshness::Empty,
             changes: 0,
+            journal: None,
         }
+    }
+
+    /// Takes over how far another one is and can be believed.
+    pub(super) fn take_standing(&mut self, other: &Directory) {
+        (self.revision, self.serial_base) = (other.revision, other.serial_base);
+        (self.freshness, self.changes) = (other.freshness, other.changes());
     }
 
     /// The keys under which the names lie in etcd.
@@ -251,7 +239,10 @@ impl Directory {
     pub fn apply(&mut self, range: usize, entry: Entry<'_>) -> Applied {
         let Some(name) = self.keyspace.name_of(entry.key) else { return Applied::Ignored };
         let Some(known) = self.known.get_mut(range) else { return Applied::Ignored };
-        let applied = known.apply(name, entry);
+        let applied = match &mut self.journal {
+            None => known.apply(name, entry),
+            Some(journal) => known.apply_noting(name, entry, (journal, range, self.revision)),
+        };
         if range == 0 {
             self.heed_stored_base();
         }
@@ -277,6 +268,8 @@ impl Directory {
         self.revision = revision;
         self.continue_serial_of(&old);
         self.freshness = Freshness::Synced;
+        // What led from the one to the other is not known.
+        self.journal = old.journal.is_some().then(|| Journal::new(revision));
         old
     }
 

@@ -17,6 +17,11 @@ const NO_NIBBLE: &str = "a reverse zone of IPv6 ends with a nibble; write a numb
                          that is a multiple of 4";
 
 impl ReverseNetwork {
+    /// Whether an address belongs to it.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(address)
+    }
+
     /// The name of its zone, in lower case with the final dot.
     pub fn zone(&self) -> String {
         let mut name = String::new();

@@ -82,6 +82,13 @@ impl Directory {
         self.serial_base.serial(self.revision())
     }
 
+    /// The revision at which the serial was this; `None`: that is yet to come. Only of serials since the base
+    /// is as it is: what was told before, the journal does not know.
+    pub fn revision_of(&self, serial: u32) -> Option<i64> {
+        let behind = self.serial().wrapping_sub(serial);
+        (behind < 1 << 31).then(|| self.revision() - i64::from(behind))
+    }
+
     /// Notes that what is known is of another history of etcd than what will be read: what has the same
     /// revision there is something else.
     pub fn end_history(&mut self) {
@@ -105,6 +112,10 @@ impl Directory {
         if stored > self.serial_base {
             // Somebody may have put another number there by hand.
             self.serial_base = stored.least_past(self.revision(), self.serial(), true);
+            let revision = self.revision();
+            if let Some(journal) = &mut self.journal {
+                journal.break_off(revision);
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use super::addresses::{AddressSet, Published, SoughtAddress};
 use super::drain::Standing;
 use super::drains::Drains;
 use super::entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
+use super::journal::PublishedNode;
 use super::names::Names;
 use super::occupant::Occupant;
 use super::pattern::{Pattern, SlotId};
@@ -324,6 +325,23 @@ impl Slots {
         if let Some((record, is_in_group)) = after {
             self.publish(id, &record, is_in_group);
         }
+    }
+
+    /// What a slot publishes.
+    pub(super) fn published(&self, id: SlotId) -> Option<PublishedNode> {
+        let Occupant { record, is_in_group, .. } = *self.get(id)?;
+        Some(PublishedNode { record: record?, is_in_group })
+    }
+
+    /// Lets a slot publish what it did. That a value that is no record held it is not known any more.
+    pub(super) fn put_back(&mut self, id: SlotId, before: Option<PublishedNode>) {
+        let Some(PublishedNode { record, is_in_group }) = before else {
+            self.remove(id);
+            return;
+        };
+        let (record, is_ready) = (Some(record), is_in_group);
+        let occupant = Occupant { record, fingerprint: 0, mod_revision: 0, is_ready, is_in_group };
+        self.insert(id, occupant);
     }
 
     /// Returns whether it was occupied.

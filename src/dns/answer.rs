@@ -14,8 +14,10 @@ use super::records::RecordContext;
 use super::reply::{Full, Reply};
 use super::reverse;
 use super::stats::Counters;
+use super::transfer::request::{self, Refusal};
+use super::tsig::{SignedRequest, TsigKeys};
 use super::wire::{
-    CLASS_CH, CLASS_IN, ExtendedError, Rcode, UDP_WITH_EDNS, UDP_WITHOUT_EDNS, flag, rrtype,
+    CLASS_CH, CLASS_IN, ExtendedError, Rcode, UDP_WITH_EDNS, UDP_WITHOUT_EDNS, flag,
 };
 use super::zone::Zones;
 use crate::cluster::{Directory, Freshness, Keyspace, Network, ReverseNetwork};
@@ -23,18 +25,34 @@ use crate::cluster::{Directory, Freshness, Keyspace, Network, ReverseNetwork};
 /// Answers queries for the zones of a cluster's names.
 #[derive(Clone, Debug)]
 pub struct Responder {
-    zones: Zones,
+    pub(super) zones: Zones,
     /// The name of the group of all nodes.
     servers: String,
-    ttl: u32,
+    pub(super) ttl: u32,
     /// The networks that may ask; empty: everybody.
     allowed: Vec<Network>,
-    out_of_zone: OutOfZone,
+    /// Those that may have whole zones.
+    transferable: Vec<Network>,
+    pub(super) out_of_zone: OutOfZone,
     secret: Secret,
+    /// Under which queries may be signed.
+    pub(super) keys: TsigKeys,
+}
+
+/// The circumstances of an answer.
+#[derive(Clone, Copy)]
+pub(super) struct Circumstances<'a> {
+    pub(super) asker: Asker,
+    pub(super) directory: &'a Directory,
+    pub(super) counters: &'a Counters,
+    /// The octets that the signature of the reply will take.
+    pub(super) reserved: usize,
+    /// Whether the query is signed under one of the keys.
+    pub(super) is_signed: bool,
 }
 
 /// The decision on a query: all that the reply says.
-struct Decision<'a> {
+pub(super) struct Decision<'a> {
     rcode: Rcode,
     flags: u16,
     content: Content<'a>,
@@ -46,7 +64,7 @@ impl<'a> Decision<'a> {
         Decision { rcode, flags: flag::AA, content, error }
     }
 
-    fn failure(rcode: Rcode, error: Option<ExtendedError>) -> Self {
+    pub(super) fn failure(rcode: Rcode, error: Option<ExtendedError>) -> Self {
         Decision { rcode, flags: 0, content: Content::Empty, error }
     }
 }
@@ -62,8 +80,10 @@ impl Responder {
             servers: keyspace.pattern.group(),
             ttl,
             allowed: Vec::new(),
+            transferable: Vec::new(),
             out_of_zone: OutOfZone::Refuse,
             secret: Secret::default(),
+            keys: TsigKeys::default(),
         })
     }
 
@@ -84,10 +104,27 @@ impl Responder {
         Responder { allowed, ..self }
     }
 
+    /// Lets these networks have whole zones, and ask whatever they like.
+    #[must_use]
+    pub fn with_transferable(self, transferable: Vec<Network>) -> Responder {
+        Responder { transferable, ..self }
+    }
+
+    /// Whether anybody may have whole zones.
+    pub fn transfers(&self) -> bool {
+        !self.transferable.is_empty()
+    }
+
     /// Sets what becomes of queries for names outside of all zones.
     #[must_use]
     pub fn with_out_of_zone(self, out_of_zone: OutOfZone) -> Responder {
         Responder { out_of_zone, ..self }
+    }
+
+    /// Sets the keys under which queries may be signed.
+    #[must_use]
+    pub fn with_keys(self, keys: TsigKeys) -> Responder {
+        Responder { keys, ..self }
     }
 
     /// Clears `reply` and writes the reply into it, if there is one to send.
@@ -100,32 +137,55 @@ impl Responder {
         reply: &mut Vec<u8>,
     ) -> Verdict {
         let Some(header) = Header::read(query) else { return Verdict::Silent };
-        let query = match Query::read(query, header) {
+        let circumstances =
+            Circumstances { asker, directory, counters, reserved: 0, is_signed: false };
+        self.answer_read(query, header, circumstances, reply)
+    }
+
+    /// Clears `reply` and writes the one to a query, which has no signature any more if it was found to be
+    /// signed well.
+    pub(super) fn answer_read(
+        &self,
+        message: &[u8],
+        header: Header,
+        circumstances: Circumstances<'_>,
+        reply: &mut Vec<u8>,
+    ) -> Verdict {
+        let Circumstances { asker, directory, counters, .. } = circumstances;
+        let query = match Query::read(message, header) {
             Ok(query) => query,
+            Err(NoQuestion::Signed) => {
+                return self.answer_signed(message, header, circumstances, reply);
+            }
             Err(NoQuestion::Fault { rcode, question, edns }) => {
                 let opt = edns.map(|edns| Opt::bare(edns, rcode));
                 return self.write_bare(header, rcode, question, opt, reply);
             }
             Err(NoQuestion::Cookie(edns, cookie)) => {
                 let decision = self.confirm(cookie, asker);
-                let opt = self.opt(edns, &decision, asker, directory);
+                let opt = self.opt(edns, (decision.rcode, decision.error), asker, directory);
                 return self.write_bare(header, decision.rcode, None, Some(opt), reply);
             }
         };
         let mut name = Name::default();
         query.question.read_name(&mut name);
-        let decision = if self.allows(asker.address) {
-            self.decide(&query, name.as_bytes(), directory, counters)
-        } else {
+        let decision = if !self.allows(asker.address) {
             Some(Decision::failure(Rcode::REFUSED, Some(ExtendedError::Prohibited)))
+        } else if request::is_transfer(&query) {
+            match self.decide_transfer(&query, message, name.as_bytes(), circumstances) {
+                Ok(()) => return Verdict::Transfer,
+                Err(Refusal { rcode, error }) => Some(Decision::failure(rcode, error)),
+            }
+        } else {
+            self.decide(&query, name.as_bytes(), directory, counters)
         };
         let Some(decision) = decision else { return Verdict::Forward };
-        let rotation = usize::try_from(counters.queries).unwrap_or_default();
-        self.write(&query, &decision, asker, directory, rotation, reply);
+        self.write(&query, &decision, circumstances, reply);
         Verdict::Reply(decision.rcode)
     }
 
-    /// Clears `reply` and writes that a query that was to be forwarded cannot be answered.
+    /// Clears `reply` and writes that a query that was to be forwarded cannot be answered; signs that, if the
+    /// query is signed.
     pub fn fail(
         &self,
         query: &[u8],
@@ -135,29 +195,57 @@ impl Responder {
         reply: &mut Vec<u8>,
     ) -> Verdict {
         let Some(header) = Header::read(query) else { return Verdict::Silent };
+        let signed = SignedRequest::read(query, &self.keys, asker.now).ok().flatten();
+        let query = signed.as_ref().map_or(query, |request| &request.message);
         let Ok(query) = Query::read(query, header) else { return Verdict::Silent };
         let decision = Decision::failure(Rcode::SERVFAIL, Some(error));
-        self.write(&query, &decision, asker, directory, 0, reply);
+        let counters = &Counters::default();
+        let circumstances =
+            Circumstances { asker, directory, counters, reserved: 0, is_signed: false };
+        self.write(&query, &decision, circumstances, reply);
+        if let Some(SignedRequest { judgement: Ok(mut signer), .. }) = signed {
+            signer.sign(reply, asker.now);
+        }
         Verdict::Reply(decision.rcode)
     }
 
     fn allows(&self, client: IpAddr) -> bool {
-        self.allowed.is_empty() || self.allowed.iter().any(|network| network.contains(client))
+        self.allowed.is_empty()
+            || self.allowed.iter().any(|network| network.contains(client))
+            || self.may_transfer(client)
     }
 
-    fn write(
+    fn may_transfer(&self, client: IpAddr) -> bool {
+        self.transferable.iter().any(|network| network.contains(client))
+    }
+
+    fn decide_transfer(
+        &self,
+        query: &Query<'_>,
+        message: &[u8],
+        name: &[u8],
+        Circumstances { asker, directory, is_signed, .. }: Circumstances<'_>,
+    ) -> Result<(), Refusal> {
+        let lacks_signature = !is_signed && !self.keys.is_empty();
+        if lacks_signature || !self.may_transfer(asker.address) {
+            return Err(Refusal { rcode: Rcode::REFUSED, error: None });
+        }
+        request::decide(query, message, name, asker.transport, &self.zones, directory)
+    }
+
+    pub(super) fn write(
         &self,
         query: &Query<'_>,
         decision: &Decision<'_>,
-        asker: Asker,
-        directory: &Directory,
-        rotation: usize,
+        circumstances: Circumstances<'_>,
         reply: &mut Vec<u8>,
     ) {
+        let Circumstances { asker, directory, counters, reserved, .. } = circumstances;
         let Query { header, question, edns } = query;
-        let longest = longest_reply(asker.transport, *edns);
+        let longest = longest_reply(asker.transport, *edns).saturating_sub(reserved);
         let room = longest.saturating_sub(question.end());
-        let opt = edns.map(|edns| self.opt(edns, decision, asker, directory).within(room));
+        let told = (decision.rcode, decision.error);
+        let opt = edns.map(|edns| self.opt(edns, told, asker, directory).within(room));
         let limit = longest.saturating_sub(opt.as_ref().map_or(0, Opt::len));
         let flags = decision.flags | self.recursion_available();
         let wire = Some(question.wire);
@@ -165,6 +253,7 @@ impl Responder {
         written.class = question.qclass;
         // What is told of the server itself is as of now.
         written.ttl = if question.qclass == CLASS_CH { 0 } else { self.ttl };
+        let rotation = usize::try_from(counters.queries).unwrap_or_default();
         let context = RecordContext { question, directory, rotation };
         if decision.content.write(context, &mut written) == Err(Full) {
             written.truncate(question.wire.len());
@@ -175,7 +264,7 @@ impl Responder {
     }
 
     /// Clears `reply` and writes one that has no records but OPT.
-    fn write_bare(
+    pub(super) fn write_bare(
         &self,
         header: Header,
         rcode: Rcode,
@@ -191,7 +280,7 @@ impl Responder {
         Verdict::Reply(rcode)
     }
 
-    fn recursion_available(&self) -> u16 {
+    pub(super) fn recursion_available(&self) -> u16 {
         match self.out_of_zone {
             OutOfZone::Refuse => 0,
             OutOfZone::Forward => flag::RA,
@@ -204,7 +293,7 @@ impl Responder {
             return Decision::failure(Rcode::REFUSED, Some(ExtendedError::Prohibited));
         }
         let is_good = cookie.server == ServerPart::Absent
-            || self.secret.is_own(&cookie, asker.address, asker.now);
+            || self.secret.is_own(&cookie, asker.address, asker.now as u32);
         Decision::failure(if is_good { Rcode::NOERROR } else { Rcode::BADCOOKIE }, None)
     }
 
@@ -226,8 +315,7 @@ impl Responder {
                 None => Decision::failure(Rcode::REFUSED, None),
             });
         }
-        let is_transfer = matches!(question.qtype, rrtype::AXFR | rrtype::IXFR);
-        if question.qclass != CLASS_IN || is_transfer {
+        if question.qclass != CLASS_IN {
             return Some(Decision::failure(Rcode::REFUSED, None));
         }
         let Some(zone) = self.zones.of(name) else {
@@ -236,7 +324,7 @@ impl Responder {
         if let Some(error) = unusable(directory) {
             return Some(Decision::failure(Rcode::SERVFAIL, Some(error)));
         }
-        let found = if zone.is_reverse {
+        let found = if zone.network.is_some() {
             content::of_reverse_name(name, question, zone, directory)
         } else {
             content::of_name(name, question, zone, directory)
@@ -280,15 +368,22 @@ impl Responder {
         }
     }
 
-    fn opt(&self, edns: Edns, decision: &Decision<'_>, asker: Asker, directory: &Directory) -> Opt {
+    /// The OPT record of a reply that says this.
+    pub(super) fn opt(
+        &self,
+        edns: Edns,
+        (rcode, error): (Rcode, Option<ExtendedError>),
+        asker: Asker,
+        directory: &Directory,
+    ) -> Opt {
         let bake = |cookie: Request| {
-            (cookie.client, self.secret.server_part(&cookie, asker.address, asker.now))
+            (cookie.client, self.secret.server_part(&cookie, asker.address, asker.now as u32))
         };
         Opt {
             name: if edns.wants_nsid { directory.own_name() } else { None },
             cookie: edns.cookie.map(bake),
-            error: decision.error,
-            ..Opt::bare(edns, decision.rcode)
+            error,
+            ..Opt::bare(edns, rcode)
         }
     }
 }
@@ -308,7 +403,7 @@ fn stale(directory: &Directory) -> Option<ExtendedError> {
 }
 
 /// Returns the most octets that a reply of ours may have.
-fn longest_reply(transport: Transport, edns: Option<Edns>) -> usize {
+pub(super) fn longest_reply(transport: Transport, edns: Option<Edns>) -> usize {
     match transport {
         Transport::Tcp => usize::from(u16::MAX),
         Transport::Udp => longest_datagram(edns).min(usize::from(UDP_WITH_EDNS)),

@@ -21,8 +21,8 @@ pub struct Asker {
     pub address: IpAddr,
     /// The transport of the query.
     pub transport: Transport,
-    /// The time, in seconds since 1970 modulo 2^32.
-    pub now: u32,
+    /// The time, in seconds since 1970.
+    pub now: u64,
 }
 
 /// The verdict on a query.
@@ -32,6 +32,9 @@ pub enum Verdict {
     Silent,
     /// It is for other servers: nothing was written, and the query is to be forwarded.
     Forward,
+    /// It asks for a zone, and may have it: nothing was written, and [`super::Responder::transfer`] begins
+    /// the reply, which may be many messages.
+    Transfer,
     /// The reply is to be sent.
     Reply(Rcode),
 }
@@ -47,6 +50,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Verdict::Silent => f.write_str("dropped"),
+            Verdict::Transfer => f.write_str("a transfer"),
             Verdict::Forward => f.write_str("forwarded"),
             Verdict::Reply(rcode) => rcode.fmt(f),
         }

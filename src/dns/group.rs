@@ -4,10 +4,11 @@
 //! What such an answer costs depends on the records in it, and not on the size of the group: whether
 //! all fit is known from their number.
 
+use super::node_name::NodeName;
 use super::records::{RecordContext, write_addresses, write_srv};
-use super::reply::{Full, Owner, RECORD_HEAD, Reply, push_name_by};
-use super::wire::{LONGEST_NAME, rrtype};
-use crate::cluster::{Pattern, Record, SlotId, Slots};
+use super::reply::{Full, Owner, RECORD_HEAD, Reply};
+use super::wire::rrtype;
+use crate::cluster::{Record, Slots};
 
 /// The octets of an SRV record's data before the target: priority, weight and port.
 const BEFORE_TARGET: usize = 6;
@@ -54,7 +55,7 @@ fn write_all_srv(
     if !reply.has_room_for(ports.saturating_mul(least)) {
         return Err(Full);
     }
-    let Some(name) = group.names.pattern().map(NodeName::new) else { return Ok(()) };
+    let name = NodeName::new(&group.names);
     let mut targets: Vec<(&Record, usize)> = Vec::with_capacity(ports);
     let start = context.rotation.checked_rem(ports).unwrap_or(0);
     for slot in group.with_port().skip(start).chain(group.with_port().take(start)) {
@@ -72,68 +73,9 @@ fn write_all_srv(
     Ok(())
 }
 
-/// The name of a node on the wire, but for its number.
-struct NodeName<'a> {
-    pattern: &'a Pattern,
-    before: Vec<u8>,
-    after: Vec<u8>,
-    /// The place, in what is before the number, of the length of the label that holds it. The
-    /// number's digits are to be added there.
-    label: usize,
-}
-
-impl<'a> NodeName<'a> {
-    fn new(pattern: &'a Pattern) -> Self {
-        let (prefix, suffix) = pattern.around_number();
-        let mut before = Vec::with_capacity(LONGEST_NAME);
-        push_name_by(&mut before, |text| {
-            text.extend_from_slice(prefix.as_bytes());
-            text.extend_from_slice(suffix.as_bytes());
-        });
-        // On the wire a name begins with a length, in whose stead the text has a dot further on.
-        let after = before.split_off(before.len().min(1 + prefix.len()));
-        let label = prefix.rfind('.').map_or(0, |dot| dot + 1);
-        NodeName { pattern, before, after, label }
-    }
-
-    fn write(&self, slot: SlotId, octets: &mut Vec<u8>) {
-        let start = octets.len();
-        octets.extend_from_slice(&self.before);
-        let number = octets.len();
-        self.pattern.push_number(slot, octets);
-        let digits = octets.len() - number;
-        octets.extend_from_slice(&self.after);
-        if let Some(length) = octets.get_mut(start + self.label) {
-            *length = length.saturating_add(u8::try_from(digits).unwrap_or(u8::MAX));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_name_of_a_node_is_that_of_its_slot() {
-        let patterns = [
-            "worker{{.ID}}.tf.local.",
-            "{{.ID}}.n.",
-            "n{{printf \"%03d\" .ID}}-x.a.",
-            "x.w{{.ID}}.a_b.",
-            "x.{{.ID}}.a_b.",
-            "x.{{.ID}}y.a_b.",
-        ];
-        for text in patterns {
-            let pattern = Pattern::parse(text, 9).expect(text);
-            let name = NodeName::new(&pattern);
-            for slot in [1, 9, 10, 999, 1000, u32::MAX].into_iter().filter_map(SlotId::new) {
-                let (mut written, mut wanted) = (b"before".to_vec(), b"before".to_vec());
-                name.write(slot, &mut written);
-                push_name_by(&mut wanted, |text| text.extend(pattern.name(slot).bytes()));
-                assert_eq!(written, wanted, "{text} {slot}");
-            }
-        }
-    }
 
     #[test]
     fn rotation_begins_elsewhere_and_misses_nobody() {

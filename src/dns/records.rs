@@ -61,8 +61,13 @@ pub(super) fn write_srv(
 ) -> Result<(), Full> {
     let Some(port) = record.port else { return Ok(()) };
     reply.answer(rrtype::SRV, |octets| {
-        octets.extend_from_slice(&PRIORITY_AND_WEIGHT);
-        octets.extend_from_slice(&port.to_be_bytes());
+        push_srv(port, octets);
         target(octets);
     })
+}
+
+/// Appends the data of SRV but for the target.
+pub(super) fn push_srv(port: u16, octets: &mut Vec<u8>) {
+    octets.extend_from_slice(&PRIORITY_AND_WEIGHT);
+    octets.extend_from_slice(&port.to_be_bytes());
 }

@@ -58,7 +58,9 @@ impl<'a> Reply<'a> {
         question: Option<&[u8]>,
     ) -> Self {
         octets.clear();
-        let echoed = header.flags & (flag::OPCODE | flag::RD | flag::CD);
+        // RD and CD are of queries: in a message of another kind the same bits may mean something else.
+        let echoed = if header.is_query() { flag::RD | flag::CD } else { flag::OPCODE };
+        let echoed = header.flags & echoed;
         let flags = flag::QR | echoed | flags | u16::from(rcode.value() & 0x0f);
         let ([id_high, id_low], [high, low]) = (header.id.to_be_bytes(), flags.to_be_bytes());
         let questions = u8::from(question.is_some());
@@ -70,7 +72,7 @@ impl<'a> Reply<'a> {
     }
 
     /// The number of octets written so far.
-    fn length(&self) -> usize {
+    pub(super) fn length(&self) -> usize {
         self.octets.len()
     }
 
@@ -94,6 +96,31 @@ impl<'a> Reply<'a> {
         let start = self.length();
         let head = self.head(owner, rrtype, 0)?;
         self.octets.extend_from_slice(&head);
+        self.data(start, section, write)
+    }
+
+    /// Appends an answer whose owner `owner` appends, and its data `write`; leaves everything as it was if it
+    /// does not fit.
+    pub(super) fn answer_of(
+        &mut self,
+        owner: impl FnOnce(&mut Vec<u8>),
+        rrtype: u16,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), Full> {
+        let start = self.length();
+        owner(self.octets);
+        let head = self.head_after_owner(rrtype, 0);
+        self.octets.extend_from_slice(&head);
+        self.data(start, Section::Answer, write)
+    }
+
+    /// Appends the data of the record that begins at `start`.
+    fn data(
+        &mut self,
+        start: usize,
+        section: Section,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), Full> {
         let data = self.length();
         write(self.octets);
         let length = u16::try_from(self.length() - data).unwrap_or(u16::MAX);
@@ -173,11 +200,17 @@ impl<'a> Reply<'a> {
         };
         let mut head = [0; RECORD_HEAD];
         head[..2].copy_from_slice(&pointer.to_be_bytes());
-        head[2..4].copy_from_slice(&rrtype.to_be_bytes());
-        head[4..6].copy_from_slice(&self.class.to_be_bytes());
-        head[6..10].copy_from_slice(&self.ttl.to_be_bytes());
-        head[10..].copy_from_slice(&length.to_be_bytes());
+        head[2..].copy_from_slice(&self.head_after_owner(rrtype, length));
         Ok(head)
+    }
+
+    fn head_after_owner(&self, rrtype: u16, length: u16) -> [u8; RECORD_HEAD - 2] {
+        let mut head = [0; RECORD_HEAD - 2];
+        head[..2].copy_from_slice(&rrtype.to_be_bytes());
+        head[2..4].copy_from_slice(&self.class.to_be_bytes());
+        head[4..8].copy_from_slice(&self.ttl.to_be_bytes());
+        head[8..].copy_from_slice(&length.to_be_bytes());
+        head
     }
 
     fn count(&mut self, section: Section, records: u16) {

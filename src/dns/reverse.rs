@@ -36,6 +36,31 @@ pub fn read(name: &[u8]) -> Option<ReverseName> {
     }))
 }
 
+/// Appends the reverse name of an address, as text with the final dot.
+pub(super) fn push_reverse_name(address: IpAddr, text: &mut Vec<u8>) {
+    match address {
+        IpAddr::V4(ip) => {
+            for octet in ip.octets().into_iter().rev() {
+                // Up to three digits.
+                let digits = [octet / 100, octet / 10 % 10, octet % 10].map(|digit| b'0' + digit);
+                let first = if octet >= 100 { 0 } else { 2 - usize::from(octet >= 10) };
+                text.extend_from_slice(digits.get(first..).unwrap_or_default());
+                text.push(b'.');
+            }
+            text.extend_from_slice(b"in-addr.arpa.");
+        }
+        IpAddr::V6(ip) => {
+            for octet in ip.octets().into_iter().rev() {
+                for nibble in [octet & 0xf, octet >> 4] {
+                    let digit = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+                    text.extend_from_slice(&[digit, b'.']);
+                }
+            }
+            text.extend_from_slice(b"ip6.arpa.");
+        }
+    }
+}
+
 /// The address of a reverse name in lower case with the final dot. `None` for what is none, and for
 /// the names above: only a full address has a PTR record.
 pub fn address(name: &[u8]) -> Option<IpAddr> {
@@ -86,6 +111,16 @@ mod tests {
         for (name, wanted) in table {
             let found = address(name.as_bytes()).map(|address| address.to_string());
             assert_eq!(found.as_deref(), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_reverse_name_of_an_address_is_read_as_that() {
+        let addresses = ["10.0.0.5", "255.100.99.0", "fd00::5", "2001:db8:89ab:cdef::f00"];
+        for address in addresses.map(|text| text.parse::<IpAddr>().expect("an address")) {
+            let mut name = Vec::new();
+            push_reverse_name(address, &mut name);
+            assert_eq!(super::address(&name), Some(address));
         }
     }
 

@@ -14,6 +14,8 @@ pub struct Counters {
     pub queries: u64,
     /// Queries that were not answered.
     pub dropped: u64,
+    /// Transfers of zones that were begun.
+    pub transfers: u64,
     by_rcode: [u64; RCODES as usize],
     /// Queries that other servers answered.
     pub forwarded: u64,

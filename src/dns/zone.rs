@@ -1,5 +1,7 @@
 //! The zones that are answered for with authority, and which of them a name belongs to.
 
+use std::net::IpAddr;
+
 use simple_dns::rdata::{NS, RData, SOA};
 use simple_dns::{CLASS, Name as DomainName, Packet, ResourceRecord, SimpleDnsError};
 
@@ -9,8 +11,8 @@ use crate::cluster::{Keyspace, ReverseNetwork};
 /// The octets after the question's name on the wire: the root's, type and class.
 const AFTER_NAME: usize = 5;
 
-/// The times after which a secondary server would look again and would give up, in seconds. There is no
-/// zone transfer, so nobody does; the values are sane for a zone that changes every minute.
+/// The times after which a secondary server looks again and after which it gives up, in seconds: sane for a
+/// zone that changes every minute.
 const REFRESH: i32 = 60;
 const RETRY: i32 = 10;
 const EXPIRE: i32 = 86_400;
@@ -22,8 +24,8 @@ pub(super) struct Zone {
     pub(super) name: String,
     /// The data of its NS record: the group of its nodes, all of which are its servers.
     pub(super) server: Vec<u8>,
-    /// Whether its names are those of addresses.
-    pub(super) is_reverse: bool,
+    /// The addresses whose names these are; `None`: they are names of nodes.
+    pub(super) network: Option<ReverseNetwork>,
     /// The data of its SOA record (RFC 1035 §3.3.13), but for the serial.
     soa: Vec<u8>,
 }
@@ -51,8 +53,7 @@ impl Zone {
         let server = data_of(RData::NS(NS(mname.clone())))?;
         let (serial, refresh, retry, expire, minimum) = (0, REFRESH, RETRY, EXPIRE, ttl);
         let soa = SOA { mname, rname, serial, refresh, retry, expire, minimum };
-        let is_reverse = false;
-        Ok(Zone { name: name.to_owned(), server, is_reverse, soa: data_of(RData::SOA(soa))? })
+        Ok(Zone { name: name.to_owned(), server, network: None, soa: data_of(RData::SOA(soa))? })
     }
 
     /// Returns the offset of the zone's name in a message whose question ends with it.
@@ -111,7 +112,7 @@ impl Zones {
         for network in networks {
             let zone = Zone::new(&network.zone(), server, ttl)?;
             if self.0.iter().all(|known| known.name != zone.name) {
-                self.0.push(Zone { is_reverse: true, ..zone });
+                self.0.push(Zone { network: Some(*network), ..zone });
             }
         }
         self.sort();
@@ -129,6 +130,31 @@ impl Zones {
             let above = name.strip_suffix(zone.name.as_bytes());
             above.is_some_and(|above| above.is_empty() || above.ends_with(b"."))
         })
+    }
+
+    /// The closest zone that the reverse name of an address is in.
+    pub(super) fn of_address(&self, address: IpAddr) -> Option<&Zone> {
+        self.0.iter().find(|zone| zone.network.is_some_and(|network| network.contains(address)))
+    }
+
+    /// The index of the zone of this name.
+    pub(super) fn index_of(&self, name: &[u8]) -> Option<usize> {
+        self.0.iter().position(|zone| zone.name.as_bytes() == name)
+    }
+
+    /// All of them, by index.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Zone> {
+        self.0.iter()
+    }
+
+    /// The zone with an index.
+    pub(super) fn get(&self, index: usize) -> Option<&Zone> {
+        self.0.get(index)
+    }
+
+    /// Whether a zone begins below a name.
+    pub(super) fn has_below(&self, name: &str) -> bool {
+        self.0.iter().any(|zone| zone.name.strip_suffix(name).is_some_and(|it| it.ends_with('.')))
     }
 }
 

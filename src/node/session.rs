@@ -78,7 +78,7 @@ pub struct Session<H, E> {
     pub(super) alive: Vec<LeaseId>,
     /// The names with our addresses whose leases may end.
     pub(super) awaited: Vec<SlotId>,
-    /// Until when it waits for that; `None`: it does not.
+    /// Until when it waits for that, as a newcomer; `None`: it did not have to.
     pub(super) awaits_leases_until: Option<Instant>,
     pub(super) membership: Membership,
     /// The job that it takes part in.

@@ -83,6 +83,8 @@ fn dns(text: &mut Text, counters: &Counters) {
         text.sample("dns_responses_total", &[("rcode", &rcode.to_string())], count);
     }
     text.counter("dns_dropped_total", "DNS requests that were not answered.", counters.dropped);
+    let help = "Transfers of zones that were begun.";
+    text.counter("transfers_total", help, counters.transfers);
     let (forwarded, unanswered) = (counters.forwarded, counters.unanswered);
     text.counter("dns_forwarded_total", "DNS requests that other servers answered.", forwarded);
     text.counter("dns_unanswered_total", "DNS requests that no other server answered.", unanswered);

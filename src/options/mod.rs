@@ -15,6 +15,7 @@
 //! | `job` | what programs have that start together |
 //! | `values` | the arguments of options |
 //! | `configuration` | what may stand in a Corefile as well |
+//! | `transfers` | signatures, and who is told of changes |
 //! | `tools` | the operator's tools: what each takes and is told |
 
 mod closest;
@@ -28,6 +29,7 @@ mod read;
 mod settings;
 mod table;
 mod tools;
+mod transfers;
 mod values;
 
 use std::ffi::OsString;

@@ -12,6 +12,7 @@ use super::environment::Origins;
 use super::job;
 use super::settings::Options;
 use super::table::{CHECK, EXEC, Takers};
+use super::transfers;
 use super::values::{
     address, change_wait, command, etcd_timeout, filled, number, optional_number, path,
     path_to_write, seconds, split, wrong,
@@ -67,7 +68,10 @@ pub(super) fn options(
         ttl: number(matches, "ttl")?,
         forward: configuration::forward(matches, file.as_ref())?,
         allow: split(matches, "allow")?,
+        allow_transfer: split(matches, "allow-transfer")?,
         reverse: split(matches, "reverse")?,
+        notify_targets: transfers::notify_targets(matches)?,
+        tsig_keys: transfers::tsig_keys(matches)?,
         rrl: optional_number(matches, "rrl")?,
         ready_file,
         run_as: run_as(matches)?,

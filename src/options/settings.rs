@@ -15,6 +15,8 @@ use crate::node::NodeSettings;
 use crate::notify::NotifySettings;
 use crate::server::forward::ForwardTo;
 use crate::server::listen::Listen;
+use crate::server::secondaries::NotifyTargets;
+use crate::server::tsig_files::TsigKeyFile;
 
 /// A command line that was understood.
 #[derive(Clone, Debug)]
@@ -53,8 +55,14 @@ pub struct Options {
     pub forward: Option<ForwardTo>,
     /// Who may ask; empty: everybody.
     pub allow: Vec<Network>,
+    /// The networks that may have whole zones.
+    pub allow_transfer: Vec<Network>,
     /// Whose reverse names are zones that are answered for.
     pub reverse: Vec<ReverseNetwork>,
+    /// The keys under which messages are signed.
+    pub tsig_keys: Vec<TsigKeyFile>,
+    /// Who is told of changes.
+    pub notify_targets: NotifyTargets,
     /// Replies a second to a client's network over UDP; `None`: as many as it asks for.
     pub rrl: Option<u32>,
     /// Who is told of this node's name, and how.

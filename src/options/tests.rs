@@ -46,6 +46,7 @@ fn defaults_are_those_of_the_help() {
         (WhenFull::Exit, 86_400)
     );
     assert_eq!((options.allow.len(), options.rrl, options.forward), (0, None, None));
+    assert!(options.allow_transfer.is_empty());
     assert_eq!(options.connect.access, Access::default());
     assert_eq!((options.node.lease_ttl.as_secs(), options.connect.timeout.as_secs()), (20, 2));
     let listens: Vec<_> =
@@ -91,6 +92,8 @@ fn names_keys_and_trust_are_read() {
         "--max-stale=0",
         "--allow=10.0.0.0/8, fd00::/8",
         "--allow=127.0.0.1",
+        "--allow-transfer=10.0.0.53,fd00::/8",
+        "--allow-transfer=10.0.0.54",
         "--rrl=50",
         "--prefix=/site/a/",
         "--resolve=ps{{.ID}}.tf.local",
@@ -103,6 +106,7 @@ fn names_keys_and_trust_are_read() {
     ]);
     assert_eq!((options.node.when_full, options.node.max_stale.as_secs()), (WhenFull::Wait, 0));
     assert_eq!((options.allow.len(), options.rrl), (3, Some(50)));
+    assert_eq!(options.allow_transfer.len(), 3);
     assert_eq!(options.node.keyspace.prefix, "/site/a/");
     let resolve: Vec<String> = options.node.keyspace.resolve.iter().map(Names::to_string).collect();
     assert_eq!(resolve, ["ps{{.ID}}.tf.local.", "db.example.com."]);
@@ -167,7 +171,7 @@ fn a_program_has_to_end_within_a_part_of_the_lease() {
 
 #[test]
 fn what_is_wrong_is_told_in_one_line_that_names_the_option() {
-    let table: [(&[&str], &str); 83] = [
+    let table: [(&[&str], &str); 84] = [
         (&["--forward", ""], "--forward: \"\" is not an address"),
         (&["--forward", "dns.example"], "--forward: \"dns.example\" is not an address"),
         (&["--forward", "10.0.0.1,resolv.conf"], "--forward: \"resolv.conf\": a file that"),
@@ -223,6 +227,7 @@ fn what_is_wrong_is_told_in_one_line_that_names_the_option() {
         (&["--allow", "10.0.0.0/33"], "--allow: \"10.0.0.0/33\": what follows the /"),
         (&["--allow", "10.0.0.0/8,here"], "--allow: \"here\": not an address"),
         (&["--allow", "10.0.0.1/8"], "--allow: \"10.0.0.1/8\": the address goes on"),
+        (&["--allow-transfer", "10.0.0.1/8"], "--allow-transfer: \"10.0.0.1/8\": the address goes"),
         (&["--rrl", "0"], "--rrl:"),
         (&["--rrl", "1.5"], "--rrl:"),
         (&["--wait=yes"], "--wait: takes no argument"),

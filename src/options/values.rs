@@ -17,6 +17,9 @@ use crate::text;
 /// In milliseconds.
 const ETCD_TIMEOUT: std::ops::RangeInclusive<u32> = 100..=60_000;
 
+/// In milliseconds as well. Less would be a flood.
+const NOTIFY_DELAY: std::ops::RangeInclusive<u32> = 20..=60_000;
+
 /// In milliseconds as well: a day.
 const LONGEST_CHANGE_WAIT: u32 = 86_400_000;
 
@@ -63,11 +66,24 @@ pub(super) fn seconds(matches: &Matches, option: &str) -> Result<Duration, Failu
 
 /// A time that need not be whole seconds.
 pub(super) fn etcd_timeout(matches: &Matches) -> Result<Duration, Failure> {
-    let option = "etcd-timeout";
+    part_of_seconds(matches, "etcd-timeout", &ETCD_TIMEOUT, "0.1 to 60")
+}
+
+/// The same.
+pub(super) fn notify_delay(matches: &Matches) -> Result<Duration, Failure> {
+    part_of_seconds(matches, "notify-delay", &NOTIFY_DELAY, "0.02 to 60")
+}
+
+fn part_of_seconds(
+    matches: &Matches,
+    option: &str,
+    allowed: &std::ops::RangeInclusive<u32>,
+    range: &str,
+) -> Result<Duration, Failure> {
     let text = given_or_default(matches, option);
-    match milliseconds(&text).filter(|milliseconds| ETCD_TIMEOUT.contains(milliseconds)) {
+    match milliseconds(&text).filter(|milliseconds| allowed.contains(milliseconds)) {
         Some(milliseconds) => Ok(Duration::from_millis(milliseconds.into())),
-        None => wrong(option, format!("{text:?} is not a number of seconds from 0.1 to 60")),
+        None => wrong(option, format!("{text:?} is not a number of seconds from {range}")),
     }
 }
 

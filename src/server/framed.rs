@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use rustix::net::sockopt;
+
 use crate::dns::framing::{PREFIX, TooLong, first_message, push_message};
 
 /// Octets read at a time.
@@ -38,6 +40,13 @@ pub(super) struct FramedStream {
 impl FramedStream {
     pub(super) fn new(stream: TcpStream, longest: usize) -> Self {
         FramedStream { stream, longest, input: Vec::new(), taken: 0, output: Vec::new(), sent: 0 }
+    }
+
+    /// Bounds what the kernel keeps of what is not sent yet, which may grow to some MB else.
+    pub(super) fn bound_send_buffer(&self, octets: usize) {
+        if let Err(error) = sockopt::set_socket_send_buffer_size(&self.stream, octets) {
+            log::debug!("the size of a send buffer: {error}");
+        }
     }
 
     /// Octets that are still to be sent.

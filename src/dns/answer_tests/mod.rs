@@ -7,6 +7,7 @@ mod malformed;
 mod names;
 mod negative;
 mod reverse;
+mod signed;
 mod truncation;
 
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use simple_dns::{CLASS, Packet};
 
 use super::*;
 use crate::cluster::{Entry, Names, Pattern};
-use crate::dns::wire::option;
+use crate::dns::wire::{option, rrtype};
 
 const TTL: u32 = 5;
 
@@ -78,7 +79,7 @@ fn reply_over(transport: Transport, query: &[u8], directory: &Directory) -> Opti
     let mut reply = Vec::new();
     let asker = Asker { address: IpAddr::from([192, 0, 2, 1]), transport, now: 1_795_539_600 };
     match responder.answer(query, asker, directory, &Counters::default(), &mut reply) {
-        Verdict::Silent | Verdict::Forward => None,
+        Verdict::Silent | Verdict::Forward | Verdict::Transfer => None,
         Verdict::Reply(_) => Some(reply),
     }
 }

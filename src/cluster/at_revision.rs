@@ -1,0 +1,93 @@
+//! The directory as etcd is at one revision, for those who take all of it from here.
+
+use super::directory::Directory;
+use super::entry::{Applied, Entry};
+use super::journal::{Journal, PublishedBefore, PublishedNode};
+use super::names::Names;
+use super::node_place::NodePlace;
+use super::pattern::SlotId;
+use super::slots::Slots;
+
+impl Directory {
+    /// Notes from now on what slots held before they changed, in a bounded journal.
+    pub fn keep_journal(&mut self) {
+        let revision = self.revision();
+        self.journal.get_or_insert_with(|| Journal::new(revision));
+    }
+
+    /// A copy without what came before its time: the own put, and changes of a range whose stream is ahead
+    /// of the others'. It shares what is alike, so it costs little, and does not change. `None`: no
+    /// journal is kept ([`Directory::keep_journal`]), or more is ahead than it holds.
+    pub fn at_revision(&self) -> Option<Directory> {
+        let ahead = self.journal.as_ref()?.ahead_of(self.revision())?;
+        let mut known: Vec<Slots> = self.known.iter().map(Slots::copy).collect();
+        for (place, before) in ahead {
+            if let Some(slots) = known.get_mut(place.range) {
+                slots.put_back(place.slot, before);
+            }
+        }
+        let mut copy = Directory::with(self.keyspace().clone(), known);
+        copy.take_standing(self);
+        Some(copy)
+    }
+
+    /// The slots that changed after a revision, and what each published then. `None`: that is not known
+    /// any more.
+    pub fn changed_since(&self, revision: i64) -> Option<PublishedBefore> {
+        self.journal.as_ref()?.changed_since(revision)
+    }
+
+    /// What a slot publishes.
+    pub fn published(&self, place: NodePlace) -> Option<PublishedNode> {
+        self.known.get(place.range)?.published(place.slot)
+    }
+
+    /// The names of each range with its slots, in the order of [`super::Keyspace::names`].
+    pub fn ranges(&self) -> &[Slots] {
+        &self.known
+    }
+
+    /// Whether a name is that of a slot of an earlier range as well, which tells of it.
+    pub fn is_told_before(&self, range: usize, name: &[u8]) -> bool {
+        let earlier = self.known.get(..range).unwrap_or_default();
+        earlier.iter().any(|slots| slots.names.slot_of(name).is_some())
+    }
+}
+
+impl Slots {
+    /// Applies a key, as [`Slots::apply`] does, and notes in the journal what its slot held before. These are
+    /// the slots of the range with that index, and the directory stands at that revision.
+    pub(super) fn apply_noting(
+        &mut self,
+        name: &[u8],
+        entry: Entry<'_>,
+        (journal, range, told): (&mut Journal, usize, i64),
+    ) -> Applied {
+        let slot = self.names.slot_of(name).or_else(|| self.names.drained_slot_of(name));
+        let before = slot.and_then(|slot| self.published(slot));
+        let applied = self.apply(name, entry);
+        if let Some(slot) = slot.filter(|slot| self.published(*slot) != before) {
+            journal.note(entry.mod_revision, told, NodePlace { range, slot }, before);
+        }
+        applied
+    }
+
+    /// The slots from this one on that publish something, lowest first.
+    pub fn nodes_from(
+        &self,
+        first: SlotId,
+    ) -> impl Iterator<Item = (SlotId, PublishedNode)> + use<'_> {
+        self.iter_from(first).filter_map(|(id, occupant)| {
+            let is_in_group = occupant.is_in_group;
+            Some((id, PublishedNode { record: occupant.record?, is_in_group }))
+        })
+    }
+
+    /// The names, and what stands for all of them.
+    pub fn group(&self) -> Option<&str> {
+        match self.names {
+            Names::Numbered(_) => self.group.as_deref(),
+            Names::Single(_) => None,
+        }
+    }
+}

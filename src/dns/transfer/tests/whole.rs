@@ -1,0 +1,129 @@
+//! Whole zones: the same as what queries are answered with, and who does not get them.
+
+use super::scene::ZONES;
+use super::*;
+
+/// The zone of a name: the closest of all.
+fn zone_of(name: &str) -> Option<&'static str> {
+    let above = |zone: &&str| name == *zone || name.ends_with(&format!(".{zone}"));
+    ZONES.into_iter().filter(above).max_by_key(|zone| zone.len())
+}
+
+/// What queries for all names and types are answered with, by zone.
+fn asked(scene: &Scene, directory: &Directory) -> BTreeMap<&'static str, Contents> {
+    let mut all = BTreeMap::new();
+    let types = [rrtype::A, rrtype::AAAA, rrtype::SRV, rrtype::PTR, rrtype::NS, rrtype::SOA];
+    for name in scene.names() {
+        for qtype in types {
+            let query = query(&name, qtype, [0; 3], &[]);
+            let (mut reply, asker) = (Vec::new(), asker(Transport::Tcp));
+            scene.responder.answer(&query, asker, directory, &Counters::default(), &mut reply);
+            let Some(zone) = zone_of(&name) else { continue };
+            for (owner, rrtype, data) in answers(&reply) {
+                let contents: &mut Contents = all.entry(zone).or_default();
+                contents.entry((owner, rrtype)).or_default().insert(data);
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn a_zone_has_all_that_queries_are_answered_with_and_nothing_else() {
+    for seed in 0..20 {
+        let mut scene = Scene::new(seed);
+        for changes in [0, 3, 40, 200, 200] {
+            scene.pass(changes);
+            let asked = asked(&scene, &scene.directory);
+            for name in ZONES {
+                let transferred = zone(&scene.responder, &scene.directory, name);
+                assert_eq!(Some(&transferred), asked.get(name), "seed {seed}: {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_ahead_of_the_revision_is_not_in_the_zone() {
+    for seed in 0..40 {
+        let mut scene = Scene::new(seed);
+        scene.pass(100);
+        let before = ZONES.map(|name| zone(&scene.responder, &scene.directory, name));
+        let changes: Vec<_> = (0..30).map(|_| scene.change()).collect();
+        for change in &changes {
+            scene.tell(change);
+        }
+        let ahead = ZONES.map(|name| zone(&scene.responder, &scene.directory, name));
+        assert_eq!(ahead, before, "seed {seed}");
+        scene.directory.advance(scene.revision);
+        let after = ZONES.map(|name| zone(&scene.responder, &scene.directory, name));
+        assert_ne!(after, before, "seed {seed}");
+    }
+}
+
+#[test]
+fn who_may_not_have_a_zone_and_what_is_none_is_refused() {
+    let mut scene = Scene::new(1);
+    scene.pass(20);
+    let opt: &[u8] = &[0, 0, 41, 0x10, 0, 0, 0, 0, 0, 0, 0];
+    let soa = |name: &str, serial: u32| {
+        let data = [&[0, 0][..], &serial.to_be_bytes(), &[0; 16]].concat();
+        let length = (data.len() as u16).to_be_bytes();
+        let soa = [&[0, 0, 6, 0, 1, 0, 0, 0, 0][..], &length, &data].concat();
+        query(name, rrtype::IXFR, [0, 1, 0], &soa)
+    };
+    let whole = |name: &str| query(name, rrtype::AXFR, [0; 3], &[]);
+    let bare = query("tf.local.", rrtype::IXFR, [0; 3], &[]);
+    let with_opt = query("tf.local.", rrtype::AXFR, [0, 0, 1], opt);
+    use Transport::{Tcp, Udp};
+    let table: [(&str, &[u8], Transport, u8, u8); 9] = [
+        ("192.0.2.1", &whole("tf.local."), Udp, 1, 0),
+        ("192.0.2.1", &whole("x.tf.local."), Tcp, 9, 0),
+        ("192.0.2.1", &whole("example.com."), Tcp, 9, 0),
+        ("192.0.2.1", &bare, Tcp, 1, 0),
+        ("192.0.2.1", &bare, Udp, 1, 0),
+        ("192.0.2.1", &soa("x.", 1), Udp, 9, 0),
+        ("198.51.100.1", &whole("tf.local."), Tcp, 5, 0),
+        ("198.51.100.1", &soa("tf.local.", 1), Udp, 5, 0),
+        ("198.51.100.1", &with_opt, Tcp, 5, 1),
+    ];
+    for (index, (address, query, transport, rcode, additional)) in table.into_iter().enumerate() {
+        let address = address.parse().expect("an address");
+        let asker = Asker { address, ..asker(transport) };
+        let mut reply = Vec::new();
+        let counters = Counters::default();
+        scene.responder.answer(query, asker, &scene.directory, &counters, &mut reply);
+        let counts = [reply[7], reply[9], reply[11]];
+        assert_eq!((reply[3] & 0x0f, counts), (rcode, [0, 0, additional]), "row {index}");
+    }
+}
+
+#[test]
+fn a_zone_is_not_told_by_who_does_not_know_it_and_stale_where_it_may_have_changed() {
+    use crate::cluster::Freshness::{Expired, Incomplete, Stale, Synced};
+    let opt: &[u8] = &[0, 0, 41, 0x10, 0, 0, 0, 0, 0, 0, 0];
+    let with_opt = query("tf.local.", rrtype::AXFR, [0, 0, 1], opt);
+    let table = [
+        (Synced, 0, None),
+        (Stale, 0, Some(3_u8)),
+        (Incomplete, 2, Some(14)),
+        (Expired, 2, Some(22)),
+    ];
+    for (freshness, rcode, error) in table {
+        let mut scene = Scene::new(1);
+        scene.pass(20);
+        scene.directory.mark(freshness);
+        let messages = messages(&scene.responder, &scene.directory, &with_opt);
+        let first = Packet::parse(&messages[0]).expect("well formed");
+        let options = &first.opt().expect("an OPT").opt_codes;
+        assert_eq!(messages[0][3] & 0x0f, rcode, "{freshness:?}");
+        let told = options.iter().find(|option| option.code == 15);
+        assert_eq!(told.map(|option| option.data[1]), error, "{freshness:?}");
+        let plain = super::messages(
+            &scene.responder,
+            &scene.directory,
+            &query("tf.local.", rrtype::AXFR, [0; 3], &[]),
+        );
+        assert!(Packet::parse(&plain[0]).expect("well formed").opt().is_none());
+    }
+}

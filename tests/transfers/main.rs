@@ -1,0 +1,8 @@
+//! Zones that are transferred to other servers, by whom that is signed, and who is told of changes.
+
+mod notify;
+mod outgoing;
+mod secondaries;
+mod slow_readers;
+mod tsig;
+mod zone;

@@ -1,0 +1,188 @@
+//! NSD, Knot DNS and BIND as secondaries of a node, signed and told of changes.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::process::Stdio;
+
+use support::process::Running;
+use support::{Directory, Etcd, PATIENCE, command, free_port, install, until};
+
+use crate::tsig::{Keys, SECRET};
+use crate::zone::{in_etcd, node_beside, record, transferred};
+
+const KEY: &str = "key-hmac-sha256.tf.local";
+
+/// A secondary server for the zone.
+struct Secondary {
+    name: &'static str,
+    address: SocketAddr,
+    directory: Directory,
+    _process: Running,
+}
+
+impl Secondary {
+    /// Starts one; its primary is not there yet.
+    fn start(name: &'static str, primary: u16) -> Secondary {
+        let (directory, port) = (Directory::new(), free_port());
+        let path = directory.path().display().to_string();
+        let (config, words): (String, &[&str]) = match name {
+            "nsd" => (nsd(&path, port, primary), &["-d", "-c"]),
+            "knotd" => (knot(&path, port, primary), &["-c"]),
+            _ => (bind(&path, port, primary), &["-g", "-c"]),
+        };
+        let file = directory.file("config");
+        fs::write(&file, config).expect("written");
+        let log = fs::File::create(directory.file("log")).expect("a log");
+        let mut command = command(name);
+        command.args(words).arg(&file).stderr(log.try_clone().expect("a log")).stdin(Stdio::null());
+        let process = Running::start_logging(&mut command, log);
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        Secondary { name, address, directory, _process: process }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.directory.file("log")).unwrap_or_default()
+    }
+}
+
+fn nsd(path: &str, port: u16, primary: u16) -> String {
+    format!(
+        r#"
+server:
+  ip-address: 127.0.0.1@{port}
+  server-count: 1
+  username: ""
+  zonesdir: "{path}"
+  zonelistfile: "{path}/zone.list"
+  pidfile: "{path}/nsd.pid"
+  xfrdfile: "{path}/xfrd.state"
+  xfrdir: "{path}"
+  xfrd-reload-timeout: 0
+  verbosity: 2
+remote-control:
+  control-enable: no
+key:
+  name: "{KEY}"
+  algorithm: hmac-sha256
+  secret: "{SECRET}"
+zone:
+  name: "tf.local"
+  zonefile: "tf.local.zone"
+  request-xfr: 127.0.0.1@{primary} {KEY}
+  allow-notify: 127.0.0.1 {KEY}
+  provide-xfr: 127.0.0.1 NOKEY
+"#
+    )
+}
+
+fn knot(path: &str, port: u16, primary: u16) -> String {
+    format!(
+        r#"
+server:
+  rundir: {path}
+  listen: 127.0.0.1@{port}
+log:
+  - target: stderr
+    any: info
+database:
+  storage: {path}
+key:
+  - id: {KEY}
+    algorithm: hmac-sha256
+    secret: {SECRET}
+remote:
+  - id: primary
+    address: 127.0.0.1@{primary}
+    key: {KEY}
+acl:
+  - id: told
+    address: 127.0.0.1
+    key: {KEY}
+    action: notify
+  - id: asked
+    address: 127.0.0.1
+    action: transfer
+zone:
+  - domain: tf.local
+    storage: {path}
+    master: primary
+    acl: [told, asked]
+"#
+    )
+}
+
+fn bind(path: &str, port: u16, primary: u16) -> String {
+    format!(
+        r#"
+options {{
+  directory "{path}";
+  listen-on port {port} {{ 127.0.0.1; }};
+  listen-on-v6 {{ none; }};
+  pid-file "{path}/named.pid";
+  session-keyfile "{path}/session.key";
+  recursion no;
+  dnssec-validation no;
+  notify no;
+  allow-transfer {{ any; }};
+  max-records-per-type 0;
+}};
+controls {{ }};
+key "{KEY}" {{ algorithm hmac-sha256; secret "{SECRET}"; }};
+zone "tf.local" {{
+  type secondary;
+  file "tf.local";
+  primaries {{ 127.0.0.1 port {primary} key "{KEY}"; }};
+  allow-notify {{ key "{KEY}"; }};
+}};
+"#
+    )
+}
+
+#[test]
+fn nsd_knot_and_bind_follow_a_thousand_changes() {
+    install(&["nsd:nsd", "knotd:knot", "named:bind9"]);
+    let etcd = Etcd::start();
+    let (keys, primary) = (Keys::write(), free_port());
+    let secondaries = ["nsd", "knotd", "named"].map(|name| Secondary::start(name, primary));
+    let addresses = secondaries.iter().map(|it| it.address.to_string());
+    let also = addresses.collect::<Vec<_>>().join(",");
+    let (listen, key) = (format!("127.0.0.1:{primary}"), keys.option("hmac-sha256"));
+    let more = ["--listen", &listen, "--also-notify", &also, "--tsig-key", &key];
+    let node = node_beside(&etcd, 300, &more);
+    let follow = |what: &str| {
+        let wanted = in_etcd(&etcd);
+        for secondary in &secondaries {
+            until(PATIENCE, &format!("{} has {what}", secondary.name), || {
+                let zone = try_transferred(secondary.address)?;
+                (zone == wanted).then_some(())
+            });
+        }
+    };
+    follow("the zone at the start");
+    for change in 0..1000_u32 {
+        let number = 2 + change * 7 % 300;
+        match change % 10 {
+            9 => etcd.delete(&format!("worker{number}.tf.local.")),
+            _ => {
+                let (key, value) = record(number, 0x0002_0000 + change);
+                etcd.put(&key, value.as_bytes());
+            }
+        }
+    }
+    follow("the zone at the end");
+    for secondary in &secondaries {
+        let log = secondary.log();
+        assert!(!log.contains("BADSIG") && !log.contains("tsig verify failure"), "{log}");
+    }
+    let log = node.log();
+    assert!(!log.contains("does not want") && !log.contains("does not answer"), "{log}");
+}
+
+/// The zone, where there is one already.
+fn try_transferred(server: SocketAddr) -> Option<crate::zone::ZoneLines> {
+    let port = server.port().to_string();
+    let words = ["+short", "+tries=1", "+time=1", "-p", &port, "@127.0.0.1", "tf.local", "SOA"];
+    let output = command("dig").args(words).output().expect("dig");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.starts_with("worker.").then(|| transferred(server, "tf.local").0)
+}

@@ -14,7 +14,7 @@ use support::dns::message::Data;
 use support::{AT_ONCE, Etcd, Node, PATIENCE, run};
 
 use crate::tsig::Keys;
-use crate::zone::record;
+use crate::zone::{ALLOW, record};
 
 /// A message that a node sent.
 struct Told {
@@ -55,7 +55,11 @@ struct Secondary {
 
 impl Secondary {
     fn start(answers: bool) -> Secondary {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("bound");
+        Secondary::start_at("127.0.0.1:0", answers)
+    }
+
+    fn start_at(address: &str, answers: bool) -> Secondary {
+        let socket = UdpSocket::bind(address).expect("bound");
         socket.set_read_timeout(Some(Duration::from_millis(50))).expect("set");
         let (teller, told) = channel();
         let (answers, is_over) = (Arc::new(AtomicBool::new(answers)), Arc::default());
@@ -243,4 +247,28 @@ fn what_is_told_is_signed_and_so_must_the_answer_be() {
     secondary.socket.send_to(&reply, again.from).expect("sent");
     let later = secondary.hear(Duration::from_millis(2500));
     assert!(later.is_none_or(|later| later.octets != again.octets), "told again all the same");
+}
+
+#[test]
+fn who_transferred_a_zone_is_told_of_it_at_the_port_of_dns() {
+    let etcd = Etcd::start();
+    // Of this process alone.
+    let [high, low] = u16::try_from(std::process::id() % 0xffff).expect("16 bits").to_be_bytes();
+    let client = format!("127.53.{high}.{low}");
+    let secondary = Secondary::start_at(&format!("{client}:53"), true);
+    let more = ["--resolve", "db.example.com"];
+    let node = Node::in_cluster(&etcd, 1, 400, &[&ALLOW[..], &more].concat());
+    node.slot();
+    assert!(secondary.hear(CALM).is_none(), "nobody knows of it");
+    let (host, port) = (format!("@{}", node.address().ip()), node.address().port().to_string());
+    run("dig", &["-b", &client, "-p", &port, &host, "tf.local", "AXFR"]);
+    assert!(secondary.hear(CALM).is_none(), "it has the zone");
+    for number in [7, 8] {
+        let (key, value) = record(number, number);
+        etcd.put(&key, value.as_bytes());
+        let told = secondary.hear_all(CALM);
+        let zones: Vec<String> = told.iter().map(Told::zone).collect();
+        assert_eq!(zones, ["tf.local"], "no other zone");
+        assert_eq!(told[0].serial(), serial_of(&node));
+    }
 }

@@ -63,7 +63,7 @@ impl LeaseTtl {
     }
 
     /// The time over which so many nodes do that: each of them may hear of all others.
-    pub(super) fn spread(self, names: usize) -> Duration {
+    pub fn spread(self, names: usize) -> Duration {
         let names = u32::try_from(names).unwrap_or(u32::MAX);
         let hearing = HEARING_TIME.saturating_mul(names).saturating_mul(names);
         hearing.max(self.shortest() * LEAST_SPREAD).min(LONGEST_SPREAD)

@@ -1,5 +1,7 @@
 //! The directory as etcd is at one revision, for those who take all of it from here.
 
+use std::net::IpAddr;
+
 use super::directory::Directory;
 use super::entry::{Applied, Entry};
 use super::journal::{Journal, PublishedBefore, PublishedNode};
@@ -83,7 +85,12 @@ impl Slots {
         })
     }
 
-    /// The names, and what stands for all of them.
+    /// The number of nodes in the group that publish an address.
+    pub fn count_in_group(&self, address: IpAddr) -> usize {
+        self.inside_at(address.into()).map_or(0, |published| published.count())
+    }
+
+    /// The name that stands for all of them; a single name has none.
     pub fn group(&self) -> Option<&str> {
         match self.names {
             Names::Numbered(_) => self.group.as_deref(),

@@ -131,7 +131,7 @@ impl Slots {
 
     /// The slots in the group whose records have an address, if there are any.
     #[inline]
-    fn inside_at(&self, sought: SoughtAddress) -> Option<Published<'_>> {
+    pub(super) fn inside_at(&self, sought: SoughtAddress) -> Option<Published<'_>> {
         match sought {
             SoughtAddress::V4(sought) => self.ipv4.get(sought),
             SoughtAddress::V6(sought) => self.ipv6.get(sought),

@@ -8,6 +8,7 @@ use getopts::Matches;
 use log::LevelFilter;
 
 use super::configuration;
+use super::environment::Origins;
 use super::job;
 use super::settings::Options;
 use super::table::{CHECK, EXEC, Takers};
@@ -77,6 +78,7 @@ pub(super) fn options(
         run_as: run_as(matches)?,
         verbosity: verbosity(matches)?,
         corefile: file,
+        origins: Origins::default(),
     })
 }
 

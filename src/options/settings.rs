@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+use super::environment::Origins;
 use crate::cluster::{DrainReason, Network, ReverseNetwork, SlotId};
 use crate::connect::ConnectSettings;
 use crate::corefile::Corefile;
@@ -74,6 +75,8 @@ pub struct Options {
     pub verbosity: LevelFilter,
     /// The file that says what the command line does not.
     pub corefile: Option<Corefile>,
+    /// Who says what the options are.
+    pub origins: Origins,
 }
 
 /// One of the operator's tools, and what it is to do.

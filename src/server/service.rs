@@ -134,7 +134,7 @@ impl Service {
             return None;
         }
         let view = self.views.current(&self.directory)?;
-        self.responder.transfer(query, asker, view)
+        self.responder.transfer(query, asker, &self.directory, view)
     }
 
     fn fail(&mut self, query: &[u8], asker: Asker, reply: &mut Vec<u8>) -> Verdict {

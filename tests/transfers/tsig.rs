@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 
+use crate::zone::record;
 use support::upstream::{Habit, Upstream};
 use support::{Directory, Etcd, Node, command, idetcd, install};
 
@@ -207,4 +208,37 @@ fn a_key_that_cannot_be_used_is_told_with_its_file_and_line() {
     node.wait_for_log("everybody on this host may read it");
     let log = node.log();
     assert!(!log.contains(SECRET) && log.matches("may read it").count() == 1, "{log}");
+}
+
+#[test]
+fn with_keys_a_zone_is_for_who_signs_and_is_at_a_named_address() {
+    let etcd = Etcd::start();
+    let keys = Keys::write();
+    // So many that there are several messages, each signed over the one before.
+    etcd.put_all((2..1002).map(|number| record(number, number)));
+    let key = keys.option("hmac-sha256");
+    let more = ["--allow-transfer", "127.0.0.1", "--tsig-key", &key];
+    let node = Node::in_cluster(&etcd, 1, 1002, &more);
+    assert_eq!(node.slot(), 1);
+    let good = format!("hmac-sha256:key-hmac-sha256.tf.local:{SECRET}");
+    let bad = format!("hmac-sha256:key-hmac-sha256.tf.local:{OTHER}");
+    let [named, other] = node.addresses()[..] else { panic!("two addresses") };
+    let zone = ["+tcp", "tf.local", "AXFR"];
+    for (server, key, is_given) in
+        [(named, &good, true), (named, &bad, false), (other, &good, false)]
+    {
+        for program in ["dig", "kdig"] {
+            let output = ask(&[program], server, key, &zone);
+            let records = output.lines().filter(|line| line.contains("\tIN\tSRV\t")).count();
+            assert_eq!(records, if is_given { 2002 } else { 0 }, "{program}: {server}: {output}");
+            let doubts = ["verif", "could not be validated", "unexpected error"];
+            let is_doubted = doubts.iter().any(|doubt| output.contains(doubt));
+            assert!(!is_given || !is_doubted, "{program}: {output}");
+        }
+    }
+    let (host, port) = (format!("@{}", named.ip()), named.port().to_string());
+    for zone in ["AXFR", "IXFR=1"] {
+        let output = said("dig", &["+tcp", "-p", &port, &host, "tf.local", zone]);
+        assert!(output.contains("Transfer failed."), "{output}");
+    }
 }

@@ -73,6 +73,21 @@ impl<'a> ZoneMessage<'a> {
         self.put(OwnerKey::Zone, rrtype::NS, write);
     }
 
+    /// Writes records from an index on while there is room. Returns the index of the next; `None`: there are no
+    /// more.
+    pub(super) fn take_from(&mut self, records: &[ZoneRecord], first: usize) -> Option<usize> {
+        let rest = records.get(first..).unwrap_or_default();
+        let taken = rest.iter().take_while(|record| {
+            let has_room = self.has_room();
+            if has_room {
+                self.take(**record);
+            }
+            has_room
+        });
+        let next = first + taken.count();
+        (next < records.len()).then_some(next)
+    }
+
     /// Adds the OPT record.
     pub(super) fn finish(mut self, opt: Option<&Opt>) {
         if let Some(opt) = opt {

@@ -4,6 +4,7 @@
 //! A transfer is of one revision of etcd, however long it takes: it walks a copy of the directory that
 //! shares what did not change since. Each step writes one message at most, and is short.
 
+mod changes;
 mod message;
 mod outgoing;
 pub(super) mod request;

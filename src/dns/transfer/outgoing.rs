@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::changes::ZoneChanges;
 use super::message::ZoneMessage;
 use super::request::serial_of;
 use super::walk::{Taker, Walk};
@@ -33,13 +34,28 @@ pub enum TransferStep {
     Last,
 }
 
+/// What a transfer brings.
+#[derive(Debug)]
+enum Brought {
+    /// The SOA alone: the client has this very zone, or a later one; or it must ask over a connection.
+    Soa,
+    /// All records.
+    Zone,
+    /// What changed since this serial.
+    Changes(u32, ZoneChanges),
+}
+
 /// Where a transfer stands: what it writes next.
 #[derive(Clone, Copy, Debug)]
 enum Phase {
-    /// The SOA, and whether that is all, since the client has the zone.
+    /// The SOA.
     Start,
     /// What a zone has besides its SOA.
     Records(Walk),
+    /// What is no more, behind the SOA of then, from so many records on.
+    Deleted(usize),
+    /// What was not yet, behind the SOA of now.
+    Added(usize),
     /// The SOA once more.
     End,
     Over,
@@ -56,8 +72,7 @@ pub struct Transfer {
     longest: usize,
     zone: usize,
     directory: Arc<Directory>,
-    /// Whether the client has this very zone, or a later one.
-    is_known: bool,
+    brought: Brought,
     phase: Phase,
     /// What each message is signed by, where the query was signed.
     signer: Option<ReplySigner>,
@@ -65,36 +80,58 @@ pub struct Transfer {
 
 impl Responder {
     /// Begins the transfer that a query asks for, of which [`Responder::answer`] said
-    /// [`crate::dns::Verdict::Transfer`]; `directory` is a copy of the one that it was asked with, see
+    /// [`crate::dns::Verdict::Transfer`]; `copy` is one of the directory that it was asked with, see
     /// [`super::Views`]. `None`: the query asks for none.
     pub fn transfer(
         &self,
         message: &[u8],
         asker: Asker,
-        directory: Arc<Directory>,
+        directory: &Directory,
+        copy: Arc<Directory>,
     ) -> Option<Transfer> {
         let (unsigned, signer) = self.unsign(message, asker.now).unzip();
         let message = unsigned.as_deref().unwrap_or(message);
         let header = Header::read(message)?;
         let query = Query::read(message, header).ok()?;
         let zone = self.zones.index_of(query.question.name().as_bytes())?;
-        let is_stale = directory.freshness() != Freshness::Synced;
+        let is_stale = copy.freshness() != Freshness::Synced;
         let error = is_stale.then_some(ExtendedError::StaleAnswer);
-        let opt = query.edns.map(|edns| self.opt(edns, (Rcode::NOERROR, error), asker, &directory));
+        let opt = query.edns.map(|edns| self.opt(edns, (Rcode::NOERROR, error), asker, &copy));
         let serial = Some(&query.question).filter(|question| question.qtype == rrtype::IXFR);
-        let serial = serial.and_then(|question| serial_of(message, question));
-        let is_known = serial.is_some_and(|serial| is_as_new(serial, directory.serial()));
+        let brought = match serial.and_then(|question| serial_of(message, question)) {
+            None => Brought::Zone,
+            Some(serial) => self.changes_since(serial, zone, directory, &copy),
+        };
         let question = query.question.wire.to_vec();
         let room = signer.as_ref().map_or(0, ReplySigner::room);
         let longest = longest_reply(asker.transport, query.edns).saturating_sub(room);
         let phase = Phase::Start;
-        Some(Transfer { header, question, opt, longest, zone, directory, is_known, phase, signer })
+        let directory = copy;
+        Some(Transfer { header, question, opt, longest, zone, directory, brought, phase, signer })
     }
-}
 
-/// Whether a serial is the same as another one, or later (RFC 1982 §3.2).
-fn is_as_new(serial: u32, other: u32) -> bool {
-    serial.wrapping_sub(other) < 1 << 31
+    /// What brings a zone up from a serial: the zone itself where the changes are not known, or are more than
+    /// that.
+    fn changes_since(
+        &self,
+        serial: u32,
+        zone: usize,
+        directory: &Directory,
+        copy: &Directory,
+    ) -> Brought {
+        let (Some(revision), Some(zone)) = (copy.revision_of(serial), self.zones.get(zone)) else {
+            return Brought::Soa;
+        };
+        if revision == copy.revision() && directory.changed_since(revision).is_some() {
+            return Brought::Soa;
+        }
+        let content = ZoneContent { zone, zones: &self.zones, directory: copy };
+        let before = directory.changed_since(revision);
+        match before.and_then(|before| ZoneChanges::new(content, before)) {
+            Some(changes) if changes.len() <= content.size() => Brought::Changes(serial, changes),
+            _ => Brought::Zone,
+        }
+    }
 }
 
 impl Transfer {
@@ -130,7 +167,7 @@ impl Transfer {
         let room = self.longest.saturating_sub(self.opt.as_ref().map_or(0, Opt::len));
         let (opt, phase) = (self.opt.clone(), self.phase);
         if self.write(responder, reply, room, usize::MAX) != TransferStep::Last {
-            (self.opt, self.phase, self.is_known) = (opt, phase, true);
+            (self.opt, self.phase, self.brought) = (opt, phase, Brought::Soa);
             self.write(responder, reply, room, usize::MAX);
         }
         self.sign(now, reply);
@@ -154,37 +191,49 @@ impl Transfer {
         let mut message = ZoneMessage::new(content, reply, full_at);
         let serial = self.directory.serial();
         let step = loop {
-            if !message.has_room() {
-                break TransferStep::Message;
+            let is_over = matches!(self.phase, Phase::Over) && !message.is_overfull;
+            if is_over || !message.has_room() {
+                break if is_over { TransferStep::Last } else { TransferStep::Message };
             }
-            self.phase = match self.phase {
-                Phase::Start => {
+            self.phase = match (self.phase, &self.brought) {
+                (Phase::Start, brought) => {
                     message.soa(serial);
-                    if self.is_known {
-                        Phase::Over
-                    } else {
-                        message.ns();
-                        Phase::Records(Walk::START)
+                    match brought {
+                        Brought::Soa => Phase::Over,
+                        Brought::Zone => {
+                            message.ns();
+                            Phase::Records(Walk::START)
+                        }
+                        Brought::Changes(before, _) => {
+                            message.soa(*before);
+                            Phase::Deleted(0)
+                        }
                     }
                 }
-                Phase::Records(mut walk) => {
-                    let is_through = walk.go_on(content, &mut message);
-                    self.phase = if is_through { Phase::End } else { Phase::Records(walk) };
-                    if !is_through {
-                        break if message.records > 0 {
-                            TransferStep::Message
-                        } else {
-                            TransferStep::Nothing
-                        };
+                (Phase::Records(mut walk), _) => {
+                    if !walk.go_on(content, &mut message) {
+                        self.phase = Phase::Records(walk);
+                        let is_empty = message.records == 0;
+                        break if is_empty { TransferStep::Nothing } else { TransferStep::Message };
                     }
                     Phase::End
                 }
-                Phase::End => {
+                (Phase::Deleted(next), Brought::Changes(_, changes)) => {
+                    match message.take_from(&changes.deleted, next) {
+                        Some(next) => Phase::Deleted(next),
+                        None => {
+                            message.soa(serial);
+                            Phase::Added(0)
+                        }
+                    }
+                }
+                (Phase::Added(next), Brought::Changes(_, changes)) => {
+                    message.take_from(&changes.added, next).map_or(Phase::End, Phase::Added)
+                }
+                (Phase::End | Phase::Over | Phase::Deleted(_) | Phase::Added(_), _) => {
                     message.soa(serial);
                     Phase::Over
                 }
-                Phase::Over if message.is_overfull => break TransferStep::Message,
-                Phase::Over => break TransferStep::Last,
             };
         };
         message.finish(self.opt.as_ref());

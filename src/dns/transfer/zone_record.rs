@@ -65,6 +65,24 @@ impl<'a> ZoneContent<'a> {
         (is_here && !is_told && !is_node).then_some(group)
     }
 
+    /// Whether a node's name is that of a group, which is not told where the node is.
+    pub(super) fn is_group_name(&self, place: NodePlace, slots: &Slots) -> bool {
+        let mut name = Vec::new();
+        slots.names.push_name(place.slot, &mut name);
+        let has_name = |slots: &Slots| slots.group().is_some_and(|it| it.as_bytes() == name);
+        self.zone.network.is_none() && self.directory.ranges().iter().any(has_name)
+    }
+
+    /// About the number of its records.
+    pub(super) fn size(&self) -> usize {
+        let group = |slots: &Slots| slots.ipv4().len() + slots.ipv6().len() + 2 * slots.ports();
+        let groups = match self.zone.network {
+            Some(_) => 0,
+            None => self.directory.ranges().iter().map(group).sum(),
+        };
+        self.directory.len() + groups
+    }
+
     /// The records of a node that this zone tells of.
     pub(super) fn of_node(
         &self,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// The wait for the first answer, and the longest one.
 const FIRST_INTERVAL: Duration = Duration::from_secs(1);
-const LONGEST_INTERVAL: Duration = Duration::from_secs(60);
+const LONGEST_NOTIFY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The most times that a change is told: the first, and five more (RFC 1996 §3.6).
 const MOST_TRIES: u32 = 6;
@@ -88,7 +88,9 @@ impl Telling {
     fn wait(&self) -> Duration {
         match self.unanswered.checked_sub(1) {
             None => Duration::ZERO,
-            Some(more) => FIRST_INTERVAL.saturating_mul(1 << more.min(16)).min(LONGEST_INTERVAL),
+            Some(more) => {
+                FIRST_INTERVAL.saturating_mul(1 << more.min(16)).min(LONGEST_NOTIFY_INTERVAL)
+            }
         }
     }
 

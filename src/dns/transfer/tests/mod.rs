@@ -1,5 +1,6 @@
 //! Transfers read back with simple-dns, as an independent reader.
 
+mod changed;
 mod scene;
 mod whole;
 
@@ -32,6 +33,14 @@ fn query(name: &str, qtype: u16, counts: [u8; 3], rest: &[u8]) -> Vec<u8> {
     query
 }
 
+/// A query for what changed since a serial.
+fn query_since(name: &str, serial: u32) -> Vec<u8> {
+    let data = [&[0, 0][..], &serial.to_be_bytes(), &[0; 16]].concat();
+    let length = u16::try_from(data.len()).expect("short").to_be_bytes();
+    let soa = [&[0, 0, 6, 0, 1, 0, 0, 0, 0][..], &length, &data].concat();
+    query(name, rrtype::IXFR, [0, 1, 0], &soa)
+}
+
 /// The messages of the transfer that a query asks for; or the one reply of its refusal.
 fn messages(responder: &Responder, directory: &Directory, query: &[u8]) -> Vec<Vec<u8>> {
     let asker = asker(Transport::Tcp);
@@ -41,7 +50,7 @@ fn messages(responder: &Responder, directory: &Directory, query: &[u8]) -> Vec<V
         return vec![message];
     }
     let view = Views::default().current(directory).expect("a view");
-    let mut transfer = responder.transfer(query, asker, view).expect("a transfer");
+    let mut transfer = responder.transfer(query, asker, directory, view).expect("a transfer");
     let mut messages = Vec::new();
     loop {
         let step = transfer.step(responder, 0, &mut message);

@@ -66,12 +66,6 @@ fn who_may_not_have_a_zone_and_what_is_none_is_refused() {
     let mut scene = Scene::new(1);
     scene.pass(20);
     let opt: &[u8] = &[0, 0, 41, 0x10, 0, 0, 0, 0, 0, 0, 0];
-    let soa = |name: &str, serial: u32| {
-        let data = [&[0, 0][..], &serial.to_be_bytes(), &[0; 16]].concat();
-        let length = (data.len() as u16).to_be_bytes();
-        let soa = [&[0, 0, 6, 0, 1, 0, 0, 0, 0][..], &length, &data].concat();
-        query(name, rrtype::IXFR, [0, 1, 0], &soa)
-    };
     let whole = |name: &str| query(name, rrtype::AXFR, [0; 3], &[]);
     let bare = query("tf.local.", rrtype::IXFR, [0; 3], &[]);
     let with_opt = query("tf.local.", rrtype::AXFR, [0, 0, 1], opt);
@@ -82,9 +76,9 @@ fn who_may_not_have_a_zone_and_what_is_none_is_refused() {
         ("192.0.2.1", &whole("example.com."), Tcp, 9, 0),
         ("192.0.2.1", &bare, Tcp, 1, 0),
         ("192.0.2.1", &bare, Udp, 1, 0),
-        ("192.0.2.1", &soa("x.", 1), Udp, 9, 0),
+        ("192.0.2.1", &query_since("x.", 1), Udp, 9, 0),
         ("198.51.100.1", &whole("tf.local."), Tcp, 5, 0),
-        ("198.51.100.1", &soa("tf.local.", 1), Udp, 5, 0),
+        ("198.51.100.1", &query_since("tf.local.", 1), Udp, 5, 0),
         ("198.51.100.1", &with_opt, Tcp, 5, 1),
     ];
     for (index, (address, query, transport, rcode, additional)) in table.into_iter().enumerate() {

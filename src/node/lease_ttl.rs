@@ -26,11 +26,11 @@ pub struct LeaseByNames {
 const OUTGROWN_BY: u32 = 2;
 
 /// The time over which the nodes of a cluster leave their leases is so many times the shortest of them, at least.
-const LEAST_SPREAD: u32 = 3;
+const LEAVING_LEASES: u32 = 3;
 /// What it takes at etcd, roughly, that one node hears of another one's new lease: a quarter of its time.
 const HEARING_TIME: Duration = Duration::from_micros(80);
 /// And at most so long.
-const LONGEST_SPREAD: Duration = Duration::from_secs(3600);
+const LONGEST_LEAVING: Duration = Duration::from_secs(3600);
 
 impl LeaseTtl {
     /// What counts where nothing is said: 20 s, and of more than 400 names a second for every 20, up to 500 s.
@@ -63,10 +63,10 @@ impl LeaseTtl {
     }
 
     /// The time over which so many nodes do that: each of them may hear of all others.
-    pub(super) fn spread(self, names: usize) -> Duration {
+    pub fn spread(self, names: usize) -> Duration {
         let names = u32::try_from(names).unwrap_or(u32::MAX);
         let hearing = HEARING_TIME.saturating_mul(names).saturating_mul(names);
-        hearing.max(self.shortest() * LEAST_SPREAD).min(LONGEST_SPREAD)
+        hearing.max(self.shortest() * LEAVING_LEASES).min(LONGEST_LEAVING)
     }
 }
 

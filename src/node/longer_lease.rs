@@ -9,14 +9,12 @@
 //! that is known, which is found out before anything else, the name is owned for as long as both last; neither is
 //! revoked. Programs that start together know each other by their leases: there no name moves.
 
+use super::republish::PUTS;
 use super::session::Session;
 use super::state::{Claimed, Lease, Membership};
 use super::{Host, Result, SessionError};
 use crate::cluster::NodePlace;
 use crate::etcd::{Compare, Equal, Etcd, Op, Range, Txn};
-
-/// The attempts to put the record, each on top of a put of ours whose reply never came.
-const PUTS: usize = 3;
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Goes to a longer lease if this one is outgrown: some time after that was seen, for others see it as well.

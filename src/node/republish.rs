@@ -16,7 +16,7 @@ use crate::cluster::Record;
 use crate::etcd::{Compare, Equal, Etcd, Event, EventKind, KeyValue, LeaseId, Op, Txn};
 
 /// The attempts to put the record, each on top of a put of ours whose reply never came.
-const PUTS: usize = 3;
+pub(super) const PUTS: usize = 3;
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// What to publish, found anew. Where it is another record than before, the lease is another one as well.

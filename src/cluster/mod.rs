@@ -56,4 +56,4 @@ pub use serial::{SerialBase, UnstoredBase, compare_serials};
 pub use slots::Slots;
 pub use snapshot::SnapshotBuilder;
 pub use spelling::PatternError;
-pub use transferred::{FieldChange, NodeChange, TransferredNode};
+pub use transferred::{FieldChange, TransferredChange, TransferredNode};

@@ -13,10 +13,10 @@ use std::fmt;
 use super::directory::{Directory, Freshness};
 
 /// What bases are multiples of.
-const STEP: u64 = 1 << 20;
+const BASE_STEP: u64 = 1 << 20;
 
 /// The largest that is believed: nobody comes that far by steps.
-const LARGEST: u64 = 1 << 62;
+const LARGEST_BASE: u64 = 1 << 62;
 
 /// What is added to etcd's revision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +26,7 @@ impl SerialBase {
     /// Reads a value of etcd. `None`: it is no base.
     pub(super) fn parse(value: &[u8]) -> Option<SerialBase> {
         let base: u64 = std::str::from_utf8(value).ok()?.parse().ok()?;
-        (base.is_multiple_of(STEP) && base <= LARGEST).then_some(SerialBase(base))
+        (base.is_multiple_of(BASE_STEP) && base <= LARGEST_BASE).then_some(SerialBase(base))
     }
 
     /// The serial at a revision.
@@ -42,8 +42,8 @@ impl SerialBase {
             Some(Ordering::Greater) => self,
             Some(Ordering::Equal) if may_be_same => self,
             _ => {
-                let steps = u64::from(last.wrapping_sub(serial)) / STEP + 1;
-                SerialBase(self.0.saturating_add(steps * STEP).min(LARGEST))
+                let steps = u64::from(last.wrapping_sub(serial)) / BASE_STEP + 1;
+                SerialBase(self.0.saturating_add(steps * BASE_STEP).min(LARGEST_BASE))
             }
         }
     }
@@ -137,9 +137,11 @@ impl Directory {
             return;
         }
         let revision = self.revision();
-        let is_same_history = !old.is_history_over && revision >= old.revision();
+        // A snapshot counts in what it differs from the directory before.
+        let is_same = !old.is_history_over || self.known.iter().all(|slots| slots.changes == 0);
+        let may_be_same = is_same && revision >= old.revision();
         let last = old.serial();
-        self.serial_base = self.serial_base.least_past(revision, last, is_same_history);
+        self.serial_base = self.serial_base.least_past(revision, last, may_be_same);
     }
 }
 

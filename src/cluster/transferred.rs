@@ -30,7 +30,7 @@ pub type FieldChange<T> = Option<Option<T>>;
 
 /// What becomes of a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NodeChange {
+pub struct TransferredChange {
     /// Its IPv4 address.
     pub ipv4: FieldChange<Ipv4Addr>,
     /// Its IPv6 address.
@@ -43,10 +43,10 @@ pub struct NodeChange {
     pub drain: FieldChange<Drain>,
 }
 
-impl NodeChange {
+impl TransferredChange {
     /// Adds a change that comes after this one.
-    pub fn follow_up(&mut self, later: NodeChange) {
-        let NodeChange { ipv4, ipv6, port, is_ready, drain } = later;
+    pub fn follow_up(&mut self, later: TransferredChange) {
+        let TransferredChange { ipv4, ipv6, port, is_ready, drain } = later;
         self.ipv4 = ipv4.or(self.ipv4);
         self.ipv6 = ipv6.or(self.ipv6);
         self.port = port.or(self.port);
@@ -76,7 +76,7 @@ impl NodeChange {
 
 impl Directory {
     /// Changes a name as a zone tells, unless this node owns it.
-    pub fn change_transferred(&mut self, place: NodePlace, change: &NodeChange) {
+    pub fn change_transferred(&mut self, place: NodePlace, change: &TransferredChange) {
         if self.is_own(place) {
             return;
         }
@@ -128,7 +128,7 @@ impl Directory {
 impl SnapshotBuilder {
     /// Takes a name as a zone tells of it, whatever the old directory knows. Where records of it came
     /// before, these are added to them. A name without an address is not taken: returns `false`.
-    pub fn take_transferred(&mut self, place: NodePlace, change: &NodeChange) -> bool {
+    pub fn take_transferred(&mut self, place: NodePlace, change: &TransferredChange) -> bool {
         let Some(range) = self.ranges.get_mut(place.range) else { return true };
         let known = range.read.contains(place.slot).then(|| range.slots.transferred(place.slot));
         let Some(node) = change.applied_to(known.flatten()) else { return false };

@@ -15,9 +15,9 @@ fn place(number: u32) -> NodePlace {
     NodePlace { range: 0, slot: SlotId::new(number).expect("not 0") }
 }
 
-fn any_change(chance: &mut Chance) -> NodeChange {
+fn any_change(chance: &mut Chance) -> TransferredChange {
     let last = chance.below(3) as u8;
-    let mut change = NodeChange::default();
+    let mut change = TransferredChange::default();
     let mut field = |most: u32| (chance.below(3), chance.below(most));
     match field(4) {
         (0, _) => {}
@@ -105,7 +105,10 @@ fn after_any_changes_and_readings_it_is_what_a_map_is() {
 #[test]
 fn the_own_name_is_left_to_this_node_and_etcd_is_believed_of_it() {
     let mut directory = directory();
-    let theirs = NodeChange { ipv4: Some(Some([10, 0, 0, 9].into())), ..NodeChange::default() };
+    let theirs = TransferredChange {
+        ipv4: Some(Some([10, 0, 0, 9].into())),
+        ..TransferredChange::default()
+    };
     directory.change_transferred(place(7), &theirs);
     directory.set_own(SlotId::new(7));
     let value = br#"{"ipv4":"10.0.0.7"}"#;

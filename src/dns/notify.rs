@@ -1,10 +1,8 @@
 //! NOTIFY (RFC 1996): a server says that a zone changed. What it says is not believed, but asked after.
 
+use super::notify_message::NOTIFY;
 use super::query::Question;
 use super::wire::{HEADER, Rcode, flag, rrtype, u16_at};
-
-/// The opcode, in the flags.
-const NOTIFY: u16 = 4 << 11;
 
 /// Whether a message is a NOTIFY, and no reply to one.
 pub fn is_notify(message: &[u8]) -> bool {

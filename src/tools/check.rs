@@ -25,12 +25,15 @@ use crate::node::{Host, WhenFull};
 use crate::options::Options;
 use crate::server::Shared;
 use crate::server::listen::{Absent, listen as listen_on};
+use crate::server::tsig_files::TsigKeyFile;
 
 pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
     let mut report = Report { style: style(), worst: Good };
+    report.tell([Finding::new(Good, "options", &options.origins)])?;
     let connect = Connect::prepare(&options.connect);
     let connect = connect.map(|connect| (files(options, &connect), connect));
     let connect = report.keep(connect.map_err(|error| Finding::new(Bad, "files", error)))?;
+    report.tell(keys(options))?;
     report.tell(local::look(options))?;
     let mut client = match connect {
         Some(connect) => reach(options, &connect, place, &mut report)?,
@@ -89,6 +92,15 @@ fn files(options: &Options, connect: &Connect) -> Vec<Finding> {
     let ends = ends.into_iter().map(|end| Finding::new(severity_of(&end), "files", end));
     let read = Finding::new(Good, "files", names.join(", "));
     std::iter::once(read).chain(ends).chain(notes).collect()
+}
+
+/// The keys under which messages are signed.
+fn keys(options: &Options) -> Vec<Finding> {
+    let finding = |file: &TsigKeyFile| match file.read() {
+        Ok(key) => Finding::new(Good, "tsig-key", format!("{} {}", key.name, key.algorithm)),
+        Err(error) => Finding::new(Bad, "tsig-key", error),
+    };
+    options.tsig_keys.iter().map(finding).collect()
 }
 
 /// What the end of a certificate means for a node: etcd refuses one that is over, while TLS does not look

@@ -170,3 +170,13 @@ fn recursion_is_available_in_every_reply_where_other_names_are_forwarded() {
         }
     }
 }
+
+#[test]
+fn rd_and_cd_are_echoed_for_queries_alone() {
+    for (opcode, wanted) in [(0, 0x0110), (1, 0), (2, 0), (4, 0), (5, 0), (15, 0)] {
+        let query = query(opcode << 11 | 0x0110, "tf.local.", rrtype::SOA, CLASS_IN, &[]);
+        let reply = reply_to(&query, &directory()).expect("a reply");
+        let flags = u16::from_be_bytes([reply[2], reply[3]]);
+        assert_eq!(flags & (flag::OPCODE | 0x0110), opcode << 11 | wanted, "opcode {opcode}");
+    }
+}

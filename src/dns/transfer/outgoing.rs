@@ -1,5 +1,6 @@
 //! A transfer that is under way.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::changes::ZoneChanges;
@@ -10,9 +11,10 @@ use super::zone_record::ZoneContent;
 use crate::cluster::{Directory, Freshness};
 use crate::dns::answer::{Responder, longest_reply};
 use crate::dns::edns::Opt;
-use crate::dns::exchange::Asker;
+use crate::dns::exchange::{Asker, Transport};
 use crate::dns::query::{Header, Query};
 use crate::dns::reply::Reply;
+use crate::dns::tsig::{ReplySigner, TsigKey};
 use crate::dns::wire::{ExtendedError, Rcode, flag, rrtype};
 
 /// The longest message of a transfer: as far as compression pointers reach (RFC 1035 §4.1.4).
@@ -21,6 +23,9 @@ const POINTERS_REACH: usize = 0x4000;
 /// The most octets of the records of one node: a name of 255 octets as the owner and as the target, two
 /// addresses, or in a reverse zone two such targets.
 const LONGEST_NODE: usize = 700;
+
+/// Changes of which some may fit into a datagram: a record has some twenty octets.
+const MOST_IN_DATAGRAM: usize = 64;
 
 /// What a step brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +78,8 @@ pub struct Transfer {
     directory: Arc<Directory>,
     brought: Brought,
     phase: Phase,
+    /// What each message is signed by, where the query was signed.
+    signer: Option<ReplySigner>,
 }
 
 impl Responder {
@@ -86,6 +93,8 @@ impl Responder {
         directory: &Directory,
         copy: Arc<Directory>,
     ) -> Option<Transfer> {
+        let (unsigned, signer) = self.unsign(message, asker.now).unzip();
+        let message = unsigned.as_deref().unwrap_or(message);
         let header = Header::read(message)?;
         let query = Query::read(message, header).ok()?;
         let zone = self.zones.index_of(query.question.name().as_bytes())?;
@@ -95,12 +104,14 @@ impl Responder {
         let serial = Some(&query.question).filter(|question| question.qtype == rrtype::IXFR);
         let brought = match serial.and_then(|question| serial_of(message, question)) {
             None => Brought::Zone,
-            Some(serial) => self.changes_since(serial, zone, directory, &copy),
+            Some(serial) => self.changes_since(serial, zone, asker.transport, (directory, &copy)),
         };
         let question = query.question.wire.to_vec();
-        let longest = longest_reply(asker.transport, query.edns);
+        let room = signer.as_ref().map_or(0, ReplySigner::room);
+        let longest = longest_reply(asker.transport, query.edns).saturating_sub(room);
         let phase = Phase::Start;
-        Some(Transfer { header, question, opt, longest, zone, directory: copy, brought, phase })
+        let directory = copy;
+        Some(Transfer { header, question, opt, longest, zone, directory, brought, phase, signer })
     }
 
     /// What brings a zone up from a serial: the zone itself where the changes are not known, or are more than
@@ -109,40 +120,78 @@ impl Responder {
         &self,
         serial: u32,
         zone: usize,
-        directory: &Directory,
-        copy: &Directory,
+        transport: Transport,
+        (directory, copy): (&Directory, &Directory),
     ) -> Brought {
         let (Some(revision), Some(zone)) = (copy.revision_of(serial), self.zones.get(zone)) else {
             return Brought::Soa;
         };
-        if revision == copy.revision() && directory.changed_since(revision).is_some() {
+        if revision == copy.revision() && directory.changed_since(revision, usize::MAX).is_some() {
             return Brought::Soa;
         }
         let content = ZoneContent { zone, zones: &self.zones, directory: copy };
-        let before = directory.changed_since(revision);
+        let size = content.size();
+        // Nobody has us look for many that do not fit into a datagram.
+        let most = if transport == Transport::Udp { MOST_IN_DATAGRAM.min(size) } else { size };
+        let before = directory.changed_since(revision, most);
         match before.and_then(|before| ZoneChanges::new(content, before)) {
-            Some(changes) if changes.len() <= content.size() => Brought::Changes(serial, changes),
+            Some(changes) if changes.len() <= size => Brought::Changes(serial, changes),
             _ => Brought::Zone,
+        }
+    }
+}
+
+/// What is brought, for the log.
+impl fmt::Display for Transfer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let serial = self.directory.serial();
+        match &self.brought {
+            Brought::Soa => write!(f, "serial {serial}, which is no news"),
+            Brought::Zone => write!(f, "the whole zone at serial {serial}"),
+            Brought::Changes(since, changes) => {
+                write!(f, "{} records from serial {since} to {serial}", changes.len())
+            }
         }
     }
 }
 
 impl Transfer {
     /// Clears `message` and writes the next one into it, if there is one. `responder` is that which began
-    /// the transfer.
-    pub fn step(&mut self, responder: &Responder, message: &mut Vec<u8>) -> TransferStep {
-        self.write(responder, message, self.longest, POINTERS_REACH - LONGEST_NODE)
+    /// the transfer; `now` the time, in seconds since 1970.
+    pub fn step(&mut self, responder: &Responder, now: u64, message: &mut Vec<u8>) -> TransferStep {
+        let step = self.write(responder, message, self.longest, POINTERS_REACH - LONGEST_NODE);
+        if step != TransferStep::Nothing {
+            self.sign(now, message);
+        }
+        step
+    }
+
+    fn sign(&mut self, now: u64, message: &mut Vec<u8>) {
+        if let Some(signer) = &mut self.signer {
+            signer.sign(message, now);
+        }
+    }
+
+    /// The number of the zone, among [`Responder::zone_names`].
+    pub fn zone(&self) -> usize {
+        self.zone
+    }
+
+    /// The key by which the query was signed.
+    pub fn key(&self) -> Option<&Arc<TsigKey>> {
+        self.signer.as_ref().map(ReplySigner::key)
     }
 
     /// Clears `reply` and writes the whole into it, or if the client does not take as much in a datagram, the
     /// SOA alone: it asks again over a connection then (RFC 1995 §2).
-    pub fn write_datagram(mut self, responder: &Responder, reply: &mut Vec<u8>) {
+    pub fn write_datagram(mut self, responder: &Responder, now: u64, reply: &mut Vec<u8>) {
         let room = self.longest.saturating_sub(self.opt.as_ref().map_or(0, Opt::len));
         let (opt, phase) = (self.opt.clone(), self.phase);
         if self.write(responder, reply, room, usize::MAX) != TransferStep::Last {
-            let mut alone = Transfer { opt, phase, brought: Brought::Soa, ..self };
-            alone.write(responder, reply, room, usize::MAX);
+            (self.opt, self.phase, self.brought) = (opt, phase, Brought::Soa);
+            self.write(responder, reply, room, usize::MAX);
         }
+        self.sign(now, reply);
     }
 
     fn write(

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use super::error::TransferError;
 use super::zones::TransferZones;
-use crate::cluster::{Directory, NodeChange, NodePlace, SnapshotBuilder};
+use crate::cluster::{Directory, NodePlace, SnapshotBuilder, TransferredChange};
 
 /// All names, as whole zones tell of them, beside the directory that answers meanwhile.
 #[derive(Debug)]
 pub struct WholeTable {
     snapshot: SnapshotBuilder,
     /// Names of which no address came yet: a zone may have its records in any order.
-    incomplete: BTreeMap<NodePlace, NodeChange>,
+    incomplete: BTreeMap<NodePlace, TransferredChange>,
     most_names: usize,
 }
 
@@ -26,7 +26,11 @@ impl WholeTable {
     ///
     /// # Errors
     /// [`TransferError::TooLong`]: there are more names than there can be.
-    pub fn take(&mut self, place: NodePlace, change: NodeChange) -> Result<(), TransferError> {
+    pub fn take(
+        &mut self,
+        place: NodePlace,
+        change: TransferredChange,
+    ) -> Result<(), TransferError> {
         let change = match self.incomplete.remove(&place) {
             Some(mut earlier) => {
                 earlier.follow_up(change);
@@ -56,7 +60,7 @@ impl WholeTable {
 /// Names that changed, and what became of each.
 #[derive(Debug)]
 pub struct ChangeSet {
-    changes: BTreeMap<NodePlace, NodeChange>,
+    changes: BTreeMap<NodePlace, TransferredChange>,
     most_names: usize,
 }
 
@@ -70,7 +74,11 @@ impl ChangeSet {
     ///
     /// # Errors
     /// [`TransferError::TooLong`]: there are more names than there can be.
-    pub fn take(&mut self, place: NodePlace, change: NodeChange) -> Result<(), TransferError> {
+    pub fn take(
+        &mut self,
+        place: NodePlace,
+        change: TransferredChange,
+    ) -> Result<(), TransferError> {
         self.changes.entry(place).or_default().follow_up(change);
         if self.changes.len() > self.most_names { Err(TransferError::TooLong) } else { Ok(()) }
     }

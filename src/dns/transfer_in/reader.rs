@@ -8,7 +8,7 @@ use super::names::read_name;
 use super::records::{self, Fate};
 use super::request::TransferRequest;
 use super::zones::TransferZones;
-use crate::cluster::{NodeChange, NodePlace};
+use crate::cluster::{NodePlace, TransferredChange};
 use crate::dns::TableProof;
 use crate::dns::query::Question;
 use crate::dns::reply_options::ReplyOptions;
@@ -72,7 +72,7 @@ pub struct TransferReader {
     /// The name of the latest record, its places, and what was told of it so far.
     name: Vec<u8>,
     places: Vec<NodePlace>,
-    change: NodeChange,
+    change: TransferredChange,
     /// Room for the name that is being read.
     next_name: Vec<u8>,
 }
@@ -94,7 +94,7 @@ impl TransferReader {
             has_first: false,
             name: Vec::new(),
             places: Vec::new(),
-            change: NodeChange::default(),
+            change: TransferredChange::default(),
             next_name: Vec::new(),
         }
     }
@@ -127,7 +127,7 @@ impl TransferReader {
     pub fn read(
         &mut self,
         message: &[u8],
-        changes: &mut Vec<(NodePlace, NodeChange)>,
+        changes: &mut Vec<(NodePlace, TransferredChange)>,
     ) -> Result<TransferState, TransferError> {
         let mut at = self.read_head(message)?;
         let [answers, others, additional] =
@@ -194,7 +194,7 @@ impl TransferReader {
         &mut self,
         message: &[u8],
         at: usize,
-        changes: &mut Vec<(NodePlace, NodeChange)>,
+        changes: &mut Vec<(NodePlace, TransferredChange)>,
     ) -> Result<usize, TransferError> {
         self.records_left = self.records_left.checked_sub(1).ok_or(TransferError::TooLong)?;
         let malformed = TransferError::Malformed;
@@ -286,10 +286,10 @@ impl TransferReader {
     }
 
     /// Appends what was told of the latest name.
-    fn flush(&mut self, changes: &mut Vec<(NodePlace, NodeChange)>) {
+    fn flush(&mut self, changes: &mut Vec<(NodePlace, TransferredChange)>) {
         let change = std::mem::take(&mut self.change);
         let Some((last, others)) = self.places.split_last() else { return };
-        if change != NodeChange::default() {
+        if change != TransferredChange::default() {
             changes.extend(others.iter().map(|place| (*place, change.clone())));
             changes.push((*last, change));
         }

@@ -1,6 +1,6 @@
 //! What a record of a zone says of a node.
 
-use crate::cluster::NodeChange;
+use crate::cluster::TransferredChange;
 use crate::dns::standing_text::{self, StandingText};
 use crate::dns::wire::{array_at, rrtype, skip_name, u16_at};
 
@@ -28,8 +28,8 @@ impl Fate {
 pub(super) struct BadData;
 
 /// What a record at the name of a node changes of that; nothing by a type that tells nothing of nodes.
-pub(super) fn change(rrtype: u16, data: &[u8], fate: Fate) -> Result<NodeChange, BadData> {
-    let mut change = NodeChange::default();
+pub(super) fn change(rrtype: u16, data: &[u8], fate: Fate) -> Result<TransferredChange, BadData> {
+    let mut change = TransferredChange::default();
     match rrtype {
         rrtype::A => {
             let octets: [u8; 4] = data.try_into().map_err(|_| BadData)?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::net::SocketType;
 
 use super::follow::{Follow, FollowOutcome, FollowStep, LeaveReason, Reached, TransferAnswer};
-use crate::cluster::{Directory, NodeChange, NodePlace};
+use crate::cluster::{Directory, NodePlace, TransferredChange};
 use crate::dns::framing::LONGEST_MESSAGE;
 use crate::dns::notify;
 use crate::dns::transfer_in::{
@@ -96,7 +96,7 @@ pub(super) struct TableLink {
     /// The reply that is being read.
     reader: Option<TransferReader>,
     work: Work,
-    changes: Vec<(NodePlace, NodeChange)>,
+    changes: Vec<(NodePlace, TransferredChange)>,
     /// More octets may have come than were read.
     has_more: bool,
     /// When to look again if nothing comes.

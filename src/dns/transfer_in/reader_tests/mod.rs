@@ -30,7 +30,7 @@ fn reader(request: TransferRequest) -> TransferReader {
 fn read_all(
     reader: &mut TransferReader,
     messages: &[Vec<u8>],
-) -> Result<(Vec<(NodePlace, NodeChange)>, TransferState), TransferError> {
+) -> Result<(Vec<(NodePlace, TransferredChange)>, TransferState), TransferError> {
     let (mut changes, mut state) = (Vec::new(), TransferState::More);
     for message in messages {
         assert_eq!(state, TransferState::More, "nothing follows the last message");

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use idetcd::cluster::Freshness;
+use idetcd::node::LeaseTtl;
 
 use crate::faults::Faults;
 use crate::faults::plan::Plan;
@@ -21,6 +22,9 @@ const OUTAGE: Duration = Duration::from_secs(5);
 
 /// How often it is looked how far they are.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How long idle nodes are looked at.
+const IDLE: Duration = Duration::from_secs(120);
 
 /// After this time it is given up.
 const PATIENCE: Duration = Duration::from_secs(6 * 3600);
@@ -42,6 +46,8 @@ pub struct Row {
     pub until_known: Served,
     /// The names that were free below the highest that was taken.
     pub gaps: usize,
+    /// The requests a second once all has settled; `None`: nobody looked.
+    pub idle: Option<f64>,
     /// What did not hold: of owners, programs and tokens.
     pub violation: Option<Violation>,
 }
@@ -49,13 +55,8 @@ pub struct Row {
 /// The heads of the columns.
 pub const HEADS: &str = "\
 | nodes | started | all named | transactions | requests | octets | etcd's cores | gaps | all know all | requests | \
-messages of watches | octets | etcd's cores |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |";
-
-/// The seconds of lease for so many nodes, as the product's README advises: one for every twenty.
-fn lease_ttl(nodes: usize) -> Duration {
-    Duration::from_secs((nodes as u64 / 20).max(20))
-}
+messages of watches | octets | etcd's cores | requests a second, idle |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |";
 
 fn plan(nodes: usize, members: usize) -> Plan {
     let mut plan = Plan::quiet(nodes);
@@ -63,7 +64,7 @@ fn plan(nodes: usize, members: usize) -> Plan {
     plan.scene.has_costs = true;
     plan.start_within = START_WITHIN;
     for node in &mut plan.scene.nodes {
-        node.lease_ttl = lease_ttl(nodes);
+        (node.lease_ttl, node.auto_lease) = (LeaseTtl::AUTO.for_names(nodes), Some(LeaseTtl::AUTO));
         node.endpoints = (0..members).collect();
         node.timeout = Duration::from_secs(5);
     }
@@ -86,14 +87,15 @@ pub fn measure(nodes: usize, members: usize, trace: &Trace, mut told: impl FnMut
     let checks = Checks::new(bounds(), keyspace.expect("a node at least"), plan.limit());
     let mut world = World::new(plan.scene.clone(), 1, checks, trace.clone());
     let _ = Faults::begin(plan, 1, &mut world);
-    let row = follow(&mut world, nodes, false);
+    let mut row = follow(&mut world, nodes, false);
     let is_well = row.known.is_some() && row.violation.is_none();
+    if is_well {
+        row.idle = Some(idle(&mut world, nodes));
+    }
     told(row);
     if !is_well {
         return;
     }
-    let now = world.now;
-    world.run_until(now + Duration::from_secs(30));
     (0..world.machines.len()).for_each(|machine| world.cut_power(machine));
     let now = world.now;
     (0..members).for_each(|member| world.etcd.kill(member, now));
@@ -123,8 +125,18 @@ fn follow(world: &mut World, nodes: usize, is_again: bool) -> Row {
         until_named,
         until_known: since(world.served(), before),
         gaps: highest.saturating_sub(nodes),
+        idle: None,
         violation: world.checks.violation().cloned(),
     }
+}
+
+/// The requests a second when names went to the leases that they are to be on.
+fn idle(world: &mut World, nodes: usize) -> f64 {
+    let settling = LeaseTtl::AUTO.spread(nodes) + LeaseTtl::AUTO.for_names(nodes);
+    world.run_until(world.now + settling);
+    let before = world.served();
+    world.run_until(world.now + IDLE);
+    since(world.served(), before).calls as f64 / IDLE.as_secs_f64()
 }
 
 /// Goes on until something is so, and returns how long that was from the beginning.
@@ -173,7 +185,7 @@ impl fmt::Display for Row {
         let (named, known) = (&self.until_named, &self.until_known);
         write!(
             f,
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             self.nodes,
             if self.is_again { "again, after a power cut" } else { "at once" },
             seconds(self.named),
@@ -187,6 +199,7 @@ impl fmt::Display for Row {
             known.messages,
             megabytes(known.octets),
             seconds(Some(known.time)),
+            self.idle.map_or(String::new(), |idle| format!("{idle:.0}")),
         )
     }
 }

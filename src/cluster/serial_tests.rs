@@ -1,5 +1,9 @@
+use std::cmp::Ordering;
+
 use super::*;
-use crate::cluster::{Applied, Entry, Keyspace, Pattern, SnapshotBuilder, fingerprint};
+use crate::cluster::{
+    Applied, Entry, Keyspace, Pattern, SnapshotBuilder, compare_serials, fingerprint,
+};
 
 const BASE_KEY: &[u8] = b"worker:serial.tf.local.";
 

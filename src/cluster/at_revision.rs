@@ -34,9 +34,9 @@ impl Directory {
     }
 
     /// The slots that changed after a revision, and what each published then. `None`: that is not known
-    /// any more.
-    pub fn changed_since(&self, revision: i64) -> Option<PublishedBefore> {
-        self.journal.as_ref()?.changed_since(revision)
+    /// any more, or there were more than `most` changes.
+    pub fn changed_since(&self, revision: i64, most: usize) -> Option<PublishedBefore> {
+        self.journal.as_ref()?.changed_since(revision, most)
     }
 
     /// What a slot publishes.

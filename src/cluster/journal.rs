@@ -76,12 +76,11 @@ impl Journal {
     }
 
     /// The slots that changed after a revision, and what each held then. `None`: that is forgotten, or
-    /// was not certain.
-    pub(super) fn changed_since(&self, revision: i64) -> Option<PublishedBefore> {
-        if revision < self.since || revision <= self.uncertain {
-            return None;
-        }
-        Some(self.before(revision))
+    /// was not certain, or there are more than `most` changes.
+    pub(super) fn changed_since(&self, revision: i64, most: usize) -> Option<PublishedBefore> {
+        let is_known = revision >= self.since && revision > self.uncertain;
+        let is_few = || self.after(revision).take(most.saturating_add(1)).count() <= most;
+        (is_known && is_few()).then(|| self.before(revision))
     }
 
     /// The same of what came too early: changes after the revision that the directory stands at.
@@ -89,9 +88,13 @@ impl Journal {
         (revision >= self.since).then(|| self.before(revision))
     }
 
+    fn after(&self, revision: i64) -> impl Iterator<Item = &SlotChange> {
+        self.changes.iter().filter(move |change| change.revision > revision)
+    }
+
     fn before(&self, revision: i64) -> PublishedBefore {
         let mut before = BTreeMap::new();
-        for change in self.changes.iter().filter(|change| change.revision > revision) {
+        for change in self.after(revision) {
             before.entry(change.place).or_insert(change.before);
         }
         before
@@ -129,11 +132,12 @@ mod tests {
             (15, Some(vec![])),
         ];
         for (revision, wanted) in table {
-            let changed = journal.changed_since(revision);
+            let changed = journal.changed_since(revision, usize::MAX);
             let wanted = wanted
                 .map(|all| all.into_iter().map(|(slot, before)| (place(slot), before)).collect());
             assert_eq!(changed, wanted, "{revision}");
         }
+        assert!(journal.changed_since(11, 3).is_some() && journal.changed_since(11, 2).is_none());
     }
 
     #[test]
@@ -141,8 +145,8 @@ mod tests {
         let mut journal = Journal::new(10);
         journal.note(11, 10, place(1), None);
         journal.note(12, 14, place(2), None);
-        assert_eq!(journal.changed_since(14), None);
-        assert_eq!(journal.changed_since(15).map(|changed| changed.len()), Some(0));
+        assert_eq!(journal.changed_since(14, usize::MAX), None);
+        assert_eq!(journal.changed_since(15, usize::MAX).map(|changed| changed.len()), Some(0));
         assert_eq!(journal.ahead_of(11).map(|changed| changed.len()), Some(1));
     }
 
@@ -153,6 +157,9 @@ mod tests {
             journal.note(revision, revision - 1, place(1), None);
         }
         assert!(journal.changes.len() * size_of::<SlotChange>() <= JOURNAL_OCTETS);
-        assert!(journal.changed_since(4).is_none() && journal.changed_since(5).is_some());
+        assert!(
+            journal.changed_since(4, usize::MAX).is_none()
+                && journal.changed_since(5, usize::MAX).is_some()
+        );
     }
 }

@@ -134,7 +134,11 @@ impl Service {
             return None;
         }
         let view = self.views.current(&self.directory)?;
-        self.responder.transfer(query, asker, &self.directory, view)
+        let transfer = self.responder.transfer(query, asker, &self.directory, view);
+        if let Some(transfer) = &transfer {
+            log::debug!("transfer to {}: {transfer}", asker.address);
+        }
+        transfer
     }
 
     fn fail(&mut self, query: &[u8], asker: Asker, reply: &mut Vec<u8>) -> Verdict {

@@ -117,8 +117,9 @@ impl Connections {
     }
 
     fn drop_oldest(&mut self) {
-        let others = self.open.iter().enumerate().filter(|(_, open)| !open.takes_zone());
-        let oldest = others.min_by_key(|(_, open)| open.deadline);
+        // Of those that take a zone none, unless there are no others.
+        let all = self.open.iter().enumerate();
+        let oldest = all.min_by_key(|(_, open)| (open.takes_zone(), open.deadline));
         if let Some((index, _)) = oldest {
             self.open.remove(index);
         }

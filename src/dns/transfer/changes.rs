@@ -15,7 +15,7 @@ pub(super) struct ZoneChanges {
 }
 
 /// A slot that changed.
-struct Change<'a> {
+struct NodeChange<'a> {
     place: NodePlace,
     slots: &'a Slots,
     before: Option<PublishedNode>,
@@ -29,9 +29,9 @@ impl ZoneChanges {
         let directory = content.directory;
         let change = |(place, before): (NodePlace, Option<PublishedNode>)| {
             let slots = directory.ranges().get(place.range).filter(|it| content.may_hold(it))?;
-            Some(Change { place, slots, before, after: directory.published(place) })
+            Some(NodeChange { place, slots, before, after: directory.published(place) })
         };
-        let changes: Vec<Change<'_>> = before.into_iter().filter_map(change).collect();
+        let changes: Vec<NodeChange<'_>> = before.into_iter().filter_map(change).collect();
         let mut records = ZoneChanges::default();
         for change in &changes {
             if content.is_group_name(change.place, change.slots) {
@@ -43,7 +43,7 @@ impl ZoneChanges {
             }
         }
         for range in changes.chunk_by(|one, other| one.place.range == other.place.range) {
-            if let [Change { place, slots, .. }, ..] = range
+            if let [NodeChange { place, slots, .. }, ..] = range
                 && content.group(place.range, slots).is_some()
             {
                 records.add_group(place.range, slots, range);
@@ -59,7 +59,7 @@ impl ZoneChanges {
         self.deleted.len() + self.added.len()
     }
 
-    fn add_node(&mut self, content: ZoneContent<'_>, change: &Change<'_>) {
+    fn add_node(&mut self, content: ZoneContent<'_>, change: &NodeChange<'_>) {
         let records = |node: &Option<PublishedNode>| -> Vec<ZoneRecord> {
             node.iter().flat_map(|node| content.of_node(change.place, node)).collect()
         };
@@ -68,9 +68,9 @@ impl ZoneChanges {
 
     /// What the group gains and loses by changes of its nodes. An address that several of them have comes with
     /// the first and goes with the last.
-    fn add_group(&mut self, range: usize, slots: &Slots, changes: &[Change<'_>]) {
+    fn add_group(&mut self, range: usize, slots: &Slots, changes: &[NodeChange<'_>]) {
         let mut counts: BTreeMap<IpAddr, (usize, usize)> = BTreeMap::new();
-        for Change { place, before, after, .. } in changes {
+        for NodeChange { place, before, after, .. } in changes {
             self.add_difference(
                 service(*place, before).as_slice(),
                 service(*place, after).as_slice(),

@@ -1,5 +1,6 @@
 //! A transfer that is under way.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::changes::ZoneChanges;
@@ -10,7 +11,7 @@ use super::zone_record::ZoneContent;
 use crate::cluster::{Directory, Freshness};
 use crate::dns::answer::{Responder, longest_reply};
 use crate::dns::edns::Opt;
-use crate::dns::exchange::Asker;
+use crate::dns::exchange::{Asker, Transport};
 use crate::dns::query::{Header, Query};
 use crate::dns::reply::Reply;
 use crate::dns::tsig::{ReplySigner, TsigKey};
@@ -22,6 +23,9 @@ const POINTERS_REACH: usize = 0x4000;
 /// The most octets of the records of one node: a name of 255 octets as the owner and as the target, two
 /// addresses, or in a reverse zone two such targets.
 const LONGEST_NODE: usize = 700;
+
+/// Changes of which some may fit into a datagram: a record has some twenty octets.
+const MOST_IN_DATAGRAM: usize = 64;
 
 /// What a step brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +104,7 @@ impl Responder {
         let serial = Some(&query.question).filter(|question| question.qtype == rrtype::IXFR);
         let brought = match serial.and_then(|question| serial_of(message, question)) {
             None => Brought::Zone,
-            Some(serial) => self.changes_since(serial, zone, directory, &copy),
+            Some(serial) => self.changes_since(serial, zone, asker.transport, (directory, &copy)),
         };
         let question = query.question.wire.to_vec();
         let room = signer.as_ref().map_or(0, ReplySigner::room);
@@ -116,20 +120,37 @@ impl Responder {
         &self,
         serial: u32,
         zone: usize,
-        directory: &Directory,
-        copy: &Directory,
+        transport: Transport,
+        (directory, copy): (&Directory, &Directory),
     ) -> Brought {
         let (Some(revision), Some(zone)) = (copy.revision_of(serial), self.zones.get(zone)) else {
             return Brought::Soa;
         };
-        if revision == copy.revision() && directory.changed_since(revision).is_some() {
+        if revision == copy.revision() && directory.changed_since(revision, usize::MAX).is_some() {
             return Brought::Soa;
         }
         let content = ZoneContent { zone, zones: &self.zones, directory: copy };
-        let before = directory.changed_since(revision);
+        let size = content.size();
+        // Nobody has us look for many that do not fit into a datagram.
+        let most = if transport == Transport::Udp { MOST_IN_DATAGRAM.min(size) } else { size };
+        let before = directory.changed_since(revision, most);
         match before.and_then(|before| ZoneChanges::new(content, before)) {
-            Some(changes) if changes.len() <= content.size() => Brought::Changes(serial, changes),
+            Some(changes) if changes.len() <= size => Brought::Changes(serial, changes),
             _ => Brought::Zone,
+        }
+    }
+}
+
+/// What is brought, for the log.
+impl fmt::Display for Transfer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let serial = self.directory.serial();
+        match &self.brought {
+            Brought::Soa => write!(f, "serial {serial}, which is no news"),
+            Brought::Zone => write!(f, "the whole zone at serial {serial}"),
+            Brought::Changes(since, changes) => {
+                write!(f, "{} records from serial {since} to {serial}", changes.len())
+            }
         }
     }
 }

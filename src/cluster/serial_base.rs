@@ -1,4 +1,4 @@
-//! The base of the serial, and the order of serials (RFC 1982).
+//! What is added to etcd's revision to make the serial of the zones.
 
 use std::cmp::Ordering;
 use std::fmt;

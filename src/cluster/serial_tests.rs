@@ -1,9 +1,8 @@
 use std::cmp::Ordering;
 
 use super::*;
-use crate::cluster::{
-    Applied, Entry, Keyspace, Pattern, SnapshotBuilder, compare_serials, fingerprint,
-};
+use crate::cluster::compare_serials;
+use crate::cluster::{Applied, Entry, Keyspace, Pattern, SnapshotBuilder, fingerprint};
 
 const BASE_KEY: &[u8] = b"worker:serial.tf.local.";
 

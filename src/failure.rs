@@ -39,6 +39,12 @@ impl Failure {
         Failure { text: text.to_string(), status }
     }
 
+    /// The same with another text.
+    #[must_use]
+    pub fn in_words(self, text: impl fmt::Display) -> Failure {
+        Failure { text: text.to_string(), ..self }
+    }
+
     /// The exit status, never 0.
     pub fn exit_status(&self) -> u8 {
         self.status

@@ -37,7 +37,7 @@ fn obey(words: &[OsString]) -> Result<u8, Failure> {
         return help(task, words).map(|()| 0).map_err(Failure::new);
     }
     let arguments = options::text(words)?;
-    match options::parse(&arguments, &files::read)? {
+    match options::parse(&arguments, &|name| std::env::var_os(name), &files::read)? {
         Command::Run(options) => {
             logging::start(options.verbosity);
             run::run(*options)

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::cluster::{Directory, NodeId};
 use crate::connect::{Connect, ExpiryWatch};
+use crate::dns::tsig::TsigKey;
 use crate::dns::{OutOfZone, Responder};
 use crate::failure::Failure;
 use crate::host::accounts::Login;
@@ -22,8 +23,11 @@ use crate::server::forward::Forwarder;
 use crate::server::listen::{Absent, listen};
 use crate::server::network::NetworkWatch;
 use crate::server::ready_file::ReadyFile;
+use crate::server::secondaries::{NotifyTargets, Secondaries};
 use crate::server::signals::Signals;
 use crate::server::timers::{Timer, View};
+use crate::server::tsig_files;
+use crate::server::udp::UdpListener;
 use crate::server::{Interest, Server, Shared, Wake};
 
 /// The time that files have to become as they are wanted, where something waits for that.
@@ -48,6 +52,8 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         check_interface(name, network.current()).map_err(Failure::new)?;
     }
     let connect = Connect::prepare(&options.connect)?;
+    let keys = tsig_files::read(&options.tsig_keys)?;
+    let key = keys.first().cloned();
     let login = options.run_as.as_ref().map(privileges::look_up).transpose()?;
     let absent = match node.when_full {
         WhenFull::Exit => Absent::Fail,
@@ -75,6 +81,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         .with_reverse(&options.reverse)
         .map_err(|error| Failure::new(format!("--reverse: a zone has no SOA: {error}")))?
         .with_allowed(options.allow)
+        .with_keys(keys)
         .with_transferable(options.allow_transfer)
         .with_out_of_zone(out_of_zone);
     let no_signals = |error| Failure::new(format!("cannot handle signals: {error}"));
@@ -110,9 +117,11 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     if responder.transfers() {
         directory.keep_journal();
     }
+    let secondaries = secondaries(&options.notify_targets, key.as_ref(), &listeners, &responder);
     let server = Server::new(listeners, acceptors, network, responder, directory, signals)
         .with_rate_limit(options.rrl)
         .with_forwarder(forwarder)
+        .with_secondaries(secondaries)
         .with_ready_file(ready_file);
     let server = Shared::new(server);
     if let Some(certificates) = connect.certificates() {
@@ -129,6 +138,19 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         (SessionEnd::Stopped, None) => Ok(0),
         (SessionEnd::Stopped, Some(outcome)) => status_of(outcome),
     }
+}
+
+/// Those who are told of changes; `None`: nobody is.
+fn secondaries(
+    targets: &NotifyTargets,
+    key: Option<&Arc<TsigKey>>,
+    listeners: &[UdpListener],
+    responder: &Responder,
+) -> Option<Secondaries> {
+    let listening: Vec<SocketAddr> = listeners.iter().map(|listener| listener.address).collect();
+    let names = responder.zone_names().map(str::to_owned).collect();
+    let has_any = !targets.also.is_empty() || responder.transfers();
+    has_any.then(|| Secondaries::open(targets, key, &listening, names))
 }
 
 /// The ID of a node that was given none. The sockets are bound, so no other process here has the same.

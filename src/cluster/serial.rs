@@ -131,9 +131,11 @@ impl Directory {
             return;
         }
         let revision = self.revision();
-        let is_same_history = !old.is_history_over && revision >= old.revision();
+        // A snapshot counts in what it differs from the directory before.
+        let is_same = !old.is_history_over || self.known.iter().all(|slots| slots.changes == 0);
+        let may_be_same = is_same && revision >= old.revision();
         let last = old.serial();
-        self.serial_base = self.serial_base.least_past(revision, last, is_same_history);
+        self.serial_base = self.serial_base.least_past(revision, last, may_be_same);
     }
 }
 

@@ -22,6 +22,17 @@ fn restore(directory: &mut Directory, revision: i64, base: Option<&str>) -> u32 
     directory.serial()
 }
 
+/// The same of a backup in which there is a name.
+fn restore_name(directory: &mut Directory, revision: i64) -> u32 {
+    let mut snapshot = SnapshotBuilder::new(directory);
+    let value: &[u8] = br#"{"ipv4":"10.0.0.1"}"#;
+    let key: &[u8] = b"worker1.tf.local.";
+    let entry = Entry { key, value: Some(value), mod_revision: 4, fingerprint: 0 };
+    assert_eq!(snapshot.apply(0, entry), Applied::Changed);
+    directory.replace(snapshot.finish(), revision);
+    directory.serial()
+}
+
 fn unstored(directory: &Directory) -> Option<(String, i64)> {
     let unstored = directory.unstored_serial_base()?;
     Some((unstored.base.to_string(), unstored.replaces))
@@ -53,7 +64,6 @@ fn the_serial_follows_the_last_one_by_the_least_base_whatever_revision_a_backup_
         (500, 0, 501, false, 0),
         (500, 0, 500, false, 0),
         (500, 0, 501, true, 0),
-        (500, 0, 500, true, MEGA),
         (500, 0, 100, false, MEGA),
         (500, MEGA, 100, false, 2 * MEGA),
         (5 * MEGA + 7, 0, 6, false, 6 * MEGA),
@@ -77,6 +87,31 @@ fn the_serial_follows_the_last_one_by_the_least_base_whatever_revision_a_backup_
         let is_same = last == revision && !is_over;
         let order = if is_same { Ordering::Equal } else { Ordering::Greater };
         assert_eq!(compare_serials(after, before), Some(order), "row {row}");
+    }
+}
+
+#[test]
+fn another_history_of_the_same_revision_has_another_serial_where_it_has_other_names() {
+    let table: [(bool, bool, u32); 4] = [
+        (false, false, 500),
+        (true, false, 500),
+        (false, true, 500),
+        (true, true, 500 + (1 << 20)),
+    ];
+    for (is_over, differs, wanted) in table {
+        let mut directory = empty();
+        restore(&mut directory, 500, None);
+        if is_over {
+            directory.end_history();
+        }
+        let read =
+            if differs { restore_name } else { |it: &mut Directory, at| restore(it, at, None) };
+        assert_eq!(read(&mut directory, 500), wanted, "{is_over} {differs}");
+        // And where what was there is not.
+        if is_over && differs {
+            directory.end_history();
+            assert_eq!(restore(&mut directory, 500, None), 500 + (2 << 20));
+        }
     }
 }
 

@@ -327,6 +327,12 @@ impl Slots {
         }
     }
 
+    /// Takes a slot away that a snapshot does not have.
+    pub(super) fn forget(&mut self, id: SlotId) {
+        self.changes += u64::from(self.record(id).is_some());
+        self.remove(id);
+    }
+
     /// What a slot publishes.
     pub(super) fn published(&self, id: SlotId) -> Option<PublishedNode> {
         let Occupant { record, is_in_group, .. } = *self.get(id)?;
@@ -345,7 +351,7 @@ impl Slots {
     }
 
     /// Returns whether it was occupied.
-    pub(super) fn remove(&mut self, id: SlotId) -> bool {
+    fn remove(&mut self, id: SlotId) -> bool {
         let Some(previous) = self.occupants.remove(id) else { return false };
         self.occupied -= 1;
         if let Some(record) = previous.record {

@@ -85,7 +85,7 @@ impl RangeBuilder {
         self.unread_from = looked_at.last().and_then(|last| last.next());
         for slot in looked_at {
             if !self.read.contains(slot) {
-                self.slots.remove(slot);
+                self.slots.forget(slot);
             }
         }
         true

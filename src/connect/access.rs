@@ -38,14 +38,16 @@ impl Endpoint {
     }
 }
 
-/// A URL such as `http://10.0.0.1:2379`; a missing port is 2379. The error says what is wrong, to be put
+/// A URL such as `http://10.0.0.1:2379`; a missing port is 2379, a missing scheme `http://`, as for etcdctl. The error says what is wrong, to be put
 /// after the text.
 impl FromStr for Endpoint {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Endpoint, &'static str> {
-        let url = text.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"));
-        let (scheme, rest) = url.ok_or("must be a URL such as http://10.0.0.1:2379")?;
+        let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+        if !matches!(scheme, "http" | "https") {
+            return Err("must be a URL such as http://10.0.0.1:2379");
+        }
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         if authority.contains(['/', '?', '#', '@']) {
             return Err("only host and port may follow the ://");

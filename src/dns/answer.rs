@@ -15,6 +15,7 @@ use super::reply::{Full, Reply};
 use super::reverse;
 use super::stats::Counters;
 use super::transfer::request::{self, Refusal};
+use super::tsig::{SignedRequest, TsigKeys};
 use super::wire::{
     CLASS_CH, CLASS_IN, ExtendedError, Rcode, UDP_WITH_EDNS, UDP_WITHOUT_EDNS, flag,
 };
@@ -32,12 +33,26 @@ pub struct Responder {
     allowed: Vec<Network>,
     /// Those that may have whole zones.
     transferable: Vec<Network>,
-    out_of_zone: OutOfZone,
+    pub(super) out_of_zone: OutOfZone,
     secret: Secret,
+    /// Under which queries may be signed.
+    pub(super) keys: TsigKeys,
+}
+
+/// The circumstances of an answer.
+#[derive(Clone, Copy)]
+pub(super) struct Circumstances<'a> {
+    pub(super) asker: Asker,
+    pub(super) directory: &'a Directory,
+    pub(super) counters: &'a Counters,
+    /// The octets that the signature of the reply will take.
+    pub(super) reserved: usize,
+    /// Whether the query is signed under one of the keys.
+    pub(super) is_signed: bool,
 }
 
 /// The decision on a query: all that the reply says.
-struct Decision<'a> {
+pub(super) struct Decision<'a> {
     rcode: Rcode,
     flags: u16,
     content: Content<'a>,
@@ -49,7 +64,7 @@ impl<'a> Decision<'a> {
         Decision { rcode, flags: flag::AA, content, error }
     }
 
-    fn failure(rcode: Rcode, error: Option<ExtendedError>) -> Self {
+    pub(super) fn failure(rcode: Rcode, error: Option<ExtendedError>) -> Self {
         Decision { rcode, flags: 0, content: Content::Empty, error }
     }
 }
@@ -68,6 +83,7 @@ impl Responder {
             transferable: Vec::new(),
             out_of_zone: OutOfZone::Refuse,
             secret: Secret::default(),
+            keys: TsigKeys::default(),
         })
     }
 
@@ -105,6 +121,12 @@ impl Responder {
         Responder { out_of_zone, ..self }
     }
 
+    /// Sets the keys under which queries may be signed.
+    #[must_use]
+    pub fn with_keys(self, keys: TsigKeys) -> Responder {
+        Responder { keys, ..self }
+    }
+
     /// Clears `reply` and writes the reply into it, if there is one to send.
     pub fn answer(
         &self,
@@ -114,10 +136,27 @@ impl Responder {
         counters: &Counters,
         reply: &mut Vec<u8>,
     ) -> Verdict {
-        let message = query;
-        let Some(header) = Header::read(message) else { return Verdict::Silent };
+        let Some(header) = Header::read(query) else { return Verdict::Silent };
+        let circumstances =
+            Circumstances { asker, directory, counters, reserved: 0, is_signed: false };
+        self.answer_read(query, header, circumstances, reply)
+    }
+
+    /// Clears `reply` and writes the one to a query, which has no signature any more if it was found to be
+    /// signed well.
+    pub(super) fn answer_read(
+        &self,
+        message: &[u8],
+        header: Header,
+        circumstances: Circumstances<'_>,
+        reply: &mut Vec<u8>,
+    ) -> Verdict {
+        let Circumstances { asker, directory, counters, .. } = circumstances;
         let query = match Query::read(message, header) {
             Ok(query) => query,
+            Err(NoQuestion::Signed) => {
+                return self.answer_signed(message, header, circumstances, reply);
+            }
             Err(NoQuestion::Fault { rcode, question, edns }) => {
                 let opt = edns.map(|edns| Opt::bare(edns, rcode));
                 return self.write_bare(header, rcode, question, opt, reply);
@@ -133,7 +172,7 @@ impl Responder {
         let decision = if !self.allows(asker.address) {
             Some(Decision::failure(Rcode::REFUSED, Some(ExtendedError::Prohibited)))
         } else if request::is_transfer(&query) {
-            match self.decide_transfer(&query, message, name.as_bytes(), asker, directory) {
+            match self.decide_transfer(&query, message, name.as_bytes(), circumstances) {
                 Ok(()) => return Verdict::Transfer,
                 Err(Refusal { rcode, error }) => Some(Decision::failure(rcode, error)),
             }
@@ -141,12 +180,12 @@ impl Responder {
             self.decide(&query, name.as_bytes(), directory, counters)
         };
         let Some(decision) = decision else { return Verdict::Forward };
-        let rotation = usize::try_from(counters.queries).unwrap_or_default();
-        self.write(&query, &decision, asker, directory, rotation, reply);
+        self.write(&query, &decision, circumstances, reply);
         Verdict::Reply(decision.rcode)
     }
 
-    /// Clears `reply` and writes that a query that was to be forwarded cannot be answered.
+    /// Clears `reply` and writes that a query that was to be forwarded cannot be answered; signs that, if the
+    /// query is signed.
     pub fn fail(
         &self,
         query: &[u8],
@@ -156,9 +195,17 @@ impl Responder {
         reply: &mut Vec<u8>,
     ) -> Verdict {
         let Some(header) = Header::read(query) else { return Verdict::Silent };
+        let signed = SignedRequest::read(query, &self.keys, asker.now).ok().flatten();
+        let query = signed.as_ref().map_or(query, |request| &request.message);
         let Ok(query) = Query::read(query, header) else { return Verdict::Silent };
         let decision = Decision::failure(Rcode::SERVFAIL, Some(error));
-        self.write(&query, &decision, asker, directory, 0, reply);
+        let counters = &Counters::default();
+        let circumstances =
+            Circumstances { asker, directory, counters, reserved: 0, is_signed: false };
+        self.write(&query, &decision, circumstances, reply);
+        if let Some(SignedRequest { judgement: Ok(mut signer), .. }) = signed {
+            signer.sign(reply, asker.now);
+        }
         Verdict::Reply(decision.rcode)
     }
 
@@ -177,26 +224,25 @@ impl Responder {
         query: &Query<'_>,
         message: &[u8],
         name: &[u8],
-        asker: Asker,
-        directory: &Directory,
+        Circumstances { asker, directory, is_signed, .. }: Circumstances<'_>,
     ) -> Result<(), Refusal> {
-        if !self.may_transfer(asker.address) {
+        let lacks_signature = !is_signed && !self.keys.is_empty();
+        if lacks_signature || !self.may_transfer(asker.address) {
             return Err(Refusal { rcode: Rcode::REFUSED, error: None });
         }
         request::decide(query, message, name, asker.transport, &self.zones, directory)
     }
 
-    fn write(
+    pub(super) fn write(
         &self,
         query: &Query<'_>,
         decision: &Decision<'_>,
-        asker: Asker,
-        directory: &Directory,
-        rotation: usize,
+        circumstances: Circumstances<'_>,
         reply: &mut Vec<u8>,
     ) {
+        let Circumstances { asker, directory, counters, reserved, .. } = circumstances;
         let Query { header, question, edns } = query;
-        let longest = longest_reply(asker.transport, *edns);
+        let longest = longest_reply(asker.transport, *edns).saturating_sub(reserved);
         let room = longest.saturating_sub(question.end());
         let told = (decision.rcode, decision.error);
         let opt = edns.map(|edns| self.opt(edns, told, asker, directory).within(room));
@@ -207,6 +253,7 @@ impl Responder {
         written.class = question.qclass;
         // What is told of the server itself is as of now.
         written.ttl = if question.qclass == CLASS_CH { 0 } else { self.ttl };
+        let rotation = usize::try_from(counters.queries).unwrap_or_default();
         let context = RecordContext { question, directory, rotation };
         if decision.content.write(context, &mut written) == Err(Full) {
             written.truncate(question.wire.len());
@@ -217,7 +264,7 @@ impl Responder {
     }
 
     /// Clears `reply` and writes one that has no records but OPT.
-    fn write_bare(
+    pub(super) fn write_bare(
         &self,
         header: Header,
         rcode: Rcode,
@@ -246,7 +293,7 @@ impl Responder {
             return Decision::failure(Rcode::REFUSED, Some(ExtendedError::Prohibited));
         }
         let is_good = cookie.server == ServerPart::Absent
-            || self.secret.is_own(&cookie, asker.address, asker.now);
+            || self.secret.is_own(&cookie, asker.address, asker.now as u32);
         Decision::failure(if is_good { Rcode::NOERROR } else { Rcode::BADCOOKIE }, None)
     }
 
@@ -330,7 +377,7 @@ impl Responder {
         directory: &Directory,
     ) -> Opt {
         let bake = |cookie: Request| {
-            (cookie.client, self.secret.server_part(&cookie, asker.address, asker.now))
+            (cookie.client, self.secret.server_part(&cookie, asker.address, asker.now as u32))
         };
         Opt {
             name: if edns.wants_nsid { directory.own_name() } else { None },

@@ -30,37 +30,51 @@ pub struct Edns {
     pub cookie: Option<Request>,
 }
 
-/// The records are not as the header's counts and their own lengths say.
+/// The reason why the records were not read to their end, and OPT, where it was found all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed {
-    /// OPT, where it was found all the same.
-    pub edns: Option<Edns>,
+pub enum Unread {
+    /// They are not as the header's counts and their own lengths say.
+    Malformed(Option<Edns>),
+    /// There is a TSIG record: what is before it can be read once that is taken off.
+    Signed(Option<Edns>),
+}
+
+impl Unread {
+    /// OPT.
+    pub fn edns(self) -> Option<Edns> {
+        let (Unread::Malformed(edns) | Unread::Signed(edns)) = self;
+        edns
+    }
 }
 
 /// Reads the records that begin at an offset, after the questions, for OPT among them.
 ///
 /// # Errors
 /// When a record is cut off or malformed, OPT stands twice or elsewhere than among the additional
-/// records, its owner is not the root, its options are malformed, or octets are left over.
-pub fn read(message: &[u8], mut at: usize) -> Result<Option<Edns>, Malformed> {
+/// records, its owner is not the root, its options are malformed, or octets are left over; and when the
+/// message is signed.
+pub fn read(message: &[u8], mut at: usize) -> Result<Option<Edns>, Unread> {
     let [answers, authorities, additional] =
         [6, 8, 10].map(|offset| u16_at(message, offset).map_or(0, u32::from));
     let other = answers + authorities;
     let mut edns = None;
     for number in 0..other + additional {
-        let record = RawRecord::read(message, at).ok_or(Malformed { edns })?;
+        let record = RawRecord::read(message, at).ok_or(Unread::Malformed(edns))?;
         at = record.end;
         if record.rrtype != rrtype::OPT {
+            if record.rrtype == rrtype::TSIG {
+                return Err(Unread::Signed(edns));
+            }
             continue;
         }
         if number < other || !record.owner_is_root || edns.is_some() {
-            return Err(Malformed { edns: edns.or(Some(record.edns)) });
+            return Err(Unread::Malformed(edns.or(Some(record.edns))));
         }
         let bare = Some(record.edns);
-        edns = Some(record.with_options(message).ok_or(Malformed { edns: bare })?);
+        edns = Some(record.with_options(message).ok_or(Unread::Malformed(bare))?);
     }
     if at != message.len() {
-        return Err(Malformed { edns });
+        return Err(Unread::Malformed(edns));
     }
     Ok(edns)
 }
@@ -83,17 +97,18 @@ pub(super) fn opt_of(reply: &[u8], mut at: usize) -> &[u8] {
 }
 
 /// One record, as far as it matters here.
-struct RawRecord {
+pub(super) struct RawRecord {
     owner_is_root: bool,
-    rrtype: u16,
+    pub(super) rrtype: u16,
     /// Without its options.
     edns: Edns,
-    data: usize,
-    end: usize,
+    /// Where its data begins, and ends.
+    pub(super) data: usize,
+    pub(super) end: usize,
 }
 
 impl RawRecord {
-    fn read(message: &[u8], start: usize) -> Option<RawRecord> {
+    pub(super) fn read(message: &[u8], start: usize) -> Option<RawRecord> {
         let name_end = skip_name(message, start)?;
         let [extended_rcode, version, flags_high, flags_low] = array_at(message, name_end + 4)?;
         let _ = extended_rcode;

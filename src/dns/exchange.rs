@@ -21,8 +21,8 @@ pub struct Asker {
     pub address: IpAddr,
     /// The transport of the query.
     pub transport: Transport,
-    /// The time, in seconds since 1970 modulo 2^32.
-    pub now: u32,
+    /// The time, in seconds since 1970.
+    pub now: u64,
 }
 
 /// The verdict on a query.

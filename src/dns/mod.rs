@@ -19,14 +19,17 @@ pub mod exchange;
 pub mod framing;
 mod group;
 mod node_name;
+pub mod notify_message;
 pub mod query;
 mod records;
 pub mod relay;
 pub mod reply;
 pub mod reverse;
 pub mod rrl;
+mod signed;
 pub mod stats;
 pub mod transfer;
+pub mod tsig;
 pub mod wire;
 mod zone;
 

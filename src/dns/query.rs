@@ -1,7 +1,7 @@
 //! Reading a query, in place.
 
 use super::cookie::Request;
-use super::edns::{self, Edns, Malformed};
+use super::edns::{self, Edns, Unread};
 use super::wire::{HEADER, LONGEST_LABEL, LONGEST_NAME, Rcode, flag};
 use super::wire::{skip_name, u16_at};
 
@@ -145,6 +145,8 @@ pub struct Query<'a> {
 /// A message that asks no question, or none that can be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoQuestion<'a> {
+    /// It is signed (RFC 8945): what it asks is read once its TSIG record is taken off.
+    Signed,
     /// It asks for nothing but a cookie (RFC 7873 §5.4).
     Cookie(Edns, Request),
     /// Something is wrong with it, and these parts of it go back with that.
@@ -164,21 +166,24 @@ impl<'a> Query<'a> {
     /// # Errors
     /// NOTIMP for another opcode than QUERY; FORMERR for more than one question (RFC 9619 §4), none
     /// without a cookie, and what is malformed; BADVERS for a version of EDNS that is not known and
-    /// no question.
+    /// no question; [`NoQuestion::Signed`] for what is signed, whatever else it is.
     pub fn read(message: &'a [u8], header: Header) -> Result<Query<'a>, NoQuestion<'a>> {
-        let fault = |rcode, question, edns| Err(NoQuestion::Fault { rcode, question, edns });
         let question = match (header.is_query(), question_count(message)) {
-            (false, _) => return fault(Rcode::NOTIMP, None, edns_of(message)),
+            (false, _) => return Err(unread_question(message, Rcode::NOTIMP)),
             (true, 0) => return Err(without_question(message)),
             (true, 1) => Question::read(message),
             (true, _) => None,
         };
         let Some(question) = question else {
-            return fault(Rcode::FORMERR, None, edns_of(message));
+            return Err(unread_question(message, Rcode::FORMERR));
         };
         match edns::read(message, question.end()) {
             Ok(edns) => Ok(Query { header, question, edns }),
-            Err(Malformed { edns }) => fault(Rcode::FORMERR, Some(question.wire), edns),
+            Err(Unread::Signed(_)) => Err(NoQuestion::Signed),
+            Err(Unread::Malformed(edns)) => {
+                let (rcode, question) = (Rcode::FORMERR, Some(question.wire));
+                Err(NoQuestion::Fault { rcode, question, edns })
+            }
         }
     }
 }
@@ -192,7 +197,8 @@ fn without_question<'a>(message: &[u8]) -> NoQuestion<'a> {
             None => fault(Rcode::FORMERR, Some(edns)),
         },
         Ok(None) => fault(Rcode::FORMERR, None),
-        Err(Malformed { edns }) => fault(Rcode::FORMERR, edns),
+        Err(Unread::Signed(_)) => NoQuestion::Signed,
+        Err(Unread::Malformed(edns)) => fault(Rcode::FORMERR, edns),
     }
 }
 
@@ -200,12 +206,22 @@ fn question_count(message: &[u8]) -> u16 {
     u16_at(message, 4).unwrap_or(0)
 }
 
-/// OPT, wherever it can be found in a message that is not answered.
-fn edns_of(message: &[u8]) -> Option<Edns> {
+/// Where the records begin, after any number of questions.
+pub(super) fn records_start(message: &[u8]) -> Option<usize> {
     let mut at = HEADER;
     for _ in 0..question_count(message) {
         // Type and class follow the name.
         at = skip_name(message, at)? + 4;
     }
-    edns::read(message, at).unwrap_or_else(|Malformed { edns }| edns)
+    Some(at)
+}
+
+/// What is wrong with a message whose questions are not answered, with its OPT where that can be found.
+fn unread_question<'a>(message: &[u8], rcode: Rcode) -> NoQuestion<'a> {
+    let edns = match records_start(message).map(|at| edns::read(message, at)) {
+        Some(Err(Unread::Signed(_))) => return NoQuestion::Signed,
+        Some(Err(Unread::Malformed(edns)) | Ok(edns)) => edns,
+        None => None,
+    };
+    NoQuestion::Fault { rcode, question: None, edns }
 }

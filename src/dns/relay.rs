@@ -8,7 +8,7 @@
 
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, SimpleDnsError, TYPE};
 
-use super::edns::{self, longest_datagram};
+use super::edns::{self, Unread, longest_datagram};
 use super::query::Question;
 use super::reply::cut_short;
 use super::wire::{HEADER, Rcode, flag, u16_at};
@@ -129,8 +129,8 @@ fn is_same_question(message: &[u8], query: &[u8]) -> bool {
 }
 
 /// Turns a server's reply into the one that the client gets: with its ID, its spelling of the
-/// question, and no more octets over UDP than it takes.
-pub fn hand_on(reply: &mut Vec<u8>, query: &[u8], transport: super::Transport) {
+/// question, and no more octets over UDP than it takes, with so many left free for a signature.
+pub fn hand_on(reply: &mut Vec<u8>, query: &[u8], transport: super::Transport, reserved: usize) {
     let (Some(id), Some(question)) = (query.first_chunk(), Question::read(query)) else { return };
     set_id(reply, u16::from_be_bytes(*id));
     let has_question = reply.get(4..6).is_some_and(|count| count != [0, 0]);
@@ -139,8 +139,8 @@ pub fn hand_on(reply: &mut Vec<u8>, query: &[u8], transport: super::Transport) {
     {
         place.copy_from_slice(question.wire);
     }
-    let edns = edns::read(query, question.end()).unwrap_or_default();
-    if transport == super::Transport::Udp && reply.len() > longest_datagram(edns) {
+    let edns = edns::read(query, question.end()).unwrap_or_else(Unread::edns);
+    if transport == super::Transport::Udp && reply.len() + reserved > longest_datagram(edns) {
         cut_short(reply);
     }
 }

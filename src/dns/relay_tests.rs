@@ -85,7 +85,7 @@ fn the_client_gets_its_id_its_spelling_and_no_more_than_it_takes() {
         let mut reply = reply_to(&query("www.example.com.", &[]), 7, 0);
         reply[7] = 1;
         reply.resize(length, 0);
-        hand_on(&mut reply, asked, transport);
+        hand_on(&mut reply, asked, transport, 0);
         reply
     };
     let plain = query("wWw.example.com.", &[]);
@@ -114,7 +114,7 @@ fn an_error_without_the_question_is_handed_on_as_it_is() {
     let opt = [0, 0, 41, 2, 0, 0, 0, 0, 0, 0, 12, 0, 15, 0, 8, 0, 23, b'r', b'e', b's', b't', 0, 0];
     let said = [&[0, 7, 0x81, 0x85, 0, 0, 0, 0, 0, 0, 0, 1], &opt[..]].concat();
     let mut reply = said.clone();
-    hand_on(&mut reply, &asked, Transport::Udp);
+    hand_on(&mut reply, &asked, Transport::Udp, 0);
     assert_eq!((&reply[..2], &reply[2..]), (&asked[..2], &said[2..]));
 }
 

@@ -58,7 +58,9 @@ impl<'a> Reply<'a> {
         question: Option<&[u8]>,
     ) -> Self {
         octets.clear();
-        let echoed = header.flags & (flag::OPCODE | flag::RD | flag::CD);
+        // RD and CD are of queries: in a message of another kind the same bits may mean something else.
+        let echoed = if header.is_query() { flag::RD | flag::CD } else { flag::OPCODE };
+        let echoed = header.flags & echoed;
         let flags = flag::QR | echoed | flags | u16::from(rcode.value() & 0x0f);
         let ([id_high, id_low], [high, low]) = (header.id.to_be_bytes(), flags.to_be_bytes());
         let questions = u8::from(question.is_some());

@@ -61,6 +61,8 @@ pub mod rrtype {
     pub const SRV: u16 = 33;
     /// EDNS (RFC 6891).
     pub const OPT: u16 = 41;
+    /// The signature of a message (RFC 8945).
+    pub const TSIG: u16 = 250;
     /// Incremental zone transfer (RFC 1995).
     pub const IXFR: u16 = 251;
     /// Zone transfer (RFC 5936).
@@ -71,6 +73,9 @@ pub mod rrtype {
 
 /// The Internet class.
 pub const CLASS_IN: u16 = 1;
+
+/// Any class (RFC 1035 §3.2.5); that of the records that are about the message itself.
+pub const CLASS_ANY: u16 = 255;
 
 /// The class CHAOS, by which servers are asked about themselves.
 pub const CLASS_CH: u16 = 3;
@@ -121,7 +126,7 @@ impl Rcode {
     pub const NOTIMP: Rcode = Rcode(4);
     /// Not here.
     pub const REFUSED: Rcode = Rcode(5);
-    /// No zone of that name here.
+    /// No zone of that name here, or nothing for whom the message is signed by (RFC 8945 §5.2).
     pub const NOTAUTH: Rcode = Rcode(9);
     /// Not that version of EDNS.
     pub const BADVERS: Rcode = Rcode(16);

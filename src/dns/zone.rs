@@ -142,6 +142,11 @@ impl Zones {
         self.0.iter().position(|zone| zone.name.as_bytes() == name)
     }
 
+    /// All of them, by index.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Zone> {
+        self.0.iter()
+    }
+
     /// The zone with an index.
     pub(super) fn get(&self, index: usize) -> Option<&Zone> {
         self.0.get(index)

@@ -9,3 +9,4 @@ pub mod logging;
 pub mod machine;
 pub mod privileges;
 pub mod resolv_conf;
+pub mod secret_file;

@@ -19,7 +19,7 @@ fn a_ticket_of_addresses_that_are_gone_goes_with_its_lease_even_if_that_is_hard_
             ipv6: "2001:db8::1".parse().ok(),
             port: Some(53),
         };
-        let ttl = session.settings.lease_ttl;
+        let ttl = session.settings.lease_ttl.shortest();
         let Ok(id) = session.client.lease_grant(ttl) else { continue };
         session.lease = Some(Lease::new(id, session.host.now(), ttl));
         session.record = Some(gone);

@@ -75,7 +75,7 @@ fn settings() -> NodeSettings {
         when_full: WhenFull::Exit,
         max_stale: Duration::ZERO,
         max_lag: Duration::from_secs(15),
-        lease_ttl: Duration::from_secs(20),
+        lease_ttl: crate::node::LeaseTtl::Fixed(Duration::from_secs(20)),
         ipv4: AddressChoice::Discover,
         ipv6: AddressChoice::Discover,
         interface: None,

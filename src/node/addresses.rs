@@ -71,6 +71,11 @@ impl Addresses {
         }
     }
 
+    /// Takes note that what was put went to another lease.
+    pub(super) fn move_to(&mut self, lease: LeaseId) {
+        self.lease = Some(lease);
+    }
+
     /// The records that were put on this lease.
     pub(super) fn put_on(&self, lease: LeaseId) -> Vec<Record> {
         if self.lease == Some(lease) { self.put.iter().copied().collect() } else { Vec::new() }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::job::JobSettings;
+use super::lease_ttl::LeaseTtl;
 use super::network::HostNetwork;
 use crate::cluster::{AddressChoice, Directory, Keyspace, NodeId, Record, SlotId, StartedList};
 
@@ -106,8 +107,8 @@ pub struct NodeSettings {
     /// The longest time for which what is answered may be behind etcd without being called stale, more than
     /// zero.
     pub max_lag: Duration,
-    /// How long the name outlives a node that died; whole seconds.
-    pub lease_ttl: Duration,
+    /// How long the name outlives a node that died.
+    pub lease_ttl: LeaseTtl,
     /// The IPv4 address to publish.
     pub ipv4: AddressChoice<Ipv4Addr>,
     /// The IPv6 address to publish.

@@ -3,7 +3,7 @@
 //! The name is *owned* while the lease is valid by this node's clock, *doubtful* from then on until
 //! etcd is heard, and *lost* when etcd says so. Each change is logged.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::same_addresses::on_host;
 use super::session::Session;
@@ -37,7 +37,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
                     // A lease that is granted first would have to be revoked if that is another one by now.
                     self.find_record()?;
                 }
-                let ttl = self.settings.lease_ttl;
+                let names = self.host.directory(|directory| directory.occupied());
+                let ttl = self.settings.lease_ttl.for_names(names);
                 let id = self.ask(|client| client.lease_grant(ttl))?;
                 self.have_lease(Lease::new(id, asked, ttl));
             }
@@ -155,8 +156,14 @@ impl<H: Host, E: Etcd> Session<H, E> {
             slot: claimed.slot,
             claim_revision: claimed.claim_revision,
             record,
-            valid_until: lease.valid_until,
+            valid_until: self.lasts_until(lease),
         })
+    }
+
+    /// Until when the name lasts, as far as is known: it may be on another lease as well.
+    fn lasts_until(&self, lease: Lease) -> Instant {
+        let longer = self.longer_lease.map(|longer| longer.valid_until);
+        longer.map_or(lease.valid_until, |until| until.min(lease.valid_until))
     }
 
     pub(super) fn name(&self, claimed: Claimed) -> String {
@@ -173,10 +180,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let (Membership::Owned(claimed), Some(lease)) = (self.membership, self.lease) else {
             return;
         };
-        let now = self.host.now();
-        if now >= lease.valid_until {
+        let (now, until) = (self.host.now(), self.lasts_until(lease));
+        if now >= until {
             let name = self.name(claimed);
-            let ago = now.saturating_duration_since(lease.valid_until).as_secs_f64();
+            let ago = now.saturating_duration_since(until).as_secs_f64();
             log::warn!("{name} is in doubt: its lease ran out {ago:.3} s ago by this clock");
             self.set_membership(Membership::Doubtful(claimed));
         }
@@ -185,8 +192,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Gives the name back: with the lease go the record and the ticket, and with that of an earlier life
     /// what was not taken over yet.
     pub(super) fn release(&mut self) {
-        let leases = [self.lease.map(|lease| lease.id), self.superseded.take()];
-        if leases == [None, None] {
+        let longer = self.longer_lease.take();
+        let leases = [self.lease, longer].map(|lease| lease.map(|lease| lease.id));
+        let leases: Vec<LeaseId> =
+            leases.into_iter().chain([self.superseded.take()]).flatten().collect();
+        if leases.is_empty() {
             return;
         }
         self.host.begin_release();
@@ -207,7 +217,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let name = held.map_or("the place in the queue".to_owned(), |claimed| self.name(claimed));
         log::info!("releasing {name}");
         let mut result = Ok(());
-        for lease in leases.into_iter().flatten() {
+        for lease in leases {
             result = result.and(self.revoke_for_good(lease));
         }
         match result {

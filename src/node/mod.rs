@@ -21,6 +21,8 @@ mod host;
 mod job;
 mod late_claims;
 mod lease;
+mod lease_ttl;
+mod longer_lease;
 pub mod network;
 mod overtake;
 mod own_leases;
@@ -50,6 +52,7 @@ use error::{Result, SessionError};
 pub use full_sync::{apply_event, full_sync};
 pub use host::{Counter, Host, JobNews, NodeSettings, Owned, WhenFull};
 pub use job::{JobSettings, OnPeerLost};
+pub use lease_ttl::{LeaseByNames, LeaseTtl};
 pub use state::History;
 
 #[cfg(test)]

@@ -123,7 +123,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Puts another record under our name.
-    fn republish(&mut self, mut claimed: Claimed, lease: Lease, record: Record) -> Result<()> {
+    pub(super) fn republish(
+        &mut self,
+        mut claimed: Claimed,
+        lease: Lease,
+        record: Record,
+    ) -> Result<()> {
         let keyspace = self.settings.keyspace.clone();
         let key = keyspace.key(claimed.slot);
         let old = self.record.unwrap_or(record);
@@ -182,7 +187,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         lease: Lease,
         why: &AddressError,
     ) -> Result<()> {
-        let (now, ttl) = (self.host.now(), self.settings.lease_ttl);
+        let (now, ttl) = (self.host.now(), lease.ttl);
         let (name, seconds) = (self.name(claimed), ttl.as_secs());
         let since = *self.addresses.gone_since.get_or_insert_with(|| {
             log::warn!("{why}; {name} stays what it was for {seconds} s");

@@ -55,7 +55,6 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.awaited = suspects.iter().map(|suspect| suspect.found.claimed.slot).collect();
         let taken = self.wait_for_end(claimant, suspects)?;
         self.awaited.clear();
-        self.awaits_leases_until = None;
         // Who waited followed the others meanwhile, so there is nothing to be learnt by turns.
         Ok(taken.map(|taken| Taken { queue_length: 0, ..taken }))
     }
@@ -68,7 +67,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if suspects.is_empty() {
             return Ok(None);
         }
-        // Not anew where a lease of ours or etcd's history is gone meanwhile.
+        // Not anew where a lease of ours or etcd's history is gone meanwhile, or another such name is found.
         let end = self.host.now() + LONGEST_LEASE_WAIT;
         let end = *self.awaits_leases_until.get_or_insert(end);
         let mut watch = self.open_watch(None)?;
@@ -127,7 +126,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
             let life = match self.ask_member(|client| client.lease_time_to_live(lease)) {
                 // Nobody says, so it is taken to be as long as ours.
                 Err(SessionError::Etcd(error)) if error.is_denied() => {
-                    let ttl = self.settings.lease_ttl;
+                    let names = self.host.directory(|directory| directory.occupied());
+                    let ttl = self.settings.lease_ttl.for_names(names);
                     suspect.ends_by.is_none().then_some(TimeToLive { left: ttl, raft_term: 0 })
                 }
                 life => life?,

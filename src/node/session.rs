@@ -69,6 +69,10 @@ pub struct Session<H, E> {
     /// What is known of the addresses that it is made of.
     pub(super) addresses: Addresses,
     pub(super) lease: Option<Lease>,
+    /// The lease that the name is to go to, and may be on.
+    pub(super) longer_lease: Option<Lease>,
+    /// When to have one granted; `None`: that is not drawn, or not to be.
+    pub(super) leaves_lease_at: Option<Instant>,
     pub(super) own_leases: OwnLeases,
     /// The lease of an earlier life, whose name was taken over, or one that was said to be gone: to be revoked.
     pub(super) superseded: Option<LeaseId>,
@@ -78,7 +82,7 @@ pub struct Session<H, E> {
     pub(super) alive: Vec<LeaseId>,
     /// The names with our addresses whose leases may end.
     pub(super) awaited: Vec<SlotId>,
-    /// Until when it waits for that; `None`: it does not.
+    /// Until when it waits for that, as a newcomer; `None`: it did not have to.
     pub(super) awaits_leases_until: Option<Instant>,
     pub(super) membership: Membership,
     /// The job that it takes part in.
@@ -117,6 +121,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
             is_ready: true,
             addresses: Addresses::default(),
             lease: None,
+            longer_lease: None,
+            leaves_lease_at: None,
             own_leases: OwnLeases::default(),
             superseded: None,
             marked: Vec::new(),
@@ -174,6 +180,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let mut watch: Option<E::Watch> = None;
         loop {
             self.ensure_lease()?;
+            self.settle_lease()?;
             self.settle_doubt()?;
             let is_nameless = self.membership.held().is_none();
             if is_nameless && !self.is_settled() {

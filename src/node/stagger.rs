@@ -54,7 +54,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         // The last to be named finds few in the queue, and starts with as many all the same.
         let of_job = self.job.as_ref().map_or(0, Barrier::least);
         if starters.max(of_job) >= STAGGER_FROM {
-            let named_by = self.host.now() + LONGEST_WAIT.min(self.settings.lease_ttl / 4);
+            let named_by = self.host.now()
+                + LONGEST_WAIT.min(self.lease.map_or(LONGEST_WAIT, |lease| lease.ttl / 4));
             self.turn = Some(Turn { starters, is_return, named_by, learn_at: None });
         }
     }
@@ -252,7 +253,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// The number of keys in a range now.
-    fn count(&mut self, range: &KeyRange) -> Result<usize> {
+    pub(super) fn count(&mut self, range: &KeyRange) -> Result<usize> {
         let request = Range { count_only: true, ..range_of(range) };
         Ok(self.ask(|client| client.range(&request))?.count)
     }

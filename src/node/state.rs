@@ -127,13 +127,15 @@ pub(super) struct Lease {
     pub(super) valid_until: Instant,
     /// When to keep it alive next.
     pub(super) renew_at: Instant,
+    /// Its time to live, as it was granted.
+    pub(super) ttl: Duration,
 }
 
 impl Lease {
     pub(super) fn new(id: LeaseId, asked: Instant, ttl: Duration) -> Self {
         let valid_until = asked + (ttl - ttl / DRIFT_A_TTL);
         let (part, parts) = RENEWED_AFTER;
-        Lease { id, valid_until, renew_at: asked + ttl * part / parts }
+        Lease { id, valid_until, renew_at: asked + ttl * part / parts, ttl }
     }
 }
 

@@ -49,6 +49,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         while self.is_settled() && watch.endpoint() == self.client.endpoint() {
             self.follow_host()?;
             self.go_on_with_job()?;
+            self.outgrow_lease()?;
             if self.is_settled() {
                 let end = self.job_due_at();
                 self.follow_until(watch, end)?;

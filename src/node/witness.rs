@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::session::Session;
 use super::state::{Lease, Witness};
-use super::{Host, Result, SessionError};
+use super::{Host, LeaseTtl, Result, SessionError};
 use crate::etcd::Etcd;
 
 /// The time to live of a lease that is granted for this alone: longer than names are read.
@@ -32,7 +32,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 found => found?,
             };
         }
-        let ttl = if self.lease.is_none() { self.settings.lease_ttl } else { TTL };
+        let ttl = if self.lease.is_none() { self.first_ttl()? } else { TTL };
         let asked = self.host.now();
         let lease = match self.ask(|client| client.lease_grant(ttl)) {
             Err(SessionError::Etcd(error)) if error.is_refusal() => return Ok(None),
@@ -44,6 +44,21 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let header = self.client.last_header().filter(|header| header.revision > 0);
         self.witness = header.map(|header| Witness { lease, revision: header.revision });
         Ok(self.witness)
+    }
+
+    /// The time to live of a lease that is granted before names are read: they are counted.
+    fn first_ttl(&mut self) -> Result<Duration> {
+        let ttl = self.settings.lease_ttl;
+        let known = self.host.directory(|directory| directory.occupied());
+        if matches!(ttl, LeaseTtl::Fixed(_)) {
+            return Ok(ttl.for_names(known));
+        }
+        let slots = self.settings.keyspace.slots();
+        let counted = match self.count(&slots) {
+            Err(SessionError::Etcd(error)) if error.is_refusal() => 0,
+            count => count?,
+        };
+        Ok(ttl.for_names(counted.max(known)))
     }
 
     /// Looks whether etcd's history is the one in which names are being read, so that they can be read on.

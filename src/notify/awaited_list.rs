@@ -87,6 +87,10 @@ impl AwaitedList {
 }
 
 impl ListAtHand {
+    /// The variables that only a program with a list has.
+    pub(super) const VARIABLES: [&str; 5] =
+        ["IDETCD_COUNT", "IDETCD_RANK", "IDETCD_PEERS", "IDETCD_LIST_REVISION", "IDETCD_LIST_FILE"];
+
     /// The variables of the program's environment for the member of this slot.
     pub(super) fn environment(&self, own: SlotId) -> Vec<Variable> {
         let (members, rank) = (&self.list.members, self.list.rank_of(own));
@@ -103,14 +107,7 @@ impl ListAtHand {
 
     /// What a child is not to have that runs by no list.
     pub(super) fn no_environment() -> Vec<Variable> {
-        let names = [
-            "IDETCD_COUNT",
-            "IDETCD_RANK",
-            "IDETCD_PEERS",
-            "IDETCD_LIST_REVISION",
-            "IDETCD_LIST_FILE",
-        ];
-        names.map(|name| (name, None)).to_vec()
+        Self::VARIABLES.map(|name| (name, None)).to_vec()
     }
 }
 

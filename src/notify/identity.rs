@@ -19,6 +19,15 @@ const OF_NAME: [&str; 7] = [
     "IDETCD_PORT",
 ];
 
+/// The one that every node has.
+const LIMIT: &str = "IDETCD_LIMIT";
+
+/// Whether programs and hooks are told something of their node, or of the list they start by, in this variable.
+pub fn is_told_to_programs(variable: &str) -> bool {
+    let told = OF_NAME.iter().chain(&ListAtHand::VARIABLES).chain([&LIMIT]);
+    told.into_iter().any(|name| *name == variable)
+}
+
 /// A name that this node owns, with what goes with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
@@ -57,7 +66,7 @@ impl Identity {
             ("IDETCD_NAME", Some(self.name.clone())),
             ("IDETCD_ID", Some(id.to_string())),
             ("IDETCD_INDEX", Some(id.saturating_sub(1).to_string())),
-            ("IDETCD_LIMIT", Some(self.limit.to_string())),
+            (LIMIT, Some(self.limit.to_string())),
             ("IDETCD_REVISION", Some(self.owned.claim_revision.to_string())),
             ("IDETCD_IPV4", ipv4.map(|address| address.to_string())),
             ("IDETCD_IPV6", ipv6.map(|address| address.to_string())),
@@ -74,7 +83,7 @@ impl Identity {
 
 /// The variables of a child's environment where this node owns no name.
 pub(super) fn nameless(keyspace: &Keyspace, login: Option<&Login>) -> Vec<Variable> {
-    let limit = [("IDETCD_LIMIT", Some(keyspace.limit.to_string()))];
+    let limit = [(LIMIT, Some(keyspace.limit.to_string()))];
     let login = login.into_iter().flat_map(Login::environment);
     let known = limit.into_iter().chain(login);
     let known = known.map(|(name, value)| (name, value.map(OsString::from)));

@@ -33,6 +33,7 @@ pub use awaited_list::ListSettings;
 pub use change_hook::ChangeSettings;
 pub use children::Ended;
 pub use ending::Outcome;
+pub use identity::is_told_to_programs;
 pub use notifier::Notifier;
 pub use program_settings::ProgramSettings;
 pub use set_up::{NotifySettings, file_failure, set_up};

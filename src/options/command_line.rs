@@ -5,7 +5,9 @@ use std::collections::HashSet;
 
 use getopts::{Fail, HasArg, Matches, Occur};
 
-use super::table::{self, Takers};
+use super::closest::closest;
+use super::environment::{self, Environment, Origins};
+use super::table::{self, OptionEntry, Takers};
 use super::values::wrong;
 use crate::failure::Failure;
 
@@ -27,38 +29,73 @@ const REFUSED: [(&str, HasArg, &str); 3] = [
     ("plugins", HasArg::No, "there are none; leave it out, and see --help"),
 ];
 
-/// Matches words with the options of the server, and with those of a tool where it is for one.
+/// Matches words with the options of the server, and with those of a tool where it is for one; what is not among them
+/// may be given by the environment, if the predicate says that it is theirs.
 ///
 /// # Errors
 /// When one is no option, or is not spelt as such.
-pub(super) fn matched(takers: Takers, words: &[String]) -> Result<Matches, Failure> {
-    let mut declared = getopts::Options::new();
+pub(super) fn matched(
+    takers: Takers,
+    words: &[String],
+    is_taken: &dyn Fn(&str) -> bool,
+    environment: Environment<'_>,
+) -> Result<(Matches, Origins), Failure> {
+    let declared = declared(takers);
+    let words: Vec<String> = words.iter().map(|word| with_two_dashes(word).into_owned()).collect();
+    let parse = |words: &[String]| {
+        declared.parse(words).map_err(|fail| Failure::usage(explain(&fail, takers)))
+    };
+    let matches = parse(&words)?;
+    let given = entries(takers).map(|entry| entry.name);
+    let command_line = given.filter(|name| matches.opt_present(name)).collect();
+    let entries = entries(takers).filter(|entry| is_taken(entry.name));
+    let (environment, more) = environment::words(entries, &matches, environment)?;
+    let origins = Origins { command_line, environment };
+    if more.is_empty() {
+        return Ok((matches, origins));
+    }
+    Ok((parse(&[more, words].concat())?, origins))
+}
+
+/// The options of these and of the server. One of a tool may be spelt as one of the server's, and be something else.
+fn entries(takers: Takers) -> impl Iterator<Item = &'static OptionEntry> {
     let mut seen = HashSet::new();
-    // An option of a tool may be spelt as one of the server's, and be something else.
-    for entry in table::options(takers).chain(table::options(Takers::Server)) {
-        if seen.insert(entry.name) {
-            let argument = if entry.argument.is_empty() { HasArg::No } else { HasArg::Yes };
-            declared.opt(entry.letter, entry.name, "", "", argument, entry.occurrence);
-        }
+    let all = table::options(takers).chain(table::options(Takers::Server));
+    all.filter(move |entry| seen.insert(entry.name))
+}
+
+fn declared(takers: Takers) -> getopts::Options {
+    let mut declared = getopts::Options::new();
+    for entry in entries(takers) {
+        let argument = if entry.argument.is_empty() { HasArg::No } else { HasArg::Yes };
+        declared.opt(entry.letter, entry.name, "", "", argument, entry.occurrence);
     }
     declared.opt("", LOG, "", "", HasArg::No, Occur::Multi);
     for (name, argument, _) in REFUSED {
         declared.opt("", name, "", "", argument, Occur::Multi);
     }
-    let words = words.iter().map(|word| with_two_dashes(word).into_owned());
-    declared.parse(words).map_err(|fail| Failure::usage(explain(&fail)))
+    declared
 }
 
-fn explain(fail: &Fail) -> String {
+fn explain(fail: &Fail, takers: Takers) -> String {
     let (name, what) = match fail {
-        Fail::ArgumentMissing(name) => (name, "an argument is missing"),
-        Fail::UnrecognizedOption(name) => (name, "no such option; see --help"),
-        Fail::OptionMissing(name) => (name, "must be given"),
-        Fail::OptionDuplicated(name) => (name, "given twice; once is enough"),
-        Fail::UnexpectedArgument(name) => (name, "takes no argument"),
+        Fail::ArgumentMissing(name) => (name, "an argument is missing".to_owned()),
+        Fail::UnrecognizedOption(name) => (name, no_such_option(name, takers)),
+        Fail::OptionMissing(name) => (name, "must be given".to_owned()),
+        Fail::OptionDuplicated(name) => (name, "given twice; once is enough".to_owned()),
+        Fail::UnexpectedArgument(name) => (name, "takes no argument".to_owned()),
     };
     let dashes = if name.len() == 1 { "-" } else { "--" };
     format!("{dashes}{}: {what}", name.escape_debug())
+}
+
+fn no_such_option(name: &str, takers: Takers) -> String {
+    // Of a tool those that it has alone, for they are fewer.
+    let own = table::options(takers).chain(table::options(Takers::Server));
+    match closest(name, own.map(|entry| entry.name)) {
+        Some(meant) => format!("no such option; did you mean --{meant}?"),
+        None => "no such option; see --help".to_owned(),
+    }
 }
 
 /// Refuses what only CoreDNS can follow.

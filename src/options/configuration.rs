@@ -102,11 +102,8 @@ pub(super) fn endpoints(
     Ok(endpoints)
 }
 
-/// The plugin's client of etcd takes `HOST:PORT` as well.
 fn endpoint(Placed { value: text, place }: &Placed<String>) -> Result<Endpoint, CorefileError> {
-    let endpoint =
-        if text.contains("://") { text.parse() } else { format!("http://{text}").parse() };
-    endpoint.map_err(|reason| CorefileError::at(place, format!("endpoint: {text:?}: {reason}")))
+    text.parse().map_err(|reason| CorefileError::at(place, format!("endpoint: {text:?}: {reason}")))
 }
 
 pub(super) fn listen(matches: &Matches, file: Option<&Corefile>) -> Result<Vec<Listen>, Failure> {

@@ -7,21 +7,29 @@
 //! | --- | --- |
 //! | `table` | all options, each in one place |
 //! | `command_line` | words → matched options |
+//! | `environment` | the options that variables give |
+//! | `closest` | the word that was meant |
+//! | `completion` | the table → what shells complete by |
 //! | `help` | the table → what `--help` shows |
 //! | `read` | matched options and a Corefile → [`Options`] |
 //! | `job` | what programs have that start together |
 //! | `values` | the arguments of options |
 //! | `configuration` | what may stand in a Corefile as well |
+//! | `transfers` | signatures, and who is told of changes |
 //! | `tools` | the operator's tools: what each takes and is told |
 
+mod closest;
 mod command_line;
+mod completion;
 mod configuration;
+mod environment;
 mod help;
 mod job;
 mod read;
 mod settings;
 mod table;
 mod tools;
+mod transfers;
 mod values;
 
 use std::ffi::OsString;
@@ -30,7 +38,9 @@ use getopts::Matches;
 use log::LevelFilter;
 
 use crate::failure::Failure;
+use closest::closest;
 pub use configuration::ReadCorefile;
+pub use environment::{Environment, FromEnvironment, Origins};
 pub use settings::{Command, Confirmation, Form, LineForm, Options, Readiness, Tool};
 use table::{EXEC, Takers};
 use tools::{ReadTool, TOOLS, Takes, ToolEntry};
@@ -58,26 +68,94 @@ pub fn text(words: &[OsString]) -> Result<Vec<String>, Failure> {
     words.iter().enumerate().skip(1).map(read).collect()
 }
 
-/// Reads the arguments, the program's name left out, and the Corefile that they ask for.
+/// The words that ask for something to be shown, as commands.
+const HELP: &str = "help";
+const VERSION: &str = "version";
+const COMPLETION: &str = "completion";
+
+/// Reads the arguments, the program's name left out, what the environment adds to them, and the Corefile that they
+/// ask for.
 ///
 /// # Errors
 /// When they cannot be followed: which option, what is wrong, what to write instead.
-pub fn parse(arguments: &[String], read_corefile: ReadCorefile<'_>) -> Result<Command, Failure> {
-    match arguments.split_first() {
-        Some((word, arguments)) if word == EXEC => {
-            let (arguments, program) = split_at_dashes(arguments);
-            follow(None, arguments, Some(program.to_vec()), read_corefile)
+pub fn parse(
+    arguments: &[String],
+    environment: Environment<'_>,
+    read_corefile: ReadCorefile<'_>,
+) -> Result<Command, Failure> {
+    let Some((word, rest)) = arguments.split_first().filter(|(word, _)| !word.starts_with('-'))
+    else {
+        return follow(None, arguments, None, environment, read_corefile);
+    };
+    match word.as_str() {
+        EXEC => {
+            let (arguments, program) = split_at_dashes(rest);
+            follow(None, arguments, Some(program.to_vec()), environment, read_corefile)
         }
-        Some((word, arguments)) if !word.starts_with('-') => {
-            let Some(tool) = TOOLS.iter().find(|tool| tool.name == word) else {
-                let names = TOOLS.map(|tool| tool.name).join(", ");
-                let text = format!("is no command, only {EXEC}, {names} are; see --help");
-                return Err(Failure::usage(format!("{word:?} {text}")));
-            };
-            follow(Some(tool), arguments, None, read_corefile)
-        }
-        _ => follow(None, arguments, None, read_corefile),
+        HELP => help_for(rest).map(Command::Print),
+        VERSION if rest.is_empty() => Ok(Command::Print(version())),
+        COMPLETION => completion_for(rest).map(Command::Print),
+        _ => follow(Some(tool(word)?), rest, None, environment, read_corefile),
     }
+}
+
+fn version() -> String {
+    concat!("idetcd ", env!("CARGO_PKG_VERSION")).to_owned()
+}
+
+/// All commands, by name.
+fn commands() -> impl Iterator<Item = &'static str> {
+    let tools = TOOLS.iter().map(|tool| tool.name);
+    [EXEC].into_iter().chain(tools).chain([HELP, VERSION, COMPLETION])
+}
+
+/// The tool of this name.
+fn tool(word: &str) -> Result<&'static ToolEntry, Failure> {
+    let found = TOOLS.iter().find(|tool| tool.name == word);
+    found.ok_or_else(|| no_such_command(word))
+}
+
+fn no_such_command(word: &str) -> Failure {
+    Failure::usage(match closest(word, commands()) {
+        Some(meant) => format!("{word:?} is no command; did you mean {meant}?"),
+        None => {
+            let names: Vec<&str> = commands().collect();
+            format!("{word:?} is no command, only {} are; see --help", names.join(", "))
+        }
+    })
+}
+
+/// The help of a command, or of the program.
+fn help_for(words: &[String]) -> Result<String, Failure> {
+    match words {
+        [] => Ok(help_of(None, false)),
+        [word] => match word.as_str() {
+            EXEC => Ok(help_of(None, true)),
+            VERSION | HELP | COMPLETION => Ok(help_of(None, false)),
+            word => Ok(help_of(Some(tool(word)?), false)),
+        },
+        [_, second, ..] => Err(Failure::usage(format!("{second:?}: help is for one command"))),
+    }
+}
+
+/// The help of a tool, of the command that a program follows, or of the program.
+fn help_of(tool: Option<&ToolEntry>, is_exec: bool) -> String {
+    match tool {
+        Some(tool) => help::of_tool(tool.name, tool.about, tool.takes == Takes::Common),
+        None if is_exec => help::of_tool(EXEC, ABOUT_EXEC, true),
+        None => help::of_server(TOOLS.iter().map(|tool| (tool.name, tool.purpose))),
+    }
+}
+
+fn completion_for(words: &[String]) -> Result<String, Failure> {
+    let shells = completion::SHELLS.join(", ");
+    let [shell] = words else {
+        return Err(Failure::usage(format!("completion: for which shell? give one of {shells}")));
+    };
+    let commands = [(EXEC, Takes::All)].into_iter();
+    let tools = TOOLS.iter().map(|tool| (tool.name, tool.takes));
+    completion::of_shell(shell, commands.chain(tools), &[HELP, VERSION, COMPLETION])
+        .ok_or_else(|| Failure::usage(format!("completion: {shell:?} is none of {shells}")))
 }
 
 /// Reads the arguments of a tool, or of the server where there is none.
@@ -85,6 +163,7 @@ fn follow(
     tool: Option<&ToolEntry>,
     arguments: &[String],
     program: Option<Vec<String>>,
+    environment: Environment<'_>,
     read_corefile: ReadCorefile<'_>,
 ) -> Result<Command, Failure> {
     let takers = match tool {
@@ -92,27 +171,38 @@ fn follow(
         None if program.is_some() => Takers::Tool(EXEC),
         None => Takers::Server,
     };
-    let matches = command_line::matched(takers, arguments)?;
+    let is_taken = |option: &str| tool.is_none_or(|tool| tool.takes_option(option));
+    let (matches, origins) = command_line::matched(takers, arguments, &is_taken, environment)?;
     if matches.opt_present("help") {
-        return Ok(Command::Print(match tool {
-            Some(tool) => help::of_tool(tool.name, tool.about, tool.takes == Takes::Common),
-            None if program.is_some() => help::of_tool(EXEC, ABOUT_EXEC, true),
-            None => help::of_server(TOOLS.iter().map(|tool| (tool.name, tool.purpose))),
-        }));
+        return Ok(Command::Print(help_of(tool, program.is_some())));
     }
     if matches.opt_present("version") {
-        return Ok(Command::Print(concat!("idetcd ", env!("CARGO_PKG_VERSION")).to_owned()));
+        return Ok(Command::Print(version()));
     }
     command_line::refuse_coredns(&matches)?;
     match tool {
         Some(tool) => tool.refuse(&matches)?,
         None => refuse_stray(&matches)?,
     }
-    if let Some(ToolEntry { read: ReadTool::Alone(read), .. }) = tool {
-        return read(&matches);
-    }
-    let file = configuration::settings(&matches, read_corefile)?;
-    let mut options = read::options(&matches, file, program, takers)?;
+    let command = match tool {
+        Some(ToolEntry { read: ReadTool::Alone(read), .. }) => read(&matches),
+        _ => follow_matched(tool, &matches, program, takers, &origins, read_corefile),
+    };
+    command.map_err(|failure| environment::explain(failure, &origins.environment))
+}
+
+/// The same with the settings of all rooms.
+fn follow_matched(
+    tool: Option<&ToolEntry>,
+    matches: &Matches,
+    program: Option<Vec<String>>,
+    takers: Takers,
+    origins: &Origins,
+    read_corefile: ReadCorefile<'_>,
+) -> Result<Command, Failure> {
+    let file = configuration::settings(matches, read_corefile)?;
+    let mut options = read::options(matches, file, program, takers)?;
+    options.origins = origins.clone();
     let Some(ToolEntry { read: ReadTool::With(read), .. }) = tool else {
         return Ok(Command::Run(Box::new(options)));
     };
@@ -120,7 +210,7 @@ fn follow(
     if !matches.opt_present("verbose") {
         options.verbosity = LevelFilter::Warn;
     }
-    let what = read(&matches, &options)?;
+    let what = read(matches, &options)?;
     Ok(Command::Tool(what, Box::new(options)))
 }
 
@@ -133,7 +223,7 @@ fn split_at_dashes(arguments: &[String]) -> (&[String], &[String]) {
 
 fn refuse_stray(matches: &Matches) -> Result<(), Failure> {
     let Some(word) = matches.free.first() else { return Ok(()) };
-    let is_command = word == EXEC || TOOLS.iter().any(|tool| tool.name == word);
+    let is_command = commands().any(|command| command == word);
     Err(Failure::usage(if is_command {
         format!("{word:?} is a command, and stands first: idetcd {word} …")
     } else {
@@ -141,5 +231,7 @@ fn refuse_stray(matches: &Matches) -> Result<(), Failure> {
     }))
 }
 
+#[cfg(test)]
+mod environment_tests;
 #[cfg(test)]
 mod tests;

@@ -8,11 +8,13 @@ use getopts::Matches;
 use log::LevelFilter;
 
 use super::configuration;
+use super::environment::Origins;
 use super::job;
 use super::settings::Options;
 use super::table::{CHECK, EXEC, Takers};
+use super::transfers;
 use super::values::{
-    address, change_wait, command, etcd_timeout, filled, number, optional_number, path,
+    address, change_wait, command, etcd_timeout, filled, lease_ttl, number, optional_number, path,
     path_to_write, seconds, split, wrong,
 };
 use crate::cluster::{AddressChoice, Keyspace, Names, NodeId, Pattern};
@@ -40,7 +42,8 @@ pub(super) fn options(
     let keyspace = keyspace(matches, file.as_mut())?;
     let endpoints = configuration::endpoints(matches, file.as_ref())?;
     let mut node = node(matches, keyspace)?;
-    let mut notify = notify(matches, program, node.lease_ttl)?;
+    let shortest_lease = node.lease_ttl.shortest();
+    let mut notify = notify(matches, program, shortest_lease)?;
     if matches!(takers, Takers::Tool(EXEC | CHECK)) {
         (node.job, notify.list) = job::job(matches, &node.keyspace)?.unzip();
         let list = notify.list.as_ref().and_then(|list| list.file.as_ref());
@@ -52,7 +55,7 @@ pub(super) fn options(
     if ready_file.as_ref().is_some_and(|path| is_written(&notify, path)) {
         return wrong("ready-file", "is written by this node; give one that says when it is ready");
     }
-    let longest_call = notify.program.as_ref().map(|it| it.longest_call(node.lease_ttl));
+    let longest_call = notify.program.as_ref().map(|it| it.longest_call(shortest_lease));
     let timeout = etcd_timeout(matches)?;
     Ok(Options {
         connect: ConnectSettings {
@@ -68,11 +71,14 @@ pub(super) fn options(
         allow: split(matches, "allow")?,
         allow_transfer: split(matches, "allow-transfer")?,
         reverse: split(matches, "reverse")?,
+        notify_targets: transfers::notify_targets(matches)?,
+        tsig_keys: transfers::tsig_keys(matches)?,
         rrl: optional_number(matches, "rrl")?,
         ready_file,
         run_as: run_as(matches)?,
         verbosity: verbosity(matches)?,
         corefile: file,
+        origins: Origins::default(),
     })
 }
 
@@ -124,7 +130,7 @@ fn node(matches: &Matches, keyspace: Keyspace) -> Result<NodeSettings, Failure> 
         when_full: if matches.opt_present("wait") { WhenFull::Wait } else { WhenFull::Exit },
         max_stale: seconds(matches, "max-stale")?,
         max_lag: seconds(matches, "max-lag")?,
-        lease_ttl: seconds(matches, "lease-ttl")?,
+        lease_ttl: lease_ttl(matches)?,
         ipv4,
         ipv6,
         interface: filled(matches, "interface", "the name is empty; give one such as eth0")?,
@@ -191,7 +197,7 @@ fn user(matches: &Matches) -> Result<Option<User>, Failure> {
 fn notify(
     matches: &Matches,
     program: Option<Vec<String>>,
-    lease_ttl: Duration,
+    shortest_lease: Duration,
 ) -> Result<NotifySettings, Failure> {
     let [name_file, id_file, metrics_file, hosts_file, targets_file] = files_to_write(matches)?;
     if let Some(path) = &targets_file
@@ -213,7 +219,9 @@ fn notify(
         on_lost: command(matches, "on-lost")?,
         on_change: on_change(matches)?,
         hook_grace: seconds(matches, "grace")?,
-        program: program.map(|words| program_settings(matches, words, lease_ttl)).transpose()?,
+        program: program
+            .map(|words| program_settings(matches, words, shortest_lease))
+            .transpose()?,
         list: None,
         metrics_file,
     })
@@ -254,7 +262,7 @@ fn files_to_write(matches: &Matches) -> Result<[Option<PathBuf>; 5], Failure> {
 fn program_settings(
     matches: &Matches,
     words: Vec<String>,
-    lease_ttl: Duration,
+    shortest_lease: Duration,
 ) -> Result<ProgramSettings, Failure> {
     if words.first().is_none_or(String::is_empty) {
         return Err(Failure::usage(
@@ -263,9 +271,9 @@ fn program_settings(
     }
     let given: Option<u32> = optional_number(matches, "grace")?;
     let given = given.map(|seconds| Duration::from_secs(seconds.into()));
-    let grace = given.unwrap_or(ProgramSettings::usual_grace(lease_ttl));
-    if grace > ProgramSettings::longest_grace(lease_ttl) {
-        let (grace, lease) = (grace.as_secs(), lease_ttl.as_secs());
+    let grace = given.unwrap_or(ProgramSettings::usual_grace(shortest_lease));
+    if grace > ProgramSettings::longest_grace(shortest_lease) {
+        let (grace, lease) = (grace.as_secs(), shortest_lease.as_secs());
         let remedy = "with exec give a third of that at most, or leave it out";
         return wrong("grace", format!("{grace} s do not fit into --lease-ttl {lease}: {remedy}"));
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+use super::environment::Origins;
 use crate::cluster::{DrainReason, Network, ReverseNetwork, SlotId};
 use crate::connect::ConnectSettings;
 use crate::corefile::Corefile;
@@ -14,6 +15,8 @@ use crate::node::NodeSettings;
 use crate::notify::NotifySettings;
 use crate::server::forward::ForwardTo;
 use crate::server::listen::Listen;
+use crate::server::secondaries::NotifyTargets;
+use crate::server::tsig_files::TsigKeyFile;
 
 /// A command line that was understood.
 #[derive(Clone, Debug)]
@@ -56,6 +59,10 @@ pub struct Options {
     pub allow_transfer: Vec<Network>,
     /// Whose reverse names are zones that are answered for.
     pub reverse: Vec<ReverseNetwork>,
+    /// The keys under which messages are signed.
+    pub tsig_keys: Vec<TsigKeyFile>,
+    /// Who is told of changes.
+    pub notify_targets: NotifyTargets,
     /// Replies a second to a client's network over UDP; `None`: as many as it asks for.
     pub rrl: Option<u32>,
     /// Who is told of this node's name, and how.
@@ -68,6 +75,8 @@ pub struct Options {
     pub verbosity: LevelFilter,
     /// The file that says what the command line does not.
     pub corefile: Option<Corefile>,
+    /// Who says what the options are.
+    pub origins: Origins,
 }
 
 /// One of the operator's tools, and what it is to do.

@@ -109,10 +109,13 @@ const ANSWERS: &[OptionEntry] = &[
     number("max-stale", "SECONDS", 0..=YEAR, "answer this long without etcd [86400]"),
     texts("reverse", "NETWORK[,...]", "have the zones of these reverse names"),
     texts("allow", "NETWORK[,...]", "answer these networks only [all]"),
-    texts("allow-transfer", "NETWORK[,...]", "give these whole zones [none]"),
+    texts("allow-transfer", "NETWORK[,...]", ""),
+    texts("tsig-key", "NAME:ALGORITHM:FILE", "who may have whole zones [nobody]"),
+    texts("also-notify", "ADDRESS[:PORT][,...]", ""),
+    text("notify-delay", "SECONDS", "whom to tell of changes, this far apart [0.2]"),
     number("rrl", "N", 1..=1_000_000, "replies a second to a network over UDP [all]"),
     // Shorter leases would end between two renewals of a busy etcd.
-    number("lease-ttl", "SECONDS", 2..=86_400, "how long a dead node keeps its name [20]"),
+    number("lease-ttl", "SECONDS", 2..=86_400, "how long a dead node keeps its name [auto]"),
 ];
 
 const PUBLISHED: &[OptionEntry] = &[

@@ -8,7 +8,7 @@ use super::*;
 use crate::cluster::{AddressChoice, Names};
 use crate::connect::{Access, Endpoint, Password};
 use crate::host::accounts::RunAs;
-use crate::node::WhenFull;
+use crate::node::{LeaseTtl, WhenFull};
 use crate::server::forward::ForwardTo;
 
 const PATTERN: [&str; 2] = ["--pattern", "worker{{.ID}}.tf.local."];
@@ -16,7 +16,7 @@ const EXEC_PATTERN: [&str; 3] = ["exec", PATTERN[0], PATTERN[1]];
 
 fn parsed(arguments: &[&str]) -> Result<Command, Failure> {
     let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
-    parse(&arguments, &|_, _| Ok(None))
+    parse(&arguments, &|_| None, &|_, _| Ok(None))
 }
 
 fn options_of(arguments: &[&str]) -> Result<Options, String> {
@@ -48,7 +48,7 @@ fn defaults_are_those_of_the_help() {
     assert_eq!((options.allow.len(), options.rrl, options.forward), (0, None, None));
     assert!(options.allow_transfer.is_empty());
     assert_eq!(options.connect.access, Access::default());
-    assert_eq!((options.node.lease_ttl.as_secs(), options.connect.timeout.as_secs()), (20, 2));
+    assert_eq!((options.node.lease_ttl, options.connect.timeout.as_secs()), (LeaseTtl::AUTO, 2));
     let listens: Vec<_> =
         options.listen.iter().map(|l| (l.address.to_string(), l.required)).collect();
     assert_eq!(listens, [("0.0.0.0:53".to_owned(), true), ("[::]:53".to_owned(), false)]);
@@ -212,7 +212,7 @@ fn what_is_wrong_is_told_in_one_line_that_names_the_option() {
         (&["--listen", "127.0.0.1:70000"], "--listen:"),
         (&["--listen", "::1", "--listen", "[::1]:53"], "--listen: [::1]:53 is given twice"),
         (&["--endpoints", ""], "--endpoints:"),
-        (&["--endpoints", "10.0.0.1:2379"], "--endpoints:"),
+        (&["--endpoints", "ftp://10.0.0.1:2379"], "--endpoints:"),
         (&["--endpoints", "HTTPS://10.0.0.1"], "--endpoints:"),
         (&["--endpoints", "http://"], "--endpoints:"),
         (&["--endpoints", "http://a b"], "--endpoints:"),
@@ -305,7 +305,7 @@ fn what_makes_no_sense_for_a_program_is_told() {
 #[test]
 fn the_help_fits_a_screen() {
     let Ok(Command::Print(help)) = parsed(&["--help"]) else { panic!("no help") };
-    assert!(help.lines().count() < 60, "{}", help.lines().count());
+    assert!(help.lines().count() < 64, "{}", help.lines().count());
     for line in help.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }

@@ -40,6 +40,18 @@ pub(super) enum Takes {
     None,
 }
 
+impl Takes {
+    /// All options that a command of this name takes.
+    pub(super) fn options(self, name: &'static str) -> impl Iterator<Item = &'static OptionEntry> {
+        let shared = match self {
+            Takes::All => Takers::Server,
+            Takes::Common => Takers::ServerAndTools,
+            Takes::None => Takers::Everybody,
+        };
+        [Takers::Tool(name), shared].into_iter().flat_map(table::options)
+    }
+}
+
 /// The way from its options to what it is to do.
 pub(super) enum ReadTool {
     /// With those of the server.
@@ -140,19 +152,16 @@ by its number. Exit status 1 if it is not drained.",
 ];
 
 impl ToolEntry {
+    /// Whether it takes an option, be it the server's or its own.
+    pub(super) fn takes_option(&self, option: &str) -> bool {
+        self.takes.options(self.name).any(|entry| entry.name == option)
+    }
+
     /// Refuses options that are the server's alone, and words that nobody asked for.
     pub(super) fn refuse(&self, matches: &Matches) -> Result<(), Failure> {
         let name = self.name;
-        let own = Takers::Tool(name);
         for OptionEntry { name: option, .. } in table::options(Takers::Server) {
-            let taken = match self.takes {
-                Takes::All => continue,
-                Takes::Common => [Takers::ServerAndTools, own],
-                Takes::None => [Takers::Everybody, own],
-            };
-            let is_taken =
-                taken.into_iter().flat_map(table::options).any(|own| own.name == *option);
-            if matches.opt_present(option) && !is_taken {
+            if matches.opt_present(option) && !self.takes_option(option) {
                 return wrong(option, format!("not for {name}; see idetcd {name} --help"));
             }
         }

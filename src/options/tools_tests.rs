@@ -7,7 +7,7 @@ const PATTERN: [&str; 2] = ["--pattern", "worker{{.ID}}.tf.local."];
 
 fn parsed(arguments: &[&str]) -> Result<Command, Failure> {
     let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
-    parse(&arguments, &|_, _| Ok(None))
+    parse(&arguments, &|_| None, &|_, _| Ok(None))
 }
 
 fn tool(word: &str, arguments: &[&str]) -> (Tool, Options) {
@@ -98,7 +98,7 @@ fn what_is_wrong_is_told_in_one_line() {
         ("list", &["--tf-port", "2222"], "--tf-port: means nothing without --tf-config"),
         ("list", &["--tf-config", "--tf-port", "0"], "--tf-port: \"0\" is not a whole number"),
         ("list", &["worker1"], "\"worker1\" is no option of list"),
-        ("list", &["--endpoints", "x"], "--endpoints:"),
+        ("list", &["--endpoints", "x:y:z"], "--endpoints:"),
         ("wait", &[], "--count: must be given"),
         ("wait", &["--count", "0"], "--count:"),
         ("wait", &["--count=1", "--timeout=0"], "--timeout:"),
@@ -123,7 +123,7 @@ fn what_is_wrong_is_told_in_one_line() {
         (
             "frob",
             &[],
-            "\"frob\" is no command, only exec, list, wait, check, ready, release, drain, undrain are",
+            "\"frob\" is no command, only exec, list, wait, check, ready, release, drain, undrain, help, version, completion are",
         ),
     ];
     for (word, arguments, wanted) in table {

@@ -12,10 +12,14 @@ use getopts::Matches;
 use super::table::{self, OptionEntry};
 use crate::cluster::AddressChoice;
 use crate::failure::Failure;
+use crate::node::LeaseTtl;
 use crate::text;
 
 /// In milliseconds.
 const ETCD_TIMEOUT: std::ops::RangeInclusive<u32> = 100..=60_000;
+
+/// In milliseconds as well. Less would be a flood.
+const NOTIFY_DELAY: std::ops::RangeInclusive<u32> = 20..=60_000;
 
 /// In milliseconds as well: a day.
 const LONGEST_CHANGE_WAIT: u32 = 86_400_000;
@@ -61,13 +65,39 @@ pub(super) fn seconds(matches: &Matches, option: &str) -> Result<Duration, Failu
     number(matches, option).map(|seconds: u32| Duration::from_secs(seconds.into()))
 }
 
+/// The time to live of leases, or `auto`.
+pub(super) fn lease_ttl(matches: &Matches) -> Result<LeaseTtl, Failure> {
+    match given_or_default(matches, "lease-ttl").as_str() {
+        "auto" => Ok(LeaseTtl::AUTO),
+        text => seconds(matches, "lease-ttl").map(LeaseTtl::Fixed).or_else(|_| {
+            wrong(
+                "lease-ttl",
+                format!("{text:?} is neither auto nor a whole number from 2 to 86400"),
+            )
+        }),
+    }
+}
+
 /// A time that need not be whole seconds.
 pub(super) fn etcd_timeout(matches: &Matches) -> Result<Duration, Failure> {
-    let option = "etcd-timeout";
+    part_of_seconds(matches, "etcd-timeout", &ETCD_TIMEOUT, "0.1 to 60")
+}
+
+/// The same.
+pub(super) fn notify_delay(matches: &Matches) -> Result<Duration, Failure> {
+    part_of_seconds(matches, "notify-delay", &NOTIFY_DELAY, "0.02 to 60")
+}
+
+fn part_of_seconds(
+    matches: &Matches,
+    option: &str,
+    allowed: &std::ops::RangeInclusive<u32>,
+    range: &str,
+) -> Result<Duration, Failure> {
     let text = given_or_default(matches, option);
-    match milliseconds(&text).filter(|milliseconds| ETCD_TIMEOUT.contains(milliseconds)) {
+    match milliseconds(&text).filter(|milliseconds| allowed.contains(milliseconds)) {
         Some(milliseconds) => Ok(Duration::from_millis(milliseconds.into())),
-        None => wrong(option, format!("{text:?} is not a number of seconds from 0.1 to 60")),
+        None => wrong(option, format!("{text:?} is not a number of seconds from {range}")),
     }
 }
 

@@ -126,7 +126,7 @@ impl Connection {
         {
             *messages -= 1;
             let mut message = Vec::new();
-            let step = outgoing.transfer.step(&service.responder, &mut message);
+            let step = outgoing.transfer.step(&service.responder, service.now, &mut message);
             if step == TransferStep::Last {
                 self.transfer = None;
             }

@@ -15,12 +15,14 @@ mod interfaces;
 pub mod listen;
 pub mod network;
 pub mod ready_file;
+pub mod secondaries;
 mod service;
 pub mod signals;
 pub mod socket;
 pub mod socket_set;
 mod tcp;
 pub mod timers;
+pub mod tsig_files;
 pub mod udp;
 mod wait;
 pub mod wakeup;
@@ -39,6 +41,7 @@ use forward::Forwarder;
 use interfaces::Interfaces;
 use network::NetworkWatch;
 use ready_file::ReadyFile;
+use secondaries::Secondaries;
 use service::Service;
 use signals::Signals;
 use tcp::Connections;
@@ -78,6 +81,10 @@ pub struct Server {
     timers: Vec<Box<dyn Timer>>,
     /// What says whether this node is ready; `None`: it always is.
     ready_file: Option<ReadyFile>,
+    /// Who is told of changes; `None`: nobody is.
+    secondaries: Option<Secondaries>,
+    /// Whether the last poll found answers of theirs.
+    have_answered: bool,
     /// Which of the signals, the listeners for UDP, those for TCP, and the connections, in this
     /// order, the last poll found ready.
     ready: Vec<bool>,
@@ -130,11 +137,14 @@ impl Server {
                 forwarder: None,
                 views: Views::default(),
                 under_way: Arc::default(),
+                begun: Vec::new(),
                 now: 0,
             },
             signals,
             timers: Vec::new(),
             ready_file: None,
+            secondaries: None,
+            have_answered: false,
             ready: Vec::new(),
             releasing: false,
             source_address: None,
@@ -160,6 +170,13 @@ impl Server {
     #[must_use]
     pub fn with_ready_file(mut self, file: Option<ReadyFile>) -> Self {
         self.ready_file = file;
+        self
+    }
+
+    /// Tells other servers of changes.
+    #[must_use]
+    pub fn with_secondaries(mut self, secondaries: Option<Secondaries>) -> Self {
+        self.secondaries = secondaries;
         self
     }
 

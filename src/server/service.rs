@@ -9,10 +9,10 @@ use super::forward::{Finished, Forwarder};
 use crate::clock;
 use crate::cluster::Directory;
 use crate::dns::relay::hand_on;
-use crate::dns::reply::cut_short;
 use crate::dns::transfer::{Transfer, Views};
+use crate::dns::tsig::{ReplySigner, TsigKey};
 use crate::dns::wire::ExtendedError;
-use crate::dns::{Asker, Counters, Limit, RateLimiter, Rcode, Responder, Verdict};
+use crate::dns::{Asker, Counters, Limit, RateLimiter, Rcode, Responder, Transport, Verdict};
 
 /// Transfers at a time; who asks for another one is to try again.
 const MOST_TRANSFERS: usize = 512;
@@ -28,15 +28,17 @@ pub(super) struct Service {
     /// What transfers are made of, and how many there are: each holds another reference.
     pub(super) views: Views,
     pub(super) under_way: Arc<()>,
-    /// The time as DNS counts it: seconds since 1970 modulo 2^32 (RFC 1982). Read once for each wake-up,
-    /// however many queries there are.
-    pub(super) now: u32,
+    /// The transfers that have begun since those who are told of changes were looked at: the client, the zone
+    /// and the key of each.
+    pub(super) begun: Vec<(IpAddr, usize, Option<Arc<TsigKey>>)>,
+    /// The time as DNS counts it: seconds since 1970. Read once for each wake-up, however many queries there
+    /// are.
+    pub(super) now: u64,
 }
 
-/// The seconds since 1970, modulo 2^32.
-pub(super) fn unix_time() -> u32 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_secs() as u32
+/// The seconds since 1970.
+pub(super) fn unix_time() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// A zone that is on its way to a client.
@@ -58,11 +60,10 @@ impl Service {
         let mut verdict = self.responder.answer(query, asker, directory, counters, reply);
         log::trace!("query from {}: {} octets, {verdict}", asker.address, query.len());
         if verdict == Verdict::Forward {
-            let forwarder = self.forwarder.as_mut();
-            if forwarder.is_some_and(|it| it.accept(query, client, clock::now())) {
+            verdict = self.forward(query, client, reply);
+            if verdict == Verdict::Forward {
                 return verdict;
             }
-            verdict = self.fail(query, asker, reply);
         }
         match (verdict, client) {
             (Verdict::Transfer, Client::Datagram { .. }) => {
@@ -73,6 +74,19 @@ impl Service {
         }
         self.counters.count(verdict.rcode());
         verdict
+    }
+
+    /// Forwards a query, without its signature where that is under a key of ours: the servers do not know
+    /// it. Writes a reply where there is nobody to ask.
+    fn forward(&mut self, query: &[u8], client: Client, reply: &mut Vec<u8>) -> Verdict {
+        let whole_query = query;
+        let (unsigned, signer) = self.responder.unsign(query, self.now).unzip();
+        let query = unsigned.as_deref().unwrap_or(query);
+        let forwarder = self.forwarder.as_mut();
+        if forwarder.is_some_and(|it| it.accept(query, signer.clone(), client, clock::now())) {
+            return Verdict::Forward;
+        }
+        self.fail(whole_query, self.asker(&client), reply)
     }
 
     /// Begins the transfer that a query of a connection asks for. `None`: the reply says why not.
@@ -87,7 +101,9 @@ impl Service {
         if transfer.is_none() {
             self.responder.fail(query, ExtendedError::NotReady, asker, &self.directory, reply);
         }
-        Some(OutgoingTransfer { transfer: transfer?, _under_way: self.under_way.clone() })
+        let transfer = transfer?;
+        self.begun.push((asker.address, transfer.zone(), transfer.key().cloned()));
+        Some(OutgoingTransfer { transfer, _under_way: self.under_way.clone() })
     }
 
     /// Counts a query for a transfer, and says what becomes of it.
@@ -102,7 +118,7 @@ impl Service {
     fn answer_changes(&mut self, query: &[u8], asker: Asker, reply: &mut Vec<u8>) -> Verdict {
         match self.transfer(query, asker) {
             Some(transfer) => {
-                transfer.write_datagram(&self.responder, reply);
+                transfer.write_datagram(&self.responder, self.now, reply);
                 Verdict::Reply(Rcode::NOERROR)
             }
             None => {
@@ -132,11 +148,12 @@ impl Service {
 
     /// The reply to a query that was forwarded; `None`: there is none to send.
     pub(super) fn conclude(&mut self, finished: Finished) -> Option<Vec<u8>> {
-        let Finished { client, query, reply } = finished;
+        let Finished { client, query, signer, reply } = finished;
         let asker = self.asker(&client);
-        let (verdict, reply) = match reply {
+        let (verdict, mut reply) = match reply {
             Some(mut reply) => {
-                hand_on(&mut reply, &query, asker.transport);
+                let room = signer.as_ref().map_or(0, ReplySigner::room);
+                hand_on(&mut reply, &query, asker.transport, room);
                 self.counters.forwarded += 1;
                 let rcode = reply.get(3).map_or(0, |octet| octet & 0x0f);
                 (Verdict::Reply(Rcode::new(rcode)), reply)
@@ -148,15 +165,28 @@ impl Service {
         };
         self.counters.count(verdict.rcode());
         log::trace!("query from {} forwarded: {verdict}", asker.address);
-        verdict.rcode().map(|_| reply)
+        verdict.rcode()?;
+        let is_datagram = asker.transport == Transport::Udp;
+        if is_datagram && !self.is_within_limit(asker.address, &query, &mut reply) {
+            return None;
+        }
+        if let Some(mut signer) = signer {
+            signer.sign(&mut reply, self.now);
+        }
+        Some(reply)
     }
 
-    /// Says whether the rate limit lets a reply over UDP pass; it may be cut short first.
-    pub(super) fn is_within_limit(&mut self, client: IpAddr, reply: &mut Vec<u8>) -> bool {
+    /// Says whether the rate limit lets the reply to a query over UDP pass; it may be cut short first.
+    pub(super) fn is_within_limit(
+        &mut self,
+        client: IpAddr,
+        query: &[u8],
+        reply: &mut Vec<u8>,
+    ) -> bool {
         let Some(limiter) = &mut self.limiter else { return true };
         match limiter.check(client, clock::now()) {
             Limit::Pass => {}
-            Limit::Slip => cut_short(reply),
+            Limit::Slip => self.responder.cut_short(query, self.now, reply),
             Limit::Drop => return false,
         }
         true

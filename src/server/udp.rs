@@ -87,7 +87,7 @@ impl UdpListener {
             let client = Client::Datagram { listener: self.address, address };
             let query = &self.query[..length];
             if matches!(service.answer(query, client, &mut self.reply), Verdict::Reply(_))
-                && service.is_within_limit(address.ip(), &mut self.reply)
+                && service.is_within_limit(address.ip(), query, &mut self.reply)
             {
                 self.send(&self.reply, address);
             }

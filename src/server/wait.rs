@@ -8,6 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::client::Client;
 use super::ready_file::ReadyFile;
+use super::secondaries::Secondaries;
 use super::service::{Service, unix_time};
 use super::timers::View;
 use super::{Interest, Server, Wake};
@@ -59,6 +60,7 @@ impl Server {
             {
                 return Ok(None);
             }
+            self.tell_secondaries(now);
             let is_ready = self.poll_once(descriptor, deadline, now)?;
             now = clock::now();
             self.service.now = unix_time();
@@ -117,18 +119,30 @@ impl Server {
         }
         for finished in forwarder.progress(now) {
             let client = finished.client;
-            let Some(mut reply) = self.service.conclude(finished) else { continue };
+            let Some(reply) = self.service.conclude(finished) else { continue };
             match client {
                 Client::Stream { .. } => self.connections.deliver(client, &reply),
                 Client::Datagram { listener, address } => {
                     let from = self.listeners.iter().find(|from| from.address == listener);
-                    if self.service.is_within_limit(address.ip(), &mut reply)
-                        && let Some(from) = from
-                    {
+                    if let Some(from) = from {
                         from.send(&reply, address);
                     }
                 }
             }
+        }
+    }
+
+    /// Tells other servers of changes.
+    fn tell_secondaries(&mut self, now: Instant) {
+        let begun = std::mem::take(&mut self.service.begun);
+        let Some(secondaries) = &mut self.secondaries else { return };
+        for (client, zone, key) in begun {
+            secondaries.note_transfer(client, zone, key);
+        }
+        let is_due = secondaries.next_deadline().is_some_and(|at| at <= now);
+        let Service { directory, responder, .. } = &self.service;
+        if self.have_answered || is_due || secondaries.is_behind(directory) {
+            secondaries.progress(self.have_answered, directory, responder, now, unix_time());
         }
     }
 
@@ -146,6 +160,9 @@ impl Server {
         fds.extend(self.acceptors.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
         fds.extend(self.connections.interests());
         fds.extend(self.service.forwarder.iter().map(|it| PollFd::new(&it.sockets, PollFlags::IN)));
+        let telling = self.secondaries.iter().flat_map(|it| &it.sockets);
+        fds.extend(telling.clone().map(|socket| PollFd::new(socket, PollFlags::IN)));
+        let telling = telling.count();
         if let Some((fd, interest)) = descriptor {
             let flags = match interest {
                 Interest::Readable => PollFlags::IN,
@@ -160,19 +177,24 @@ impl Server {
             self.ready_file.as_ref().and_then(ReadyFile::next),
             forwarder.and_then(|forwarder| forwarder.next_deadline(now)),
             self.timers.iter().filter_map(|timer| timer.next()).min(),
+            self.secondaries.as_ref().and_then(Secondaries::next_deadline),
         ];
         let first = others.into_iter().chain([deadline]).flatten().min();
         let longest = self.signals.wakeup.longest_sleep();
         let longest = first.map_or(longest, |at| at.saturating_duration_since(now).min(longest));
         let timeout = Timespec::try_from(longest).ok();
         self.ready.clear();
+        self.have_answered = false;
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => return Ok(false),
             Err(error) => return Err(error.into()),
         }
         self.ready.extend(fds.iter().map(|fd| !fd.revents().is_empty()));
-        Ok(descriptor.is_some() && self.ready.pop().unwrap_or(false))
+        let is_ready = descriptor.is_some() && self.ready.pop().unwrap_or(false);
+        let answers = self.ready.split_off(self.ready.len().saturating_sub(telling));
+        self.have_answered = answers.contains(&true);
+        Ok(is_ready)
     }
 
     /// Runs the timers that are due, or if the sleep was ended, all of them. Says whether any was run.

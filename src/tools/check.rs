@@ -28,6 +28,7 @@ use crate::server::listen::{Absent, listen as listen_on};
 
 pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
     let mut report = Report { style: style(), worst: Good };
+    report.tell([Finding::new(Good, "options", &options.origins)])?;
     let connect = Connect::prepare(&options.connect);
     let connect = connect.map(|connect| (files(options, &connect), connect));
     let connect = report.keep(connect.map_err(|error| Finding::new(Bad, "files", error)))?;

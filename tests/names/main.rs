@@ -2,6 +2,7 @@
 
 mod another_address;
 mod foreign_values;
+mod lease_ttl;
 mod life;
 mod main_job;
 mod overtaking;

@@ -4,6 +4,7 @@ mod busybox_init;
 mod check;
 mod corefile;
 mod drain;
+mod environment;
 mod exec;
 mod hooks;
 mod hung_files;

@@ -60,7 +60,7 @@ fn a_wrong_command_line_is_told_in_one_line_with_status_2() {
         (&["--pattern", &long, "--limit", "10"], "--pattern: column 1: a label of 64 octets"),
         (&["--pattern", PATTERN, "--limit", "none"], "--limit:"),
         (&["--pattern", PATTERN, "--endpoints", "ftp://a"], "--endpoints:"),
-        (&["--pattern", PATTERN, "--endpoints", "a:2379"], "--endpoints:"),
+        (&["--pattern", PATTERN, "--endpoints", "ftp://a:2379"], "--endpoints:"),
         (&["--pattern", PATTERN, "--listen", "here"], "--listen:"),
         (&["--pattern", PATTERN, "--ipv4", "10.0.0.0.1"], "--ipv4:"),
         (&["--pattern", PATTERN, "--ipv6", "10.0.0.1"], "--ipv6:"),

@@ -1,7 +1,9 @@
-//! Zones that are transferred to other servers.
+//! Zones that are transferred to other servers, by whom that is signed, and who is told of changes.
 
 mod clients;
+mod notify;
 mod outgoing;
 mod secondaries;
 mod slow_readers;
+mod tsig;
 mod zone;

@@ -1,163 +1,220 @@
-//! NSD, Knot and BIND as secondary servers of a node: they have the zone as etcd has it, and after the first time
-//! take what changed.
+//! NSD, Knot DNS and BIND as secondaries of a node, told of changes; signed and not.
 
+use std::fs;
 use std::net::SocketAddr;
+use std::process::Stdio;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use support::port::free_port;
 use support::process::Running;
-use support::{Directory, Etcd, command, install};
+use support::{Directory, Etcd, PATIENCE, command, free_port, install};
 
-use crate::zone::{ZoneLines, in_etcd, node_beside, record, transferred};
+use crate::tsig::{Keys, SECRET};
+use crate::zone::{in_etcd, node_beside, record, transferred};
 
-/// For a secondary to look for changes, which it does every second, and take them.
-const TAKEN: Duration = Duration::from_secs(30);
+const KEY: &str = "key-hmac-sha256.tf.local";
 
-/// A secondary server on a port of its own.
+/// A secondary server for the zone.
 struct Secondary {
+    name: &'static str,
     address: SocketAddr,
     directory: Directory,
-    /// What its log says of a transfer of changes.
+    /// What its log says of a transfer of changes, where it tells that.
     incremental: &'static str,
     _process: Running,
 }
 
 impl Secondary {
-    fn start(
-        log_to: &str,
-        words: &[&str],
-        incremental: &'static str,
-        configuration: impl FnOnce(&str, u16) -> String,
-    ) -> Secondary {
+    /// Starts one; its primary is not there yet.
+    fn start(name: &'static str, primary: u16, is_signed: bool) -> Secondary {
         let (directory, port) = (Directory::new(), free_port());
         let path = directory.path().display().to_string();
-        let file = directory.file("conf");
-        std::fs::write(&file, configuration(&path, port)).expect("written");
-        let log = std::fs::File::create(directory.file("log")).expect("a log");
-        let (program, arguments) = words.split_first().expect("a program");
-        let mut command = command(program);
-        command.args(arguments).arg(&file);
-        if log_to == "stderr" {
-            command.stdout(log.try_clone().expect("a log")).stderr(log);
-        }
-        let process = Running::start(&mut command);
+        let (config, words, incremental): (String, &[&str], &str) = match name {
+            "nsd" => (nsd(&path, port, primary, is_signed), &["-d", "-c"], ""),
+            "knotd" => (knot(&path, port, primary, is_signed), &["-c"], "IXFR, incoming"),
+            // At less it does not tell.
+            _ => (
+                bind(&path, port, primary, is_signed),
+                &["-g", "-d", "3", "-c"],
+                "got incremental response",
+            ),
+        };
+        let file = directory.file("config");
+        fs::write(&file, config).expect("written");
+        let log = fs::File::create(directory.file("log")).expect("a log");
+        let mut command = command(name);
+        command.args(words).arg(&file).stderr(log.try_clone().expect("a log")).stdin(Stdio::null());
+        let process = Running::start_logging(&mut command, log);
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        Secondary { address, directory, incremental, _process: process }
-    }
-
-    fn nsd(primary: SocketAddr) -> Secondary {
-        Secondary::start("file", &["nsd", "-d", "-c"], "received update to serial", |path, port| {
-            format!(
-                "server:\n ip-address: 127.0.0.1@{port}\n server-count: 1\n username: \"\"\n \
-                 zonesdir: \"{path}\"\n database: \"\"\n pidfile: \"{path}/pid\"\n \
-                 xfrdfile: \"{path}/xfrd\"\n xfrdir: \"{path}\"\n zonelistfile: \"{path}/zones\"\n \
-                 logfile: \"{path}/log\"\n verbosity: 3\n cookie-secret-file: \"\"\n\
-                 remote-control:\n control-enable: no\n\
-                 zone:\n name: \"tf.local\"\n zonefile: \"zone\"\n \
-                 request-xfr: {}@{} NOKEY\n max-refresh-time: 1\n provide-xfr: 127.0.0.1 NOKEY\n",
-                primary.ip(),
-                primary.port()
-            )
-        })
-    }
-
-    fn knot(primary: SocketAddr) -> Secondary {
-        Secondary::start("stderr", &["knotd", "-c"], "IXFR, incoming", |path, port| {
-            format!(
-                "server:\n  listen: 127.0.0.1@{port}\n  rundir: {path}\n\
-                 database:\n  storage: {path}\nlog:\n  - target: stderr\n    any: info\n\
-                 remote:\n  - id: primary\n    address: {}@{}\n\
-                 acl:\n  - id: all\n    address: 127.0.0.1\n    action: transfer\n\
-                 zone:\n  - domain: tf.local\n    storage: {path}\n    master: primary\n    \
-                 refresh-max-interval: 2s\n    acl: all\n",
-                primary.ip(),
-                primary.port()
-            )
-        })
-    }
-
-    fn bind(primary: SocketAddr) -> Secondary {
-        Secondary::start(
-            "stderr",
-            &["named", "-g", "-d", "3", "-c"],
-            "got incremental response",
-            |path, port| {
-                format!(
-                    "options {{ directory \"{path}\"; listen-on port {port} {{ 127.0.0.1; }}; \
-                 listen-on-v6 {{ none; }}; pid-file none; session-keyfile none; recursion no; \
-                 notify no; max-records-per-type 0; min-refresh-time 1; max-refresh-time 1; \
-                 allow-transfer {{ any; }}; }};\ncontrols {{ }};\n\
-                 zone \"tf.local\" {{ type secondary; file \"zone\"; \
-                 primaries port {} {{ {}; }}; }};\n",
-                    primary.port(),
-                    primary.ip()
-                )
-            },
-        )
+        Secondary { name, address, directory, incremental, _process: process }
     }
 
     fn log(&self) -> String {
-        std::fs::read_to_string(self.directory.file("log")).unwrap_or_default()
-    }
-
-    fn zone(&self) -> Option<ZoneLines> {
-        let octets = support::exchange(
-            self.address,
-            &support::question("tf.local.", simple_dns::TYPE::SOA),
-            Duration::from_millis(200),
-        )?;
-        // Without the zone it says so.
-        (octets[3] & 0x0f == 0).then(|| transferred(self.address, "tf.local").0)
-    }
-
-    fn await_zone(&self, wanted: &ZoneLines) {
-        let deadline = Instant::now() + TAKEN;
-        while self.zone().as_ref() != Some(wanted) {
-            assert!(Instant::now() < deadline, "{}", self.log());
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        fs::read_to_string(self.directory.file("log")).unwrap_or_default()
     }
 }
 
+fn nsd(path: &str, port: u16, primary: u16, is_signed: bool) -> String {
+    let by = if is_signed { KEY } else { "NOKEY" };
+    format!(
+        r#"
+server:
+  ip-address: 127.0.0.1@{port}
+  server-count: 1
+  username: ""
+  zonesdir: "{path}"
+  zonelistfile: "{path}/zone.list"
+  pidfile: "{path}/nsd.pid"
+  xfrdfile: "{path}/xfrd.state"
+  xfrdir: "{path}"
+  database: ""
+  xfrd-reload-timeout: 0
+  verbosity: 2
+remote-control:
+  control-enable: no
+key:
+  name: "{KEY}"
+  algorithm: hmac-sha256
+  secret: "{SECRET}"
+zone:
+  name: "tf.local"
+  zonefile: "tf.local.zone"
+  request-xfr: 127.0.0.1@{primary} {by}
+  allow-notify: 127.0.0.1 {by}
+  provide-xfr: 127.0.0.1 NOKEY
+"#
+    )
+}
+
+fn knot(path: &str, port: u16, primary: u16, is_signed: bool) -> String {
+    let by = if is_signed { format!("    key: {KEY}\n") } else { String::new() };
+    format!(
+        r#"
+server:
+  rundir: {path}
+  listen: 127.0.0.1@{port}
+log:
+  - target: stderr
+    any: info
+database:
+  storage: {path}
+key:
+  - id: {KEY}
+    algorithm: hmac-sha256
+    secret: {SECRET}
+remote:
+  - id: primary
+    address: 127.0.0.1@{primary}
+{by}acl:
+  - id: told
+    address: 127.0.0.1
+{by}    action: notify
+  - id: asked
+    address: 127.0.0.1
+    action: transfer
+zone:
+  - domain: tf.local
+    storage: {path}
+    master: primary
+    acl: [told, asked]
+"#
+    )
+}
+
+fn bind(path: &str, port: u16, primary: u16, is_signed: bool) -> String {
+    let by = if is_signed { format!(r#"key "{KEY}""#) } else { String::new() };
+    let told_by = if is_signed { &by } else { "127.0.0.1" };
+    format!(
+        r#"
+options {{
+  directory "{path}";
+  listen-on port {port} {{ 127.0.0.1; }};
+  listen-on-v6 {{ none; }};
+  pid-file "{path}/named.pid";
+  session-keyfile "{path}/session.key";
+  recursion no;
+  dnssec-validation no;
+  notify no;
+  allow-transfer {{ any; }};
+  max-records-per-type 0;
+}};
+controls {{ }};
+key "{KEY}" {{ algorithm hmac-sha256; secret "{SECRET}"; }};
+zone "tf.local" {{
+  type secondary;
+  file "tf.local";
+  primaries {{ 127.0.0.1 port {primary} {by}; }};
+  allow-notify {{ {told_by}; }};
+}};
+"#
+    )
+}
+
 #[test]
-fn secondaries_take_the_zone_and_then_what_changes() {
-    install(&["nsd:nsd", "knotd:knot", "named:bind9", "dig:bind9-dnsutils"]);
+fn nsd_knot_and_bind_follow_a_thousand_changes() {
+    follow_a_thousand_changes(false);
+}
+
+#[test]
+fn nsd_knot_and_bind_follow_a_thousand_changes_that_are_signed() {
+    follow_a_thousand_changes(true);
+}
+
+fn follow_a_thousand_changes(is_signed: bool) {
+    install(&["nsd:nsd", "knotd:knot", "named:bind9"]);
     let etcd = Etcd::start();
-    let node = node_beside(&etcd, 300, &["--verbose"]);
-    let primary = node.address();
-    let secondaries = [Secondary::nsd(primary), Secondary::knot(primary), Secondary::bind(primary)];
-    let wanted = in_etcd(&etcd);
-    for secondary in &secondaries {
-        secondary.await_zone(&wanted);
+    let (keys, primary) = (Keys::write(), free_port());
+    let secondaries =
+        ["nsd", "knotd", "named"].map(|name| Secondary::start(name, primary, is_signed));
+    let addresses = secondaries.iter().map(|it| it.address.to_string());
+    let also = addresses.collect::<Vec<_>>().join(",");
+    let (listen, key) = (format!("127.0.0.1:{primary}"), keys.option("hmac-sha256"));
+    let mut more = vec!["--verbose", "--listen", &listen, "--also-notify", &also];
+    if is_signed {
+        more.extend(["--tsig-key", &key]);
     }
-    let whole = "transfer to 127.0.0.1: the whole zone";
-    let times = |text: &str| node.whole_log().matches(text).count();
-    let first = times(whole);
-    // More at once would be longer than the zone.
-    for round in 0..5 {
-        for change in round * 200..(round + 1) * 200 {
-            // Addresses are shared by several now and then.
-            let (number, address) = (2 + change * 7 % 300, 0x0001_0000 + change * 11 % 400);
-            match change % 5 {
-                0 => etcd.delete(&format!("worker{number}.tf.local.")),
-                _ => etcd.put_all([record(number, address)]),
+    let node = node_beside(&etcd, 300, &more);
+    let follow = |what: &str| {
+        let wanted = in_etcd(&etcd);
+        for secondary in &secondaries {
+            let deadline = Instant::now() + PATIENCE;
+            while try_transferred(secondary.address).is_none_or(|zone| zone != wanted) {
+                let name = secondary.name;
+                assert!(Instant::now() < deadline, "{name}: {what}: {}", secondary.log());
+                thread::sleep(Duration::from_millis(20));
             }
         }
-        let wanted = in_etcd(&etcd);
-        secondaries.iter().for_each(|secondary| secondary.await_zone(&wanted));
+    };
+    follow("the zone at the start");
+    for change in 0..1000_u32 {
+        let number = 2 + change * 7 % 300;
+        match change % 10 {
+            9 => etcd.delete(&format!("worker{number}.tf.local.")),
+            _ => {
+                let (key, value) = record(number, 0x0002_0000 + change);
+                etcd.put(&key, value.as_bytes());
+            }
+        }
     }
+    follow("the zone at the end");
     for secondary in &secondaries {
         let log = secondary.log();
-        let count = log.matches(secondary.incremental).count();
-        println!("{}: {count} times", secondary.incremental);
-        assert!(count > 0, "{log}");
+        assert!(log.contains(secondary.incremental), "{}: {log}", secondary.name);
+        assert!(!log.contains("BADSIG") && !log.contains("tsig verify failure"), "{log}");
     }
-    // NSD does not say which it was.
-    let changed = times("records from serial");
-    println!(
-        "{changed} times what changed, the whole zone {first} times before, {} after",
-        times(whole)
-    );
-    assert_eq!(times(whole), first, "{}", node.whole_log());
-    assert!(changed >= 3);
+    let log = node.whole_log();
+    let changed = log.matches("records from serial").count();
+    let whole = log.matches("the whole zone").count();
+    println!("{changed} transfers of changes, {whole} of the zone");
+    assert!(changed >= 6, "{log}");
+    assert!(!log.contains("does not want") && !log.contains("does not answer"), "{log}");
+}
+
+/// The zone, where there is one already.
+fn try_transferred(server: SocketAddr) -> Option<crate::zone::ZoneLines> {
+    let port = server.port().to_string();
+    let words = ["+short", "+tries=1", "+time=1", "-p", &port, "@127.0.0.1", "tf.local", "SOA"];
+    let output = command("dig").args(words).output().expect("dig");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.starts_with("worker.").then(|| transferred(server, "tf.local").0)
 }

@@ -7,6 +7,7 @@ mod malformed;
 mod names;
 mod negative;
 mod reverse;
+mod signed;
 mod truncation;
 
 use std::sync::Arc;

@@ -14,6 +14,7 @@ use crate::dns::edns::Opt;
 use crate::dns::exchange::{Asker, Transport};
 use crate::dns::query::{Header, Query};
 use crate::dns::reply::Reply;
+use crate::dns::tsig::{ReplySigner, TsigKey};
 use crate::dns::wire::{ExtendedError, Rcode, flag, rrtype};
 
 /// The longest message of a transfer: as far as compression pointers reach (RFC 1035 §4.1.4).
@@ -77,6 +78,8 @@ pub struct Transfer {
     directory: Arc<Directory>,
     brought: Brought,
     phase: Phase,
+    /// What each message is signed by, where the query was signed.
+    signer: Option<ReplySigner>,
 }
 
 impl Responder {
@@ -90,6 +93,8 @@ impl Responder {
         directory: &Directory,
         copy: Arc<Directory>,
     ) -> Option<Transfer> {
+        let (unsigned, signer) = self.unsign(message, asker.now).unzip();
+        let message = unsigned.as_deref().unwrap_or(message);
         let header = Header::read(message)?;
         let query = Query::read(message, header).ok()?;
         let zone = self.zones.index_of(query.question.name().as_bytes())?;
@@ -102,9 +107,11 @@ impl Responder {
             Some(serial) => self.changes_since(serial, zone, asker.transport, (directory, &copy)),
         };
         let question = query.question.wire.to_vec();
-        let longest = longest_reply(asker.transport, query.edns);
+        let room = signer.as_ref().map_or(0, ReplySigner::room);
+        let longest = longest_reply(asker.transport, query.edns).saturating_sub(room);
         let phase = Phase::Start;
-        Some(Transfer { header, question, opt, longest, zone, directory: copy, brought, phase })
+        let directory = copy;
+        Some(Transfer { header, question, opt, longest, zone, directory, brought, phase, signer })
     }
 
     /// What brings a zone up from a serial: the zone itself where the changes are not known, or are more than
@@ -150,20 +157,41 @@ impl fmt::Display for Transfer {
 
 impl Transfer {
     /// Clears `message` and writes the next one into it, if there is one. `responder` is that which began
-    /// the transfer.
-    pub fn step(&mut self, responder: &Responder, message: &mut Vec<u8>) -> TransferStep {
-        self.write(responder, message, self.longest, POINTERS_REACH - LONGEST_NODE)
+    /// the transfer; `now` the time, in seconds since 1970.
+    pub fn step(&mut self, responder: &Responder, now: u64, message: &mut Vec<u8>) -> TransferStep {
+        let step = self.write(responder, message, self.longest, POINTERS_REACH - LONGEST_NODE);
+        if step != TransferStep::Nothing {
+            self.sign(now, message);
+        }
+        step
+    }
+
+    fn sign(&mut self, now: u64, message: &mut Vec<u8>) {
+        if let Some(signer) = &mut self.signer {
+            signer.sign(message, now);
+        }
+    }
+
+    /// The number of the zone, among [`Responder::zone_names`].
+    pub fn zone(&self) -> usize {
+        self.zone
+    }
+
+    /// The key by which the query was signed.
+    pub fn key(&self) -> Option<&Arc<TsigKey>> {
+        self.signer.as_ref().map(ReplySigner::key)
     }
 
     /// Clears `reply` and writes the whole into it, or if the client does not take as much in a datagram, the
     /// SOA alone: it asks again over a connection then (RFC 1995 §2).
-    pub fn write_datagram(mut self, responder: &Responder, reply: &mut Vec<u8>) {
+    pub fn write_datagram(mut self, responder: &Responder, now: u64, reply: &mut Vec<u8>) {
         let room = self.longest.saturating_sub(self.opt.as_ref().map_or(0, Opt::len));
         let (opt, phase) = (self.opt.clone(), self.phase);
         if self.write(responder, reply, room, usize::MAX) != TransferStep::Last {
-            let mut alone = Transfer { opt, phase, brought: Brought::Soa, ..self };
-            alone.write(responder, reply, room, usize::MAX);
+            (self.opt, self.phase, self.brought) = (opt, phase, Brought::Soa);
+            self.write(responder, reply, room, usize::MAX);
         }
+        self.sign(now, reply);
     }
 
     fn write(

@@ -4,6 +4,7 @@ mod claiming;
 mod contact;
 mod following;
 mod large_values;
+mod longer_leases;
 mod overtaking;
 mod proving;
 mod republishing;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::super::network::HostNetwork;
 use super::super::session::Session;
-use super::super::{Counter, Host, NodeSettings, Owned, WhenFull};
+use super::super::{Counter, Host, LeaseTtl, NodeSettings, Owned, WhenFull};
 use crate::cluster::{AddressChoice, Directory, Keyspace, Pattern};
 use crate::etcd::{
     Compare, Equal, Error, ErrorKind, Etcd, Event, EventKind, KeyValue, LeaseId, Op, Order, Range,
@@ -69,6 +69,8 @@ pub(in crate::node) struct Store {
     /// The entries of the log.
     pub(super) entries: u64,
     pub(super) leases: Vec<LeaseId>,
+    /// When leases of others end, by the age of the world; each of those that are not here was renewed just now.
+    pub(super) ends: BTreeMap<LeaseId, Duration>,
     pub(in crate::node) keys: BTreeMap<Vec<u8>, KeyValue>,
 }
 
@@ -273,9 +275,12 @@ impl Etcd for FakeEtcd {
         })
     }
 
-    fn lease_time_to_live(&mut self, _id: LeaseId) -> Result<Option<TimeToLive>, Error> {
-        let life = TimeToLive { left: LEASE_TTL, raft_term: 2 };
-        self.world.call("time-to-live", &self.timeout, |_| Some(life))
+    fn lease_time_to_live(&mut self, id: LeaseId) -> Result<Option<TimeToLive>, Error> {
+        let age = self.world.age();
+        self.world.call("time-to-live", &self.timeout, |store| {
+            let left = store.ends.get(&id).map_or(LEASE_TTL, |end| end.saturating_sub(age));
+            Some(TimeToLive { left: Duration::from_secs(left.as_secs()), raft_term: 2 })
+        })
     }
 
     fn lease_revoke(&mut self, id: LeaseId) -> Result<(), Error> {
@@ -425,7 +430,7 @@ pub(in crate::node) fn newborn(seed: u64) -> (Rc<World>, Session<FakeHost, FakeE
         when_full: WhenFull::Exit,
         max_stale: LIFE,
         max_lag: MAX_LAG,
-        lease_ttl: LEASE_TTL,
+        lease_ttl: LeaseTtl::Fixed(LEASE_TTL),
         ipv4: AddressChoice::Fixed(Ipv4Addr::new(10, 0, 0, 1)),
         ipv6: AddressChoice::Omit,
         interface: None,

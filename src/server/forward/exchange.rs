@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use crate::dns::tsig::ReplySigner;
 use crate::server::attempt::{Attempt, Progress};
 use crate::server::client::Client;
 
@@ -20,8 +21,10 @@ const MOST_ATTEMPTS: usize = 6;
 pub(super) struct Exchange {
     /// Who gets the reply; `None`: nobody, it shows whether the query comes back to us.
     pub(super) client: Option<Client>,
-    /// As it came.
+    /// As it came, but for a signature under a key of ours.
     pub(super) query: Vec<u8>,
+    /// What the reply to the client is signed by.
+    pub(super) signer: Option<ReplySigner>,
     /// The same for equal questions.
     pub(super) question_hash: u64,
     /// In the order in which they are asked.
@@ -51,6 +54,7 @@ impl Exchange {
         Exchange {
             client,
             query,
+            signer: None,
             question_hash,
             servers,
             attempts: Vec::new(),

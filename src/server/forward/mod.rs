@@ -29,6 +29,7 @@ use crate::dns::Transport;
 use crate::dns::framing::LONGEST_MESSAGE;
 use crate::dns::query::Question;
 use crate::dns::relay::{loop_probe, loop_token};
+use crate::dns::tsig::ReplySigner;
 use exchange::Exchange;
 pub use servers::ForwardTo;
 use servers::Servers;
@@ -48,8 +49,10 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 pub struct Finished {
     /// The client that waits for the reply.
     pub client: Client,
-    /// The query as it came.
+    /// The query as it was forwarded, under the client's ID.
     pub query: Vec<u8>,
+    /// What the client's reply is to be signed by, where the query was signed.
+    pub signer: Option<ReplySigner>,
     /// The reply as the server sent it; `None`: no server answered.
     pub reply: Option<Vec<u8>>,
 }
@@ -110,7 +113,13 @@ impl Forwarder {
 
     /// Forwards a query. `false`: there is no server that could be asked, or the query has been
     /// forwarded by us before.
-    pub fn accept(&mut self, query: &[u8], client: Client, now: Instant) -> bool {
+    pub fn accept(
+        &mut self,
+        query: &[u8],
+        signer: Option<ReplySigner>,
+        client: Client,
+        now: Instant,
+    ) -> bool {
         if loop_token(query).is_some_and(|token| self.closes_loop(token, now)) {
             return false;
         }
@@ -124,7 +133,9 @@ impl Forwarder {
             return false;
         }
         self.make_room();
-        self.open(Exchange::new(Some(client), query.to_vec(), question_hash, servers, now), now);
+        let mut exchange = Exchange::new(Some(client), query.to_vec(), question_hash, servers, now);
+        exchange.signer = signer;
+        self.open(exchange, now);
         true
     }
 
@@ -177,7 +188,8 @@ impl Forwarder {
 
     fn finish(&mut self, exchange: Exchange, reply: Option<Vec<u8>>) {
         if let Some(client) = exchange.client {
-            self.finished.push(Finished { client, query: exchange.query, reply });
+            let Exchange { query, signer, .. } = exchange;
+            self.finished.push(Finished { client, query, signer, reply });
         }
     }
 

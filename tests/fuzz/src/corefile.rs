@@ -21,7 +21,7 @@ pub fn run(data: &[u8]) {
     };
     let surroundings = Surroundings { environment: &environment, import: &import };
     let arguments = ["--conf", NAME].map(str::to_owned);
-    let parsed = options::parse(&arguments, &|_, port| {
+    let parsed = options::parse(&arguments, &|_| None, &|_, port| {
         corefile::parse(NAME, file, port, &surroundings).map(Some)
     });
     match parsed {

@@ -35,6 +35,7 @@ pub mod rrtype {
     pub const AAAA: u16 = 28;
     pub const SRV: u16 = 33;
     pub const OPT: u16 = 41;
+    pub const TSIG: u16 = 250;
 }
 
 type Broken = &'static str;

@@ -34,7 +34,7 @@ pub fn run(data: &[u8]) {
     assert!(reply.starts_with(&ID) && reply[2] & 0xf8 == 0x80, "no reply to this query");
     for transport in [Transport::Udp, Transport::Tcp] {
         let mut handed = reply.clone();
-        hand_on(&mut handed, query, transport);
+        hand_on(&mut handed, query, transport, 0);
         check(&handed, &reply, query, question.wire);
         assert!(handed.len() <= longest(query, transport), "{} octets", handed.len());
     }

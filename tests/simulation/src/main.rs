@@ -26,6 +26,7 @@ Simulates clusters on virtual time: real sessions, a model of etcd, and faults. 
   --long            up to 100 nodes, long leases, and an hour or so between times of faults
   --strangers N     names that others have for ever, so that all are read page by page
   --jobs            nodes run programs that start together
+  --auto-leases     leases are the longer the more names there are, so that names go to longer ones
   --quiet           nothing goes wrong, and all clusters are alike: how fast it is
   --gateway         the product's own client, by way of etcd's JSON gateway: slower by far
   --ignore NAME[,...]  do not judge these
@@ -101,6 +102,7 @@ fn read(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
             }
             "--members" => options.members = number(&name, &value()?)?,
             "--strangers" => options.settings.wanted.strangers = Some(number(&name, &value()?)?),
+            "--auto-leases" => options.settings.wanted.has_auto_leases = true,
             "--jobs" => options.settings.wanted.has_jobs = true,
             "--long" => options.settings.wanted.is_long = true,
             "--quiet" => options.settings.is_quiet = true,

@@ -119,6 +119,12 @@ impl Running {
         Running(child.unwrap_or_else(|error| panic!("{command:?}: {error}")))
     }
 
+    /// The same, with its output in a file.
+    pub fn start_logging(command: &mut Command, log: fs::File) -> Running {
+        let child = command.stdout(log).spawn();
+        Running(child.unwrap_or_else(|error| panic!("{command:?}: {error}")))
+    }
+
     pub fn id(&self) -> u32 {
         self.0.id()
     }

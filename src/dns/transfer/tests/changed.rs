@@ -155,7 +155,7 @@ fn in_a_datagram_changes_are_told_where_they_fit_and_else_the_serial() {
         assert_eq!(verdict, Verdict::Transfer);
         let view = Views::default().current(&scene.directory).expect("a view");
         let transfer = scene.responder.transfer(&query, asker, &scene.directory, view);
-        transfer.expect("a transfer").write_datagram(&scene.responder, &mut reply);
+        transfer.expect("a transfer").write_datagram(&scene.responder, 0, &mut reply);
         assert!(reply.len() <= 512 && reply[2] & 0x02 == 0, "{} octets", reply.len());
         let over_tcp = messages(&scene.responder, &scene.directory, &query);
         match told(&answers(&reply), serial) {

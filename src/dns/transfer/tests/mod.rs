@@ -53,7 +53,7 @@ fn messages(responder: &Responder, directory: &Directory, query: &[u8]) -> Vec<V
     let mut transfer = responder.transfer(query, asker, directory, view).expect("a transfer");
     let mut messages = Vec::new();
     loop {
-        let step = transfer.step(responder, &mut message);
+        let step = transfer.step(responder, 0, &mut message);
         assert!(message.len() <= 0x4000, "{} octets", message.len());
         if step != TransferStep::Nothing {
             messages.push(message.clone());

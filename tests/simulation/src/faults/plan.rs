@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use idetcd::cluster::JobName;
-use idetcd::node::{JobSettings, OnPeerLost, WhenFull};
+use idetcd::node::{JobSettings, LeaseByNames, LeaseTtl, OnPeerLost, WhenFull};
 
 use super::kind::FaultKind;
 use crate::world::chance::Chance;
@@ -34,6 +34,8 @@ pub struct Wanted {
     pub is_long: bool,
     /// Whether nodes run programs that start together.
     pub has_jobs: bool,
+    /// Whether leases are the longer the more names there are, so that names go from one to another.
+    pub has_auto_leases: bool,
     /// The names that somebody else has for ever: so many that they are read page by page; `None`: as the seed has it.
     pub strangers: Option<u32>,
 }
@@ -163,6 +165,9 @@ impl Plan {
             // Those who are lost are so for a lease, and the others look around by and by.
             calm = calm.max(Duration::from_secs(150));
         }
+        if wanted.has_auto_leases {
+            set_auto_lease(&mut nodes, wanted.is_long, &mut Chance::new(seed, 18));
+        }
         Plan {
             scene: Scene {
                 members,
@@ -271,6 +276,7 @@ impl Nodes {
                 kind,
                 limit: strangers + if are_mixed && chance.happens(0.5) { few } else { most },
                 lease_ttl,
+                auto_lease: None,
                 max_stale,
                 max_lag,
                 endpoints,
@@ -285,6 +291,20 @@ impl Nodes {
             });
         }
         Nodes { specs }
+    }
+}
+
+/// Has leases follow the number of names. A few names more make them twice as long.
+fn set_auto_lease(nodes: &mut [NodeSpec], is_long: bool, chance: &mut Chance) {
+    let (shortest, longest) = if is_long { (20, 300) } else { (4, 24) };
+    let (shortest, longest) = (Duration::from_secs(shortest), Duration::from_secs(longest));
+    let each = seconds(&[1.0, 2.0, 2.5, 5.0], chance);
+    let auto = LeaseTtl::ByNames(LeaseByNames { shortest, each, longest });
+    for node in nodes {
+        if let NodeKind::Idetcd(_, program) = &mut node.kind {
+            *program = program.map(|grace| grace.min(shortest / 3));
+            (node.auto_lease, node.lease_ttl) = (Some(auto), longest);
+        }
     }
 }
 

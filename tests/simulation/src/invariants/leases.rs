@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use idetcd::etcd::{LeaseId, Op};
+use idetcd::etcd::{Compare, Equal, LeaseId, Op};
 
 use super::{Checks, Invariant};
 use crate::model::{Model, Request, Time};
@@ -20,6 +20,8 @@ const LONGEST_PAUSE: Time = Time::from_secs(5);
 pub struct Leases {
     known: BTreeMap<LeaseId, Known>,
     current: BTreeMap<ProcessId, LeaseId>,
+    /// Leases to which processes want their names to go.
+    wanted: BTreeMap<LeaseId, ProcessId>,
     superseded: BTreeMap<LeaseId, Superseded>,
     /// Names that hang on a lease beside another one, and since when that is seen.
     beside: BTreeMap<Vec<u8>, Time>,
@@ -95,6 +97,16 @@ impl Checks {
             _ => None,
         };
         let Some(lease) = lease.filter(|lease| *lease != LeaseId(0)) else { return };
+        let is_move = |compare: &Compare| match compare.to {
+            Equal::Lease(from) => from != lease && Some(&from) == self.leases.current.get(&process),
+            Equal::CreateRevision(_) | Equal::ModRevision(_) => false,
+        };
+        if let Request::Txn(txn) = request
+            && txn.compare.iter().any(is_move)
+        {
+            self.leases.wanted.insert(lease, process);
+            return;
+        }
         let Some(standing) = self.standing(process) else { return };
         let (node, mark) = (standing.node, standing.mark.clone());
         let late_at = self.leases.known.get(&lease).and_then(|known| known.late_at);
@@ -123,12 +135,26 @@ impl Checks {
     /// Takes note of names that went from one lease to another one: of the same node, that is a take-over.
     pub(super) fn heed_moves(&mut self, now: Time) {
         for (from, to) in self.oracle.take_moves() {
+            self.heed_wanted_move(from, to, now);
             let known = |lease| self.leases.known.get(&lease);
             let (Some(before), Some(after)) = (known(from), known(to)) else { continue };
             if before.node == after.node && before.process != after.process {
                 let by = after.process;
                 self.leases.superseded.insert(from, Superseded { by, since: now });
             }
+        }
+    }
+
+    /// A name went to the lease that its process wanted for it, by a request that held only if it was on the one
+    /// before.
+    fn heed_wanted_move(&mut self, from: LeaseId, to: LeaseId, now: Time) {
+        let Some(process) = self.leases.wanted.remove(&to) else { return };
+        let Some(mut known) = self.leases.known.get(&from).cloned() else { return };
+        known.used_at = now;
+        self.leases.known.insert(to, known);
+        if self.standing(process).is_some() {
+            self.leases.current.insert(process, to);
+            self.leases.superseded.insert(from, Superseded { by: process, since: now });
         }
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use idetcd::cluster::Freshness;
+use idetcd::node::LeaseTtl;
 
 use crate::faults::Faults;
 use crate::faults::plan::Plan;
@@ -52,18 +53,13 @@ pub const HEADS: &str = "\
 messages of watches | octets | etcd's cores |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |";
 
-/// The seconds of lease for so many nodes, as the product's README advises: one for every twenty.
-fn lease_ttl(nodes: usize) -> Duration {
-    Duration::from_secs((nodes as u64 / 20).max(20))
-}
-
 fn plan(nodes: usize, members: usize) -> Plan {
     let mut plan = Plan::quiet(nodes);
     plan.scene.members = members;
     plan.scene.has_costs = true;
     plan.start_within = START_WITHIN;
     for node in &mut plan.scene.nodes {
-        node.lease_ttl = lease_ttl(nodes);
+        (node.lease_ttl, node.auto_lease) = (LeaseTtl::AUTO.for_names(nodes), Some(LeaseTtl::AUTO));
         node.endpoints = (0..members).collect();
         node.timeout = Duration::from_secs(5);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use idetcd::cluster::{AddressChoice, Keyspace, NodeId, Pattern};
-use idetcd::node::{JobSettings, NodeSettings, WhenFull};
+use idetcd::node::{JobSettings, LeaseTtl, NodeSettings, WhenFull};
 
 use super::client::Login;
 
@@ -52,8 +52,10 @@ pub struct NodeSpec {
     pub kind: NodeKind,
     /// The highest slot that it may claim.
     pub limit: u32,
-    /// The time to live of its lease.
+    /// The time to live of its lease, or the longest.
     pub lease_ttl: Duration,
+    /// How that follows from the number of names; `None`: it is always the same.
+    pub auto_lease: Option<LeaseTtl>,
     /// How long it answers from memory without etcd.
     pub max_stale: Duration,
     /// How far it may be behind etcd without saying so.
@@ -148,7 +150,7 @@ impl NodeSpec {
             when_full,
             max_stale: self.max_stale,
             max_lag: self.max_lag,
-            lease_ttl: self.lease_ttl,
+            lease_ttl: self.auto_lease.unwrap_or(LeaseTtl::Fixed(self.lease_ttl)),
             ipv4: match self.published {
                 Published::Given => AddressChoice::Fixed(address),
                 Published::Found => AddressChoice::Discover,

@@ -24,7 +24,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         };
         let base = unstored.base;
         match self.ask(|client| client.txn(&txn)) {
-            Err(SessionError::Etcd(error)) if error.is_refusal() => {
+            Err(SessionError::Etcd(error)) if error.is_permission_denied() => {
                 log::warn!(
                     "the serial of the zones goes on from {base} here, but not on nodes that start later: {error}"
                 );

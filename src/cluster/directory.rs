@@ -13,7 +13,7 @@ use super::names::{Names, is_below};
 use super::node_place::NodePlace;
 use super::pattern::{Pattern, SlotId};
 use super::record::Record;
-use super::serial::SerialBase;
+use super::serial_base::SerialBase;
 use super::slots::Slots;
 
 /// The state of the directory: how far it can be believed.

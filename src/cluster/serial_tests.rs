@@ -1,4 +1,7 @@
+use std::cmp::Ordering;
+
 use super::*;
+use crate::cluster::compare_serials;
 use crate::cluster::{Applied, Entry, Keyspace, Pattern, SnapshotBuilder, fingerprint};
 
 const BASE_KEY: &[u8] = b"worker:serial.tf.local.";

@@ -15,7 +15,7 @@ use super::names::Names;
 use super::occupant::Occupant;
 use super::pattern::{Pattern, SlotId};
 use super::record::Record;
-use super::serial::SerialBase;
+use super::serial_base::SerialBase;
 use super::slot_set::SlotSet;
 use super::slot_table::SlotTable;
 

@@ -139,19 +139,21 @@ impl Responder {
         let Some(header) = Header::read(query) else { return Verdict::Silent };
         let circumstances =
             Circumstances { asker, directory, counters, reserved: 0, is_signed: false };
-        self.answer_read(query, header, circumstances, reply)
+        self.answer_read(query, header, &circumstances, reply)
     }
 
     /// Clears `reply` and writes the one to a query, which has no signature any more if it was found to be
-    /// signed well.
+    /// signed well. A part of [`Responder::answer`], for queries that are not signed are to cost as if
+    /// none were.
+    #[inline(always)]
     pub(super) fn answer_read(
         &self,
         message: &[u8],
         header: Header,
-        circumstances: Circumstances<'_>,
+        circumstances: &Circumstances<'_>,
         reply: &mut Vec<u8>,
     ) -> Verdict {
-        let Circumstances { asker, directory, counters, .. } = circumstances;
+        let &Circumstances { asker, directory, counters, .. } = circumstances;
         let query = match Query::read(message, header) {
             Ok(query) => query,
             Err(NoQuestion::Signed) => {
@@ -202,7 +204,7 @@ impl Responder {
         let counters = &Counters::default();
         let circumstances =
             Circumstances { asker, directory, counters, reserved: 0, is_signed: false };
-        self.write(&query, &decision, circumstances, reply);
+        self.write(&query, &decision, &circumstances, reply);
         if let Some(SignedRequest { judgement: Ok(mut signer), .. }) = signed {
             signer.sign(reply, asker.now);
         }
@@ -224,7 +226,7 @@ impl Responder {
         query: &Query<'_>,
         message: &[u8],
         name: &[u8],
-        Circumstances { asker, directory, is_signed, .. }: Circumstances<'_>,
+        &Circumstances { asker, directory, is_signed, .. }: &Circumstances<'_>,
     ) -> Result<(), Refusal> {
         let lacks_signature = !is_signed && !self.keys.is_empty();
         if lacks_signature || !self.may_transfer(asker.address) {
@@ -237,10 +239,10 @@ impl Responder {
         &self,
         query: &Query<'_>,
         decision: &Decision<'_>,
-        circumstances: Circumstances<'_>,
+        circumstances: &Circumstances<'_>,
         reply: &mut Vec<u8>,
     ) {
-        let Circumstances { asker, directory, counters, reserved, .. } = circumstances;
+        let &Circumstances { asker, directory, counters, reserved, .. } = circumstances;
         let Query { header, question, edns } = query;
         let longest = longest_reply(asker.transport, *edns).saturating_sub(reserved);
         let room = longest.saturating_sub(question.end());

@@ -11,11 +11,12 @@ use super::wire::Rcode;
 
 impl Responder {
     /// The same as [`Responder::answer`], for a query with a TSIG record.
+    #[cold]
     pub(super) fn answer_signed(
         &self,
         query: &[u8],
         header: Header,
-        circumstances: Circumstances<'_>,
+        circumstances: &Circumstances<'_>,
         reply: &mut Vec<u8>,
     ) -> Verdict {
         let now = circumstances.asker.now;
@@ -26,8 +27,8 @@ impl Responder {
         let refusal = match request.judgement {
             Ok(mut signer) => {
                 let (reserved, is_signed) = (signer.room(), true);
-                let circumstances = Circumstances { reserved, is_signed, ..circumstances };
-                let verdict = self.answer_read(message, header, circumstances, reply);
+                let circumstances = Circumstances { reserved, is_signed, ..*circumstances };
+                let verdict = self.answer_unsigned(message, header, &circumstances, reply);
                 if matches!(verdict, Verdict::Reply(_)) {
                     signer.sign(reply, now);
                 }
@@ -38,15 +39,15 @@ impl Responder {
         // A key that is not ours may be one of those to whom the query is forwarded (§5.5).
         if refusal.error == TsigError::BadKey
             && self.out_of_zone == OutOfZone::Forward
-            && self.answer_read(message, header, circumstances, reply) == Verdict::Forward
+            && self.answer_unsigned(message, header, circumstances, reply) == Verdict::Forward
         {
             return Verdict::Forward;
         }
         let rcode = Rcode::NOTAUTH;
         match Query::read(message, header) {
             Ok(query) => {
-                let circumstances = Circumstances { reserved: refusal.room(), ..circumstances };
-                self.write(&query, &Decision::failure(rcode, None), circumstances, reply);
+                let circumstances = Circumstances { reserved: refusal.room(), ..*circumstances };
+                self.write(&query, &Decision::failure(rcode, None), &circumstances, reply);
             }
             Err(NoQuestion::Fault { question, edns, .. }) => {
                 let opt = edns.map(|edns| Opt::bare(edns, rcode));
@@ -64,6 +65,18 @@ impl Responder {
         }
         refusal.append(reply);
         Verdict::Reply(rcode)
+    }
+
+    /// The reply to what was signed, without its signature.
+    #[inline(never)]
+    fn answer_unsigned(
+        &self,
+        message: &[u8],
+        header: Header,
+        circumstances: &Circumstances<'_>,
+        reply: &mut Vec<u8>,
+    ) -> Verdict {
+        self.answer_read(message, header, circumstances, reply)
     }
 
     /// Takes the signature off a query that is signed well, and returns what its reply is to be signed by.

@@ -53,6 +53,8 @@ pub struct Session<H, E> {
     pub(super) is_restored: bool,
     /// The revision at which etcd was asked to take the base of the serial; what stands there since is told.
     pub(super) serial_asked_at: i64,
+    /// Until when it is not asked again, for it refused.
+    pub(super) serial_refused_until: Option<Instant>,
     /// The revision up to which names of the pattern are known to be missing from the directory.
     pub(super) missing: Option<i64>,
     /// When to read the names of those that started together with this node; until then the own one
@@ -113,6 +115,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             own_put: None,
             is_restored: false,
             serial_asked_at: 0,
+            serial_refused_until: None,
             missing: None,
             turn: None,
             late_claims: Vec::new(),

@@ -17,7 +17,7 @@ use crate::notify::is_told_to_programs;
 /// A way to read a variable of the environment; `None`: it is not set.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-const PREFIX: &str = "IDETCD_";
+const OWN_PREFIX: &str = "IDETCD_";
 /// Where that would be another variable.
 const APART: &str = "IDETCD_OPTION_";
 /// That of etcdctl, for these options.
@@ -25,7 +25,7 @@ const ETCDCTL: &str = "ETCDCTL_";
 const OF_ETCDCTL: [&str; 5] = ["endpoints", "cacert", "cert", "key", "user"];
 
 /// What only a command line can ask for.
-const NEVER: [&str; 3] = ["help", "version", "yes"];
+const COMMAND_LINE_ONLY: [&str; 3] = ["help", "version", "yes"];
 
 /// An option that a variable of the environment gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub(super) fn words<'a>(
     environment: Environment<'_>,
 ) -> Result<(Vec<FromEnvironment>, Vec<String>), Failure> {
     let (mut found, mut all) = (Vec::new(), Vec::new());
-    for entry in entries.filter(|entry| !NEVER.contains(&entry.name)) {
+    for entry in entries.filter(|entry| !COMMAND_LINE_ONLY.contains(&entry.name)) {
         if matches.opt_present(entry.name) {
             continue;
         }
@@ -118,7 +118,7 @@ fn words_of(entry: &OptionEntry, value: &str) -> Option<Vec<String>> {
 /// The variables that may give an option, the first that is set wins.
 fn variables_of(option: &str) -> impl Iterator<Item = String> {
     let words = option.to_ascii_uppercase().replace(['-', '.'], "_");
-    let usual = format!("{PREFIX}{words}");
+    let usual = format!("{OWN_PREFIX}{words}");
     let own = if is_told_to_programs(&usual) { format!("{APART}{words}") } else { usual };
     let etcdctl = OF_ETCDCTL.contains(&option).then(|| format!("{ETCDCTL}{words}"));
     std::iter::once(own).chain(etcdctl)

@@ -69,9 +69,9 @@ pub fn text(words: &[OsString]) -> Result<Vec<String>, Failure> {
 }
 
 /// The words that ask for something to be shown, as commands.
-const HELP: &str = "help";
-const VERSION: &str = "version";
-const COMPLETION: &str = "completion";
+const HELP_WORD: &str = "help";
+const VERSION_WORD: &str = "version";
+const COMPLETION_WORD: &str = "completion";
 
 /// Reads the arguments, the program's name left out, what the environment adds to them, and the Corefile that they
 /// ask for.
@@ -92,9 +92,9 @@ pub fn parse(
             let (arguments, program) = split_at_dashes(rest);
             follow(None, arguments, Some(program.to_vec()), environment, read_corefile)
         }
-        HELP => help_for(rest).map(Command::Print),
-        VERSION if rest.is_empty() => Ok(Command::Print(version())),
-        COMPLETION => completion_for(rest).map(Command::Print),
+        HELP_WORD => help_for(rest).map(Command::Print),
+        VERSION_WORD if rest.is_empty() => Ok(Command::Print(version())),
+        COMPLETION_WORD => completion_for(rest).map(Command::Print),
         _ => follow(Some(tool(word)?), rest, None, environment, read_corefile),
     }
 }
@@ -106,7 +106,7 @@ fn version() -> String {
 /// All commands, by name.
 fn commands() -> impl Iterator<Item = &'static str> {
     let tools = TOOLS.iter().map(|tool| tool.name);
-    [EXEC].into_iter().chain(tools).chain([HELP, VERSION, COMPLETION])
+    [EXEC].into_iter().chain(tools).chain([HELP_WORD, VERSION_WORD, COMPLETION_WORD])
 }
 
 /// The tool of this name.
@@ -131,7 +131,7 @@ fn help_for(words: &[String]) -> Result<String, Failure> {
         [] => Ok(help_of(None, false)),
         [word] => match word.as_str() {
             EXEC => Ok(help_of(None, true)),
-            VERSION | HELP | COMPLETION => Ok(help_of(None, false)),
+            VERSION_WORD | HELP_WORD | COMPLETION_WORD => Ok(help_of(None, false)),
             word => Ok(help_of(Some(tool(word)?), false)),
         },
         [_, second, ..] => Err(Failure::usage(format!("{second:?}: help is for one command"))),
@@ -154,7 +154,7 @@ fn completion_for(words: &[String]) -> Result<String, Failure> {
     };
     let commands = [(EXEC, Takes::All)].into_iter();
     let tools = TOOLS.iter().map(|tool| (tool.name, tool.takes));
-    completion::of_shell(shell, commands.chain(tools), &[HELP, VERSION, COMPLETION])
+    completion::of_shell(shell, commands.chain(tools), &[HELP_WORD, VERSION_WORD, COMPLETION_WORD])
         .ok_or_else(|| Failure::usage(format!("completion: {shell:?} is none of {shells}")))
 }
 

@@ -7,5 +7,4 @@ mod outgoing;
 mod secondaries;
 mod slow_readers;
 mod tsig;
-mod unsigned_secondaries;
 mod zone;

@@ -1,4 +1,4 @@
-//! NSD, Knot DNS and BIND as secondaries of a node, signed and told of changes.
+//! NSD, Knot DNS and BIND as secondaries of a node, told of changes; signed and not.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -19,17 +19,25 @@ struct Secondary {
     name: &'static str,
     address: SocketAddr,
     directory: Directory,
+    /// What its log says of a transfer of changes, where it tells that.
+    incremental: &'static str,
     _process: Running,
 }
 
 impl Secondary {
-    fn start(name: &'static str, port: u16, primary: u16) -> Secondary {
-        let directory = Directory::new();
+    /// Starts one; its primary is not there yet.
+    fn start(name: &'static str, primary: u16, is_signed: bool) -> Secondary {
+        let (directory, port) = (Directory::new(), free_port());
         let path = directory.path().display().to_string();
-        let (config, words): (String, &[&str]) = match name {
-            "nsd" => (nsd(&path, port, primary), &["-d", "-c"]),
-            "knotd" => (knot(&path, port, primary), &["-c"]),
-            _ => (bind(&path, port, primary), &["-g", "-d", "3", "-c"]),
+        let (config, words, incremental): (String, &[&str], &str) = match name {
+            "nsd" => (nsd(&path, port, primary, is_signed), &["-d", "-c"], ""),
+            "knotd" => (knot(&path, port, primary, is_signed), &["-c"], "IXFR, incoming"),
+            // At less it does not tell.
+            _ => (
+                bind(&path, port, primary, is_signed),
+                &["-g", "-d", "3", "-c"],
+                "got incremental response",
+            ),
         };
         let file = directory.file("config");
         fs::write(&file, config).expect("written");
@@ -38,42 +46,7 @@ impl Secondary {
         command.args(words).arg(&file).stderr(log.try_clone().expect("a log")).stdin(Stdio::null());
         let process = Running::start_logging(&mut command, log);
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        Secondary { name, address, directory, _process: process }
-    }
-
-    /// The serial that it has; `None`: it has no zone yet.
-    fn serial(&self) -> Option<u32> {
-        let port = self.address.port().to_string();
-        let words = ["+short", "+tries=1", "+time=1", "-p", &port, "@127.0.0.1", "tf.local", "SOA"];
-        let output = command("dig").args(words).output().expect("dig");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        text.strip_prefix("worker.")?.split(' ').nth(2)?.parse().ok()
-    }
-
-    /// How often it got the whole zone, and how often what had changed, by its log.
-    fn transfers(&self) -> (usize, usize) {
-        let log = self.log();
-        let count = |text: &str| log.matches(text).count();
-        match self.name {
-            // By their lengths.
-            "nsd" => {
-                let updates = log.lines().filter_map(|line| {
-                    let (_, rest) = line.split_once("TSIG verified with key")?;
-                    rest.split_once(" of ")?.1.split(' ').next()?.parse::<u32>().ok()
-                });
-                let (whole, changes): (Vec<u32>, Vec<u32>) = updates.partition(|it| *it > 30_000);
-                (whole.len(), changes.len())
-            }
-            "knotd" => {
-                let finished = |kind: &str| {
-                    let head = format!("[tf.local.] {kind}, incoming");
-                    let is_its = |line: &&str| line.contains(&head) && line.contains("finished");
-                    log.lines().filter(is_its).count()
-                };
-                (finished("AXFR"), finished("IXFR"))
-            }
-            _ => (count("got nonincremental response"), count("got incremental response")),
-        }
+        Secondary { name, address, directory, incremental, _process: process }
     }
 
     fn log(&self) -> String {
@@ -81,19 +54,20 @@ impl Secondary {
     }
 }
 
-fn nsd(path: &str, port: u16, primary: u16) -> String {
+fn nsd(path: &str, port: u16, primary: u16, is_signed: bool) -> String {
+    let by = if is_signed { KEY } else { "NOKEY" };
     format!(
         r#"
 server:
   ip-address: 127.0.0.1@{port}
   server-count: 1
   username: ""
-  database: ""
   zonesdir: "{path}"
   zonelistfile: "{path}/zone.list"
   pidfile: "{path}/nsd.pid"
   xfrdfile: "{path}/xfrd.state"
   xfrdir: "{path}"
+  database: ""
   xfrd-reload-timeout: 0
   verbosity: 2
 remote-control:
@@ -105,14 +79,15 @@ key:
 zone:
   name: "tf.local"
   zonefile: "tf.local.zone"
-  request-xfr: 127.0.0.1@{primary} {KEY}
-  allow-notify: 127.0.0.1 {KEY}
+  request-xfr: 127.0.0.1@{primary} {by}
+  allow-notify: 127.0.0.1 {by}
   provide-xfr: 127.0.0.1 NOKEY
 "#
     )
 }
 
-fn knot(path: &str, port: u16, primary: u16) -> String {
+fn knot(path: &str, port: u16, primary: u16, is_signed: bool) -> String {
+    let by = if is_signed { format!("    key: {KEY}\n") } else { String::new() };
     format!(
         r#"
 server:
@@ -130,12 +105,10 @@ key:
 remote:
   - id: primary
     address: 127.0.0.1@{primary}
-    key: {KEY}
-acl:
+{by}acl:
   - id: told
     address: 127.0.0.1
-    key: {KEY}
-    action: notify
+{by}    action: notify
   - id: asked
     address: 127.0.0.1
     action: transfer
@@ -148,7 +121,9 @@ zone:
     )
 }
 
-fn bind(path: &str, port: u16, primary: u16) -> String {
+fn bind(path: &str, port: u16, primary: u16, is_signed: bool) -> String {
+    let by = if is_signed { format!(r#"key "{KEY}""#) } else { String::new() };
+    let told_by = if is_signed { &by } else { "127.0.0.1" };
     format!(
         r#"
 options {{
@@ -168,8 +143,8 @@ key "{KEY}" {{ algorithm hmac-sha256; secret "{SECRET}"; }};
 zone "tf.local" {{
   type secondary;
   file "tf.local";
-  primaries {{ 127.0.0.1 port {primary} key "{KEY}"; }};
-  allow-notify {{ key "{KEY}"; }};
+  primaries {{ 127.0.0.1 port {primary} {by}; }};
+  allow-notify {{ {told_by}; }};
 }};
 "#
     )
@@ -177,29 +152,40 @@ zone "tf.local" {{
 
 #[test]
 fn nsd_knot_and_bind_follow_a_thousand_changes() {
+    follow_a_thousand_changes(false);
+}
+
+#[test]
+fn nsd_knot_and_bind_follow_a_thousand_changes_that_are_signed() {
+    follow_a_thousand_changes(true);
+}
+
+fn follow_a_thousand_changes(is_signed: bool) {
     install(&["nsd:nsd", "knotd:knot", "named:bind9"]);
     let etcd = Etcd::start();
     let (keys, primary) = (Keys::write(), free_port());
-    let ports = [(); 3].map(|()| free_port());
-    let also = ports.map(|port| format!("127.0.0.1:{port}")).join(",");
+    let secondaries =
+        ["nsd", "knotd", "named"].map(|name| Secondary::start(name, primary, is_signed));
+    let addresses = secondaries.iter().map(|it| it.address.to_string());
+    let also = addresses.collect::<Vec<_>>().join(",");
     let (listen, key) = (format!("127.0.0.1:{primary}"), keys.option("hmac-sha256"));
-    let more = ["--listen", &listen, "--also-notify", &also, "--tsig-key", &key];
+    let mut more = vec!["--verbose", "--listen", &listen, "--also-notify", &also];
+    if is_signed {
+        more.extend(["--tsig-key", &key]);
+    }
     let node = node_beside(&etcd, 300, &more);
-    // Not before it is there: BIND would wait for the end of its first look, which nobody answers.
-    let programs = ["nsd", "knotd", "named"].into_iter().zip(ports);
-    let secondaries: Vec<Secondary> =
-        programs.map(|(name, port)| Secondary::start(name, port, primary)).collect();
-    let follow = |wanted: &dyn Fn(&Secondary) -> bool, what: &str| {
+    let follow = |what: &str| {
+        let wanted = in_etcd(&etcd);
         for secondary in &secondaries {
             let deadline = Instant::now() + PATIENCE;
-            while !wanted(secondary) {
+            while try_transferred(secondary.address).is_none_or(|zone| zone != wanted) {
                 let name = secondary.name;
                 assert!(Instant::now() < deadline, "{name}: {what}: {}", secondary.log());
                 thread::sleep(Duration::from_millis(20));
             }
         }
     };
-    follow(&|it| it.serial().is_some(), "the zone at the start");
+    follow("the zone at the start");
     for change in 0..1000_u32 {
         let number = 2 + change * 7 % 300;
         match change % 10 {
@@ -209,19 +195,26 @@ fn nsd_knot_and_bind_follow_a_thousand_changes() {
                 etcd.put(&key, value.as_bytes());
             }
         }
-        // More at once would be as long as the zone.
-        if change % 50 == 49 {
-            let serial = u32::try_from(etcd.revision().parse::<u64>().expect("a number"));
-            follow(&|it| it.serial() == serial.ok(), "a serial");
-        }
     }
-    let wanted = in_etcd(&etcd);
-    follow(&|it| transferred(it.address, "tf.local").0 == wanted, "the zone at the end");
+    follow("the zone at the end");
     for secondary in &secondaries {
-        let (log, name) = (secondary.log(), secondary.name);
-        let (whole, changes) = secondary.transfers();
-        assert!(whole == 1 && changes > 10, "{name}: {whole} whole, {changes} changes: {log}");
+        let log = secondary.log();
+        assert!(log.contains(secondary.incremental), "{}: {log}", secondary.name);
+        assert!(!log.contains("BADSIG") && !log.contains("tsig verify failure"), "{log}");
     }
-    let log = node.log();
-    assert!(!log.contains("does not want") && !log.contains("its answer"), "{log}");
+    let log = node.whole_log();
+    let changed = log.matches("records from serial").count();
+    let whole = log.matches("the whole zone").count();
+    println!("{changed} transfers of changes, {whole} of the zone");
+    assert!(changed >= 6, "{log}");
+    assert!(!log.contains("does not want") && !log.contains("does not answer"), "{log}");
+}
+
+/// The zone, where there is one already.
+fn try_transferred(server: SocketAddr) -> Option<crate::zone::ZoneLines> {
+    let port = server.port().to_string();
+    let words = ["+short", "+tries=1", "+time=1", "-p", &port, "@127.0.0.1", "tf.local", "SOA"];
+    let output = command("dig").args(words).output().expect("dig");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.starts_with("worker.").then(|| transferred(server, "tf.local").0)
 }

@@ -51,8 +51,7 @@ impl Directory {
 
     /// Lets the serial be this at the revision as it is: that of another node, which knows the base.
     pub(super) fn follow_serial(&mut self, serial: u32) {
-        let revision = SerialBase::default().serial(self.revision());
-        self.serial_base = SerialBase(u64::from(serial.wrapping_sub(revision)));
+        self.serial_base = SerialBase::between(self.revision(), serial);
     }
 
     /// Takes over what etcd has, if that is more.

@@ -20,6 +20,12 @@ impl SerialBase {
         (base.is_multiple_of(BASE_STEP) && base <= LARGEST_BASE).then_some(SerialBase(base))
     }
 
+    /// That by which the serial at a revision is this.
+    pub(super) fn between(revision: i64, serial: u32) -> SerialBase {
+        let alone = SerialBase::default().serial(revision);
+        SerialBase(u64::from(serial.wrapping_sub(alone)))
+    }
+
     /// The serial at a revision.
     pub(super) fn serial(self, revision: i64) -> u32 {
         let [_, _, _, _, low @ ..] = revision.wrapping_add_unsigned(self.0).to_be_bytes();

@@ -29,7 +29,10 @@ use crate::server::tsig_files::TsigKeyFile;
 
 pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
     let mut report = Report { style: style(), worst: Good };
-    report.tell([Finding::new(Good, "options", &options.origins)])?;
+    // What stands on the command line alone, everybody sees.
+    if !options.origins.environment.is_empty() {
+        report.tell([Finding::new(Good, "options", &options.origins)])?;
+    }
     let connect = Connect::prepare(&options.connect);
     let connect = connect.map(|connect| (files(options, &connect), connect));
     let connect = report.keep(connect.map_err(|error| Finding::new(Bad, "files", error)))?;

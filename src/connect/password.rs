@@ -1,10 +1,10 @@
 //! The file with the password, read at the start and again whenever etcd refuses what was read.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::failure::Failure;
+use crate::host::secret_file;
 
 /// A file whose first line is the password.
 #[derive(Debug)]
@@ -43,16 +43,7 @@ impl PasswordFile {
 }
 
 fn first_line(path: &Path) -> Result<String, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        let remedy = match error.kind() {
-            ErrorKind::NotFound => "create it, or give another file",
-            ErrorKind::PermissionDenied => {
-                "let it be read by who starts this (or see --run-as), or give another file"
-            }
-            _ => "give a text file that can be read",
-        };
-        format!("{error}; {remedy}")
-    })?;
+    let text = secret_file::read(path)?.text;
     let line = text.lines().next().filter(|line| !line.is_empty());
     Ok(line.ok_or("its first line is empty; put the password there")?.to_owned())
 }

@@ -28,6 +28,8 @@ const CLAIM_TIME: Duration = Duration::from_millis(3);
 /// The shortest time between two looks whether the others are named, and the longest wait for that.
 const QUEUE_INTERVAL: Duration = Duration::from_millis(300);
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
+/// So many looks that find more in the queue than the one before end the wait.
+const MOST_GROWN: u32 = 2;
 /// The longest time for which programs that are about to start together go before all names, and the time
 /// between two looks whether they have.
 const LONGEST_START: Duration = Duration::from_secs(4);
@@ -175,7 +177,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     fn let_others_claim(&mut self, turn: Turn, watch: &mut Option<E::Watch>) -> Result<bool> {
         let queue = self.settings.keyspace.queue();
-        let mut others = turn.starters;
+        let (mut others, mut grown) = (turn.starters, 0);
         while others >= STAGGER_FROM && self.host.now() < turn.named_by {
             let claims = CLAIM_TIME.saturating_mul(saturated(others));
             let look_at = self.host.now() + claims.max(QUEUE_INTERVAL);
@@ -184,8 +186,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
             }
             let before = others;
             others = self.count(&queue)?;
-            if others == before {
-                // Nobody comes and nobody goes: they wait for names, of which there are not enough.
+            // Nobody comes and nobody goes, or more come than go: they wait for names, of which there are not
+            // enough, or for leases to end.
+            grown += u32::from(others > before);
+            if others == before || grown >= MOST_GROWN {
                 break;
             }
         }

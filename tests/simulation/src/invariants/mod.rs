@@ -211,6 +211,7 @@ impl Checks {
             epoch: 0,
             full_syncs: 0,
             serial: None,
+            unstored_since: None,
             load: load::Window::default(),
         });
     }

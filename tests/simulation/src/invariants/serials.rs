@@ -24,10 +24,18 @@ impl Checks {
         }
     }
 
-    /// All is well, so those who start now have the serial that a process has.
+    /// All is well, so those who start now have the serial that a process has, which takes it some calls to write.
     pub(super) fn look_at_serial_base(&mut self, id: ProcessId, now: Time, directory: &Directory) {
-        if let Some(unstored) = directory.unstored_serial_base() {
-            let base = unstored.base;
+        let (unstored, bound) = (directory.unstored_serial_base(), self.bounds.settled);
+        let Some(standing) = self.standing_mut(id) else { return };
+        let Some(unstored) = unstored else {
+            standing.unstored_since = None;
+            return;
+        };
+        let base = unstored.base;
+        let known = standing.unstored_since.filter(|(known, _)| *known == base);
+        let (_, since) = *standing.unstored_since.insert(known.unwrap_or((base, now)));
+        if now > since + bound {
             let text =
                 format!("process {id} raised its serial by {base}, which etcd does not have");
             self.violated(now, Invariant::Serial, text);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use idetcd::cluster::{Record, SlotId};
+use idetcd::cluster::{Record, SerialBase, SlotId};
 
 use super::load;
 use crate::model::{Time, WatchId};
@@ -74,6 +74,8 @@ pub struct Standing {
     pub full_syncs: u64,
     /// The serial of its zones; `None`: it has read nothing yet.
     pub serial: Option<u32>,
+    /// The base of that which etcd is known not to have, and since when; `None`: it has it, as far as is known.
+    pub unstored_since: Option<(SerialBase, Time)>,
     pub(super) load: load::Window,
 }
 

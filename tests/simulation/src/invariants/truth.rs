@@ -166,6 +166,8 @@ impl Checks {
 
     /// Whether a directory that is in sync is what etcd holds now: then time cannot make it wrong.
     pub(crate) fn is_up_to_date(&self, directory: &Directory) -> bool {
-        directory.freshness() == Freshness::Synced && self.oracle.current().is_now(directory)
+        directory.freshness() == Freshness::Synced
+            && directory.unstored_serial_base().is_none()
+            && self.oracle.current().is_now(directory)
     }
 }

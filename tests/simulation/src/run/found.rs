@@ -310,4 +310,12 @@ pub const FOUND: &[Found] = &[
         what: "those who take free names after an outage look ever more seldom whether the others have theirs",
         ..ROW
     },
+    Found {
+        seed: 5082,
+        seconds: 70,
+        is_long: true,
+        without: &[],
+        what: "one that is named does not learn the others' names while more and more wait in the queue for leases to end",
+        ..ROW
+    },
 ];

@@ -44,7 +44,9 @@ fn remedy(error: &Error) -> Option<&'static str> {
             }
             ErrorKind::Untrusted => "see --cacert, --cert and --key",
             ErrorKind::CutOff if error.endpoint.starts_with("http://") => HTTPS,
-            ErrorKind::CutOff => "if it asks for a client certificate, give --cert and --key",
+            ErrorKind::CutOff => {
+                "if it asks for a client certificate, give --cert and --key; if it speaks no TLS, write http:// in --endpoints"
+            }
             ErrorKind::WithoutTls => "if it speaks no TLS, write http:// in --endpoints",
             ErrorKind::NotJson(_) | ErrorKind::Malformed => GATEWAY,
             _ if error.is_unauthenticated() => "give --user and --password-file",

@@ -131,7 +131,10 @@ pub(super) fn explain(failure: Failure, given: &[FromEnvironment]) -> Failure {
         let rest = text.strip_prefix(&format!("--{}:", given.option))?;
         Some(format!("{} (as --{}):{rest}", given.variable, given.option))
     });
-    found.map_or(failure.clone(), |text| failure.in_words(text))
+    match found {
+        Some(text) => failure.in_words(text),
+        None => failure,
+    }
 }
 
 #[cfg(test)]

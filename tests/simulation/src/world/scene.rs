@@ -161,6 +161,7 @@ impl NodeSpec {
             job: self.job.clone(),
             node_id,
             remembered: None,
+            watchers: 0,
         }
     }
 }

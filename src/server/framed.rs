@@ -14,7 +14,7 @@ const CHUNK: usize = 4096;
 
 /// The outcome of reading once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Received {
+pub enum Received {
     /// Octets.
     Data,
     /// Nothing yet.
@@ -25,7 +25,7 @@ pub(super) enum Received {
 
 /// A non-blocking connection with what was received and what is to be sent.
 #[derive(Debug)]
-pub(super) struct FramedStream {
+pub struct FramedStream {
     stream: TcpStream,
     /// The longest message that is taken.
     longest: usize,

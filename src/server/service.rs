@@ -7,15 +7,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::client::Client;
 use super::forward::{Finished, Forwarder};
 use super::table::TableFollower;
+use super::table::sockets::SocketDialer;
 use crate::clock;
 use crate::cluster::Directory;
 use crate::dns::relay::hand_on;
 use crate::dns::transfer::{Transfer, Views};
 use crate::dns::tsig::{ReplySigner, TsigKey};
 use crate::dns::wire::ExtendedError;
-use crate::dns::{
-    Asker, Counters, Limit, RateLimiter, Rcode, Responder, TableProof, Transport, Verdict,
-};
+use crate::dns::{Asker, Counters, Limit, RateLimiter, Rcode, Responder, Transport, Verdict};
 
 /// Transfers at a time; who asks for another one is to try again.
 const MOST_TRANSFERS: usize = 512;
@@ -29,7 +28,7 @@ pub(super) struct Service {
     pub(super) limiter: Option<RateLimiter>,
     pub(super) forwarder: Option<Forwarder>,
     /// The table, where it is taken from another node.
-    pub(super) table: Option<TableFollower>,
+    pub(super) table: Option<TableFollower<SocketDialer>>,
     /// What transfers are made of, and how many there are: each holds another reference.
     pub(super) views: Views,
     pub(super) under_way: Arc<()>,
@@ -141,12 +140,11 @@ impl Service {
         if Arc::strong_count(&self.under_way) > MOST_TRANSFERS {
             return None;
         }
-        let view = self.views.current(&self.directory)?;
-        // Read now: the request was there before.
-        let proof = TableProof::of_copy(&view, &self.directory, clock::now());
-        let transfer = self.responder.transfer(query, asker, &self.directory, view)?;
+        let Service { responder, directory, views, .. } = self;
+        // The time is read now: the request was there before.
+        let transfer = responder.transfer_shared(query, asker, directory, views, clock::now())?;
         log::debug!("transfer to {}: {transfer}", asker.address);
-        Some(transfer.with_table_proof(query, proof))
+        Some(transfer)
     }
 
     fn fail(&mut self, query: &[u8], asker: Asker, reply: &mut Vec<u8>) -> Verdict {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::Server;
 use super::client::Client;
 use super::service::Service;
+use super::table::sockets::SocketDialer;
 use super::table::{TableFollower, TableTurn};
 use crate::clock;
 use crate::dns::transfer_in::TransferZones;
@@ -19,12 +20,12 @@ impl Server {
         let Service { table, directory, .. } = &mut self.service;
         if table.is_none() && !from.is_empty() {
             let zones = TransferZones::new(directory.keyspace().clone());
-            let follower = zones.map_err(|error| error.to_string()).and_then(|zones| {
-                let follower = TableFollower::new(Arc::new(zones), self.table_limits, now);
-                follower.map_err(|error| error.to_string())
-            });
-            match follower {
-                Ok(follower) => *table = Some(follower),
+            let zones = zones.map_err(|error| error.to_string());
+            let dialer = SocketDialer::new().map_err(|error| error.to_string());
+            match zones.and_then(|zones| Ok((Arc::new(zones), dialer?))) {
+                Ok((zones, dialer)) => {
+                    *table = Some(TableFollower::new(zones, self.table_limits, dialer, now));
+                }
                 Err(error) => return log::warn!("no table can be taken from other nodes: {error}"),
             }
         }

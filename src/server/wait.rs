@@ -163,7 +163,7 @@ impl Server {
         fds.extend(self.listeners.iter().map(|it| PollFd::new(&it.socket, PollFlags::IN)));
         fds.extend(self.acceptors.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
         fds.extend(self.connections.interests());
-        fds.extend(self.service.table.iter().map(|it| PollFd::new(it, PollFlags::IN)));
+        fds.extend(self.service.table.iter().map(|it| PollFd::new(&it.dialer, PollFlags::IN)));
         fds.extend(self.service.forwarder.iter().map(|it| PollFd::new(&it.sockets, PollFlags::IN)));
         let telling = self.secondaries.iter().flat_map(|it| &it.sockets);
         fds.extend(telling.clone().map(|socket| PollFd::new(socket, PollFlags::IN)));

@@ -1,8 +1,30 @@
 //! How far the zone that is transferred is known to be etcd's present one.
 
-use super::Transfer;
-use crate::dns::TableProof;
+use std::time::Instant;
+
+use super::{Transfer, Views};
+use crate::cluster::Directory;
 use crate::dns::query::{Header, Query};
+use crate::dns::{Asker, Responder, TableProof};
+
+impl Responder {
+    /// Begins the transfer that a query asks for, as [`Responder::transfer`] does, from a copy that is shared with
+    /// others, and has it tell how far the directory is known to be etcd's. The time must not be from before the
+    /// query came. `None`: it asks for none, or what the directory was at its revision is not known.
+    pub fn transfer_shared(
+        &self,
+        query: &[u8],
+        asker: Asker,
+        directory: &Directory,
+        views: &mut Views,
+        now: Instant,
+    ) -> Option<Transfer> {
+        let view = views.current(directory)?;
+        let proof = TableProof::of_copy(&view, directory, now);
+        let transfer = self.transfer(query, asker, directory, view)?;
+        Some(transfer.with_table_proof(query, proof))
+    }
+}
 
 impl Transfer {
     /// Tells that in each message, if the query that began it asks for that.

@@ -4,7 +4,7 @@
 //! Those are told that `--also-notify` names, and those that transferred a zone lately. All of it goes
 //! over UDP, by one socket for each family, in the one sleep.
 
-mod schedule;
+pub mod schedule;
 mod secondary;
 
 use std::io::{self, ErrorKind};

@@ -18,7 +18,7 @@ const MOST_TRIES: u32 = 6;
 
 /// The changes of all zones, which have one serial.
 #[derive(Debug)]
-pub(super) struct Changes {
+pub struct Changes {
     /// The time between two rounds of telling.
     delay: Duration,
     /// The serial that was told last; `None`: nothing was.
@@ -30,22 +30,23 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    pub(super) fn new(delay: Duration) -> Changes {
+    /// Nothing was told yet.
+    pub fn new(delay: Duration) -> Changes {
         Changes { delay, told: None, told_at: None, due: None }
     }
 
     /// When there is something to tell.
-    pub(super) fn next(&self) -> Option<Instant> {
+    pub fn next(&self) -> Option<Instant> {
         self.due
     }
 
     /// Whether this is not the serial that was told last.
-    pub(super) fn is_new(&self, serial: u32) -> bool {
+    pub fn is_new(&self, serial: u32) -> bool {
         self.told != Some(serial)
     }
 
     /// Notes the serial as it is now, and says whether everybody is to be told of it now.
-    pub(super) fn is_due(&mut self, serial: u32, now: Instant) -> bool {
+    pub fn is_due(&mut self, serial: u32, now: Instant) -> bool {
         if self.told == Some(serial) {
             self.due = None;
             return false;
@@ -62,7 +63,7 @@ impl Changes {
 
 /// What one server is to be told of one zone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Telling {
+pub struct Telling {
     /// When to tell it; `None`: there is nothing to tell, or no more.
     next: Option<Instant>,
     sent_at: Option<Instant>,
@@ -76,12 +77,12 @@ pub(super) struct Telling {
 
 impl Telling {
     /// When to tell it.
-    pub(super) fn next(&self) -> Option<Instant> {
+    pub fn next(&self) -> Option<Instant> {
         self.next
     }
 
     /// How often it was told in a row without an answer.
-    pub(super) fn unanswered(&self) -> u32 {
+    pub fn unanswered(&self) -> u32 {
         self.unanswered
     }
 
@@ -95,14 +96,14 @@ impl Telling {
     }
 
     /// The zone has changed.
-    pub(super) fn change(&mut self, now: Instant) {
+    pub fn change(&mut self, now: Instant) {
         self.tries = MOST_TRIES;
         self.is_newer = true;
         self.next = Some(self.sent_at.map_or(now, |at| (at + self.wait()).max(now)));
     }
 
     /// It is told, or that was tried.
-    pub(super) fn sent(&mut self, now: Instant) {
+    pub fn sent(&mut self, now: Instant) {
         self.tries = self.tries.saturating_sub(1);
         self.unanswered = self.unanswered.saturating_add(1);
         self.is_newer = false;
@@ -111,7 +112,7 @@ impl Telling {
     }
 
     /// It has answered what it was told last.
-    pub(super) fn answered(&mut self, now: Instant) {
+    pub fn answered(&mut self, now: Instant) {
         self.unanswered = 0;
         self.next = self.is_newer.then_some(now);
     }

@@ -2,25 +2,18 @@
 
 use std::fmt;
 use std::io;
-use std::net::TcpStream;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::net::SocketType;
-
 use super::follow::{Follow, FollowOutcome, FollowStep, LeaveReason, Reached, TransferAnswer};
+use super::stream::{Received, TableStream};
 use crate::cluster::{Directory, NodePlace, TransferredChange};
-use crate::dns::framing::LONGEST_MESSAGE;
 use crate::dns::notify;
 use crate::dns::transfer_in::{
     ChangeSet, TransferContent, TransferError, TransferReader, TransferState, TransferZones,
     WholeTable,
 };
 use crate::node::TableServer;
-use crate::server::framed::{FramedStream, Received};
-use crate::server::id_source::IdSource;
-use crate::server::socket;
 
 /// Octets that are read in one turn, but for the message that is begun.
 const TRANSFER_OCTETS_PER_TURN: usize = 32 * 1024;
@@ -88,10 +81,10 @@ enum Work {
 
 /// The connection.
 #[derive(Debug)]
-pub(super) struct TableLink {
+pub(super) struct TableLink<S> {
     pub(super) server: TableServer,
     zones: Arc<TransferZones>,
-    framed: FramedStream,
+    stream: S,
     pub(super) follow: Follow,
     /// The reply that is being read.
     reader: Option<TransferReader>,
@@ -103,24 +96,18 @@ pub(super) struct TableLink {
     due_at: Instant,
 }
 
-impl TableLink {
-    /// Begins to connect.
-    ///
-    /// # Errors
-    /// When there is no socket to be had, or no way to the server.
-    pub(super) fn open(
+impl<S: TableStream> TableLink<S> {
+    /// Begins to follow a server, to which this leads.
+    pub(super) fn new(
         server: TableServer,
+        stream: S,
         zones: Arc<TransferZones>,
         max_lag: Duration,
         now: Instant,
-    ) -> io::Result<TableLink> {
-        let socket = socket::unbound(server.address, SocketType::STREAM)?;
-        let _ = socket::begin_connect(&socket, server.address)?;
-        let stream = TcpStream::from(socket);
-        let _ = stream.set_nodelay(true);
-        Ok(TableLink {
+    ) -> TableLink<S> {
+        TableLink {
             server,
-            framed: FramedStream::new(stream, LONGEST_MESSAGE),
+            stream,
             follow: Follow::new(zones.names().count(), max_lag, now),
             zones,
             reader: None,
@@ -128,7 +115,7 @@ impl TableLink {
             changes: Vec::new(),
             has_more: false,
             due_at: now,
-        })
+        }
     }
 
     /// When there is something to do even if nothing comes.
@@ -148,7 +135,7 @@ impl TableLink {
     }
 
     /// Goes on as far as it can without waiting, and without keeping DNS waiting. `directory` is what is
-    /// compared with, and what changes are applied to.
+    /// compared with, and what changes are applied to; `draw_id` draws the ID of a question.
     ///
     /// # Errors
     /// Why the server is to be left. The directory has nothing then of what is not whole.
@@ -156,7 +143,7 @@ impl TableLink {
         &mut self,
         now: Instant,
         directory: &mut Directory,
-        ids: &mut IdSource,
+        draw_id: impl FnOnce() -> u16,
     ) -> Result<LinkEvent, LinkError> {
         if !self.has_work() {
             self.receive(now, directory)?;
@@ -170,28 +157,28 @@ impl TableLink {
         match self.follow.step(now) {
             FollowStep::Ask(index, request) => {
                 let zone = self.zones.names().nth(index).unwrap_or_default().to_owned();
-                let id = ids.draw_id();
-                self.framed.push(&request.message(id, &zone));
+                let id = draw_id();
+                self.stream.push(&request.message(id, &zone));
                 self.reader = Some(TransferReader::new(self.zones.clone(), &zone, request, id));
                 self.due_at = now;
             }
             FollowStep::Wait(until) => self.due_at = until,
             FollowStep::Leave(reason) => return Err(LinkError::Leave(reason)),
         }
-        self.framed.send()?;
+        self.stream.send()?;
         Ok(LinkEvent::Nothing)
     }
 
     /// Reads what came.
     fn receive(&mut self, now: Instant, directory: &Directory) -> Result<(), LinkError> {
-        self.framed.send()?;
+        self.stream.send()?;
         self.has_more = false;
         let mut read = 0;
         loop {
             if let Some(length) = self.take_message(now, directory)? {
                 read += length;
             } else {
-                match self.framed.receive()? {
+                match self.stream.receive()? {
                     Received::Data => self.follow.heard(now),
                     Received::Nothing => return Ok(()),
                     Received::End => {
@@ -212,13 +199,13 @@ impl TableLink {
         now: Instant,
         directory: &Directory,
     ) -> Result<Option<usize>, LinkError> {
-        let TableLink { framed, reader, changes, .. } = self;
-        let Some(message) = framed.next_message()? else { return Ok(None) };
+        let TableLink { stream, reader, changes, .. } = self;
+        let Some(message) = stream.next_message()? else { return Ok(None) };
         let length = message.len();
         if notify::is_notify(message) {
             let mut reply = Vec::new();
             notify::reply(message, crate::dns::Rcode::NOERROR, &mut reply);
-            framed.push(&reply);
+            stream.push(&reply);
             self.follow.told();
             return Ok(Some(length));
         }
@@ -303,11 +290,5 @@ impl TableLink {
         };
         self.work = work;
         event
-    }
-}
-
-impl AsFd for TableLink {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.framed.as_fd()
     }
 }

@@ -8,21 +8,20 @@
 //! ```
 //!
 //! At most two connections are open: that to the server in use, and one to the server that will take its place
-//! once all names came from there. The decisions are pure, in [`candidates`] and [`follow`].
+//! once all names came from there. The decisions are pure, in [`candidates`] and [`follow`]; what carries octets
+//! is behind [`TableDialer`].
 
 pub mod candidates;
 pub mod follow;
 mod freshness;
 mod link;
+pub mod sockets;
+pub mod stream;
 
-use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::id_source::IdSource;
-use super::socket_set::SocketSet;
 use crate::cluster::{Directory, SlotId};
 use crate::dns::transfer_in::TransferZones;
 use crate::node::{TableServer, TableState};
@@ -30,6 +29,7 @@ use candidates::Candidates;
 use follow::Reached;
 pub use freshness::TableLimits;
 use link::{LinkEvent, TableLink};
+use stream::TableDialer;
 
 /// Pieces of a directory that answers no more that are given up in one turn.
 const PIECES_PER_TURN: usize = 128;
@@ -48,25 +48,24 @@ enum HasTable {
 
 /// What a turn changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct TableTurn {
+pub struct TableTurn {
     /// What became of taking the table.
-    pub(super) is_state_changed: bool,
+    pub is_state_changed: bool,
     /// The directory.
-    pub(super) is_directory_changed: bool,
+    pub is_directory_changed: bool,
 }
 
 /// The table, on its way here.
 #[derive(Debug)]
-pub(super) struct TableFollower {
+pub struct TableFollower<D: TableDialer> {
     zones: Arc<TransferZones>,
     limits: TableLimits,
-    sockets: SocketSet,
-    ids: IdSource,
+    /// What opens connections.
+    pub dialer: D,
     candidates: Candidates,
     /// The server in use, and the one that may take its place.
-    active: Option<TableLink>,
-    trial: Option<TableLink>,
-    next_number: u64,
+    active: Option<TableLink<D::Stream>>,
+    trial: Option<TableLink<D::Stream>>,
     /// When the directory was last what etcd held; `None`: it never was, by this.
     proven_at: Option<Instant>,
     is_lost: bool,
@@ -77,35 +76,31 @@ pub(super) struct TableFollower {
     retired: Option<Directory>,
 }
 
-impl TableFollower {
+impl<D: TableDialer> TableFollower<D> {
     /// One that follows nobody yet.
-    ///
-    /// # Errors
-    /// When the system has no descriptor left.
-    pub(super) fn new(
+    pub fn new(
         zones: Arc<TransferZones>,
         limits: TableLimits,
+        dialer: D,
         now: Instant,
-    ) -> io::Result<TableFollower> {
-        Ok(TableFollower {
+    ) -> TableFollower<D> {
+        TableFollower {
             zones,
             limits,
-            sockets: SocketSet::new()?,
-            ids: IdSource::default(),
+            dialer,
             candidates: Candidates::default(),
             active: None,
             trial: None,
-            next_number: 0,
             proven_at: None,
             is_lost: false,
             without_since: now,
             own: None,
             retired: None,
-        })
+        }
     }
 
     /// Names those who have the table, in order of preference.
-    pub(super) fn set_servers(&mut self, servers: &[TableServer], now: Instant) {
+    pub fn set_servers(&mut self, servers: &[TableServer], now: Instant) {
         self.candidates.set(servers);
         for link in [&mut self.active, &mut self.trial] {
             link.take_if(|link| !self.candidates.has(link.server));
@@ -118,12 +113,12 @@ impl TableFollower {
     }
 
     /// Whether there is nothing to be done any more.
-    pub(super) fn is_over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         self.candidates.is_empty() && self.retired.is_none()
     }
 
     /// What became of it.
-    pub(super) fn state(&self) -> TableState {
+    pub fn state(&self) -> TableState {
         match self.proven_at {
             _ if self.is_lost => TableState::Lost,
             Some(at) => TableState::Followed { until: at + self.limits.max_lag },
@@ -132,7 +127,7 @@ impl TableFollower {
     }
 
     /// Takes note of a NOTIFY. `false`: it is none of those who are followed, or another zone.
-    pub(super) fn told(&mut self, from: IpAddr, zone: &str) -> bool {
+    pub fn told(&mut self, from: IpAddr, zone: &str) -> bool {
         let is_known = self.candidates.has_address(from) && self.zones.names().any(|it| it == zone);
         if let Some(active) = self.active.as_mut().filter(|it| it.server.address.ip() == from) {
             active.told();
@@ -141,7 +136,7 @@ impl TableFollower {
     }
 
     /// When there is something to do even if nothing comes.
-    pub(super) fn next_deadline(&self, now: Instant) -> Option<Instant> {
+    pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
         if self.retired.is_some() {
             return Some(now);
         }
@@ -164,9 +159,8 @@ impl TableFollower {
     }
 
     /// Goes on as far as it can, but no turn takes long.
-    pub(super) fn progress(&mut self, now: Instant, directory: &mut Directory) -> TableTurn {
-        // They are looked at all the same; what was ready is not told again.
-        let _ = self.sockets.take_ready();
+    pub fn progress(&mut self, now: Instant, directory: &mut Directory) -> TableTurn {
+        self.dialer.begin_turn();
         let (kind, changes) = (std::mem::discriminant(&self.state()), directory.changes());
         self.retired.take_if(|old| !old.shrink(PIECES_PER_TURN));
         self.heed_own_name(directory);
@@ -198,12 +192,13 @@ impl TableFollower {
     /// Goes on with one of the servers; `None`: it is left.
     fn turn(
         &mut self,
-        mut link: TableLink,
+        mut link: TableLink<D::Stream>,
         now: Instant,
         directory: &mut Directory,
-    ) -> Option<(TableLink, HasTable)> {
+    ) -> Option<(TableLink<D::Stream>, HasTable)> {
         let server = link.server;
-        match link.progress(now, directory, &mut self.ids) {
+        let dialer = &mut self.dialer;
+        match link.progress(now, directory, || (dialer.draw() >> 48) as u16) {
             Ok(LinkEvent::Nothing) => Some((link, HasTable::NotYet)),
             Ok(LinkEvent::Reached(reached)) => {
                 if (directory.revision(), directory.serial()) != (reached.revision, reached.serial)
@@ -218,14 +213,14 @@ impl TableFollower {
                 let count = names.len();
                 self.retired = Some(directory.replace_transferred(*names, revision, serial));
                 self.reach(reached, directory);
-                self.candidates.succeed(server, now, self.ids.draw());
+                self.candidates.succeed(server, now, self.dialer.draw());
                 self.is_lost = false;
                 log::info!("{count} names taken from {} at revision {revision}", server.address);
                 Some((link, HasTable::Yes))
             }
             Err(error) => {
                 log::info!("the table of {} is not followed: {error}", server.address);
-                self.candidates.fail(server, now, self.ids.draw());
+                self.candidates.fail(server, now, self.dialer.draw());
                 None
             }
         }
@@ -263,7 +258,7 @@ impl TableFollower {
             if self.candidates.look_at().is_none_or(|at| at > now) {
                 return;
             }
-            self.candidates.look_later(now, self.ids.draw());
+            self.candidates.look_later(now, self.dialer.draw());
         } else {
             if now >= self.gives_up_at() {
                 log::warn!("no node has a table that can be followed");
@@ -272,23 +267,15 @@ impl TableFollower {
             }
         }
         let Some(server) = self.candidates.best(current, now) else { return };
-        let opened = TableLink::open(server, self.zones.clone(), self.limits.max_lag, now);
-        let opened = opened.and_then(|link| {
-            self.next_number += 1;
-            self.sockets.add(self.next_number, &link).map(|()| link)
-        });
-        match opened {
-            Ok(link) => self.trial = Some(link),
+        match self.dialer.dial(server) {
+            Ok(stream) => {
+                let (zones, max_lag) = (self.zones.clone(), self.limits.max_lag);
+                self.trial = Some(TableLink::new(server, stream, zones, max_lag, now));
+            }
             Err(error) => {
                 log::info!("the table of {} is not followed: {error}", server.address);
-                self.candidates.fail(server, now, self.ids.draw());
+                self.candidates.fail(server, now, self.dialer.draw());
             }
         }
-    }
-}
-
-impl AsFd for TableFollower {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.sockets.as_fd()
     }
 }

@@ -29,6 +29,12 @@ impl Contact {
         self.is_lost = false;
     }
 
+    /// Notes that the directory was as etcd is up to this time, and is not any more.
+    pub(super) fn followed_until(&mut self, at: Option<Instant>) {
+        self.followed_at = at.or(self.followed_at);
+        self.is_lost = true;
+    }
+
     /// Notes that changes cannot be followed.
     pub(super) fn lose(&mut self) {
         self.is_lost = true;

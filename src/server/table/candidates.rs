@@ -48,6 +48,13 @@ impl Candidates {
             .collect();
     }
 
+    /// Lets all of them be asked at once.
+    pub fn forgive(&mut self) {
+        for candidate in &mut self.all {
+            (candidate.failures, candidate.retry_at) = (0, None);
+        }
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
@@ -63,11 +70,12 @@ impl Candidates {
         self.all.iter().any(|candidate| candidate.server == server)
     }
 
-    /// The best one that may be asked now, if it is better than `current`.
+    /// The best one that may be asked now, if it is better than `current`: of those that failed as often as any. Else
+    /// some that do not answer would keep the others from being asked.
     pub fn best(&self, current: Option<TableServer>, now: Instant) -> Option<TableServer> {
         let candidates = self.all.iter().take_while(|it| Some(it.server) != current);
-        let mut ready = candidates.filter(|it| it.retry_at.is_none_or(|at| at <= now));
-        ready.next().map(|candidate| candidate.server)
+        let ready = candidates.filter(|it| it.retry_at.is_none_or(|at| at <= now));
+        ready.min_by_key(|it| it.failures).map(|candidate| candidate.server)
     }
 
     /// When the first of them may be asked; `None`: at once, or there are none.
@@ -161,6 +169,22 @@ mod tests {
     }
 
     #[test]
+    fn each_is_asked_before_one_is_asked_again() {
+        let (servers, start) = (servers(3), Instant::now());
+        let mut candidates = Candidates::default();
+        candidates.set(&servers);
+        // Each takes longer to fail than the first one is left alone.
+        let mut asked = Vec::new();
+        for turn in 0..6 {
+            let now = start + 2 * turn * FIRST_PAUSE;
+            let server = candidates.best(None, now).expect("one");
+            candidates.fail(server, now, 0);
+            asked.push(server.slot.get());
+        }
+        assert_eq!(asked, [1, 2, 3, 1, 2, 3]);
+    }
+
+    #[test]
     fn only_one_before_the_current_one_is_better() {
         let (servers, start) = (servers(3), Instant::now());
         let mut candidates = Candidates::default();
@@ -172,6 +196,10 @@ mod tests {
         assert!((LOOK_FOR_BETTER..=2 * LOOK_FOR_BETTER).contains(&(look_at - start)));
         candidates.fail(servers[0], start, 0);
         assert_eq!(candidates.best(Some(servers[1]), start), None);
+
+        candidates.forgive();
+        assert_eq!(candidates.best(Some(servers[1]), start), Some(servers[0]));
+        candidates.fail(servers[0], start, 0);
 
         // Who is named again is known as before.
         candidates.set(&servers[..2]);

@@ -35,7 +35,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
             // As a zone told it while the name was in doubt.
             self.apply_own(claimed, &record);
         }
-        self.table.confirmed_at = seen;
+        let told = self.host.directory(|directory| directory.own_as_told().map(|it| it.revision));
+        // What was told of another history, or came of an error, is looked at once as well.
+        self.table.confirmed_at = told.map_or(seen, |told| told.max(seen));
         let ranges = [key, drain_key].map(|key| {
             let end = [&key[..], &[0]].concat();
             watch_range((key, end), seen)

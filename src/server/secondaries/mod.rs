@@ -22,11 +22,12 @@ use crate::dns::relay::with_id;
 use crate::dns::tsig::TsigKey;
 use crate::host::resolv_conf::DNS_PORT;
 use schedule::Changes;
+pub use secondary::SILENT;
 use secondary::{At, Origin, Secondary};
 
 /// Servers that are told because they transferred a zone; the one that did so longest ago gives way to a
 /// new one.
-const MOST_TRANSFERRED: usize = 32;
+pub const MOST_TRANSFERRED: usize = 32;
 
 /// Messages that are sent, and read from a socket, in one turn, so that queries do not wait for them.
 const NOTIFIES_PER_TURN: usize = 32;

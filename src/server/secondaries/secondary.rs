@@ -10,7 +10,7 @@ use crate::dns::notify_message::notify_answer;
 use crate::dns::tsig::{ReplyVerifier, TsigKey, sign_request};
 
 /// The times in a row after which a server that does not answer is said not to.
-const SILENT: u32 = 6;
+pub const SILENT: u32 = 6;
 
 /// Why a server is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -288,6 +288,7 @@ impl Nodes {
                 port,
                 login: has_users.then(login),
                 job: None,
+                watchers: 0,
             });
         }
         Nodes { specs }

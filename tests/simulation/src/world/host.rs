@@ -6,11 +6,12 @@ use std::time::Instant;
 
 use idetcd::cluster::Directory;
 use idetcd::node::network::HostNetwork;
-use idetcd::node::{Counter, Host, JobNews, Owned};
+use idetcd::node::{Counter, Host, JobNews, Owned, TableServer, TableState};
+use idetcd::server::table::TableFollower;
 
 use super::baton::{Baton, Wait};
 use super::program::Program;
-use super::surroundings::Surroundings;
+use super::surroundings::{Inside, Surroundings};
 
 /// A host that waits by handing the baton on.
 pub struct SimHost<'b, B> {
@@ -71,6 +72,15 @@ impl<B: Baton> Host for SimHost<'_, B> {
 
     fn wants_name(&self) -> bool {
         self.around.with(|inside| inside.wants_name())
+    }
+
+    fn take_table(&self, from: &[TableServer]) {
+        self.around.with(|inside| inside.take_table(from));
+    }
+
+    fn table(&self) -> TableState {
+        let state = |inside: &mut Inside| inside.table.as_ref().map(TableFollower::state);
+        self.around.with(state).unwrap_or(TableState::Lost)
     }
 
     fn note(&self, counter: Counter) {

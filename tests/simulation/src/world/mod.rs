@@ -22,6 +22,7 @@ pub mod scene;
 pub mod servers;
 mod streams;
 pub mod surroundings;
+pub mod tables;
 pub mod trace;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,7 @@ use process::{Machine, Node, Process, ProcessId};
 use scene::{ClientKind, Scene};
 use servers::{Served, Servers};
 use streams::Delivery;
+use tables::{TableEvent, Tables};
 use trace::Trace;
 
 use crate::invariants::Checks;
@@ -61,6 +63,8 @@ enum Event {
     Program(ProcessId),
     /// A node is started, if it is to run and does not.
     Start(usize),
+    /// Something of a table that one process takes from another.
+    Table(TableEvent),
 }
 
 /// Counts of what happened.
@@ -104,6 +108,8 @@ pub struct World {
     deliveries: BTreeMap<WatchId, Delivery>,
     service: Duration,
     servers: Option<Servers>,
+    /// The tables that processes take from each other.
+    pub tables: Tables,
     restart: Duration,
     client: ClientKind,
     chance: Chance,
@@ -131,6 +137,8 @@ impl World {
             starts: 0,
             last_slot: None,
         };
+        let keyspace = checks.oracle().keyspace();
+        let tables = Tables::new(keyspace, scene.latency, scene.has_costs, seed);
         World {
             now: Time::ZERO,
             etcd: Model::new(members, Chance::new(seed, 1).draw()),
@@ -147,6 +155,7 @@ impl World {
             pending: BTreeMap::new(),
             deliveries: BTreeMap::new(),
             service: scene.service,
+            tables,
             servers: scene.has_costs.then(|| Servers::new(members)),
             restart: scene.restart,
             client: scene.client,
@@ -183,6 +192,7 @@ impl World {
             Event::Serve(member) => self.serve(member),
             Event::Program(process) => self.look_after_program(process),
             Event::Start(node) => self.start_if_wanted(node),
+            Event::Table(event) => self.table_happens(event),
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use idetcd::cluster::{Directory, Record, SlotId};
+use idetcd::server::table::TableLimits;
 
 use super::baton::Course;
 use super::chance::Chance;
@@ -16,11 +17,16 @@ use super::process::{Looks, Process, ProcessId, Waits};
 use super::program::{Part, Program};
 use super::scene::{ClientKind, NodeKind, Published};
 use super::surroundings::Surroundings;
+use super::tables::wires::SimDialer;
+use super::tables::{Serving, TableStart, Turns};
 use super::{Event, World};
 use crate::gateway::life::GatewayLife;
 
 /// The part of starts at which a disk is the copy of another node's.
 const WRONG_DISK: f64 = 0.1;
+
+/// The shortest time between two words of a change to one client (`--notify-delay`).
+const NOTIFY_DELAY: Duration = Duration::from_millis(200);
 
 impl World {
     /// Wants a node to run, from then on.
@@ -93,9 +99,14 @@ impl World {
             }
             _ => None,
         };
-        let directory = Directory::new(keyspace.clone());
+        let mut directory = Directory::new(keyspace.clone());
+        if spec.watchers > 0 {
+            directory.keep_journal();
+        }
         let shown = machine.clock.at(self.now);
-        let around = Surroundings::new(shown, machine.address.into(), directory, program);
+        let limits = TableLimits { max_lag: spec.max_lag, max_stale: spec.max_stale };
+        let table = TableStart { limits, dialer: SimDialer::new(seed) };
+        let around = Surroundings::new(shown, machine.address.into(), directory, program, table);
         let members = spec.endpoints.iter().copied();
         let mut endpoints: Vec<Endpoint> = match spec.has_balancer {
             true => vec![Endpoint::of_balancer(members.collect(), Chance::new(seed, 40))],
@@ -141,6 +152,8 @@ impl World {
             program_at: None,
             looks: Looks::default(),
             up_to_date_at: None,
+            serving: Serving::new(NOTIFY_DELAY),
+            table: Turns::default(),
         }
     }
 
@@ -170,22 +183,28 @@ impl World {
 
     /// Kills a node's process, and wants it no more (`kill -9`).
     pub fn kill(&mut self, node: usize) {
+        self.kill_told(node, true);
+    }
+
+    /// The same; its peers may be told by its machine that it is no more.
+    fn kill_told(&mut self, node: usize, is_told: bool) {
         self.nodes[node].is_wanted = false;
         let Some(id) = self.nodes[node].process else { return };
         self.trace.note(self.now, format_args!("n{node}"), || "is killed");
         let Some(process) = self.processes.get_mut(id).and_then(Option::take) else { return };
         self.checks.killed(id, self.now);
-        self.bury(process);
+        self.bury(id, process, is_told);
     }
 
     /// What is left to do for a process that is no more: its connections are closed.
-    pub(super) fn bury(&mut self, process: Process) {
+    pub(super) fn bury(&mut self, id: ProcessId, process: Process, is_told: bool) {
         self.nodes[process.node].process = None;
         // What is on its stack is dropped with it, and says so in what is around it.
         drop(process.course);
         for watch in process.watches {
             self.close(watch);
         }
+        self.end_links(id, is_told);
     }
 
     /// Freezes a node's process, or lets it go on.
@@ -250,6 +269,7 @@ impl World {
         if is_due {
             self.wake(id);
         }
+        self.links_go_on(id);
     }
 
     /// A machine is without power: its nodes are killed, and it is started anew.
@@ -257,7 +277,7 @@ impl World {
         let nodes = 0..self.nodes.len();
         let on_it: Vec<usize> =
             nodes.filter(|node| self.nodes[*node].spec.machine == machine).collect();
-        on_it.into_iter().for_each(|node| self.kill(node));
+        on_it.into_iter().for_each(|node| self.kill_told(node, false));
         self.machines[machine].boots += 1;
     }
 
@@ -294,7 +314,7 @@ impl World {
     }
 
     /// Ends the wait of a process early, as its host's network changed; not that for a reply.
-    fn end_wait(&mut self, id: ProcessId, turn: u64) {
+    pub(super) fn end_wait(&mut self, id: ProcessId, turn: u64) {
         let Some(process) = self.process(id).filter(|process| process.turn == turn) else { return };
         if process.waits != Waits::Reply && self.nodes[process.node].spec.kind != NodeKind::Plugin {
             self.wake(id);

@@ -8,6 +8,7 @@ use super::baton::Course;
 use super::clock::Clock;
 use super::scene::NodeSpec;
 use super::surroundings::Surroundings;
+use super::tables::{Serving, Turns};
 use crate::model::{Time, WatchId};
 
 /// The number of a process: none is given twice.
@@ -80,6 +81,10 @@ pub struct Process {
     pub looks: Looks,
     /// How its directory looked, and how often etcd had changed, when it was right for good.
     pub up_to_date_at: Option<(Looks, u64)>,
+    /// What it has for those who take its table.
+    pub serving: Serving,
+    /// When it goes on with the table that it takes itself.
+    pub table: Turns,
 }
 
 /// What tells whether a directory changed.

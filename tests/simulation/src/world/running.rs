@@ -67,6 +67,7 @@ impl World {
             let step = process.course.go_on();
             let is_between = matches!(step, Step::Waits(Wait::Changes { .. }));
             self.look_at(id, is_between);
+            self.heed_table(id);
             match step {
                 Step::Waits(wait) => {
                     if !self.begin(id, wait) {
@@ -154,10 +155,11 @@ impl World {
             }
         }
         process.watches.retain(|watch| !closed.contains(watch));
-        process.around.with(|inside| {
+        let is_changed = process.around.with(|inside| {
             let directory = &inside.directory;
             let looks = Looks::of(directory, inside.full_syncs);
-            if looks != process.looks {
+            let is_changed = looks != process.looks;
+            if is_changed {
                 if process.looks.is_synced() {
                     self.checks.is_synced(id, now);
                 }
@@ -168,9 +170,13 @@ impl World {
                     self.checks.directory(id, now, directory, is_strict);
                 }
             }
+            is_changed
         });
         for watch in closed {
             self.close(watch);
+        }
+        if is_changed {
+            self.tell_of_changes(id);
         }
         self.heed_program(id);
     }
@@ -239,7 +245,7 @@ impl World {
         self.trace
             .note(self.now, format_args!("n{node}"), || format!("its process ended: {end:?}"));
         self.checks.ended(id, self.now, end, &self.etcd);
-        self.bury(process);
+        self.bury(id, process, true);
         if self.nodes[node].is_wanted {
             let pause = self.chance.between(self.restart / 2, self.restart);
             self.at(self.now + pause, Event::Start(node));

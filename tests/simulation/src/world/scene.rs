@@ -78,6 +78,8 @@ pub struct NodeSpec {
     pub login: Option<Login>,
     /// The job that its program takes part in.
     pub job: Option<JobSettings>,
+    /// The highest slot whose node watches all names at etcd itself; 0: all do.
+    pub watchers: u32,
 }
 
 /// What runs on a node.

@@ -9,9 +9,12 @@ use idetcd::cluster::Directory;
 use idetcd::etcd::{Error, ErrorKind, WatchReply};
 use idetcd::node::network::HostNetwork;
 use idetcd::node::{Counter, JobNews, Owned};
+use idetcd::server::table::TableFollower;
 
 use super::network::card;
 use super::program::Program;
+use super::tables::TableStart;
+use super::tables::wires::SimDialer;
 use crate::model::{Reply, WatchId};
 
 /// The surroundings of one process, shared by it and the world.
@@ -49,6 +52,12 @@ pub struct Inside {
     pub closed: Vec<WatchId>,
     /// How often it read all names anew.
     pub full_syncs: u64,
+    /// The table that it takes from another process, if it does.
+    pub table: Option<TableFollower<SimDialer>>,
+    /// With what it would begin that.
+    pub table_start: TableStart,
+    /// Whether it named others to take it from since the world looked.
+    pub is_table_touched: bool,
 }
 
 /// The receiving end of a watch.
@@ -88,6 +97,7 @@ impl Surroundings {
         source: IpAddr,
         directory: Directory,
         program: Option<Program>,
+        table_start: TableStart,
     ) -> Self {
         Surroundings(Arc::new(Mutex::new(Inside {
             now,
@@ -104,6 +114,9 @@ impl Surroundings {
             is_mid_reply: false,
             closed: Vec::new(),
             full_syncs: 0,
+            table: None,
+            table_start,
+            is_table_touched: false,
         })))
     }
 

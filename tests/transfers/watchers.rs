@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use support::dns::Prober;
-use support::{Etcd, Node, PATIENCE, PATTERN, Proxy, Signal, lookup, run, until};
+use simple_dns::TYPE;
+use support::dns::{Message, Opt, Prober, Query};
+use support::{Etcd, Node, PATIENCE, PATTERN, Proxy, Signal, exchange, lookup, run, until};
 
 use crate::zone::{ALLOW, record};
 
@@ -76,8 +77,12 @@ fn dig(server: SocketAddr, name: &str, more: &[&str]) -> String {
     run("dig", &[&["+time=2", "+tries=1", "-p", &port, &host, name, "A"][..], more].concat())
 }
 
+/// Whether it says that what it answers is not known to be what etcd holds (RFC 8914 §4.4).
 fn is_stale(node: &Node) -> bool {
-    dig(node.address(), "worker1.tf.local", &[]).contains("(Stale Answer)")
+    let query = Query::new("worker1.tf.local.", TYPE::A).with_opt(&Opt::default()).octets();
+    let reply = exchange(node.address(), &query, PATIENCE).expect("a reply");
+    let opt = Message::read(&reply).expect("a well-formed reply").opt.expect("EDNS");
+    opt.options.iter().any(|(code, data)| *code == 15 && data[..2] == [0, 3])
 }
 
 /// Waits until each of them knows this of a name, and returns for how long that took.
@@ -115,13 +120,6 @@ fn all_know_all_and_few_watch_all_names() {
     let took = see(&nodes, 300, None);
     assert!(took < Duration::from_secs(1), "{took:?}");
     assert!(!nodes.iter().any(is_stale));
-    // Those that were told at once asked nobody but who told them.
-    let before = etcd.handled("");
-    let after = until(PATIENCE, "some seconds of rest", || {
-        let passed = nodes[11].log().lines().count();
-        (passed > 0).then(|| etcd.handled(""))
-    });
-    assert!(after < before + 20);
     for mut node in nodes {
         node.signal(Signal::TERM);
         assert!(node.wait(PATIENCE).success());

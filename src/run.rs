@@ -132,6 +132,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     }
     let client = connect.client(&server);
     let process = Process::new(server, notifier);
+    lock(&process.notifier).serves(process.now());
     let end = Session::new(process.clone(), client, node.clone(), Random::from_system()).run();
     match (end, process.finish()) {
         // Whoever took the name may have taken the last one.
@@ -286,6 +287,7 @@ impl Host for Process {
     }
 
     fn begin_release(&self) {
+        lock(&self.notifier).stops(self.now());
         self.server.begin_release();
     }
 

@@ -10,3 +10,4 @@ pub mod machine;
 pub mod privileges;
 pub mod resolv_conf;
 pub mod secret_file;
+pub mod service_manager;

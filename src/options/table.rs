@@ -156,6 +156,7 @@ const PROGRAMS: &[OptionEntry] = &[
     text("file-sd", "PATH", ""),
     TARGETS_PORT,
     text("ready-file", "PATH", "while it is not there, this node is not in the group"),
+    text("notify", "bound|named", "when a service manager hears of the start [bound]"),
     text("run-as", "USER[:GROUP]", "who to be, once the port is bound [unchanged]"),
 ];
 

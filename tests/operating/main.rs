@@ -23,5 +23,6 @@ mod ready_file;
 mod release;
 mod run_as;
 mod service_files;
+mod service_manager;
 mod usage;
 mod wait;

@@ -27,7 +27,7 @@ const LONGEST_STATUS: usize = 256;
 
 /// What the manager is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told<'a> {
+pub enum ServiceNews<'a> {
     /// The service does what it is for.
     Ready,
     /// It is on its way out.
@@ -38,14 +38,14 @@ pub enum Told<'a> {
     Status(&'a str),
 }
 
-impl fmt::Display for Told<'_> {
+impl fmt::Display for ServiceNews<'_> {
     /// As it is sent.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Told::Ready => f.write_str("READY=1"),
-            Told::Stopping => f.write_str("STOPPING=1"),
-            Told::Alive => f.write_str("WATCHDOG=1"),
-            Told::Status(text) => {
+            ServiceNews::Ready => f.write_str("READY=1"),
+            ServiceNews::Stopping => f.write_str("STOPPING=1"),
+            ServiceNews::Alive => f.write_str("WATCHDOG=1"),
+            ServiceNews::Status(text) => {
                 // A line feed would begin another word of ours.
                 let mut status = String::new();
                 push_printable(text, LONGEST_STATUS, &mut status);
@@ -94,7 +94,7 @@ impl ServiceManager {
     ///
     /// # Errors
     /// When it does not read what it was told before, or does not listen now.
-    pub fn tell(&self, told: Told<'_>) -> io::Result<()> {
+    pub fn tell(&self, told: ServiceNews<'_>) -> io::Result<()> {
         self.socket.send_to_addr(told.to_string().as_bytes(), &self.address).map(drop)
     }
 }
@@ -136,18 +136,18 @@ mod tests {
         let variable = |wanted: &str| (wanted == SOCKET).then(|| name.clone());
         let found = ServiceManager::find(variable, 1).expect("a socket").expect("a manager");
         for (told, wanted) in [
-            (Told::Ready, "READY=1"),
-            (Told::Alive, "WATCHDOG=1"),
-            (Told::Stopping, "STOPPING=1"),
-            (Told::Status("worker1.tf.local"), "STATUS=worker1.tf.local"),
-            (Told::Status("a\nREADY=1"), "STATUS=a\\nREADY=1"),
+            (ServiceNews::Ready, "READY=1"),
+            (ServiceNews::Alive, "WATCHDOG=1"),
+            (ServiceNews::Stopping, "STOPPING=1"),
+            (ServiceNews::Status("worker1.tf.local"), "STATUS=worker1.tf.local"),
+            (ServiceNews::Status("a\nREADY=1"), "STATUS=a\\nREADY=1"),
         ] {
             found.tell(told).expect("told");
             assert_eq!(heard(&socket), wanted);
         }
         assert_eq!(found.watchdog(), None);
         drop(socket);
-        assert!(found.tell(Told::Ready).is_err());
+        assert!(found.tell(ServiceNews::Ready).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::identity::Identity;
-use crate::host::service_manager::{ServiceManager, Told};
+use crate::host::service_manager::{ServiceManager, ServiceNews};
 
 /// So often in the time of its watchdog it hears that this process lives: one datagram may be dropped.
 const PER_WATCHDOG_TIME: u32 = 3;
@@ -120,18 +120,18 @@ impl Supervision {
     }
 
     fn tell_due(&mut self, now: Instant) -> io::Result<()> {
-        for (once, told) in [(&mut self.ready, Told::Ready), (&mut self.stopping, Told::Stopping)] {
+        for (once, told) in [(&mut self.ready, ServiceNews::Ready), (&mut self.stopping, ServiceNews::Stopping)] {
             if *once == Once::Due {
                 self.manager.tell(told)?;
                 *once = Once::Done;
             }
         }
         if self.alive_at.is_some_and(|at| at <= now) {
-            self.manager.tell(Told::Alive)?;
+            self.manager.tell(ServiceNews::Alive)?;
             self.alive_at = self.manager.watchdog().map(|time| now + time / PER_WATCHDOG_TIME);
         }
         if self.is_status_due {
-            self.manager.tell(Told::Status(&self.status))?;
+            self.manager.tell(ServiceNews::Status(&self.status))?;
             self.is_status_due = false;
         }
         Ok(())

@@ -23,6 +23,7 @@ mod listing;
 mod metrics;
 pub mod name_lists;
 mod notifier;
+mod pages;
 pub mod parent_death;
 mod program;
 mod program_settings;

@@ -11,7 +11,7 @@ use super::hooks::{Hooks, NameEvent};
 use super::id_file::IdFile;
 use super::identity::{Identity, nameless};
 use super::listing::Listing;
-use super::metrics::{MetricsFile, Tally};
+use super::metrics::{self, MetricsFile, Tally};
 use super::program::Program;
 use super::supervision::Supervision;
 #[cfg(doc)]
@@ -171,7 +171,18 @@ impl Notifier {
         self.program.as_ref().is_none_or(Program::awaits_name)
     }
 
-    fn identity(&self, owned: &Owned) -> Identity {
+    /// The name that is owned then, whether its end was told or not.
+    pub(super) fn owned_at(&self, now: Instant) -> Option<Owned> {
+        self.owned.filter(|owned| now < owned.valid_until)
+    }
+
+    /// The figures for Prometheus.
+    pub(super) fn figures(&self, now: Instant, view: View<'_>) -> String {
+        let ends = self.certificates.as_ref().map(Certificates::ends).unwrap_or_default();
+        metrics::format(now, &self.tally, view, &ends, self.owned_at(now).as_ref())
+    }
+
+    pub(super) fn identity(&self, owned: &Owned) -> Identity {
         Identity::new(&self.keyspace, owned, self.login.clone())
     }
 

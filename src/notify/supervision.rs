@@ -120,7 +120,9 @@ impl Supervision {
     }
 
     fn tell_due(&mut self, now: Instant) -> io::Result<()> {
-        for (once, told) in [(&mut self.ready, ServiceNews::Ready), (&mut self.stopping, ServiceNews::Stopping)] {
+        for (once, told) in
+            [(&mut self.ready, ServiceNews::Ready), (&mut self.stopping, ServiceNews::Stopping)]
+        {
             if *once == Once::Due {
                 self.manager.tell(told)?;
                 *once = Once::Done;

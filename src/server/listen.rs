@@ -65,6 +65,30 @@ pub fn listen(
     Ok((listeners, acceptors))
 }
 
+/// Binds every address for HTTP.
+///
+/// # Errors
+/// When one cannot be: the first of them.
+pub fn listen_for_http(wanted: &[SocketAddr], absent: Absent) -> Result<Vec<TcpListener>, Failure> {
+    let bind = |address: SocketAddr| match tcp::listen_on(address, Presence::Here) {
+        Err(error)
+            if absent == Absent::Await && error.kind() == io::ErrorKind::AddrNotAvailable =>
+        {
+            tcp::listen_on(address, Presence::Anywhere)
+        }
+        bound => bound,
+    };
+    let bound = wanted.iter().map(|&address| {
+        let bound = bind(address).map_err(|error| {
+            let remedy = remedy(&error, address);
+            Failure::new(format!("--http: {address}: {error}; {remedy}"))
+        })?;
+        log::info!("serving HTTP on {}", bound.local_addr().unwrap_or(address));
+        Ok(bound)
+    });
+    bound.collect()
+}
+
 fn listen_or_await(address: SocketAddr, absent: Absent) -> io::Result<(UdpListener, TcpListener)> {
     match listen_on_both(address, Presence::Here) {
         Err(error)

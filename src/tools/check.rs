@@ -3,7 +3,6 @@
 //! Looks at everything in the order in which a node needs it, and goes on after what is not well as
 //! far as that makes sense.
 
-
 use log::Level;
 
 use super::probe::rights;

@@ -7,6 +7,7 @@ mod drain;
 mod environment;
 mod exec;
 mod hooks;
+mod http;
 mod hung_files;
 mod id_file;
 mod killed_helpers;

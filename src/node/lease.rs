@@ -56,10 +56,15 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let asked = self.host.now();
         let Some(ttl) = self.ask_member(|client| client.lease_keep_alive(lease.id))? else {
             self.lease = None;
-            // A new leader of etcd may count it anew, as if that had not been said.
-            self.superseded.get_or_insert(lease.id);
-            if let Some(claimed) = self.membership.held() {
-                self.lose(claimed, "its lease is gone");
+            // A new leader of etcd may count it anew, as if that had not been said; and a member that is behind
+            // does not know one that was granted just now.
+            match self.membership.held() {
+                Some(claimed) => {
+                    self.superseded.get_or_insert(lease.id);
+                    self.lose(claimed, "its lease is gone");
+                }
+                // Who waits for a name, and has one lease more, may wait for long.
+                None => self.left_over = Some(lease.id),
             }
             if self.host.now() >= lease.valid_until {
                 return Err(SessionError::LeaseGone);
@@ -194,8 +199,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
     pub(super) fn release(&mut self) {
         let longer = self.longer_lease.take();
         let leases = [self.lease, longer].map(|lease| lease.map(|lease| lease.id));
-        let leases: Vec<LeaseId> =
-            leases.into_iter().chain([self.superseded.take()]).flatten().collect();
+        let leases: Vec<LeaseId> = leases
+            .into_iter()
+            .chain([self.superseded.take(), self.left_over.take()])
+            .flatten()
+            .collect();
         if leases.is_empty() {
             return;
         }

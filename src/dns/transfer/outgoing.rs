@@ -9,11 +9,12 @@ use super::request::serial_of;
 use super::walk::{Taker, Walk};
 use super::zone_record::ZoneContent;
 use crate::cluster::{Directory, Freshness};
-use crate::dns::answer::{Responder, longest_reply};
+use crate::dns::answer::longest_reply;
 use crate::dns::edns::Opt;
 use crate::dns::exchange::{Asker, Transport};
 use crate::dns::query::{Header, Query};
 use crate::dns::reply::Reply;
+use crate::dns::responder::Responder;
 use crate::dns::tsig::{ReplySigner, TsigKey};
 use crate::dns::wire::{ExtendedError, Rcode, flag, rrtype};
 

@@ -12,7 +12,7 @@ impl Transfer {
         if let Some(opt) = &mut self.opt
             && edns.is_some_and(|edns| edns.wants_table_proof)
         {
-            opt.table_proof = Some(proof);
+            opt.table_proof = Some(Box::new(proof));
         }
         self
     }

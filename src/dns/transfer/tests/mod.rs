@@ -19,7 +19,7 @@ use scene::Scene;
 type Contents = BTreeMap<(String, u16), BTreeSet<String>>;
 
 fn asker(transport: Transport) -> Asker {
-    Asker { address: [192, 0, 2, 1].into(), transport, now: 1_795_539_600 }
+    Asker::new([192, 0, 2, 1].into(), transport, 1_795_539_600)
 }
 
 /// A query as octets: one question, and what follows it, in the sections with these counts.

@@ -10,9 +10,10 @@ fn zone_of(name: &str) -> Option<&'static str> {
 }
 
 /// What queries for all names and types are answered with, by zone.
-fn asked(scene: &Scene, directory: &Directory) -> BTreeMap<&'static str, Contents> {
+pub(super) fn asked(scene: &Scene, directory: &Directory) -> BTreeMap<&'static str, Contents> {
     let mut all = BTreeMap::new();
-    let types = [rrtype::A, rrtype::AAAA, rrtype::SRV, rrtype::PTR, rrtype::NS, rrtype::SOA];
+    use rrtype::{A, AAAA, NS, PTR, SOA, SRV, TXT};
+    let types = [A, AAAA, SRV, TXT, PTR, NS, SOA];
     for name in scene.names() {
         for qtype in types {
             let query = query(&name, qtype, [0; 3], &[]);

@@ -5,9 +5,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::lease_time::{ELECTION_TIMEOUT, Lease};
 use super::same_addresses::on_host;
 use super::session::Session;
-use super::state::{Claimed, Lease, Membership};
+use super::state::{Claimed, Membership};
 use super::{Host, Owned, Result, SessionError};
 use crate::cluster::{NodeId, Record};
 use crate::etcd::{Error, Etcd, KeyValue, LeaseId, Timeout, read_key};
@@ -54,21 +55,31 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     pub(super) fn keep_alive(&mut self, lease: Lease) -> Result<()> {
         let asked = self.host.now();
-        let Some(ttl) = self.ask_member(|client| client.lease_keep_alive(lease.id))? else {
+        let Some(reply) = self.ask_member(|client| client.lease_keep_alive(lease.id))? else {
             self.lease = None;
-            // A new leader of etcd may count it anew, as if that had not been said.
-            self.superseded.get_or_insert(lease.id);
-            if let Some(claimed) = self.membership.held() {
-                self.lose(claimed, "its lease is gone");
+            // A new leader of etcd may count it anew, as if that had not been said; and a member that is behind
+            // does not know one that was granted just now.
+            match self.membership.held() {
+                Some(claimed) => {
+                    self.superseded.get_or_insert(lease.id);
+                    self.lose(claimed, "its lease is gone");
+                }
+                // Who waits for a name, and has one lease more, may wait for long.
+                None => self.left_over = Some(lease.id),
             }
             if self.host.now() >= lease.valid_until {
                 return Err(SessionError::LeaseGone);
             }
             return Err(self.break_off("etcd does not know a lease whose time is not over"));
         };
-        let lease = Lease::new(lease.id, asked, ttl);
-        self.lease = Some(lease);
-        self.witness_is_there(lease);
+        let mut renewed = lease.renewed(asked, self.host.now(), reply);
+        if !self.counts(asked, &mut renewed)? {
+            let now = self.host.now();
+            self.lease = self.lease.map(|lease| lease.unrenewed(now));
+            return Ok(());
+        }
+        self.lease = Some(renewed);
+        self.witness_is_there(renewed);
         if self.membership != Membership::Newcomer {
             self.client.timeout_mut().settle();
         }
@@ -76,12 +87,37 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(())
     }
 
+    /// Takes in the term that a member told which is not behind.
+    pub(super) fn heed_term(&mut self, raft_term: u64) {
+        let now = self.host.now();
+        if self.lease.as_mut().is_some_and(|lease| lease.heed_term(raft_term, now)) {
+            log::debug!(
+                "etcd elected another leader since the lease was renewed: renewing it again"
+            );
+            self.set_membership(self.membership);
+        }
+    }
+
+    /// Whether a renewal of the name's lease counts. Asks etcd where the member that acknowledged it may have been
+    /// frozen meanwhile, or is known to be behind.
+    fn counts(&mut self, asked: Instant, renewed: &mut Lease) -> Result<bool> {
+        let (Some(claimed), Some(renewal)) = (self.membership.held(), renewed.renewal) else {
+            return Ok(true);
+        };
+        let is_behind = self.heard.is_some_and(|heard| heard.is_past(renewal.raft_term));
+        if !is_behind && renewal.heard < asked + ELECTION_TIMEOUT {
+            return Ok(true);
+        }
+        self.read_own_key(claimed)?;
+        let now = self.host.now();
+        let raft_term = self.client.last_header().map_or(0, |header| header.raft_term);
+        Ok(!renewed.heed_term(raft_term, now))
+    }
+
     /// Ends the doubt about the name. A lease that lives is no proof: while this node was away, the
     /// key may have been changed by hand, and another node may own the name since, with a later token.
     pub(super) fn settle_doubt(&mut self) -> Result<()> {
-        let (Membership::Doubtful(claimed), Some(lease)) = (self.membership, self.lease) else {
-            return Ok(());
-        };
+        let Membership::Doubtful(claimed) = self.membership else { return Ok(()) };
         let mut own = self.read_own_key(claimed)?;
         for _ in 1..LOOKS {
             if !self.client.timeout_mut().was_late() {
@@ -89,9 +125,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
             }
             own = self.read_own_key(claimed)?;
         }
-        if self.host.now() >= lease.valid_until {
+        // The replies may have told that it was not renewed.
+        let Some(lease) = self.lease.filter(|lease| self.host.now() < lease.valid_until) else {
             return Ok(());
-        }
+        };
         match own {
             Some(kv) if claimed.stands(&kv, lease.id) => {
                 log::info!("kept {}: its lease lives", self.name(claimed));
@@ -194,8 +231,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
     pub(super) fn release(&mut self) {
         let longer = self.longer_lease.take();
         let leases = [self.lease, longer].map(|lease| lease.map(|lease| lease.id));
-        let leases: Vec<LeaseId> =
-            leases.into_iter().chain([self.superseded.take()]).flatten().collect();
+        let leases: Vec<LeaseId> = leases
+            .into_iter()
+            .chain([self.superseded.take(), self.left_over.take()])
+            .flatten()
+            .collect();
         if leases.is_empty() {
             return;
         }

@@ -21,6 +21,7 @@ mod host;
 mod job;
 mod late_claims;
 mod lease;
+mod lease_time;
 mod lease_ttl;
 mod longer_lease;
 pub mod network;

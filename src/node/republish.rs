@@ -8,9 +8,10 @@
 use super::address::AddressError;
 use super::addresses::Addresses;
 use super::full_sync::apply_event;
+use super::lease_time::Lease;
 use super::own_put::OwnPut;
 use super::session::Session;
-use super::state::{Claimed, Lease, Membership};
+use super::state::{Claimed, Membership};
 use super::{Host, Result, SessionError};
 use crate::cluster::Record;
 use crate::etcd::{Compare, Equal, Etcd, Event, EventKind, KeyValue, LeaseId, Op, Txn};
@@ -198,9 +199,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
         self.addresses = Addresses::default();
         self.lose(claimed, &format!("this host has had no address for {seconds} s"));
-        // If that fails, the lease ends by itself.
         self.lease = None;
-        self.ask(|client| client.lease_revoke(lease.id))?;
+        self.left_over = Some(lease.id);
+        self.end_left_over()?;
         Err(SessionError::LeaseGone)
     }
 }

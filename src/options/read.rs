@@ -23,7 +23,7 @@ use crate::corefile::Corefile;
 use crate::failure::Failure;
 use crate::host::accounts::RunAs;
 use crate::node::{NodeSettings, WhenFull};
-use crate::notify::{ChangeSettings, NotifySettings, ProgramSettings};
+use crate::notify::{ChangeSettings, NotifySettings, ProgramSettings, ReadyWhen};
 
 /// The longest `--prefix`, in octets: a bound, not a rule of etcd's.
 const LONGEST_PREFIX: usize = 1024;
@@ -66,6 +66,7 @@ pub(super) fn options(
         notify,
         node,
         listen: configuration::listen(matches, file.as_ref())?,
+        http: configuration::http(matches, file.as_ref())?,
         ttl: number(matches, "ttl")?,
         forward: configuration::forward(matches, file.as_ref())?,
         allow: split(matches, "allow")?,
@@ -225,7 +226,16 @@ fn notify(
             .transpose()?,
         list: None,
         metrics_file,
+        ready_when: ready_when(matches)?,
     })
+}
+
+fn ready_when(matches: &Matches) -> Result<ReadyWhen, Failure> {
+    match matches.opt_str("notify").as_deref() {
+        None | Some("bound") => Ok(ReadyWhen::Bound),
+        Some("named") => Ok(ReadyWhen::Named),
+        Some(other) => wrong("notify", format!("{other:?} is neither bound nor named")),
+    }
 }
 
 fn on_change(matches: &Matches) -> Result<Option<ChangeSettings>, Failure> {

@@ -59,7 +59,12 @@ impl Leases {
         known.is_some_and(|known| known.mark.as_deref() == Some(mark))
     }
 
-    /// Whether a lease was kept alive since then by a request that was held up.
+    /// Whether a lease was kept alive since then by a request that was held up, which may be one of a process that ended.
+    ///
+    /// The excuse is worth this much: whoever looks at the lease sees it renewed, and takes its node to live, so a node that
+    /// starts again where nothing tells its lives apart takes another name. It is for the keep-alive of a
+    /// process that was killed; but it also hides that one which ended in order made its successor wait, or take another
+    /// name, for a keep-alive of its own that came after its release failed. No name is lost or had twice by that.
     pub(super) fn is_kept_late(&self, lease: LeaseId, since: Time) -> bool {
         let known = self.known.get(&lease);
         known.and_then(|known| known.late_at).is_some_and(|at| at >= since)
@@ -180,7 +185,14 @@ impl Checks {
         let left = self.leases.of(id).find_map(|(lease, used_at)| {
             // One that ran out is gone with the next look of etcd.
             let view = etcd.lease(lease).filter(|it| it.deadline.is_none_or(|end| end > now))?;
-            restored.is_none_or(|at| at < used_at).then_some((lease, view.keys))
+            // A take-over that was sent before a backup was restored, and carried out after that, takes the name
+            // from a lease that the backup brought back: nothing of the node hangs on that, and it runs out by itself.
+            let is_empty_again = view.keys.is_empty()
+                && restored.is_some_and(|at| {
+                    self.leases.known.get(&lease).is_some_and(|known| known.used_at <= at)
+                });
+            let is_held_against_it = restored.is_none_or(|at| at < used_at) && !is_empty_again;
+            is_held_against_it.then_some((lease, view.keys))
         });
         let text = if let Some((lease, keys)) = left {
             let keys: Vec<_> = keys.iter().map(|key| String::from_utf8_lossy(key)).collect();

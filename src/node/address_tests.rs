@@ -83,6 +83,7 @@ fn settings() -> NodeSettings {
         job: None,
         node_id: None,
         remembered: None,
+        watchers: 0,
     }
 }
 

@@ -159,6 +159,9 @@ pub struct NodeSettings {
     /// The slot that it had in an earlier life, up to the limit, which a newcomer tries first; `None`: it
     /// remembers none.
     pub remembered: Option<SlotId>,
+    /// The slots from 1 on whose nodes watch all names in etcd. Those of the higher ones take the table from them,
+    /// unless they take part in a job. 0: all nodes watch.
+    pub watchers: u32,
 }
 
 impl NodeSettings {

@@ -138,6 +138,7 @@ fn node(matches: &Matches, keyspace: Keyspace) -> Result<NodeSettings, Failure> 
         job: None,
         node_id: node_id(matches)?,
         remembered: None,
+        watchers: number(matches, "watchers")?,
     })
 }
 

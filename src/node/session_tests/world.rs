@@ -438,6 +438,7 @@ pub(in crate::node) fn newborn(seed: u64) -> (Rc<World>, Session<FakeHost, FakeE
         job: None,
         node_id: None,
         remembered: None,
+        watchers: 0,
     };
     let host = FakeHost { world: world.clone() };
     let etcd = FakeEtcd { world: world.clone(), timeout: Timeout::new(TIMEOUT) };

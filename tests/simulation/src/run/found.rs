@@ -22,6 +22,8 @@ pub struct Found {
     /// The kinds of faults that it leaves out, where the seed has the choice: they came later, and would make
     /// another run of it.
     pub without: &'static [FaultKind],
+    /// The highest slot whose node watches all names for the others; 0: all nodes do.
+    pub watchers: u32,
     /// What it found once.
     pub what: &'static str,
 }
@@ -36,6 +38,8 @@ impl Found {
                 faults,
                 nodes: self.nodes,
                 is_long: self.is_long,
+                // They are drawn by themselves.
+                watchers: Some(self.watchers),
                 ..Wanted::default()
             },
             time: Duration::from_secs(self.seconds),
@@ -52,6 +56,7 @@ const ROW: Found = Found {
     is_long: false,
     faults: &[],
     without: &[FaultKind::RebootElsewhere, FaultKind::Drain, FaultKind::Unready],
+    watchers: 0,
     what: "",
 };
 

@@ -115,10 +115,14 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         log::info!("listening on {address}");
     }
     let mut directory = Directory::new(keyspace);
-    if responder.transfers() {
+    // The nodes that do not watch etcd take the table from those that do.
+    let transfers = responder.transfers() || node.has_followers();
+    if transfers {
         directory.keep_journal();
     }
-    let secondaries = secondaries(&options.notify_targets, key.as_ref(), &listeners, &responder);
+    let has_secondaries = transfers || !options.notify_targets.also.is_empty();
+    let secondaries = has_secondaries
+        .then(|| secondaries(&options.notify_targets, key.as_ref(), &listeners, &responder));
     let server = Server::new(listeners, acceptors, network, responder, directory, signals)
         .with_rate_limit(options.rrl)
         .with_forwarder(forwarder)
@@ -142,17 +146,16 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     }
 }
 
-/// Those who are told of changes; `None`: nobody is.
+/// Those who are told of changes.
 fn secondaries(
     targets: &NotifyTargets,
     key: Option<&Arc<TsigKey>>,
     listeners: &[UdpListener],
     responder: &Responder,
-) -> Option<Secondaries> {
+) -> Secondaries {
     let listening: Vec<SocketAddr> = listeners.iter().map(|listener| listener.address).collect();
     let names = responder.zone_names().map(str::to_owned).collect();
-    let has_any = !targets.also.is_empty() || responder.transfers();
-    has_any.then(|| Secondaries::open(targets, key, &listening, names))
+    Secondaries::open(targets, key, &listening, names)
 }
 
 /// The ID of a node that was given none. The sockets are bound, so no other process here has the same.

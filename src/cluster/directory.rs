@@ -11,6 +11,7 @@ use super::journal::Journal;
 use super::keyspace::Keyspace;
 use super::names::{Names, is_below};
 use super::node_place::NodePlace;
+use super::own_as_told::OwnAsTold;
 use super::pattern::{Pattern, SlotId};
 use super::record::Record;
 use super::serial_base::SerialBase;
@@ -40,6 +41,8 @@ pub struct Directory {
     pub(super) known: Vec<Slots>,
     /// The slot that this node owns.
     own: Option<SlotId>,
+    /// What zones told of it.
+    pub(super) own_as_told: Option<OwnAsTold>,
     pub(super) revision: i64,
     pub(super) serial_base: SerialBase,
     /// Whether what is known is of another history of etcd than what will be read.
@@ -66,6 +69,7 @@ impl Directory {
         Directory {
             known,
             own: None,
+            own_as_told: None,
             keyspace,
             revision: 0,
             serial_base: SerialBase::default(),
@@ -138,6 +142,9 @@ impl Directory {
 
     /// Notes which slot this node owns; `None`: none.
     pub fn set_own(&mut self, own: Option<SlotId>) {
+        if self.own != own {
+            self.own_as_told = None;
+        }
         self.own = own;
     }
 
@@ -267,6 +274,11 @@ impl Directory {
             self.heed_stored_base();
         }
         applied
+    }
+
+    /// Takes over what etcd has at the key of the drain of a slot, whatever is known of it; `None`: nothing.
+    pub fn read_drain(&mut self, slot: SlotId, entry: Option<Entry<'_>>) -> Applied {
+        self.known.first_mut().map_or(Applied::Ignored, |slots| slots.read_drain(slot, entry))
     }
 
     /// Moves on to a revision that etcd has reached.

@@ -46,6 +46,19 @@ impl Drains {
         true
     }
 
+    /// Puts what etcd has at the key of a drain, whatever is known; `None`: nothing.
+    pub(super) fn read(&mut self, id: SlotId, entry: Option<Entry<'_>>) -> bool {
+        let version = entry.map(|entry| (entry.mod_revision, entry.fingerprint));
+        if self.version(id) == version {
+            return false;
+        }
+        self.0.remove(&id);
+        if let Some(entry) = entry {
+            self.apply(id, entry);
+        }
+        true
+    }
+
     /// Puts what a zone tells of a slot, which counts for what a zone tells.
     pub(super) fn put_transferred(&mut self, id: SlotId, drain: Option<Drain>) {
         match drain {

@@ -279,8 +279,17 @@ impl Slots {
 
     /// Applies the drain of a slot.
     fn apply_drain(&mut self, id: SlotId, entry: Entry<'_>) -> Applied {
+        self.change_drain(id, |drains| drains.apply(id, entry))
+    }
+
+    /// The same of a drain that was read, whatever is known of it; `None`: there is none.
+    pub(super) fn read_drain(&mut self, id: SlotId, entry: Option<Entry<'_>>) -> Applied {
+        self.change_drain(id, |drains| drains.read(id, entry))
+    }
+
+    fn change_drain(&mut self, id: SlotId, change: impl FnOnce(&mut Drains) -> bool) -> Applied {
         let before = self.standing(id).drain.cloned();
-        if !self.drains.apply(id, entry) {
+        if !change(&mut self.drains) {
             return Applied::Ignored;
         }
         let Standing { is_ready, drain } = self.standing(id);

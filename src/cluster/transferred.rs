@@ -11,6 +11,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::directory::Directory;
 use super::drain::Drain;
 use super::node_place::NodePlace;
+use super::own_as_told::OwnAsTold;
 use super::record::Record;
 use super::snapshot::SnapshotBuilder;
 
@@ -78,6 +79,7 @@ impl Directory {
     /// Changes a name as a zone tells, unless this node owns it.
     pub fn change_transferred(&mut self, place: NodePlace, change: &TransferredChange) {
         if self.is_own(place) {
+            self.note_own_change(change);
             return;
         }
         if let Some(slots) = self.known.get_mut(place.range) {
@@ -94,12 +96,15 @@ impl Directory {
         revision: i64,
         serial: u32,
     ) -> Directory {
+        let mut own_as_told = None;
         if let (Some(own), Some(from), Some(into)) =
             (self.own(), self.known.first(), snapshot.known.first_mut())
         {
+            own_as_told = Some(OwnAsTold { node: into.transferred(own), revision });
             into.take_over(own, from);
         }
         let old = self.replace(snapshot, revision);
+        self.own_as_told = own_as_told;
         self.follow_serial(serial);
         old
     }
@@ -114,6 +119,9 @@ impl Directory {
     /// were before is not told to others as changes.
     pub fn advance_transferred(&mut self, revision: i64, serial: u32) {
         self.advance(revision);
+        if let Some(told) = &mut self.own_as_told {
+            told.revision = revision;
+        }
         self.follow_serial(serial);
         if let Some(journal) = &mut self.journal {
             journal.break_off(self.revision);

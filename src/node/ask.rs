@@ -48,7 +48,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Takes note that another history was found.
     pub(super) fn note_restore(&mut self) {
         self.is_restored = true;
-        self.host.directory(Directory::end_history);
+        if self.has_table() {
+            self.table.note_restore();
+        } else {
+            self.host.directory(Directory::end_history);
+        }
     }
 
     /// Notes that etcd answered, and holds its header against what was heard before.

@@ -23,7 +23,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Notes that etcd does not answer, or refuses.
     pub(super) fn lose_contact(&mut self, error: Error) {
-        if error.kind == ErrorKind::WatchEnded && self.turn.is_none() {
+        if error.kind == ErrorKind::WatchEnded && self.turn.is_none() && !self.table.is_taken() {
             // It was there until now.
             self.contact.follow(self.host.now());
             self.backoff.succeed(self.host.now());
@@ -63,6 +63,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
     pub(super) fn leave_watch(&mut self) {
         self.proof.end();
         self.limit_calls();
+        if self.has_table() {
+            return;
+        }
         self.host.directory(|directory| {
             if directory.freshness() == Freshness::Synced {
                 directory.mark(Freshness::Stale);
@@ -73,7 +76,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Ends answers from what is older than the operator wants.
     pub(super) fn expire(&mut self) {
         let max_stale = self.settings.max_stale;
-        if self.contact.expires_at(max_stale).is_none_or(|at| at > self.host.now()) {
+        if self.has_table()
+            || self.contact.expires_at(max_stale).is_none_or(|at| at > self.host.now())
+        {
             return;
         }
         let was = self.host.directory(|directory| {

@@ -165,6 +165,11 @@ pub struct NodeSettings {
 }
 
 impl NodeSettings {
+    /// Whether there may be nodes that take the table from others.
+    pub fn has_followers(&self) -> bool {
+        self.watchers > 0 && self.watchers < self.keyspace.limit
+    }
+
     /// Returns whether an address to publish is to be found on this host.
     pub(super) fn finds_addresses(&self) -> bool {
         self.ipv4 == AddressChoice::Discover || self.ipv6 == AddressChoice::Discover

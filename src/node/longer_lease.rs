@@ -58,7 +58,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             && !self.is_restored
             && !claimed.is_being_put
             && self.addresses.gone_since.is_none()
-            && self.proof.is_given()
+            && (self.proof.is_given() || self.has_table())
             && !self.is_drained(claimed)
     }
 

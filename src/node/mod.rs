@@ -44,6 +44,7 @@ mod stagger;
 mod state;
 mod suspect;
 mod sync;
+mod table;
 mod under_way;
 mod watch;
 mod witness;

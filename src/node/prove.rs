@@ -111,6 +111,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     fn proven(&mut self, asked: Instant, revision: i64) {
+        if self.has_table() {
+            return;
+        }
         let (part, parts) = PERIOD;
         self.proof.proven_at = Some(asked);
         self.proof.revision = revision;
@@ -170,7 +173,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
             (true, true) => Freshness::Synced,
             (true, false) => Freshness::Stale,
         };
-        self.host.directory(|directory| directory.mark(freshness));
+        if !self.has_table() {
+            self.host.directory(|directory| directory.mark(freshness));
+        }
         self.limit_calls();
     }
 

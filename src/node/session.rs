@@ -12,6 +12,7 @@ use super::own_leases::OwnLeases;
 use super::own_put::OwnPut;
 use super::proof::Proof;
 use super::state::{Contact, History, Lease, Membership, Turn, Witness};
+use super::table::TableUse;
 use super::under_way::SyncUnderWay;
 use super::{Host, NodeSettings, Result, SessionError};
 use crate::cluster::{Record, SlotId};
@@ -87,6 +88,8 @@ pub struct Session<H, E> {
     /// Until when it waits for that, as a newcomer; `None`: it did not have to.
     pub(super) awaits_leases_until: Option<Instant>,
     pub(super) membership: Membership,
+    /// What is done with the table of another node.
+    pub(super) table: TableUse,
     /// The job that it takes part in.
     pub(super) job: Option<Barrier>,
 }
@@ -133,6 +136,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             awaited: Vec::new(),
             awaits_leases_until: None,
             membership: Membership::Newcomer,
+            table: TableUse::default(),
             job,
         }
     }
@@ -168,6 +172,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 SessionError::Etcd(error) => {
                     self.allow_for_load(&error);
                     self.lose_contact(error);
+                    self.table.forgive();
                 }
             }
             self.stop_following();
@@ -179,12 +184,20 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Keeps in contact with etcd until something goes wrong.
     fn run_until_error(&mut self) -> Result<Infallible> {
-        self.sync()?;
+        self.end_trial();
+        self.leave_table_if_nameless();
+        if !self.table.is_asked_for() {
+            self.sync()?;
+        }
         let mut watch: Option<E::Watch> = None;
         loop {
             self.ensure_lease()?;
             self.settle_lease()?;
             self.settle_doubt()?;
+            if self.leave_table_if_nameless() {
+                watch = None;
+                self.sync()?;
+            }
             let is_nameless = self.membership.held().is_none();
             if is_nameless && !self.is_settled() {
                 // Who waits in the queue has a watch of its own: one that is read later tells old news.
@@ -196,6 +209,14 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.give_back_late_claims()?;
             self.leave_queue()?;
             self.enter_job()?;
+            if self.takes_table()? {
+                watch = None;
+                self.follow_table()?;
+                if !self.table.is_asked_for() {
+                    self.sync()?;
+                }
+                continue;
+            }
             if !self.await_turn()? {
                 continue;
             }
@@ -210,6 +231,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 }
             };
             self.follow(&mut current)?;
+            self.end_trial();
             watch = Some(current);
         }
     }

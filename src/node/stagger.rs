@@ -41,7 +41,7 @@ const READING_TIME: Duration = Duration::from_micros(12);
 /// So many changed that it is worth the calls to read all anew.
 const READ_FROM: usize = 200;
 /// The cores that etcd has at least.
-const LEAST_CORES: u32 = 2;
+pub(super) const LEAST_CORES: u32 = 2;
 /// The longest time over which the nodes are spread, however many there are.
 const LONGEST_SPREAD: Duration = Duration::from_secs(600);
 
@@ -102,7 +102,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let learning = Learning::of(now.keys, changed);
         let cores = self.client.endpoint_count().max(LEAST_CORES);
         // Most of those that start together may have been named before this one looked.
-        let spread = spread(turn.starters.max(changed), learning, cores);
+        let spread = spread(self.learners(turn.starters.max(changed)), learning, cores);
         // Programs that were just started need the processors, and find the names of their list at once.
         let pause = if has_waited { spread } else { Duration::ZERO };
         let delay = pause + spread.mul_f64(self.random.fraction());
@@ -119,6 +119,14 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.turn = None;
         self.miss(now.newest);
         Ok(true)
+    }
+
+    /// How many of those that start together learn all names from etcd.
+    fn learners(&self, starters: usize) -> usize {
+        match usize::try_from(self.settings.watchers) {
+            Ok(watchers @ 1..) if self.job.is_none() => starters.min(watchers),
+            _ => starters,
+        }
     }
 
     /// How many names came or changed since the full sync, at most, by what etcd has now.
@@ -298,6 +306,11 @@ impl Learning {
 fn spread(starters: usize, learning: Learning, cores: u32) -> Duration {
     let each = learning.time() / cores.max(1);
     each.saturating_mul(saturated(starters)).min(LONGEST_SPREAD)
+}
+
+/// The time over which nodes are spread that read all of so many names, as many as there are names.
+pub(super) fn reading_spread(names: usize, cores: u32) -> Duration {
+    spread(names, Learning::Reads(names), cores)
 }
 
 fn saturated(number: usize) -> u32 {

@@ -29,6 +29,12 @@ impl Contact {
         self.is_lost = false;
     }
 
+    /// Notes that the directory was as etcd is up to this time, and is not any more.
+    pub(super) fn followed_until(&mut self, at: Option<Instant>) {
+        self.followed_at = at.or(self.followed_at);
+        self.is_lost = true;
+    }
+
     /// Notes that changes cannot be followed.
     pub(super) fn lose(&mut self) {
         self.is_lost = true;
@@ -114,6 +120,11 @@ impl Claimed {
 /// again at once, and for a program that has to end before it; and as late as that allows, for etcd's sake.
 const RENEWED_AFTER: (u32, u32) = (3, 7);
 
+/// From so long on a lease is renewed after half of it: what is left, less the quarter that a program may take to
+/// end, is more than it is for shorter ones. Where there are many nodes, whose leases are long, that is what etcd has to
+/// do while nothing happens.
+const LONG_LEASE: Duration = Duration::from_secs(30);
+
 /// This part of its TTL is taken off a lease, because clocks differ in rate: if ours is 1 % slow and
 /// etcd's 1 % fast, the lease still ends here first.
 const DRIFT_A_TTL: u32 = 50;
@@ -134,7 +145,7 @@ pub(super) struct Lease {
 impl Lease {
     pub(super) fn new(id: LeaseId, asked: Instant, ttl: Duration) -> Self {
         let valid_until = asked + (ttl - ttl / DRIFT_A_TTL);
-        let (part, parts) = RENEWED_AFTER;
+        let (part, parts) = if ttl < LONG_LEASE { RENEWED_AFTER } else { (1, 2) };
         Lease { id, valid_until, renew_at: asked + ttl * part / parts, ttl }
     }
 }
@@ -194,6 +205,20 @@ mod tests {
         let lease = Lease::new(LeaseId(7), asked, Duration::from_secs(21));
         assert_eq!(lease.renew_at, asked + Duration::from_secs(9));
         assert_eq!(lease.valid_until, asked + Duration::from_millis(20_580));
+    }
+
+    #[test]
+    fn no_lease_is_renewed_so_late_that_less_time_is_left_than_of_one_of_twenty_seconds() {
+        let asked = Instant::now();
+        // Less the quarter in which a program ends.
+        let left =
+            |ttl: Duration| asked + ttl - ttl / 4 - Lease::new(LeaseId(7), asked, ttl).renew_at;
+        let usual = left(Duration::from_secs(20));
+        for seconds in [20, 29, 30, 50, 500, 86_400] {
+            assert!(left(Duration::from_secs(seconds)) >= usual, "{seconds}");
+        }
+        let long = Lease::new(LeaseId(7), asked, Duration::from_secs(50));
+        assert_eq!(long.renew_at, asked + Duration::from_secs(25));
     }
 
     #[test]

@@ -50,8 +50,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.follow_host()?;
             self.go_on_with_job()?;
             self.outgrow_lease()?;
+            if self.goes_back_to_table() {
+                return Ok(());
+            }
             if self.is_settled() {
-                let end = self.job_due_at();
+                let end = self.job_due_at().into_iter().chain(self.table_due_at()).min();
                 self.follow_until(watch, end)?;
             }
         }
@@ -78,6 +81,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.keep_serial_base()?;
         let due_at = self.proof.due_at(self.settings.max_lag);
         let reply = self.next_reply(watch, Some(end.map_or(due_at, |end| end.min(due_at))))?;
+        if self.has_table() {
+            // It has come, and is not changed by what a watch tells.
+            return Ok(None);
+        }
         self.contact.follow(self.host.now());
         if let Some(reply) = &reply {
             self.apply(reply)?;
@@ -122,7 +129,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let old = reply.events.partition_point(|event| event.kv.mod_revision <= seen);
         self.apply_events(reply.range, reply.events.get(old..).unwrap_or_default())?;
         self.apply_to_job(reply);
-        let Some(last) = reply.events.last() else { return Ok(()) };
+        let Some(last) = reply.events.last().filter(|_| !self.has_table()) else { return Ok(()) };
         self.heed_change(last.kv.mod_revision);
         // Of the last revision there may be more changes to come, of those before it there are none.
         let revision = last.kv.mod_revision - i64::from(!reply.complete);
@@ -146,6 +153,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 self.watch_own_key(event, lease.id)?;
             }
             self.host.sleep_until(self.host.now());
+            if !self.table.is_taken() && self.has_table() {
+                return Ok(());
+            }
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The server as what takes the table of all names from another node.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -50,6 +51,11 @@ impl Server {
         let is_ready = place.is_some_and(|at| self.ready.get(at) == Some(&true));
         if !is_ready && follower.next_deadline(now).is_none_or(|at| at > now) {
             return TableTurn::default();
+        }
+        let own = directory.own_name().and_then(|name| directory.record(name.as_bytes()).copied());
+        if let Some(own) = own {
+            let (ipv4, ipv6) = (own.ipv4.map(IpAddr::V4), own.ipv6.map(IpAddr::V6));
+            follower.dialer.come_from(ipv4.into_iter().chain(ipv6));
         }
         let turn = follower.progress(now, directory);
         if follower.is_over() {

@@ -141,7 +141,7 @@ impl Server {
         let begun = std::mem::take(&mut self.service.begun);
         let Some(secondaries) = &mut self.secondaries else { return };
         for (client, zone, key) in begun {
-            secondaries.note_transfer(client, zone, key);
+            secondaries.note_transfer(client, zone, key.as_ref(), &self.service.directory);
         }
         let is_due = secondaries.next_deadline().is_some_and(|at| at <= now);
         let Service { directory, responder, .. } = &self.service;

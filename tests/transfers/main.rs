@@ -7,4 +7,5 @@ mod outgoing;
 mod secondaries;
 mod slow_readers;
 mod tsig;
+mod watchers;
 mod zone;

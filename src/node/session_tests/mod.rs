@@ -10,6 +10,7 @@ mod proving;
 mod republishing;
 mod restores;
 mod resuming;
+mod table;
 mod world;
 
 use std::fs;

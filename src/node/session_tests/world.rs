@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use super::super::network::HostNetwork;
 use super::super::session::Session;
-use super::super::{Counter, Host, LeaseTtl, NodeSettings, Owned, WhenFull};
+use super::super::{
+    Counter, Host, LeaseTtl, NodeSettings, Owned, TableServer, TableState, WhenFull,
+};
 use crate::cluster::{AddressChoice, Directory, Keyspace, Pattern};
 use crate::etcd::{
     Compare, Equal, Error, ErrorKind, Etcd, Event, EventKind, KeyValue, LeaseId, Op, Order, Range,
@@ -38,6 +40,9 @@ pub(super) enum Fate {
 /// What becomes of each call, by its name.
 type Script = Box<dyn FnMut(&World, &str) -> Fate>;
 
+/// What happens by itself at a time.
+type Happening = Box<dyn FnOnce(&World)>;
+
 /// The time, what happens to calls, and what was asked of etcd.
 pub(in crate::node) struct World {
     pub(super) began: Instant,
@@ -57,6 +62,9 @@ pub(in crate::node) struct World {
     pub(super) is_ready: Cell<bool>,
     /// The network of the host.
     pub(in crate::node) network: RefCell<Arc<HostNetwork>>,
+    /// What became of the table, and what happens by itself, the earliest first.
+    pub(super) table: Cell<TableState>,
+    agenda: RefCell<VecDeque<(Duration, Happening)>>,
     /// What happened, and when.
     pub(super) log: RefCell<Vec<(Duration, String)>>,
 }
@@ -99,11 +107,23 @@ impl World {
         *self.script.borrow_mut() = Box::new(script);
     }
 
-    /// Lets time pass until then, or until the process is asked to stop.
+    /// Lets this happen then. What happens later is named later.
+    pub(super) fn at(&self, age: Duration, what: impl FnOnce(&World) + 'static) {
+        self.agenda.borrow_mut().push_back((age, Box::new(what)));
+    }
+
+    /// Lets time pass until then, or until the process is asked to stop, or something happens.
     fn pass(&self, until: Instant) {
         let stop = self.stop_at.get();
         let until = if self.now.get() < stop { until.min(stop) } else { until };
+        let next = self.agenda.borrow().front().map(|(at, _)| self.began + *at);
+        let until = next.map_or(until, |at| until.min(at));
         self.now.set(self.now.get().max(until));
+        if next.is_some_and(|at| at <= self.now.get())
+            && let Some((_, happens)) = { self.agenda.borrow_mut().pop_front() }
+        {
+            happens(self);
+        }
     }
 
     fn call<T>(
@@ -159,6 +179,11 @@ pub(super) fn put(name: &str, revision: i64, lease: LeaseId) -> Event {
         lease,
     };
     Event { kind: EventKind::Put, kv }
+}
+
+/// What a watch tells, of the names.
+pub(super) fn told(events: Vec<Event>) -> WatchReply {
+    WatchReply { header: ResponseHeader::default(), range: 0, events, complete: true }
 }
 
 pub(super) fn delete(name: &str, revision: i64) -> Event {
@@ -398,6 +423,20 @@ impl Host for FakeHost {
         true
     }
 
+    fn take_table(&self, from: &[TableServer]) {
+        let addresses: Vec<String> = from.iter().map(|it| it.address.to_string()).collect();
+        self.world.log(&format!("asks {addresses:?} for the table"));
+        if from.is_empty() {
+            self.world.table.set(TableState::Lost);
+        } else if self.world.table.get() == TableState::Lost {
+            self.world.table.set(TableState::Awaited);
+        }
+    }
+
+    fn table(&self) -> TableState {
+        self.world.table.get()
+    }
+
     fn note(&self, counter: Counter) {
         self.world.log(&format!("{counter:?}"));
     }
@@ -423,6 +462,8 @@ pub(in crate::node) fn newborn(seed: u64) -> (Rc<World>, Session<FakeHost, FakeE
             interfaces: Ok(Vec::new()),
             default_sources: Vec::new(),
         })),
+        table: Cell::new(TableState::Lost),
+        agenda: RefCell::default(),
         log: RefCell::default(),
     });
     let settings = NodeSettings {

@@ -16,7 +16,7 @@ use rustix::net::SocketType;
 
 use super::id_source::IdSource;
 use super::socket::{self, Presence};
-use crate::cluster::{Directory, Freshness};
+use crate::cluster::{AddressNames, Directory, Freshness};
 use crate::dns::Responder;
 use crate::dns::relay::with_id;
 use crate::dns::tsig::TsigKey;
@@ -27,7 +27,10 @@ use secondary::{At, Origin, Secondary};
 
 /// Servers that are told because they transferred a zone; the one that did so longest ago gives way to a
 /// new one.
-pub const MOST_TRANSFERRED: usize = 32;
+pub const MOST_TRANSFERRED: usize = 512;
+
+/// The nodes at one address that are told, where one of them transferred a zone: which one is not known.
+const MOST_AT_ADDRESS: usize = 8;
 
 /// Messages that are sent, and read from a socket, in one turn, so that queries do not wait for them.
 const NOTIFIES_PER_TURN: usize = 32;
@@ -85,17 +88,30 @@ impl Secondaries {
         }
     }
 
-    /// Lets a client that transfers a zone, by its number, be told of changes: at the port of DNS, unless it
-    /// is one of those that are told in any case. `key` is that of its request.
-    pub fn note_transfer(&mut self, client: IpAddr, zone: usize, key: Option<Arc<TsigKey>>) {
-        let known = self.servers.iter().position(|server| server.address.ip() == client);
+    /// Lets a client that transfers a zone, by its number, be told of changes: at the ports of the nodes at its
+    /// address, or else at that of DNS, unless it is one of those that are told in any case. `key` is that of its
+    /// request.
+    pub fn note_transfer(
+        &mut self,
+        client: IpAddr,
+        zone: usize,
+        key: Option<&Arc<TsigKey>>,
+        directory: &Directory,
+    ) {
+        let is_given = |it: &Secondary| it.origin == Origin::Given && it.address.ip() == client;
+        if self.servers.iter().any(is_given) {
+            return;
+        }
+        for port in ports_of(directory, client) {
+            self.note(SocketAddr::new(client, port), zone, key.cloned());
+        }
+    }
+
+    fn note(&mut self, address: SocketAddr, zone: usize, key: Option<Arc<TsigKey>>) {
+        let known = self.servers.iter().position(|server| server.address == address);
         let mut server = match known {
-            Some(index) if self.servers[index].origin == Origin::Given => return,
             Some(index) => self.servers.remove(index),
-            None => {
-                let address = SocketAddr::new(client, DNS_PORT);
-                Secondary::new(address, Origin::Transferred, None, self.names.len())
-            }
+            None => Secondary::new(address, Origin::Transferred, None, self.names.len()),
         };
         server.key = key;
         server.want(zone);
@@ -176,6 +192,16 @@ impl Secondaries {
         }
         self.servers.retain(|server| !server.is_over());
     }
+}
+
+/// Where the nodes at an address are asked, or whoever else is there.
+fn ports_of(directory: &Directory, address: IpAddr) -> Vec<u16> {
+    let names = directory.names_of(address).into_iter().flat_map(AddressNames::iter);
+    let records = names.filter_map(|(names, slot)| directory.record(names.name(slot).as_bytes()));
+    let mut ports: Vec<u16> = records.take(MOST_AT_ADDRESS).filter_map(|it| it.port).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    if ports.is_empty() { vec![DNS_PORT] } else { ports }
 }
 
 /// Whether zones can be transferred.

@@ -48,6 +48,13 @@ impl Candidates {
             .collect();
     }
 
+    /// Lets all of them be asked at once.
+    pub fn forgive(&mut self) {
+        for candidate in &mut self.all {
+            (candidate.failures, candidate.retry_at) = (0, None);
+        }
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
@@ -172,6 +179,10 @@ mod tests {
         assert!((LOOK_FOR_BETTER..=2 * LOOK_FOR_BETTER).contains(&(look_at - start)));
         candidates.fail(servers[0], start, 0);
         assert_eq!(candidates.best(Some(servers[1]), start), None);
+
+        candidates.forgive();
+        assert_eq!(candidates.best(Some(servers[1]), start), Some(servers[0]));
+        candidates.fail(servers[0], start, 0);
 
         // Who is named again is known as before.
         candidates.set(&servers[..2]);

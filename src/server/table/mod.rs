@@ -105,6 +105,10 @@ impl<D: TableDialer> TableFollower<D> {
         for link in [&mut self.active, &mut self.trial] {
             link.take_if(|link| !self.candidates.has(link.server));
         }
+        if self.is_lost {
+            // Whoever names them again has reason to think that one has a table by now.
+            self.candidates.forgive();
+        }
         if servers.is_empty() {
             // Who follows etcd from now on says how fresh the directory is.
             self.proven_at = None;
@@ -215,7 +219,11 @@ impl<D: TableDialer> TableFollower<D> {
                 self.reach(reached, directory);
                 self.candidates.succeed(server, now, self.dialer.draw());
                 self.is_lost = false;
-                log::info!("{count} names taken from {} at revision {revision}", server.address);
+                let (name, address) = (directory.pattern().name(server.slot), server.address);
+                let name = name.trim_end_matches('.');
+                log::info!(
+                    "takes all names from {name} ({address}): {count} at revision {revision}"
+                );
                 Some((link, HasTable::Yes))
             }
             Err(error) => {

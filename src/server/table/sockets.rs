@@ -1,8 +1,8 @@
 //! Sockets that carry a table, behind one descriptor.
 
 use std::io;
-use std::net::TcpStream;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::net::SocketType;
 
@@ -11,7 +11,7 @@ use crate::dns::framing::LONGEST_MESSAGE;
 use crate::node::TableServer;
 use crate::server::framed::FramedStream;
 use crate::server::id_source::IdSource;
-use crate::server::socket;
+use crate::server::socket::{self, Presence};
 use crate::server::socket_set::SocketSet;
 
 /// Opens sockets.
@@ -20,6 +20,8 @@ pub struct SocketDialer {
     sockets: SocketSet,
     ids: IdSource,
     next_number: u64,
+    /// Where connections come from, where this host has that address.
+    sources: Vec<IpAddr>,
 }
 
 impl SocketDialer {
@@ -28,7 +30,30 @@ impl SocketDialer {
     /// # Errors
     /// When the system has no descriptor left.
     pub fn new() -> io::Result<SocketDialer> {
-        Ok(SocketDialer { sockets: SocketSet::new()?, ids: IdSource::default(), next_number: 0 })
+        Ok(SocketDialer {
+            sockets: SocketSet::new()?,
+            ids: IdSource::default(),
+            next_number: 0,
+            sources: Vec::new(),
+        })
+    }
+
+    /// Lets connections come from these addresses from now on: others know this node by them.
+    pub fn come_from(&mut self, sources: impl Iterator<Item = IpAddr>) {
+        self.sources.clear();
+        self.sources.extend(sources);
+    }
+
+    fn socket(&self, to: SocketAddr) -> io::Result<OwnedFd> {
+        let source = self.sources.iter().find(|source| source.is_ipv4() == to.is_ipv4());
+        if let Some(source) = source {
+            let socket = socket::unbound(to, SocketType::STREAM)?;
+            if socket::bind_to(&socket, SocketAddr::new(*source, 0), Presence::Here).is_ok() {
+                return Ok(socket);
+            }
+        }
+        // What is published is not here: an address is translated, for instance.
+        socket::unbound(to, SocketType::STREAM)
     }
 }
 
@@ -36,7 +61,7 @@ impl TableDialer for SocketDialer {
     type Stream = FramedStream;
 
     fn dial(&mut self, server: TableServer) -> io::Result<FramedStream> {
-        let socket = socket::unbound(server.address, SocketType::STREAM)?;
+        let socket = self.socket(server.address)?;
         let _ = socket::begin_connect(&socket, server.address)?;
         let stream = TcpStream::from(socket);
         let _ = stream.set_nodelay(true);

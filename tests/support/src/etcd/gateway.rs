@@ -162,6 +162,14 @@ impl Etcd {
         self.try_call("/v3/lease/revoke", &json!({"ID": lease}))
     }
 
+    /// How many ranges and keys are watched now.
+    pub fn watchers(&self) -> u64 {
+        let metrics = self.get("/metrics").expect("metrics");
+        let lines = metrics.lines();
+        let mut counts = lines.filter_map(|l| l.strip_prefix("etcd_debugging_mvcc_watcher_total "));
+        counts.next().and_then(|count| count.parse().ok()).expect("a number")
+    }
+
     /// How many calls of a gRPC method etcd has handled; of all, where it is empty.
     pub fn handled(&self, method: &str) -> u64 {
         let metrics = self.get("/metrics").expect("metrics");

@@ -1,0 +1,190 @@
+//! Following a table that another node has, and in etcd the own name alone.
+
+use std::time::{Duration, Instant};
+
+use super::patience::LostTable;
+use super::{TableStage, TableUse};
+use crate::etcd::{Etcd, WatchStream};
+use crate::node::session::Session;
+use crate::node::stagger::LEAST_CORES;
+use crate::node::state::{Claimed, Membership};
+use crate::node::{Host, Result, TableServer, TableState};
+
+/// The time between two looks at a table that is followed.
+const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+
+impl<H: Host, E: Etcd> Session<H, E> {
+    /// Whether the table is taken from others rather than followed in etcd. Asks them for it, where this node has just
+    /// got its name.
+    pub(in crate::node) fn takes_table(&mut self) -> Result<bool> {
+        if self.table.stage != TableStage::Unused || self.table.retry_at.is_some() {
+            return Ok(self.table.is_taken());
+        }
+        if !self.may_take_table() {
+            return Ok(false);
+        }
+        let servers = self.find_servers()?;
+        if servers.is_empty() {
+            self.table.retry_later(self.host.now(), self.random.fraction());
+            return Ok(false);
+        }
+        // What is known is as of now until the table comes.
+        self.leave_watch();
+        self.mark();
+        self.ask_for_table(servers);
+        self.take_table();
+        Ok(true)
+    }
+
+    /// Whether this node is one of those that take the table from others.
+    fn may_take_table(&self) -> bool {
+        let watchers = self.settings.watchers;
+        let held = self.membership.held();
+        watchers > 0 && self.job.is_none() && held.is_some_and(|held| held.slot.get() > watchers)
+    }
+
+    fn ask_for_table(&mut self, servers: Vec<TableServer>) {
+        self.host.take_table(&servers);
+        let reading = self.host.directory(|directory| directory.reading());
+        let (retry_at, failures) = (self.table.retry_at, self.table.failures);
+        let stage = TableStage::Tried;
+        self.table =
+            TableUse { stage, servers, reading, retry_at, failures, ..TableUse::default() };
+    }
+
+    /// Follows nothing in etcd but the own name from now on.
+    fn take_table(&mut self) {
+        self.table.stage = TableStage::Taken;
+        (self.history, self.under_way, self.turn, self.missing) = (None, None, None, None);
+        self.proof.end();
+        self.limit_calls();
+    }
+
+    /// Whether the directory is the table of another node, so that it is the host's to change.
+    pub(in crate::node) fn has_table(&self) -> bool {
+        self.table.is_asked_for()
+            && self.host.directory(|directory| directory.reading()) != self.table.reading
+    }
+
+    /// While etcd is watched: tries the table, if it is time to. Returns whether it came, and is followed from now
+    /// on.
+    pub(in crate::node) fn goes_back_to_table(&mut self) -> bool {
+        let now = self.host.now();
+        match self.table.stage {
+            TableStage::Taken => return true,
+            TableStage::Tried if self.has_table() => {
+                self.take_table();
+                return true;
+            }
+            TableStage::Tried if self.host.table() == TableState::Lost => self.end_trial(),
+            TableStage::Tried => {}
+            TableStage::Unused => {
+                let is_due = self.table.retry_at.is_some_and(|at| at <= now);
+                if is_due && self.may_take_table() {
+                    match self.known_servers() {
+                        servers if servers.is_empty() => {
+                            self.table.retry_later(now, self.random.fraction());
+                        }
+                        servers => self.ask_for_table(servers),
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    /// When to try the table, while etcd is watched.
+    pub(in crate::node) fn table_due_at(&self) -> Option<Instant> {
+        let is_to_be = self.table.stage == TableStage::Unused && self.may_take_table();
+        self.table.retry_at.filter(|_| is_to_be)
+    }
+
+    /// Follows the own name in etcd while the table is taken, until there is something else to do.
+    pub(in crate::node) fn follow_table(&mut self) -> Result<()> {
+        let mut watch: Option<E::Watch> = None;
+        while self.is_settled() {
+            self.follow_host()?;
+            self.outgrow_lease()?;
+            let Membership::Owned(claimed) = self.membership else { break };
+            let same = watch.take().filter(|watch| watch.endpoint() == self.client.endpoint());
+            let current = match same {
+                Some(watch) => Some(watch),
+                None => self.watch_own_name()?,
+            };
+            let Some(mut current) = current.filter(|_| self.is_settled()) else { break };
+            let Some(look_at) = self.look_after_table(claimed)? else {
+                self.give_up_table();
+                break;
+            };
+            if !self.is_settled() || self.is_own_name_told_otherwise() {
+                continue;
+            }
+            if let Some(reply) = self.next_reply(&mut current, Some(look_at))? {
+                self.apply_events(0, &reply.events)?;
+            }
+            watch = Some(current);
+        }
+        Ok(())
+    }
+
+    /// Looks how the table does. Returns when to look again; `None`: all names are to be followed in etcd.
+    fn look_after_table(&mut self, claimed: Claimed) -> Result<Option<Instant>> {
+        let (now, state) = (self.host.now(), self.host.table());
+        let proven_at = self.host.directory(|directory| directory.proven_at());
+        self.table.lost.take_if(|lost| lost.is_over(proven_at));
+        if self.table.lost.is_none() && state != TableState::Lost {
+            self.table.proven_at = proven_at.or(self.table.proven_at);
+            return Ok(Some(self.look_at_table(now)));
+        }
+        let names = self.host.directory(|directory| directory.occupied());
+        let names = claimed.slot.get().max(u32::try_from(names).unwrap_or(u32::MAX));
+        let size = (names, self.client.endpoint_count().max(LEAST_CORES));
+        let [first, second, third] = [(); 3].map(|()| self.random.fraction());
+        let lost =
+            self.table.lost.get_or_insert_with(|| LostTable::new(now, proven_at, size, first));
+        if lost.gives_up(now) {
+            return Ok(None);
+        }
+        // While they are asked it is for the host to choose among them.
+        let asks = state == TableState::Lost && lost.is_to_ask(now, second);
+        let looks = lost.is_to_look(now, third);
+        let due_at = lost.due_at(state);
+        if looks {
+            let found = self.read_servers()?;
+            if !found.is_empty() && found != self.table.servers {
+                self.host.take_table(&found);
+                self.table.servers = found;
+            }
+        }
+        if asks {
+            self.host.take_table(&self.table.servers);
+        }
+        Ok(Some(due_at))
+    }
+
+    /// Heeds what the table tells, at times. Returns when to look again.
+    fn look_at_table(&mut self, now: Instant) -> Instant {
+        let look_at = *self.table.look_at.get_or_insert(now);
+        if now < look_at {
+            return look_at;
+        }
+        let look_at = now + LOOK_INTERVAL;
+        self.table.look_at = Some(look_at);
+        let changes = self.host.directory(|directory| directory.changes());
+        if self.has_table() && changes != self.table.changes {
+            self.table.changes = changes;
+            self.heed_servers();
+            self.note_late_claims_told();
+        }
+        look_at
+    }
+
+    /// Asks those who watch by now.
+    fn heed_servers(&mut self) {
+        let known = self.known_servers();
+        if !known.is_empty() && known != self.table.servers {
+            self.host.take_table(&known);
+            self.table.servers = known;
+        }
+    }
+}

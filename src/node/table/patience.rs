@@ -1,0 +1,135 @@
+//! How long no node may have a table before etcd is read. Pure: time and chance are given.
+//!
+//! One reason why none has is that many started together: those who watch are not whole yet, and all others would
+//! keep them from it. So the patience grows with the number of names; and then they read by turns, over the time that
+//! etcd needs to let so many read so many names.
+
+use std::time::{Duration, Instant};
+
+use crate::node::TableState;
+use crate::node::stagger::reading_spread;
+
+/// The patience for each name.
+const PATIENCE_A_NAME: Duration = Duration::from_millis(5);
+
+/// The time between two questions to the nodes that are known, and between two looks in etcd which these are: so
+/// long, and so much longer for each name, and up to as long again.
+const ASK_INTERVAL: Duration = Duration::from_secs(1);
+const ASK_INTERVAL_A_NAME: Duration = Duration::from_micros(200);
+const LOOK_INTERVAL: Duration = Duration::from_secs(3);
+const LOOK_INTERVAL_A_NAME: Duration = Duration::from_millis(3);
+
+/// A table that no node has.
+#[derive(Debug)]
+pub(super) struct LostTable {
+    pub(super) since: Instant,
+    /// When the directory was last known to be etcd's, by what it is marked as.
+    proven_at: Option<Instant>,
+    names: u32,
+    /// When to ask again.
+    ask_at: Instant,
+    /// When to look who may have it by now.
+    look_at: Instant,
+    /// When to follow all names in etcd.
+    give_up_at: Instant,
+}
+
+impl LostTable {
+    /// One that was lost now, where there are about so many names, and etcd has so many cores.
+    pub(super) fn new(
+        now: Instant,
+        proven_at: Option<Instant>,
+        (names, cores): (u32, u32),
+        fraction: f64,
+    ) -> LostTable {
+        let spread = reading_spread(names as usize, cores).mul_f64(fraction);
+        let look = LOOK_INTERVAL + LOOK_INTERVAL_A_NAME.saturating_mul(names);
+        LostTable {
+            since: now,
+            proven_at,
+            names,
+            ask_at: now,
+            look_at: now + look.mul_f64(fraction),
+            give_up_at: now + PATIENCE_A_NAME.saturating_mul(names) + spread,
+        }
+    }
+
+    /// Whether the table is back: the directory is known to be etcd's at a later time.
+    pub(super) fn is_over(&self, proven_at: Option<Instant>) -> bool {
+        proven_at > self.proven_at
+    }
+
+    /// Whether to ask again; then the next time is drawn.
+    pub(super) fn is_to_ask(&mut self, now: Instant, fraction: f64) -> bool {
+        let interval = ASK_INTERVAL + ASK_INTERVAL_A_NAME.saturating_mul(self.names);
+        is_due(&mut self.ask_at, now, interval.mul_f64(1.0 + fraction))
+    }
+
+    /// Whether to look who may have it; then the next time is drawn.
+    pub(super) fn is_to_look(&mut self, now: Instant, fraction: f64) -> bool {
+        let interval = LOOK_INTERVAL + LOOK_INTERVAL_A_NAME.saturating_mul(self.names);
+        is_due(&mut self.look_at, now, interval.mul_f64(1.0 + fraction))
+    }
+
+    /// Whether to wait no more.
+    pub(super) fn gives_up(&self, now: Instant) -> bool {
+        now >= self.give_up_at
+    }
+
+    /// When something is to be done; a change of what became of the table ends waits anyway.
+    pub(super) fn due_at(&self, state: TableState) -> Instant {
+        let due_at = self.look_at.min(self.give_up_at);
+        if state == TableState::Lost { due_at.min(self.ask_at) } else { due_at }
+    }
+}
+
+fn is_due(at: &mut Instant, now: Instant, interval: Duration) -> bool {
+    let is_due = now >= *at;
+    if is_due {
+        *at = now + interval;
+    }
+    is_due
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_turn_to_etcd_at_once_and_many_by_turns() {
+        // Names, and the seconds after which the first one and the last one turn to etcd, rounded up.
+        let table = [(70, 1, 1), (200, 1, 2), (1000, 5, 11), (10_000, 50, 650)];
+        let now = Instant::now();
+        for (names, first, last) in table {
+            for (fraction, wanted) in [(0.0, first), (1.0, last)] {
+                let lost = LostTable::new(now, None, (names, 2), fraction);
+                assert!(lost.gives_up(now + Duration::from_secs(wanted)), "{names}, {fraction}");
+                assert!(wanted == 1 || !lost.gives_up(now + Duration::from_secs(wanted - 1)));
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_proven_before_it_was_lost_does_not_bring_it_back() {
+        let now = Instant::now();
+        let lost = LostTable::new(now, Some(now), (70, 2), 0.5);
+        assert!(!lost.is_over(Some(now)) && !lost.is_over(None));
+        assert!(lost.is_over(Some(now + Duration::from_millis(1))));
+        assert!(LostTable::new(now, None, (70, 2), 0.5).is_over(Some(now)));
+    }
+
+    #[test]
+    fn etcd_is_asked_for_others_rarely_where_there_are_many() {
+        for (names, most) in [(70, 20), (10_000, 3)] {
+            let now = Instant::now();
+            let mut lost = LostTable::new(now, None, (names, 2), 0.0);
+            let (mut asked, mut looked) = (0, 0);
+            for second in 0..60 {
+                let now = now + Duration::from_secs(second);
+                asked += u32::from(lost.is_to_ask(now, 0.0));
+                looked += u32::from(lost.is_to_look(now, 0.0));
+            }
+            assert!((1..=most).contains(&looked) && asked > looked, "{names}: {asked} {looked}");
+        }
+    }
+}

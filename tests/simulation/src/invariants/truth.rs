@@ -115,9 +115,14 @@ impl Checks {
     pub(crate) fn proof(&mut self, id: ProcessId, now: Time, directory: &Directory, at: Time) {
         let revision = directory.revision();
         let tolerance = now.saturating_sub(at).mul_f64(CLOCK_RATES) + ROUNDING;
-        let missed = self.oracle.current().first_after(revision);
-        let Some(missed) = missed.filter(|missed| *missed + tolerance < at) else { return };
-        let node = self.standing(id).map_or(0, |standing| standing.node);
+        let is_late = |missed: &Time| *missed + tolerance < at;
+        if self.oracle.current().first_after(revision).filter(is_late).is_none() {
+            return;
+        }
+        // What it has may be newer than its revision.
+        let Some(standing) = self.standing(id) else { return };
+        let (node, followed) = (standing.node, self.own(standing, directory).followed);
+        let Some(missed) = self.missed(directory, followed).filter(is_late) else { return };
         let text = format!(
             "process {id} (n{node}) says that revision {revision} was etcd's at {:.3} s, and something changed at \
              {:.3} s",

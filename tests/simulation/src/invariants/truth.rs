@@ -25,6 +25,13 @@ struct Own {
     records: Vec<Record>,
     /// The slot, if that alone is followed at etcd: it may be older than the others then.
     followed: Option<SlotId>,
+    /// Whether it takes the table of another process.
+    takes_table: bool,
+}
+
+/// Whether the difference is none in what is answered, which is all that zones tell.
+fn is_untold(known: Held, wanted: Held) -> bool {
+    (known, wanted) == (Held::Nothing, Held::Unusable)
 }
 
 /// Compares a directory with a history, at the directory's revision. Something newer is right for the own
@@ -32,7 +39,7 @@ struct Own {
 fn difference(
     directory: &Directory,
     epoch: &Epoch,
-    Own { records: own, followed }: &Own,
+    Own { records: own, followed, takes_table }: &Own,
     is_strict: bool,
 ) -> Option<Difference> {
     let revision = directory.revision();
@@ -42,7 +49,7 @@ fn difference(
     }
     epoch.find_beside(directory, |slot, known, history| {
         let wanted = history.at(revision);
-        if known == wanted {
+        if known == wanted || (*takes_table && is_untold(known, wanted)) {
             return None;
         }
         // That of its standing as well.
@@ -100,7 +107,7 @@ impl Checks {
 
     fn own(&self, standing: &Standing, directory: &Directory) -> Own {
         let followed = directory.own().filter(|_| standing.takes_table);
-        Own { records: standing.records(), followed }
+        Own { records: standing.records(), followed, takes_table: standing.takes_table }
     }
 
     /// A process takes the table of another one from now on, or does so no more.
@@ -121,8 +128,8 @@ impl Checks {
         }
         // What it has may be newer than its revision.
         let Some(standing) = self.standing(id) else { return };
-        let (node, followed) = (standing.node, self.own(standing, directory).followed);
-        let Some(missed) = self.missed(directory, followed).filter(is_late) else { return };
+        let (node, own) = (standing.node, self.own(standing, directory));
+        let Some(missed) = self.missed(directory, &own).filter(is_late) else { return };
         let text = format!(
             "process {id} (n{node}) says that revision {revision} was etcd's at {:.3} s, and something changed at \
              {:.3} s",
@@ -133,12 +140,14 @@ impl Checks {
     }
 
     /// When that was which a directory does not have yet.
-    fn missed(&self, directory: &Directory, followed: Option<SlotId>) -> Option<Time> {
+    fn missed(&self, directory: &Directory, own: &Own) -> Option<Time> {
         let revision = directory.revision();
         let mut first = None;
         self.oracle.current().find_beside(directory, |slot, known, history| {
-            if history.now() != known {
-                let missed = match followed == Some(slot) {
+            let is_right =
+                history.now() == known || (own.takes_table && is_untold(known, history.now()));
+            if !is_right {
+                let missed = match own.followed == Some(slot) {
                     true => history.changed_since_last(known),
                     false => history.changed_from(revision, known),
                 };
@@ -156,11 +165,11 @@ impl Checks {
         let runs = standing.runs_since.is_some_and(|since| now > since + self.bounds.beyond_lag);
         let undisturbed = self.undisturbed_since(id);
         let is_synced = directory.freshness() == Freshness::Synced;
-        let followed = self.own(standing, directory).followed;
+        let own = self.own(standing, directory);
         if is_synced {
             self.is_synced(id, now);
         }
-        if is_synced && let Some(changed) = self.missed(directory, followed) {
+        if is_synced && let Some(changed) = self.missed(directory, &own) {
             let in_calm = undisturbed.map(|since| (since.max(changed), self.bounds.behind));
             // By its own clock, and no call outlasts it.
             let always = runs.then_some((changed, max_lag + self.bounds.beyond_lag));
@@ -186,7 +195,9 @@ impl Checks {
         self.look_at_serial_base(id, now, directory);
         let then = now - self.bounds.told;
         let wrong = self.oracle.current().find_beside(directory, |slot, known, history| {
-            (!history.held_since(then, known)).then(|| (slot, known, history.now()))
+            let is_right = history.held_since(then, known)
+                || (own.takes_table && is_untold(known, history.now()));
+            (!is_right).then(|| (slot, known, history.now()))
         });
         if let Some((slot, known, wanted)) = wrong {
             let text = format!(

@@ -48,11 +48,10 @@ impl Candidates {
             .collect();
     }
 
-    /// Lets all of them be asked at once.
+    /// Lets all of them be asked at once, still those first that failed least often: else of many the first ones
+    /// only would be asked, again and again.
     pub fn forgive(&mut self) {
-        for candidate in &mut self.all {
-            (candidate.failures, candidate.retry_at) = (0, None);
-        }
+        self.all.iter_mut().for_each(|candidate| candidate.retry_at = None);
     }
 
     /// Whether there are none.

@@ -174,6 +174,21 @@ fn where_nobody_has_the_table_etcd_is_watched_until_one_has() {
 }
 
 #[test]
+fn where_others_watch_than_before_the_table_is_tried_soon() {
+    let (world, session) = second();
+    world.at(5 * SECOND, |world| world.table.set(TableState::Lost));
+    // It is tried once more, in vain, and would not be for long.
+    world.at(20 * SECOND, |world| world.table.set(TableState::Lost));
+    let mut restarted = other(1, 12);
+    restarted.kv.value = br#"{"ipv4":"10.0.0.2","port":"5353"}"#.to_vec();
+    world.changes.borrow_mut().push_back((22 * SECOND, Ok(told(vec![restarted]))));
+    world.stop_at.set(world.began + 40 * SECOND);
+    session.run();
+    let asked = world.times(r#"asks ["10.0.0.2:5353"] for the table"#);
+    assert!(asked[0] < 26 * SECOND, "{asked:?}");
+}
+
+#[test]
 fn contact_with_etcd_may_come_and_go_while_the_table_is_followed() {
     let (world, session) = second();
     world.at(2 * SECOND, |world| comes(world, &[(1, 2), (2, 1), (3, 4)], 9));

@@ -13,6 +13,9 @@ use crate::node::{Host, Result, TableServer, TableState};
 /// The time between two looks at a table that is followed.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 
+/// How soon it is tried where others watch than before, and up to as long again by chance.
+const SOON: Duration = Duration::from_millis(500);
+
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Whether the table is taken from others rather than followed in etcd. Asks them for it, where this node has just
     /// got its name.
@@ -79,6 +82,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             TableStage::Tried if self.host.table() == TableState::Lost => self.end_trial(),
             TableStage::Tried => {}
             TableStage::Unused => {
+                self.heed_new_servers(now);
                 let is_due = self.table.retry_at.is_some_and(|at| at <= now);
                 if is_due && self.may_take_table() {
                     match self.known_servers() {
@@ -93,10 +97,31 @@ impl<H: Host, E: Etcd> Session<H, E> {
         false
     }
 
-    /// When to try the table, while etcd is watched.
+    /// Where others watch than were asked last, while etcd is watched: tries the table soon.
+    fn heed_new_servers(&mut self, now: Instant) {
+        if self.table.look_at.is_some_and(|at| now < at) || !self.may_take_table() {
+            return;
+        }
+        self.table.look_at = Some(now + LOOK_INTERVAL);
+        let changes = self.host.directory(|directory| directory.changes());
+        if std::mem::replace(&mut self.table.changes, changes) == changes {
+            return;
+        }
+        let known = self.known_servers();
+        if known != self.table.servers {
+            self.table.servers = known;
+            self.table.failures = 0;
+            let soon = now + SOON.mul_f64(1.0 + self.random.fraction());
+            self.table.retry_at = self.table.retry_at.map(|at| at.min(soon));
+        }
+    }
+
+    /// When to look at that, while etcd is watched.
     pub(in crate::node) fn table_due_at(&self) -> Option<Instant> {
-        let is_to_be = self.table.stage == TableStage::Unused && self.may_take_table();
-        self.table.retry_at.filter(|_| is_to_be)
+        if self.table.stage != TableStage::Unused || !self.may_take_table() {
+            return None;
+        }
+        self.table.retry_at.into_iter().chain(self.table.look_at).min()
     }
 
     /// Follows the own name in etcd while the table is taken, until there is something else to do.

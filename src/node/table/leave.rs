@@ -15,7 +15,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
             "no node has had a table of all names for {:.1} s: following them in etcd until one has",
             now.saturating_duration_since(since).as_secs_f64()
         );
+        let servers = std::mem::take(&mut self.table.servers);
         self.leave_table();
+        self.table.servers = servers;
         self.table.retry_later(now, self.random.fraction());
     }
 

@@ -22,7 +22,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::cluster::{Directory, SlotId};
+use crate::cluster::{Directory, Freshness, SlotId};
 use crate::dns::transfer_in::TransferZones;
 use crate::node::{TableServer, TableState};
 use candidates::Candidates;
@@ -66,6 +66,8 @@ pub struct TableFollower<D: TableDialer> {
     trial: Option<TableLink<D::Stream>>,
     /// When the directory was last what etcd held; `None`: it never was, by this.
     proven_at: Option<Instant>,
+    /// What it was marked as last.
+    marked: Option<Freshness>,
     is_lost: bool,
     /// Since when there is no server in use.
     without_since: Instant,
@@ -90,6 +92,7 @@ impl<D: TableDialer> TableFollower<D> {
             active: None,
             trial: None,
             proven_at: None,
+            marked: None,
             is_lost: false,
             without_since: now,
             own: None,
@@ -155,9 +158,17 @@ impl<D: TableDialer> TableFollower<D> {
             self.active.as_ref().map(|link| link.next_deadline(now)),
             self.trial.as_ref().map(|link| link.next_deadline(now)),
             look_at.filter(|_| self.active.is_some()),
-            self.proven_at.and_then(|at| self.limits.next_change(at, now)),
+            self.proven_at.and_then(|at| self.remarked_at(at, now)),
         ];
         times.into_iter().flatten().min()
+    }
+
+    /// When the directory is to be marked as something else; that may be over.
+    fn remarked_at(&self, proven_at: Instant, now: Instant) -> Option<Instant> {
+        if self.marked != Some(self.limits.freshness(proven_at, now)) {
+            return Some(now);
+        }
+        self.limits.next_change(proven_at, now)
     }
 
     /// Goes on as far as it can, but no turn takes long.
@@ -183,7 +194,9 @@ impl<D: TableDialer> TableFollower<D> {
         }
         self.choose(now);
         if let Some(at) = self.proven_at {
-            directory.mark(self.limits.freshness(at, now));
+            let freshness = self.limits.freshness(at, now);
+            directory.mark(freshness);
+            self.marked = Some(freshness);
         }
         TableTurn {
             is_state_changed: std::mem::discriminant(&self.state()) != kind,

@@ -209,6 +209,7 @@ impl Checks {
             owned_since: now,
             last_slot: None,
             without_since: now,
+            may_take_table: false,
             takes_table: false,
             epoch: 0,
             full_syncs: 0,

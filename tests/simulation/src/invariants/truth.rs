@@ -110,6 +110,13 @@ impl Checks {
         Own { records: standing.records(), followed, takes_table: standing.takes_table }
     }
 
+    /// A process takes the table of another one where its slot is high enough.
+    pub(crate) fn may_take_table(&mut self, id: ProcessId) {
+        if let Some(standing) = self.standing_mut(id) {
+            standing.may_take_table = true;
+        }
+    }
+
     /// A process takes the table of another one from now on, or does so no more.
     pub(crate) fn takes_table(&mut self, id: ProcessId, takes_table: bool) {
         if let Some(standing) = self.standing_mut(id) {
@@ -162,6 +169,7 @@ impl Checks {
     pub(crate) fn look_at_directory(&mut self, id: ProcessId, now: Time, directory: &Directory) {
         let Some(standing) = self.standing(id) else { return };
         let (node, max_lag) = (standing.node, standing.max_lag.mul_f64(1.02));
+        let standing_may_take = standing.may_take_table;
         let runs = standing.runs_since.is_some_and(|since| now > since + self.bounds.beyond_lag);
         let undisturbed = self.undisturbed_since(id);
         let is_synced = directory.freshness() == Freshness::Synced;
@@ -186,14 +194,15 @@ impl Checks {
         }
         self.directory(id, now, directory, false);
         let Some(since) = undisturbed else { return };
-        if now < since + self.bounds.settled {
+        let more = if standing_may_take { self.bounds.table } else { Time::ZERO };
+        if now < since + self.bounds.settled + more {
             return;
         }
         if !is_synced {
             return self.look_at_unsynced(id, now, directory);
         }
         self.look_at_serial_base(id, now, directory);
-        let then = now - self.bounds.told;
+        let then = now - self.bounds.told - more;
         let wrong = self.oracle.current().find_beside(directory, |slot, known, history| {
             let is_right = history.held_since(then, known)
                 || (own.takes_table && is_untold(known, history.now()));
@@ -219,7 +228,8 @@ impl Checks {
         let (since, told) = (self.undisturbed_since(id), self.bounds.told);
         let Some(standing) = self.standing(id) else { return };
         let (lost, last, node) = (standing.without_since, standing.synced_at, standing.node);
-        if since.is_some_and(|since| now > since.max(lost).max(last) + told) {
+        let more = if standing.may_take_table { self.bounds.table } else { Time::ZERO };
+        if since.is_some_and(|since| now > since.max(lost).max(last) + told + more) {
             let text =
                 format!("process {id} (n{node}) is {:?} though all is well", directory.freshness());
             self.violated(now, Invariant::Settled, text);

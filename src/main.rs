@@ -23,7 +23,8 @@ fn main() -> ExitCode {
             log_process::finish();
             // In one piece: a child of ours writes there as well as we do. Nothing can be told when standard
             // error is closed; the exit status still says it.
-            let _ = io::stderr().write_all(format!("idetcd: {failure}\n").as_bytes());
+            let priority = logging::priority(log::Level::Error);
+            let _ = io::stderr().write_all(format!("{priority}idetcd: {failure}\n").as_bytes());
             ExitCode::from(failure.exit_status())
         }
     }

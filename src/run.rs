@@ -1,11 +1,11 @@
 //! Puts the rooms together: the only place that knows the server, the node, and who is told.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::cluster::{Directory, NodeId};
+use crate::cluster::{Directory, Network, NodeId};
 use crate::connect::{Connect, ExpiryWatch};
 use crate::dns::tsig::TsigKey;
 use crate::dns::{OutOfZone, Responder};
@@ -20,7 +20,8 @@ use crate::notify::{self, Ended, Notifier, Outcome, file_failure, parent_death};
 use crate::options::Options;
 use crate::random::Random;
 use crate::server::forward::Forwarder;
-use crate::server::listen::{Absent, listen};
+use crate::server::http::HttpServer;
+use crate::server::listen::{Absent, listen, listen_for_http};
 use crate::server::network::NetworkWatch;
 use crate::server::ready_file::ReadyFile;
 use crate::server::secondaries::{NotifyTargets, Secondaries};
@@ -61,6 +62,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         WhenFull::Wait => Absent::Await,
     };
     let (listeners, acceptors) = listen(&options.listen, absent)?;
+    let http = listen_for_http(&options.http, absent)?;
     if let Some(Login { account, .. }) = login {
         let kept = privileges::lasting_rights(listeners.iter().map(|listener| listener.address));
         privileges::give_up(account, kept)?;
@@ -81,7 +83,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         .map_err(|error| Failure::new(format!("--pattern: its zone has no SOA: {error}")))?
         .with_reverse(&options.reverse)
         .map_err(|error| Failure::new(format!("--reverse: a zone has no SOA: {error}")))?
-        .with_allowed(options.allow)
+        .with_allowed(options.allow.clone())
         .with_keys(keys)
         .with_transferable(options.allow_transfer)
         .with_out_of_zone(out_of_zone);
@@ -136,6 +138,8 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     }
     let client = connect.client(&server);
     let process = Process::new(server, notifier);
+    serve_http(http, options.allow, &process)?;
+    lock(&process.notifier).serves(process.now());
     let end = Session::new(process.clone(), client, node.clone(), Random::from_system()).run();
     match (end, process.finish()) {
         // Whoever took the name may have taken the last one.
@@ -144,6 +148,21 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         (SessionEnd::Stopped, None) => Ok(0),
         (SessionEnd::Stopped, Some(outcome)) => status_of(outcome),
     }
+}
+
+/// Has HTTP served, if anything listens for it.
+fn serve_http(
+    acceptors: Vec<TcpListener>,
+    allowed: Vec<Network>,
+    process: &Process,
+) -> Result<(), Failure> {
+    if acceptors.is_empty() {
+        return Ok(());
+    }
+    let http = HttpServer::new(acceptors, allowed, Box::new(process.notifier.clone()));
+    let http = http.map_err(|error| Failure::new(format!("--http: {error}")))?;
+    process.server.lock().set_http(Some(http));
+    Ok(())
 }
 
 /// Those who are told of changes.
@@ -289,6 +308,7 @@ impl Host for Process {
     }
 
     fn begin_release(&self) {
+        lock(&self.notifier).stops(self.now());
         self.server.begin_release();
     }
 

@@ -22,7 +22,7 @@ impl Directory {
     /// journal is kept ([`Directory::keep_journal`]), or more is ahead than it holds.
     pub fn at_revision(&self) -> Option<Directory> {
         let ahead = self.journal.as_ref()?.ahead_of(self.revision())?;
-        let mut known: Vec<Slots> = self.known.iter().map(Slots::copy).collect();
+        let mut known: Vec<Slots> = self.known.iter().map(Slots::copy_with_drains).collect();
         for (place, before) in ahead {
             if let Some(slots) = known.get_mut(place.range) {
                 slots.put_back(place.slot, before);
@@ -79,10 +79,8 @@ impl Slots {
         &self,
         first: SlotId,
     ) -> impl Iterator<Item = (SlotId, PublishedNode)> + use<'_> {
-        self.iter_from(first).filter_map(|(id, occupant)| {
-            let is_in_group = occupant.is_in_group;
-            Some((id, PublishedNode { record: occupant.record?, is_in_group }))
-        })
+        self.iter_from(first)
+            .filter_map(|(id, occupant)| Some((id, self.published_by(id, occupant)?)))
     }
 
     /// The number of nodes in the group that publish an address.

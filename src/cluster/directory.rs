@@ -129,6 +129,13 @@ impl Directory {
         self.known.iter().find_map(|slots| slots.of_name(name))?.record.as_ref()
     }
 
+    /// The same, and whether the node is one of its group.
+    #[inline]
+    pub fn node(&self, name: &[u8]) -> Option<(&Record, bool)> {
+        let occupant = self.known.iter().find_map(|slots| slots.of_name(name))?;
+        Some((occupant.record.as_ref()?, occupant.is_in_group))
+    }
+
     /// The nodes of a group; `None`: the name is not that of a group.
     pub fn group(&self, name: &[u8]) -> Option<&Slots> {
         let is_named = |slots: &&Slots| slots.group.as_ref().is_some_and(|g| g.as_bytes() == name);

@@ -83,7 +83,7 @@ pub struct Standing<'a> {
     pub drain: Option<&'a Drain>,
 }
 
-impl Standing<'_> {
+impl<'a> Standing<'a> {
     /// Whether it is one of its group.
     pub fn is_in_group(&self) -> bool {
         self.is_ready && self.drain.is_none()
@@ -101,7 +101,7 @@ impl Standing<'_> {
     }
 
     /// The reason of the drain, where it is drained for one.
-    pub fn reason(&self) -> Option<&str> {
+    pub fn reason(&self) -> Option<&'a str> {
         self.drain?.reason.as_ref().map(|DrainReason(text)| text.as_str())
     }
 }

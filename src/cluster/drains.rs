@@ -1,6 +1,7 @@
 //! The drains of the slots of a pattern, as they stand in etcd.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::drain::Drain;
 use super::entry::{Entry, KeyVersion, are_on_one_lease};
@@ -9,18 +10,18 @@ use super::pattern::SlotId;
 /// A drain that stands in etcd.
 #[derive(Clone, Debug)]
 struct KnownDrain {
-    drain: Drain,
+    drain: Arc<Drain>,
     mod_revision: i64,
     fingerprint: u64,
 }
 
-/// The drains of slots, whether these are taken or not.
+/// The drains of slots, whether these are taken or not. Copies share them until one changes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Drains(BTreeMap<SlotId, KnownDrain>);
+pub(super) struct Drains(Arc<BTreeMap<SlotId, KnownDrain>>);
 
 impl Drains {
     /// The drain of a slot that counts for what has this fingerprint there: it is on one lease with that.
-    pub(super) fn of(&self, id: SlotId, fingerprint: u64) -> Option<&Drain> {
+    pub(super) fn of(&self, id: SlotId, fingerprint: u64) -> Option<&Arc<Drain>> {
         let known = self.0.get(&id)?;
         are_on_one_lease(known.fingerprint, fingerprint).then_some(&known.drain)
     }
@@ -41,8 +42,9 @@ impl Drains {
         if self.version(id).is_some_and(|(known, _)| known >= mod_revision) {
             return false;
         }
-        let Some(value) = entry.value else { return self.0.remove(&id).is_some() };
-        self.0.insert(id, KnownDrain { drain: Drain::parse(value), mod_revision, fingerprint });
+        let Some(value) = entry.value else { return self.remove(id) };
+        let drain = Arc::new(Drain::parse(value));
+        self.insert(id, KnownDrain { drain, mod_revision, fingerprint });
         true
     }
 
@@ -52,7 +54,7 @@ impl Drains {
         if self.version(id) == version {
             return false;
         }
-        self.0.remove(&id);
+        self.remove(id);
         if let Some(entry) = entry {
             self.apply(id, entry);
         }
@@ -60,25 +62,34 @@ impl Drains {
     }
 
     /// Puts what a zone tells of a slot, which counts for what a zone tells.
-    pub(super) fn put_transferred(&mut self, id: SlotId, drain: Option<Drain>) {
+    pub(super) fn put_transferred(&mut self, id: SlotId, drain: Option<Arc<Drain>>) {
         match drain {
-            Some(drain) => {
-                self.0.insert(id, KnownDrain { drain, mod_revision: 0, fingerprint: 0 });
-            }
-            None => _ = self.0.remove(&id),
+            Some(drain) => self.insert(id, KnownDrain { drain, mod_revision: 0, fingerprint: 0 }),
+            None => _ = self.remove(id),
         }
     }
 
     /// Takes over what others know of a slot.
     pub(super) fn take_over(&mut self, id: SlotId, from: &Drains) {
         match from.0.get(&id) {
-            Some(known) => _ = self.0.insert(id, known.clone()),
-            None => _ = self.0.remove(&id),
+            Some(known) => self.insert(id, known.clone()),
+            None => _ = self.remove(id),
         }
+    }
+
+    fn insert(&mut self, id: SlotId, known: KnownDrain) {
+        Arc::make_mut(&mut self.0).insert(id, known);
+    }
+
+    /// Returns whether there was one. What copies share is not copied for nothing.
+    fn remove(&mut self, id: SlotId) -> bool {
+        self.0.contains_key(&id) && Arc::make_mut(&mut self.0).remove(&id).is_some()
     }
 
     /// Forgets one; `false`: there is none.
     pub(super) fn forget_one(&mut self) -> bool {
-        self.0.pop_first().is_some()
+        // What others have a share in is theirs to drop.
+        let forgotten = Arc::get_mut(&mut self.0).map(|own| own.pop_first().is_some());
+        forgotten.unwrap_or_else(|| !std::mem::take(&mut self.0).is_empty())
     }
 }

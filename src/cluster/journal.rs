@@ -2,35 +2,57 @@
 //! earlier revision of etcd, and what changed since.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
+use super::drain::{Drain, Standing};
 use super::node_place::NodePlace;
 use super::record::Record;
 
 /// The most octets of a journal: some thousand changes. What is older is forgotten.
 const JOURNAL_OCTETS: usize = 448 * 1024;
 
-/// The most changes.
-const MOST_CHANGES: usize = JOURNAL_OCTETS / size_of::<SlotChange>();
-
 /// What a slot tells the world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishedNode {
     /// The addresses and the port.
     pub record: Record,
+    /// Whether it is ready.
+    pub is_ready: bool,
+    /// Its drain, if it is drained.
+    pub drain: Option<Arc<Drain>>,
+}
+
+impl PublishedNode {
+    /// What keeps it out of its group, if anything does.
+    pub fn standing(&self) -> Standing<'_> {
+        Standing { is_ready: self.is_ready, drain: self.drain.as_deref() }
+    }
+
     /// Whether it is counted among those of its group: it is ready and not drained.
-    pub is_in_group: bool,
+    pub fn is_in_group(&self) -> bool {
+        self.standing().is_in_group()
+    }
 }
 
 /// Slots, and what each published; `None`: nothing.
 pub type PublishedBefore = BTreeMap<NodePlace, Option<PublishedNode>>;
 
 /// One change of a slot.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct SlotChange {
     /// The revision of etcd that made it.
     revision: i64,
     place: NodePlace,
     before: Option<PublishedNode>,
+}
+
+impl SlotChange {
+    /// The octets that it takes, with the words of a drain, which it may share with others.
+    fn octets(&self) -> usize {
+        let standing = self.before.as_ref().map(PublishedNode::standing);
+        let reason = standing.and_then(|standing| Some(standing.reason()?.len()));
+        size_of::<SlotChange>() + reason.map_or(0, |octets| size_of::<Drain>() + octets)
+    }
 }
 
 /// The latest changes, in the order in which they came. Those of one slot come by revision; the streams
@@ -40,6 +62,7 @@ pub(super) struct Journal {
     /// All changes after this revision are here.
     since: i64,
     changes: VecDeque<SlotChange>,
+    octets: usize,
     /// The last revision that was told of while a change before it had not come yet, or under another serial.
     uncertain: i64,
 }
@@ -47,7 +70,7 @@ pub(super) struct Journal {
 impl Journal {
     /// Without changes; all are noted that come after `revision`.
     pub(super) fn new(revision: i64) -> Journal {
-        Journal { since: revision, changes: VecDeque::new(), uncertain: i64::MIN }
+        Journal { since: revision, changes: VecDeque::new(), octets: 0, uncertain: i64::MIN }
     }
 
     /// Notes what a slot held before a change; `told` is the revision that the directory stands at.
@@ -62,12 +85,15 @@ impl Journal {
             // Who was told of that revision may have it with this change or without.
             self.break_off(told);
         }
-        if self.changes.len() >= MOST_CHANGES
+        let change = SlotChange { revision, place, before };
+        self.octets += change.octets();
+        self.changes.push_back(change);
+        while self.octets > JOURNAL_OCTETS
             && let Some(oldest) = self.changes.pop_front()
         {
+            self.octets -= oldest.octets();
             self.since = self.since.max(oldest.revision);
         }
-        self.changes.push_back(SlotChange { revision, place, before });
     }
 
     /// Tells nobody any more what changed since a revision, or one before.
@@ -95,7 +121,7 @@ impl Journal {
     fn before(&self, revision: i64) -> PublishedBefore {
         let mut before = BTreeMap::new();
         for change in self.after(revision) {
-            before.entry(change.place).or_insert(change.before);
+            before.entry(change.place).or_insert_with(|| change.before.clone());
         }
         before
     }
@@ -104,7 +130,7 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::SlotId;
+    use crate::cluster::{DrainReason, SlotId};
 
     fn place(number: u32) -> NodePlace {
         NodePlace { range: 0, slot: SlotId::new(number).expect("not 0") }
@@ -112,7 +138,7 @@ mod tests {
 
     fn node(port: u16) -> Option<PublishedNode> {
         let record = Record { port: Some(port), ..Record::default() };
-        Some(PublishedNode { record, is_in_group: true })
+        Some(PublishedNode { record, is_ready: true, drain: None })
     }
 
     #[test]
@@ -152,14 +178,24 @@ mod tests {
 
     #[test]
     fn no_more_is_kept_than_its_octets_and_what_is_forgotten_is_not_told() {
-        let mut journal = Journal::new(0);
-        for revision in 1..=MOST_CHANGES as i64 + 5 {
-            journal.note(revision, revision - 1, place(1), None);
+        let reason: DrainReason = "x".repeat(200).parse().expect("a reason");
+        let drained = |_| {
+            let drain = Some(Arc::new(Drain { reason: Some(reason.clone()) }));
+            PublishedNode { record: Record::default(), is_ready: true, drain }
+        };
+        for (is_drained, least) in [(false, size_of::<SlotChange>()), (true, 224)] {
+            let most = (JOURNAL_OCTETS / least) as i64;
+            let mut journal = Journal::new(0);
+            for revision in 1..=most + 5 {
+                let before = Some(()).filter(|()| is_drained).map(drained);
+                journal.note(revision, revision - 1, place(1), before);
+            }
+            let octets: usize = journal.changes.iter().map(SlotChange::octets).sum();
+            assert!(octets <= JOURNAL_OCTETS && octets > JOURNAL_OCTETS - 500, "{octets}");
+            let oldest = journal.changes.front().expect("some").revision;
+            assert!(oldest > 5);
+            assert!(journal.changed_since(oldest - 2, usize::MAX).is_none());
+            assert!(journal.changed_since(oldest - 1, usize::MAX).is_some());
         }
-        assert!(journal.changes.len() * size_of::<SlotChange>() <= JOURNAL_OCTETS);
-        assert!(
-            journal.changed_since(4, usize::MAX).is_none()
-                && journal.changed_since(5, usize::MAX).is_some()
-        );
     }
 }

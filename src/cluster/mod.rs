@@ -60,4 +60,4 @@ pub use serial_base::{SerialBase, compare_serials};
 pub use slots::Slots;
 pub use snapshot::SnapshotBuilder;
 pub use spelling::PatternError;
-pub use transferred::{FieldChange, TransferredChange, TransferredNode};
+pub use transferred::{FieldChange, TransferredChange};

@@ -2,13 +2,14 @@
 //! that name; but where its own watch is silent, it shows that something else stands in etcd.
 
 use super::directory::Directory;
-use super::transferred::{TransferredChange, TransferredNode};
+use super::journal::PublishedNode;
+use super::transferred::TransferredChange;
 
 /// The own name as it was told last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnAsTold {
     /// What is published there; `None`: nothing is.
-    pub node: Option<TransferredNode>,
+    pub node: Option<PublishedNode>,
     /// The revision of etcd that this is at least of, once all came that was told with it.
     pub revision: i64,
 }

@@ -4,6 +4,7 @@
 //! them changes: the cost of an answer does not grow with the cluster.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::address_slots::AddressSlots;
 use super::addresses::{AddressSet, Published, SoughtAddress};
@@ -97,6 +98,11 @@ impl Slots {
         }
     }
 
+    /// A copy of all names, drains included.
+    pub(super) fn copy_with_drains(&self) -> Slots {
+        Slots { drains: self.drains.clone(), ..self.copy() }
+    }
+
     /// Returns the IPv4 addresses of the nodes in the group, which are ready and not drained: each once
     /// however many of them have it, in no certain order.
     pub fn ipv4(&self) -> &[[u8; 4]] {
@@ -123,7 +129,7 @@ impl Slots {
         let occupant = self.get(id);
         Standing {
             is_ready: occupant.is_none_or(|occupant| occupant.is_ready),
-            drain: occupant.and_then(|occupant| self.drains.of(id, occupant.fingerprint)),
+            drain: occupant.and_then(|it| self.drains.of(id, it.fingerprint)).map(Arc::as_ref),
         }
     }
 
@@ -347,19 +353,14 @@ impl Slots {
 
     /// What a slot publishes.
     pub(super) fn published(&self, id: SlotId) -> Option<PublishedNode> {
-        let Occupant { record, is_in_group, .. } = *self.get(id)?;
-        Some(PublishedNode { record: record?, is_in_group })
+        self.published_by(id, self.get(id)?)
     }
 
-    /// Lets a slot publish what it did. That a value that is no record held it is not known any more.
-    pub(super) fn put_back(&mut self, id: SlotId, before: Option<PublishedNode>) {
-        let Some(PublishedNode { record, is_in_group }) = before else {
-            self.remove(id);
-            return;
-        };
-        let (record, is_ready) = (Some(record), is_in_group);
-        let occupant = Occupant { record, fingerprint: 0, mod_revision: 0, is_ready, is_in_group };
-        self.insert(id, occupant);
+    pub(super) fn published_by(&self, id: SlotId, occupant: &Occupant) -> Option<PublishedNode> {
+        let Occupant { record, fingerprint, is_ready, is_in_group, .. } = *occupant;
+        // Mostly it is, and nothing is to be looked up.
+        let drain = if is_in_group { None } else { self.drains.of(id, fingerprint).cloned() };
+        Some(PublishedNode { record: record?, is_ready, drain })
     }
 
     /// Returns whether it was occupied.

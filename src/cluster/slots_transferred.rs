@@ -1,26 +1,18 @@
 //! Slots as zones tell of them.
 
 use super::{Occupant, SlotId, Slots};
-use crate::cluster::drain::Standing;
-use crate::cluster::transferred::TransferredNode;
+use crate::cluster::journal::PublishedNode;
 
 impl Slots {
-    /// What a zone would tell of a slot.
-    pub(in crate::cluster) fn transferred(&self, id: SlotId) -> Option<TransferredNode> {
-        let record = self.get(id)?.record?;
-        let Standing { is_ready, drain } = self.standing(id);
-        Some(TransferredNode { record, is_ready, drain: drain.cloned() })
+    /// Puts a node into a slot, whatever is known of it; `None`: nobody has it.
+    pub(in crate::cluster) fn put_transferred(&mut self, id: SlotId, node: Option<PublishedNode>) {
+        self.changes += u64::from(self.published(id) != node);
+        self.put_back(id, node);
     }
 
-    /// Puts a node into a slot, whatever is known of it; `None`: nobody has it.
-    pub(in crate::cluster) fn put_transferred(
-        &mut self,
-        id: SlotId,
-        node: Option<TransferredNode>,
-    ) {
-        let before = self.transferred(id);
-        self.changes += u64::from(before != node);
-        let Some(TransferredNode { record, is_ready, drain }) = node else {
+    /// Lets a slot publish what it did. That a value that is no record held it is not known any more.
+    pub(in crate::cluster) fn put_back(&mut self, id: SlotId, node: Option<PublishedNode>) {
+        let Some(PublishedNode { record, is_ready, drain }) = node else {
             self.drains.put_transferred(id, None);
             self.remove(id);
             return;

@@ -7,24 +7,15 @@
 //! The name that this node owns is not taken from others: the node follows that itself, and is ahead of them.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use super::directory::Directory;
 use super::drain::Drain;
+use super::journal::PublishedNode;
 use super::node_place::NodePlace;
 use super::own_as_told::OwnAsTold;
 use super::record::Record;
 use super::snapshot::SnapshotBuilder;
-
-/// A node as zones tell of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TransferredNode {
-    /// Its addresses, one at least, and the port.
-    pub record: Record,
-    /// Whether it is ready.
-    pub is_ready: bool,
-    /// Its drain, if it is drained.
-    pub drain: Option<Drain>,
-}
 
 /// What becomes of something that a node may have; `None`: it stays as it is, whatever that is.
 pub type FieldChange<T> = Option<Option<T>>;
@@ -56,9 +47,9 @@ impl TransferredChange {
     }
 
     /// What a node is after it; `None`: it has no address, and so no name.
-    pub(super) fn applied_to(&self, node: Option<TransferredNode>) -> Option<TransferredNode> {
+    pub(super) fn applied_to(&self, node: Option<PublishedNode>) -> Option<PublishedNode> {
         let (record, is_ready, drain) = match node {
-            Some(TransferredNode { record, is_ready, drain }) => (record, is_ready, drain),
+            Some(PublishedNode { record, is_ready, drain }) => (record, is_ready, drain),
             None => (Record::default(), true, None),
         };
         let record = Record {
@@ -67,10 +58,10 @@ impl TransferredChange {
             port: self.port.unwrap_or(record.port),
         };
         let has_address = record.ipv4.is_some() || record.ipv6.is_some();
-        has_address.then(|| TransferredNode {
+        has_address.then(|| PublishedNode {
             record,
             is_ready: self.is_ready.unwrap_or(is_ready),
-            drain: self.drain.clone().unwrap_or(drain),
+            drain: self.drain.clone().map_or(drain, |drain| drain.map(Arc::new)),
         })
     }
 }
@@ -83,7 +74,7 @@ impl Directory {
             return;
         }
         if let Some(slots) = self.known.get_mut(place.range) {
-            slots.put_transferred(place.slot, change.applied_to(slots.transferred(place.slot)));
+            slots.put_transferred(place.slot, change.applied_to(slots.published(place.slot)));
         }
     }
 
@@ -100,7 +91,7 @@ impl Directory {
         if let (Some(own), Some(from), Some(into)) =
             (self.own(), self.known.first(), snapshot.known.first_mut())
         {
-            own_as_told = Some(OwnAsTold { node: into.transferred(own), revision });
+            own_as_told = Some(OwnAsTold { node: into.published(own), revision });
             into.take_over(own, from);
         }
         let old = self.replace(snapshot, revision);
@@ -138,7 +129,7 @@ impl SnapshotBuilder {
     /// before, these are added to them. A name without an address is not taken: returns `false`.
     pub fn take_transferred(&mut self, place: NodePlace, change: &TransferredChange) -> bool {
         let Some(range) = self.ranges.get_mut(place.range) else { return true };
-        let known = range.read.contains(place.slot).then(|| range.slots.transferred(place.slot));
+        let known = range.read.contains(place.slot).then(|| range.slots.published(place.slot));
         let Some(node) = change.applied_to(known.flatten()) else { return false };
         range.slots.put_transferred(place.slot, Some(node));
         range.read.insert(place.slot);

@@ -44,17 +44,17 @@ fn any_change(chance: &mut Chance) -> TransferredChange {
 }
 
 /// What the directory has of all names, and that what is counted and listed is the same.
-fn check(directory: &Directory, model: &BTreeMap<NodePlace, TransferredNode>) {
-    let known: BTreeMap<NodePlace, TransferredNode> = directory
+fn check(directory: &Directory, model: &BTreeMap<NodePlace, PublishedNode>) {
+    let known: BTreeMap<NodePlace, PublishedNode> = directory
         .nodes_from(NodePlace::FIRST)
         .map(|(place, _, record)| {
             let standing = directory.standing(place);
-            let drain = standing.drain.cloned();
-            (place, TransferredNode { record: *record, is_ready: standing.is_ready, drain })
+            let drain = standing.drain.cloned().map(Arc::new);
+            (place, PublishedNode { record: *record, is_ready: standing.is_ready, drain })
         })
         .collect();
     assert_eq!(&known, model);
-    let in_group = |node: &&TransferredNode| node.is_ready && node.drain.is_none();
+    let in_group = |node: &&PublishedNode| node.is_ready && node.drain.is_none();
     assert_eq!(directory.grouped(), model.values().filter(in_group).count());
     let group = directory.group(b"worker.tf.local.").expect("a group");
     for node in model.values() {
@@ -69,7 +69,7 @@ fn check(directory: &Directory, model: &BTreeMap<NodePlace, TransferredNode>) {
 fn after_any_changes_and_readings_it_is_what_a_map_is() {
     let mut chance = Chance(5);
     let mut directory = directory();
-    let mut model: BTreeMap<NodePlace, TransferredNode> = BTreeMap::new();
+    let mut model: BTreeMap<NodePlace, PublishedNode> = BTreeMap::new();
     for round in 1..400 {
         if round % 4 == 0 {
             // Everything anew, in which some names are missing, and some come in parts.

@@ -38,6 +38,7 @@ pub(super) enum Content<'a> {
 }
 
 /// Returns what a name of a zone stands for, with the response code.
+#[inline(always)]
 pub(super) fn of_name<'a>(
     name: &[u8],
     question: &Question<'_>,
@@ -46,15 +47,15 @@ pub(super) fn of_name<'a>(
 ) -> (Rcode, Content<'a>) {
     let qtype = question.qtype;
     let apex = Owner::At(zone.offset(question.end()));
-    let record = directory.record(name);
+    let node = directory.node(name);
+    let record = node.map(|(record, _)| record);
     if let Some(record) = record.filter(|record| records::has(record, qtype)) {
         return (Rcode::NOERROR, Content::Node(record, qtype));
     }
-    if qtype == rrtype::TXT && record.is_some() {
-        let texts = directory.standing_of(name).map(|standing| standing_text::texts(&standing));
-        if let Some(texts) = texts.filter(|texts| !texts.is_empty()) {
-            return (Rcode::NOERROR, Content::Texts(texts));
-        }
+    if let (rrtype::TXT, Some((_, false))) = (qtype, node) {
+        let standing = directory.standing_of(name);
+        let texts = standing.map(|standing| standing_text::texts(&standing)).unwrap_or_default();
+        return (Rcode::NOERROR, Content::Texts(texts));
     }
     let is_apex = name == zone.name.as_bytes();
     // Whether the name of a node is a group's as well makes no difference.
@@ -139,6 +140,7 @@ pub(super) fn of_address<'a>(names: AddressNames<'a>, qtype: u16, zone: &'a Zone
 
 impl Content<'_> {
     /// Writes the records. What is only of use, and no answer, is left out where it does not fit.
+    #[inline(always)]
     pub(super) fn write(
         &self,
         context: RecordContext<'_>,

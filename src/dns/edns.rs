@@ -56,7 +56,34 @@ impl Unread {
 /// When a record is cut off or malformed, OPT stands twice or elsewhere than among the additional
 /// records, its owner is not the root, its options are malformed, or octets are left over; and when the
 /// message is signed.
-pub fn read(message: &[u8], mut at: usize) -> Result<Option<Edns>, Unread> {
+#[inline]
+pub fn read(message: &[u8], at: usize) -> Result<Option<Edns>, Unread> {
+    let has_none = at == message.len() && array_at(message, 6) == Some([0; 6]);
+    if has_none { Ok(None) } else { read_some(message, at) }
+}
+
+/// The same where there are records, or octets left over. Mostly there is one record, OPT.
+#[inline(never)]
+fn read_some(message: &[u8], at: usize) -> Result<Option<Edns>, Unread> {
+    if array_at(message, 6) == Some([0, 0, 0, 0, 0, 1])
+        // The root, and the type.
+        && array_at(message, at) == Some([0, 0, rrtype::OPT.to_be_bytes()[1]])
+        && let Some(record) = RawRecord::read_after_owner(message, at, at + 1)
+        && record.end == message.len()
+        && let Some(edns) = record.with_options(message)
+    {
+        return Ok(Some(edns));
+    }
+    read_all(message, at)
+}
+
+/// The same of any records, for messages of which little is expected: no time is lost on their being as
+/// mostly.
+///
+/// # Errors
+/// As [`read`].
+#[inline(never)]
+pub(super) fn read_all(message: &[u8], mut at: usize) -> Result<Option<Edns>, Unread> {
     let [answers, authorities, additional] =
         [6, 8, 10].map(|offset| u16_at(message, offset).map_or(0, u32::from));
     let other = answers + authorities;
@@ -112,7 +139,11 @@ pub(super) struct RawRecord {
 
 impl RawRecord {
     pub(super) fn read(message: &[u8], start: usize) -> Option<RawRecord> {
-        let name_end = skip_name(message, start)?;
+        RawRecord::read_after_owner(message, start, skip_name(message, start)?)
+    }
+
+    #[inline]
+    fn read_after_owner(message: &[u8], start: usize, name_end: usize) -> Option<RawRecord> {
         let [extended_rcode, version, flags_high, flags_low] = array_at(message, name_end + 4)?;
         let _ = extended_rcode;
         let data = name_end + 10;
@@ -168,7 +199,7 @@ pub(super) struct Opt {
     pub(super) cookie: Option<([u8; CLIENT], [u8; SERVER])>,
     pub(super) error: Option<ExtendedError>,
     /// How far the table is known to be etcd's, if that is asked for.
-    pub(super) table_proof: Option<TableProof>,
+    pub(super) table_proof: Option<Box<TableProof>>,
 }
 
 impl Opt {
@@ -187,7 +218,7 @@ impl Opt {
     fn options_len(&self) -> usize {
         let name = self.name.as_ref().map_or(0, |name| OPTION + name.len());
         let cookie = self.cookie.map_or(0, |_| OPTION + CLIENT + SERVER);
-        let proof = self.table_proof.map_or(0, |_| OPTION + TABLE_PROOF);
+        let proof = self.table_proof.as_ref().map_or(0, |_| OPTION + TABLE_PROOF);
         name + cookie + self.error.map_or(0, |_| OPTION + 2) + proof
     }
 

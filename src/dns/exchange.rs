@@ -23,6 +23,15 @@ pub struct Asker {
     pub transport: Transport,
     /// The time, in seconds since 1970.
     pub now: u64,
+    /// The octets that the signature of the reply will take, where the query is signed under one of the keys.
+    pub(super) signature: Option<u16>,
+}
+
+impl Asker {
+    /// One whose signature is not judged yet, if there is any.
+    pub fn new(address: IpAddr, transport: Transport, now: u64) -> Asker {
+        Asker { address, transport, now, signature: None }
+    }
 }
 
 /// The verdict on a query.

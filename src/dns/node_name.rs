@@ -34,6 +34,7 @@ impl<'a> NodeName<'a> {
     }
 
     /// Appends the name of a slot.
+    #[inline]
     pub(super) fn write(&self, slot: SlotId, octets: &mut Vec<u8>) {
         let start = octets.len();
         octets.extend_from_slice(&self.before);

@@ -1,8 +1,8 @@
 //! Telling other servers that a zone has changed (NOTIFY, RFC 1996): the message, and which messages
 //! answer it.
 
-use super::answer::Responder;
 use super::reply::push_name_by;
+use super::responder::Responder;
 use super::wire::{CLASS_IN, HEADER, POINTER_TO_QUESTION, Rcode, flag, rrtype, u16_at};
 
 /// The opcode, in its bits (RFC 1996 §3.1).

@@ -161,21 +161,23 @@ pub enum NoQuestion<'a> {
 }
 
 impl<'a> Query<'a> {
-    /// Reads what follows the header.
+    /// The same as [`Query::read`], as a part of whoever calls it: each query would pay for handing it back.
     ///
     /// # Errors
-    /// NOTIMP for another opcode than QUERY; FORMERR for more than one question (RFC 9619 §4), none
-    /// without a cookie, and what is malformed; BADVERS for a version of EDNS that is not known and
-    /// no question; [`NoQuestion::Signed`] for what is signed, whatever else it is.
-    pub fn read(message: &'a [u8], header: Header) -> Result<Query<'a>, NoQuestion<'a>> {
+    /// As [`Query::read`].
+    #[inline(always)]
+    pub(super) fn read_inlined(
+        message: &'a [u8],
+        header: Header,
+    ) -> Result<Query<'a>, NoQuestion<'a>> {
         let question = match (header.is_query(), question_count(message)) {
-            (false, _) => return Err(unread_question(message, Rcode::NOTIMP)),
             (true, 0) => return Err(without_question(message)),
             (true, 1) => Question::read(message),
-            (true, _) => None,
+            _ => None,
         };
         let Some(question) = question else {
-            return Err(unread_question(message, Rcode::FORMERR));
+            let rcode = if header.is_query() { Rcode::FORMERR } else { Rcode::NOTIMP };
+            return Err(unread_question(message, rcode));
         };
         match edns::read(message, question.end()) {
             Ok(edns) => Ok(Query { header, question, edns }),
@@ -185,6 +187,17 @@ impl<'a> Query<'a> {
                 Err(NoQuestion::Fault { rcode, question, edns })
             }
         }
+    }
+
+    /// Reads what follows the header.
+    ///
+    /// # Errors
+    /// NOTIMP for another opcode than QUERY; FORMERR for more than one question (RFC 9619 §4), none
+    /// without a cookie, and what is malformed; BADVERS for a version of EDNS that is not known and
+    /// no question; [`NoQuestion::Signed`] for what is signed, whatever else it is.
+    #[inline(never)]
+    pub fn read(message: &'a [u8], header: Header) -> Result<Query<'a>, NoQuestion<'a>> {
+        Query::read_inlined(message, header)
     }
 }
 
@@ -217,8 +230,10 @@ pub(super) fn records_start(message: &[u8]) -> Option<usize> {
 }
 
 /// What is wrong with a message whose questions are not answered, with its OPT where that can be found.
+#[inline(always)]
 fn unread_question<'a>(message: &[u8], rcode: Rcode) -> NoQuestion<'a> {
-    let edns = match records_start(message).map(|at| edns::read(message, at)) {
+    let read = if rcode == Rcode::NOTIMP { edns::read } else { edns::read_all };
+    let edns = match records_start(message).map(|at| read(message, at)) {
         Some(Err(Unread::Signed(_))) => return NoQuestion::Signed,
         Some(Err(Unread::Malformed(edns)) | Ok(edns)) => edns,
         None => None,

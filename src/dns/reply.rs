@@ -86,6 +86,7 @@ impl<'a> Reply<'a> {
     }
 
     /// Appends a record whose data `write` appends; leaves everything as it was if it does not fit.
+    #[inline]
     pub(super) fn record(
         &mut self,
         section: Section,

@@ -68,7 +68,8 @@ mod tests {
             (Some(ExtendedError::StaleNxdomainAnswer), true),
         ] {
             let name = Some("worker1.tf.local.".to_owned());
-            let opt = Opt { error, table_proof, name, ..Opt::bare(edns, Rcode::BADCOOKIE) };
+            let boxed = table_proof.map(Box::new);
+            let opt = Opt { error, table_proof: boxed, name, ..Opt::bare(edns, Rcode::BADCOOKIE) };
             let mut octets = Vec::new();
             opt.write(&mut octets);
             assert_eq!(octets.len(), opt.len());

@@ -1,36 +1,40 @@
 //! The answer to a signed query (RFC 8945): that of any query, signed in turn, or why it is not
 //! believed.
 
-use super::answer::{Circumstances, Decision, Responder, longest_reply};
+use super::answer::longest_reply;
 use super::edns::Opt;
-use super::exchange::{OutOfZone, Verdict};
+use super::exchange::{Asker, OutOfZone, Verdict};
 use super::query::{Header, NoQuestion, Query};
 use super::reply::cut_short;
+use super::responder::Responder;
+use super::stats::Counters;
 use super::tsig::{ReplySigner, SignedRequest, TsigError};
 use super::wire::Rcode;
+use crate::cluster::Directory;
 
 impl Responder {
     /// The same as [`Responder::answer`], for a query with a TSIG record.
     #[cold]
+    #[inline(never)]
     pub(super) fn answer_signed(
         &self,
-        query: &[u8],
-        header: Header,
-        circumstances: &Circumstances<'_>,
+        (query, header): (&[u8], Header),
+        asker: Asker,
+        directory: &Directory,
+        counters: &Counters,
         reply: &mut Vec<u8>,
     ) -> Verdict {
-        let now = circumstances.asker.now;
-        let Ok(Some(request)) = SignedRequest::read(query, &self.keys, now) else {
-            return self.write_bare(header, Rcode::FORMERR, None, None, reply);
+        let Ok(Some(request)) = SignedRequest::read(query, &self.keys, asker.now) else {
+            return self.write_formerr(header, reply);
         };
         let message = &request.message;
+        let reserving = |room| Asker { signature: Some(octets_of(room)), ..asker };
         let refusal = match request.judgement {
             Ok(mut signer) => {
-                let (reserved, is_signed) = (signer.room(), true);
-                let circumstances = Circumstances { reserved, is_signed, ..*circumstances };
-                let verdict = self.answer_unsigned(message, header, &circumstances, reply);
+                let asker = reserving(signer.room());
+                let verdict = self.answer(message, asker, directory, counters, reply);
                 if matches!(verdict, Verdict::Reply(_)) {
-                    signer.sign(reply, now);
+                    signer.sign(reply, asker.now);
                 }
                 return verdict;
             }
@@ -39,44 +43,40 @@ impl Responder {
         // A key that is not ours may be one of those to whom the query is forwarded (§5.5).
         if refusal.error == TsigError::BadKey
             && self.out_of_zone == OutOfZone::Forward
-            && self.answer_unsigned(message, header, circumstances, reply) == Verdict::Forward
+            && self.answer(message, asker, directory, counters, reply) == Verdict::Forward
         {
             return Verdict::Forward;
         }
         let rcode = Rcode::NOTAUTH;
+        let mut edns = None;
         match Query::read(message, header) {
             Ok(query) => {
-                let circumstances = Circumstances { reserved: refusal.room(), ..*circumstances };
-                self.write(&query, &Decision::failure(rcode, None), &circumstances, reply);
+                edns = query.edns;
+                let asker = reserving(refusal.room());
+                self.write_failure(&query, (rcode, None), asker, directory, reply);
             }
-            Err(NoQuestion::Fault { question, edns, .. }) => {
+            Err(fault) => {
+                let (question, edns) = match fault {
+                    NoQuestion::Fault { question, edns, .. } => (question, edns),
+                    NoQuestion::Cookie(edns, _) => (None, Some(edns)),
+                    NoQuestion::Signed => return Verdict::Silent,
+                };
                 let opt = edns.map(|edns| Opt::bare(edns, rcode));
                 self.write_bare(header, rcode, question, opt, reply);
             }
-            Err(NoQuestion::Cookie(edns, _)) => {
-                self.write_bare(header, rcode, None, Some(Opt::bare(edns, rcode)), reply);
-            }
-            Err(NoQuestion::Signed) => return Verdict::Silent,
         }
         // Names of key and algorithm as long as these are nobody's.
-        let edns = Query::read(message, header).ok().and_then(|query| query.edns);
-        if reply.len() + refusal.room() > longest_reply(circumstances.asker.transport, edns) {
-            return self.write_bare(header, Rcode::FORMERR, None, None, reply);
+        if reply.len() + refusal.room() > longest_reply(asker.transport, edns) {
+            return self.write_formerr(header, reply);
         }
         refusal.append(reply);
         Verdict::Reply(rcode)
     }
 
-    /// The reply to what was signed, without its signature.
+    /// Clears `reply` and writes that a signature, or what is signed, is malformed.
     #[inline(never)]
-    fn answer_unsigned(
-        &self,
-        message: &[u8],
-        header: Header,
-        circumstances: &Circumstances<'_>,
-        reply: &mut Vec<u8>,
-    ) -> Verdict {
-        self.answer_read(message, header, circumstances, reply)
+    fn write_formerr(&self, header: Header, reply: &mut Vec<u8>) -> Verdict {
+        self.write_bare(header, Rcode::FORMERR, None, None, reply)
     }
 
     /// Takes the signature off a query that is signed well, and returns what its reply is to be signed by.
@@ -97,4 +97,9 @@ impl Responder {
             signer.sign(reply, now);
         }
     }
+}
+
+/// A length that is far below what 16 bits hold: names of keys and algorithms have 255 octets at most.
+fn octets_of(room: usize) -> u16 {
+    u16::try_from(room).unwrap_or(u16::MAX)
 }

@@ -33,8 +33,9 @@ pub trait Etcd {
     fn lease_grant(&mut self, ttl: Duration) -> Result<LeaseId, Error>;
 
     /// `Lease.LeaseKeepAlive`, one request: starts the time to live anew and returns it; count it
-    /// from before the call. `None`: the lease is gone.
-    fn lease_keep_alive(&mut self, id: LeaseId) -> Result<Option<Duration>, Error>;
+    /// from before the call. `None`: the lease is gone. A leader that was replaced and does not know it
+    /// may say so, in its former term.
+    fn lease_keep_alive(&mut self, id: LeaseId) -> Result<Option<TimeToLive>, Error>;
 
     /// `Lease.LeaseTimeToLive`: how long the lease has to live if nobody keeps it alive. `None`: it is
     /// gone. Later versions of etcd want the right to read the keys on it.
@@ -91,9 +92,9 @@ impl Etcd for GatewayClient {
         })
     }
 
-    fn lease_keep_alive(&mut self, id: LeaseId) -> Result<Option<Duration>, Error> {
+    fn lease_keep_alive(&mut self, id: LeaseId) -> Result<Option<TimeToLive>, Error> {
         self.ask_of_lease("/v3/lease/keepalive", id, |reply| {
-            lease::ttl(json::field(reply, "result").ok_or("a keep-alive without result")?)
+            lease::renewed(json::field(reply, "result").ok_or("a keep-alive without result")?)
         })
     }
 

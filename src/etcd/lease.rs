@@ -27,8 +27,8 @@ impl fmt::Display for LeaseId {
 pub struct TimeToLive {
     /// How long it lives if nobody keeps it alive, in whole seconds, rounded down.
     pub left: Duration,
-    /// The term of the cluster's log (Raft) at that time. It grows with each change of leader, and a
-    /// new leader counts every lease anew.
+    /// The term of the cluster's log (Raft) at that time, as far as the member has got that was asked; 0: it
+    /// does not tell. It grows with each change of leader, and a new leader counts every lease anew.
     pub raft_term: u64,
 }
 
@@ -59,9 +59,12 @@ pub(super) fn time_to_live(reply: &Value) -> Result<Option<TimeToLive>, Wrong> {
     Ok(time_left(reply)?.map(|left| TimeToLive { left, raft_term }))
 }
 
-/// The time to live in the reply to a keep-alive. A lease that is gone has 0 or none.
-pub(super) fn ttl(reply: &Value) -> Result<Option<Duration>, Wrong> {
-    Ok(time_left(reply)?.filter(|ttl| !ttl.is_zero()))
+/// What the reply to a keep-alive says. A lease that is gone has 0 or none left.
+pub(super) fn renewed(reply: &Value) -> Result<Option<TimeToLive>, Wrong> {
+    let term = |header| json::number(header, "raft_term");
+    let raft_term = json::field(reply, "header").map_or(Ok(0), term)?;
+    let left = time_left(reply)?.filter(|left| !left.is_zero());
+    Ok(left.map(|left| TimeToLive { left, raft_term }))
 }
 
 /// A lease that is gone has -1 second left; one that ends this very second has 0, which is left out.
@@ -94,10 +97,16 @@ mod tests {
             (json!({"TTL": 20}), Ok(Some(20))),
             (json!({"TTL": i64::MAX}), Ok(Some(9_000_000_000))),
         ];
-        for (reply, expected) in cases {
-            assert_eq!(ttl(&reply), expected.map(|ttl| ttl.map(Duration::from_secs)), "{reply}");
+        for (mut reply, expected) in cases {
+            for raft_term in [0, 7] {
+                let wanted = |seconds| TimeToLive { left: Duration::from_secs(seconds), raft_term };
+                let expected = expected.clone().map(|seconds| seconds.map(wanted));
+                assert_eq!(renewed(&reply), expected, "{reply}");
+                reply["header"] = json!({"raft_term": "7"});
+            }
         }
-        assert!(ttl(&json!({"TTL": "soon"})).is_err());
+        assert!(renewed(&json!({"TTL": "soon"})).is_err());
+        assert!(renewed(&json!({"header": {"raft_term": -1}, "TTL": "20"})).is_err());
     }
 
     #[test]

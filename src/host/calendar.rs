@@ -18,6 +18,23 @@ pub fn date_time(since_epoch: Duration) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
 }
 
+const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// A moment as HTTP writes it (RFC 9110 §5.6.7): `Tue, 24 Nov 2026 05:10:34 GMT`.
+pub fn http_date(since_epoch: Duration) -> String {
+    let seconds = since_epoch.as_secs();
+    let days = seconds / SECONDS_A_DAY;
+    let (year, month, day) = civil_date(days);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    let named = |names: &[&'static str], index: u64| {
+        usize::try_from(index).ok().and_then(|index| names.get(index).copied()).unwrap_or_default()
+    };
+    let (weekday, month) = (named(&WEEKDAYS, days % 7), named(&MONTHS, month - 1));
+    format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+}
+
 /// The date of a day counted from 1970-01-01. Years begin in March here, so that the leap day
 /// comes last and each month's first day is a linear function.
 fn civil_date(days: u64) -> (u64, u64, u64) {
@@ -109,6 +126,17 @@ mod tests {
         }
         for date in [[0, 3, 1], [1950, 1, 1], [1969, 12, 31]] {
             assert_eq!(since_epoch(date, [23, 59, 59]), Some(Duration::ZERO), "{date:?}");
+        }
+    }
+
+    #[test]
+    fn http_has_the_weekday_before_the_date() {
+        for (seconds, wanted) in [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (951_868_799, "Tue, 29 Feb 2000 23:59:59 GMT"),
+            (1_795_497_034, "Tue, 24 Nov 2026 05:10:34 GMT"),
+        ] {
+            assert_eq!(http_date(Duration::from_secs(seconds)), wanted);
         }
     }
 }

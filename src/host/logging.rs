@@ -27,6 +27,9 @@ const LONGEST_LINE: usize = 1024;
 /// Where `pwritev2(2)` writes as `write(2)` does.
 const CURRENT_OFFSET: u64 = u64::MAX;
 
+/// Names the stream that leads to the journal, as `device:inode` (`systemd.exec(5)`).
+const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
+
 /// Lines dropped since the last one that went through.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
@@ -51,6 +54,7 @@ impl Log for Logger {
         let dropped = DROPPED.swap(0, Ordering::Relaxed);
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let line = line(since_epoch, record.level(), &record.args().to_string(), dropped);
+        let line = [priority(record.level()), &line].concat();
         let written = log_process::write(&line).unwrap_or_else(|| write_now(&line));
         // Nobody is left to tell of any other error.
         if written.is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
@@ -91,6 +95,26 @@ fn is_stream(stderr: &Stderr) -> bool {
         let kind = fstat(stderr).map(|about| FileType::from_raw_mode(about.st_mode));
         kind.is_ok_and(|kind| matches!(kind, FileType::Fifo | FileType::Socket))
     })
+}
+
+/// What stands before a line of this level: where standard error leads to the journal of systemd its priority, which is
+/// kept apart from the text there (`sd-daemon(3)`), else nothing.
+pub fn priority(level: Level) -> &'static str {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    let is_journal = ANSWER.get_or_init(|| {
+        let stream = std::env::var(JOURNAL_STREAM);
+        let about = fstat(io::stderr());
+        stream.is_ok_and(|stream| {
+            about.is_ok_and(|about| stream == format!("{}:{}", about.st_dev, about.st_ino))
+        })
+    });
+    match level {
+        _ if !is_journal => "",
+        Level::Error => "<3>",
+        Level::Warn => "<4>",
+        Level::Info => "<6>",
+        Level::Debug | Level::Trace => "<7>",
+    }
 }
 
 fn line(since_epoch: Duration, level: Level, message: &str, dropped: u64) -> String {

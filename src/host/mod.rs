@@ -7,6 +7,8 @@ pub mod helper;
 pub mod log_process;
 pub mod logging;
 pub mod machine;
+pub mod port_holder;
 pub mod privileges;
 pub mod resolv_conf;
 pub mod secret_file;
+pub mod service_manager;

@@ -147,7 +147,23 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Revokes the lease of an earlier life, or one that was said to be gone, so that nothing can keep it
     /// alive. Until etcd did so it is asked again; what hung on it is ours by now, or lost.
     pub(super) fn end_superseded(&mut self) -> Result<()> {
-        let Some(lease) = self.superseded else { return Ok(()) };
+        if let Some(lease) = self.superseded {
+            self.revoke_former(lease)?;
+        }
+        self.superseded = None;
+        Ok(())
+    }
+
+    /// Revokes a lease that was left without a name on it. Until etcd did so it is asked again.
+    pub(super) fn end_left_over(&mut self) -> Result<()> {
+        if let Some(lease) = self.left_over {
+            self.revoke_former(lease)?;
+        }
+        self.left_over = None;
+        Ok(())
+    }
+
+    fn revoke_former(&mut self, lease: LeaseId) -> Result<()> {
         match self.ask(|client| client.lease_revoke(lease)) {
             // A user that is unknown may be known again: then it is asked again.
             Err(SessionError::Etcd(error)) if error.is_permission_denied() => {
@@ -155,7 +171,6 @@ impl<H: Host, E: Etcd> Session<H, E> {
             }
             result => result?,
         }
-        self.superseded = None;
         Ok(())
     }
 

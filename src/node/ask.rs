@@ -61,15 +61,16 @@ impl<H: Host, E: Etcd> Session<H, E> {
         // A reply without a header, or one of a proxy's, says nothing.
         let header = self.client.last_header().filter(|header| header.cluster_id != 0);
         let Some(header) = header else { return Ok(()) };
-        let Some(heard) = self.heard else {
-            self.heard = Some(Heard::first(&header, reading));
-            return Ok(());
-        };
-        if let Some(why) = heard.contradiction(&header, reading) {
+        let why = self.heard.and_then(|heard| heard.contradiction(&header, reading));
+        if let Some(why) = why {
             self.heard = None;
             return Err(self.break_off(&why));
         }
-        self.heard = Some(heard.and(&header, reading));
+        let first = || Heard::first(&header, reading);
+        self.heard = Some(self.heard.map_or_else(first, |heard| heard.and(&header, reading)));
+        if reading == Reading::Present {
+            self.heed_term(header.raft_term);
+        }
         Ok(())
     }
 }

@@ -49,6 +49,11 @@ impl Heard {
         }
     }
 
+    /// Whether the log is in a later term than this.
+    pub(super) fn is_past(&self, raft_term: u64) -> bool {
+        self.raft_term > raft_term
+    }
+
     /// Says why a reply is of another history; `None`: it need not be.
     pub(super) fn contradiction(
         &self,

@@ -54,21 +54,31 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     pub(super) fn keep_alive(&mut self, lease: Lease) -> Result<()> {
         let asked = self.host.now();
-        let Some(ttl) = self.ask_member(|client| client.lease_keep_alive(lease.id))? else {
+        let Some(reply) = self.ask_member(|client| client.lease_keep_alive(lease.id))? else {
             self.lease = None;
-            // A new leader of etcd may count it anew, as if that had not been said.
-            self.superseded.get_or_insert(lease.id);
-            if let Some(claimed) = self.membership.held() {
-                self.lose(claimed, "its lease is gone");
+            // A new leader of etcd may count it anew, as if that had not been said; and a member that is behind
+            // does not know one that was granted just now.
+            match self.membership.held() {
+                Some(claimed) => {
+                    self.superseded.get_or_insert(lease.id);
+                    self.lose(claimed, "its lease is gone");
+                }
+                // Who waits for a name, and has one lease more, may wait for long.
+                None => self.left_over = Some(lease.id),
             }
             if self.host.now() >= lease.valid_until {
                 return Err(SessionError::LeaseGone);
             }
             return Err(self.break_off("etcd does not know a lease whose time is not over"));
         };
-        let lease = Lease::new(lease.id, asked, ttl);
-        self.lease = Some(lease);
-        self.witness_is_there(lease);
+        let mut renewed = lease.renewed(asked, self.host.now(), reply);
+        if !self.counts(asked, &mut renewed)? {
+            let now = self.host.now();
+            self.lease = self.lease.map(|lease| lease.unrenewed(now));
+            return Ok(());
+        }
+        self.lease = Some(renewed);
+        self.witness_is_there(renewed);
         if self.membership != Membership::Newcomer {
             self.client.timeout_mut().settle();
         }
@@ -79,9 +89,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Ends the doubt about the name. A lease that lives is no proof: while this node was away, the
     /// key may have been changed by hand, and another node may own the name since, with a later token.
     pub(super) fn settle_doubt(&mut self) -> Result<()> {
-        let (Membership::Doubtful(claimed), Some(lease)) = (self.membership, self.lease) else {
-            return Ok(());
-        };
+        let Membership::Doubtful(claimed) = self.membership else { return Ok(()) };
         let mut own = self.read_own_key(claimed)?;
         for _ in 1..LOOKS {
             if !self.client.timeout_mut().was_late() {
@@ -89,9 +97,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
             }
             own = self.read_own_key(claimed)?;
         }
-        if self.host.now() >= lease.valid_until {
+        // The replies may have told that it was not renewed.
+        let Some(lease) = self.lease.filter(|lease| self.host.now() < lease.valid_until) else {
             return Ok(());
-        }
+        };
         match own {
             Some(kv) if claimed.stands(&kv, lease.id) => {
                 log::info!("kept {}: its lease lives", self.name(claimed));
@@ -194,8 +203,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
     pub(super) fn release(&mut self) {
         let longer = self.longer_lease.take();
         let leases = [self.lease, longer].map(|lease| lease.map(|lease| lease.id));
-        let leases: Vec<LeaseId> =
-            leases.into_iter().chain([self.superseded.take()]).flatten().collect();
+        let leases: Vec<LeaseId> = leases
+            .into_iter()
+            .chain([self.superseded.take(), self.left_over.take()])
+            .flatten()
+            .collect();
         if leases.is_empty() {
             return;
         }

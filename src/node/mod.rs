@@ -36,6 +36,7 @@ mod queue_place;
 pub mod rank;
 mod read_everything;
 mod remembered;
+mod renewal;
 mod republish;
 mod same_addresses;
 mod serial;

@@ -198,9 +198,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
         self.addresses = Addresses::default();
         self.lose(claimed, &format!("this host has had no address for {seconds} s"));
-        // If that fails, the lease ends by itself.
         self.lease = None;
-        self.ask(|client| client.lease_revoke(lease.id))?;
+        self.left_over = Some(lease.id);
+        self.end_left_over()?;
         Err(SessionError::LeaseGone)
     }
 }

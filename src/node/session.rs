@@ -79,6 +79,8 @@ pub struct Session<H, E> {
     pub(super) own_leases: OwnLeases,
     /// The lease of an earlier life, whose name was taken over, or one that was said to be gone: to be revoked.
     pub(super) superseded: Option<LeaseId>,
+    /// A lease that was left without a name on it, as far as is known: to be revoked before anything else.
+    pub(super) left_over: Option<LeaseId>,
     /// The slots with records of earlier lives of this node, by their marks, when all names were read.
     pub(super) marked: Vec<SlotId>,
     /// The leases of others with our addresses, of whom is known that they live.
@@ -131,6 +133,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             leaves_lease_at: None,
             own_leases: OwnLeases::default(),
             superseded: None,
+            left_over: None,
             marked: Vec::new(),
             alive: Vec::new(),
             awaited: Vec::new(),
@@ -191,6 +194,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
         let mut watch: Option<E::Watch> = None;
         loop {
+            self.end_left_over()?;
             self.ensure_lease()?;
             self.settle_lease()?;
             self.settle_doubt()?;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::position::Position;
+use super::renewal::Renewal;
 use crate::cluster::{KeyRange, Keyspace, SlotId};
 use crate::etcd::{Error, KeyValue, LeaseId, WatchRange};
 
@@ -134,19 +135,21 @@ const DRIFT_A_TTL: u32 = 50;
 pub(super) struct Lease {
     pub(super) id: LeaseId,
     /// Counted from before the request was sent, less the drift of clocks, so never later than etcd's
-    /// own.
+    /// own, if the last renewal counts.
     pub(super) valid_until: Instant,
     /// When to keep it alive next.
     pub(super) renew_at: Instant,
     /// Its time to live, as it was granted.
     pub(super) ttl: Duration,
+    /// The last renewal, while it is not confirmed.
+    pub(super) renewal: Option<Renewal>,
 }
 
 impl Lease {
     pub(super) fn new(id: LeaseId, asked: Instant, ttl: Duration) -> Self {
         let valid_until = asked + (ttl - ttl / DRIFT_A_TTL);
         let (part, parts) = if ttl < LONG_LEASE { RENEWED_AFTER } else { (1, 2) };
-        Lease { id, valid_until, renew_at: asked + ttl * part / parts, ttl }
+        Lease { id, valid_until, renew_at: asked + ttl * part / parts, ttl, renewal: None }
     }
 }
 

@@ -92,9 +92,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
             return Ok(true);
         }
         let asked = self.host.now();
-        let ttl = self.ask_member(|client| client.lease_keep_alive(witness.lease.id))?;
-        let Some(ttl) = ttl else { return Ok(false) };
-        self.witness_is_there(Lease::new(witness.lease.id, asked, ttl));
+        let reply = self.ask_member(|client| client.lease_keep_alive(witness.lease.id))?;
+        let Some(reply) = reply else { return Ok(false) };
+        self.witness_is_there(Lease::new(witness.lease.id, asked, reply.left));
         Ok(true)
     }
 

@@ -12,6 +12,8 @@ use rustix::process::{
     test_kill_process_group, wait,
 };
 
+use crate::host::service_manager::FOR_THIS_PROCESS;
+
 /// The time that a child that was killed may need to be gone.
 pub(super) const AFTER_KILL: Duration = Duration::from_secs(1);
 
@@ -48,6 +50,9 @@ impl fmt::Display for Ended {
 /// a signal reaches what it starts as well. Our descriptors are all closed on exec, our handlers
 /// end with it, and no signal is blocked.
 pub(super) fn start(command: &mut Command, environment: Vec<Variable>) -> io::Result<Pid> {
+    for name in FOR_THIS_PROCESS {
+        command.env_remove(name);
+    }
     for (name, value) in environment {
         match value {
             Some(value) => command.env(name, value),

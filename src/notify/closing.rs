@@ -27,6 +27,7 @@ impl Notifier {
     /// Lets nothing begin any more but what the end of the name calls for, and says how long that
     /// may take; `None`: nothing is left to wait for. `stop` is set when it is over.
     pub fn close(&mut self, now: Instant) -> Option<Duration> {
+        self.stops(now);
         self.ownership(None, now);
         self.hooks.close(now);
         self.listing.close(now);

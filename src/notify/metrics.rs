@@ -50,8 +50,14 @@ const STATES: [(Freshness, &str); 5] = [
     (Freshness::Expired, "expired"),
 ];
 
-/// The file's text.
-fn format(
+/// The state as a label tells it.
+pub(super) fn state_label(freshness: Freshness) -> &'static str {
+    let found = STATES.into_iter().find(|(state, _)| *state == freshness);
+    found.map_or("unknown", |(_, label)| label)
+}
+
+/// The figures as text.
+pub(super) fn format(
     now: Instant,
     tally: &Tally,
     view: View<'_>,

@@ -23,10 +23,12 @@ mod listing;
 mod metrics;
 pub mod name_lists;
 mod notifier;
+mod pages;
 pub mod parent_death;
 mod program;
 mod program_settings;
 mod set_up;
+mod supervision;
 mod told_files;
 
 pub use awaited_list::ListSettings;
@@ -37,3 +39,4 @@ pub use identity::is_told_to_programs;
 pub use notifier::Notifier;
 pub use program_settings::ProgramSettings;
 pub use set_up::{NotifySettings, file_failure, set_up};
+pub use supervision::ReadyWhen;

@@ -11,8 +11,9 @@ use super::hooks::{Hooks, NameEvent};
 use super::id_file::IdFile;
 use super::identity::{Identity, nameless};
 use super::listing::Listing;
-use super::metrics::{MetricsFile, Tally};
+use super::metrics::{self, MetricsFile, Tally};
 use super::program::Program;
+use super::supervision::Supervision;
 #[cfg(doc)]
 use crate::cluster::Directory;
 use crate::cluster::Keyspace;
@@ -31,6 +32,7 @@ pub(super) struct Recipients {
     pub(super) list: Option<AwaitedList>,
     pub(super) metrics: Option<MetricsFile>,
     pub(super) listing: Listing,
+    pub(super) supervision: Option<Supervision>,
 }
 
 /// Tells other programs of this node's name.
@@ -50,6 +52,7 @@ pub struct Notifier {
     pub(super) metrics: Option<MetricsFile>,
     /// Those who are told all names.
     pub(super) listing: Listing,
+    pub(super) supervision: Option<Supervision>,
     /// Those whose ends are told by metrics.
     certificates: Option<Certificates>,
     /// The name that this node owns now.
@@ -69,7 +72,8 @@ impl Notifier {
         stop: Arc<AtomicBool>,
         told: Recipients,
     ) -> Notifier {
-        let Recipients { name_file, id_file, hooks, program, list, metrics, listing } = told;
+        let Recipients { name_file, id_file, hooks, program, list, metrics, listing, supervision } =
+            told;
         Notifier {
             keyspace,
             login,
@@ -81,6 +85,7 @@ impl Notifier {
             list,
             metrics,
             listing,
+            supervision,
             certificates: None,
             owned: None,
             tally: Tally::start(),
@@ -104,6 +109,7 @@ impl Notifier {
             || self.program.is_some()
             || self.metrics.is_some()
             || self.listing.is_wanted()
+            || self.supervision.is_some()
             || children::is_init()
     }
 
@@ -136,8 +142,26 @@ impl Notifier {
         if is_same {
             return;
         }
+        let identity = owned.map(|owned| self.identity(&owned));
+        if let Some(supervision) = &mut self.supervision {
+            supervision.name(identity.as_ref(), now);
+        }
         if let Some(metrics) = &mut self.metrics {
             metrics.hasten(now);
+        }
+    }
+
+    /// Takes note that DNS is answered from now on.
+    pub fn serves(&mut self, now: Instant) {
+        if let Some(supervision) = &mut self.supervision {
+            supervision.serves(now);
+        }
+    }
+
+    /// Takes note that this process is on its way out.
+    pub fn stops(&mut self, now: Instant) {
+        if let Some(supervision) = &mut self.supervision {
+            supervision.stops(now);
         }
     }
 
@@ -147,7 +171,18 @@ impl Notifier {
         self.program.as_ref().is_none_or(Program::awaits_name)
     }
 
-    fn identity(&self, owned: &Owned) -> Identity {
+    /// The name that is owned then, whether its end was told or not.
+    pub(super) fn owned_at(&self, now: Instant) -> Option<Owned> {
+        self.owned.filter(|owned| now < owned.valid_until)
+    }
+
+    /// The figures for Prometheus.
+    pub(super) fn figures(&self, now: Instant, view: View<'_>) -> String {
+        let ends = self.certificates.as_ref().map(Certificates::ends).unwrap_or_default();
+        metrics::format(now, &self.tally, view, &ends, self.owned_at(now).as_ref())
+    }
+
+    pub(super) fn identity(&self, owned: &Owned) -> Identity {
         Identity::new(&self.keyspace, owned, self.login.clone())
     }
 
@@ -248,7 +283,9 @@ impl Notifier {
         let lease_end = self.owned.map(|owned| owned.valid_until);
         let is_awaited = self.program.as_ref().is_some_and(Program::awaits_name);
         let list = self.list.as_ref().and_then(|list| list.next(is_awaited));
-        let times = [file, id_file, self.hooks.next(), program, metrics, lease_end, list];
+        let supervision = self.supervision.as_ref().and_then(Supervision::next);
+        let times =
+            [file, id_file, self.hooks.next(), program, metrics, lease_end, list, supervision];
         times.into_iter().flatten().chain(self.listing.next()).min()
     }
 
@@ -266,6 +303,9 @@ impl Notifier {
             if let Some(program) = &mut self.program {
                 program.ended(pid, ended, now);
             }
+        }
+        if let Some(supervision) = &mut self.supervision {
+            supervision.run(now);
         }
         self.hooks.run(now);
         self.run_list(now);

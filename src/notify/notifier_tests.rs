@@ -6,7 +6,7 @@ use super::*;
 use crate::clock;
 use crate::cluster::{Directory, Pattern, Record, SlotId};
 use crate::dns::Counters;
-use crate::notify::{NotifySettings, set_up};
+use crate::notify::{NotifySettings, ReadyWhen, set_up};
 use crate::server::signals::Signals;
 
 const LEASE: Duration = Duration::from_secs(20);
@@ -36,6 +36,7 @@ impl Scene {
             hosts_file: None,
             on_change: None,
             targets_file: None,
+            ready_when: ReadyWhen::Bound,
         };
         let signals = Signals::new().expect("signals");
         let notifier = set_up(wanted, keyspace.clone(), None, &signals).expect("a notifier");

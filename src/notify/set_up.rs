@@ -20,11 +20,13 @@ use super::name_lists::ListFormat;
 use super::notifier::{Notifier, Recipients};
 use super::program::Program;
 use super::program_settings::ProgramSettings;
+use super::supervision::{ReadyWhen, Supervision};
 use super::{children, parent_death};
 use crate::clock;
 use crate::cluster::Keyspace;
 use crate::failure::Failure;
 use crate::host::accounts::Login;
+use crate::host::service_manager::ServiceManager;
 use crate::server::signals::Signals;
 
 /// The time after which the file of the name is tried again.
@@ -55,6 +57,18 @@ pub struct NotifySettings {
     pub hosts_file: Option<PathBuf>,
     /// The file that has all nodes as targets for Prometheus, and their port.
     pub targets_file: Option<(PathBuf, u16)>,
+    /// When the service manager hears that this process has started, if there is one.
+    pub ready_when: ReadyWhen,
+}
+
+/// What tells the service manager that started this process; `None`: there is none.
+fn supervision(ready_when: ReadyWhen) -> Option<Supervision> {
+    let manager = ServiceManager::find(|name| std::env::var_os(name), std::process::id());
+    let manager = manager.unwrap_or_else(|error| {
+        log::warn!("NOTIFY_SOCKET: {error}; the service manager is told nothing");
+        None
+    });
+    manager.map(|manager| Supervision::new(manager, ready_when, clock::now()))
 }
 
 /// The failure of the file of an option that cannot be written.
@@ -136,6 +150,16 @@ pub fn set_up(
     let program = wanted.program.map(program).transpose().map_err(no_signals)?;
     let metrics = metrics.map(|file| MetricsFile::new(file, clock::now()));
     let listing = Listing::new(lists, change_hook);
-    let told = Recipients { name_file, id_file, hooks, program, list: awaited, metrics, listing };
+    let supervision = supervision(wanted.ready_when);
+    let told = Recipients {
+        name_file,
+        id_file,
+        hooks,
+        program,
+        list: awaited,
+        metrics,
+        listing,
+        supervision,
+    };
     Ok(Notifier::new(keyspace, login, signals.stop.clone(), told))
 }

@@ -1,5 +1,6 @@
 //! Matched options → the settings of each room.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use super::table::{CHECK, EXEC, Takers};
 use super::transfers;
 use super::values::{
     address, change_wait, command, etcd_timeout, filled, lease_ttl, number, optional_number, path,
-    path_to_write, seconds, split, wrong,
+    path_to_write, seconds, split, split_at_commas, wrong,
 };
 use crate::cluster::{AddressChoice, Keyspace, Names, NodeId, Pattern};
 use crate::connect::{Access, ConnectSettings, Endpoint, Password, User};
@@ -23,7 +24,7 @@ use crate::corefile::Corefile;
 use crate::failure::Failure;
 use crate::host::accounts::RunAs;
 use crate::node::{NodeSettings, WhenFull};
-use crate::notify::{ChangeSettings, NotifySettings, ProgramSettings};
+use crate::notify::{ChangeSettings, NotifySettings, ProgramSettings, ReadyWhen};
 
 /// The longest `--prefix`, in octets: a bound, not a rule of etcd's.
 const LONGEST_PREFIX: usize = 1024;
@@ -66,6 +67,7 @@ pub(super) fn options(
         notify,
         node,
         listen: configuration::listen(matches, file.as_ref())?,
+        http: http(matches)?,
         ttl: number(matches, "ttl")?,
         forward: configuration::forward(matches, file.as_ref())?,
         allow: split(matches, "allow")?,
@@ -80,6 +82,21 @@ pub(super) fn options(
         corefile: file,
         origins: Origins::default(),
     })
+}
+
+/// Where HTTP is served, each once.
+fn http(matches: &Matches) -> Result<Vec<SocketAddr>, Failure> {
+    let mut addresses = Vec::new();
+    for word in split_at_commas(&matches.opt_strs("http")) {
+        let Ok(address) = word.parse() else {
+            let remedy = "write 127.0.0.1:9153 or [::]:9153";
+            return wrong("http", format!("{word:?} is not an address with a port; {remedy}"));
+        };
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    Ok(addresses)
 }
 
 fn keyspace(matches: &Matches, file: Option<&mut Corefile>) -> Result<Keyspace, Failure> {
@@ -225,7 +242,16 @@ fn notify(
             .transpose()?,
         list: None,
         metrics_file,
+        ready_when: ready_when(matches)?,
     })
+}
+
+fn ready_when(matches: &Matches) -> Result<ReadyWhen, Failure> {
+    match matches.opt_str("notify").as_deref() {
+        None | Some("bound") => Ok(ReadyWhen::Bound),
+        Some("named") => Ok(ReadyWhen::Named),
+        Some(other) => wrong("notify", format!("{other:?} is neither bound nor named")),
+    }
 }
 
 fn on_change(matches: &Matches) -> Result<Option<ChangeSettings>, Failure> {

@@ -49,6 +49,8 @@ pub struct Options {
     pub node: NodeSettings,
     /// Where to listen; one at least.
     pub listen: Vec<Listen>,
+    /// Where to serve HTTP.
+    pub http: Vec<SocketAddr>,
     /// The TTL of answers, in seconds.
     pub ttl: u32,
     /// Where queries for other names go; `None`: they are refused.

@@ -153,10 +153,12 @@ const PROGRAMS: &[OptionEntry] = &[
     // Without any, what is begun at the end, --on-lost foremost, is killed at birth.
     number("grace", "SECONDS", 1..=86_400, "for those to end; PROGRAM has a quarter lease [10]"),
     text("metrics-file", "PATH", "figures for Prometheus, by node_exporter"),
+    texts("http", "ADDRESS:PORT[,...]", "those, health and all names by HTTP"),
     text("hosts-file", "PATH", "all names, in a section of /etc/hosts for instance"),
     text("file-sd", "PATH", ""),
     TARGETS_PORT,
     text("ready-file", "PATH", "while it is not there, this node is not in the group"),
+    text("notify", "bound|named", "when a service manager hears of the start [bound]"),
     text("run-as", "USER[:GROUP]", "who to be, once the port is bound [unchanged]"),
 ];
 

@@ -7,6 +7,7 @@ use super::socket::Presence;
 use super::tcp;
 use super::udp::UdpListener;
 use crate::failure::Failure;
+use crate::host::port_holder::holders;
 
 /// An address to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +57,36 @@ pub fn listen(
                 log::info!("not listening on {address}: {error}");
             }
             Err(error) => {
-                let remedy = remedy(&error);
+                let remedy = remedy(&error, address);
                 return Err(Failure::new(format!("--listen: {address}: {error}; {remedy}")));
             }
         }
     }
     Ok((listeners, acceptors))
+}
+
+/// Binds every address for HTTP.
+///
+/// # Errors
+/// When one cannot be: the first of them.
+pub fn listen_for_http(wanted: &[SocketAddr], absent: Absent) -> Result<Vec<TcpListener>, Failure> {
+    let bind = |address: SocketAddr| match tcp::listen_on(address, Presence::Here) {
+        Err(error)
+            if absent == Absent::Await && error.kind() == io::ErrorKind::AddrNotAvailable =>
+        {
+            tcp::listen_on(address, Presence::Anywhere)
+        }
+        bound => bound,
+    };
+    let bound = wanted.iter().map(|&address| {
+        let bound = bind(address).map_err(|error| {
+            let remedy = remedy(&error, address);
+            Failure::new(format!("--http: {address}: {error}; {remedy}"))
+        })?;
+        log::info!("serving HTTP on {}", bound.local_addr().unwrap_or(address));
+        Ok(bound)
+    });
+    bound.collect()
 }
 
 fn listen_or_await(address: SocketAddr, absent: Absent) -> io::Result<(UdpListener, TcpListener)> {
@@ -98,15 +123,22 @@ fn is_without_family(error: &io::Error) -> bool {
     matches!(errno, Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::ADDRNOTAVAIL))
 }
 
-fn remedy(error: &io::Error) -> &'static str {
-    match error.kind() {
+fn remedy(error: &io::Error, address: SocketAddr) -> String {
+    let remedy = match error.kind() {
         io::ErrorKind::AddrInUse => {
-            "another server has it: stop that one, or listen on another address or port"
+            let holders = holders(address);
+            let who = match &holders[..] {
+                [] => "another server has it: stop that one".to_owned(),
+                [one] => format!("{one} has it: stop that"),
+                _ => format!("{} have it: stop those", holders.join(", ")),
+            };
+            return format!("{who}, or listen on another address or port");
         }
         io::ErrorKind::PermissionDenied => {
             "start as root or with CAP_NET_BIND_SERVICE, or listen on a port above 1023"
         }
         io::ErrorKind::AddrNotAvailable => "give an address of this host",
         _ => "give another address",
-    }
+    };
+    remedy.to_owned()
 }

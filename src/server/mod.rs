@@ -10,6 +10,7 @@ mod connection;
 pub mod forward;
 mod framed;
 mod host;
+pub mod http;
 pub mod id_source;
 mod interfaces;
 pub mod listen;
@@ -40,6 +41,7 @@ use crate::dns::transfer::Views;
 use crate::dns::{Counters, RateLimiter, Responder};
 use crate::node::network::HostNetwork;
 use forward::Forwarder;
+use http::HttpServer;
 use interfaces::Interfaces;
 use network::NetworkWatch;
 use ready_file::ReadyFile;
@@ -86,6 +88,8 @@ pub struct Server {
     ready_file: Option<ReadyFile>,
     /// Who is told of changes; `None`: nobody is.
     secondaries: Option<Secondaries>,
+    /// What serves HTTP; `None`: nothing does.
+    http: Option<HttpServer>,
     /// Whether the last poll found answers of theirs.
     have_answered: bool,
     /// Which of the signals, the listeners for UDP, those for TCP, and the connections, in this
@@ -150,6 +154,7 @@ impl Server {
             timers: Vec::new(),
             ready_file: None,
             secondaries: None,
+            http: None,
             have_answered: false,
             ready: Vec::new(),
             releasing: false,
@@ -192,6 +197,11 @@ impl Server {
     pub fn with_secondaries(mut self, secondaries: Option<Secondaries>) -> Self {
         self.secondaries = secondaries;
         self
+    }
+
+    /// Serves HTTP as well.
+    pub fn set_http(&mut self, http: Option<HttpServer>) {
+        self.http = http;
     }
 
     /// Whether this node is ready.

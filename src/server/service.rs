@@ -54,7 +54,7 @@ pub(super) struct OutgoingTransfer {
 
 impl Service {
     fn asker(&self, client: &Client) -> Asker {
-        Asker { address: client.address(), transport: client.transport(), now: self.now }
+        Asker::new(client.address(), client.transport(), self.now)
     }
 
     /// Writes the reply to a query, or forwards the query.

@@ -66,6 +66,7 @@ impl Server {
             self.service.now = unix_time();
             let woken = self.answer_ready(now);
             self.forward_back(now);
+            self.serve_http(now);
             let table = self.follow_table(now);
             if woken {
                 self.network.take_events(now);
@@ -136,6 +137,19 @@ impl Server {
         }
     }
 
+    /// Answers those who ask by HTTP.
+    fn serve_http(&mut self, now: Instant) {
+        let Some(http) = &mut self.http else { return };
+        // Its descriptor was polled last, but for those of the table and of the forwarder.
+        let Service { directory, counters, table, forwarder, .. } = &self.service;
+        let from_end = 1 + usize::from(table.is_some()) + usize::from(forwarder.is_some());
+        let place = self.ready.len().checked_sub(from_end);
+        let is_ready = place.is_some_and(|at| self.ready.get(at) == Some(&true));
+        if is_ready || http.next_deadline(now).is_some_and(|at| at <= now) {
+            http.progress(now, View { directory, counters });
+        }
+    }
+
     /// Tells other servers of changes.
     fn tell_secondaries(&mut self, now: Instant) {
         let begun = std::mem::take(&mut self.service.begun);
@@ -158,11 +172,12 @@ impl Server {
         now: Instant,
     ) -> io::Result<bool> {
         let sockets = self.listeners.len() + self.acceptors.len() + self.connections.len();
-        let mut fds = Vec::with_capacity(sockets + 4);
+        let mut fds = Vec::with_capacity(sockets + 5);
         fds.push(PollFd::new(&self.signals.wakeup, PollFlags::IN));
         fds.extend(self.listeners.iter().map(|it| PollFd::new(&it.socket, PollFlags::IN)));
         fds.extend(self.acceptors.iter().map(|socket| PollFd::new(socket, PollFlags::IN)));
         fds.extend(self.connections.interests());
+        fds.extend(self.http.iter().map(|it| PollFd::new(it, PollFlags::IN)));
         fds.extend(self.service.table.iter().map(|it| PollFd::new(&it.dialer, PollFlags::IN)));
         fds.extend(self.service.forwarder.iter().map(|it| PollFd::new(&it.sockets, PollFlags::IN)));
         let telling = self.secondaries.iter().flat_map(|it| &it.sockets);
@@ -184,6 +199,7 @@ impl Server {
             self.service.table.as_ref().and_then(|table| table.next_deadline(now)),
             self.timers.iter().filter_map(|timer| timer.next()).min(),
             self.secondaries.as_ref().and_then(Secondaries::next_deadline),
+            self.http.as_ref().and_then(|http| http.next_deadline(now)),
         ];
         let first = others.into_iter().chain([deadline]).flatten().min();
         let longest = self.signals.wakeup.longest_sleep();

@@ -3,11 +3,8 @@
 //! Looks at everything in the order in which a node needs it, and goes on after what is not well as
 //! far as that makes sense.
 
-use std::net::SocketAddr;
-
 use log::Level;
 
-use super::holder::holders;
 use super::probe::rights;
 use super::report::Severity::{self, Bad, Good, Note, Waits};
 use super::report::{Finding, Found, Report};
@@ -262,20 +259,11 @@ fn dns(options: &Options) -> Vec<Finding> {
             Err(_) if waits && bind(Absent::Await).is_ok() => {
                 (Note, format!("{address} is not on this host; a node would wait for it"))
             }
-            Err(failure) => (Bad, format!("{failure}{}", who_has(address))),
+            Err(failure) => (Bad, failure.to_string()),
         };
         Finding::new(severity, "dns", text)
     });
     found.collect()
-}
-
-/// The end of a sentence about a port that is taken: by whom, as far as that is known.
-fn who_has(address: SocketAddr) -> String {
-    let holders = holders(address).join(", ");
-    if holders.is_empty() {
-        return holders;
-    }
-    format!("; port {} is that of {holders}", address.port())
 }
 
 #[cfg(test)]

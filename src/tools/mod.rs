@@ -5,7 +5,6 @@ mod check_job;
 mod drain;
 mod endpoints;
 mod follow;
-mod holder;
 mod list;
 mod local;
 mod probe;

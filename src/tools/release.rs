@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::session::{heard, stopped};
 use super::table::{self, output_failure};
-use crate::cluster::{Record, RecordError};
+use crate::cluster::{NodeId, Record, RecordError};
 use crate::connect::Connect;
 use crate::etcd::{
     Compare, Equal, Error, Etcd, EventKind, GatewayClient, KeyValue, LeaseId, Op, Range, Txn,
@@ -31,11 +31,6 @@ pub(super) fn run(
     options: &Options,
     place: &Shared,
 ) -> Result<(), Failure> {
-    if confirmation == Confirmation::Ask && !io::stdin().is_terminal() {
-        return Err(Failure::usage(
-            "release asks before it deletes, and there is no terminal; give --yes",
-        ));
-    }
     let mut client = Connect::prepare(&options.connect)?.client(place);
     let key = format!("{}{name}", options.node.keyspace.prefix).into_bytes();
     let reply = heard(place, read_key(&mut client, key))?;
@@ -43,6 +38,11 @@ pub(super) fn run(
         return Err(Failure::new(format!("{name} is nobody's: there is nothing to release")));
     };
     table::write(&description(name, found, left(&mut client, place, found.lease)?))?;
+    if confirmation == Confirmation::Ask && !io::stdin().is_terminal() {
+        return Err(Failure::usage(
+            "release asks before it deletes, and there is no terminal; give --yes",
+        ));
+    }
     if confirmation == Confirmation::Ask && !is_meant(name, place)? {
         return Err(Failure::new(format!("{name} was left as it is")));
     }
@@ -86,11 +86,16 @@ fn description(name: &str, found: &KeyValue, left: Option<Duration>) -> String {
     let end = left.map_or_else(String::new, |left| {
         format!(", which ends in {} s if nobody renews it", left.as_secs())
     });
+    let lease = found.lease;
+    let advice = if NodeId::of(&found.value).is_some() || Record::parse(&found.value).is_err() {
+        "A node that runs takes its name again at once: stop it there instead."
+    } else {
+        // All that we publish has an ID, where the host has any.
+        "If that is a node of the CoreDNS plugin and runs, CoreDNS crashes when it is to renew the name: stop it \
+         there instead. Another node that runs takes its name again at once."
+    };
     format!(
-        "{name}: {what}, on lease {}{end}\n\
-         A node that runs takes its name again at once: stop it there instead. A node that died \
-         loses it with its lease.\n",
-        found.lease
+        "{name}: {what}, on lease {lease}{end}\n{advice} A node that died loses it with its lease.\n"
     )
 }
 

@@ -21,7 +21,7 @@ impl Kind {
     /// Whoever sends it.
     pub fn asker(&self) -> Asker {
         let address = IpAddr::from([192, 0, 2, 1]);
-        Asker { address, transport: self.transport, now: 0 }
+        Asker::new(address, self.transport, 0)
     }
 }
 

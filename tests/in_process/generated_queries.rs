@@ -120,7 +120,7 @@ fn every_generated_query_is_answered_as_the_model_says() {
         let (query, state) = generator.next();
         let answer = |transport, reply: &mut Vec<u8>| {
             let address = IpAddr::from([192, 0, 2, 1]);
-            let asker = Asker { address, transport, now: 1_795_539_600 };
+            let asker = Asker::new(address, transport, 1_795_539_600);
             responder.answer(&query, asker, &directories[state as usize], &counters, reply)
         };
         let verdicts = [answer(Transport::Udp, &mut udp), answer(Transport::Tcp, &mut tcp)];

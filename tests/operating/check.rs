@@ -66,8 +66,8 @@ fn a_node_that_runs_here_is_named_as_who_has_the_port_and_the_record() {
     let end = ended("check", &etcd.endpoint(), &same);
     assert_eq!(end.status, Some(1), "{end:?}");
     let [line] = failures(&end)[..] else { panic!("{end:?}") };
-    assert!(line.contains("another server has it"), "{line}");
-    assert!(line.contains(&format!("idetcd (pid {})", node.child.id())), "{line}");
+    let who = format!("idetcd (pid {}) has it: stop that", node.child.id());
+    assert!(line.contains(&who), "{line}");
     assert!(end.out.contains("worker1.tf.local. has this very record"), "{end:?}");
 }
 

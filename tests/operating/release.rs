@@ -35,8 +35,12 @@ fn without_a_terminal_it_refuses_with_status_2() {
     let etcd = Etcd::start();
     etcd.put("worker1.tf.local.", HAND);
     let revision = etcd.revision();
-    let line = ended("release", &etcd.endpoint(), &["1"]).complaint(2);
+    let end = ended("release", &etcd.endpoint(), &["1"]);
+    assert!(end.out.starts_with("worker1.tf.local.: 10.0.0.7, put without a lease"), "{end:?}");
+    let line = end.complaint(2);
     assert!(line.contains("give --yes"), "{line}");
+    let line = ended("release", &etcd.endpoint(), &["2"]).complaint(1);
+    assert!(line.contains("worker2.tf.local. is nobody's"), "nothing is to be asked: {line}");
     assert_eq!(etcd.revision(), revision);
 }
 
@@ -103,6 +107,18 @@ fn a_dead_node_on_a_long_lease_is_evicted_and_who_waits_is_told() {
         out.ends_with("released worker1.tf.local.; now it is that of 10.0.0.3 fd00::3 port 53\n")
     );
     assert_eq!(heir.slot(), 1);
+}
+
+#[test]
+fn the_operator_is_warned_where_the_plugin_may_have_the_name() {
+    let etcd = Etcd::start();
+    etcd.put_leased("worker1.tf.local.", HAND, 600);
+    let out = ended("release", &etcd.endpoint(), &["1", "--yes"]).good();
+    assert!(out.contains("10.0.0.7, on lease ") && out.contains("CoreDNS crashes"), "{out}");
+    let with_id = br#"{"ipv4":"10.0.0.7","node_id":"n1"}"#;
+    etcd.put_leased("worker1.tf.local.", with_id, 600);
+    let out = ended("release", &etcd.endpoint(), &["1", "--yes"]).good();
+    assert!(out.contains("A node that runs takes its name") && !out.contains("CoreDNS"), "{out}");
 }
 
 #[test]

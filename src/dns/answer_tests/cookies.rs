@@ -19,8 +19,7 @@ impl Server {
 
     /// The response code and the cookie that is answered to a query with this one.
     fn ask(&self, query: &[u8], now: u32) -> (u8, Vec<u8>) {
-        let asker =
-            Asker { address: [192, 0, 2, 1].into(), transport: Transport::Udp, now: now.into() };
+        let asker = Asker::new([192, 0, 2, 1].into(), Transport::Udp, now.into());
         let mut reply = Vec::new();
         let (directory, counters) = (&self.directory, Counters::default());
         let verdict = self.responder.answer(query, asker, directory, &counters, &mut reply);

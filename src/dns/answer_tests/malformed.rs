@@ -164,7 +164,7 @@ fn recursion_is_available_in_every_reply_where_other_names_are_forwarded() {
         for query in &queries {
             let mut reply = Vec::new();
             let address = [192, 0, 2, 1].into();
-            let asker = Asker { address, transport: Transport::Udp, now: 0 };
+            let asker = Asker::new(address, Transport::Udp, 0);
             responder.answer(query, asker, &directory, &Counters::default(), &mut reply);
             assert_eq!(reply[3] & 0x80, wanted, "{query:?}");
         }

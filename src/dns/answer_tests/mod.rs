@@ -11,14 +11,16 @@ mod signed;
 mod standing;
 mod truncation;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Packet};
 
 use super::*;
-use crate::cluster::{Entry, Names, Pattern};
-use crate::dns::wire::{option, rrtype};
+use crate::cluster::{Entry, Freshness, Keyspace, Names, Pattern};
+use crate::dns::OutOfZone;
+use crate::dns::wire::{CLASS_IN, flag, option, rrtype};
 
 const TTL: u32 = 5;
 
@@ -78,7 +80,7 @@ fn reply_to(query: &[u8], directory: &Directory) -> Option<Vec<u8>> {
 fn reply_over(transport: Transport, query: &[u8], directory: &Directory) -> Option<Vec<u8>> {
     let responder = Responder::new(directory.keyspace(), TTL).expect("zones");
     let mut reply = Vec::new();
-    let asker = Asker { address: IpAddr::from([192, 0, 2, 1]), transport, now: 1_795_539_600 };
+    let asker = Asker::new(IpAddr::from([192, 0, 2, 1]), transport, 1_795_539_600);
     match responder.answer(query, asker, directory, &Counters::default(), &mut reply) {
         Verdict::Silent | Verdict::Forward | Verdict::Transfer => None,
         Verdict::Reply(_) => Some(reply),

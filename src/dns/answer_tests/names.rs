@@ -164,7 +164,7 @@ fn a_group_begins_with_another_node_each_time() {
     let directory = cluster();
     let responder = Responder::new(directory.keyspace(), TTL).expect("zones");
     let mut counters = Counters::default();
-    let asker = Asker { address: [192, 0, 2, 1].into(), transport: Transport::Udp, now: 0 };
+    let asker = Asker::new([192, 0, 2, 1].into(), Transport::Udp, 0);
     let mut firsts = Vec::new();
     for _ in 0..8 {
         let mut reply = Vec::new();

@@ -20,7 +20,7 @@ fn written(
     let responder = Responder::new(directory.keyspace(), TTL).expect("zones");
     let responder = responder.with_reverse(&networks).expect("zones").with_out_of_zone(out_of_zone);
     let (mut reply, transport) = (Vec::new(), Transport::Udp);
-    let asker = Asker { address: IpAddr::from([192, 0, 2, 1]), transport, now: 1_795_539_600 };
+    let asker = Asker::new(IpAddr::from([192, 0, 2, 1]), transport, 1_795_539_600);
     let query = ask(name, qtype);
     (responder.answer(&query, asker, directory, &Counters::default(), &mut reply), reply)
 }

@@ -27,7 +27,7 @@ fn ask_signed(query: &[u8], key: &TsigKeys, ago: u64, directory: &Directory) -> 
     let mut verifier = sign_request(key.first().expect("a key"), &mut query, NOW - ago);
     let responder = Responder::new(directory.keyspace(), TTL).expect("zones");
     let responder = responder.with_keys(self::key(NAME, SECRET));
-    let asker = Asker { address: [192, 0, 2, 1].into(), transport: Transport::Udp, now: NOW };
+    let asker = Asker::new([192, 0, 2, 1].into(), Transport::Udp, NOW);
     let mut octets = Vec::new();
     let counters = Counters::default();
     let verdict = responder.answer(&query, asker, directory, &counters, &mut octets);

@@ -90,13 +90,13 @@ impl ZoneChanges {
     }
 
     fn add_difference(&mut self, before: &[ZoneRecord], after: &[ZoneRecord]) {
-        self.deleted.extend(before.iter().filter(|record| !after.contains(record)));
-        self.added.extend(after.iter().filter(|record| !before.contains(record)));
+        self.deleted.extend(before.iter().filter(|it| !after.contains(it)).cloned());
+        self.added.extend(after.iter().filter(|it| !before.contains(it)).cloned());
     }
 }
 
 fn in_group(node: &Option<PublishedNode>) -> Option<Record> {
-    node.filter(|node| node.is_in_group).map(|node| node.record)
+    node.as_ref().filter(|node| node.is_in_group()).map(|node| node.record)
 }
 
 /// The addresses that a group has by a node.

@@ -8,7 +8,7 @@ use crate::cluster::{NodePlace, Slots};
 use crate::dns::edns::Opt;
 use crate::dns::node_name::NodeName;
 use crate::dns::records::push_srv;
-use crate::dns::reply::{Full, Reply, push_name_by};
+use crate::dns::reply::{Full, Reply, push_name_by, push_text};
 use crate::dns::reverse::push_reverse_name;
 use crate::dns::wire::{POINTER, rrtype};
 
@@ -80,7 +80,7 @@ impl<'a> ZoneMessage<'a> {
         let taken = rest.iter().take_while(|record| {
             let has_room = self.has_room();
             if has_room {
-                self.take(**record);
+                self.take((*record).clone());
             }
             has_room
         });
@@ -160,6 +160,9 @@ impl Taker for ZoneMessage<'_> {
             }
             ZoneRecord::NodeService(place, port) => {
                 self.put_service(OwnerKey::Node(place), place, port);
+            }
+            ZoneRecord::NodeText(place, text) => {
+                self.put(OwnerKey::Node(place), rrtype::TXT, |octets, _| push_text(&text, octets));
             }
             ZoneRecord::GroupAddress(range, address) => {
                 self.put_address(OwnerKey::Group(range), address);

@@ -9,11 +9,12 @@ use super::request::serial_of;
 use super::walk::{Taker, Walk};
 use super::zone_record::ZoneContent;
 use crate::cluster::{Directory, Freshness};
-use crate::dns::answer::{Responder, longest_reply};
+use crate::dns::answer::longest_reply;
 use crate::dns::edns::Opt;
 use crate::dns::exchange::{Asker, Transport};
 use crate::dns::query::{Header, Query};
 use crate::dns::reply::Reply;
+use crate::dns::responder::Responder;
 use crate::dns::tsig::{ReplySigner, TsigKey};
 use crate::dns::wire::{ExtendedError, Rcode, flag, rrtype};
 
@@ -21,8 +22,9 @@ use crate::dns::wire::{ExtendedError, Rcode, flag, rrtype};
 const POINTERS_REACH: usize = 0x4000;
 
 /// The most octets of the records of one node: a name of 255 octets as the owner and as the target, two
-/// addresses, or in a reverse zone two such targets.
-const LONGEST_NODE: usize = 700;
+/// addresses, and two texts, of which the reason of a drain has up to 200 characters of four octets; or in a
+/// reverse zone two such targets.
+const LONGEST_NODE: usize = 700 + 860;
 
 /// Changes of which some may fit into a datagram: a record has some twenty octets.
 const MOST_IN_DATAGRAM: usize = 64;

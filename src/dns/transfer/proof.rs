@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use super::{Transfer, Views};
 use crate::cluster::Directory;
-use crate::dns::query::{Header, Query};
+use crate::dns::edns::{self, Unread};
+use crate::dns::query::Question;
 use crate::dns::{Asker, Responder, TableProof};
 
 impl Responder {
@@ -30,11 +31,14 @@ impl Transfer {
     /// Tells that in each message, if the query that began it asks for that.
     #[must_use]
     pub fn with_table_proof(mut self, query: &[u8], proof: TableProof) -> Transfer {
-        let edns = Header::read(query).and_then(|header| Query::read(query, header).ok()?.edns);
+        // What the signature covers stands before it.
+        let read = |question: Question<'_>| edns::read(query, question.end());
+        let edns =
+            Question::read(query).and_then(|question| read(question).unwrap_or_else(Unread::edns));
         if let Some(opt) = &mut self.opt
             && edns.is_some_and(|edns| edns.wants_table_proof)
         {
-            opt.table_proof = Some(proof);
+            opt.table_proof = Some(Box::new(proof));
         }
         self
     }

@@ -18,9 +18,9 @@ pub(in crate::dns) struct Refusal {
 /// Whether a query asks for a zone.
 pub(in crate::dns) fn is_transfer(query: &Query<'_>) -> bool {
     let Query { question, edns, .. } = query;
-    question.qclass == CLASS_IN
+    matches!(question.qtype, rrtype::AXFR | rrtype::IXFR)
+        && question.qclass == CLASS_IN
         && edns.is_none_or(|edns| edns.version == 0)
-        && matches!(question.qtype, rrtype::AXFR | rrtype::IXFR)
 }
 
 /// Decides on the request of one who may have the zones, for the zone of this name.

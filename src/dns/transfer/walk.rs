@@ -120,7 +120,7 @@ impl Walk {
             if !may_step(steps, taker) {
                 return false;
             }
-            if let Some(port) = node.record.port.filter(|_| node.is_in_group) {
+            if let Some(port) = node.record.port.filter(|_| node.is_in_group()) {
                 let place = NodePlace { range: self.range, slot };
                 taker.take(ZoneRecord::GroupService(place, port));
             }

@@ -1,17 +1,21 @@
 //! The records of a zone but for its SOA and NS, and which zone each is in.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::cluster::{Directory, NodePlace, PublishedNode, Slots};
+use crate::dns::standing_text;
 use crate::dns::zone::{Zone, Zones};
 
 /// A record, by what it is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum ZoneRecord {
     /// A or AAAA of a node.
     NodeAddress(NodePlace, IpAddr),
     /// SRV of a node.
     NodeService(NodePlace, u16),
+    /// TXT of a node: what keeps it out of its group.
+    NodeText(NodePlace, Arc<str>),
     /// A or AAAA of the group of the range with this index.
     GroupAddress(usize, IpAddr),
     /// SRV of a group, that is of one of its nodes.
@@ -100,7 +104,12 @@ impl<'a> ZoneContent<'a> {
         });
         let port = record.port.filter(|_| self.zone.network.is_none());
         let service = port.map(|port| ZoneRecord::NodeService(place, port));
-        addresses.into_iter().flatten().chain(service)
+        let texts = match self.zone.network {
+            None if !node.is_in_group() => standing_text::texts(&node.standing()),
+            _ => Vec::new(),
+        };
+        let texts = texts.into_iter().map(move |text| ZoneRecord::NodeText(place, text.into()));
+        addresses.into_iter().flatten().chain(service).chain(texts)
     }
 
     /// Whether the reverse name of an address is in this zone.

@@ -202,3 +202,27 @@ fn a_newcomer_waits_for_names_with_its_addresses_once_however_many_come() {
     let named = times.first().copied().unwrap_or(LIFE);
     assert!((60 * SECOND..65 * SECOND).contains(&named), "{named:?}: {:#?}", world.log);
 }
+
+#[test]
+fn a_lease_that_is_denied_to_one_who_waits_is_revoked_before_another_is_waited_with() {
+    let (world, mut session) = newborn(1);
+    session.settings.when_full = WhenFull::Wait;
+    for slot in 1..=3 {
+        let mut kv = put(&format!("w{slot}.tf.local."), 1, OTHER).kv;
+        kv.value = format!(r#"{{"ipv4":"10.0.1.{slot}"}}"#).into_bytes();
+        world.store.borrow_mut().keys.insert(kv.key.clone(), kv);
+    }
+    world.store.borrow_mut().revision = 1;
+    world.follow(|world, name| {
+        if name == "keep-alive" && world.age() > 20 * SECOND && world.times("revoke").is_empty() {
+            // By a member that is behind, say.
+            world.store.borrow_mut().leases[0] = LeaseId(98);
+        }
+        Fate::Answered(ROUND_TRIP)
+    });
+    world.stop_at.set(world.began + 60 * SECOND);
+    session.run();
+    let (granted, revoked) = (world.times("grant"), world.times("revoke"));
+    assert_eq!((granted.len(), revoked.len()), (2, 2), "{:#?}", world.log);
+    assert!(revoked[0] < granted[1] + SECOND, "{granted:?} {revoked:?}");
+}

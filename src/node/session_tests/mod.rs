@@ -7,6 +7,7 @@ mod large_values;
 mod longer_leases;
 mod overtaking;
 mod proving;
+mod renewing;
 mod republishing;
 mod restores;
 mod resuming;

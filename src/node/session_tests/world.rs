@@ -77,6 +77,10 @@ pub(in crate::node) struct Store {
     /// The entries of the log.
     pub(super) entries: u64,
     pub(super) leases: Vec<LeaseId>,
+    /// The term in which members are that renew leases; 0: they do not tell.
+    pub(super) renewed_in: u64,
+    /// How many leaders were elected.
+    pub(super) elections: u64,
     /// When leases of others end, by the age of the world; each of those that are not here was renewed just now.
     pub(super) ends: BTreeMap<LeaseId, Duration>,
     pub(in crate::node) keys: BTreeMap<Vec<u8>, KeyValue>,
@@ -194,7 +198,12 @@ pub(super) fn delete(name: &str, revision: i64) -> Event {
 impl Store {
     fn header(&self) -> ResponseHeader {
         let cluster_id = 7 + self.cluster;
-        ResponseHeader { cluster_id, member_id: 1, revision: self.revision, raft_term: 2 }
+        ResponseHeader {
+            cluster_id,
+            member_id: 1,
+            revision: self.revision,
+            raft_term: 2 + self.elections,
+        }
     }
 
     fn range(&self, range: &Range) -> RangeReply {
@@ -294,9 +303,10 @@ impl Etcd for FakeEtcd {
         })
     }
 
-    fn lease_keep_alive(&mut self, id: LeaseId) -> Result<Option<Duration>, Error> {
+    fn lease_keep_alive(&mut self, id: LeaseId) -> Result<Option<TimeToLive>, Error> {
         self.world.call("keep-alive", &self.timeout, |store| {
-            store.leases.contains(&id).then_some(LEASE_TTL)
+            let renewed = TimeToLive { left: LEASE_TTL, raft_term: store.renewed_in };
+            store.leases.contains(&id).then_some(renewed)
         })
     }
 

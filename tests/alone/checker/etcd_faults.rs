@@ -26,6 +26,8 @@ pub struct EtcdTrouble {
     pub undo_at: Instant,
     member: usize,
     fault: EtcdFault,
+    /// Whether the member led.
+    led: bool,
     disturbance: usize,
 }
 
@@ -85,9 +87,10 @@ impl Run {
         }
         let fault = self.random.pick(&FAULTS);
         let member = self.random.below(3);
-        // A leader that is thawed after more than a lease ends leases that its successor keeps
-        // alive (etcd's issue 15247), and with them names whose nodes are well.
+        // A leader that is thawed ends leases that its successor keeps alive (etcd's issue 15247) if they were
+        // renewed longer than a lease ago when it was frozen, as it knows: of few nodes, then.
         let length = length.min(LEASE / 2);
+        let led = self.cluster.members[member].is_leader() == Some(true);
         match fault {
             EtcdFault::FreezeMember => self.cluster.members[member].signal(Signal::STOP),
             EtcdFault::KillMember => self.cluster.members[member].kill(),
@@ -102,7 +105,7 @@ impl Run {
         self.note(format!("{fault:?}"));
         let undo_at = Instant::now() + length;
         let disturbance = self.disturb(None, Trouble::CutOff);
-        self.etcd_trouble = Some(EtcdTrouble { undo_at, member, fault, disturbance });
+        self.etcd_trouble = Some(EtcdTrouble { undo_at, member, fault, led, disturbance });
     }
 
     /// Ends what is wrong with etcd, if it is time to.
@@ -110,6 +113,16 @@ impl Run {
         let Some(trouble) = self.etcd_trouble.take_if(|trouble| trouble.undo_at <= now) else {
             return;
         };
+        let is_deposed =
+            matches!(trouble.fault, EtcdFault::FreezeMember)
+                && trouble.led
+                && self.cluster.members.iter().enumerate().any(|(index, member)| {
+                    index != trouble.member && member.is_leader() == Some(true)
+                });
+        if is_deposed {
+            let now = self.now();
+            self.story.deposed.push(now);
+        }
         let member = &mut self.cluster.members[trouble.member];
         match trouble.fault {
             EtcdFault::FreezeMember => member.signal(Signal::CONT),

@@ -15,6 +15,7 @@
 //! | reason | the earlier one ends at the latest |
 //! | --- | --- |
 //! | its key was changed by hand | [`HEARD`] and the grace time after that; where the node was disturbed, a lease after that |
+//! | a leader of etcd that was frozen and replaced meanwhile goes on, and ends leases that its successor keeps alive (etcd's issue 15247) | the same |
 //! | a backup without its claim was restored | a lease after the node is let to etcd again |
 //! | its node was frozen, and could not end it | when the node is thawed |
 //! | its node was killed, and SIGTERM does not end it | when it has lingered as long as it wants to |
@@ -110,6 +111,7 @@ impl Verdict {
         }
         let reasons = [
             ("by hand", by_hand(story, earlier, later)),
+            ("deposed leader", deposed(story, earlier, later)),
             ("restored", restored(story, earlier, later)),
             ("frozen", frozen(story, earlier, later)),
             ("killed", killed(story, earlier, later)),
@@ -153,13 +155,24 @@ fn by_hand(story: &Story, earlier: &Life, later: &Life) -> Option<Duration> {
     let changes = story.by_hand.iter().filter(|change| {
         change.name == earlier.name && earlier.opened <= change.until && change.from <= later.opened
     });
-    let ends = changes.map(|change| {
-        // A node that has not heard of etcd for a lease has no name any more.
-        let window = (change.from.saturating_sub(LEASE), change.until + HEARD + GRACE);
-        let is_disturbed = disturbances(story, earlier.node).any(|d| touches(d, window));
-        change.until + SLACK + if is_disturbed { LEASE } else { HEARD + GRACE }
+    changes.map(|change| hears_by(story, earlier.node, change.from, change.until)).max()
+}
+
+/// By when a node has no program under a name any more whose key was changed in this time.
+fn hears_by(story: &Story, node: usize, from: Duration, until: Duration) -> Duration {
+    // A node that has not heard of etcd for a lease has no name any more.
+    let window = (from.saturating_sub(LEASE), until + HEARD + GRACE);
+    let is_disturbed = disturbances(story, node).any(|d| touches(d, window));
+    until + SLACK + if is_disturbed { LEASE } else { HEARD + GRACE }
+}
+
+/// Until when the earlier one may be alive because a former leader of etcd, as soon as it went on, ended its lease.
+fn deposed(story: &Story, earlier: &Life, later: &Life) -> Option<Duration> {
+    let thawed = story.deposed.iter().copied();
+    let thawed = thawed.filter(|thawed| {
+        earlier.opened <= *thawed && (*thawed..*thawed + HEARD).contains(&later.opened)
     });
-    ends.max()
+    thawed.map(|thawed| hears_by(story, earlier.node, thawed, thawed)).max()
 }
 
 fn touches(disturbance: &Disturbance, (from, until): (Duration, Duration)) -> bool {

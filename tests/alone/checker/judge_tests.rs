@@ -110,6 +110,7 @@ fn two_that_are_alive_at_once_are_found_unless_there_is_a_reason_for_so_long() {
             "(by hand)",
             9.5 + by_lease,
         ),
+        (Story { deposed: vec![seconds(9.8)], ..Story::default() }, "(deposed leader)", 9.8 + told),
         (Story { disturbances: vec![frozen], ..Story::default() }, "(frozen)", 13.5),
         (Story { disturbances: vec![killed], ..Story::default() }, "(killed)", 10.4),
         (
@@ -158,6 +159,10 @@ fn what_happened_to_others_or_at_another_time_is_no_reason() {
     for reason in reasons {
         let story = Story { disturbances: vec![reason.clone()], ..story(two.clone()) };
         assert_eq!(found(&story), "one alive", "{reason:?}");
+    }
+    for at in [0.5, 9.4, 10.1] {
+        let story = Story { deposed: vec![seconds(at)], ..story(two.clone()) };
+        assert_eq!(found(&story), "one alive", "{at}");
     }
     for at in [0.5, 10.1] {
         // Before the earlier one began somebody else had the name, and after the later one began

@@ -83,6 +83,8 @@ pub struct Story {
     pub returns: BTreeMap<Return, u32>,
     pub disturbances: Vec<Disturbance>,
     pub by_hand: Vec<ByHand>,
+    /// When members of etcd went on that had led, were frozen, and were replaced meanwhile.
+    pub deposed: Vec<Duration>,
     pub restores: Vec<Restore>,
     pub hold_ups: Vec<HoldUp>,
     /// How long the program of each node goes on after SIGTERM.

@@ -155,9 +155,9 @@ fn grant(client: &mut GatewayClient) -> Result<(), Error> {
 }
 
 fn keep_alive(client: &mut GatewayClient) -> Result<(), Error> {
-    if let Some(ttl) = client.lease_keep_alive(LeaseId(7))? {
-        assert!(!ttl.is_zero(), "a lease without time to live is gone");
-        assert!(Instant::now().checked_add(ttl).is_some(), "a time that a clock can show");
+    if let Some(renewed) = client.lease_keep_alive(LeaseId(7))? {
+        assert!(!renewed.left.is_zero(), "a lease without time to live is gone");
+        assert!(Instant::now().checked_add(renewed.left).is_some(), "a time that a clock can show");
     }
     Ok(())
 }

@@ -40,7 +40,7 @@ pub fn run(data: &[u8]) {
     };
     scene::with(number, |scene| {
         for transport in [Transport::Udp, Transport::Tcp] {
-            let asker = Asker { address, transport, now: 1_795_539_600 };
+            let asker = Asker::new(address, transport, 1_795_539_600);
             answer(scene, query, asker, asked_before);
         }
     });

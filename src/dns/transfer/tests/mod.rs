@@ -1,6 +1,7 @@
 //! Transfers read back with simple-dns, as an independent reader.
 
 mod changed;
+mod round_trip;
 mod scene;
 mod whole;
 
@@ -19,7 +20,7 @@ use scene::Scene;
 type Contents = BTreeMap<(String, u16), BTreeSet<String>>;
 
 fn asker(transport: Transport) -> Asker {
-    Asker { address: [192, 0, 2, 1].into(), transport, now: 1_795_539_600 }
+    Asker::new([192, 0, 2, 1].into(), transport, 1_795_539_600)
 }
 
 /// A query as octets: one question, and what follows it, in the sections with these counts.
@@ -78,6 +79,10 @@ fn answers(message: &[u8]) -> Vec<(String, u16, String)> {
             RData::SRV(srv) => (rrtype::SRV, format!("{} {}", srv.port, name_of(&srv.target))),
             RData::PTR(ptr) => (rrtype::PTR, name_of(&ptr.0)),
             RData::NS(ns) => (rrtype::NS, name_of(&ns.0)),
+            RData::TXT(txt) => {
+                let text = String::try_from(txt.clone()).expect("UTF-8");
+                (rrtype::TXT, text)
+            }
             RData::SOA(soa) => (rrtype::SOA, soa.serial.to_string()),
             other => panic!("{other:?}"),
         };

@@ -19,6 +19,10 @@ const RESOLVE: [&str; 6] = [
     "ps{{.ID}}.tf.local.",
 ];
 
+/// The same without the names that are those of groups as well.
+const UNAMBIGUOUS: [&str; 4] =
+    ["db.tf.local.", "{{.ID}}.n.", "x{{.ID}}.worker1.tf.local.", "ps{{.ID}}.tf.local."];
+
 pub(super) const ZONES: [&str; 6] = [
     "tf.local.",
     "n.",
@@ -26,6 +30,15 @@ pub(super) const ZONES: [&str; 6] = [
     "10.in-addr.arpa.",
     "77.10.in-addr.arpa.",
     "d.f.ip6.arpa.",
+];
+
+/// Values of drains.
+const REASONS: [&str; 5] = [
+    "{}",
+    r#"{"reason":"disk 3"}"#,
+    r#"{"reason":"a=b; "c""}"#,
+    r#"{"reason":"a\nb\n \\ \u001b[2J"}"#,
+    "no drain",
 ];
 
 /// Slots of each pattern that are used.
@@ -40,9 +53,9 @@ pub(super) struct Scene {
     pub(super) chance: Chance,
 }
 
-fn keyspace() -> Keyspace {
+fn keyspace(resolve: &[&str]) -> Keyspace {
     let pattern = Pattern::parse("worker{{.ID}}.tf.local.", SLOTS).expect("a good pattern");
-    let resolve = RESOLVE.iter().map(|text| Names::parse(text, SLOTS).expect(text)).collect();
+    let resolve = resolve.iter().map(|text| Names::parse(text, SLOTS).expect(text)).collect();
     Keyspace { resolve, ..Keyspace::new(pattern, SLOTS) }
 }
 
@@ -58,7 +71,16 @@ pub(super) fn responder(keyspace: &Keyspace) -> Responder {
 
 impl Scene {
     pub(super) fn new(seed: u64) -> Scene {
-        let keyspace = keyspace();
+        Scene::of(&RESOLVE, seed)
+    }
+
+    /// One in which no name is a group's and could be a node's.
+    pub(super) fn unambiguous(seed: u64) -> Scene {
+        Scene::of(&UNAMBIGUOUS, seed)
+    }
+
+    fn of(resolve: &[&str], seed: u64) -> Scene {
+        let keyspace = keyspace(resolve);
         let responder = responder(&keyspace);
         let mut directory = Directory::new(Arc::new(keyspace));
         directory.keep_journal();
@@ -96,7 +118,12 @@ impl Scene {
 
     /// Changes some key in etcd. The directory is told by [`Scene::tell`].
     pub(super) fn change(&mut self) -> (Vec<u8>, i64) {
-        let (key, value) = (self.draw_key(), self.draw_value());
+        let (key, mut value) = (self.draw_key(), self.draw_value());
+        // A colon is in no name, but in the key of a drain.
+        if key.contains(&b':') {
+            let reason = REASONS[self.chance.below(REASONS.len() as u32) as usize];
+            value = value.map(|_| reason.as_bytes().to_vec());
+        }
         self.revision += 1;
         let lease = i64::from(self.chance.below(2));
         self.keys.insert(key.clone(), (value, lease));

@@ -1,7 +1,12 @@
 //! Whole zones: the same as what queries are answered with, and who does not get them.
 
 use super::scene::ZONES;
+use std::net::IpAddr;
+
 use super::*;
+use crate::dns::tsig::{Algorithm, TsigKey, TsigKeys, sign_request};
+use crate::dns::wire::option;
+use crate::dns::{Rcode, TableProof};
 
 /// The zone of a name: the closest of all.
 fn zone_of(name: &str) -> Option<&'static str> {
@@ -10,9 +15,10 @@ fn zone_of(name: &str) -> Option<&'static str> {
 }
 
 /// What queries for all names and types are answered with, by zone.
-fn asked(scene: &Scene, directory: &Directory) -> BTreeMap<&'static str, Contents> {
+pub(super) fn asked(scene: &Scene, directory: &Directory) -> BTreeMap<&'static str, Contents> {
     let mut all = BTreeMap::new();
-    let types = [rrtype::A, rrtype::AAAA, rrtype::SRV, rrtype::PTR, rrtype::NS, rrtype::SOA];
+    use rrtype::{A, AAAA, NS, PTR, SOA, SRV, TXT};
+    let types = [A, AAAA, SRV, TXT, PTR, NS, SOA];
     for name in scene.names() {
         for qtype in types {
             let query = query(&name, qtype, [0; 3], &[]);
@@ -70,7 +76,10 @@ fn who_may_not_have_a_zone_and_what_is_none_is_refused() {
     let bare = query("tf.local.", rrtype::IXFR, [0; 3], &[]);
     let with_opt = query("tf.local.", rrtype::AXFR, [0, 0, 1], opt);
     use Transport::{Tcp, Udp};
-    let table: [(&str, &[u8], Transport, u8, u8); 9] = [
+    let node = scene.directory.records().find_map(|(_, record)| record.ipv4).expect("a node");
+    let node = node.to_string();
+    let table: [(&str, &[u8], Transport, u8, u8); 10] = [
+        (&node, &whole("example.com."), Tcp, 9, 0),
         ("192.0.2.1", &whole("tf.local."), Udp, 1, 0),
         ("192.0.2.1", &whole("x.tf.local."), Tcp, 9, 0),
         ("192.0.2.1", &whole("example.com."), Tcp, 9, 0),
@@ -120,4 +129,50 @@ fn a_zone_is_not_told_by_who_does_not_know_it_and_stale_where_it_may_have_change
         );
         assert!(Packet::parse(&plain[0]).expect("well formed").opt().is_none());
     }
+}
+
+#[test]
+fn the_nodes_may_have_the_zones_and_nobody_else_where_nobody_is_allowed() {
+    let mut scene = Scene::new(1);
+    scene.pass(20);
+    let responder = Responder::new(scene.directory.keyspace(), 5).expect("zones");
+    let node = scene.directory.records().find_map(|(_, record)| record.ipv4).expect("a node");
+    let query = query("tf.local.", rrtype::AXFR, [0; 3], &[]);
+    let verdict_on = |address: IpAddr, responder: &Responder| {
+        let asker = Asker { address, ..asker(Transport::Tcp) };
+        responder.answer(&query, asker, &scene.directory, &Counters::default(), &mut Vec::new())
+    };
+    assert_eq!(verdict_on(node.into(), &responder), Verdict::Transfer);
+    let stranger = IpAddr::from([198, 51, 100, 1]);
+    assert_eq!(verdict_on(stranger, &responder), Verdict::Reply(Rcode::REFUSED));
+    // Where there are keys, they sign as well.
+    let key = TsigKey::new("transfer.".parse().expect("a name"), Algorithm::HmacSha256, b"secret");
+    let responder = responder.with_keys(TsigKeys::new(vec![key]));
+    assert_eq!(verdict_on(node.into(), &responder), Verdict::Reply(Rcode::REFUSED));
+}
+
+#[test]
+fn who_signs_is_told_as_well_how_far_the_table_is_known_to_be_etcds() {
+    let mut scene = Scene::new(1);
+    scene.pass(20);
+    let key = TsigKey::new("transfer.".parse().expect("a name"), Algorithm::HmacSha256, b"secret");
+    let keys = TsigKeys::new(vec![key]);
+    let responder = scene.responder.clone().with_keys(keys.clone());
+    // OPT whose one option is empty: that of the proof.
+    let [high, low] = option::TABLE_PROOF.to_be_bytes();
+    let opt = [0, 0, 41, 0x10, 0, 0, 0, 0, 0, 0, 4, high, low, 0, 0];
+    let mut query = query("tf.local.", rrtype::AXFR, [0, 0, 1], &opt);
+    let asker = asker(Transport::Tcp);
+    let mut verifier = sign_request(keys.first().expect("a key"), &mut query, asker.now);
+    let copy = Views::default().current(&scene.directory).expect("a view");
+    let proof = TableProof { revision: 7, age: None, reading: 1 };
+    let transfer = responder.transfer(&query, asker, &scene.directory, copy);
+    let mut transfer = transfer.expect("a transfer").with_table_proof(&query, proof);
+    let mut message = Vec::new();
+    transfer.step(&responder, asker.now, &mut message);
+    let bare = verifier.verify(&message, asker.now).expect("a good signature");
+    let packet = Packet::parse(&bare).expect("well formed");
+    let options = &packet.opt().expect("an OPT").opt_codes;
+    let told = options.iter().find(|it| it.code == option::TABLE_PROOF).expect("a proof");
+    assert_eq!(TableProof::read(&told.data), Some(proof));
 }

@@ -86,7 +86,7 @@ impl Etcd for TimedClient {
         self.client().lease_grant(ttl)
     }
 
-    fn lease_keep_alive(&mut self, id: LeaseId) -> Result<Option<Duration>, Error> {
+    fn lease_keep_alive(&mut self, id: LeaseId) -> Result<Option<TimeToLive>, Error> {
         self.client().lease_keep_alive(id)
     }
 

@@ -23,9 +23,12 @@ pub fn body(request: &Request, reply: &Reply) -> Value {
         (_, Reply::Granted(id, ttl, header)) => {
             with_header(*header).integer("ID", id.0).integer("TTL", ttl.as_secs()).into()
         }
-        (Request::LeaseKeepAlive(id), Reply::KeptAlive(ttl)) => {
-            let seconds = ttl.map_or(0, |ttl| ttl.as_secs());
-            let result = Object::default().integer("ID", id.0).integer("TTL", seconds);
+        (Request::LeaseKeepAlive(id), Reply::KeptAlive(left)) => {
+            let seconds = left.map_or(0, |left| left.left.as_secs());
+            let term =
+                Object::default().integer("raft_term", left.map_or(0, |left| left.raft_term));
+            let result = Object::default().object("header", term);
+            let result = result.integer("ID", id.0).integer("TTL", seconds);
             Object::default().object("result", result).into()
         }
         (Request::LeaseTimeToLive(id), Reply::TimeToLive(left)) => {

@@ -180,7 +180,14 @@ impl Checks {
         let left = self.leases.of(id).find_map(|(lease, used_at)| {
             // One that ran out is gone with the next look of etcd.
             let view = etcd.lease(lease).filter(|it| it.deadline.is_none_or(|end| end > now))?;
-            restored.is_none_or(|at| at < used_at).then_some((lease, view.keys))
+            // A take-over that was sent before a backup was restored, and carried out after that, takes the name
+            // from a lease that the backup brought back: nothing of the node hangs on that, and it runs out by itself.
+            let is_empty_again = view.keys.is_empty()
+                && restored.is_some_and(|at| {
+                    self.leases.known.get(&lease).is_some_and(|known| known.used_at <= at)
+                });
+            let is_held_against_it = restored.is_none_or(|at| at < used_at) && !is_empty_again;
+            is_held_against_it.then_some((lease, view.keys))
         });
         let text = if let Some((lease, keys)) = left {
             let keys: Vec<_> = keys.iter().map(|key| String::from_utf8_lossy(key)).collect();

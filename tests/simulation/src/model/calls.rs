@@ -6,7 +6,7 @@ use std::time::Duration;
 use idetcd::etcd::ErrorKind;
 
 use super::refusal::Refusal;
-use super::request::{CallId, Outcome, Reply, Request};
+use super::request::{CallId, LeaseLeft, Outcome, Reply, Request};
 use super::{Model, Time};
 
 /// How long a member goes on with a call: five seconds, and two election time-outs.
@@ -76,6 +76,9 @@ struct Held {
     due: Option<Time>,
     /// The term in which it began to wait.
     term: u64,
+    /// The term in which its member was when it read the request: that is what its reply tells of a lease that it
+    /// renews.
+    read_in: u64,
     /// Whether the caller does not listen any more.
     is_abandoned: bool,
 }
@@ -147,7 +150,8 @@ impl Model {
         self.calls.due.extend(due.map(|due| (due, id)));
         let token = token.map(str::to_owned);
         let request = request.clone();
-        let held = Held { member, token, request, wait, due, term: self.term, is_abandoned: false };
+        let (term, read_in) = (self.term, self.members[member].applied.term);
+        let held = Held { member, token, request, wait, due, term, read_in, is_abandoned: false };
         self.calls.held.insert(id, held);
         Outcome::Pending(id)
     }
@@ -159,8 +163,14 @@ impl Model {
     /// Lets a member look once more at a call that it holds.
     fn serve_held(&mut self, id: CallId) {
         let Some(held) = self.calls.held.get(&id).cloned() else { return };
+        let was_read = !matches!(held.wait, Wait::Thaw);
+        let read_in = if was_read { held.read_in } else { self.members[held.member].applied.term };
         let served = self.serve(held.member, held.token.as_deref(), &held.request);
         let wait = match served {
+            Served::Answered(Outcome::Reply(Reply::KeptAlive(Some(left)))) => {
+                let left = LeaseLeft { raft_term: read_in, ..left };
+                return self.calls.end(id, Some(Reply::KeptAlive(Some(left)).into()));
+            }
             Served::Answered(outcome) => return self.calls.end(id, Some(outcome)),
             Served::WhenApplied(outcome) if self.is_current(held.member) => {
                 return self.calls.end(id, Some(outcome));
@@ -171,7 +181,7 @@ impl Model {
         let (now, term) = (self.now, self.term);
         if let Some(held) = self.calls.held.get_mut(&id) {
             held.wait = wait;
-            held.term = term;
+            (held.term, held.read_in) = (term, read_in);
             let due = *held.due.get_or_insert(now + REQUEST_TIMEOUT);
             self.calls.due.insert((due, id));
         }

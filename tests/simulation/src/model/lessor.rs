@@ -56,7 +56,7 @@ impl Model {
     }
 
     pub(super) fn serve_keep_alive(&mut self, member: usize, LeaseId(id): LeaseId) -> Served {
-        let now = self.now;
+        let (now, raft_term) = (self.now, self.members[member].applied.term);
         let position = self.position(member);
         let leases = match self.lessor(member) {
             Ok(leases) => leases,
@@ -64,7 +64,8 @@ impl Model {
         };
         let deadline = leases.get(id).and_then(|lease| lease.deadline);
         if deadline.is_none_or(|deadline| deadline > now) {
-            return Reply::KeptAlive(leases.renew(id, now)).into();
+            let left = leases.renew(id, now);
+            return Reply::KeptAlive(left.map(|left| LeaseLeft { left, raft_term })).into();
         }
         match position {
             // It steps down before it has ended the lease, and asks the leader then.

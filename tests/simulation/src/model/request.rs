@@ -50,8 +50,9 @@ pub enum Reply {
     /// To [`Request::LeaseGrant`]: the lease and the time to live that it has, which may be longer than
     /// what was asked for, and etcd as it was then.
     Granted(LeaseId, Duration, ResponseHeader),
-    /// To [`Request::LeaseKeepAlive`]; `None`: there is no such lease.
-    KeptAlive(Option<Duration>),
+    /// To [`Request::LeaseKeepAlive`]: all of its time, and the term before it was renewed; `None`: there is no
+    /// such lease.
+    KeptAlive(Option<LeaseLeft>),
     /// To [`Request::LeaseRevoke`].
     Revoked,
     /// To [`Request::LeaseTimeToLive`]; `None`: there is no such lease.

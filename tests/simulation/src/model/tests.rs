@@ -104,8 +104,9 @@ fn a_dead_leader_is_replaced_and_leases_begin_anew() {
     let [(at, outcome), kept] = answers(&mut model, [read, kept]);
     assert_eq!(refusal(&outcome), (14, "etcdserver: leader changed"));
     assert!((6 * SECOND..8 * SECOND).contains(&at), "{at:?}");
-    let ttl = Some(10 * SECOND);
-    assert_eq!(kept, (at, Outcome::Reply(Reply::KeptAlive(ttl))));
+    // The member read the request in the term before.
+    let left = LeaseLeft { left: 10 * SECOND, raft_term: term };
+    assert_eq!(kept, (at, Outcome::Reply(Reply::KeptAlive(Some(left)))));
     assert!(model.raft_term() > term);
     model.start(leader, at);
     assert!(is_done(&model.call(leader, at, &put("a", lease))));
@@ -154,7 +155,9 @@ fn a_frozen_leader_that_wakes_may_keep_a_lease_alive_that_is_gone() {
         model.thaw(leader, 7 * SECOND);
         let (at, outcome) = answer(&mut model, call);
         assert_eq!(at, 7 * SECOND);
-        kept += usize::from(outcome == Outcome::Reply(Reply::KeptAlive(Some(60 * SECOND))));
+        let Outcome::Reply(Reply::KeptAlive(Some(lease))) = outcome else { continue };
+        assert!(lease.left == 60 * SECOND && lease.raft_term < model.raft_term());
+        kept += 1;
     }
     assert!((10..30).contains(&kept), "{kept}");
 }

@@ -17,6 +17,8 @@ pub struct Found {
     pub nodes: Option<usize>,
     /// Whether many nodes live for long, on long leases.
     pub is_long: bool,
+    /// Whether leases are the longer the more names there are.
+    pub has_auto_leases: bool,
     /// The kinds of faults; none: as the seed has it.
     pub faults: &'static [FaultKind],
     /// The kinds of faults that it leaves out, where the seed has the choice: they came later, and would make
@@ -40,6 +42,7 @@ impl Found {
                 is_long: self.is_long,
                 // They are drawn by themselves.
                 watchers: Some(self.watchers),
+                has_auto_leases: self.has_auto_leases,
                 ..Wanted::default()
             },
             time: Duration::from_secs(self.seconds),
@@ -54,6 +57,7 @@ const ROW: Found = Found {
     seconds: 0,
     nodes: None,
     is_long: false,
+    has_auto_leases: false,
     faults: &[],
     without: &[FaultKind::RebootElsewhere, FaultKind::Drain, FaultKind::Unready],
     watchers: 0,
@@ -321,6 +325,14 @@ pub const FOUND: &[Found] = &[
         is_long: true,
         without: &[],
         what: "one that is named does not learn the others' names while more and more wait in the queue for leases to end",
+        ..ROW
+    },
+    Found {
+        seed: 200,
+        seconds: 220,
+        has_auto_leases: true,
+        without: &[],
+        what: "the judge held against a node that ended a lease with nothing on it, which a backup had brought back",
         ..ROW
     },
 ];

@@ -11,7 +11,7 @@ use idetcd::etcd::{
 use super::baton::{Baton, Wait};
 use super::endpoint::Endpoint;
 use super::surroundings::{Surroundings, Trouble};
-use crate::model::{Reply, Request, WatchId};
+use crate::model::{LeaseLeft, Reply, Request, WatchId};
 
 /// A name and a password for etcd.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,6 +191,10 @@ fn unless_gone<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
     }
 }
 
+fn time_to_live(LeaseLeft { left, raft_term }: LeaseLeft) -> TimeToLive {
+    TimeToLive { left, raft_term }
+}
+
 fn whole_seconds(ttl: Duration) -> Duration {
     let more = u64::from(ttl.subsec_nanos() > 0);
     Duration::from_secs((ttl.as_secs() + more).max(1))
@@ -220,9 +224,9 @@ impl<'b, B: Baton> Etcd for SimEtcd<'b, B> {
         }
     }
 
-    fn lease_keep_alive(&mut self, id: LeaseId) -> Result<Option<Duration>, Error> {
+    fn lease_keep_alive(&mut self, id: LeaseId) -> Result<Option<TimeToLive>, Error> {
         match unless_gone(self.call(Request::LeaseKeepAlive(id)))? {
-            Some(Reply::KeptAlive(ttl)) => Ok(ttl),
+            Some(Reply::KeptAlive(left)) => Ok(left.map(time_to_live)),
             Some(_) => self.unlike(),
             None => Ok(None),
         }
@@ -234,9 +238,7 @@ impl<'b, B: Baton> Etcd for SimEtcd<'b, B> {
 
     fn lease_time_to_live(&mut self, id: LeaseId) -> Result<Option<TimeToLive>, Error> {
         match unless_gone(self.call(Request::LeaseTimeToLive(id)))? {
-            Some(Reply::TimeToLive(left)) => {
-                Ok(left.map(|it| TimeToLive { left: it.left, raft_term: it.raft_term }))
-            }
+            Some(Reply::TimeToLive(left)) => Ok(left.map(time_to_live)),
             Some(_) => self.unlike(),
             None => Ok(None),
         }

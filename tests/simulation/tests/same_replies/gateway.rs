@@ -123,6 +123,10 @@ fn in_a_small_world(
     small.model.into_inner()
 }
 
+fn left(TimeToLive { left, raft_term }: TimeToLive) -> LeaseLeft {
+    LeaseLeft { left, raft_term }
+}
+
 fn by_the_client(client: &mut TimedClient, request: &Request) -> Option<Result<Reply, Error>> {
     Some(match request {
         Request::Range(range) => client.range(range).map(Reply::Range),
@@ -132,9 +136,10 @@ fn by_the_client(client: &mut TimedClient, request: &Request) -> Option<Result<R
             let header = client.last_header().unwrap_or_default();
             granted.map(|id| Reply::Granted(id, *ttl, header))
         }
-        Request::LeaseKeepAlive(id) => client.lease_keep_alive(*id).map(Reply::KeptAlive),
+        Request::LeaseKeepAlive(id) => {
+            client.lease_keep_alive(*id).map(|it| Reply::KeptAlive(it.map(left)))
+        }
         Request::LeaseTimeToLive(id) => {
-            let left = |it: TimeToLive| LeaseLeft { left: it.left, raft_term: it.raft_term };
             client.lease_time_to_live(*id).map(|it| Reply::TimeToLive(it.map(left)))
         }
         Request::LeaseRevoke(id) => client.lease_revoke(*id).map(|()| Reply::Revoked),

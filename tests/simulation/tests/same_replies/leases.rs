@@ -44,7 +44,8 @@ fn a_lease_that_runs_out_takes_its_keys_along_at_one_revision() {
     let ours = pair.model.watch(0, now, &[all()]).expect("a watch");
     sleep(SECOND);
     let ttl = pair.ask(0, &Request::LeaseKeepAlive(kept));
-    assert_eq!(ttl, Outcome::Reply(Reply::KeptAlive(Some(2 * SECOND))));
+    let Outcome::Reply(Reply::KeptAlive(Some(renewed))) = ttl else { panic!("{ttl:?}") };
+    assert_eq!((renewed.left, renewed.raft_term), (2 * SECOND, pair.model.raft_term()));
     pair.ask(0, &Request::LeaseTimeToLive(lease));
     for (lease, keys) in [(lease, &["a", "b", "c"][..]), (kept, &["d"])] {
         let deadline = pair.model.lease(lease).expect("the lease").deadline.expect("a deadline");

@@ -145,7 +145,13 @@ impl Pair {
                 let header = client.last_header().unwrap_or_default();
                 Reply::Granted(id, ttl, self.translation.header(header))
             }
-            Request::LeaseKeepAlive(id) => Reply::KeptAlive(client.lease_keep_alive(id)?),
+            Request::LeaseKeepAlive(id) => {
+                let renewed = client.lease_keep_alive(id)?;
+                let term = |term| self.translation.term(term);
+                Reply::KeptAlive(
+                    renewed.map(|it| LeaseLeft { left: it.left, raft_term: term(it.raft_term) }),
+                )
+            }
             Request::LeaseTimeToLive(id) => {
                 let body = json!({"ID": id.0.to_string()});
                 let reply = raw(&endpoint, "/v3/lease/timetolive", &body);

@@ -15,8 +15,9 @@ const INODE: usize = 9;
 /// The states of sockets that hold a port for others: TCP's that listens, UDP's unconnected.
 const HOLDING: [&str; 2] = ["0A", "07"];
 
-/// The processes that keep the address and port from others, such as `named (pid 512)`.
-pub(super) fn holders(address: SocketAddr) -> Vec<String> {
+/// The processes that keep the address and port from others, such as `named (pid 512)`. Empty: there are none, or this user
+/// may not know of them.
+pub fn holders(address: SocketAddr) -> Vec<String> {
     let tables = TABLES.iter().filter_map(|table| fs::read_to_string(table).ok());
     let inodes = tables.flat_map(|table| inodes(&table, address));
     let links: BTreeSet<String> = inodes.map(|inode| format!("socket:[{inode}]")).collect();

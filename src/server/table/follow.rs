@@ -49,6 +49,8 @@ pub enum LeaveReason {
     Stale,
     /// It does not say how far its table is known to be etcd's: it is none of those that can be followed.
     NoProof,
+    /// Its table is older than what is known here: the serial of the zones would go back.
+    Older,
 }
 
 impl fmt::Display for LeaveReason {
@@ -57,6 +59,7 @@ impl fmt::Display for LeaveReason {
             LeaveReason::Silent => "it does not answer",
             LeaveReason::Slow => "it is too slow",
             LeaveReason::Stale => "it is out of step with etcd",
+            LeaveReason::Older => "its table is older than what is known",
             LeaveReason::NoProof => "it does not say how fresh its table is",
         })
     }

@@ -1,5 +1,6 @@
 //! A connection to a server whose table is taken. Nothing here waits, and no turn takes long.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::follow::{Follow, FollowOutcome, FollowStep, LeaveReason, Reached, TransferAnswer};
 use super::stream::{Received, TableStream};
-use crate::cluster::{Directory, NodePlace, TransferredChange};
+use crate::cluster::{Directory, Freshness, NodePlace, TransferredChange, compare_serials};
 use crate::dns::notify;
 use crate::dns::transfer_in::{
     ChangeSet, TransferContent, TransferError, TransferReader, TransferState, TransferZones,
@@ -216,6 +217,10 @@ impl<S: TableStream> TableLink<S> {
             // At once: the rest may be long.
             return Err(LinkError::Leave(LeaveReason::Stale));
         }
+        if reader.content() == Some(TransferContent::Whole) && is_before(reader.serial(), directory)
+        {
+            return Err(LinkError::Leave(LeaveReason::Older));
+        }
         self.collect(directory)?;
         if state == TransferState::End {
             self.end_reply(now)?;
@@ -291,4 +296,10 @@ impl<S: TableStream> TableLink<S> {
         self.work = work;
         event
     }
+}
+
+/// Whether a serial is before that of the directory (RFC 1982), if that has any.
+fn is_before(serial: u32, directory: &Directory) -> bool {
+    directory.freshness() != Freshness::Empty
+        && compare_serials(serial, directory.serial()) == Some(Ordering::Less)
 }

@@ -34,10 +34,8 @@ use stream::TableDialer;
 /// Pieces of a directory that answers no more that are given up in one turn.
 const PIECES_PER_TURN: usize = 128;
 
-/// The longest time for which servers are tried one after the other before the table counts as lost, where that is
-/// not the part of the longest lag below.
+/// The longest time for which servers are tried one after the other before the table counts as lost.
 const PATIENCE: Duration = Duration::from_secs(2);
-const PATIENCE_PART: u32 = 3;
 
 /// Whether all names came from a server in this turn, or what changed of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -263,10 +261,9 @@ impl<D: TableDialer> TableFollower<D> {
         self.own = own;
     }
 
-    /// From when on the table is lost if there is no server. Not as soon as all failed once: those who lost theirs
-    /// together, or start together, would all turn to etcd.
+    /// From when on the table is lost if there is no server.
     fn gives_up_at(&self) -> Instant {
-        self.without_since + PATIENCE.max(self.limits.max_lag / PATIENCE_PART)
+        self.without_since + PATIENCE
     }
 
     /// Turns to another server, if it is time to.

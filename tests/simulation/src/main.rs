@@ -32,6 +32,7 @@ Simulates clusters on virtual time: real sessions, a model of etcd, and faults. 
   --ignore NAME[,...]  do not judge these
   --go-on           go on after a violation, and count them
   --scale N[,...]   so many nodes at once, and once more after a power cut: what etcd has to do
+  --watchers N      the highest ID whose node watches all names for others [as the seed has it; with --scale: 64]
   --members M       with --scale: etcd's members [3]
   --seed S          this seed only, with the history of what does not hold
   --trace           with --seed or --scale: print everything that happens
@@ -100,6 +101,9 @@ fn read(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
                 let counts = text.split(',').map(|count| number(&name, count));
                 options.scale = counts.collect::<Result<_, _>>()?;
             }
+            "--watchers" => {
+                options.settings.wanted.watchers = Some(number(&name, &value()?)?);
+            }
             "--members" => options.members = number(&name, &value()?)?,
             "--strangers" => options.settings.wanted.strangers = Some(number(&name, &value()?)?),
             "--auto-leases" => options.settings.wanted.has_auto_leases = true,
@@ -148,7 +152,8 @@ fn tell_scale(options: &Options) -> ExitCode {
     println!("{}", scale::HEADS);
     let trace = if options.is_traced { Trace::print() } else { Trace::off() };
     for nodes in &options.scale {
-        scale::measure(*nodes, options.members, &trace, |row| {
+        let watchers = options.settings.wanted.watchers.unwrap_or(64);
+        scale::measure(*nodes, options.members, watchers, &trace, |row| {
             println!("{row}");
             if let Some(Violation { invariant, text, .. }) = &row.violation {
                 println!("{invariant}: {text}");

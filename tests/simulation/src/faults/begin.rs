@@ -21,7 +21,7 @@ const LATER: u32 = 0x1_0000;
 const ELSEWHERE: u32 = 0x3_0000;
 const PLACES: usize = 64;
 
-const BOTH: [Direction; 2] = [Direction::There, Direction::Back];
+pub(super) const BOTH: [Direction; 2] = [Direction::There, Direction::Back];
 
 impl Faults {
     /// What is there before anything goes wrong.
@@ -195,6 +195,7 @@ impl Faults {
                 world.set_ready(node, !is_ready);
                 Vec::new()
             }
+            of_tables if of_tables.is_of_tables() => return self.begin_of_tables(of_tables, world),
             by_hand => return self.begin_by_hand(by_hand, world),
         })
     }
@@ -245,7 +246,12 @@ impl Faults {
 }
 
 /// Cuts a link in these directions.
-fn cut(world: &mut World, machine: usize, member: usize, ways: &[Direction]) -> Vec<Undo> {
+pub(super) fn cut(
+    world: &mut World,
+    machine: usize,
+    member: usize,
+    ways: &[Direction],
+) -> Vec<Undo> {
     for way in ways {
         world.network.cut(machine, member, *way, world.now);
     }

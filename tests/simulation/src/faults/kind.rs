@@ -15,6 +15,11 @@ macro_rules! kinds {
             /// All of them.
             pub const ALL: &[FaultKind] = &[$(FaultKind::$kind),+];
 
+            /// Whether it happens to tables that nodes take from each other.
+            pub fn is_of_tables(self) -> bool {
+                self >= FaultKind::KillWatchers
+            }
+
             /// Its name.
             pub fn name(self) -> &'static str {
                 match self {
@@ -103,6 +108,22 @@ kinds! {
     Drain = "drain", false;
     /// A node is not ready any more, or is again.
     Unready = "unready", false;
+    /// The nodes that watch all names for others are killed, and started again.
+    KillWatchers = "kill-watchers", true;
+    /// They are frozen.
+    FreezeWatchers = "freeze-watchers", true;
+    /// They are cut off from etcd.
+    CutWatchers = "cut-watchers", true;
+    /// One of them is cut off from etcd, killed, or frozen.
+    LoseWatcher = "lose-watcher", true;
+    /// A machine is cut off from all other machines, but not from etcd, in one direction or both.
+    CutPeers = "cut-peers", true;
+    /// Two machines are cut off from each other.
+    CutPair = "cut-pair", true;
+    /// A machine is slow to send to others.
+    SlowPeer = "slow-peer", false;
+    /// Words of a change to other nodes are lost.
+    LoseWords = "lose-words", false;
 }
 
 impl fmt::Display for FaultKind {

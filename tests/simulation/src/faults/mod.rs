@@ -3,6 +3,7 @@
 mod begin;
 mod by_hand;
 pub mod kind;
+mod of_tables;
 pub mod plan;
 mod undo;
 

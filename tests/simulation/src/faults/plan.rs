@@ -38,6 +38,8 @@ pub struct Wanted {
     pub has_auto_leases: bool,
     /// The names that somebody else has for ever: so many that they are read page by page; `None`: as the seed has it.
     pub strangers: Option<u32>,
+    /// The highest slot whose node watches all names at etcd itself; `None`: as the seed has it.
+    pub watchers: Option<u32>,
 }
 
 /// What a seed has in store.
@@ -103,8 +105,13 @@ impl Plan {
             | FaultKind::Unready => later.happens(ENABLED),
             _ => chance.happens(ENABLED),
         };
-        let drawn: Vec<FaultKind> =
-            FaultKind::ALL.iter().copied().filter(|kind| is_drawn(kind)).collect();
+        let kinds = FaultKind::ALL.iter().copied().filter(|kind| !kind.is_of_tables());
+        let mut drawn: Vec<FaultKind> = kinds.filter(|kind| is_drawn(kind)).collect();
+        let mut of_tables = Chance::new(seed, 19);
+        let watchers = draw_watchers(wanted, &mut of_tables);
+        let kinds = FaultKind::ALL.iter().copied().filter(|kind| kind.is_of_tables());
+        let kinds = kinds.filter(|_| watchers > 0 && of_tables.happens(ENABLED));
+        drawn.extend(kinds);
         let mut faults = wanted.faults.clone().unwrap_or(drawn);
         faults.retain(|kind| !wanted.without.contains(kind));
         let mut lease_ttl = seconds(&[4.0, 6.0, 10.0, 20.0, 20.0, 20.0, 60.0, 300.0], chance);
@@ -130,6 +137,7 @@ impl Plan {
         let mut disks = Chance::new(seed, 17);
         let remembering = disks.pick(&[0.0, 0.0, 0.5, 1.0]).unwrap_or(0.0);
         nodes.iter_mut().for_each(|node| node.remembers = disks.happens(remembering));
+        nodes.iter_mut().for_each(|node| node.watchers = watchers);
         let twins = twins(&mut nodes, &faults, chance);
         // With one ID and one address, nothing tells one from the other.
         let may_be_clones = faults.contains(&FaultKind::RebootElsewhere) && twins.is_empty();
@@ -219,6 +227,14 @@ impl Plan {
     pub fn limit(&self) -> u32 {
         self.scene.nodes.iter().map(|node| node.limit).max().unwrap_or(1)
     }
+}
+
+/// Draws the highest slot whose node watches for others. Programs that start together are followed at etcd.
+fn draw_watchers(wanted: &Wanted, chance: &mut Chance) -> u32 {
+    let few = chance.pick(&[0, 0, 0, 1, 2, 3, 4]);
+    let more = chance.pick(&[0, 4, 6, 8, 16]);
+    let drawn = if wanted.is_long { more } else { few };
+    wanted.watchers.or(drawn).unwrap_or(0)
 }
 
 /// The nodes of a scene.

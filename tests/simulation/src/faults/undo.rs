@@ -25,6 +25,9 @@ pub(super) enum Undo {
     Resume(usize),
     StartNode(usize),
     KillNode(usize),
+    HealPeer(usize, usize),
+    NotSlow(usize),
+    KeepWords,
 }
 
 impl Faults {
@@ -64,6 +67,9 @@ impl Faults {
                 world.start_after(node, pause);
             }
             Undo::KillNode(node) => world.kill(node),
+            Undo::HealPeer(from, to) => world.tables.peers.heal(from, to),
+            Undo::NotSlow(machine) => world.tables.peers.set_slow(machine, false),
+            Undo::KeepWords => world.tables.peers.lost_words = 0.0,
         }
     }
 

@@ -22,6 +22,9 @@ pub struct Bounds {
     pub settled: Duration,
     /// How old the changes may be that they do not have yet then.
     pub told: Duration,
+    /// How much longer all of that may take for a node that takes the table of another one, where all who have it are
+    /// silent: until it turns to etcd.
+    pub table: Duration,
     /// How long a name may have the old addresses of its owner.
     pub published: Duration,
     /// The most requests of a node in ten seconds.
@@ -55,6 +58,7 @@ impl Default for Bounds {
             own_address: Duration::from_secs(70),
             settled: Duration::from_secs(12),
             told: Duration::from_secs(2),
+            table: Duration::from_secs(3),
             published: Duration::from_secs(2),
             requests: 200,
             ignored: BTreeSet::new(),

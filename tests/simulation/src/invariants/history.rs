@@ -84,6 +84,8 @@ pub struct Epoch {
     held: usize,
     /// The revision of the last change of any slot.
     newest: i64,
+    /// The revision and the time of each change.
+    changes: Vec<(i64, Time)>,
     /// The slots up to the limit that are free now, with the time since when.
     free: BTreeSet<(Time, SlotId)>,
 }
@@ -92,7 +94,16 @@ impl Epoch {
     /// One that begins now, with nothing at the slots up to this limit.
     pub fn new(base: i64, began: Time, limit: u32) -> Epoch {
         let free = (1..=limit).filter_map(SlotId::new).map(|slot| (began, slot)).collect();
-        Epoch { base, began, slots: Vec::new(), outside: BTreeMap::new(), held: 0, newest: 0, free }
+        Epoch {
+            base,
+            began,
+            slots: Vec::new(),
+            outside: BTreeMap::new(),
+            held: 0,
+            newest: 0,
+            changes: Vec::new(),
+            free,
+        }
     }
 
     /// When it began.
@@ -118,7 +129,7 @@ impl Epoch {
         }
         self.held += usize::from(was_free && !is_free);
         self.held -= usize::from(!was_free && is_free);
-        self.newest = self.newest.max(version.revision);
+        self.note_change(version);
         if self.slots.len() <= slot.index() {
             self.slots.resize(slot.index() + 1, Vec::new());
         }
@@ -128,9 +139,22 @@ impl Epoch {
     /// Adds what is so of this reason from now on, if it was not.
     pub(super) fn add_outside(&mut self, slot: SlotId, reason: Reason, version: Version) {
         if self.outside(slot, reason).now() != version.held {
-            self.newest = self.newest.max(version.revision);
+            self.note_change(version);
             self.outside.entry((slot, reason)).or_default().push(version);
         }
+    }
+
+    fn note_change(&mut self, version: Version) {
+        self.newest = self.newest.max(version.revision);
+        if self.changes.last().is_none_or(|(revision, _)| *revision < version.revision) {
+            self.changes.push((version.revision, version.since));
+        }
+    }
+
+    /// When the first change came that is not at a revision yet; `None`: there is none.
+    pub fn first_after(&self, revision: i64) -> Option<Time> {
+        let seen = self.changes.partition_point(|(changed, _)| *changed <= revision);
+        self.changes.get(seen).map(|(_, since)| *since)
     }
 
     fn outside(&self, slot: SlotId, reason: Reason) -> History<'_> {
@@ -238,6 +262,17 @@ impl<'a> History<'a> {
     /// Whether it held this after a revision.
     pub fn held_after(&self, revision: i64, held: Held) -> bool {
         self.0.iter().rev().take_while(|v| v.revision > revision).any(|v| v.held == held)
+    }
+
+    /// Whether it ever held this.
+    pub fn ever_held(&self, held: Held) -> bool {
+        held == Held::Nothing || self.0.iter().any(|version| version.held == held)
+    }
+
+    /// When what was held last of this changed; `None`: it is held now.
+    pub fn changed_since_last(&self, held: Held) -> Option<Time> {
+        let last = self.0.iter().rposition(|version| version.held == held);
+        self.0.get(last.map_or(0, |last| last + 1)).map(|version| version.since)
     }
 
     /// When it changed first from what somebody who stands at a revision has of it; `None`: it did not.

@@ -19,6 +19,8 @@ pub enum Invariant {
     Directory,
     /// That revision is not long ago.
     Freshness,
+    /// When it was known to be etcd's it had all that etcd had.
+    Proof,
     /// The serial of the zones never goes back.
     Serial,
     /// No name stays free while somebody waits.
@@ -47,13 +49,14 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Invariant; 18] = [
+    pub const ALL: [Invariant; 19] = [
         Invariant::OneOwner,
         Invariant::OneProgram,
         Invariant::InTime,
         Invariant::Token,
         Invariant::Directory,
         Invariant::Freshness,
+        Invariant::Proof,
         Invariant::Serial,
         Invariant::FreeName,
         Invariant::NoFreeName,
@@ -78,6 +81,7 @@ impl fmt::Display for Invariant {
             Invariant::Token => "token",
             Invariant::Directory => "directory",
             Invariant::Freshness => "freshness",
+            Invariant::Proof => "proof",
             Invariant::Serial => "serial",
             Invariant::FreeName => "free-name",
             Invariant::NoFreeName => "no-free-name",

@@ -6,6 +6,7 @@
 //! | 1 | no two nodes own a name at one instant; a name is owned until its lease runs out by the node's own clock, or until it says otherwise | [`owners`] |
 //! | 2 | fencing tokens of a name grow from owner to owner | [`owners`] |
 //! | 3 | a directory that says it is in sync is etcd's content at its revision, drains included, which is not long ago | [`truth`] |
+//! | 3a | what is answered from was etcd's when its proof says so, through whomever it came | [`truth`] |
 //! | 4 | no name stays free while somebody waits for one within its limit | [`free_names`] |
 //! | 5 | after the last fault every node has a name soon, and answers what is so | [`free_names`], [`truth`] |
 //! | 6 | what a node asks of etcd, and leaves there, is bounded | [`load`] |
@@ -214,6 +215,8 @@ impl Checks {
             owned_since: now,
             last_slot: None,
             without_since: now,
+            may_take_table: false,
+            takes_table: false,
             epoch: 0,
             full_syncs: 0,
             serial: None,

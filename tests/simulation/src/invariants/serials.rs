@@ -28,6 +28,10 @@ impl Checks {
     pub(super) fn look_at_serial_base(&mut self, id: ProcessId, now: Time, directory: &Directory) {
         let (unstored, bound) = (directory.unstored_serial_base(), self.bounds.settled);
         let Some(standing) = self.standing_mut(id) else { return };
+        if standing.takes_table {
+            // No zone tells what etcd has; those who watch write it.
+            return;
+        }
         let Some(unstored) = unstored else {
             standing.unstored_since = None;
             return;

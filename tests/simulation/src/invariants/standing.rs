@@ -68,6 +68,10 @@ pub struct Standing {
     pub last_slot: Option<SlotId>,
     /// Since when it is without a name.
     pub without_since: Time,
+    /// Whether it takes the table of another process where its slot is high enough.
+    pub may_take_table: bool,
+    /// Whether it takes the table of another process.
+    pub takes_table: bool,
     /// The number of restored backups when it read everything last.
     pub epoch: u64,
     /// How often it had read everything by then.

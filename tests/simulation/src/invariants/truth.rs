@@ -3,9 +3,13 @@
 use idetcd::cluster::{Directory, Freshness, Record, SlotId};
 
 use super::history::{Epoch, Held};
-use super::{Checks, Invariant};
+use super::{Checks, Invariant, Standing};
 use crate::model::Time;
 use crate::world::process::ProcessId;
+
+/// How much of an age a clock may count wrongly, where two run at rates that differ, and what is rounded.
+const CLOCK_RATES: f64 = 0.045;
+const ROUNDING: Time = Time::from_millis(5);
 
 /// A slot that is not as it should be.
 #[derive(Debug)]
@@ -15,12 +19,27 @@ struct Difference {
     wanted: Held,
 }
 
+/// What a process knows of its own name otherwise than of others.
+struct Own {
+    /// What it publishes, and did before.
+    records: Vec<Record>,
+    /// The slot, if that alone is followed at etcd: it may be older than the others then.
+    followed: Option<SlotId>,
+    /// Whether it takes the table of another process.
+    takes_table: bool,
+}
+
+/// Whether the difference is none in what is answered, which is all that zones tell.
+fn is_untold(known: Held, wanted: Held) -> bool {
+    (known, wanted) == (Held::Nothing, Held::Unusable)
+}
+
 /// Compares a directory with a history, at the directory's revision. Something newer is right for the own
 /// name, which is known from its claim; and for all where the directory is in the middle of a change.
 fn difference(
     directory: &Directory,
     epoch: &Epoch,
-    own: &[Record],
+    Own { records: own, followed, takes_table }: &Own,
     is_strict: bool,
 ) -> Option<Difference> {
     let revision = directory.revision();
@@ -30,7 +49,7 @@ fn difference(
     }
     epoch.find_beside(directory, |slot, known, history| {
         let wanted = history.at(revision);
-        if known == wanted {
+        if known == wanted || (*takes_table && is_untold(known, wanted)) {
             return None;
         }
         // That of its standing as well.
@@ -39,7 +58,8 @@ fn difference(
         let known_here = if let Held::Record(_) = known { known } else { here() };
         let is_own = |record: &Record| known_here == Held::Record(*record);
         let may_be_newer = !is_strict || own.iter().any(is_own);
-        let is_right = may_be_newer && history.held_after(revision, known);
+        let is_newer = may_be_newer && history.held_after(revision, known);
+        let is_right = is_newer || (*followed == Some(slot) && history.ever_held(known));
         (!is_right).then_some(Difference { slot, known, wanted })
     })
 }
@@ -51,7 +71,7 @@ impl Checks {
             return;
         }
         let Some(standing) = self.standing(id) else { return };
-        let (own, node) = (standing.records(), standing.node);
+        let (own, node) = (self.own(standing, directory), standing.node);
         let Some(difference) = difference(directory, self.oracle.current(), &own, is_strict) else {
             return;
         };
@@ -73,7 +93,7 @@ impl Checks {
         &self,
         id: ProcessId,
         directory: &Directory,
-        own: &[Record],
+        own: &Own,
         now: Time,
     ) -> bool {
         let Some(restored_at) = self.oracle.restored_at() else { return false };
@@ -85,13 +105,59 @@ impl Checks {
         !is_noticed || (is_common && self.oracle.previous().any(is_right))
     }
 
+    fn own(&self, standing: &Standing, directory: &Directory) -> Own {
+        let followed = directory.own().filter(|_| standing.takes_table);
+        Own { records: standing.records(), followed, takes_table: standing.takes_table }
+    }
+
+    /// A process takes the table of another one where its slot is high enough.
+    pub(crate) fn may_take_table(&mut self, id: ProcessId) {
+        if let Some(standing) = self.standing_mut(id) {
+            standing.may_take_table = true;
+        }
+    }
+
+    /// A process takes the table of another one from now on, or does so no more.
+    pub(crate) fn takes_table(&mut self, id: ProcessId, takes_table: bool) {
+        if let Some(standing) = self.standing_mut(id) {
+            standing.takes_table = takes_table;
+        }
+    }
+
+    /// A directory says that it was etcd's at a time, in true time: so it has what was there then. Clocks that run
+    /// at other rates may count the age of that wrongly by a part.
+    pub(crate) fn proof(&mut self, id: ProcessId, now: Time, directory: &Directory, at: Time) {
+        let revision = directory.revision();
+        let tolerance = now.saturating_sub(at).mul_f64(CLOCK_RATES) + ROUNDING;
+        let is_late = |missed: &Time| *missed + tolerance < at;
+        if self.oracle.current().first_after(revision).filter(is_late).is_none() {
+            return;
+        }
+        // What it has may be newer than its revision.
+        let Some(standing) = self.standing(id) else { return };
+        let (node, own) = (standing.node, self.own(standing, directory));
+        let Some(missed) = self.missed(directory, &own).filter(is_late) else { return };
+        let text = format!(
+            "process {id} (n{node}) says that revision {revision} was etcd's at {:.3} s, and something changed at \
+             {:.3} s",
+            at.as_secs_f64(),
+            missed.as_secs_f64()
+        );
+        self.violated(now, Invariant::Proof, text);
+    }
+
     /// When that was which a directory does not have yet.
-    fn missed(&self, directory: &Directory) -> Option<Time> {
+    fn missed(&self, directory: &Directory, own: &Own) -> Option<Time> {
         let revision = directory.revision();
         let mut first = None;
-        self.oracle.current().find_beside(directory, |_, known, history| {
-            if history.now() != known {
-                let missed = history.changed_from(revision, known);
+        self.oracle.current().find_beside(directory, |slot, known, history| {
+            let is_right =
+                history.now() == known || (own.takes_table && is_untold(known, history.now()));
+            if !is_right {
+                let missed = match own.followed == Some(slot) {
+                    true => history.changed_since_last(known),
+                    false => history.changed_from(revision, known),
+                };
                 first = first.into_iter().chain(missed).min();
             }
             None::<()>
@@ -103,13 +169,15 @@ impl Checks {
     pub(crate) fn look_at_directory(&mut self, id: ProcessId, now: Time, directory: &Directory) {
         let Some(standing) = self.standing(id) else { return };
         let (node, max_lag) = (standing.node, standing.max_lag.mul_f64(1.02));
+        let standing_may_take = standing.may_take_table;
         let runs = standing.runs_since.is_some_and(|since| now > since + self.bounds.beyond_lag);
         let undisturbed = self.undisturbed_since(id);
         let is_synced = directory.freshness() == Freshness::Synced;
+        let own = self.own(standing, directory);
         if is_synced {
             self.is_synced(id, now);
         }
-        if is_synced && let Some(changed) = self.missed(directory) {
+        if is_synced && let Some(changed) = self.missed(directory, &own) {
             let in_calm = undisturbed.map(|since| (since.max(changed), self.bounds.behind));
             // By its own clock, and no call outlasts it.
             let always = runs.then_some((changed, max_lag + self.bounds.beyond_lag));
@@ -126,16 +194,19 @@ impl Checks {
         }
         self.directory(id, now, directory, false);
         let Some(since) = undisturbed else { return };
-        if now < since + self.bounds.settled {
+        let more = if standing_may_take { self.bounds.table } else { Time::ZERO };
+        if now < since + self.bounds.settled + more {
             return;
         }
         if !is_synced {
             return self.look_at_unsynced(id, now, directory);
         }
         self.look_at_serial_base(id, now, directory);
-        let then = now - self.bounds.told;
+        let then = now - self.bounds.told - more;
         let wrong = self.oracle.current().find_beside(directory, |slot, known, history| {
-            (!history.held_since(then, known)).then(|| (slot, known, history.now()))
+            let is_right = history.held_since(then, known)
+                || (own.takes_table && is_untold(known, history.now()));
+            (!is_right).then(|| (slot, known, history.now()))
         });
         if let Some((slot, known, wanted)) = wrong {
             let text = format!(
@@ -157,7 +228,8 @@ impl Checks {
         let (since, told) = (self.undisturbed_since(id), self.bounds.told);
         let Some(standing) = self.standing(id) else { return };
         let (lost, last, node) = (standing.without_since, standing.synced_at, standing.node);
-        if since.is_some_and(|since| now > since.max(lost).max(last) + told) {
+        let more = if standing.may_take_table { self.bounds.table } else { Time::ZERO };
+        if since.is_some_and(|since| now > since.max(lost).max(last) + told + more) {
             let text =
                 format!("process {id} (n{node}) is {:?} though all is well", directory.freshness());
             self.violated(now, Invariant::Settled, text);

@@ -24,6 +24,8 @@ pub struct Found {
     /// The kinds of faults that it leaves out, where the seed has the choice: they came later, and would make
     /// another run of it.
     pub without: &'static [FaultKind],
+    /// The highest slot whose node watches all names for the others; 0: all nodes do.
+    pub watchers: u32,
     /// What it found once.
     pub what: &'static str,
 }
@@ -38,6 +40,8 @@ impl Found {
                 faults,
                 nodes: self.nodes,
                 is_long: self.is_long,
+                // They are drawn by themselves.
+                watchers: Some(self.watchers),
                 has_auto_leases: self.has_auto_leases,
                 ..Wanted::default()
             },
@@ -56,6 +60,7 @@ const ROW: Found = Found {
     has_auto_leases: false,
     faults: &[],
     without: &[FaultKind::RebootElsewhere, FaultKind::Drain, FaultKind::Unready],
+    watchers: 0,
     what: "",
 };
 

@@ -12,6 +12,7 @@ use crate::invariants::{Bounds, Checks, Invariant, Violation};
 use crate::model::Time;
 use crate::world::World;
 use crate::world::servers::Served;
+use crate::world::tables::TableTally;
 use crate::world::trace::Trace;
 
 /// Over which time all nodes are started.
@@ -25,6 +26,10 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How long idle nodes are looked at.
 const IDLE: Duration = Duration::from_secs(120);
+
+/// As the product has them by itself.
+const MAX_LAG: Duration = Duration::from_secs(15);
+const MAX_STALE: Duration = Duration::from_secs(86_400);
 
 /// After this time it is given up.
 const PATIENCE: Duration = Duration::from_secs(6 * 3600);
@@ -46,6 +51,8 @@ pub struct Row {
     pub until_known: Served,
     /// The names that were free below the highest that was taken.
     pub gaps: usize,
+    /// Transfers from one node to another until all knew all, and their octets.
+    pub tables: TableTally,
     /// The requests a second once all has settled; `None`: nobody looked.
     pub idle: Option<f64>,
     /// What did not hold: of owners, programs and tokens.
@@ -55,10 +62,10 @@ pub struct Row {
 /// The heads of the columns.
 pub const HEADS: &str = "\
 | nodes | started | all named | transactions | requests | octets | etcd's cores | gaps | all know all | requests | \
-messages of watches | octets | etcd's cores | requests a second, idle |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |";
+messages of watches | octets | etcd's cores | transfers | octets | requests a second, idle |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |";
 
-fn plan(nodes: usize, members: usize) -> Plan {
+fn plan(nodes: usize, members: usize, watchers: u32) -> Plan {
     let mut plan = Plan::quiet(nodes);
     plan.scene.members = members;
     plan.scene.has_costs = true;
@@ -67,6 +74,8 @@ fn plan(nodes: usize, members: usize) -> Plan {
         (node.lease_ttl, node.auto_lease) = (LeaseTtl::AUTO.for_names(nodes), Some(LeaseTtl::AUTO));
         node.endpoints = (0..members).collect();
         node.timeout = Duration::from_secs(5);
+        (node.max_lag, node.max_stale) = (MAX_LAG, MAX_STALE);
+        node.watchers = watchers;
     }
     plan
 }
@@ -79,10 +88,16 @@ fn bounds() -> Bounds {
 }
 
 /// Starts so many nodes at once, cuts the power of everything when all know all, and starts them once more; an
-/// etcd of so many members.
-pub fn measure(nodes: usize, members: usize, trace: &Trace, mut told: impl FnMut(Row)) {
+/// etcd of so many members. Slots up to `watchers` watch for the others; 0: all do.
+pub fn measure(
+    nodes: usize,
+    members: usize,
+    watchers: u32,
+    trace: &Trace,
+    mut told: impl FnMut(Row),
+) {
     trace.enter_thread();
-    let plan = plan(nodes, members);
+    let plan = plan(nodes, members, watchers);
     let keyspace = plan.scene.nodes.first().map(|node| node.keyspace());
     let checks = Checks::new(bounds(), keyspace.expect("a node at least"), plan.limit());
     let mut world = World::new(plan.scene.clone(), 1, checks, trace.clone());
@@ -112,7 +127,7 @@ pub fn measure(nodes: usize, members: usize, trace: &Trace, mut told: impl FnMut
 }
 
 fn follow(world: &mut World, nodes: usize, is_again: bool) -> Row {
-    let (began, before) = (world.now, world.served());
+    let (began, before, tables) = (world.now, world.served(), world.tables.tally);
     let named = run_until(world, began, |world| named(world).len() == nodes);
     let until_named = since(world.served(), before);
     let highest = self::named(world).into_iter().max().unwrap_or(0);
@@ -125,6 +140,11 @@ fn follow(world: &mut World, nodes: usize, is_again: bool) -> Row {
         until_named,
         until_known: since(world.served(), before),
         gaps: highest.saturating_sub(nodes),
+        tables: TableTally {
+            transfers: world.tables.tally.transfers - tables.transfers,
+            octets: world.tables.tally.octets - tables.octets,
+            ..world.tables.tally
+        },
         idle: None,
         violation: world.checks.violation().cloned(),
     }
@@ -185,7 +205,7 @@ impl fmt::Display for Row {
         let (named, known) = (&self.until_named, &self.until_known);
         write!(
             f,
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             self.nodes,
             if self.is_again { "again, after a power cut" } else { "at once" },
             seconds(self.named),
@@ -199,6 +219,8 @@ impl fmt::Display for Row {
             known.messages,
             megabytes(known.octets),
             seconds(Some(known.time)),
+            self.tables.transfers,
+            megabytes(self.tables.octets),
             self.idle.map_or(String::new(), |idle| format!("{idle:.0}")),
         )
     }

@@ -46,6 +46,9 @@ impl World {
                     checks.is_synced(id, now);
                     return Some((looks, change));
                 }
+                if let Some(at) = directory.proven_at() {
+                    checks.proof(id, now, directory, machine.clock.true_time(at));
+                }
                 checks.look_at_directory(id, now, directory);
                 checks.is_up_to_date(directory).then_some((looks, change))
             });

@@ -59,6 +59,9 @@ impl World {
         let (lease_ttl, max_lag, timeout) = (spec.lease_ttl, spec.max_lag, spec.timeout);
         self.checks.started(id, node, self.record(node), limit, lease_ttl, now);
         self.checks.lags_at_most(id, max_lag, timeout);
+        if spec.watchers > 0 {
+            self.checks.may_take_table(id);
+        }
         let boots = self.machines[spec.machine].boots;
         let mark = spec.node_id(boots).map(|id| format!("{id}:{}", spec.port));
         self.checks.is_known_by(id, mark);

@@ -165,6 +165,9 @@ impl World {
                 }
                 process.looks = looks;
                 self.checks.serial(id, now, directory);
+                if let Some(at) = directory.proven_at() {
+                    self.checks.proof(id, now, directory, clock.true_time(at));
+                }
                 let is_strict = is_between && !inside.is_mid_reply;
                 if self.checks.judges(Invariant::Directory) {
                     self.checks.directory(id, now, directory, is_strict);

@@ -163,7 +163,7 @@ impl NodeSpec {
             job: self.job.clone(),
             node_id,
             remembered: None,
-            watchers: 0,
+            watchers: self.watchers,
         }
     }
 }

@@ -93,8 +93,7 @@ impl World {
             return;
         }
         let shown = self.machines[machine].clock.at(now);
-        let asker =
-            Asker { address: IpAddr::V4(link.address), transport: Transport::Tcp, now: UNIX_TIME };
+        let asker = Asker::new(IpAddr::V4(link.address), Transport::Tcp, UNIX_TIME);
         let responder = self.tables.responder.clone();
         let mut messages: Vec<(Vec<u8>, bool)> = Vec::new();
         let (mut taken, mut written) = (0, unread + link.back.octets());

@@ -58,8 +58,11 @@ impl World {
     /// The session of a process has run: it may have named others to take the table from.
     pub(in crate::world) fn heed_table(&mut self, id: ProcessId) {
         let Some(process) = self.process(id) else { return };
-        let is_touched = process.around.with(|inside| std::mem::take(&mut inside.is_table_touched));
+        let (is_touched, takes_table) = process
+            .around
+            .with(|inside| (std::mem::take(&mut inside.is_table_touched), inside.table.is_some()));
         if is_touched {
+            self.checks.takes_table(id, takes_table);
             self.carry_wires(id);
             self.turn_at(id, Some(self.now));
         }

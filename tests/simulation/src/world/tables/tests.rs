@@ -187,6 +187,32 @@ fn who_stood_still_goes_on_with_a_server() {
 }
 
 #[test]
+fn a_table_that_is_older_than_what_is_known_is_not_taken() {
+    let mut scene = Scene::new(1);
+    scene.go_on(SECOND);
+    let process = scene.world.process_mut(scene.follower).expect("it lives");
+    let servers = [TableServer { slot: SlotId::FIRST, address: ([10, 0, 0, 1], 53).into() }];
+    let known = process.around.with(|inside| {
+        // What it read itself meanwhile.
+        inside.take_table(&[]);
+        inside.directory.advance(inside.directory.revision() + 2);
+        inside.take_table(&servers);
+        inside.directory.serial()
+    });
+    scene.world.heed_table(scene.follower);
+    let serial = |scene: &Scene| {
+        let process = scene.world.process(scene.follower).expect("it lives");
+        process.around.with(|inside| inside.directory.serial())
+    };
+    scene.go_on(SECOND);
+    assert_eq!((serial(&scene), scene.state()), (known, TableState::Awaited));
+    (5..7).for_each(|slot| _ = scene.put(slot));
+    scene.go_on(SECOND);
+    assert_eq!(serial(&scene), known);
+    assert!(matches!(scene.state(), TableState::Followed { .. }), "{:?}", scene.state());
+}
+
+#[test]
 fn the_same_world_goes_the_same_way() {
     let run = || {
         let mut scene = Scene::new(3);

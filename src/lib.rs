@@ -40,6 +40,8 @@
 //! the same socket. The life of a name: [`options`] → [`node::session`] → [`etcd::Etcd::txn`] →
 //! watch → [`cluster::directory`] on every node. The life of a zone that another server takes:
 //! [`dns::Responder::answer`] → [`dns::transfer`], which walks a copy of the directory, message by message.
+//! The other way round, where a node does not watch etcd: `node::table` → [`node::Host::take_table`] → [`server::table`]
+//! → [`dns::transfer_in`] → [`cluster::directory`].
 //!
 //! # What goes where
 //!

@@ -119,6 +119,19 @@ impl Directory {
         }
     }
 
+    /// What was told of the own name since all names were taken over from zones; `None`: they were not, or another
+    /// name was the own one then.
+    pub fn own_as_told(&self) -> Option<&OwnAsTold> {
+        self.own_as_told.as_ref()
+    }
+
+    /// Takes note of a change.
+    fn note_own_change(&mut self, change: &TransferredChange) {
+        if let Some(told) = &mut self.own_as_told {
+            told.node = change.applied_to(told.node.take());
+        }
+    }
+
     fn is_own(&self, place: NodePlace) -> bool {
         place.range == NodePlace::FIRST.range && self.own() == Some(place.slot)
     }

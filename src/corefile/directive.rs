@@ -17,10 +17,11 @@ pub(super) enum Treatment {
 
 /// The treatment of a directive; `None`: CoreDNS has none of this name.
 pub(super) fn treatment(name: &str) -> Option<Treatment> {
-    use Level::{Info, Warn};
+    use Level::Info;
     use Treatment::{Done, Noticed, Refused};
     Some(match name {
-        "idetcd" | "bind" | "forward" | "proxy" | "errors" | "any" => Done,
+        "idetcd" | "bind" | "forward" | "proxy" | "errors" | "any" | "health" | "ready"
+        | "prometheus" => Done,
         "log" => Noticed(Info, "has no effect; -vv logs each query"),
         "debug" => Noticed(Info, "has no effect; -v logs more"),
         "cache" => {
@@ -34,12 +35,6 @@ pub(super) fn treatment(name: &str) -> Option<Treatment> {
         "loop" => Noticed(Info, "has no effect: servers that lead back here are left out anyway"),
         "reload" => Noticed(Info, "has no effect: the file is read at the start alone"),
         "metadata" | "root" | "pprof" | "trace" | "dnstap" => Noticed(Info, "has no effect here"),
-        "health" | "ready" => {
-            Noticed(Warn, "has no effect: nothing listens for HTTP; ask by dig CH TXT stats.bind")
-        }
-        "prometheus" => {
-            Noticed(Warn, "has no effect: nothing listens for HTTP; see --metrics-file")
-        }
         "acl" => Refused("give --allow in its place"),
         "hosts" | "file" | "auto" | "secondary" | "etcd" | "template" | "route53" | "clouddns"
         | "azure" | "kubernetes" | "k8s_external" | "federation" | "autopath" => Refused(
@@ -50,7 +45,7 @@ pub(super) fn treatment(name: &str) -> Option<Treatment> {
             Refused("it changes answers, which is not done here; remove it")
         }
         "dnssec" | "sign" => Refused("nothing is signed here; remove it"),
-        "transfer" => Refused("zones are not transferred; remove it"),
+        "transfer" => Refused("give --allow-transfer and --also-notify in its place"),
         "tls" | "grpc" | "quic" | "https" | "tsig" => {
             Refused("only plain DNS is served; remove it, or put a proxy before it")
         }

@@ -7,6 +7,7 @@ use log::Level;
 use super::blocks::{Block, Directive};
 use super::directive::{Treatment, treatment};
 use super::forward::{self, ForwardDirective};
+use super::http::{self, HttpAddress};
 use super::key::{self, ServedZone};
 use super::place::{CorefileError, Notice, Placed, wrong};
 use super::plugin::{self, Plugin};
@@ -26,6 +27,8 @@ pub struct Corefile {
     pub ports: Vec<u16>,
     /// The servers for other names.
     pub forward: Option<ForwardDirective>,
+    /// Where pages are served by HTTP, each once.
+    pub http: Vec<HttpAddress>,
     /// Remarks for the log.
     pub notices: Vec<Notice>,
 }
@@ -37,6 +40,7 @@ struct Served {
     addresses: Vec<IpAddr>,
     ports: Vec<u16>,
     forward: Option<ForwardDirective>,
+    http: Vec<HttpAddress>,
 }
 
 pub(super) fn read(
@@ -54,7 +58,7 @@ pub(super) fn read(
     }
     let (own, directive) = own_block(file, blocks)?;
     let plugin = plugin::read(directive, &mut notices)?;
-    let Served { zones, addresses, ports, forward } = serve(own, default_port, &mut notices)?;
+    let Served { zones, addresses, ports, forward, http } = serve(own, default_port, &mut notices)?;
     // CoreDNS forwards what is in the block's zone, and we what is outside of the pattern's.
     if let Some(ForwardDirective { name, place, .. }) = &forward
         && !serves_root(&zones)
@@ -65,9 +69,10 @@ pub(super) fn read(
     }
     let file = file.to_owned();
     let mut settings =
-        Corefile { file, plugin, zones, addresses, ports, forward, notices: Vec::new() };
+        Corefile { file, plugin, zones, addresses, ports, forward, http, notices: Vec::new() };
     for block in blocks.iter().filter(|block| !std::ptr::eq(*block, own)) {
         let other = serve(block, default_port, &mut notices)?;
+        other.http.iter().for_each(|address| add(&mut settings.http, *address));
         settings.forward = Some(companion(other, &settings)?);
     }
     settings.notices = notices;
@@ -119,6 +124,14 @@ fn follow(
     notices: &mut Vec<Notice>,
 ) -> Result<(), CorefileError> {
     let (name, place) = (directive.name.text.as_str(), &directive.name.place);
+    if let Some(address) = http::read(directive) {
+        add(&mut served.http, address?.value);
+        for property in &directive.body {
+            let (name, place) = (&property.name.text, &property.name.place);
+            notices.push(Notice::new(Level::Info, place, format!("{name}: has no effect")));
+        }
+        return Ok(());
+    }
     match (name, treatment(name)) {
         ("bind", _) => bind(directive, &mut served.addresses)?,
         ("forward" | "proxy", _) => {
@@ -134,6 +147,12 @@ fn follow(
         (_, Some(Treatment::Done) | None) => {}
     }
     Ok(())
+}
+
+fn add(all: &mut Vec<HttpAddress>, address: HttpAddress) {
+    if !all.contains(&address) {
+        all.push(address);
+    }
 }
 
 fn stands_before(name: &str, first: &ForwardDirective) -> String {

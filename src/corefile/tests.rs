@@ -175,6 +175,28 @@ fn bind_and_forward_are_followed() {
 }
 
 #[test]
+fn pages_are_served_where_coredns_would_serve_them() {
+    let all = |port| HttpAddress { ip: None, port };
+    let at = |ip: &str, port| HttpAddress { ip: Some(ip.parse().expect("an address")), port };
+    let table = [
+        ("errors", vec![]),
+        ("health\nready\nprometheus", vec![all(8080), all(8181), at("127.0.0.1", 9153)]),
+        ("prometheus :9253\nhealth :9253", vec![all(9253)]),
+        ("prometheus 0.0.0.0:9153", vec![at("0.0.0.0", 9153)]),
+        ("health localhost:80\nready [fd00::1]:81", vec![at("127.0.0.1", 80), at("fd00::1", 81)]),
+    ];
+    for (text, wanted) in table {
+        assert_eq!(parsed(&block(text)).expect("a Corefile").http, wanted, "{text}");
+    }
+    for bad in
+        ["health 8080", "ready :0", "prometheus host:9153", "health [10.0.0.1]:1", "ready :1 :2"]
+    {
+        let error = parsed(&block(bad)).expect_err("refused").to_string();
+        assert!(error.starts_with("Corefile: line 5, column "), "{bad}: {error}");
+    }
+}
+
+#[test]
 fn what_has_no_effect_is_told_with_its_place() {
     let table: [(String, &[&str]); 9] = [
         (block("errors\nany\nerrors stdout"), &[]),
@@ -187,11 +209,8 @@ fn what_has_no_effect_is_told_with_its_place() {
             ],
         ),
         (
-            block("  prometheus :9153\n  health :8080"),
-            &[
-                "Corefile: line 5, column 3: prometheus: has no effect: nothing listens for HTTP",
-                "Corefile: line 6, column 3: health: has no effect: nothing listens for HTTP",
-            ],
+            block("  prometheus :9153\n  health :8080 {\n    lameduck 5s\n  }"),
+            &["Corefile: line 7, column 5: lameduck: has no effect"],
         ),
         (
             block("forward . 10.0.0.53 {\nforce_tcp\npolicy random\nexpire 5s\n}"),

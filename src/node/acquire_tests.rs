@@ -1,8 +1,8 @@
 //! The way to a name, with an etcd in memory that loses requests and replies.
 
 use super::claim::Claimant;
+use super::lease_time::Lease;
 use super::session_tests::newborn;
-use super::state::Lease;
 use super::{Host, SessionError};
 use crate::cluster::{AddressChoice, Record};
 use crate::etcd::Etcd;

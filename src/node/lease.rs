@@ -5,9 +5,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::lease_time::{ELECTION_TIMEOUT, Lease};
 use super::same_addresses::on_host;
 use super::session::Session;
-use super::state::{Claimed, Lease, Membership};
+use super::state::{Claimed, Membership};
 use super::{Host, Owned, Result, SessionError};
 use crate::cluster::{NodeId, Record};
 use crate::etcd::{Error, Etcd, KeyValue, LeaseId, Timeout, read_key};
@@ -84,6 +85,33 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
         self.set_membership(self.membership);
         Ok(())
+    }
+
+    /// Takes in the term that a member told which is not behind.
+    pub(super) fn heed_term(&mut self, raft_term: u64) {
+        let now = self.host.now();
+        if self.lease.as_mut().is_some_and(|lease| lease.heed_term(raft_term, now)) {
+            log::debug!(
+                "etcd elected another leader since the lease was renewed: renewing it again"
+            );
+            self.set_membership(self.membership);
+        }
+    }
+
+    /// Whether a renewal of the name's lease counts. Asks etcd where the member that acknowledged it may have been
+    /// frozen meanwhile, or is known to be behind.
+    fn counts(&mut self, asked: Instant, renewed: &mut Lease) -> Result<bool> {
+        let (Some(claimed), Some(renewal)) = (self.membership.held(), renewed.renewal) else {
+            return Ok(true);
+        };
+        let is_behind = self.heard.is_some_and(|heard| heard.is_past(renewal.raft_term));
+        if !is_behind && renewal.heard < asked + ELECTION_TIMEOUT {
+            return Ok(true);
+        }
+        self.read_own_key(claimed)?;
+        let now = self.host.now();
+        let raft_term = self.client.last_header().map_or(0, |header| header.raft_term);
+        Ok(!renewed.heed_term(raft_term, now))
     }
 
     /// Ends the doubt about the name. A lease that lives is no proof: while this node was away, the

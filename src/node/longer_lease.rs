@@ -9,9 +9,10 @@
 //! that is known, which is found out before anything else, the name is owned for as long as both last; neither is
 //! revoked. Programs that start together know each other by their leases: there no name moves.
 
+use super::lease_time::Lease;
 use super::republish::PUTS;
 use super::session::Session;
-use super::state::{Claimed, Lease, Membership};
+use super::state::{Claimed, Membership};
 use super::{Host, Result, SessionError};
 use crate::cluster::NodePlace;
 use crate::etcd::{Compare, Equal, Etcd, Op, Range, Txn};

@@ -8,9 +8,10 @@
 use super::address::AddressError;
 use super::addresses::Addresses;
 use super::full_sync::apply_event;
+use super::lease_time::Lease;
 use super::own_put::OwnPut;
 use super::session::Session;
-use super::state::{Claimed, Lease, Membership};
+use super::state::{Claimed, Membership};
 use super::{Host, Result, SessionError};
 use crate::cluster::Record;
 use crate::etcd::{Compare, Equal, Etcd, Event, EventKind, KeyValue, LeaseId, Op, Txn};

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::lease_time::Lease;
 use super::position::Position;
-use super::renewal::Renewal;
 use crate::cluster::{KeyRange, Keyspace, SlotId};
 use crate::etcd::{Error, KeyValue, LeaseId, WatchRange};
 
@@ -117,42 +117,6 @@ impl Claimed {
     }
 }
 
-/// The lease is renewed after this part of its TTL: early enough for renewals that fail, each of which is tried
-/// again at once, and for a program that has to end before it; and as late as that allows, for etcd's sake.
-const RENEWED_AFTER: (u32, u32) = (3, 7);
-
-/// From so long on a lease is renewed after half of it: what is left, less the quarter that a program may take to
-/// end, is more than it is for shorter ones. Where there are many nodes, whose leases are long, that is what etcd has to
-/// do while nothing happens.
-const LONG_LEASE: Duration = Duration::from_secs(30);
-
-/// This part of its TTL is taken off a lease, because clocks differ in rate: if ours is 1 % slow and
-/// etcd's 1 % fast, the lease still ends here first.
-const DRIFT_A_TTL: u32 = 50;
-
-/// A lease as this node's clock sees it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Lease {
-    pub(super) id: LeaseId,
-    /// Counted from before the request was sent, less the drift of clocks, so never later than etcd's
-    /// own, if the last renewal counts.
-    pub(super) valid_until: Instant,
-    /// When to keep it alive next.
-    pub(super) renew_at: Instant,
-    /// Its time to live, as it was granted.
-    pub(super) ttl: Duration,
-    /// The last renewal, while it is not confirmed.
-    pub(super) renewal: Option<Renewal>,
-}
-
-impl Lease {
-    pub(super) fn new(id: LeaseId, asked: Instant, ttl: Duration) -> Self {
-        let valid_until = asked + (ttl - ttl / DRIFT_A_TTL);
-        let (part, parts) = if ttl < LONG_LEASE { RENEWED_AFTER } else { (1, 2) };
-        Lease { id, valid_until, renew_at: asked + ttl * part / parts, ttl, renewal: None }
-    }
-}
-
 /// A lease that was granted before everything was read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Witness {
@@ -194,44 +158,6 @@ impl Membership {
         match self {
             Membership::Owned(claimed) | Membership::Doubtful(claimed) => Some(*claimed),
             Membership::Newcomer | Membership::Lost(_) => None,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lease_counts_from_before_the_request_and_is_renewed_before_half_of_it_is_over() {
-        let asked = Instant::now();
-        let lease = Lease::new(LeaseId(7), asked, Duration::from_secs(21));
-        assert_eq!(lease.renew_at, asked + Duration::from_secs(9));
-        assert_eq!(lease.valid_until, asked + Duration::from_millis(20_580));
-    }
-
-    #[test]
-    fn no_lease_is_renewed_so_late_that_less_time_is_left_than_of_one_of_twenty_seconds() {
-        let asked = Instant::now();
-        // Less the quarter in which a program ends.
-        let left =
-            |ttl: Duration| asked + ttl - ttl / 4 - Lease::new(LeaseId(7), asked, ttl).renew_at;
-        let usual = left(Duration::from_secs(20));
-        for seconds in [20, 29, 30, 50, 500, 86_400] {
-            assert!(left(Duration::from_secs(seconds)) >= usual, "{seconds}");
-        }
-        let long = Lease::new(LeaseId(7), asked, Duration::from_secs(50));
-        assert_eq!(long.renew_at, asked + Duration::from_secs(25));
-    }
-
-    #[test]
-    fn a_node_with_a_slow_clock_stops_believing_before_etcd_with_a_fast_one_ends_the_lease() {
-        let asked = Instant::now();
-        for seconds in [2, 3, 20, 86_400] {
-            let ttl = Duration::from_secs(seconds);
-            let believed = Lease::new(LeaseId(7), asked, ttl).valid_until - asked;
-            // What passes in truth while each counts that.
-            assert!(believed.mul_f64(1.0 / 0.99) < ttl.mul_f64(1.0 / 1.01), "{seconds}");
         }
     }
 }

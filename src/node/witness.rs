@@ -9,8 +9,9 @@
 
 use std::time::Duration;
 
+use super::lease_time::Lease;
 use super::session::Session;
-use super::state::{Lease, Witness};
+use super::state::Witness;
 use super::{Host, LeaseTtl, Result, SessionError};
 use crate::etcd::Etcd;
 

@@ -9,7 +9,7 @@ use getopts::Matches;
 use super::values::{filled, number, split, split_at_commas, wrong};
 use crate::cluster::Pattern;
 use crate::connect::Endpoint;
-use crate::corefile::{Corefile, CorefileError, ForwardDirective, Placed};
+use crate::corefile::{Corefile, CorefileError, ForwardDirective, HttpAddress, Placed};
 use crate::failure::Failure;
 use crate::host::resolv_conf::{DNS_PORT, RESOLV_CONF};
 use crate::server::forward::ForwardTo;
@@ -123,6 +123,31 @@ pub(super) fn listen(matches: &Matches, file: Option<&Corefile>) -> Result<Vec<L
         listens.push(Listen { address, required: true });
     }
     Ok(listens)
+}
+
+/// Where pages are served by HTTP, each once.
+pub(super) fn http(matches: &Matches, file: Option<&Corefile>) -> Result<Vec<Listen>, Failure> {
+    let given = matches.opt_strs("http");
+    let written = file.filter(|_| given.is_empty()).into_iter().flat_map(|file| &file.http);
+    let mut listens: Vec<Listen> = written.flat_map(|address| http_of(*address)).collect();
+    for word in split_at_commas(&given) {
+        let Ok(address) = word.parse() else {
+            let remedy = "write 127.0.0.1:9153 or [::]:9153";
+            return wrong("http", format!("{word:?} is not an address with a port; {remedy}"));
+        };
+        let listen = Listen { address, required: true };
+        if !listens.contains(&listen) {
+            listens.push(listen);
+        }
+    }
+    Ok(listens)
+}
+
+fn http_of(HttpAddress { ip, port }: HttpAddress) -> Vec<Listen> {
+    match ip {
+        Some(ip) => vec![Listen { address: SocketAddr::new(ip, port), required: true }],
+        None => Listen::everywhere(port).to_vec(),
+    }
 }
 
 fn listen_of(file: &Corefile) -> Vec<Listen> {

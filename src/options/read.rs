@@ -1,6 +1,5 @@
 //! Matched options → the settings of each room.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use super::table::{CHECK, EXEC, Takers};
 use super::transfers;
 use super::values::{
     address, change_wait, command, etcd_timeout, filled, lease_ttl, number, optional_number, path,
-    path_to_write, seconds, split, split_at_commas, wrong,
+    path_to_write, seconds, split, wrong,
 };
 use crate::cluster::{AddressChoice, Keyspace, Names, NodeId, Pattern};
 use crate::connect::{Access, ConnectSettings, Endpoint, Password, User};
@@ -67,7 +66,7 @@ pub(super) fn options(
         notify,
         node,
         listen: configuration::listen(matches, file.as_ref())?,
-        http: http(matches)?,
+        http: configuration::http(matches, file.as_ref())?,
         ttl: number(matches, "ttl")?,
         forward: configuration::forward(matches, file.as_ref())?,
         allow: split(matches, "allow")?,
@@ -82,21 +81,6 @@ pub(super) fn options(
         corefile: file,
         origins: Origins::default(),
     })
-}
-
-/// Where HTTP is served, each once.
-fn http(matches: &Matches) -> Result<Vec<SocketAddr>, Failure> {
-    let mut addresses = Vec::new();
-    for word in split_at_commas(&matches.opt_strs("http")) {
-        let Ok(address) = word.parse() else {
-            let remedy = "write 127.0.0.1:9153 or [::]:9153";
-            return wrong("http", format!("{word:?} is not an address with a port; {remedy}"));
-        };
-        if !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
-    Ok(addresses)
 }
 
 fn keyspace(matches: &Matches, file: Option<&mut Corefile>) -> Result<Keyspace, Failure> {

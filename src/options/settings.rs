@@ -50,7 +50,7 @@ pub struct Options {
     /// Where to listen; one at least.
     pub listen: Vec<Listen>,
     /// Where to serve HTTP.
-    pub http: Vec<SocketAddr>,
+    pub http: Vec<Listen>,
     /// The TTL of answers, in seconds.
     pub ttl: u32,
     /// Where queries for other names go; `None`: they are refused.

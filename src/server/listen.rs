@@ -69,7 +69,7 @@ pub fn listen(
 ///
 /// # Errors
 /// When one cannot be: the first of them.
-pub fn listen_for_http(wanted: &[SocketAddr], absent: Absent) -> Result<Vec<TcpListener>, Failure> {
+pub fn listen_for_http(wanted: &[Listen], absent: Absent) -> Result<Vec<TcpListener>, Failure> {
     let bind = |address: SocketAddr| match tcp::listen_on(address, Presence::Here) {
         Err(error)
             if absent == Absent::Await && error.kind() == io::ErrorKind::AddrNotAvailable =>
@@ -78,15 +78,21 @@ pub fn listen_for_http(wanted: &[SocketAddr], absent: Absent) -> Result<Vec<TcpL
         }
         bound => bound,
     };
-    let bound = wanted.iter().map(|&address| {
-        let bound = bind(address).map_err(|error| {
-            let remedy = remedy(&error, address);
-            Failure::new(format!("--http: {address}: {error}; {remedy}"))
-        })?;
-        log::info!("serving HTTP on {}", bound.local_addr().unwrap_or(address));
-        Ok(bound)
-    });
-    bound.collect()
+    let mut acceptors = Vec::new();
+    for &Listen { address, required } in wanted {
+        match bind(address) {
+            Ok(acceptor) => {
+                log::info!("serving HTTP on {}", acceptor.local_addr().unwrap_or(address));
+                acceptors.push(acceptor);
+            }
+            Err(error) if !required && is_without_family(&error) => {}
+            Err(error) => {
+                let remedy = remedy(&error, address);
+                return Err(Failure::new(format!("--http: {address}: {error}; {remedy}")));
+            }
+        }
+    }
+    Ok(acceptors)
 }
 
 fn listen_or_await(address: SocketAddr, absent: Absent) -> io::Result<(UdpListener, TcpListener)> {

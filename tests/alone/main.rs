@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 mod checker;
 mod herd;
 mod thousand;
+mod two_hundred;
 
 /// The machine, which a test has for itself while it holds this. Cargo runs no other file of tests
 /// meanwhile.

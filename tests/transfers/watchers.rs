@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use simple_dns::TYPE;
 use support::dns::{Message, Opt, Prober, Query};
-use support::{Etcd, Node, PATIENCE, PATTERN, Proxy, Signal, exchange, lookup, run, until};
+use support::{Etcd, Node, PATIENCE, Proxy, Signal, exchange, lookup, run, until};
 
 use crate::zone::{ALLOW, record};
 
@@ -15,34 +15,11 @@ const WATCHERS: usize = 3;
 /// Within this all is right again once it can be.
 const SOON: Duration = Duration::from_secs(2);
 
-/// Node `number` of a cluster on a loopback network of its own, whose nodes can be asked where they say.
+/// Node `number` of a cluster on a loopback network of its own.
 fn node(net: u8, number: u32, endpoints: &str, more: &[&str]) -> Node {
-    let address = format!("127.{net}.{}.{}", number / 250, number % 250 + 1);
-    let (listen, id, watchers) =
-        (format!("{address}:5399"), format!("n{number}"), WATCHERS.to_string());
-    let arguments = [
-        "--pattern",
-        PATTERN,
-        "--limit",
-        "400",
-        "--endpoints",
-        endpoints,
-        "--listen",
-        &listen,
-        "--ipv4",
-        &address,
-        "--ipv6",
-        "none",
-        "--node-id",
-        &id,
-        "--watchers",
-        &watchers,
-        "--max-lag",
-        "6",
-        "--etcd-timeout",
-        "0.5",
-    ];
-    Node::start(&[&arguments[..], &ALLOW, more].concat())
+    let watchers = WATCHERS.to_string();
+    let own = ["--watchers", &watchers, "--max-lag", "6", "--etcd-timeout", "0.5"];
+    Node::on_loopback(net, number, endpoints, &[&own[..], &ALLOW, more].concat())
 }
 
 /// So many nodes, named in order, which know each other.

@@ -6,15 +6,15 @@ use super::patience::LostTable;
 use super::{TableStage, TableUse};
 use crate::etcd::{Etcd, WatchStream};
 use crate::node::session::Session;
-use crate::node::stagger::LEAST_CORES;
+use crate::node::stagger::{LEAST_CORES, reading_spread};
 use crate::node::state::{Claimed, Membership};
 use crate::node::{Host, Result, TableServer, TableState};
 
 /// The time between two looks at a table that is followed.
-const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+const LOOK_AT_TABLE: Duration = Duration::from_secs(2);
 
 /// How soon it is tried where others watch than before, and up to as long again by chance.
-const SOON: Duration = Duration::from_millis(500);
+const TRY_SOON: Duration = Duration::from_millis(500);
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Whether the table is taken from others rather than followed in etcd. Asks them for it, where this node has just
@@ -102,7 +102,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if self.table.look_at.is_some_and(|at| now < at) || !self.may_take_table() {
             return;
         }
-        self.table.look_at = Some(now + LOOK_INTERVAL);
+        self.table.look_at = Some(now + LOOK_AT_TABLE);
         let changes = self.host.directory(|directory| directory.changes());
         if std::mem::replace(&mut self.table.changes, changes) == changes {
             return;
@@ -111,7 +111,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if known != self.table.servers {
             self.table.servers = known;
             self.table.failures = 0;
-            let soon = now + SOON.mul_f64(1.0 + self.random.fraction());
+            let soon = now + TRY_SOON.mul_f64(1.0 + self.random.fraction());
             self.table.retry_at = self.table.retry_at.map(|at| at.min(soon));
         }
     }
@@ -163,7 +163,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
         let names = self.host.directory(|directory| directory.occupied());
         let names = claimed.slot.get().max(u32::try_from(names).unwrap_or(u32::MAX));
-        let size = (names, self.client.endpoint_count().max(LEAST_CORES));
+        let cores = self.client.endpoint_count().max(LEAST_CORES);
+        let size = (names, reading_spread(names as usize, cores));
         let [first, second, third] = [(); 3].map(|()| self.random.fraction());
         let lost =
             self.table.lost.get_or_insert_with(|| LostTable::new(now, proven_at, size, first));
@@ -193,7 +194,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if now < look_at {
             return look_at;
         }
-        let look_at = now + LOOK_INTERVAL;
+        let look_at = now + LOOK_AT_TABLE;
         self.table.look_at = Some(look_at);
         let changes = self.host.directory(|directory| directory.changes());
         if self.has_table() && changes != self.table.changes {

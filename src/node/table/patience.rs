@@ -7,17 +7,16 @@
 use std::time::{Duration, Instant};
 
 use crate::node::TableState;
-use crate::node::stagger::reading_spread;
 
 /// The patience for each name.
 const PATIENCE_A_NAME: Duration = Duration::from_millis(5);
 
 /// The time between two questions to the nodes that are known, and between two looks in etcd which these are: so
 /// long, and so much longer for each name, and up to as long again.
-const ASK_INTERVAL: Duration = Duration::from_secs(1);
-const ASK_INTERVAL_A_NAME: Duration = Duration::from_micros(200);
-const LOOK_INTERVAL: Duration = Duration::from_secs(3);
-const LOOK_INTERVAL_A_NAME: Duration = Duration::from_millis(3);
+const ASK_TABLE: Duration = Duration::from_secs(1);
+const ASK_TABLE_A_NAME: Duration = Duration::from_micros(200);
+const LOOK_FOR_SERVERS: Duration = Duration::from_secs(3);
+const LOOK_FOR_SERVERS_A_NAME: Duration = Duration::from_millis(3);
 
 /// A table that no node has.
 #[derive(Debug)]
@@ -35,15 +34,15 @@ pub(super) struct LostTable {
 }
 
 impl LostTable {
-    /// One that was lost now, where there are about so many names, and etcd has so many cores.
+    /// One that was lost now, where there are about so many names, which that many nodes read over so long a time.
     pub(super) fn new(
         now: Instant,
         proven_at: Option<Instant>,
-        (names, cores): (u32, u32),
+        (names, spread): (u32, Duration),
         fraction: f64,
     ) -> LostTable {
-        let spread = reading_spread(names as usize, cores).mul_f64(fraction);
-        let look = LOOK_INTERVAL + LOOK_INTERVAL_A_NAME.saturating_mul(names);
+        let spread = spread.mul_f64(fraction);
+        let look = LOOK_FOR_SERVERS + LOOK_FOR_SERVERS_A_NAME.saturating_mul(names);
         LostTable {
             since: now,
             proven_at,
@@ -61,13 +60,13 @@ impl LostTable {
 
     /// Whether to ask again; then the next time is drawn.
     pub(super) fn is_to_ask(&mut self, now: Instant, fraction: f64) -> bool {
-        let interval = ASK_INTERVAL + ASK_INTERVAL_A_NAME.saturating_mul(self.names);
+        let interval = ASK_TABLE + ASK_TABLE_A_NAME.saturating_mul(self.names);
         is_due(&mut self.ask_at, now, interval.mul_f64(1.0 + fraction))
     }
 
     /// Whether to look who may have it; then the next time is drawn.
     pub(super) fn is_to_look(&mut self, now: Instant, fraction: f64) -> bool {
-        let interval = LOOK_INTERVAL + LOOK_INTERVAL_A_NAME.saturating_mul(self.names);
+        let interval = LOOK_FOR_SERVERS + LOOK_FOR_SERVERS_A_NAME.saturating_mul(self.names);
         is_due(&mut self.look_at, now, interval.mul_f64(1.0 + fraction))
     }
 
@@ -94,6 +93,11 @@ fn is_due(at: &mut Instant, now: Instant, interval: Duration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::stagger::reading_spread;
+
+    fn lost_at(now: Instant, proven_at: Option<Instant>, names: u32, fraction: f64) -> LostTable {
+        LostTable::new(now, proven_at, (names, reading_spread(names as usize, 2)), fraction)
+    }
 
     #[test]
     fn few_turn_to_etcd_at_once_and_many_by_turns() {
@@ -102,7 +106,7 @@ mod tests {
         let now = Instant::now();
         for (names, first, last) in table {
             for (fraction, wanted) in [(0.0, first), (1.0, last)] {
-                let lost = LostTable::new(now, None, (names, 2), fraction);
+                let lost = lost_at(now, None, names, fraction);
                 assert!(lost.gives_up(now + Duration::from_secs(wanted)), "{names}, {fraction}");
                 assert!(wanted == 1 || !lost.gives_up(now + Duration::from_secs(wanted - 1)));
             }
@@ -112,17 +116,17 @@ mod tests {
     #[test]
     fn what_was_proven_before_it_was_lost_does_not_bring_it_back() {
         let now = Instant::now();
-        let lost = LostTable::new(now, Some(now), (70, 2), 0.5);
+        let lost = lost_at(now, Some(now), 70, 0.5);
         assert!(!lost.is_over(Some(now)) && !lost.is_over(None));
         assert!(lost.is_over(Some(now + Duration::from_millis(1))));
-        assert!(LostTable::new(now, None, (70, 2), 0.5).is_over(Some(now)));
+        assert!(lost_at(now, None, 70, 0.5).is_over(Some(now)));
     }
 
     #[test]
     fn etcd_is_asked_for_others_rarely_where_there_are_many() {
         for (names, most) in [(70, 20), (10_000, 3)] {
             let now = Instant::now();
-            let mut lost = LostTable::new(now, None, (names, 2), 0.0);
+            let mut lost = lost_at(now, None, names, 0.0);
             let (mut asked, mut looked) = (0, 0);
             for second in 0..60 {
                 let now = now + Duration::from_secs(second);

@@ -11,7 +11,7 @@ use crate::node::{Host, Result, TableServer};
 const HIGHEST_SERVER: u32 = 4096;
 
 /// The most nodes that are asked.
-const MOST_SERVERS: usize = 64;
+const MOST_TABLE_SERVERS: usize = 64;
 
 /// The slots that are read at once: etcd takes 128 operations in a transaction. And the number of nodes that are enough.
 const SLOTS_AT_ONCE: usize = 16;
@@ -46,7 +46,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             let record = at.map(|at| known.swap_remove(at).1);
             servers.extend(record.and_then(|record| server(slot, &record, own.as_ref())));
         }
-        servers.truncate(MOST_SERVERS);
+        servers.truncate(MOST_TABLE_SERVERS);
         servers
     }
 

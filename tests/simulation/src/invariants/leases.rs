@@ -59,7 +59,12 @@ impl Leases {
         known.is_some_and(|known| known.mark.as_deref() == Some(mark))
     }
 
-    /// Whether a lease was kept alive since then by a request that was held up.
+    /// Whether a lease was kept alive since then by a request that was held up, which may be one of a process that ended.
+    ///
+    /// The excuse is worth this much: whoever looks at the lease sees it renewed, and takes its node to live, so a node that
+    /// starts again where nothing tells its lives apart takes another name. It is for the keep-alive of a
+    /// process that was killed; but it also hides that one which ended in order made its successor wait, or take another
+    /// name, for a keep-alive of its own that came after its release failed. No name is lost or had twice by that.
     pub(super) fn is_kept_late(&self, lease: LeaseId, since: Time) -> bool {
         let known = self.known.get(&lease);
         known.and_then(|known| known.late_at).is_some_and(|at| at >= since)

@@ -127,6 +127,12 @@ impl Checks {
         self.standings.get_mut(id)?.as_mut()
     }
 
+    /// Whether a node owns a name, as it says itself.
+    #[cfg(test)]
+    pub fn owns(&self, node: usize) -> bool {
+        self.live().any(|(_, standing)| standing.node == node && standing.owned.is_some())
+    }
+
     /// The processes that live.
     fn live(&self) -> impl Iterator<Item = (ProcessId, &Standing)> {
         self.live.iter().filter_map(|id| Some((*id, self.standing(*id)?)))

@@ -1,5 +1,7 @@
 //! A seed's run.
 
+#[cfg(test)]
+mod deposed_leader;
 pub mod found;
 pub mod many;
 pub mod scale;
@@ -54,12 +56,7 @@ pub fn run(seed: u64, settings: &Settings, trace: Trace) -> Report {
     plan.scene.client = settings.client;
     let nodes = plan.scene.nodes.len();
     trace.note(Duration::ZERO, "plan", || format!("seed {seed}: {plan:?}"));
-    let keyspace = plan.scene.nodes.first().map(|node| node.keyspace());
-    let keyspace: Arc<Keyspace> = keyspace.expect("a scene has nodes");
-    let round_trip = (plan.scene.latency + plan.scene.service) * 2;
-    let bounds = settings.bounds.clone().with_round_trip(round_trip);
-    let checks = Checks::new(bounds, keyspace, plan.limit());
-    let mut world = World::new(plan.scene.clone(), seed, checks, trace.clone());
+    let mut world = world_of(&plan, seed, settings, &trace);
     let mut faults = Faults::begin(plan, seed, &mut world);
     let mut next_look = Duration::ZERO;
     while world.now < settings.time && world.checks.violation().is_none() {
@@ -89,4 +86,14 @@ pub fn run(seed: u64, settings: &Settings, trace: Trace) -> Report {
         starts_by_list: world.checks.starts_by_list(),
         violation,
     }
+}
+
+/// The world of a plan.
+fn world_of(plan: &Plan, seed: u64, settings: &Settings, trace: &Trace) -> World {
+    let keyspace = plan.scene.nodes.first().map(|node| node.keyspace());
+    let keyspace: Arc<Keyspace> = keyspace.expect("a scene has nodes");
+    let round_trip = (plan.scene.latency + plan.scene.service) * 2;
+    let bounds = settings.bounds.clone().with_round_trip(round_trip);
+    let checks = Checks::new(bounds, keyspace, plan.limit());
+    World::new(plan.scene.clone(), seed, checks, trace.clone())
 }

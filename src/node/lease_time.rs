@@ -1,6 +1,8 @@
-//! Which renewals of a lease count. A leader of etcd that was frozen, and replaced meanwhile, acknowledges keep-alives for
-//! some milliseconds after it goes on, of which its successor knows nothing: seen with etcd 3.4.23, one time in four
-//! after a freeze of five seconds and more. Later releases make sure that they lead first.
+//! Until when a lease is valid by this node's clock, and which of its renewals count.
+//!
+//! A leader of etcd that was frozen, and replaced meanwhile, acknowledges keep-alives for some milliseconds after it goes
+//! on, of which its successor knows nothing: seen with etcd 3.4.23, one time in four after a freeze of five seconds
+//! and more. Later releases make sure that they lead first.
 //!
 //! The successor counts each lease anew from its election, so nothing is lost but that renewal. The reply to it tells
 //! the term in which the member was that gave it. Any call that only a member answers which is not behind tells the term
@@ -12,14 +14,47 @@
 
 use std::time::{Duration, Instant};
 
-use super::session::Session;
-use super::state::Lease;
-use super::{Host, Result};
-use crate::etcd::{Etcd, TimeToLive};
+use crate::etcd::{LeaseId, TimeToLive};
+
+/// The lease is renewed after this part of its TTL: early enough for renewals that fail, each of which is tried
+/// again at once, and for a program that has to end before it; and as late as that allows, for etcd's sake.
+const RENEWED_AFTER: (u32, u32) = (3, 7);
+
+/// From so long on a lease is renewed after half of it: what is left, less the quarter that a program may take to
+/// end, is more than it is for shorter ones. Where there are many nodes, whose leases are long, that is what etcd has to
+/// do while nothing happens.
+const LONG_LEASE: Duration = Duration::from_secs(30);
+
+/// This part of its TTL is taken off a lease, because clocks differ in rate: if ours is 1 % slow and
+/// etcd's 1 % fast, the lease still ends here first.
+const DRIFT_A_TTL: u32 = 50;
+
+/// A lease as this node's clock sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lease {
+    pub(super) id: LeaseId,
+    /// Counted from before the request was sent, less the drift of clocks, so never later than etcd's
+    /// own, if the last renewal counts.
+    pub(super) valid_until: Instant,
+    /// When to keep it alive next.
+    pub(super) renew_at: Instant,
+    /// Its time to live, as it was granted.
+    pub(super) ttl: Duration,
+    /// The last renewal, while it is not confirmed.
+    pub(super) renewal: Option<Renewal>,
+}
+
+impl Lease {
+    pub(super) fn new(id: LeaseId, asked: Instant, ttl: Duration) -> Self {
+        let valid_until = asked + (ttl - ttl / DRIFT_A_TTL);
+        let (part, parts) = if ttl < LONG_LEASE { RENEWED_AFTER } else { (1, 2) };
+        Lease { id, valid_until, renew_at: asked + ttl * part / parts, ttl, renewal: None }
+    }
+}
 
 /// The time without its leader after which etcd elects another one, unless it is told otherwise. No leader is
 /// ignorant for so long of having been replaced, but while it is frozen.
-const ELECTION_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const ELECTION_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The pause before a renewal that does not count is made again, by how long the lease lasts without it, and at the
 /// least: the member may be behind for longer.
@@ -31,9 +66,9 @@ const LEAST_PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Renewal {
     /// Until when the lease is valid if it does not count.
     former_until: Instant,
-    /// The term that its reply told.
-    raft_term: u64,
-    heard: Instant,
+    /// The term that its reply told, and when that was heard.
+    pub(super) raft_term: u64,
+    pub(super) heard: Instant,
 }
 
 impl Lease {
@@ -72,39 +107,9 @@ impl Lease {
     }
 }
 
-impl<H: Host, E: Etcd> Session<H, E> {
-    /// Takes in the term that a member told which is not behind.
-    pub(super) fn heed_term(&mut self, raft_term: u64) {
-        let now = self.host.now();
-        if self.lease.as_mut().is_some_and(|lease| lease.heed_term(raft_term, now)) {
-            log::debug!(
-                "etcd elected another leader since the lease was renewed: renewing it again"
-            );
-            self.set_membership(self.membership);
-        }
-    }
-
-    /// Whether a renewal of the name's lease counts. Asks etcd where the member that acknowledged it may have been
-    /// frozen meanwhile, or is known to be behind.
-    pub(super) fn counts(&mut self, asked: Instant, renewed: &mut Lease) -> Result<bool> {
-        let (Some(claimed), Some(renewal)) = (self.membership.held(), renewed.renewal) else {
-            return Ok(true);
-        };
-        let is_behind = self.heard.is_some_and(|heard| heard.is_past(renewal.raft_term));
-        if !is_behind && renewal.heard < asked + ELECTION_TIMEOUT {
-            return Ok(true);
-        }
-        self.read_own_key(claimed)?;
-        let now = self.host.now();
-        let raft_term = self.client.last_header().map_or(0, |header| header.raft_term);
-        Ok(!renewed.heed_term(raft_term, now))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::etcd::LeaseId;
 
     const TTL: Duration = Duration::from_secs(21);
 
@@ -122,7 +127,8 @@ mod tests {
     #[test]
     fn a_renewal_counts_unless_a_later_term_is_told_than_its_own() {
         // Renewals, the terms that are told then, and the number of the renewal that counts in the end; 0: the grant.
-        let table: [(&[(u64, u64)], &[u64], usize); 10] = [
+        type Row = (&'static [(u64, u64)], &'static [u64], usize);
+        let table: [Row; 10] = [
             (&[], &[3], 0),
             (&[(9_000, 2)], &[], 1),
             (&[(9_000, 2)], &[2], 1),
@@ -148,6 +154,39 @@ mod tests {
             let wanted = Lease::new(LeaseId(7), asked, TTL);
             assert_eq!(lease.valid_until, wanted.valid_until, "{renewals:?} {terms:?}");
             assert_eq!(lease.renew_at, if fell_back { now } else { wanted.renew_at });
+        }
+    }
+
+    #[test]
+    fn a_lease_counts_from_before_the_request_and_is_renewed_before_half_of_it_is_over() {
+        let asked = Instant::now();
+        let lease = Lease::new(LeaseId(7), asked, Duration::from_secs(21));
+        assert_eq!(lease.renew_at, asked + Duration::from_secs(9));
+        assert_eq!(lease.valid_until, asked + Duration::from_millis(20_580));
+    }
+
+    #[test]
+    fn no_lease_is_renewed_so_late_that_less_time_is_left_than_of_one_of_twenty_seconds() {
+        let asked = Instant::now();
+        // Less the quarter in which a program ends.
+        let left =
+            |ttl: Duration| asked + ttl - ttl / 4 - Lease::new(LeaseId(7), asked, ttl).renew_at;
+        let usual = left(Duration::from_secs(20));
+        for seconds in [20, 29, 30, 50, 500, 86_400] {
+            assert!(left(Duration::from_secs(seconds)) >= usual, "{seconds}");
+        }
+        let long = Lease::new(LeaseId(7), asked, Duration::from_secs(50));
+        assert_eq!(long.renew_at, asked + Duration::from_secs(25));
+    }
+
+    #[test]
+    fn a_node_with_a_slow_clock_stops_believing_before_etcd_with_a_fast_one_ends_the_lease() {
+        let asked = Instant::now();
+        for seconds in [2, 3, 20, 86_400] {
+            let ttl = Duration::from_secs(seconds);
+            let believed = Lease::new(LeaseId(7), asked, ttl).valid_until - asked;
+            // What passes in truth while each counts that.
+            assert!(believed.mul_f64(1.0 / 0.99) < ttl.mul_f64(1.0 / 1.01), "{seconds}");
         }
     }
 }

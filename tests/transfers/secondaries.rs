@@ -10,7 +10,7 @@ use support::process::Running;
 use support::{Directory, Etcd, PATIENCE, command, free_port, install};
 
 use crate::tsig::{Keys, SECRET};
-use crate::zone::{in_etcd, node_beside, record, transferred};
+use crate::zone::{drain, in_etcd, node_beside, record, transferred, unready};
 
 const KEY: &str = "key-hmac-sha256.tf.local";
 
@@ -190,10 +190,13 @@ fn follow_a_thousand_changes(is_signed: bool) {
         let number = 2 + change * 7 % 300;
         match change % 10 {
             9 => etcd.delete(&format!("worker{number}.tf.local.")),
-            _ => {
-                let (key, value) = record(number, 0x0002_0000 + change);
-                etcd.put(&key, value.as_bytes());
+            8 => etcd.put_all([drain(number)]),
+            // Every other drain ends: this one came nine changes ago.
+            7 if change % 20 == 17 => {
+                _ = etcd.try_delete(&drain(2 + (change - 9) * 7 % 300).0);
             }
+            3 => etcd.put_all([unready(number, 0x0002_0000 + change)]),
+            _ => etcd.put_all([record(number, 0x0002_0000 + change)]),
         }
     }
     follow("the zone at the end");

@@ -26,23 +26,52 @@ pub fn node_beside(etcd: &Etcd, others: u32, more: &[&str]) -> Node {
 /// The records of the zone, in the words of `dig`: owner, type and data.
 pub type ZoneLines = BTreeSet<String>;
 
-/// What etcd has, as records, without the zone's SOA and NS.
+/// The same of one that is not ready.
+pub fn unready(number: u32, address: u32) -> (String, String) {
+    let (key, value) = record(number, address);
+    (key, value.replace('}', r#","ready":false}"#))
+}
+
+/// The drain of such a node; both are on no lease.
+pub fn drain(number: u32) -> (String, String) {
+    (format!("worker:{number}.tf.local."), r#"{"reason":"disk"}"#.to_owned())
+}
+
+/// What etcd has, as records, without the zone's SOA and NS. Drains there are for the disk.
 pub fn in_etcd(etcd: &Etcd) -> ZoneLines {
     let mut lines = ZoneLines::new();
-    for (key, value) in etcd.keys() {
+    let keys = etcd.keys();
+    let drained: BTreeSet<String> = keys
+        .iter()
+        .filter(|(key, _)| key.contains(':'))
+        .map(|(key, _)| key.replace(':', ""))
+        .collect();
+    for (key, value) in keys {
         if !key.starts_with("worker") || key.contains(['#', ':']) {
             continue;
         }
         let value: serde_json::Value = serde_json::from_str(&value).expect("JSON");
+        let (is_ready, is_drained) = (value["ready"] != false, drained.contains(&key));
+        if !is_ready {
+            lines.insert(format!(r#"{key} TXT "ready=false""#));
+        }
+        if is_drained {
+            lines.insert(format!(r#"{key} TXT "drained=disk""#));
+        }
+        let is_in_group = is_ready && !is_drained;
         for (field, rrtype) in [("ipv4", "A"), ("ipv6", "AAAA")] {
             if let Some(address) = value[field].as_str() {
                 lines.insert(format!("{key} {rrtype} {address}"));
-                lines.insert(format!("worker.tf.local. {rrtype} {address}"));
+                if is_in_group {
+                    lines.insert(format!("worker.tf.local. {rrtype} {address}"));
+                }
             }
         }
         if let Some(port) = value["port"].as_str() {
             lines.insert(format!("{key} SRV 0 0 {port} {key}"));
-            lines.insert(format!("worker.tf.local. SRV 0 0 {port} {key}"));
+            if is_in_group {
+                lines.insert(format!("worker.tf.local. SRV 0 0 {port} {key}"));
+            }
         }
     }
     lines

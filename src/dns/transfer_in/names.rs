@@ -69,7 +69,6 @@ mod tests {
             assert_eq!(end.map(|end| (text.as_str(), end)), wanted, "{at}");
         }
         let long = [[&[63][..], &[b'x'; 63]].concat().repeat(4), vec![0]].concat();
-        let just = [[&[63][..], &[b'x'; 63]].concat().repeat(3), vec![61], vec![b'x'; 61], vec![0]];
         let bad: [&[u8]; 8] = [
             b"\xc0\x00",
             b"\xc0\x02\x00",
@@ -83,6 +82,23 @@ mod tests {
         for message in bad {
             assert_eq!(read_name(message, 0, &mut Vec::new()), None, "{message:?}");
         }
-        assert_eq!(read_name(&just.concat(), 0, &mut Vec::new()), Some(255));
+    }
+
+    #[test]
+    fn a_name_has_255_octets_at_most_wherever_its_labels_stand() {
+        let labels = [&[63][..], &[b'x'; 63]].concat().repeat(3);
+        for (last, is_read) in [(60, true), (61, true), (62, false), (63, false)] {
+            let whole = [&labels[..], &[last], &vec![b'y'; usize::from(last)], &[0]].concat();
+            let octets = labels.len() + usize::from(last) + 2;
+            assert_eq!(octets <= LONGEST_NAME, is_read);
+            let end = read_name(&whole, 0, &mut Vec::new());
+            assert_eq!(end, is_read.then_some(octets), "{octets} octets");
+            // The last label leads back to the others.
+            let before = [&labels[..], &[0]].concat();
+            let behind = [&[last][..], &vec![b'y'; usize::from(last)], &[0xc0, 0]].concat();
+            let parted = [&before[..], &behind].concat();
+            let end = read_name(&parted, before.len(), &mut Vec::new());
+            assert_eq!(end, is_read.then_some(parted.len()), "{octets} octets, with a pointer");
+        }
     }
 }

@@ -204,8 +204,9 @@ impl Checks {
         self.look_at_serial_base(id, now, directory);
         let then = now - self.bounds.told - more;
         let wrong = self.oracle.current().find_beside(directory, |slot, known, history| {
+            let is_untold = own.takes_table && known == Held::Nothing;
             let is_right = history.held_since(then, known)
-                || (own.takes_table && is_untold(known, history.now()));
+                || (is_untold && history.held_since(then, Held::Unusable));
             (!is_right).then(|| (slot, known, history.now()))
         });
         if let Some((slot, known, wanted)) = wrong {

@@ -107,7 +107,12 @@ const ANSWERS: &[OptionEntry] = &[
     // Less would leave no time for a second try.
     number("max-lag", "SECONDS", 2..=86_400, "answers this far behind etcd are stale [15]"),
     number("max-stale", "SECONDS", 0..=YEAR, "answer this long without etcd [86400]"),
-    number("watchers", "N", 0..=MAX_LIMIT, "higher IDs take the table from IDs 1 to N [64]"),
+    number(
+        "watchers",
+        "N",
+        0..=MAX_LIMIT,
+        "higher IDs take the table from IDs 1 to N; 0: none [0]",
+    ),
     texts("reverse", "NETWORK[,...]", "have the zones of these reverse names"),
     texts("allow", "NETWORK[,...]", "answer these networks only [all]"),
     texts("allow-transfer", "NETWORK[,...]", ""),

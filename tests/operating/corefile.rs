@@ -172,7 +172,7 @@ fn names_of_other_zones_go_where_the_file_says() {
 fn what_has_no_effect_is_in_the_log_and_what_is_imported_is_followed() {
     let etcd = Etcd::start();
     let main = "(quiet) {\n    errors\n    cache 30\n}\nimport blocks/*.conf\n";
-    let block = ".:{$IDETCD_PORT} {\n    import quiet\n    prometheus :9153\n    idetcd {\n        \
+    let block = ".:{$IDETCD_PORT} {\n    import quiet\n    prometheus 127.0.0.1:{$HTTP_PORT}\n    idetcd {\n        \
                  import ../common\n        colour blue\n    }\n    bind 127.0.0.1\n}\n";
     let common = format!(
         "endpoint {}\npattern worker{{{{.ID}}}}.tf.local. # the same everywhere\n",
@@ -181,7 +181,8 @@ fn what_has_no_effect_is_in_the_log_and_what_is_imported_is_followed() {
     let directory =
         with_files(&[("Corefile", main), ("blocks/1.conf", block), ("common", &common)]);
     let port = support::free_port();
-    let variable = ["env".to_owned(), format!("IDETCD_PORT={port}")];
+    let http = support::free_port();
+    let variable = ["env".to_owned(), format!("IDETCD_PORT={port}"), format!("HTTP_PORT={http}")];
     let file = directory.file("Corefile");
     let node = Node::start_by(&variable, &["-conf", &file, "--ipv4=10.0.0.1"]);
     assert_eq!(node.slot(), 1);
@@ -189,7 +190,7 @@ fn what_has_no_effect_is_in_the_log_and_what_is_imported_is_followed() {
     let imported = directory.file("blocks/1.conf");
     for line in [
         format!("info  {file}: line 3, column 5: cache: has no effect"),
-        format!("warn  {imported}: line 3, column 5: prometheus: has no effect"),
+        format!("info  serving HTTP on 127.0.0.1:{http}"),
         format!("warn  {imported}: line 6, column 9: \"colour\": no property of idetcd"),
     ] {
         node.wait_for_log(&line);

@@ -32,7 +32,8 @@ Simulates clusters on virtual time: real sessions, a model of etcd, and faults. 
   --ignore NAME[,...]  do not judge these
   --go-on           go on after a violation, and count them
   --scale N[,...]   so many nodes at once, and once more after a power cut: what etcd has to do
-  --watchers N      the highest ID whose node watches all names for others [as the seed has it; with --scale: 64]
+  --tables          some nodes take the table of all names from others, as the seed has it
+  --watchers N      the highest ID whose node watches all names for others [with --scale: 64]
   --members M       with --scale: etcd's members [3]
   --seed S          this seed only, with the history of what does not hold
   --trace           with --seed or --scale: print everything that happens
@@ -106,6 +107,7 @@ fn read(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
             }
             "--members" => options.members = number(&name, &value()?)?,
             "--strangers" => options.settings.wanted.strangers = Some(number(&name, &value()?)?),
+            "--tables" => options.settings.wanted.has_tables = true,
             "--auto-leases" => options.settings.wanted.has_auto_leases = true,
             "--jobs" => options.settings.wanted.has_jobs = true,
             "--long" => options.settings.wanted.is_long = true,

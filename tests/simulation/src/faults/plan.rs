@@ -38,7 +38,9 @@ pub struct Wanted {
     pub has_auto_leases: bool,
     /// The names that somebody else has for ever: so many that they are read page by page; `None`: as the seed has it.
     pub strangers: Option<u32>,
-    /// The highest slot whose node watches all names at etcd itself; `None`: as the seed has it.
+    /// Whether some nodes take the table of all names from others, as the seed has it.
+    pub has_tables: bool,
+    /// The highest slot whose node watches all names at etcd itself, if not as the seed has it.
     pub watchers: Option<u32>,
 }
 
@@ -234,6 +236,7 @@ fn draw_watchers(wanted: &Wanted, chance: &mut Chance) -> u32 {
     let few = chance.pick(&[0, 0, 0, 1, 2, 3, 4]);
     let more = chance.pick(&[0, 4, 6, 8, 16]);
     let drawn = if wanted.is_long { more } else { few };
+    let drawn = drawn.filter(|_| wanted.has_tables);
     wanted.watchers.or(drawn).unwrap_or(0)
 }
 

@@ -69,11 +69,12 @@ impl Candidates {
         self.all.iter().any(|candidate| candidate.server == server)
     }
 
-    /// The best one that may be asked now, if it is better than `current`.
+    /// The best one that may be asked now, if it is better than `current`: of those that failed least often the
+    /// first. Else two that are silent for long would keep the others from being asked at all.
     pub fn best(&self, current: Option<TableServer>, now: Instant) -> Option<TableServer> {
         let candidates = self.all.iter().take_while(|it| Some(it.server) != current);
-        let mut ready = candidates.filter(|it| it.retry_at.is_none_or(|at| at <= now));
-        ready.next().map(|candidate| candidate.server)
+        let ready = candidates.filter(|it| it.retry_at.is_none_or(|at| at <= now));
+        ready.min_by_key(|candidate| candidate.failures).map(|candidate| candidate.server)
     }
 
     /// When the first of them may be asked; `None`: at once, or there are none.
@@ -163,6 +164,22 @@ mod tests {
             last = pause;
         }
         candidates.succeed(servers[0], start, 0);
+        assert_eq!(candidates.best(None, start), Some(servers[0]));
+    }
+
+    #[test]
+    fn who_is_silent_for_long_does_not_keep_the_others_from_being_asked() {
+        let (servers, start) = (servers(3), Instant::now());
+        let mut candidates = Candidates::default();
+        candidates.set(&servers);
+        candidates.fail(servers[0], start, 0);
+        candidates.fail(servers[1], start, 0);
+        // Each of them took longer than the other's pause, or all were forgiven.
+        assert_eq!(candidates.best(None, start + LONGEST_PAUSE), Some(servers[2]));
+        candidates.forgive();
+        assert_eq!(candidates.best(None, start), Some(servers[2]));
+        candidates.fail(servers[2], start, 0);
+        candidates.forgive();
         assert_eq!(candidates.best(None, start), Some(servers[0]));
     }
 

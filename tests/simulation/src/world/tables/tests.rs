@@ -140,7 +140,6 @@ fn a_change_comes_at_once_by_notify_and_else_by_the_next_look() {
 }
 
 #[test]
-#[ignore = "two that are frozen keep this one from the third: to be found out whether by the stand-in or the follower"]
 fn who_is_killed_frozen_slow_or_cut_off_is_left_for_another_one() {
     type Fault = fn(&mut World, usize);
     let faults: [(&str, Fault); 5] = [

@@ -174,6 +174,21 @@ fn where_nobody_has_the_table_etcd_is_watched_until_one_has() {
 }
 
 #[test]
+fn a_table_that_comes_as_the_watch_is_lost_for_good_is_followed() {
+    let (world, session) = second();
+    world.at(5 * SECOND, |world| world.table.set(TableState::Lost));
+    world.at(20 * SECOND, |world| {
+        assert_eq!(world.table.get(), TableState::Awaited, "it is tried again");
+        comes(world, &[(1, 2), (2, 1), (3, 4)], 9);
+    });
+    world.changes.borrow_mut().push_back((20 * SECOND, Err(ErrorKind::Compacted(5))));
+    world.stop_at.set(world.began + 60 * SECOND);
+    session.run();
+    let own = format!("watch from {:?}", [CLAIMED + 1; 2]);
+    assert_eq!(world.times(&own).len(), 2, "{:?}", world.log.borrow());
+}
+
+#[test]
 fn where_others_watch_than_before_the_table_is_tried_soon() {
     let (world, session) = second();
     world.at(5 * SECOND, |world| world.table.set(TableState::Lost));

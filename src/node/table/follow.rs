@@ -20,6 +20,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Whether the table is taken from others rather than followed in etcd. Asks them for it, where this node has just
     /// got its name.
     pub(in crate::node) fn takes_table(&mut self) -> Result<bool> {
+        if self.table.stage == TableStage::Tried && self.has_table() {
+            // It came while the watch was lost: there is none that it would be left for.
+            self.take_table();
+        }
         if self.table.stage != TableStage::Unused || self.table.retry_at.is_some() {
             return Ok(self.table.is_taken());
         }

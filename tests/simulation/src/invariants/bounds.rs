@@ -25,6 +25,8 @@ pub struct Bounds {
     /// How much longer all of that may take for a node that takes the table of another one, where all who have it are
     /// silent: until it turns to etcd.
     pub table: Duration,
+    /// And how much longer for each name that there is.
+    pub table_a_name: Duration,
     /// How long a name may have the old addresses of its owner.
     pub published: Duration,
     /// The most requests of a node in ten seconds.
@@ -59,6 +61,7 @@ impl Default for Bounds {
             settled: Duration::from_secs(12),
             told: Duration::from_secs(2),
             table: Duration::from_secs(3),
+            table_a_name: Duration::from_millis(20),
             published: Duration::from_secs(2),
             requests: 200,
             ignored: BTreeSet::new(),

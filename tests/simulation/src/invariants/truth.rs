@@ -194,7 +194,7 @@ impl Checks {
         }
         self.directory(id, now, directory, false);
         let Some(since) = undisturbed else { return };
-        let more = if standing_may_take { self.bounds.table } else { Time::ZERO };
+        let more = self.table_patience(standing_may_take, directory);
         if now < since + self.bounds.settled + more {
             return;
         }
@@ -217,6 +217,17 @@ impl Checks {
         }
     }
 
+    /// How much longer a node may take that takes the table of another one: the more names there are, the longer it
+    /// waits until it turns to etcd.
+    fn table_patience(&self, may_take_table: bool, directory: &Directory) -> Time {
+        let names = u32::try_from(directory.occupied()).unwrap_or(u32::MAX);
+        if may_take_table {
+            self.bounds.table + self.bounds.table_a_name * names
+        } else {
+            Time::ZERO
+        }
+    }
+
     /// A directory is in sync now.
     pub(crate) fn is_synced(&mut self, id: ProcessId, now: Time) {
         if let Some(standing) = self.standing_mut(id) {
@@ -229,7 +240,7 @@ impl Checks {
         let (since, told) = (self.undisturbed_since(id), self.bounds.told);
         let Some(standing) = self.standing(id) else { return };
         let (lost, last, node) = (standing.without_since, standing.synced_at, standing.node);
-        let more = if standing.may_take_table { self.bounds.table } else { Time::ZERO };
+        let more = self.table_patience(standing.may_take_table, directory);
         if since.is_some_and(|since| now > since.max(lost).max(last) + told + more) {
             let text =
                 format!("process {id} (n{node}) is {:?} though all is well", directory.freshness());

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use idetcd::cluster::{Directory, Keyspace, Pattern};
 use idetcd::etcd::{Error, ErrorKind, Etcd, TimeToLive, WatchStream};
+use idetcd::server::table::TableLimits;
 use simulation::gateway::client::TimedClient;
 use simulation::gateway::life::{Port, beside};
 use simulation::model::{LeaseLeft, Model, Outcome, Reply, Request, Time, WatchOutput};
@@ -15,6 +16,8 @@ use simulation::world::baton::{Baton, End, Wait};
 use simulation::world::client::Login;
 use simulation::world::endpoint::Endpoint;
 use simulation::world::surroundings::{Stream, Surroundings, Trouble};
+use simulation::world::tables::TableStart;
+use simulation::world::tables::wires::SimDialer;
 
 use super::caller::Caller;
 
@@ -111,7 +114,9 @@ fn in_a_small_world(
     let pattern = Pattern::parse("w{{.ID}}.tf.local.", 9).expect("a good pattern");
     let directory = Directory::new(Arc::new(Keyspace::new(pattern, 9)));
     let source = IpAddr::from(Ipv4Addr::LOCALHOST);
-    let around = Surroundings::new(began, source, directory, None);
+    // Nobody takes a table here.
+    let tables = TableStart { limits: TableLimits::default(), dialer: SimDialer::new(1) };
+    let around = Surroundings::new(began, source, directory, None, tables);
     let small = Small { model: RefCell::new(model), around: around.clone(), began };
     let end = beside(&small, move |port: &Port| {
         let endpoints = vec![Endpoint::of_member(0)];

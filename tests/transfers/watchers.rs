@@ -244,7 +244,7 @@ fn where_those_that_should_watch_are_of_another_kind_it_works_as_ever() {
 }
 
 #[test]
-fn etcd_may_be_away_for_a_while_and_nothing_is_read_anew() {
+fn etcd_may_be_away_for_a_while() {
     let mut etcd = Etcd::start();
     let nodes = cluster(36, &etcd, 7);
     let prober = Prober::start(nodes[6].address(), "worker1.tf.local.");
@@ -259,7 +259,8 @@ fn etcd_may_be_away_for_a_while_and_nothing_is_read_anew() {
     for (number, node) in (1..).zip(&nodes) {
         let log = node.log();
         assert!(!log.contains("lost worker"), "{number}: {log}");
-        assert_eq!(log.matches("full sync").count(), 1, "{number}: {log}");
+        // Where no table is left for two seconds, a node turns to etcd, and reads all names there once it is back.
+        assert!(log.matches("full sync").count() <= 2, "{number}: {log}");
     }
 }
 

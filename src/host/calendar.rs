@@ -14,7 +14,7 @@ const DAYS_AN_ERA: u64 = 146_097;
 pub fn date_time(since_epoch: Duration) -> String {
     let seconds = since_epoch.as_secs();
     let (year, month, day) = civil_date(seconds / SECONDS_A_DAY);
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    let (hour, minute, second) = time_of_day(seconds);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
 }
 
@@ -27,12 +27,17 @@ pub fn http_date(since_epoch: Duration) -> String {
     let seconds = since_epoch.as_secs();
     let days = seconds / SECONDS_A_DAY;
     let (year, month, day) = civil_date(days);
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    let (hour, minute, second) = time_of_day(seconds);
     let named = |names: &[&'static str], index: u64| {
         usize::try_from(index).ok().and_then(|index| names.get(index).copied()).unwrap_or_default()
     };
     let (weekday, month) = (named(&WEEKDAYS, days % 7), named(&MONTHS, month - 1));
     format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+}
+
+/// The hour, minute and second of a moment in seconds since 1970.
+fn time_of_day(seconds: u64) -> (u64, u64, u64) {
+    (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60)
 }
 
 /// The date of a day counted from 1970-01-01. Years begin in March here, so that the leap day

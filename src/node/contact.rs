@@ -66,6 +66,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if self.has_table() {
             return;
         }
+        self.call_stale();
+    }
+
+    /// Calls stale what was called fresh.
+    pub(super) fn call_stale(&self) {
         self.host.directory(|directory| {
             if directory.freshness() == Freshness::Synced {
                 directory.mark(Freshness::Stale);

@@ -70,17 +70,9 @@ pub fn listen(
 /// # Errors
 /// When one cannot be: the first of them.
 pub fn listen_for_http(wanted: &[Listen], absent: Absent) -> Result<Vec<TcpListener>, Failure> {
-    let bind = |address: SocketAddr| match tcp::listen_on(address, Presence::Here) {
-        Err(error)
-            if absent == Absent::Await && error.kind() == io::ErrorKind::AddrNotAvailable =>
-        {
-            tcp::listen_on(address, Presence::Anywhere)
-        }
-        bound => bound,
-    };
     let mut acceptors = Vec::new();
     for &Listen { address, required } in wanted {
-        match bind(address) {
+        match bind_or_await(absent, |presence| tcp::listen_on(address, presence)) {
             Ok(acceptor) => {
                 log::info!("serving HTTP on {}", acceptor.local_addr().unwrap_or(address));
                 acceptors.push(acceptor);
@@ -96,13 +88,22 @@ pub fn listen_for_http(wanted: &[Listen], absent: Absent) -> Result<Vec<TcpListe
 }
 
 fn listen_or_await(address: SocketAddr, absent: Absent) -> io::Result<(UdpListener, TcpListener)> {
-    match listen_on_both(address, Presence::Here) {
+    bind_or_await(absent, |presence| {
+        let bound = listen_on_both(address, presence)?;
+        if presence == Presence::Anywhere {
+            log::info!("{address} is not on this host yet: waiting for it");
+        }
+        Ok(bound)
+    })
+}
+
+/// Binds an address that may have to come to this host yet.
+fn bind_or_await<T>(absent: Absent, bind: impl Fn(Presence) -> io::Result<T>) -> io::Result<T> {
+    match bind(Presence::Here) {
         Err(error)
             if absent == Absent::Await && error.kind() == io::ErrorKind::AddrNotAvailable =>
         {
-            let bound = listen_on_both(address, Presence::Anywhere)?;
-            log::info!("{address} is not on this host yet: waiting for it");
-            Ok(bound)
+            bind(Presence::Anywhere)
         }
         bound => bound,
     }

@@ -1,7 +1,7 @@
 //! The end of taking the table: all names are followed in etcd again.
 
 use super::{TableStage, TableUse};
-use crate::cluster::{Directory, Freshness};
+use crate::cluster::Directory;
 use crate::etcd::Etcd;
 use crate::node::Host;
 use crate::node::session::Session;
@@ -55,11 +55,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
         self.history = None;
         self.contact.followed_until(proven_at);
-        self.host.directory(|directory| {
-            if directory.freshness() == Freshness::Synced {
-                directory.mark(Freshness::Stale);
-            }
-        });
+        self.call_stale();
         if has_seen_restore {
             self.host.directory(Directory::end_history);
         }

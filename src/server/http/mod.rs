@@ -9,7 +9,7 @@ mod reply;
 mod request;
 
 use std::io::{self, ErrorKind};
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
@@ -115,41 +115,42 @@ impl HttpServer {
     }
 
     fn accept(&mut self, now: Instant) {
-        self.accept_at = None;
-        for index in 0..self.acceptors.len() {
-            for arrivals in 0.. {
-                if arrivals == MOST_ARRIVALS {
-                    self.accept_at = Some(now);
-                    break;
-                }
-                let Some(acceptor) = self.acceptors.get(index) else { break };
-                let (stream, address) = match acceptor.accept() {
-                    Ok(accepted) => accepted,
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                    Err(error) => {
-                        log::debug!("accepting a connection for HTTP: {error}");
-                        self.make_room();
-                        self.accept_at = Some(now + ACCEPT_AGAIN);
-                        break;
-                    }
-                };
-                let ip = address.ip().to_canonical();
-                let is_allowed = self.allowed.is_empty()
-                    || self.allowed.iter().any(|network| network.contains(ip));
-                if !is_allowed || stream.set_nonblocking(true).is_err() {
-                    continue;
-                }
-                // Replies are written as a whole.
-                let _ = stream.set_nodelay(true);
-                if self.clients.len() >= MOST_CLIENTS {
+        let all = 0..self.acceptors.len();
+        self.accept_at = all.filter_map(|index| self.accept_from(index, now)).min();
+    }
+
+    /// Accepts connections of one socket. Returns when there may be more.
+    fn accept_from(&mut self, index: usize, now: Instant) -> Option<Instant> {
+        for _ in 0..MOST_ARRIVALS {
+            match self.acceptors.get(index)?.accept() {
+                Ok((stream, address)) => self.admit(stream, address.ip().to_canonical(), now),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+                Err(error) => {
+                    log::debug!("accepting a connection for HTTP: {error}");
                     self.make_room();
-                }
-                self.accepted += 1;
-                let (number, connection) = (self.accepted, HttpConnection::new(stream, now));
-                if self.sockets.add(number, &connection).is_ok() {
-                    self.clients.push(HttpClient { number, connection, is_due: true });
+                    return Some(now + ACCEPT_AGAIN);
                 }
             }
+        }
+        Some(now)
+    }
+
+    /// Lets a client in, if it may ask.
+    fn admit(&mut self, stream: TcpStream, client: IpAddr, now: Instant) {
+        let is_allowed =
+            self.allowed.is_empty() || self.allowed.iter().any(|network| network.contains(client));
+        if !is_allowed || stream.set_nonblocking(true).is_err() {
+            return;
+        }
+        // Replies are written as a whole.
+        let _ = stream.set_nodelay(true);
+        if self.clients.len() >= MOST_CLIENTS {
+            self.make_room();
+        }
+        self.accepted += 1;
+        let (number, connection) = (self.accepted, HttpConnection::new(stream, now));
+        if self.sockets.add(number, &connection).is_ok() {
+            self.clients.push(HttpClient { number, connection, is_due: true });
         }
     }
 

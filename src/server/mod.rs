@@ -30,6 +30,7 @@ pub mod udp;
 mod wait;
 pub mod wakeup;
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -74,7 +75,6 @@ pub enum Wake {
 }
 
 /// The DNS sockets, what they answer from, and the signals.
-#[derive(Debug)]
 pub struct Server {
     listeners: Vec<UdpListener>,
     network: NetworkWatch,
@@ -105,8 +105,16 @@ pub struct Server {
 
 /// The server as its users share it. One thread, so the lock is never contended; it is held for
 /// one wait or one change of the directory, and never across a call to etcd.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Shared(Arc<Mutex<Server>>);
+
+/// Without what is in it: ureq wants what it waits with to be printable, and the words for all of the server are
+/// a twentieth of the binary.
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shared")
+    }
+}
 
 impl Shared {
     /// Wraps the server, so that the transport of the etcd client can wait in it as well.

@@ -43,6 +43,7 @@ mod zone;
 pub use exchange::{Asker, OutOfZone, Transport, Verdict};
 pub use responder::Responder;
 pub use rrl::{Limit, RateLimiter};
+pub use signed::Sender;
 pub use stats::Counters;
 pub use table_proof::TableProof;
 pub use wire::Rcode;

@@ -49,7 +49,7 @@ use ready_file::ReadyFile;
 use secondaries::Secondaries;
 use service::Service;
 use signals::Signals;
-use table::TableLimits;
+use table::{TableLimits, TableTrust};
 use tcp::Connections;
 use timers::Timer;
 use udp::UdpListener;
@@ -97,8 +97,10 @@ pub struct Server {
     ready: Vec<bool>,
     /// Whether [`Server::wait`] waits again after a request to stop, for the last call to etcd.
     releasing: bool,
-    /// How long a table taken from another node can be answered from.
+    /// How long a table taken from another node can be answered from, and whose is believed, while it is not
+    /// taken.
     table_limits: TableLimits,
+    table_trust: TableTrust,
     /// This host's address on the latest connection to etcd; `None` before the first.
     pub source_address: Option<IpAddr>,
 }
@@ -167,6 +169,7 @@ impl Server {
             ready: Vec::new(),
             releasing: false,
             table_limits: TableLimits::default(),
+            table_trust: TableTrust::default(),
             source_address: None,
         }
     }
@@ -190,6 +193,13 @@ impl Server {
     #[must_use]
     pub fn with_table_limits(mut self, limits: TableLimits) -> Self {
         self.table_limits = limits;
+        self
+    }
+
+    /// Says whose table is believed.
+    #[must_use]
+    pub fn with_table_trust(mut self, trust: TableTrust) -> Self {
+        self.table_trust = trust;
         self
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::cluster::{Directory, Network, NodeId};
 use crate::connect::{Connect, ExpiryWatch};
 use crate::dns::tsig::TsigKey;
-use crate::dns::{OutOfZone, Responder};
+use crate::dns::{Forwarding, Responder};
 use crate::failure::Failure;
 use crate::host::accounts::Login;
 use crate::host::{log_process, machine, privileges};
@@ -76,9 +76,10 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     }
     node.node_id = node.node_id.map(|id| id.on_host(Some(&machine::host_name())));
     let keyspace = node.keyspace.clone();
-    let forwarder = options.forward.map(Forwarder::new).transpose();
+    let zones: Vec<String> = options.forward.iter().map(|route| route.zone.clone()).collect();
+    let forwarding = (!zones.is_empty()).then(|| Forwarding::of(zones));
+    let forwarder = forwarding.is_some().then(|| Forwarder::new(options.forward)).transpose();
     let forwarder = forwarder.map_err(|error| Failure::new(format!("--forward: {error}")))?;
-    let out_of_zone = if forwarder.is_some() { OutOfZone::Forward } else { OutOfZone::Refuse };
     let responder = Responder::new(&keyspace, options.ttl)
         .map_err(|error| Failure::new(format!("--pattern: its zone has no SOA: {error}")))?
         .with_reverse(&options.reverse)
@@ -86,7 +87,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         .with_allowed(options.allow.clone())
         .with_keys(keys)
         .with_transferable(options.allow_transfer)
-        .with_out_of_zone(out_of_zone);
+        .with_forwarding(forwarding);
     let no_signals = |error| Failure::new(format!("cannot handle signals: {error}"));
     let signals = Signals::new().map_err(no_signals)?;
     // A program gets the signals, and its end is what asks this process to stop.

@@ -84,7 +84,7 @@ fn the_documented_file_says_what_it_says() {
             (Some(5), "worker{{.ID}}.tf.local.")
         );
         assert_eq!((settings.ports.as_slice(), settings.addresses.len()), (&[53][..], 0));
-        assert_eq!((settings.forward, settings.notices.len()), (None, 0));
+        assert_eq!((settings.forward.len(), settings.notices.len()), (0, 0));
     }
 }
 
@@ -167,7 +167,8 @@ fn bind_and_forward_are_followed() {
         ". {\nforward . 10.0.0.53 10.0.0.54:5353 /etc/resolv.conf\n}\na {\nidetcd\n}".to_owned(),
     ] {
         let settings = settings(&text);
-        let forward = settings.forward.expect("forwarded");
+        let [forward] = &settings.forward[..] else { panic!("forwarded") };
+        assert!(forward.from.value.is_root());
         let to: Vec<&str> = forward.to.iter().map(|placed| placed.value.as_str()).collect();
         assert_eq!(to, ["10.0.0.53", "10.0.0.54:5353", "/etc/resolv.conf"], "{text}");
         assert!(settings.notices.is_empty(), "{text}");

@@ -17,6 +17,7 @@ pub mod cookie;
 mod decision;
 pub mod edns;
 pub mod exchange;
+pub mod forwarding;
 pub mod framing;
 mod group;
 mod node_name;
@@ -40,7 +41,8 @@ pub mod tsig;
 pub mod wire;
 mod zone;
 
-pub use exchange::{Asker, OutOfZone, Transport, Verdict};
+pub use exchange::{Asker, Transport, Verdict};
+pub use forwarding::Forwarding;
 pub use responder::Responder;
 pub use rrl::{Limit, RateLimiter};
 pub use signed::Sender;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use simple_dns::SimpleDnsError;
 
 use super::cookie::Secret;
-use super::exchange::OutOfZone;
+use super::forwarding::Forwarding;
 use super::tsig::TsigKeys;
 use super::wire::flag;
 use super::zone::Zones;
@@ -22,7 +22,8 @@ pub struct Responder {
     allowed: Vec<Network>,
     /// Those that may have whole zones.
     transferable: Vec<Network>,
-    pub(super) out_of_zone: OutOfZone,
+    /// What becomes of queries for names outside of all zones; `None`: they are refused.
+    pub(super) forwarding: Option<Forwarding>,
     pub(super) secret: Secret,
     /// Under which queries may be signed.
     pub(super) keys: TsigKeys,
@@ -40,7 +41,7 @@ impl Responder {
             ttl,
             allowed: Vec::new(),
             transferable: Vec::new(),
-            out_of_zone: OutOfZone::Refuse,
+            forwarding: None,
             secret: Secret::default(),
             keys: TsigKeys::default(),
         })
@@ -74,10 +75,17 @@ impl Responder {
         !self.transferable.is_empty()
     }
 
-    /// Sets what becomes of queries for names outside of all zones.
+    /// Leaves queries for names outside of all zones to other servers; `None`: they are refused.
     #[must_use]
-    pub fn with_out_of_zone(self, out_of_zone: OutOfZone) -> Responder {
-        Responder { out_of_zone, ..self }
+    pub fn with_forwarding(self, forwarding: Option<Forwarding>) -> Responder {
+        Responder { forwarding, ..self }
+    }
+
+    /// Sets who may ask for names of other servers; `None`: whoever may ask at all.
+    pub fn set_forwarding_clients(&mut self, clients: Option<Vec<Network>>) {
+        if let Some(forwarding) = &mut self.forwarding {
+            forwarding.set_clients(clients);
+        }
     }
 
     /// Sets the keys under which queries may be signed.
@@ -98,9 +106,6 @@ impl Responder {
     }
 
     pub(super) fn recursion_available(&self) -> u16 {
-        match self.out_of_zone {
-            OutOfZone::Refuse => 0,
-            OutOfZone::Forward => flag::RA,
-        }
+        if self.forwarding.is_some() { flag::RA } else { 0 }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::answer::longest_reply;
 use super::edns::Opt;
-use super::exchange::{Asker, OutOfZone, Verdict};
+use super::exchange::{Asker, Verdict};
 use super::query::{Header, NoQuestion, Query};
 use super::reply::cut_short;
 use super::responder::Responder;
@@ -55,7 +55,7 @@ impl Responder {
         };
         // A key that is not ours may be one of those to whom the query is forwarded (§5.5).
         if refusal.error == TsigError::BadKey
-            && self.out_of_zone == OutOfZone::Forward
+            && self.forwarding.is_some()
             && self.answer(message, asker, directory, counters, reply) == Verdict::Forward
         {
             return Verdict::Forward;

@@ -100,8 +100,8 @@ const ANSWERS: &[OptionEntry] = &[
     texts("listen", "ADDRESS[:PORT]", "where to answer [0.0.0.0:53 and [::]:53]"),
     texts(
         "forward",
-        "ADDRESS[:PORT][,...]",
-        "where queries for other names go, or resolv.conf: its servers [refused]",
+        "[ZONE=]ADDRESS[:PORT][,...]",
+        "where queries for other names, or those of ZONE, go; resolv.conf: its servers [refused]",
     ),
     number("ttl", "SECONDS", 0..=86_400, "TTL of the answers [5]"),
     // Less would leave no time for a second try.

@@ -9,7 +9,6 @@ use crate::cluster::{AddressChoice, Names};
 use crate::connect::{Access, Endpoint, Password};
 use crate::host::accounts::RunAs;
 use crate::node::{LeaseTtl, WhenFull};
-use crate::server::forward::ForwardTo;
 
 const PATTERN: [&str; 2] = ["--pattern", "worker{{.ID}}.tf.local."];
 const EXEC_PATTERN: [&str; 3] = ["exec", PATTERN[0], PATTERN[1]];
@@ -45,7 +44,7 @@ fn defaults_are_those_of_the_help() {
         (options.node.when_full, options.node.max_stale.as_secs()),
         (WhenFull::Exit, 86_400)
     );
-    assert_eq!((options.allow.len(), options.rrl, options.forward), (0, None, None));
+    assert_eq!((options.allow.len(), options.rrl, options.forward.len()), (0, None, 0));
     assert!(options.allow_transfer.is_empty());
     assert_eq!(options.connect.access, Access::default());
     assert_eq!((options.node.lease_ttl, options.connect.timeout.as_secs()), (LeaseTtl::AUTO, 2));
@@ -118,23 +117,6 @@ fn names_keys_and_trust_are_read() {
     let user = access.user.expect("a user");
     assert_eq!((user.name.as_str(), &user.password), ("root", &Password::Given("se:cret".into())));
     assert!(!format!("{user:?}").contains("cret"), "{user:?}");
-}
-
-#[test]
-fn servers_or_a_file_that_names_them() {
-    let forward = |text| options(&["--forward", text]).forward;
-    let servers = |texts: &[&str]| {
-        let parse = |text: &&str| text.parse().expect("an address");
-        Some(ForwardTo::Servers(texts.iter().map(parse).collect()))
-    };
-    assert_eq!(forward("10.0.0.1"), servers(&["10.0.0.1:53"]));
-    assert_eq!(
-        forward("10.0.0.1, fd00::1,[fd00::2]:5353,10.0.0.1:53"),
-        servers(&["10.0.0.1:53", "[fd00::1]:53", "[fd00::2]:5353"])
-    );
-    let file = |path: &str| Some(ForwardTo::ResolvConf(path.into()));
-    assert_eq!(forward("resolv.conf"), file("/etc/resolv.conf"));
-    assert_eq!(forward("/run/resolv.conf"), file("/run/resolv.conf"));
 }
 
 #[test]

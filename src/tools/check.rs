@@ -35,6 +35,7 @@ pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
     let connect = report.keep(connect.map_err(|error| Finding::new(Bad, "files", error)))?;
     report.tell(keys(options))?;
     report.tell(local::look(options))?;
+    report.tell(options.forward.iter().map(|route| Finding::new(Good, "forward", route)))?;
     let mut client = match connect {
         Some(connect) => reach(options, &connect, place, &mut report)?,
         None => None,

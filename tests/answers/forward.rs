@@ -13,6 +13,7 @@ use support::{Etcd, Node, PATIENCE, Prober, ask, exchange, lookup, question, run
 
 mod file;
 mod servers;
+mod zones;
 
 const ELSEWHERE: &str = "www.example.com.";
 const GOOD: &str = "192.0.2.80";

@@ -13,6 +13,7 @@
 //! while.
 
 mod exchange;
+mod routes;
 mod servers;
 
 use std::collections::BTreeMap;
@@ -31,8 +32,9 @@ use crate::dns::query::Question;
 use crate::dns::relay::{loop_probe, loop_token};
 use crate::dns::tsig::ReplySigner;
 use exchange::Exchange;
+pub use routes::ForwardRoute;
+use routes::Routes;
 pub use servers::ForwardTo;
-use servers::Servers;
 
 /// Queries under way at a time, and sockets for them: etcd, the clients on TCP and all else get along
 /// with the rest of the usual 1,024 descriptors. The oldest query gives way to a new one: it is the
@@ -60,7 +62,7 @@ pub struct Finished {
 /// Queries on their way to other servers and back.
 #[derive(Debug)]
 pub struct Forwarder {
-    servers: Servers,
+    routes: Routes,
     pub(super) sockets: SocketSet,
     /// By number, which grows.
     exchanges: BTreeMap<u64, Exchange>,
@@ -82,9 +84,9 @@ impl Forwarder {
     ///
     /// # Errors
     /// When the system has no descriptor left.
-    pub fn new(to: ForwardTo) -> io::Result<Self> {
+    pub fn new(routes: Vec<ForwardRoute>) -> io::Result<Self> {
         Ok(Forwarder {
-            servers: Servers::new(to),
+            routes: Routes::new(routes),
             sockets: SocketSet::new()?,
             exchanges: BTreeMap::new(),
             next_number: 0,
@@ -99,8 +101,10 @@ impl Forwarder {
 
     /// Says what this process listens on, and so must not forward to.
     pub fn set_own(&mut self, own: Vec<SocketAddr>, now: Instant) {
-        self.servers.set_own(own);
-        self.servers.refresh(now);
+        for servers in self.routes.all() {
+            servers.set_own(&own);
+            servers.refresh(now);
+        }
     }
 
     /// When there is something to do even if nothing comes.
@@ -123,12 +127,15 @@ impl Forwarder {
         if loop_token(query).is_some_and(|token| self.closes_loop(token, now)) {
             return false;
         }
-        self.servers.refresh(now);
-        let hash = |it: Question<'_>| self.hasher.hash_one((it.name().as_bytes(), it.qtype));
-        let question_hash = Question::read(query).map_or(0, hash);
+        let Some(question) = Question::read(query) else { return false };
+        let name = question.name();
+        let question_hash = self.hasher.hash_one((name.as_bytes(), question.qtype));
         self.probe_again_if_equal(question_hash, now);
-        self.probe(now);
-        let servers = self.servers.in_order(now);
+        let Some(servers) = self.routes.of(name.as_bytes()) else { return false };
+        servers.refresh(now);
+        let unprobed = servers.take_unprobed();
+        let servers = servers.in_order(now);
+        self.probe(unprobed, now);
         if servers.is_empty() {
             return false;
         }
@@ -163,7 +170,7 @@ impl Forwarder {
         let Some(mut exchange) = self.exchanges.remove(&number) else { return };
         loop {
             if let Poll::Ready(reply) = exchange.step(now, &mut self.buffer) {
-                self.servers.note_answer(exchange.answered_by);
+                self.routes.note_answer(exchange.answered_by);
                 return self.finish(exchange, reply);
             }
             let Some(server) = exchange.due_server(now) else { break };
@@ -172,14 +179,14 @@ impl Forwarder {
                 break;
             }
             if let Some(failed) = exchange.failed_server() {
-                self.servers.note_failure(failed, now);
+                self.routes.note_failure(failed, now);
             }
             let transport = exchange.client.map_or(Transport::Udp, |client| client.transport());
             let (query, ids) = (&exchange.query, &mut self.ids);
             let attempt = self.sockets.start(number, server, query, transport, ids);
             if let Err(error) = &attempt {
                 log::debug!("forwarding to {server}: {error}");
-                self.servers.note_failure(server, now);
+                self.routes.note_failure(server, now);
             }
             exchange.note_attempt(attempt.ok(), now);
         }
@@ -210,12 +217,12 @@ impl Forwarder {
         let is_recent = self.probed_at.is_some_and(|at| now < at + PROBE_INTERVAL);
         if !is_recent && self.exchanges.values().filter(is_equal).count() >= EQUAL_QUESTIONS {
             self.probed_at = Some(now);
-            self.servers.probe_all_again();
+            self.routes.all().for_each(|servers| servers.probe_all_again());
         }
     }
 
-    fn probe(&mut self, now: Instant) {
-        for server in self.servers.take_unprobed() {
+    fn probe(&mut self, unprobed: Vec<SocketAddr>, now: Instant) {
+        for server in unprobed {
             let token = self.ids.draw();
             let Ok(query) = loop_probe(token) else { continue };
             self.probes.retain(|(_, probed)| *probed != server);
@@ -228,7 +235,7 @@ impl Forwarder {
     fn closes_loop(&mut self, token: u64, now: Instant) -> bool {
         let probe = self.probes.iter().find(|(sent, _)| *sent == token);
         let Some((_, server)) = probe else { return false };
-        self.servers.mark_loop(*server, now);
+        self.routes.all().for_each(|servers| servers.mark_loop(*server, now));
         true
     }
 }

@@ -47,6 +47,8 @@ struct ForwardServer {
 /// The servers, the preferred one first.
 #[derive(Debug)]
 pub(super) struct Servers {
+    /// Whose names they are asked for.
+    zone: String,
     source: ForwardTo,
     /// What this process listens on, and so must not forward to.
     own: Vec<SocketAddr>,
@@ -59,8 +61,9 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    pub(super) fn new(source: ForwardTo) -> Self {
+    pub(super) fn new(zone: &str, source: ForwardTo) -> Self {
         Servers {
+            zone: zone.to_owned(),
             source,
             own: Vec::new(),
             servers: Vec::new(),
@@ -70,9 +73,9 @@ impl Servers {
         }
     }
 
-    pub(super) fn set_own(&mut self, own: Vec<SocketAddr>) {
+    pub(super) fn set_own(&mut self, own: &[SocketAddr]) {
         if self.own != own {
-            self.own = own;
+            self.own = own.to_vec();
             self.seen = None;
             self.check_at = None;
         }
@@ -107,7 +110,7 @@ impl Servers {
         if self.named.as_ref() == Some(&named) {
             return;
         }
-        named.log();
+        named.log(&self.zone);
         if self.named.as_ref().is_none_or(|before| before.servers != named.servers) {
             let fresh = |address: &SocketAddr| ForwardServer {
                 address: *address,
@@ -216,17 +219,20 @@ impl NamedServers {
         self
     }
 
-    fn log(&self) {
+    fn log(&self, zone: &str) {
         for warning in &self.warnings {
             log::warn!("--forward: {warning}");
         }
         let text: Vec<String> = self.servers.iter().map(SocketAddr::to_string).collect();
+        let names = if zone == "." { String::new() } else { format!("{zone} ") };
         match (text.as_slice(), self.own) {
-            ([], 0) => log::warn!("there is no server to forward to: see --forward"),
+            ([], 0) => log::warn!("there is no server to forward {names}to: see --forward"),
             ([], _) => {
-                log::warn!("there is no server to forward to, other than this one: see --forward");
+                log::warn!(
+                    "there is no server to forward {names}to, other than this one: see --forward"
+                );
             }
-            (text, _) => log::info!("forwarding to {}", text.join(", ")),
+            (text, _) => log::info!("forwarding {names}to {}", text.join(", ")),
         }
     }
 }

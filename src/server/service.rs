@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::client::Client;
 use super::forward::{Finished, Forwarder};
@@ -38,11 +37,6 @@ pub(super) struct Service {
     /// The time as DNS counts it: seconds since 1970. Read once for each wake-up, however many queries there
     /// are.
     pub(super) now: u64,
-}
-
-/// The seconds since 1970.
-pub(in crate::server) fn unix_time() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// A zone that is on its way to a client.

@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::client::Client;
 use super::ready_file::ReadyFile;
 use super::secondaries::Secondaries;
-use super::service::{Service, unix_time};
+use super::service::Service;
 use super::timers::View;
 use super::{Interest, Server, Wake};
 use crate::clock;
@@ -63,7 +63,7 @@ impl Server {
             self.tell_secondaries(now);
             let is_ready = self.poll_once(descriptor, deadline, now)?;
             now = clock::now();
-            self.service.now = unix_time();
+            self.service.now = clock::unix_time();
             let woken = self.answer_ready(now);
             self.forward_back(now);
             self.serve_http(now);
@@ -160,7 +160,7 @@ impl Server {
         let is_due = secondaries.next_deadline().is_some_and(|at| at <= now);
         let Service { directory, responder, .. } = &self.service;
         if self.have_answered || is_due || secondaries.is_behind(directory) {
-            secondaries.progress(self.have_answered, directory, responder, now, unix_time());
+            secondaries.progress(self.have_answered, directory, responder, now, clock::unix_time());
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::page::{Body, Page, PageSource, PartOfBody};
 use super::reply::{self, LAST_CHUNK, Length};
 use super::request::{self, Head, HttpRequest};
-use crate::server::service::unix_time;
+use crate::clock;
 use crate::server::timers::View;
 
 /// The longest time for a request to come as a whole, and for a reply to be taken on.
@@ -171,7 +171,7 @@ impl HttpConnection {
             Body::Parts(_) => Length::Chunks,
         };
         self.is_last |= length == Length::UntilEnd;
-        let head = reply::head(status, content_type, length, self.is_last, unix_time());
+        let head = reply::head(status, content_type, length, self.is_last, clock::unix_time());
         self.output.extend_from_slice(head.as_bytes());
         match body {
             _ if is_head => {}

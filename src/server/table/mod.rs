@@ -265,10 +265,10 @@ impl<D: TableDialer> TableFollower<D> {
 
     fn leave(&mut self, server: TableServer, error: &LinkError, now: Instant) {
         let level = match error {
-            LinkError::Distrusted(fault) => match self.trust.distrust(server.address, *fault) {
-                true => log::Level::Warn,
-                false => log::Level::Debug,
-            },
+            LinkError::Distrusted(fault) if self.trust.distrust(server.address, *fault) => {
+                log::Level::Warn
+            }
+            LinkError::Distrusted(_) => log::Level::Debug,
             _ => log::Level::Info,
         };
         log::log!(level, "the table of {} is not followed: {error}", server.address);

@@ -7,11 +7,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::net::SocketType;
 
 use super::stream::{Received, TableDialer, TableStream};
+use crate::clock;
 use crate::dns::framing::LONGEST_MESSAGE;
 use crate::node::TableServer;
 use crate::server::framed::FramedStream;
 use crate::server::id_source::IdSource;
-use crate::server::service::unix_time;
 use crate::server::socket::{self, Presence};
 use crate::server::socket_set::SocketSet;
 
@@ -77,7 +77,7 @@ impl TableDialer for SocketDialer {
     }
 
     fn unix_time(&mut self) -> u64 {
-        unix_time()
+        clock::unix_time()
     }
 
     fn draw(&mut self) -> u64 {

@@ -46,6 +46,6 @@ pub use forwarding::Forwarding;
 pub use responder::Responder;
 pub use rrl::{Limit, RateLimiter};
 pub use signed::Sender;
-pub use stats::Counters;
+pub use stats::{Counters, TransferKind};
 pub use table_proof::TableProof;
 pub use wire::Rcode;

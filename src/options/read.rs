@@ -119,6 +119,17 @@ fn resolve(matches: &Matches, own: &Pattern, limit: u32) -> Result<Vec<Names>, F
         if resolve.contains(&names) {
             return wrong("resolve", format!("{names} is given twice; once is enough"));
         }
+        let others = [Names::Numbered(own.clone())];
+        let clash = others.iter().chain(&resolve).find_map(|it| Some((it, it.clash(&names)?)));
+        if let Some((other, name)) = clash {
+            return wrong(
+                "resolve",
+                format!(
+                    "{names}: {name} would be the name of all of its nodes, and of one or all of \
+                     {other}; give one of the two another name"
+                ),
+            );
+        }
         resolve.push(names);
     }
     Ok(resolve)

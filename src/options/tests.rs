@@ -153,7 +153,7 @@ fn a_program_has_to_end_within_a_part_of_the_lease() {
 
 #[test]
 fn what_is_wrong_is_told_in_one_line_that_names_the_option() {
-    let table: [(&[&str], &str); 84] = [
+    let table: [(&[&str], &str); 86] = [
         (&["--forward", ""], "--forward: \"\" is not an address"),
         (&["--forward", "dns.example"], "--forward: \"dns.example\" is not an address"),
         (&["--forward", "10.0.0.1,resolv.conf"], "--forward: \"resolv.conf\": a file that"),
@@ -222,6 +222,14 @@ fn what_is_wrong_is_told_in_one_line_that_names_the_option() {
         (&["--resolve", "ps{{.Id}}.tf.local."], "--resolve: \"ps{{.Id}}.tf.local.\": column 3"),
         (&["--resolve", "a..b"], "--resolve: \"a..b\": column 3"),
         (&["--resolve", "worker{{ .ID }}.tf.LOCAL"], "--resolve: worker{{.ID}}.tf.local. is the"),
+        (
+            &["--resolve", "worker1{{.ID}}.tf.local."],
+            "--resolve: worker1{{.ID}}.tf.local.: worker1.tf.local. would be the name of all of its nodes, and of",
+        ),
+        (
+            &["--resolve", "a{{.ID}}.b.", "--resolve", "a{{.ID}}4.b."],
+            "--resolve: a{{.ID}}4.b.: a4.b. would be the name of all of its nodes, and of one or all of a{{.ID}}.b.",
+        ),
         (&["--resolve", "db.a.", "--resolve", "DB.a"], "--resolve: db.a. is given twice"),
         (&["--cacert", "x"], "--cacert: no endpoint is https://"),
         (&["--endpoints", "https://a", "--cacert", ""], "--cacert: the name of the file"),

@@ -10,7 +10,7 @@ use super::table::sockets::SocketDialer;
 use crate::clock;
 use crate::cluster::Directory;
 use crate::dns::relay::hand_on;
-use crate::dns::transfer::{Transfer, Views};
+use crate::dns::transfer::{Transfer, Views, asks_for_zone};
 use crate::dns::tsig::{ReplySigner, TsigKey};
 use crate::dns::wire::ExtendedError;
 use crate::dns::{Asker, Counters, Limit, RateLimiter, Rcode, Responder, Transport, Verdict};
@@ -71,6 +71,9 @@ impl Service {
                 verdict = self.answer_changes(query, asker, reply);
             }
             (Verdict::Transfer, Client::Stream { .. }) => return verdict,
+            (Verdict::Reply(rcode), _) if rcode != Rcode::NOERROR && asks_for_zone(query) => {
+                self.counters.transfers_refused += 1;
+            }
             _ => {}
         }
         self.counters.count(verdict.rcode());
@@ -109,7 +112,6 @@ impl Service {
 
     /// Counts a query for a transfer, and says what becomes of it.
     pub(super) fn count_transfer(&mut self, has_begun: bool) -> Verdict {
-        self.counters.transfers += u64::from(has_begun);
         let rcode = if has_begun { Rcode::NOERROR } else { Rcode::SERVFAIL };
         self.counters.count(Some(rcode));
         if has_begun { Verdict::Transfer } else { Verdict::Reply(rcode) }
@@ -131,12 +133,15 @@ impl Service {
 
     fn transfer(&mut self, query: &[u8], asker: Asker) -> Option<Transfer> {
         // One reference is the service's own.
-        if Arc::strong_count(&self.under_way) > MOST_TRANSFERS {
-            return None;
-        }
+        let may_begin = Arc::strong_count(&self.under_way) <= MOST_TRANSFERS;
         let Service { responder, directory, views, .. } = self;
         // The time is read now: the request was there before.
-        let transfer = responder.transfer_shared(query, asker, directory, views, clock::now())?;
+        let begin = || responder.transfer_shared(query, asker, directory, views, clock::now());
+        let Some(transfer) = may_begin.then(begin).flatten() else {
+            self.counters.transfers_refused += 1;
+            return None;
+        };
+        self.counters.count_transfer(transfer.kind());
         log::debug!("transfer to {}: {transfer}", asker.address);
         Some(transfer)
     }

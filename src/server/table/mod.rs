@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 use crate::cluster::{Directory, Freshness, SlotId};
 use crate::dns::transfer_in::TransferZones;
 use crate::node::{TableServer, TableState};
+use crate::server::timers::FollowedTable;
 use candidates::Candidates;
 use follow::Reached;
 pub use freshness::TableLimits;
@@ -146,6 +147,12 @@ impl<D: TableDialer> TableFollower<D> {
             Some(at) => TableState::Followed { until: at + self.limits.max_lag },
             None => TableState::Awaited,
         }
+    }
+
+    /// Whose table the names are, and how fresh; `None`: none came yet.
+    pub fn followed(&self) -> Option<FollowedTable> {
+        let server = self.active.as_ref().map(|link| link.server);
+        self.proven_at.map(|proven_at| FollowedTable { server, proven_at })
     }
 
     /// Takes note of a NOTIFY. `false`: it is none of those who are followed, or another zone.

@@ -14,6 +14,7 @@ use super::drain::Drain;
 use super::journal::PublishedNode;
 use super::node_place::NodePlace;
 use super::own_as_told::OwnAsTold;
+use super::pattern::SlotId;
 use super::record::Record;
 use super::snapshot::SnapshotBuilder;
 
@@ -94,8 +95,10 @@ impl Directory {
             own_as_told = Some(OwnAsTold { node: into.published(own), revision });
             into.take_over(own, from);
         }
+        let told = own_as_told.as_ref().and_then(|told| told.node.clone());
         let old = self.replace(snapshot, revision);
         self.own_as_told = own_as_told;
+        self.note_own_ahead(told);
         self.follow_serial(serial);
         old
     }
@@ -123,6 +126,29 @@ impl Directory {
     /// name was the own one then.
     pub fn own_as_told(&self) -> Option<&OwnAsTold> {
         self.own_as_told.as_ref()
+    }
+
+    /// Takes note that the own name was put after the revision that all others are of now, where others had it like
+    /// that.
+    fn note_own_ahead(&mut self, told: Option<PublishedNode>) {
+        let (told_at, Some((slot, put_at))) = (self.revision(), self.own_version()) else { return };
+        if let Some(journal) = self.journal.as_mut().filter(|_| put_at > told_at) {
+            journal.note(put_at, told_at, NodePlace { slot, ..NodePlace::FIRST }, told);
+        }
+    }
+
+    /// Whether that is what is known of it here.
+    pub fn is_own_as_told(&self) -> bool {
+        let own = self.own().map(|slot| NodePlace { slot, ..NodePlace::FIRST });
+        let known = || own.and_then(|place| self.published(place));
+        self.own_as_told.as_ref().is_some_and(|told| told.node == known())
+    }
+
+    /// The own slot, and the revision that put there what is known of it; 0: nothing is, or by a zone alone.
+    pub fn own_version(&self) -> Option<(SlotId, i64)> {
+        let own = self.own()?;
+        let occupant = self.known.first().and_then(|slots| slots.get(own));
+        Some((own, occupant.map_or(0, |occupant| occupant.mod_revision)))
     }
 
     /// Takes note of a change.

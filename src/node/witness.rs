@@ -80,7 +80,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         match self.witness {
             Some(witness) if self.host.now() >= witness.lease.renew_at => {
                 let is_there = self.ask_for_witness(witness)?;
-                if is_there { Ok(()) } else { Err(self.break_off(NOT_READ)) }
+                if is_there { Ok(()) } else { Err(self.lose_witness()) }
             }
             _ => Ok(()),
         }
@@ -115,13 +115,20 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let Some(witness) = self.witness.filter(|_| !self.is_witness()) else { return Ok(()) };
         let is_there = self.ask_for_witness(witness)?;
         if !is_there && self.host.now() < witness.lease.valid_until {
-            return Err(self.break_off(NOT_READ));
+            return Err(self.lose_witness());
         }
         self.witness = None;
         if is_there && self.lease.is_none_or(|lease| lease.id != witness.lease.id) {
             self.ask(|client| client.lease_revoke(witness.lease.id))?;
         }
         Ok(())
+    }
+
+    /// Takes note that it is gone before its time. It is not asked for again: who takes the table of another node reads
+    /// nothing anew that another one would be granted for.
+    fn lose_witness(&mut self) -> SessionError {
+        self.witness = None;
+        self.break_off(NOT_READ)
     }
 
     /// Whether the name that is ours hangs on the lease in question.

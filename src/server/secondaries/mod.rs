@@ -135,7 +135,7 @@ impl Secondaries {
 
     /// Whether there is a serial that nobody was told yet.
     pub(super) fn is_behind(&self, directory: &Directory) -> bool {
-        is_usable(directory) && self.changes.is_new(directory.serial())
+        serial_to_tell(directory).is_some_and(|serial| self.changes.is_new(serial))
     }
 
     /// Reads answers, if there are any, and tells of what changed whom it is time to tell.
@@ -151,7 +151,7 @@ impl Secondaries {
         if has_answers {
             self.hear(at);
         }
-        if is_usable(directory) && self.changes.is_due(directory.serial(), now) {
+        if self.changes.is_due(serial_to_tell(directory), now) {
             self.servers.iter_mut().for_each(|server| server.change(now));
         }
         self.tell(directory.serial(), responder, at);
@@ -208,9 +208,10 @@ fn ports_of(directory: &Directory, address: IpAddr) -> Vec<u16> {
     if ports.is_empty() { vec![DNS_PORT] } else { ports }
 }
 
-/// Whether zones can be transferred.
-fn is_usable(directory: &Directory) -> bool {
-    matches!(directory.freshness(), Freshness::Synced | Freshness::Stale)
+/// The serial of the zones, if they can be transferred.
+pub fn serial_to_tell(directory: &Directory) -> Option<u32> {
+    let is_usable = matches!(directory.freshness(), Freshness::Synced | Freshness::Stale);
+    is_usable.then(|| directory.serial())
 }
 
 /// A socket of the family of `any`.

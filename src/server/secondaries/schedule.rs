@@ -45,12 +45,13 @@ impl Changes {
         self.told != Some(serial)
     }
 
-    /// Notes the serial as it is now, and says whether everybody is to be told of it now.
-    pub fn is_due(&mut self, serial: u32, now: Instant) -> bool {
-        if self.told == Some(serial) {
+    /// Notes the serial as it is now, and says whether everybody is to be told of it now. `None`: nothing can be told
+    /// of the zones, nor is anything due until that changes.
+    pub fn is_due(&mut self, serial: Option<u32>, now: Instant) -> bool {
+        let Some(serial) = serial.filter(|serial| self.is_new(*serial)) else {
             self.due = None;
             return false;
-        }
+        };
         let earliest = self.told_at.map_or(now, |at| at + self.delay);
         if earliest > now {
             self.due = Some(earliest);

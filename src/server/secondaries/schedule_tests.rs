@@ -19,12 +19,26 @@ fn changes_are_told_at_once_when_calm_and_together_when_not() {
         (1000, 11, true, None),
     ];
     for (now, serial, is_due, next) in table {
-        assert_eq!(changes.is_due(serial, at(now)), is_due, "{now}");
+        assert_eq!(changes.is_due(Some(serial), at(now)), is_due, "{now}");
         assert_eq!(changes.next(), next.map(at), "{now}");
     }
     // A thousand changes a second are five rounds.
-    let rounds = (2000..3000).filter(|now| changes.is_due(*now, at(*now))).count();
+    let rounds = (2000..3000).filter(|now| changes.is_due(Some(*now), at(*now))).count();
     assert_eq!(rounds, 5);
+}
+
+#[test]
+fn nothing_is_due_while_the_zones_can_not_be_transferred() {
+    let start = Instant::now();
+    let at = |milliseconds: u32| start + milliseconds * MILLISECOND;
+    let mut changes = Changes::new(200 * MILLISECOND);
+    assert!(changes.is_due(Some(1), at(0)));
+    assert!(!changes.is_due(Some(2), at(50)));
+    assert_eq!(changes.next(), Some(at(200)));
+    // Else whoever waits until then wakes again and again from then on.
+    assert!(!changes.is_due(None, at(200)));
+    assert_eq!(changes.next(), None);
+    assert!(changes.is_due(Some(2), at(60_000)));
 }
 
 /// When a server that does not answer is told, in milliseconds, with a change each `every`.

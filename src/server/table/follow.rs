@@ -171,9 +171,10 @@ impl Follow {
         self.is_told = true;
     }
 
-    /// Lets everything be read anew when it is asked next: what is known here is not what was taken.
+    /// Lets everything be read anew when it is asked next, unless it is being read: what is known here is not what was
+    /// taken.
     pub fn doubt(&mut self) {
-        self.is_doubted = true;
+        self.is_doubted = !matches!(self.stage, FollowStage::Reading(_));
     }
 
     /// What to do now. What came has to be heard first: this process may have stood still.

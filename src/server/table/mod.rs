@@ -16,6 +16,7 @@ pub mod follow;
 mod freshness;
 mod link;
 mod link_error;
+mod own_proof;
 pub mod sockets;
 pub mod stream;
 mod trust;
@@ -33,6 +34,7 @@ use follow::Reached;
 pub use freshness::TableLimits;
 use link::{LinkEvent, TableLink};
 use link_error::LinkError;
+use own_proof::OwnProof;
 use stream::TableDialer;
 pub use trust::TableTrust;
 
@@ -78,6 +80,7 @@ pub struct TableFollower<D: TableDialer> {
     /// Since when there is no server in use.
     without_since: Instant,
     own: Option<SlotId>,
+    own_proof: OwnProof,
     /// The directory that answers no more.
     retired: Option<Directory>,
 }
@@ -103,6 +106,7 @@ impl<D: TableDialer> TableFollower<D> {
             is_lost: false,
             without_since: now,
             own: None,
+            own_proof: OwnProof::default(),
             retired: None,
         }
     }
@@ -201,6 +205,7 @@ impl<D: TableDialer> TableFollower<D> {
         let (kind, changes) = (std::mem::discriminant(&self.state()), directory.changes());
         self.retired.take_if(|old| !old.shrink(PIECES_PER_TURN));
         self.heed_own_name(directory);
+        self.own_proof.look(directory, now);
         if let Some(link) = self.active.take() {
             let turned = self.turn(link, now, directory);
             self.active = turned.map(|(link, _)| link);
@@ -283,17 +288,21 @@ impl<D: TableDialer> TableFollower<D> {
     }
 
     fn reach(&mut self, reached: Reached, directory: &mut Directory) {
-        self.proven_at = Some(reached.proven_at);
-        directory.prove(reached.proven_at);
+        let proven_at = self.own_proof.and(directory, reached.proven_at);
+        self.proven_at = Some(proven_at);
+        directory.prove(proven_at);
     }
 
-    /// What is told of the own name is left out, so where it is another's from now on, everything is read anew.
+    /// What is told of the own name is kept apart, so where another name is the own one from now on, or none is,
+    /// everything is read anew.
     fn heed_own_name(&mut self, directory: &Directory) {
         let own = directory.own();
-        if self.own.is_some() && self.own != own {
-            for link in [&mut self.active, &mut self.trial].into_iter().flatten() {
-                link.follow.doubt();
-            }
+        // Lost and got back between two turns, it was not told since.
+        let is_untold = own.is_some() && directory.own_as_told().is_none();
+        if (self.own != own || is_untold)
+            && let Some(link) = &mut self.active
+        {
+            link.follow.doubt();
         }
         self.own = own;
     }

@@ -3,9 +3,8 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use idetcd::cluster::{Directory, Freshness};
 use idetcd::server::secondaries::schedule::{Changes, Telling};
-use idetcd::server::secondaries::{MOST_TRANSFERRED, SILENT};
+use idetcd::server::secondaries::{MOST_TRANSFERRED, SILENT, serial_to_tell};
 
 use super::TableEvent;
 use crate::model::Time;
@@ -61,13 +60,8 @@ impl World {
         }
         let clock = self.machines[machine].clock;
         let shown = clock.at(now);
-        let is_usable =
-            |it: &Directory| matches!(it.freshness(), Freshness::Synced | Freshness::Stale);
-        let serial = process.around.with(|inside| {
-            let directory = &inside.directory;
-            is_usable(directory).then(|| directory.serial())
-        });
-        if serial.is_some_and(|serial| notifying.changes.is_due(serial, shown)) {
+        let serial = process.around.with(|inside| serial_to_tell(&inside.directory));
+        if notifying.changes.is_due(serial, shown) {
             notifying.clients.iter_mut().for_each(|client| client.telling.change(shown));
         }
         let mut told = Vec::new();

@@ -32,6 +32,12 @@ fn knows(node: &Node, number: u32) {
     until(PATIENCE, &name, || lookup(node.address(), &name));
 }
 
+/// Waits until the table is tried anew, by what knows nothing of the first time but what was said.
+fn tried_again(follower: &Node) {
+    let none = "no node has a table that can be followed";
+    follower.wait_for_logs(none, follower.log().matches(none).count() + 1);
+}
+
 #[test]
 fn who_has_the_key_takes_the_table_and_is_told_of_changes_at_once() {
     let (etcd, keys) = (Etcd::start(), Keys::write());
@@ -65,14 +71,13 @@ fn who_has_not_says_why_once_and_follows_etcd() {
     ];
     for (follower, why) in &table {
         follower.wait_for_log("following them in etcd until one has");
-        // It is tried again, by what knows nothing of that time but what it said.
-        let before = follower.log().matches("no node has a table that can be followed").count();
-        follower.wait_for_logs("no node has a table that can be followed", before + 1);
+        tried_again(follower);
         let log = follower.log();
         assert!(log.contains(why) && !log.contains("takes all names"), "{log}");
         knows(follower, 4);
     }
     let log = table[0].0.log();
+    assert!(!log.contains("it is refused"), "it signs each time: {log}");
     assert_eq!(log.matches("(BADSIG); see --tsig-key").count(), 2, "of each once: {log}");
 }
 
@@ -85,5 +90,6 @@ fn where_those_that_watch_do_not_sign_their_table_is_not_taken() {
     follower.wait_for_log("the key is not known there (BADKEY); see --tsig-key");
     follower.wait_for_log("following them in etcd until one has");
     knows(&follower, 3);
+    tried_again(&follower);
     assert!(!follower.log().contains("takes all names"));
 }

@@ -24,9 +24,10 @@ pub(super) fn treatment(name: &str) -> Option<Treatment> {
         | "prometheus" => Done,
         "log" => Noticed(Info, "has no effect; -vv logs each query"),
         "debug" => Noticed(Info, "has no effect; -v logs more"),
-        "cache" => {
-            Noticed(Info, "has no effect: names are in memory, and forwarded answers are not kept")
-        }
+        "cache" => Noticed(
+            Info,
+            "has no effect: names are in memory, and forwarded answers are kept anyway",
+        ),
         "loadbalance" => Noticed(Info, "has no effect: groups are rotated anyway"),
         "minimal" => Noticed(Info, "has no effect: replies have little beside the answer anyway"),
         "bufsize" => Noticed(Info, "has no effect: replies over UDP have 1232 octets at most"),

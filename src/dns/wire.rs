@@ -84,6 +84,8 @@ pub const CLASS_CH: u16 = 3;
 pub mod option {
     /// The server's identifier (RFC 5001).
     pub const NSID: u16 = 3;
+    /// The network of the client (RFC 7871).
+    pub const CLIENT_SUBNET: u16 = 8;
     /// A cookie (RFC 7873).
     pub const COOKIE: u16 = 10;
     /// An extended error (RFC 8914).
@@ -97,6 +99,8 @@ pub mod option {
 pub enum ExtendedError {
     /// Answered from memory, since etcd is out of reach.
     StaleAnswer = 3,
+    /// A failure is remembered.
+    CachedError = 13,
     /// Nothing was read from etcd yet.
     NotReady = 14,
     /// The client may not ask.

@@ -30,13 +30,14 @@ pub mod udp;
 mod wait;
 pub mod wakeup;
 
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::clock;
-use crate::cluster::Directory;
+use crate::cluster::{Directory, Network};
+use crate::dns::cache::Cache;
 use crate::dns::transfer::Views;
 use crate::dns::{Counters, RateLimiter, Responder};
 use crate::node::network::HostNetwork;
@@ -90,6 +91,8 @@ pub struct Server {
     secondaries: Option<Secondaries>,
     /// What serves HTTP; `None`: nothing does.
     http: Option<HttpServer>,
+    /// The networks for which other names are forwarded; `None`: for whoever may ask.
+    own_networks: Option<Vec<Network>>,
     /// Whether the last poll found answers of theirs.
     have_answered: bool,
     /// Which of the signals, the listeners for UDP, those for TCP, and the connections, in this
@@ -144,6 +147,7 @@ impl Server {
                 counters: Counters::default(),
                 limiter: None,
                 forwarder: None,
+                cache: None,
                 table: None,
                 views: Views::default(),
                 under_way: Arc::default(),
@@ -155,6 +159,7 @@ impl Server {
             ready_file: None,
             secondaries: None,
             http: None,
+            own_networks: None,
             have_answered: false,
             ready: Vec::new(),
             releasing: false,
@@ -175,6 +180,46 @@ impl Server {
     pub fn with_forwarder(mut self, forwarder: Option<Forwarder>) -> Self {
         self.service.forwarder = forwarder;
         self.update_own_addresses();
+        self
+    }
+
+    /// Forwards for this host and its own networks alone, as they are at any time.
+    #[must_use]
+    pub fn forwarding_for_own_networks(mut self) -> Self {
+        self.own_networks = Some(Vec::new());
+        self.update_own_networks();
+        self
+    }
+
+    fn update_own_networks(&mut self) {
+        let Some(before) = &self.own_networks else { return };
+        let loopback = [
+            Network::around(Ipv4Addr::LOCALHOST.into(), 8),
+            Network::around(Ipv6Addr::LOCALHOST.into(), 128),
+        ];
+        let told = self.network.networks();
+        let why =
+            told.as_ref().err().map(|error| format!(" (the system tells no others: {error})"));
+        let mut networks = told.unwrap_or_default();
+        networks.retain(|network| !loopback.contains(network));
+        if networks == *before && !before.is_empty() {
+            return;
+        }
+        let shown: Vec<String> = networks.iter().map(Network::to_string).collect();
+        log::info!(
+            "other names are forwarded for this host and its networks alone, {}{}; for more give --allow",
+            if shown.is_empty() { "none".to_owned() } else { shown.join(", ") },
+            why.unwrap_or_default()
+        );
+        self.own_networks = Some(networks.clone());
+        networks.extend(loopback);
+        self.service.responder.set_forwarding_clients(Some(networks));
+    }
+
+    /// Keeps replies to forwarded queries.
+    #[must_use]
+    pub fn with_cache(mut self, cache: Option<Cache>) -> Self {
+        self.service.cache = cache;
         self
     }
 
@@ -237,6 +282,7 @@ impl Server {
         if is_changed {
             self.interfaces.follow(self.network.current(), &mut self.listeners);
             self.update_own_addresses();
+            self.update_own_networks();
         }
         is_changed
     }

@@ -70,7 +70,7 @@ fn files(options: &Options, who: Option<Account>) -> Vec<Finding> {
         ForwardTo::ResolvConf(path) => Some(path.clone()),
         ForwardTo::Servers(_) => None,
     };
-    let read = options.forward.iter().filter_map(named_in).filter_map(|path| {
+    let read = options.forward.routes.iter().filter_map(named_in).filter_map(|path| {
         let error = try_to_read(&path, who).err()?;
         let text = "until it can be read, other names are answered with SERVFAIL";
         let path = path.display();

@@ -21,6 +21,7 @@ use crate::notify::{self, Ended, Notifier, Outcome, file_failure, parent_death};
 use crate::options::Options;
 use crate::random::Random;
 use crate::server::forward::Forwarder;
+use crate::server::hosts_file::HostsFile;
 use crate::server::http::HttpServer;
 use crate::server::listen::{Absent, listen, listen_for_http};
 use crate::server::network::NetworkWatch;
@@ -135,6 +136,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         .with_rate_limit(options.rrl)
         .with_forwarder(forwarder)
         .with_cache(cache)
+        .with_hosts_file(options.hosts.map(HostsFile::new))
         .with_table_limits(TableLimits { max_lag: node.max_lag, max_stale: node.max_stale })
         .with_secondaries(secondaries)
         .with_ready_file(ready_file);

@@ -8,22 +8,16 @@
 //! but may still come from the server, is doubtful: it is asked once more over TCP, where nobody else
 //! can put in a word, and what it says there is believed.
 
-use super::edns::{self, OPTION, RawRecord};
+use super::edns::{self, OPT_HEAD, OPTION, RawRecord};
 use super::query::{Header, Query, Question};
 use super::relay::{ReplyClass, classify, with_id};
 use super::wire::{HEADER, Rcode, UDP_WITH_EDNS, array_at, flag, option, rrtype, u16_at};
-
-/// OPT without options.
-const OPT_HEAD: usize = 11;
 
 /// The length of our own part of a cookie.
 const CLIENT_COOKIE: usize = 8;
 
 /// The lengths that a server's part of a cookie may have (RFC 7873 §4).
 const SERVER_COOKIE: std::ops::RangeInclusive<usize> = 8..=32;
-
-/// "Authentic data", which in a query asks for the same in the reply (RFC 6840 §5.7).
-const AD: u16 = 0x0020;
 
 /// How a server is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +67,7 @@ pub fn query_for(query: &[u8], hop: &Hop, id: u16, draw: &mut dyn FnMut() -> u64
     let Some(Query { header, question, edns }) = read_query(query) else {
         return with_id(query, id);
     };
-    let flags = header.flags & (flag::RD | flag::CD) | AD;
+    let flags = header.flags & (flag::RD | flag::CD) | flag::AD;
     let mut sent = Vec::with_capacity(query.len() + OPT_HEAD + 2 * OPTION + 40);
     for part in [id, flags, 1, 0, 0, u16::from(hop.cookie.is_some())] {
         sent.extend_from_slice(&part.to_be_bytes());

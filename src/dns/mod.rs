@@ -22,6 +22,7 @@ pub mod forwarding;
 pub mod framing;
 mod group;
 pub mod hop;
+pub mod hosts;
 mod node_name;
 pub mod notify;
 pub mod notify_message;

@@ -12,9 +12,6 @@ use super::responder::Responder;
 use super::wire::{ExtendedError, HEADER, Rcode, flag, option, skip_name, u16_at};
 use crate::cluster::Directory;
 
-/// "Authentic data" in a reply, for those who understand it (RFC 6840 §5.8).
-const AD: u16 = 0x0020;
-
 /// Where the length of the options stands in OPT.
 const OPTIONS_LENGTH: usize = 9;
 
@@ -131,9 +128,10 @@ impl Responder {
             }
         }
         spell(reply, question);
-        let wants_ad = header.flags & AD != 0 || edns.is_some_and(|it| it.flags & flag::DO != 0);
+        let wants_ad =
+            header.flags & flag::AD != 0 || edns.is_some_and(|it| it.flags & flag::DO != 0);
         let mut flags = u16_at(reply, 2).unwrap_or(0);
-        flags &= if wants_ad { u16::MAX } else { !AD };
+        flags &= if wants_ad { u16::MAX } else { !flag::AD };
         if edns.is_none() && rcode.value() > 0x0f {
             // Its number would be cut off, and mean something else.
             flags = flags & !0x0f | u16::from(Rcode::SERVFAIL.value());

@@ -35,6 +35,8 @@ pub mod flag {
     pub const RD: u16 = 0x0100;
     /// Recursion available.
     pub const RA: u16 = 0x0080;
+    /// Authentic data; in a query, that it is understood (RFC 6840 §5.7, §5.8).
+    pub const AD: u16 = 0x0020;
     /// Checking disabled (RFC 4035 §3.2.2).
     pub const CD: u16 = 0x0010;
     /// In the TTL of OPT: DNSSEC records are welcome (RFC 3225).

@@ -72,6 +72,7 @@ pub(super) fn options(
         http: configuration::http(matches, file.as_ref())?,
         ttl: number(matches, "ttl")?,
         forward,
+        hosts: configuration::hosts(matches, file.as_ref())?,
         allow: split(matches, "allow")?,
         allow_transfer: split(matches, "allow-transfer")?,
         reverse,

@@ -55,6 +55,8 @@ pub struct Options {
     pub ttl: u32,
     /// Where queries for other names go, and how.
     pub forward: ForwardSettings,
+    /// The file of hosts that are answered for beside.
+    pub hosts: Option<PathBuf>,
     /// Who may ask; empty: everybody.
     pub allow: Vec<Network>,
     /// The networks that may have whole zones.

@@ -10,11 +10,13 @@ mod connection;
 pub mod forward;
 mod framed;
 mod host;
+pub mod hosts_file;
 pub mod http;
 pub mod id_source;
 mod interfaces;
 pub mod listen;
 pub mod network;
+mod own_networks;
 pub mod ready_file;
 pub mod secondaries;
 mod service;
@@ -30,7 +32,7 @@ pub mod udp;
 mod wait;
 pub mod wakeup;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -42,6 +44,7 @@ use crate::dns::transfer::Views;
 use crate::dns::{Counters, RateLimiter, Responder};
 use crate::node::network::HostNetwork;
 use forward::Forwarder;
+use hosts_file::HostsFile;
 use http::HttpServer;
 use interfaces::Interfaces;
 use network::NetworkWatch;
@@ -91,6 +94,8 @@ pub struct Server {
     secondaries: Option<Secondaries>,
     /// What serves HTTP; `None`: nothing does.
     http: Option<HttpServer>,
+    /// The hosts that are answered for beside; `None`: there are none.
+    hosts_file: Option<HostsFile>,
     /// The networks for which other names are forwarded; `None`: for whoever may ask.
     own_networks: Option<Vec<Network>>,
     /// Whether the last poll found answers of theirs.
@@ -159,6 +164,7 @@ impl Server {
             ready_file: None,
             secondaries: None,
             http: None,
+            hosts_file: None,
             own_networks: None,
             have_answered: false,
             ready: Vec::new(),
@@ -183,37 +189,18 @@ impl Server {
         self
     }
 
-    /// Forwards for this host and its own networks alone, as they are at any time.
+    /// Answers for the hosts in a file as well.
     #[must_use]
-    pub fn forwarding_for_own_networks(mut self) -> Self {
-        self.own_networks = Some(Vec::new());
-        self.update_own_networks();
+    pub fn with_hosts_file(mut self, file: Option<HostsFile>) -> Self {
+        self.hosts_file = file;
+        self.look_at_hosts(clock::now());
         self
     }
 
-    fn update_own_networks(&mut self) {
-        let Some(before) = &self.own_networks else { return };
-        let loopback = [
-            Network::around(Ipv4Addr::LOCALHOST.into(), 8),
-            Network::around(Ipv6Addr::LOCALHOST.into(), 128),
-        ];
-        let told = self.network.networks();
-        let why =
-            told.as_ref().err().map(|error| format!(" (the system tells no others: {error})"));
-        let mut networks = told.unwrap_or_default();
-        networks.retain(|network| !loopback.contains(network));
-        if networks == *before && !before.is_empty() {
-            return;
+    fn look_at_hosts(&mut self, now: Instant) {
+        if let Some(hosts) = self.hosts_file.as_mut().and_then(|file| file.look(now)) {
+            self.service.responder.set_hosts(hosts);
         }
-        let shown: Vec<String> = networks.iter().map(Network::to_string).collect();
-        log::info!(
-            "other names are forwarded for this host and its networks alone, {}{}; for more give --allow",
-            if shown.is_empty() { "none".to_owned() } else { shown.join(", ") },
-            why.unwrap_or_default()
-        );
-        self.own_networks = Some(networks.clone());
-        networks.extend(loopback);
-        self.service.responder.set_forwarding_clients(Some(networks));
     }
 
     /// Keeps replies to forwarded queries.

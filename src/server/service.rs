@@ -10,7 +10,7 @@ use super::table::TableFollower;
 use super::table::sockets::SocketDialer;
 use crate::clock;
 use crate::cluster::Directory;
-use crate::dns::cache::Cache;
+use crate::dns::cache::{Cache, has_subnet};
 use crate::dns::transfer::{Transfer, Views};
 use crate::dns::tsig::{ReplySigner, TsigKey};
 use crate::dns::wire::ExtendedError;
@@ -101,7 +101,10 @@ impl Service {
         let query = unsigned.as_deref().unwrap_or(query);
         let now = clock::now();
         let mut has_stale = false;
-        if let Some(cache) = &mut self.cache {
+        // What is asked for one network is not looked for among what is kept for all (RFC 7871 §7.3).
+        let passes_subnet = self.forwarder.as_ref().is_some_and(Forwarder::passes_client_subnet);
+        let is_for_all = !passes_subnet || !has_subnet(query);
+        if let Some(cache) = self.cache.as_mut().filter(|_| is_for_all) {
             let asker = Asker::new(client.address(), client.transport(), self.now);
             let directory = &self.directory;
             // A reply that is signed is made when it comes.
@@ -123,6 +126,7 @@ impl Service {
         }
         let asker = self.asker(&client);
         if signer.is_none()
+            && has_stale
             && let Some(cache) = &mut self.cache
             && let Some(stale) =
                 self.responder.answer_stale(query, asker, &self.directory, cache, now, 0)

@@ -14,6 +14,7 @@ use support::{Etcd, Node, PATIENCE, Prober, ask, exchange, lookup, question, run
 mod cache;
 mod file;
 mod hops;
+mod hosts;
 mod networks;
 mod servers;
 mod zones;

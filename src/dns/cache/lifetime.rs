@@ -4,7 +4,7 @@ use crate::dns::query::Question;
 use crate::dns::wire::{CLASS_IN, HEADER, Rcode, array_at, flag, rrtype, skip_name, u16_at};
 
 /// The longest time that an answer is kept, and that one which denies something (RFC 2308 §5), in seconds.
-const LONGEST: u32 = 86_400;
+const LONGEST_KEPT: u32 = 86_400;
 const LONGEST_NEGATIVE: u32 = 3 * 3600;
 
 /// The octets after an owner: type, class, TTL and length.
@@ -20,7 +20,7 @@ pub(super) fn lifetime(message: &[u8], rcode: Rcode) -> Option<(u32, Vec<u16>)> 
     let [answers, authorities, additional] =
         [6, 8, 10].map(|at| u16_at(message, at).map_or(0, u32::from));
     let mut at = Question::read(message)?.end();
-    let (mut seconds, mut has_soa, mut places) = (LONGEST, false, Vec::new());
+    let (mut seconds, mut has_soa, mut places) = (LONGEST_KEPT, false, Vec::new());
     for number in 0..answers + authorities + additional {
         let owner_end = skip_name(message, at)?;
         let (kind, class) = (u16_at(message, owner_end)?, u16_at(message, owner_end + 2)?);

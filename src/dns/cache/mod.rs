@@ -19,7 +19,7 @@ use super::wire::{ExtendedError, HEADER, Rcode, flag, option};
 use crate::cluster::Directory;
 use lifetime::lifetime;
 pub(super) use lifetime::read_ttl;
-use table::{Entry, Table};
+use table::{KeptReply, KeptTable};
 
 /// How long what is not good any more may be answered from (RFC 8767 §5 has one to three days).
 const LONGEST_STALE: Duration = Duration::from_secs(86_400);
@@ -36,7 +36,7 @@ const LONGEST_KEY: usize = 260;
 
 /// Replies that are kept.
 #[derive(Debug)]
-pub struct Cache(Table);
+pub struct Cache(KeptTable);
 
 /// What is asked: for the same, the same reply is good.
 struct Key {
@@ -70,7 +70,7 @@ impl Key {
 impl Cache {
     /// One that takes so many octets at most.
     pub fn new(octets: usize) -> Cache {
-        Cache(Table::new(octets))
+        Cache(KeptTable::new(octets))
     }
 
     /// The octets that it takes.
@@ -97,7 +97,7 @@ impl Cache {
         }
         let (message, ttl_places) = (message.into(), ttl_places.into());
         let entry =
-            Entry { message, ttl_places, rcode, stored_at: now, lifetime, stale_until: None };
+            KeptReply { message, ttl_places, rcode, stored_at: now, lifetime, stale_until: None };
         self.0.put(Key::of(&query).as_bytes(), entry);
     }
 
@@ -112,7 +112,7 @@ impl Cache {
         let (rcode, lifetime) = (Rcode::SERVFAIL, FAILURE_TIME);
         let (message, ttl_places) = (message.into(), Box::default());
         let entry =
-            Entry { message, ttl_places, rcode, stored_at: now, lifetime, stale_until: None };
+            KeptReply { message, ttl_places, rcode, stored_at: now, lifetime, stale_until: None };
         self.0.put(Key::of(&query).as_bytes(), entry);
     }
 
@@ -122,7 +122,7 @@ impl Cache {
         self.stale(&Key::of(&query), now).is_some()
     }
 
-    fn stale(&mut self, key: &Key, now: Instant) -> Option<&mut Entry> {
+    fn stale(&mut self, key: &Key, now: Instant) -> Option<&mut KeptReply> {
         let entry = self.0.get(key.as_bytes())?;
         let end = Duration::from_secs(entry.lifetime.into()) + LONGEST_STALE;
         let age = now.saturating_duration_since(entry.stored_at);
@@ -130,7 +130,7 @@ impl Cache {
     }
 }
 
-impl Entry {
+impl KeptReply {
     /// What is written of it now; `None`: it is not good any more.
     fn source(&self, now: Instant) -> Option<RelayedSource<'_>> {
         let age = now.saturating_duration_since(self.stored_at).as_secs();
@@ -152,7 +152,7 @@ impl Entry {
     }
 
     fn source_with(&self, ttls: Ttls, error: Option<ExtendedError>) -> RelayedSource<'_> {
-        let Entry { message, ttl_places, rcode, .. } = self;
+        let KeptReply { message, ttl_places, rcode, .. } = self;
         RelayedSource { message, rcode: *rcode, options: &[], ttl_places, ttls, error }
     }
 }

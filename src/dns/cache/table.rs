@@ -18,7 +18,7 @@ const MOST_BUCKETS: usize = 1 << 18;
 
 /// One reply.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct KeptReply {
     pub(super) message: Box<[u8]>,
     /// Where the TTLs stand in it.
     pub(super) ttl_places: Box<[u16]>,
@@ -34,7 +34,7 @@ pub(super) struct Entry {
 struct Slot {
     key: Box<[u8]>,
     /// `None`: the slot is free.
-    entry: Option<Entry>,
+    entry: Option<KeptReply>,
     bucket: usize,
     /// The next one in the same bucket, or the next free one.
     next: u32,
@@ -44,7 +44,7 @@ struct Slot {
 
 /// A hash table in whose buckets slots are chained, and a list of them by their last use.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct KeptTable {
     hasher: RandomState,
     buckets: Box<[u32]>,
     slots: Vec<Slot>,
@@ -56,11 +56,11 @@ pub(super) struct Table {
     entries: usize,
 }
 
-impl Table {
+impl KeptTable {
     /// One that never takes more than so many octets.
-    pub(super) fn new(bound: usize) -> Table {
+    pub(super) fn new(bound: usize) -> KeptTable {
         let buckets = (bound / PER_BUCKET).next_power_of_two().min(MOST_BUCKETS);
-        Table {
+        KeptTable {
             hasher: RandomState::new(),
             buckets: vec![NONE; buckets].into(),
             slots: Vec::new(),
@@ -82,7 +82,7 @@ impl Table {
     }
 
     /// The entry of a key, which counts as used.
-    pub(super) fn get(&mut self, key: &[u8]) -> Option<&mut Entry> {
+    pub(super) fn get(&mut self, key: &[u8]) -> Option<&mut KeptReply> {
         let index = self.find(key, self.bucket_of(key))?;
         if self.newest != index {
             self.unlink(index);
@@ -92,7 +92,7 @@ impl Table {
     }
 
     /// Puts an entry in the place of any other of the same key; it may be too large to be kept.
-    pub(super) fn put(&mut self, key: &[u8], entry: Entry) {
+    pub(super) fn put(&mut self, key: &[u8], entry: KeptReply) {
         self.remove(key);
         let size = size_of_entry(key, &entry);
         if size + self.buckets.len() * size_of::<u32>() > self.bound {
@@ -204,6 +204,6 @@ impl Table {
     }
 }
 
-fn size_of_entry(key: &[u8], entry: &Entry) -> usize {
+fn size_of_entry(key: &[u8], entry: &KeptReply) -> usize {
     key.len() + entry.message.len() + size_of_val(&*entry.ttl_places) + OVERHEAD
 }

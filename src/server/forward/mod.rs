@@ -14,6 +14,7 @@
 
 mod exchange;
 mod hop_attempt;
+mod named_servers;
 mod routes;
 mod servers;
 
@@ -124,6 +125,11 @@ impl Forwarder {
         }
     }
 
+    /// Whether the client subnet of a query goes on to the servers.
+    pub fn passes_client_subnet(&self) -> bool {
+        self.passes_client_subnet
+    }
+
     /// When there is something to do even if nothing comes.
     pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
         if !self.finished.is_empty() {
@@ -197,6 +203,9 @@ impl Forwarder {
                 return self.finish(exchange, reply);
             }
             if let Some((server, transport, doubt)) = exchange.take_again() {
+                if self.open_sockets() >= MOST_SOCKETS {
+                    continue;
+                }
                 match self.start(number, &exchange.query, server, transport, doubt, now) {
                     Ok(attempt) => exchange.attempts.push(attempt),
                     Err(error) => log::debug!("forwarding to {server} again: {error}"),

@@ -2,17 +2,14 @@
 //! asked, and those that are not asked for a while.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::hop_attempt::HopNews;
+use super::named_servers::NamedServers;
 use crate::dns::hop::Hop;
 use crate::host::file_mark::FileMark;
-use crate::host::resolv_conf::ResolvConf;
 use crate::server::id_source::IdSource;
-
-/// More servers cannot be asked within the time that a client waits.
-const MOST_SERVERS: usize = 8;
 
 /// The time between two checks of the file that names the servers, while there is something to
 /// forward.
@@ -245,54 +242,6 @@ impl Servers {
                  for {} s; give another server by --forward",
                 LOOP_PAUSE.as_secs()
             );
-        }
-    }
-}
-
-/// The servers as the operator, or the file, names them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct NamedServers {
-    /// Our own addresses among them, until those are left out.
-    servers: Vec<SocketAddr>,
-    /// How many of our own were left out.
-    own: usize,
-    /// Warnings, a sentence each.
-    warnings: Vec<String>,
-}
-
-impl NamedServers {
-    fn read(path: &Path) -> NamedServers {
-        let name = path.display();
-        let (servers, warnings) = match ResolvConf::read(path) {
-            Ok(found) => (found.servers, found.skipped),
-            Err(error) => (Vec::new(), vec![format!("{error}; create it, or name the servers")]),
-        };
-        let warnings = warnings.iter().map(|warning| format!("{name}: {warning}")).collect();
-        NamedServers { servers, own: 0, warnings }
-    }
-
-    fn without(mut self, own: &[SocketAddr]) -> NamedServers {
-        let all = self.servers.len();
-        self.servers.retain(|address| !own.contains(address));
-        self.own = all - self.servers.len();
-        self.servers.truncate(MOST_SERVERS);
-        self
-    }
-
-    fn log(&self, zone: &str) {
-        for warning in &self.warnings {
-            log::warn!("--forward: {warning}");
-        }
-        let text: Vec<String> = self.servers.iter().map(SocketAddr::to_string).collect();
-        let names = if zone == "." { String::new() } else { format!("{zone} ") };
-        match (text.as_slice(), self.own) {
-            ([], 0) => log::warn!("there is no server to forward {names}to: see --forward"),
-            ([], _) => {
-                log::warn!(
-                    "there is no server to forward {names}to, other than this one: see --forward"
-                );
-            }
-            (text, _) => log::info!("forwarding {names}to {}", text.join(", ")),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use idetcd::dns::cache::Cache;
 use idetcd::dns::hop::{Hop, HopVerdict, judge, query_for, read_query};
+use idetcd::dns::query::Header;
 use idetcd::dns::{Asker, Transport};
 
 use super::input::Input;
@@ -45,6 +46,9 @@ pub fn run(data: &[u8]) {
 }
 
 fn turn(scene: &Scene, cache: &mut Cache, now: Instant, what: u8, query: &[u8], reply: &[u8]) {
+    if Header::read(query).is_none() {
+        return;
+    }
     let Scene { responder, directory, .. } = scene;
     let hop = Hop {
         cookie: (what & 1 == 0).then(|| (*b"our part", Vec::new())),

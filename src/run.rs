@@ -28,7 +28,7 @@ use crate::server::network::NetworkWatch;
 use crate::server::ready_file::ReadyFile;
 use crate::server::secondaries::{NotifyTargets, Secondaries};
 use crate::server::signals::Signals;
-use crate::server::table::TableLimits;
+use crate::server::table::{TableLimits, TableTrust};
 use crate::server::timers::{Timer, View};
 use crate::server::tsig_files;
 use crate::server::udp::UdpListener;
@@ -138,6 +138,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         .with_cache(cache)
         .with_hosts_file(options.hosts.map(HostsFile::new))
         .with_table_limits(TableLimits { max_lag: node.max_lag, max_stale: node.max_stale })
+        .with_table_trust(TableTrust::new(key))
         .with_secondaries(secondaries)
         .with_ready_file(ready_file);
     if is_open {

@@ -49,6 +49,7 @@ pub use exchange::{Asker, Transport, Verdict};
 pub use forwarding::Forwarding;
 pub use responder::Responder;
 pub use rrl::{Limit, RateLimiter};
+pub use signed::Sender;
 pub use stats::Counters;
 pub use table_proof::TableProof;
 pub use wire::Rcode;

@@ -32,6 +32,7 @@ pub mod udp;
 mod wait;
 pub mod wakeup;
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -52,7 +53,7 @@ use ready_file::ReadyFile;
 use secondaries::Secondaries;
 use service::Service;
 use signals::Signals;
-use table::TableLimits;
+use table::{TableLimits, TableTrust};
 use tcp::Connections;
 use timers::Timer;
 use udp::UdpListener;
@@ -78,7 +79,6 @@ pub enum Wake {
 }
 
 /// The DNS sockets, what they answer from, and the signals.
-#[derive(Debug)]
 pub struct Server {
     listeners: Vec<UdpListener>,
     network: NetworkWatch,
@@ -105,16 +105,26 @@ pub struct Server {
     ready: Vec<bool>,
     /// Whether [`Server::wait`] waits again after a request to stop, for the last call to etcd.
     releasing: bool,
-    /// How long a table taken from another node can be answered from.
+    /// How long a table taken from another node can be answered from, and whose is believed, while it is not
+    /// taken.
     table_limits: TableLimits,
+    table_trust: TableTrust,
     /// This host's address on the latest connection to etcd; `None` before the first.
     pub source_address: Option<IpAddr>,
 }
 
 /// The server as its users share it. One thread, so the lock is never contended; it is held for
 /// one wait or one change of the directory, and never across a call to etcd.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Shared(Arc<Mutex<Server>>);
+
+/// Without what is in it: ureq wants what it waits with to be printable, and the words for all of the server are
+/// a twentieth of the binary.
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shared")
+    }
+}
 
 impl Shared {
     /// Wraps the server, so that the transport of the etcd client can wait in it as well.
@@ -170,6 +180,7 @@ impl Server {
             ready: Vec::new(),
             releasing: false,
             table_limits: TableLimits::default(),
+            table_trust: TableTrust::default(),
             source_address: None,
         }
     }
@@ -214,6 +225,13 @@ impl Server {
     #[must_use]
     pub fn with_table_limits(mut self, limits: TableLimits) -> Self {
         self.table_limits = limits;
+        self
+    }
+
+    /// Says whose table is believed.
+    #[must_use]
+    pub fn with_table_trust(mut self, trust: TableTrust) -> Self {
+        self.table_trust = trust;
         self
     }
 

@@ -46,7 +46,7 @@ pub(super) struct Service {
 }
 
 /// The seconds since 1970.
-pub(super) fn unix_time() -> u64 {
+pub(in crate::server) fn unix_time() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 

@@ -1,6 +1,5 @@
 //! Work at set times beside the service, such as running hooks and writing metrics.
 
-use std::fmt;
 use std::time::Instant;
 
 use crate::cluster::Directory;
@@ -8,7 +7,7 @@ use crate::dns::Counters;
 
 /// Work to be done at certain times, and when a signal came or the machine resumed from suspend.
 /// [`super::Server::wait`] runs it.
-pub trait Timer: fmt::Debug + Send {
+pub trait Timer: Send {
     /// When to run it next at the latest; `None`: not before such a moment.
     fn next(&self) -> Option<Instant>;
 

@@ -21,7 +21,6 @@ const TIME_BETWEEN_REQUESTS: Duration = Duration::from_secs(60);
 const READ_AT_ONCE: usize = 2048;
 
 /// A body that is on its way.
-#[derive(Debug)]
 struct Outgoing {
     parts: Box<dyn PartOfBody>,
     is_in_chunks: bool,
@@ -38,7 +37,6 @@ pub(super) enum HttpTurn {
     Over,
 }
 
-#[derive(Debug)]
 pub(super) struct HttpConnection {
     stream: TcpStream,
     input: Vec<u8>,

@@ -11,6 +11,7 @@ use crate::dns::framing::LONGEST_MESSAGE;
 use crate::node::TableServer;
 use crate::server::framed::FramedStream;
 use crate::server::id_source::IdSource;
+use crate::server::service::unix_time;
 use crate::server::socket::{self, Presence};
 use crate::server::socket_set::SocketSet;
 
@@ -73,6 +74,10 @@ impl TableDialer for SocketDialer {
 
     fn begin_turn(&mut self) {
         let _ = self.sockets.take_ready();
+    }
+
+    fn unix_time(&mut self) -> u64 {
+        unix_time()
     }
 
     fn draw(&mut self) -> u64 {

@@ -7,6 +7,7 @@ use log::Level;
 use super::blocks::{Block, Directive};
 use super::directive::{Treatment, treatment};
 use super::forward::{self, ForwardDirective};
+use super::hosts;
 use super::http::{self, HttpAddress};
 use super::key::{self, ServedZone};
 use super::place::{CorefileError, Notice, Placed, wrong};
@@ -27,6 +28,8 @@ pub struct Corefile {
     pub ports: Vec<u16>,
     /// The servers for other names, each zone once.
     pub forward: Vec<ForwardDirective>,
+    /// The file of hosts that are answered for beside.
+    pub hosts: Option<String>,
     /// Where pages are served by HTTP, each once.
     pub http: Vec<HttpAddress>,
     /// Remarks for the log.
@@ -40,6 +43,7 @@ struct Served {
     addresses: Vec<IpAddr>,
     ports: Vec<u16>,
     forward: Vec<ForwardDirective>,
+    hosts: Option<Placed<String>>,
     http: Vec<HttpAddress>,
 }
 
@@ -58,7 +62,8 @@ pub(super) fn read(
     }
     let (own, directive) = own_block(file, blocks)?;
     let plugin = plugin::read(directive, &mut notices)?;
-    let Served { zones, addresses, ports, forward, http } = serve(own, default_port, &mut notices)?;
+    let Served { zones, addresses, ports, forward, hosts, http } =
+        serve(own, default_port, &mut notices)?;
     // CoreDNS forwards what is in the block's zone, and we what is outside of the pattern's.
     if let Some(ForwardDirective { name, place, .. }) = forward.first()
         && !serves_root(&zones)
@@ -67,9 +72,19 @@ pub(super) fn read(
                     the block's key";
         return wrong(place, format!("{name}: {text}"));
     }
+    let hosts = hosts.map(|placed| placed.value);
     let file = file.to_owned();
-    let mut settings =
-        Corefile { file, plugin, zones, addresses, ports, forward, http, notices: Vec::new() };
+    let mut settings = Corefile {
+        file,
+        plugin,
+        zones,
+        addresses,
+        ports,
+        forward,
+        hosts,
+        http,
+        notices: Vec::new(),
+    };
     for block in blocks.iter().filter(|block| !std::ptr::eq(*block, own)) {
         let other = serve(block, default_port, &mut notices)?;
         other.http.iter().for_each(|address| add(&mut settings.http, *address));
@@ -137,6 +152,12 @@ fn follow(
         ("forward" | "proxy", _) => {
             add_forward(forward::read(directive, notices)?, &mut served.forward)?;
         }
+        ("hosts", _) => {
+            let value = hosts::read(directive, notices)?;
+            if served.hosts.replace(Placed { value, place: place.clone() }).is_some() {
+                return wrong(place, "hosts: stands there before; one file is all it takes");
+            }
+        }
         (_, Some(Treatment::Noticed(level, text))) => {
             notices.push(Notice::new(level, place, format!("{name}: {text}")));
         }
@@ -196,7 +217,15 @@ fn join(other: Served, own: &mut Corefile, notices: &mut Vec<Notice>) -> Result<
         return Err(CorefileError::of_file(&own.file, "a server block without keys; remove it"));
     };
     let here = |text: &str| wrong(place, format!("{}: {text}", zone.as_str()));
-    if other.forward.is_empty() {
+    if let Some(hosts) = other.hosts {
+        if !serves_root(&other.zones) || own.hosts.is_some() {
+            return wrong(
+                &hosts.place,
+                "hosts: one file for all names is all it takes; move it to .",
+            );
+        }
+        own.hosts = Some(hosts.value);
+    } else if other.forward.is_empty() {
         return here(
             "this server block has no idetcd and nothing to forward to, and only names of idetcd's \
              are served; leave the block to another server",

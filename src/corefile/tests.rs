@@ -176,6 +176,21 @@ fn bind_and_forward_are_followed() {
 }
 
 #[test]
+fn a_file_of_hosts_is_named() {
+    for (text, wanted, notices) in [
+        (block("hosts"), "/etc/hosts", 1),
+        (block("hosts /x {\nfallthrough\nttl 5\n}"), "/x", 1),
+        (block("hosts x . {\nfallthrough .\n}"), "x", 0),
+        ("a {\nidetcd\n}\n. {\nhosts x {\nfallthrough\n}\nforward . ::1\n}".to_owned(), "x", 0),
+        ("a {\nidetcd\n}\n. {\nhosts x {\nfallthrough\n}\n}".to_owned(), "x", 0),
+    ] {
+        let settings = settings(&text);
+        let found = (settings.hosts.as_deref(), settings.notices.len());
+        assert_eq!(found, (Some(wanted), notices), "{text}");
+    }
+}
+
+#[test]
 fn pages_are_served_where_coredns_would_serve_them() {
     let all = |port| HttpAddress { ip: None, port };
     let at = |ip: &str, port| HttpAddress { ip: Some(ip.parse().expect("an address")), port };

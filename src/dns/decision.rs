@@ -124,6 +124,12 @@ impl Responder {
     ) -> Option<Decision<'a>> {
         let own = self.zones.of(directory.pattern().zone().as_bytes());
         let known = reverse::address(name).and_then(|address| directory.names_of(address));
+        if known.is_none()
+            && !self.hosts.is_empty()
+            && let Some((rcode, content)) = self.hosts.content(name, qtype)
+        {
+            return Some(Decision::authoritative(rcode, content, None));
+        }
         let refused = |error| Some(Decision::failure(Rcode::REFUSED, Some(error)));
         let forwarding = self.forwarding.as_ref().filter(|forwarding| forwarding.has(name));
         match (known.zip(own), forwarding) {

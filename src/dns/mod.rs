@@ -11,6 +11,7 @@
 //! `simple_dns`.
 
 pub mod answer;
+pub mod cache;
 pub mod chaos;
 mod content;
 pub mod cookie;
@@ -20,12 +21,15 @@ pub mod exchange;
 pub mod forwarding;
 pub mod framing;
 mod group;
+pub mod hop;
+pub mod hosts;
 mod node_name;
 pub mod notify;
 pub mod notify_message;
 pub mod query;
 mod records;
 pub mod relay;
+pub mod relayed;
 pub mod reply;
 mod reply_options;
 pub mod responder;

@@ -6,6 +6,7 @@ use simple_dns::SimpleDnsError;
 
 use super::cookie::Secret;
 use super::forwarding::Forwarding;
+use super::hosts::HostsTable;
 use super::tsig::TsigKeys;
 use super::wire::flag;
 use super::zone::Zones;
@@ -22,6 +23,8 @@ pub struct Responder {
     allowed: Vec<Network>,
     /// Those that may have whole zones.
     transferable: Vec<Network>,
+    /// Names that are answered for beside.
+    pub(super) hosts: HostsTable,
     /// What becomes of queries for names outside of all zones; `None`: they are refused.
     pub(super) forwarding: Option<Forwarding>,
     pub(super) secret: Secret,
@@ -41,6 +44,7 @@ impl Responder {
             ttl,
             allowed: Vec::new(),
             transferable: Vec::new(),
+            hosts: HostsTable::default(),
             forwarding: None,
             secret: Secret::default(),
             keys: TsigKeys::default(),
@@ -73,6 +77,11 @@ impl Responder {
     /// Whether anybody may have whole zones.
     pub fn transfers(&self) -> bool {
         !self.transferable.is_empty()
+    }
+
+    /// Answers for these hosts as well, where no zone has their names.
+    pub fn set_hosts(&mut self, hosts: HostsTable) {
+        self.hosts = hosts;
     }
 
     /// Leaves queries for names outside of all zones to other servers; `None`: they are refused.

@@ -34,6 +34,14 @@ pub struct Counters {
     by_rcode: [u64; RCODES as usize],
     /// Queries that other servers answered.
     pub forwarded: u64,
+    /// Queries for names of other servers that were answered from what is kept.
+    pub kept_hits: u64,
+    /// Such queries of which nothing was kept.
+    pub kept_misses: u64,
+    /// The replies that are kept.
+    pub kept_entries: u64,
+    /// The octets that they take.
+    pub kept_octets: u64,
     /// Queries that other servers should have answered, and none did.
     pub unanswered: u64,
 }

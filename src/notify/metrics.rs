@@ -103,6 +103,14 @@ fn dns(text: &mut Text, counters: &Counters) {
     text.counter("notifies_sent_total", help, counters.notifies);
     let (forwarded, unanswered) = (counters.forwarded, counters.unanswered);
     text.counter("dns_forwarded_total", "DNS requests that other servers answered.", forwarded);
+    for (name, help, count) in [
+        ("hits", "DNS requests answered from the cache.", counters.kept_hits),
+        ("misses", "DNS requests that the cache had no answer to.", counters.kept_misses),
+    ] {
+        text.counter(&format!("cache_{name}_total"), help, count);
+    }
+    text.gauge("cache_entries", "Answers in the cache.", counters.kept_entries);
+    text.gauge("cache_bytes", "Size of the cache in bytes.", counters.kept_octets);
     text.counter("dns_unanswered_total", "DNS requests that no other server answered.", unanswered);
 }
 

@@ -2,10 +2,11 @@
 //! where to listen. Each option wins over the file.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use getopts::Matches;
 
-use super::values::{filled, number, split, split_at_commas, wrong};
+use super::values::{filled, number, path, split, split_at_commas, wrong};
 use crate::cluster::Pattern;
 use crate::connect::Endpoint;
 use crate::corefile::{Corefile, CorefileError, HttpAddress, Placed};
@@ -136,6 +137,15 @@ pub(super) fn http(matches: &Matches, file: Option<&Corefile>) -> Result<Vec<Lis
         }
     }
     Ok(listens)
+}
+
+/// The file of hosts that are answered for beside.
+pub(super) fn hosts(
+    matches: &Matches,
+    file: Option<&Corefile>,
+) -> Result<Option<PathBuf>, Failure> {
+    let written = file.and_then(|file| file.hosts.as_ref()).map(PathBuf::from);
+    Ok(path(matches, "hosts")?.or(written))
 }
 
 fn http_of(HttpAddress { ip, port }: HttpAddress) -> Vec<Listen> {

@@ -85,7 +85,7 @@ fn each_option_wins_over_the_file() {
 #[test]
 fn servers_are_those_of_the_option() {
     let with = |servers: &str| FILE.replacen("\n", &format!("\n    forward . {servers}\n"), 1);
-    let servers = |options: &Options| match &options.forward[..] {
+    let servers = |options: &Options| match &options.forward.routes[..] {
         [ForwardRoute { zone, to: ForwardTo::Servers(servers) }] if zone == "." => {
             servers.iter().map(ToString::to_string).collect()
         }

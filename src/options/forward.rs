@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use getopts::Matches;
 
 use super::configuration::socket_address;
-use super::values::wrong;
+use super::values::{size, wrong};
 use crate::cluster::{Keyspace, ReverseNetwork};
 use crate::corefile::{Corefile, CorefileError, ForwardDirective, ServedZone};
 use crate::failure::Failure;
 use crate::host::resolv_conf::RESOLV_CONF;
-use crate::server::forward::{ForwardRoute, ForwardTo};
+use crate::server::forward::{ForwardRoute, ForwardSettings, ForwardTo};
 
 /// The word for the system's own file in `--forward`.
 const SYSTEMS_OWN: &str = "resolv.conf";
@@ -40,8 +40,27 @@ impl OwnZones {
     }
 }
 
+/// Where queries for other names go, and how.
+pub(super) fn settings(
+    matches: &Matches,
+    file: Option<&Corefile>,
+    keyspace: &Keyspace,
+    reverse: &[ReverseNetwork],
+) -> Result<ForwardSettings, Failure> {
+    let routes = routes(matches, file, keyspace, reverse)?;
+    let without = ["cache", "forward-ecs"].into_iter().find(|it| matches.opt_present(it));
+    if let Some(option) = without.filter(|_| routes.is_empty()) {
+        return wrong(option, "means nothing without --forward; give that as well");
+    }
+    Ok(ForwardSettings {
+        routes,
+        passes_client_subnet: matches.opt_present("forward-ecs"),
+        cache: size(matches, "cache")?,
+    })
+}
+
 /// The servers by zone, each zone once, in the order given.
-pub(super) fn routes(
+fn routes(
     matches: &Matches,
     file: Option<&Corefile>,
     keyspace: &Keyspace,

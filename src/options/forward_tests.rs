@@ -16,7 +16,9 @@ fn routes(arguments: &[&str], text: Option<&str>) -> Result<Vec<String>, String>
         text.map(|text| parse("x", text, port, &surroundings)).transpose()
     };
     match crate::options::parse(&words, &|_| None, &read) {
-        Ok(Command::Run(options)) => Ok(options.forward.iter().map(ToString::to_string).collect()),
+        Ok(Command::Run(options)) => {
+            Ok(options.forward.routes.iter().map(ToString::to_string).collect())
+        }
         Ok(other) => panic!("{other:?}"),
         Err(error) => Err(error.to_string()),
     }

@@ -59,7 +59,7 @@ pub(super) fn options(
     let longest_call = notify.program.as_ref().map(|it| it.longest_call(shortest_lease));
     let timeout = etcd_timeout(matches)?;
     let reverse: Vec<ReverseNetwork> = split(matches, "reverse")?;
-    let forward = forward::routes(matches, file.as_ref(), &node.keyspace, &reverse)?;
+    let forward = forward::settings(matches, file.as_ref(), &node.keyspace, &reverse)?;
     Ok(Options {
         connect: ConnectSettings {
             access: access(matches, &endpoints)?,
@@ -72,6 +72,7 @@ pub(super) fn options(
         http: configuration::http(matches, file.as_ref())?,
         ttl: number(matches, "ttl")?,
         forward,
+        hosts: configuration::hosts(matches, file.as_ref())?,
         allow: split(matches, "allow")?,
         allow_transfer: split(matches, "allow-transfer")?,
         reverse,

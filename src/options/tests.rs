@@ -44,7 +44,7 @@ fn defaults_are_those_of_the_help() {
         (options.node.when_full, options.node.max_stale.as_secs()),
         (WhenFull::Exit, 86_400)
     );
-    assert_eq!((options.allow.len(), options.rrl, options.forward.len()), (0, None, 0));
+    assert_eq!((options.allow.len(), options.rrl, options.forward.routes.len()), (0, None, 0));
     assert!(options.allow_transfer.is_empty());
     assert_eq!(options.connect.access, Access::default());
     assert_eq!((options.node.lease_ttl, options.connect.timeout.as_secs()), (LeaseTtl::AUTO, 2));

@@ -10,11 +10,13 @@ mod connection;
 pub mod forward;
 mod framed;
 mod host;
+pub mod hosts_file;
 pub mod http;
 pub mod id_source;
 mod interfaces;
 pub mod listen;
 pub mod network;
+mod own_networks;
 pub mod ready_file;
 pub mod secondaries;
 mod service;
@@ -37,11 +39,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::clock;
-use crate::cluster::Directory;
+use crate::cluster::{Directory, Network};
+use crate::dns::cache::Cache;
 use crate::dns::transfer::Views;
 use crate::dns::{Counters, RateLimiter, Responder};
 use crate::node::network::HostNetwork;
 use forward::Forwarder;
+use hosts_file::HostsFile;
 use http::HttpServer;
 use interfaces::Interfaces;
 use network::NetworkWatch;
@@ -90,6 +94,10 @@ pub struct Server {
     secondaries: Option<Secondaries>,
     /// What serves HTTP; `None`: nothing does.
     http: Option<HttpServer>,
+    /// The hosts that are answered for beside; `None`: there are none.
+    hosts_file: Option<HostsFile>,
+    /// The networks for which other names are forwarded; `None`: for whoever may ask.
+    own_networks: Option<Vec<Network>>,
     /// Whether the last poll found answers of theirs.
     have_answered: bool,
     /// Which of the signals, the listeners for UDP, those for TCP, and the connections, in this
@@ -154,6 +162,7 @@ impl Server {
                 counters: Counters::default(),
                 limiter: None,
                 forwarder: None,
+                cache: None,
                 table: None,
                 views: Views::default(),
                 under_way: Arc::default(),
@@ -165,6 +174,8 @@ impl Server {
             ready_file: None,
             secondaries: None,
             http: None,
+            hosts_file: None,
+            own_networks: None,
             have_answered: false,
             ready: Vec::new(),
             releasing: false,
@@ -186,6 +197,27 @@ impl Server {
     pub fn with_forwarder(mut self, forwarder: Option<Forwarder>) -> Self {
         self.service.forwarder = forwarder;
         self.update_own_addresses();
+        self
+    }
+
+    /// Answers for the hosts in a file as well.
+    #[must_use]
+    pub fn with_hosts_file(mut self, file: Option<HostsFile>) -> Self {
+        self.hosts_file = file;
+        self.look_at_hosts(clock::now());
+        self
+    }
+
+    fn look_at_hosts(&mut self, now: Instant) {
+        if let Some(hosts) = self.hosts_file.as_mut().and_then(|file| file.look(now)) {
+            self.service.responder.set_hosts(hosts);
+        }
+    }
+
+    /// Keeps replies to forwarded queries.
+    #[must_use]
+    pub fn with_cache(mut self, cache: Option<Cache>) -> Self {
+        self.service.cache = cache;
         self
     }
 
@@ -255,6 +287,7 @@ impl Server {
         if is_changed {
             self.interfaces.follow(self.network.current(), &mut self.listeners);
             self.update_own_addresses();
+            self.update_own_networks();
         }
         is_changed
     }

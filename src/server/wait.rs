@@ -65,6 +65,7 @@ impl Server {
             let is_ready = self.poll_once(descriptor, deadline, now)?;
             now = clock::now();
             self.service.now = clock::unix_time();
+            self.look_at_hosts(now);
             let woken = self.answer_ready(now);
             self.forward_back(now);
             self.serve_http(now);

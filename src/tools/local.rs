@@ -70,14 +70,19 @@ fn files(options: &Options, who: Option<Account>) -> Vec<Finding> {
         ForwardTo::ResolvConf(path) => Some(path.clone()),
         ForwardTo::Servers(_) => None,
     };
-    let read = options.forward.iter().filter_map(named_in).filter_map(|path| {
+    let read = options.forward.routes.iter().filter_map(named_in).filter_map(|path| {
         let error = try_to_read(&path, who).err()?;
         let text = "until it can be read, other names are answered with SERVFAIL";
         let path = path.display();
         Some(Finding::new(Note, "files", format!("--forward: {path}: {error}; {text}")))
     });
+    let hosts = options.hosts.iter().filter_map(|path| {
+        let (error, path) = (try_to_read(path, who).err()?, path.display());
+        let text = "until it can be read, its hosts are not answered for";
+        Some(Finding::new(Note, "files", format!("--hosts: {path}: {error}; {text}")))
+    });
     let again = who.map(|account| read_again(options, account)).unwrap_or_default();
-    written.chain(read).chain(again).collect()
+    written.chain(read).chain(hosts).chain(again).collect()
 }
 
 /// Notes about files that were read by who started this, and could not be read again.

@@ -13,6 +13,8 @@
 //! while.
 
 mod exchange;
+mod hop_attempt;
+mod named_servers;
 mod routes;
 mod servers;
 
@@ -28,10 +30,13 @@ use super::id_source::IdSource;
 use super::socket_set::SocketSet;
 use crate::dns::Transport;
 use crate::dns::framing::LONGEST_MESSAGE;
+use crate::dns::hop::{Doubt, Hop, query_for, read_query};
 use crate::dns::query::Question;
 use crate::dns::relay::{loop_probe, loop_token};
 use crate::dns::tsig::ReplySigner;
+pub use exchange::EXCHANGE_TIMEOUT;
 use exchange::Exchange;
+use hop_attempt::HopAttempt;
 pub use routes::ForwardRoute;
 use routes::Routes;
 pub use servers::ForwardTo;
@@ -45,6 +50,17 @@ const MOST_SOCKETS: usize = 600;
 /// So many equal questions at a time look like a loop, and how often the servers are probed for that.
 const EQUAL_QUESTIONS: usize = 32;
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Where queries for other names go, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ForwardSettings {
+    /// The servers by zone, each zone once; names of none of them are refused.
+    pub routes: Vec<ForwardRoute>,
+    /// Whether the client subnet of a query (RFC 7871) goes on to the servers.
+    pub passes_client_subnet: bool,
+    /// The room for answers that are kept, in octets; 0: none is.
+    pub cache: usize,
+}
 
 /// A forwarded query that is done with.
 #[derive(Debug)]
@@ -63,6 +79,7 @@ pub struct Finished {
 #[derive(Debug)]
 pub struct Forwarder {
     routes: Routes,
+    passes_client_subnet: bool,
     pub(super) sockets: SocketSet,
     /// By number, which grows.
     exchanges: BTreeMap<u64, Exchange>,
@@ -84,9 +101,10 @@ impl Forwarder {
     ///
     /// # Errors
     /// When the system has no descriptor left.
-    pub fn new(routes: Vec<ForwardRoute>) -> io::Result<Self> {
+    pub fn new(settings: ForwardSettings) -> io::Result<Self> {
         Ok(Forwarder {
-            routes: Routes::new(routes),
+            routes: Routes::new(settings.routes),
+            passes_client_subnet: settings.passes_client_subnet,
             sockets: SocketSet::new()?,
             exchanges: BTreeMap::new(),
             next_number: 0,
@@ -107,6 +125,11 @@ impl Forwarder {
         }
     }
 
+    /// Whether the client subnet of a query goes on to the servers.
+    pub fn passes_client_subnet(&self) -> bool {
+        self.passes_client_subnet
+    }
+
     /// When there is something to do even if nothing comes.
     pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
         if !self.finished.is_empty() {
@@ -115,7 +138,7 @@ impl Forwarder {
         self.exchanges.values().map(Exchange::next_deadline).min()
     }
 
-    /// Forwards a query. `false`: there is no server that could be asked, or the query has been
+    /// Forwards a query, whose client waits so long for the reply. `false`: there is no server that could be asked, or the query has been
     /// forwarded by us before.
     pub fn accept(
         &mut self,
@@ -123,6 +146,7 @@ impl Forwarder {
         signer: Option<ReplySigner>,
         client: Client,
         now: Instant,
+        longest: Duration,
     ) -> bool {
         if loop_token(query).is_some_and(|token| self.closes_loop(token, now)) {
             return false;
@@ -140,7 +164,8 @@ impl Forwarder {
             return false;
         }
         self.make_room();
-        let mut exchange = Exchange::new(Some(client), query.to_vec(), question_hash, servers, now);
+        let query = query.to_vec();
+        let mut exchange = Exchange::new(Some(client), query, question_hash, servers, now, longest);
         exchange.signer = signer;
         self.open(exchange, now);
         true
@@ -169,9 +194,23 @@ impl Forwarder {
     fn step(&mut self, number: u64, now: Instant) {
         let Some(mut exchange) = self.exchanges.remove(&number) else { return };
         loop {
-            if let Poll::Ready(reply) = exchange.step(now, &mut self.buffer) {
+            let polled = exchange.step(now, &mut self.buffer);
+            for (server, news) in exchange.news.drain(..) {
+                self.routes.note_news(server, news, now);
+            }
+            if let Poll::Ready(reply) = polled {
                 self.routes.note_answer(exchange.answered_by);
                 return self.finish(exchange, reply);
+            }
+            if let Some((server, transport, doubt)) = exchange.take_again() {
+                if self.open_sockets() >= MOST_SOCKETS {
+                    continue;
+                }
+                match self.start(number, &exchange.query, server, transport, doubt, now) {
+                    Ok(attempt) => exchange.attempts.push(attempt),
+                    Err(error) => log::debug!("forwarding to {server} again: {error}"),
+                }
+                continue;
             }
             let Some(server) = exchange.due_server(now) else { break };
             if self.open_sockets() >= MOST_SOCKETS && !exchange.attempts.is_empty() {
@@ -182,8 +221,7 @@ impl Forwarder {
                 self.routes.note_failure(failed, now);
             }
             let transport = exchange.client.map_or(Transport::Udp, |client| client.transport());
-            let (query, ids) = (&exchange.query, &mut self.ids);
-            let attempt = self.sockets.start(number, server, query, transport, ids);
+            let attempt = self.start(number, &exchange.query, server, transport, None, now);
             if let Err(error) = &attempt {
                 log::debug!("forwarding to {server}: {error}");
                 self.routes.note_failure(server, now);
@@ -191,6 +229,26 @@ impl Forwarder {
             exchange.note_attempt(attempt.ok(), now);
         }
         self.exchanges.insert(number, exchange);
+    }
+
+    /// Asks a server, in the way that is known to be its own.
+    fn start(
+        &mut self,
+        number: u64,
+        query: &[u8],
+        server: SocketAddr,
+        transport: Transport,
+        doubt: Option<Doubt>,
+        now: Instant,
+    ) -> io::Result<HopAttempt> {
+        let hop = self.routes.hop(server, now).unwrap_or(Hop::PLAIN);
+        let hop = Hop { passes_subnet: self.passes_client_subnet, ..hop };
+        let (id, ids) = (self.ids.draw_id(), &mut self.ids);
+        let sent = query_for(query, &hop, id, &mut || ids.draw());
+        // What is signed for the server goes on as it is, and comes back so.
+        let hop = if read_query(query).is_some() { hop } else { Hop::PLAIN };
+        let attempt = self.sockets.send(number, server, sent, transport)?;
+        Ok(HopAttempt::new(attempt, hop, doubt))
     }
 
     fn finish(&mut self, exchange: Exchange, reply: Option<Vec<u8>>) {
@@ -227,7 +285,9 @@ impl Forwarder {
             let Ok(query) = loop_probe(token) else { continue };
             self.probes.retain(|(_, probed)| *probed != server);
             self.probes.push((token, server));
-            self.open(Exchange::new(None, query, token, vec![server], now), now);
+            let servers = vec![server];
+            let exchange = Exchange::new(None, query, token, servers, now, EXCHANGE_TIMEOUT);
+            self.open(exchange, now);
         }
     }
 

@@ -4,8 +4,10 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use super::hop_attempt::HopNews;
 use super::servers::{ForwardTo, Servers};
 use crate::dns::forwarding::is_within;
+use crate::dns::hop::Hop;
 
 /// Where queries for the names of a zone go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +64,17 @@ impl Routes {
     /// Notes for every zone that this server could not be reached, or did not answer in time.
     pub(super) fn note_failure(&mut self, address: SocketAddr, now: Instant) {
         self.all().for_each(|servers| servers.note_failure(address, now));
+    }
+
+    /// How a server is to be asked.
+    pub(super) fn hop(&mut self, address: SocketAddr, now: Instant) -> Option<Hop> {
+        self.all().find_map(|servers| servers.hop(address, now))
+    }
+
+    /// Takes note of what was learnt of a server, where [`Routes::hop`] finds it.
+    pub(super) fn note_news(&mut self, address: SocketAddr, news: HopNews, now: Instant) {
+        let mut news = Some(news);
+        self.all().for_each(|servers| servers.note_news(address, &mut news, now));
     }
 
     pub(super) fn note_answer(&mut self, address: Option<SocketAddr>) {

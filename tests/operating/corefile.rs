@@ -209,7 +209,7 @@ fn a_bad_file_is_told_in_one_line_with_status_2() {
         (good.replace("pattern ", "patern "), "Corefile: line 2, column 5: idetcd: there is no"),
         (good.replace("http:", "ftp:"), "Corefile: line 3, column 18: endpoint: \"ftp://127.0"),
         (good.replacen('.', "example.com", 1), "Corefile: line 1, column 1: example.com.: the"),
-        (good.replacen('\n', "\n    hosts\n", 1), "Corefile: line 2, column 5: hosts: only"),
+        (good.replacen('\n', "\n    file x\n", 1), "Corefile: line 2, column 5: file: only"),
         (good.replacen('\n', "\n    idetdc\n", 1), "Corefile: line 2, column 5: \"idetdc\": no"),
         (
             good.replacen('\n', "\n    import no\n", 1),

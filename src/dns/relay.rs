@@ -1,10 +1,10 @@
 //! Asking other servers, as far as it needs no sockets: queries as they are sent, which messages are
 //! replies to them, and what a client gets of those that were forwarded.
 //!
-//! A reply is one only if ID and question are those of the query (RFC 5452 §9.1). A forwarder
-//! (RFC 9499 §6) is transparent (RFC 5625 §3): what it does not have to change goes through as it
-//! is, EDNS included. It changes the ID, which is its own towards each server and so hard to guess
-//! (RFC 5452 §4.3), and cuts short what the client does not take.
+//! A reply is one only if ID and question are those of the query (RFC 5452 §9.1). What a forwarder
+//! (RFC 9499 §6) asks in its own words is the matter of [`super::hop`]. A query that is signed for the
+//! server goes through as it is but for the ID, and so does the reply (RFC 8945 §5.5); what the client
+//! does not take is cut short.
 
 use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, SimpleDnsError, TYPE};
 

@@ -2,7 +2,7 @@
 //! for everybody else: etcd ends a lease then, and [`Instant::now`] would know nothing of it.
 
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{DynamicClockId, clock_gettime_dynamic};
 
@@ -15,6 +15,11 @@ pub fn now() -> Instant {
         (Some(start), Some(uptime)) => start.after(uptime),
         _ => Instant::now(),
     }
+}
+
+/// The seconds since 1970, as signatures and dates count. Unlike [`now`] it may go back.
+pub fn unix_time() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 fn start() -> Option<Start> {

@@ -65,11 +65,11 @@
 //! have none of their own and open no sockets, so that a life can be run again, on another time. Sockets
 //! are opened in [`server`] and, towards etcd, in [`connect`].
 
+pub use idetcd_answers::{cluster, dns, text};
+
 pub mod clock;
-pub mod cluster;
 pub mod connect;
 pub mod corefile;
-pub mod dns;
 pub mod etcd;
 pub mod failure;
 pub mod host;
@@ -79,5 +79,4 @@ pub mod options;
 pub mod random;
 pub mod run;
 pub mod server;
-pub mod text;
 pub mod tools;

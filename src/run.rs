@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::cluster::{Directory, Network, NodeId};
 use crate::connect::{Connect, ExpiryWatch};
+use crate::dns::cache::Cache;
 use crate::dns::tsig::TsigKey;
-use crate::dns::{OutOfZone, Responder};
+use crate::dns::{Forwarding, Responder};
 use crate::failure::Failure;
 use crate::host::accounts::Login;
 use crate::host::{log_process, machine, privileges};
@@ -20,13 +21,14 @@ use crate::notify::{self, Ended, Notifier, Outcome, file_failure, parent_death};
 use crate::options::Options;
 use crate::random::Random;
 use crate::server::forward::Forwarder;
+use crate::server::hosts_file::HostsFile;
 use crate::server::http::HttpServer;
 use crate::server::listen::{Absent, listen, listen_for_http};
 use crate::server::network::NetworkWatch;
 use crate::server::ready_file::ReadyFile;
 use crate::server::secondaries::{NotifyTargets, Secondaries};
 use crate::server::signals::Signals;
-use crate::server::table::TableLimits;
+use crate::server::table::{TableLimits, TableTrust};
 use crate::server::timers::{Timer, View};
 use crate::server::tsig_files;
 use crate::server::udp::UdpListener;
@@ -76,9 +78,13 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     }
     node.node_id = node.node_id.map(|id| id.on_host(Some(&machine::host_name())));
     let keyspace = node.keyspace.clone();
-    let forwarder = options.forward.map(Forwarder::new).transpose();
+    let zones: Vec<String> =
+        options.forward.routes.iter().map(|route| route.zone.clone()).collect();
+    let forwarding = (!zones.is_empty()).then(|| Forwarding::of(zones));
+    let cache = options.forward.cache;
+    let cache = (forwarding.is_some() && cache > 0).then(|| Cache::new(cache));
+    let forwarder = forwarding.is_some().then(|| Forwarder::new(options.forward)).transpose();
     let forwarder = forwarder.map_err(|error| Failure::new(format!("--forward: {error}")))?;
-    let out_of_zone = if forwarder.is_some() { OutOfZone::Forward } else { OutOfZone::Refuse };
     let responder = Responder::new(&keyspace, options.ttl)
         .map_err(|error| Failure::new(format!("--pattern: its zone has no SOA: {error}")))?
         .with_reverse(&options.reverse)
@@ -86,7 +92,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         .with_allowed(options.allow.clone())
         .with_keys(keys)
         .with_transferable(options.allow_transfer)
-        .with_out_of_zone(out_of_zone);
+        .with_forwarding(forwarding);
     let no_signals = |error| Failure::new(format!("cannot handle signals: {error}"));
     let signals = Signals::new().map_err(no_signals)?;
     // A program gets the signals, and its end is what asks this process to stop.
@@ -125,12 +131,19 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     let has_secondaries = transfers || !options.notify_targets.also.is_empty();
     let secondaries = has_secondaries
         .then(|| secondaries(&options.notify_targets, key.as_ref(), &listeners, &responder));
-    let server = Server::new(listeners, acceptors, network, responder, directory, signals)
+    let is_open = options.allow.is_empty() && forwarder.is_some();
+    let mut server = Server::new(listeners, acceptors, network, responder, directory, signals)
         .with_rate_limit(options.rrl)
         .with_forwarder(forwarder)
+        .with_cache(cache)
+        .with_hosts_file(options.hosts.map(HostsFile::new))
         .with_table_limits(TableLimits { max_lag: node.max_lag, max_stale: node.max_stale })
+        .with_table_trust(TableTrust::new(key))
         .with_secondaries(secondaries)
         .with_ready_file(ready_file);
+    if is_open {
+        server = server.forwarding_for_own_networks();
+    }
     let server = Shared::new(server);
     if let Some(certificates) = connect.certificates() {
         let watch = ExpiryWatch::new(certificates.clone(), server.now());

@@ -51,6 +51,17 @@ impl Names {
         }
     }
 
+    /// A name that would be the group of one of two patterns, and a node, or the group, of the other one: whose addresses
+    /// it has, nobody could tell.
+    pub fn clash(&self, other: &Names) -> Option<String> {
+        let (one, other) = (self.pattern()?, other.pattern()?);
+        let (group, others) = (one.group(), other.group());
+        if group == others || other.slot_of(group.as_bytes()).is_some() {
+            return Some(group);
+        }
+        one.slot_of(others.as_bytes()).is_some().then_some(others)
+    }
+
     /// The slot of a name in lower case with the final dot, if it is one of these; that of a single
     /// name is the first.
     pub fn slot_of(&self, name: &[u8]) -> Option<SlotId> {
@@ -135,6 +146,27 @@ mod tests {
                 Names::Numbered(_) => assert_eq!(range, (first.to_owned(), end.to_owned())),
                 Names::Single(_) => assert!(range.0 == canonical && range.1 > range.0),
             }
+        }
+    }
+
+    #[test]
+    fn a_group_that_is_a_node_of_another_pattern_or_its_group_is_found() {
+        let table = [
+            ("worker{{.ID}}.tf.local", "worker1{{.ID}}.tf.local", Some("worker1.tf.local.")),
+            ("worker{{.ID}}.tf.local", "worker12{{.ID}}.tf.local", Some("worker12.tf.local.")),
+            ("worker{{.ID}}.tf.local", "worker{{.ID}}7.tf.local", Some("worker7.tf.local.")),
+            ("work{{.ID}}er.tf.local", "worker{{.ID}}.tf.local", Some("worker.tf.local.")),
+            ("worker{{.ID}}.tf.local", "worker0{{.ID}}.tf.local", None),
+            ("worker{{.ID}}.tf.local", "worker1{{.ID}}.a.tf.local", None),
+            ("worker{{.ID}}.tf.local", "worker1a{{.ID}}.tf.local", None),
+            ("worker{{.ID}}.tf.local", "db{{.ID}}.tf.local", None),
+            // One of them alone may be answered for as well: it is the same node.
+            ("worker{{.ID}}.tf.local", "worker1.tf.local", None),
+        ];
+        for (one, other, wanted) in table {
+            let [one, other] = [one, other].map(|text| Names::parse(text, 10).expect(text));
+            assert_eq!(one.clash(&other).as_deref(), wanted, "{one} {other}");
+            assert_eq!(other.clash(&one).as_deref(), wanted, "{other} {one}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! A range of addresses: `10.0.0.0/8`, `fd00::/8`, or one address.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -53,6 +54,12 @@ impl Network {
             IpAddr::V6(_) => IpAddr::V6(kept.into()),
         };
         Network { address, prefix }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
     }
 }
 

@@ -21,12 +21,13 @@ pub(super) fn treatment(name: &str) -> Option<Treatment> {
     use Treatment::{Done, Noticed, Refused};
     Some(match name {
         "idetcd" | "bind" | "forward" | "proxy" | "errors" | "any" | "health" | "ready"
-        | "prometheus" => Done,
+        | "prometheus" | "hosts" => Done,
         "log" => Noticed(Info, "has no effect; -vv logs each query"),
         "debug" => Noticed(Info, "has no effect; -v logs more"),
-        "cache" => {
-            Noticed(Info, "has no effect: names are in memory, and forwarded answers are not kept")
-        }
+        "cache" => Noticed(
+            Info,
+            "has no effect: names are in memory, and forwarded answers are kept anyway",
+        ),
         "loadbalance" => Noticed(Info, "has no effect: groups are rotated anyway"),
         "minimal" => Noticed(Info, "has no effect: replies have little beside the answer anyway"),
         "bufsize" => Noticed(Info, "has no effect: replies over UDP have 1232 octets at most"),
@@ -36,8 +37,8 @@ pub(super) fn treatment(name: &str) -> Option<Treatment> {
         "reload" => Noticed(Info, "has no effect: the file is read at the start alone"),
         "metadata" | "root" | "pprof" | "trace" | "dnstap" => Noticed(Info, "has no effect here"),
         "acl" => Refused("give --allow in its place"),
-        "hosts" | "file" | "auto" | "secondary" | "etcd" | "template" | "route53" | "clouddns"
-        | "azure" | "kubernetes" | "k8s_external" | "federation" | "autopath" => Refused(
+        "file" | "auto" | "secondary" | "etcd" | "template" | "route53" | "clouddns" | "azure"
+        | "kubernetes" | "k8s_external" | "federation" | "autopath" => Refused(
             "only idetcd's names are served; put further ones into etcd and give --resolve, or \
              leave these to another server",
         ),

@@ -14,6 +14,8 @@ pub struct ForwardDirective {
     pub place: Place,
     /// Its name.
     pub name: String,
+    /// The zone whose names these are: that of the server block, or one within.
+    pub from: Placed<ServedZone>,
     /// The servers, one at least: `ADDR`, `ADDR:PORT`, or the path of a file like
     /// `/etc/resolv.conf`, still to be checked.
     pub to: Vec<Placed<String>>,
@@ -31,16 +33,15 @@ pub(super) fn read(
         let text = format!("{name}: from where to where? write {name} . 192.0.2.53");
         return wrong(&directive.name.place, text);
     };
-    if !key::zone(from, &from.text).value.is_root() {
-        let text = format!(
-            "{name}: {:?}: only all names outside of the pattern's zone can be forwarded; write .",
-            from.text
-        );
+    let Some(zone) = ServedZone::parse(&from.text) else {
+        let text =
+            format!("{name}: {:?}: not the name of a zone; write ., or example.org", from.text);
         return wrong(&from.place, text);
-    }
+    };
+    let from = Placed { value: zone, place: from.place.clone() };
     let to = to.iter().map(|word| upstream(name, word)).collect::<Result<_, _>>()?;
     let place = directive.name.place.clone();
-    let mut forward = ForwardDirective { place, name: name.clone(), to, except: Vec::new() };
+    let mut forward = ForwardDirective { place, name: name.clone(), from, to, except: Vec::new() };
     for property in &directive.body {
         follow(property, &mut forward, notices)?;
     }

@@ -2,6 +2,7 @@
 
 use super::lexer::Word;
 use super::place::{CorefileError, Placed, wrong};
+use crate::cluster::pattern::LONGEST_LABEL;
 use crate::text::number;
 
 /// The longest name, in characters without the final dot (RFC 1035 §2.3.4).
@@ -16,6 +17,12 @@ impl ServedZone {
     pub fn new(text: &str) -> ServedZone {
         let name = text.strip_suffix('.').unwrap_or(text);
         ServedZone(format!("{}.", name.to_ascii_lowercase()))
+    }
+
+    /// The zone of a text; `None`: that is no domain name.
+    pub fn parse(text: &str) -> Option<ServedZone> {
+        let has_long_label = text.split('.').any(|label| label.len() > LONGEST_LABEL);
+        (is_name(text) && !text.is_empty() && !has_long_label).then(|| ServedZone::new(text))
     }
 
     /// The name, in lower case with the final dot.

@@ -9,7 +9,7 @@
 //! | `lexer` | text → words, `{$NAME}` in them replaced |
 //! | `source` | the words of a file and of what it imports, in one stream |
 //! | `blocks` | words → server blocks, their keys and directives |
-//! | `key`, `directive`, `plugin`, `forward`, `http` | what each of them means |
+//! | `key`, `directive`, `plugin`, `forward`, `hosts`, `http` | what each of them means |
 //! | `settings` | server blocks → [`Corefile`] |
 //! | [`files`] | Corefiles on disk: the one part that reads files |
 
@@ -17,6 +17,7 @@ mod blocks;
 mod directive;
 pub mod files;
 mod forward;
+mod hosts;
 mod http;
 mod key;
 mod lexer;

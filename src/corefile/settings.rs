@@ -7,6 +7,7 @@ use log::Level;
 use super::blocks::{Block, Directive};
 use super::directive::{Treatment, treatment};
 use super::forward::{self, ForwardDirective};
+use super::hosts;
 use super::http::{self, HttpAddress};
 use super::key::{self, ServedZone};
 use super::place::{CorefileError, Notice, Placed, wrong};
@@ -25,8 +26,10 @@ pub struct Corefile {
     pub addresses: Vec<IpAddr>,
     /// The ports to listen on; one at least.
     pub ports: Vec<u16>,
-    /// The servers for other names.
-    pub forward: Option<ForwardDirective>,
+    /// The servers for other names, each zone once.
+    pub forward: Vec<ForwardDirective>,
+    /// The file of hosts that are answered for beside.
+    pub hosts: Option<String>,
     /// Where pages are served by HTTP, each once.
     pub http: Vec<HttpAddress>,
     /// Remarks for the log.
@@ -39,7 +42,8 @@ struct Served {
     zones: Vec<Placed<ServedZone>>,
     addresses: Vec<IpAddr>,
     ports: Vec<u16>,
-    forward: Option<ForwardDirective>,
+    forward: Vec<ForwardDirective>,
+    hosts: Option<Placed<String>>,
     http: Vec<HttpAddress>,
 }
 
@@ -58,22 +62,33 @@ pub(super) fn read(
     }
     let (own, directive) = own_block(file, blocks)?;
     let plugin = plugin::read(directive, &mut notices)?;
-    let Served { zones, addresses, ports, forward, http } = serve(own, default_port, &mut notices)?;
+    let Served { zones, addresses, ports, forward, hosts, http } =
+        serve(own, default_port, &mut notices)?;
     // CoreDNS forwards what is in the block's zone, and we what is outside of the pattern's.
-    if let Some(ForwardDirective { name, place, .. }) = &forward
+    if let Some(ForwardDirective { name, place, .. }) = forward.first()
         && !serves_root(&zones)
     {
         let text = "in this block no name outside of its zone is forwarded; remove it, or make . \
                     the block's key";
         return wrong(place, format!("{name}: {text}"));
     }
+    let hosts = hosts.map(|placed| placed.value);
     let file = file.to_owned();
-    let mut settings =
-        Corefile { file, plugin, zones, addresses, ports, forward, http, notices: Vec::new() };
+    let mut settings = Corefile {
+        file,
+        plugin,
+        zones,
+        addresses,
+        ports,
+        forward,
+        hosts,
+        http,
+        notices: Vec::new(),
+    };
     for block in blocks.iter().filter(|block| !std::ptr::eq(*block, own)) {
         let other = serve(block, default_port, &mut notices)?;
         other.http.iter().for_each(|address| add(&mut settings.http, *address));
-        settings.forward = Some(companion(other, &settings)?);
+        join(other, &mut settings, &mut notices)?;
     }
     settings.notices = notices;
     Ok(settings)
@@ -135,10 +150,13 @@ fn follow(
     match (name, treatment(name)) {
         ("bind", _) => bind(directive, &mut served.addresses)?,
         ("forward" | "proxy", _) => {
-            if let Some(first) = &served.forward {
-                return wrong(place, stands_before(name, first));
+            add_forward(forward::read(directive, notices)?, &mut served.forward)?;
+        }
+        ("hosts", _) => {
+            let value = hosts::read(directive, notices)?;
+            if served.hosts.replace(Placed { value, place: place.clone() }).is_some() {
+                return wrong(place, "hosts: stands there before; one file is all it takes");
             }
-            served.forward = Some(forward::read(directive, notices)?);
         }
         (_, Some(Treatment::Noticed(level, text))) => {
             notices.push(Notice::new(level, place, format!("{name}: {text}")));
@@ -155,9 +173,17 @@ fn add(all: &mut Vec<HttpAddress>, address: HttpAddress) {
     }
 }
 
-fn stands_before(name: &str, first: &ForwardDirective) -> String {
-    let (other, line) = (&first.name, first.place.line);
-    format!("{name}: {other} stands in line {line} before; give all servers there")
+fn add_forward(
+    forward: ForwardDirective,
+    all: &mut Vec<ForwardDirective>,
+) -> Result<(), CorefileError> {
+    if let Some(first) = all.iter().find(|first| first.from.value == forward.from.value) {
+        let (name, other, line) = (&forward.name, &first.name, first.place.line);
+        let text = format!("{name}: {other} stands in line {line} before; give all servers there");
+        return wrong(&forward.place, text);
+    }
+    all.push(forward);
+    Ok(())
 }
 
 fn bind(directive: &Directive, addresses: &mut Vec<IpAddr>) -> Result<(), CorefileError> {
@@ -185,30 +211,68 @@ fn serves_root(zones: &[Placed<ServedZone>]) -> bool {
     zones.iter().any(|zone| zone.value.is_root())
 }
 
-/// Reads a server block without `idetcd`: it may forward all names that are not in the zone of the
-/// one with it.
-fn companion(other: Served, own: &Corefile) -> Result<ForwardDirective, CorefileError> {
-    let zone = other.zones.iter().find(|zone| !zone.value.is_root()).or(other.zones.first());
-    let Some(Placed { value: zone, place }) = zone else {
+/// Adds a server block without `idetcd`: it may forward the names of its zones.
+fn join(other: Served, own: &mut Corefile, notices: &mut Vec<Notice>) -> Result<(), CorefileError> {
+    let Some(Placed { value: zone, place }) = other.zones.first() else {
         return Err(CorefileError::of_file(&own.file, "a server block without keys; remove it"));
     };
     let here = |text: &str| wrong(place, format!("{}: {text}", zone.as_str()));
-    let Some(forward) = other.forward.filter(|_| zone.is_root()) else {
+    if let Some(hosts) = other.hosts {
+        if !serves_root(&other.zones) || own.hosts.is_some() {
+            return wrong(
+                &hosts.place,
+                "hosts: one file for all names is all it takes; move it to .",
+            );
+        }
+        own.hosts = Some(hosts.value);
+    } else if other.forward.is_empty() {
         return here(
-            "this server block has no idetcd, and only that one's names are served; leave the \
-             block to another server",
+            "this server block has no idetcd and nothing to forward to, and only names of idetcd's \
+             are served; leave the block to another server",
         );
-    };
-    if serves_root(&own.zones) {
+    }
+    if serves_root(&own.zones) && serves_root(&other.zones) {
         return here("the server block with idetcd serves this zone; move the directives there");
     }
-    if let Some(first) = &own.forward {
-        return wrong(&forward.place, stands_before(&forward.name, first));
+    if !is_same(&other.ports, &own.ports) {
+        return here("both server blocks must listen on the same ports");
     }
-    if !is_same(&other.ports, &own.ports) || !is_same(&other.addresses, &own.addresses) {
-        return here("both server blocks must listen on the same addresses and ports");
+    if !is_same(&other.addresses, &own.addresses) {
+        notices.push(Notice::new(
+            Level::Warn,
+            place,
+            format!("{}: both server blocks are served at all addresses of either", zone.as_str()),
+        ));
+        if other.addresses.is_empty() {
+            own.addresses.clear();
+        }
+        if !own.addresses.is_empty() {
+            let more = other.addresses.iter().filter(|more| !own.addresses.contains(more));
+            let more: Vec<IpAddr> = more.copied().collect();
+            own.addresses.extend(more);
+        }
     }
-    Ok(forward)
+    for forward in other.forward {
+        let mut is_used = false;
+        for zone in &other.zones {
+            // The smaller one of the block's zone and the directive's.
+            let from = if zone.value.contains(forward.from.value.as_str()) {
+                forward.from.clone()
+            } else if forward.from.value.contains(zone.value.as_str()) {
+                zone.clone()
+            } else {
+                continue;
+            };
+            is_used = true;
+            add_forward(ForwardDirective { from, ..forward.clone() }, &mut own.forward)?;
+        }
+        if !is_used {
+            let (name, zone) = (&forward.name, forward.from.value.as_str());
+            let text = format!("{name}: {zone}: not in a zone of this server block; move it");
+            return wrong(&forward.from.place, text);
+        }
+    }
+    Ok(())
 }
 
 /// Compares in any order; neither holds anything twice.

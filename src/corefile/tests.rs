@@ -84,7 +84,7 @@ fn the_documented_file_says_what_it_says() {
             (Some(5), "worker{{.ID}}.tf.local.")
         );
         assert_eq!((settings.ports.as_slice(), settings.addresses.len()), (&[53][..], 0));
-        assert_eq!((settings.forward, settings.notices.len()), (None, 0));
+        assert_eq!((settings.forward.len(), settings.notices.len()), (0, 0));
     }
 }
 
@@ -167,10 +167,26 @@ fn bind_and_forward_are_followed() {
         ". {\nforward . 10.0.0.53 10.0.0.54:5353 /etc/resolv.conf\n}\na {\nidetcd\n}".to_owned(),
     ] {
         let settings = settings(&text);
-        let forward = settings.forward.expect("forwarded");
+        let [forward] = &settings.forward[..] else { panic!("forwarded") };
+        assert!(forward.from.value.is_root());
         let to: Vec<&str> = forward.to.iter().map(|placed| placed.value.as_str()).collect();
         assert_eq!(to, ["10.0.0.53", "10.0.0.54:5353", "/etc/resolv.conf"], "{text}");
         assert!(settings.notices.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn a_file_of_hosts_is_named() {
+    for (text, wanted, notices) in [
+        (block("hosts"), "/etc/hosts", 1),
+        (block("hosts /x {\nfallthrough\nttl 5\n}"), "/x", 1),
+        (block("hosts x . {\nfallthrough .\n}"), "x", 0),
+        ("a {\nidetcd\n}\n. {\nhosts x {\nfallthrough\n}\nforward . ::1\n}".to_owned(), "x", 0),
+        ("a {\nidetcd\n}\n. {\nhosts x {\nfallthrough\n}\n}".to_owned(), "x", 0),
+    ] {
+        let settings = settings(&text);
+        let found = (settings.hosts.as_deref(), settings.notices.len());
+        assert_eq!(found, (Some(wanted), notices), "{text}");
     }
 }
 

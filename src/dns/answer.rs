@@ -55,7 +55,7 @@ impl Responder {
             }
             refusal
         } else {
-            self.decide(&query, name.as_bytes(), directory, counters)
+            self.decide(&query, name.as_bytes(), directory, counters, asker.address)
         };
         let Some(decision) = decision else { return Verdict::Forward };
         self.write(&query, &decision, asker, directory, counters, reply);

@@ -1,5 +1,7 @@
 //! The records that a name stands for, and how they are written.
 
+use std::net::IpAddr;
+
 use super::group;
 use super::query::Question;
 use super::records::{self, RecordContext};
@@ -26,6 +28,10 @@ pub(super) enum Content<'a> {
     Group(&'a Slots, u16),
     /// The names of an address.
     Names(AddressNames<'a>),
+    /// Those of these addresses that are of this type.
+    Addresses(&'a [IpAddr], u16),
+    /// Names of an address, in lower case with the final dot.
+    HostNames(&'a [Vec<u8>]),
     /// ANY (RFC 8482).
     Hinfo,
     /// Texts: what keeps a node out of its group, and all that is told in the class CHAOS.
@@ -159,6 +165,12 @@ impl Content<'_> {
             }
             Content::Group(group, rrtype) => group::write(group, *rrtype, context, reply),
             Content::Names(names) => write_names(*names, reply),
+            Content::Addresses(addresses, kind) => write_addresses(addresses, *kind, reply),
+            Content::HostNames(names) => names.iter().try_for_each(|name| {
+                reply.answer(rrtype::PTR, |octets| {
+                    push_name_by(octets, |text| text.extend_from_slice(name));
+                })
+            }),
             Content::Hinfo => {
                 reply.answer(rrtype::HINFO, |octets| octets.extend_from_slice(HINFO_RFC8482))
             }
@@ -174,6 +186,15 @@ impl Content<'_> {
             }
         }
     }
+}
+
+#[cold]
+fn write_addresses(addresses: &[IpAddr], kind: u16, reply: &mut Reply<'_>) -> Result<(), Full> {
+    addresses.iter().try_for_each(|address| match (address, kind) {
+        (IpAddr::V4(ip), rrtype::A) => reply.answer(kind, |data| data.extend(ip.octets())),
+        (IpAddr::V6(ip), rrtype::AAAA) => reply.answer(kind, |data| data.extend(ip.octets())),
+        _ => Ok(()),
+    })
 }
 
 /// Writes the PTR records of an address.

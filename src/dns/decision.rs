@@ -1,9 +1,11 @@
 //! The decision on a query: what its reply says.
 
+use std::net::IpAddr;
+
 use super::chaos;
 use super::content::{self, Content};
 use super::cookie::{Request, ServerPart};
-use super::exchange::{Asker, OutOfZone};
+use super::exchange::Asker;
 use super::query::Query;
 use super::responder::Responder;
 use super::reverse;
@@ -72,6 +74,7 @@ impl Responder {
         name: &[u8],
         directory: &'a Directory,
         counters: &Counters,
+        client: IpAddr,
     ) -> Option<Decision<'a>> {
         let Query { question, edns, .. } = query;
         if edns.is_some_and(|edns| edns.version > 0) {
@@ -87,7 +90,7 @@ impl Responder {
             return Some(Decision::failure(Rcode::REFUSED, None));
         }
         let Some(zone) = self.zones.of(name) else {
-            return self.decide_out_of_zone(name, question.qtype, directory);
+            return self.decide_out_of_zone(name, question.qtype, directory, client);
         };
         if let Some(error) = unusable(directory) {
             return Some(Decision::failure(Rcode::SERVFAIL, Some(error)));
@@ -111,16 +114,25 @@ impl Responder {
     }
 
     /// Decides on a name outside of all zones: the reverse one of an address that is known here, or
-    /// none of ours.
+    /// none of ours. `None`: it is for other servers.
     fn decide_out_of_zone<'a>(
         &'a self,
         name: &[u8],
         qtype: u16,
         directory: &'a Directory,
+        client: IpAddr,
     ) -> Option<Decision<'a>> {
         let own = self.zones.of(directory.pattern().zone().as_bytes());
         let known = reverse::address(name).and_then(|address| directory.names_of(address));
-        match (known.zip(own), self.out_of_zone) {
+        if known.is_none()
+            && !self.hosts.is_empty()
+            && let Some((rcode, content)) = self.hosts.content(name, qtype)
+        {
+            return Some(Decision::authoritative(rcode, content, None));
+        }
+        let refused = |error| Some(Decision::failure(Rcode::REFUSED, Some(error)));
+        let forwarding = self.forwarding.as_ref().filter(|forwarding| forwarding.has(name));
+        match (known.zip(own), forwarding) {
             (Some((names, zone)), _) => Some(match unusable(directory) {
                 Some(error) => Decision::failure(Rcode::SERVFAIL, Some(error)),
                 None => {
@@ -128,11 +140,9 @@ impl Responder {
                     Decision::authoritative(Rcode::NOERROR, content, stale(directory))
                 }
             }),
-            (None, OutOfZone::Refuse) => {
-                let error = Some(ExtendedError::NotAuthoritative);
-                Some(Decision::failure(Rcode::REFUSED, error))
-            }
-            (None, OutOfZone::Forward) => None,
+            (None, None) => refused(ExtendedError::NotAuthoritative),
+            (None, Some(forwarding)) if forwarding.allows(client) => None,
+            (None, Some(_)) => refused(ExtendedError::Prohibited),
         }
     }
 }

@@ -14,7 +14,7 @@ use super::wire::{
 pub(super) const OPTION: usize = 4;
 
 /// Our OPT record without its options.
-const OPT_HEAD: usize = 11;
+pub(super) const OPT_HEAD: usize = 11;
 
 /// The OPT record of a query (RFC 6891 §6.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -65,13 +65,3 @@ impl fmt::Display for Verdict {
         }
     }
 }
-
-/// The treatment of queries for names outside of all zones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OutOfZone {
-    /// They are refused.
-    #[default]
-    Refuse,
-    /// They are left to other servers.
-    Forward,
-}

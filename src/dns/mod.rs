@@ -11,20 +11,25 @@
 //! `simple_dns`.
 
 pub mod answer;
+pub mod cache;
 pub mod chaos;
 mod content;
 pub mod cookie;
 mod decision;
 pub mod edns;
 pub mod exchange;
+pub mod forwarding;
 pub mod framing;
 mod group;
+pub mod hop;
+pub mod hosts;
 mod node_name;
 pub mod notify;
 pub mod notify_message;
 pub mod query;
 mod records;
 pub mod relay;
+pub mod relayed;
 pub mod reply;
 mod reply_options;
 pub mod responder;
@@ -40,9 +45,11 @@ pub mod tsig;
 pub mod wire;
 mod zone;
 
-pub use exchange::{Asker, OutOfZone, Transport, Verdict};
+pub use exchange::{Asker, Transport, Verdict};
+pub use forwarding::Forwarding;
 pub use responder::Responder;
 pub use rrl::{Limit, RateLimiter};
-pub use stats::Counters;
+pub use signed::Sender;
+pub use stats::{Counters, TransferKind};
 pub use table_proof::TableProof;
 pub use wire::Rcode;

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use simple_dns::SimpleDnsError;
 
 use super::cookie::Secret;
-use super::exchange::OutOfZone;
+use super::forwarding::Forwarding;
+use super::hosts::HostsTable;
 use super::tsig::TsigKeys;
 use super::wire::flag;
 use super::zone::Zones;
@@ -22,7 +23,10 @@ pub struct Responder {
     allowed: Vec<Network>,
     /// Those that may have whole zones.
     transferable: Vec<Network>,
-    pub(super) out_of_zone: OutOfZone,
+    /// Names that are answered for beside.
+    pub(super) hosts: HostsTable,
+    /// What becomes of queries for names outside of all zones; `None`: they are refused.
+    pub(super) forwarding: Option<Forwarding>,
     pub(super) secret: Secret,
     /// Under which queries may be signed.
     pub(super) keys: TsigKeys,
@@ -40,7 +44,8 @@ impl Responder {
             ttl,
             allowed: Vec::new(),
             transferable: Vec::new(),
-            out_of_zone: OutOfZone::Refuse,
+            hosts: HostsTable::default(),
+            forwarding: None,
             secret: Secret::default(),
             keys: TsigKeys::default(),
         })
@@ -74,10 +79,22 @@ impl Responder {
         !self.transferable.is_empty()
     }
 
-    /// Sets what becomes of queries for names outside of all zones.
+    /// Answers for these hosts as well, where no zone has their names.
+    pub fn set_hosts(&mut self, hosts: HostsTable) {
+        self.hosts = hosts;
+    }
+
+    /// Leaves queries for names outside of all zones to other servers; `None`: they are refused.
     #[must_use]
-    pub fn with_out_of_zone(self, out_of_zone: OutOfZone) -> Responder {
-        Responder { out_of_zone, ..self }
+    pub fn with_forwarding(self, forwarding: Option<Forwarding>) -> Responder {
+        Responder { forwarding, ..self }
+    }
+
+    /// Sets who may ask for names of other servers; `None`: whoever may ask at all.
+    pub fn set_forwarding_clients(&mut self, clients: Option<Vec<Network>>) {
+        if let Some(forwarding) = &mut self.forwarding {
+            forwarding.set_clients(clients);
+        }
     }
 
     /// Sets the keys under which queries may be signed.
@@ -98,9 +115,6 @@ impl Responder {
     }
 
     pub(super) fn recursion_available(&self) -> u16 {
-        match self.out_of_zone {
-            OutOfZone::Refuse => 0,
-            OutOfZone::Forward => flag::RA,
-        }
+        if self.forwarding.is_some() { flag::RA } else { 0 }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::answer::longest_reply;
 use super::edns::Opt;
-use super::exchange::{Asker, OutOfZone, Verdict};
+use super::exchange::{Asker, Verdict};
 use super::query::{Header, NoQuestion, Query};
 use super::reply::cut_short;
 use super::responder::Responder;
@@ -11,6 +11,19 @@ use super::stats::Counters;
 use super::tsig::{ReplySigner, SignedRequest, TsigError};
 use super::wire::Rcode;
 use crate::cluster::Directory;
+
+/// Who sent a message, as far as its signature tells.
+#[derive(Debug)]
+pub enum Sender {
+    /// There are no keys: signatures are not looked at.
+    Anybody,
+    /// There are keys, and it is not signed.
+    Unknown,
+    /// Its signature is bad, or cannot be read: [`Responder::answer`] says how.
+    Forged,
+    /// Somebody who has one of the keys: this signs the reply.
+    Signed(ReplySigner),
+}
 
 impl Responder {
     /// The same as [`Responder::answer`], for a query with a TSIG record.
@@ -42,7 +55,7 @@ impl Responder {
         };
         // A key that is not ours may be one of those to whom the query is forwarded (§5.5).
         if refusal.error == TsigError::BadKey
-            && self.out_of_zone == OutOfZone::Forward
+            && self.forwarding.is_some()
             && self.answer(message, asker, directory, counters, reply) == Verdict::Forward
         {
             return Verdict::Forward;
@@ -87,6 +100,18 @@ impl Responder {
         }
         let request = SignedRequest::read(query, &self.keys, now).ok()??;
         request.judgement.ok().map(|signer| (request.message, signer))
+    }
+
+    /// Judges who sent a message that is no query.
+    pub fn sender(&self, message: &[u8], now: u64) -> Sender {
+        if self.keys.is_empty() {
+            return Sender::Anybody;
+        }
+        match SignedRequest::read(message, &self.keys, now) {
+            Ok(None) => Sender::Unknown,
+            Ok(Some(SignedRequest { judgement: Ok(signer), .. })) => Sender::Signed(signer),
+            Ok(Some(_)) | Err(_) => Sender::Forged,
+        }
     }
 
     /// Cuts the whole reply to a query down to its question and OPT, and says that there is more; a signed

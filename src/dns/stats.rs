@@ -7,6 +7,17 @@ use super::wire::Rcode;
 /// The response codes that are told apart.
 const RCODES: u8 = Rcode::BADCOOKIE.value() + 1;
 
+/// What a transfer brings, in the order in which they are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransferKind {
+    /// All of a zone.
+    Zone,
+    /// What changed in it.
+    Changes,
+    /// Its SOA alone: the client has this very zone, or has to ask over a connection.
+    Soa,
+}
+
 /// Counts of queries and replies since the start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counters {
@@ -14,11 +25,23 @@ pub struct Counters {
     pub queries: u64,
     /// Queries that were not answered.
     pub dropped: u64,
-    /// Transfers of zones that were begun.
-    pub transfers: u64,
+    /// Transfers of zones that were begun: all of a zone, what changed in it, and its SOA alone, which is no news.
+    pub transfers: [u64; 3],
+    /// Queries for a transfer that got none.
+    pub transfers_refused: u64,
+    /// Messages that told others of a change (NOTIFY).
+    pub notifies: u64,
     by_rcode: [u64; RCODES as usize],
     /// Queries that other servers answered.
     pub forwarded: u64,
+    /// Queries for names of other servers that were answered from what is kept.
+    pub kept_hits: u64,
+    /// Such queries of which nothing was kept.
+    pub kept_misses: u64,
+    /// The replies that are kept.
+    pub kept_entries: u64,
+    /// The octets that they take.
+    pub kept_octets: u64,
     /// Queries that other servers should have answered, and none did.
     pub unanswered: u64,
 }
@@ -30,6 +53,13 @@ impl Counters {
         match rcode.and_then(|rcode| self.by_rcode.get_mut(usize::from(rcode.value()))) {
             Some(count) => *count += 1,
             None => self.dropped += 1,
+        }
+    }
+
+    /// Counts a transfer that begins.
+    pub fn count_transfer(&mut self, kind: TransferKind) {
+        if let Some(count) = self.transfers.get_mut(kind as usize) {
+            *count += 1;
         }
     }
 

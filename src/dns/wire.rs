@@ -35,6 +35,8 @@ pub mod flag {
     pub const RD: u16 = 0x0100;
     /// Recursion available.
     pub const RA: u16 = 0x0080;
+    /// Authentic data; in a query, that it is understood (RFC 6840 §5.7, §5.8).
+    pub const AD: u16 = 0x0020;
     /// Checking disabled (RFC 4035 §3.2.2).
     pub const CD: u16 = 0x0010;
     /// In the TTL of OPT: DNSSEC records are welcome (RFC 3225).
@@ -84,6 +86,8 @@ pub const CLASS_CH: u16 = 3;
 pub mod option {
     /// The server's identifier (RFC 5001).
     pub const NSID: u16 = 3;
+    /// The network of the client (RFC 7871).
+    pub const CLIENT_SUBNET: u16 = 8;
     /// A cookie (RFC 7873).
     pub const COOKIE: u16 = 10;
     /// An extended error (RFC 8914).
@@ -97,6 +101,8 @@ pub mod option {
 pub enum ExtendedError {
     /// Answered from memory, since etcd is out of reach.
     StaleAnswer = 3,
+    /// A failure is remembered.
+    CachedError = 13,
     /// Nothing was read from etcd yet.
     NotReady = 14,
     /// The client may not ask.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use simple_dns::rdata::{NS, RData, SOA};
 use simple_dns::{CLASS, Name as DomainName, Packet, ResourceRecord, SimpleDnsError};
 
+use super::forwarding::is_within;
 use super::wire::HEADER;
 use crate::cluster::{Keyspace, ReverseNetwork};
 
@@ -131,10 +132,7 @@ impl Zones {
 
     /// The zone that a name in lower case with the final dot belongs to.
     pub(super) fn of(&self, name: &[u8]) -> Option<&Zone> {
-        self.0.iter().find(|zone| {
-            let above = name.strip_suffix(zone.name.as_bytes());
-            above.is_some_and(|above| above.is_empty() || above.ends_with(b"."))
-        })
+        self.0.iter().find(|zone| is_within(name, &zone.name))
     }
 
     /// The closest zone that the reverse name of an address is in.

@@ -12,8 +12,8 @@ use super::files::KeptFile;
 use crate::cluster::{Directory, Freshness, NodePlace};
 use crate::connect::CertificateEnd;
 use crate::dns::Counters;
-use crate::node::{Counter, Owned};
-use crate::server::timers::View;
+use crate::node::{Counter, Owned, TableServer};
+use crate::server::timers::{FollowedTable, View};
 
 /// Counts of events since the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,9 @@ pub(super) fn format(
     text.gauge("process_start_time_seconds", "Start since the Unix epoch in seconds.", &started);
     dns(&mut text, view.counters);
     etcd(&mut text, tally, view.directory);
+    if let Some(table) = view.table {
+        followed(&mut text, table, view.directory, now);
+    }
     certificates(&mut text, ends);
     text.counter("name_claims_total", "Times that this node came to own a name.", tally.claims);
     text.counter("name_losses_total", "Times that this node ceased to own one.", tally.losses);
@@ -89,10 +92,25 @@ fn dns(text: &mut Text, counters: &Counters) {
         text.sample("dns_responses_total", &[("rcode", &rcode.to_string())], count);
     }
     text.counter("dns_dropped_total", "DNS requests that were not answered.", counters.dropped);
-    let help = "Transfers of zones that were begun.";
-    text.counter("transfers_total", help, counters.transfers);
+    let name = "transfers_total";
+    text.family(name, "counter", "Transfers of zones that were begun, by what they bring.");
+    for (kind, count) in ["zone", "changes", "soa"].into_iter().zip(counters.transfers) {
+        text.sample(name, &[("content", kind)], count);
+    }
+    let help = "Requests for a transfer that were refused, or came too early.";
+    text.counter("transfers_refused_total", help, counters.transfers_refused);
+    let help = "Messages that told other servers of a change.";
+    text.counter("notifies_sent_total", help, counters.notifies);
     let (forwarded, unanswered) = (counters.forwarded, counters.unanswered);
     text.counter("dns_forwarded_total", "DNS requests that other servers answered.", forwarded);
+    for (name, help, count) in [
+        ("hits", "DNS requests answered from the cache.", counters.kept_hits),
+        ("misses", "DNS requests that the cache had no answer to.", counters.kept_misses),
+    ] {
+        text.counter(&format!("cache_{name}_total"), help, count);
+    }
+    text.gauge("cache_entries", "Answers in the cache.", counters.kept_entries);
+    text.gauge("cache_bytes", "Size of the cache in bytes.", counters.kept_octets);
     text.counter("dns_unanswered_total", "DNS requests that no other server answered.", unanswered);
 }
 
@@ -114,6 +132,17 @@ fn etcd(text: &mut Text, tally: &Tally, directory: &Directory) {
         directory.grouped(),
     );
     text.gauge("slots_limit", "Highest slot that this node claims.", directory.keyspace().limit);
+}
+
+fn followed(text: &mut Text, table: FollowedTable, directory: &Directory, now: Instant) {
+    if let Some(TableServer { slot, address }) = table.server {
+        let (name, address) = (directory.pattern().name(slot), address.to_string());
+        let help = "The node whose table of all names is taken.";
+        text.info("table_server", help, &[("name", &name), ("address", &address)]);
+    }
+    let age = now.saturating_duration_since(table.proven_at).as_secs_f64();
+    let help = "Time since that table was last known to be etcd's in seconds.";
+    text.gauge("table_age_seconds", help, format!("{age:.3}"));
 }
 
 fn certificates(text: &mut Text, ends: &[CertificateEnd]) {

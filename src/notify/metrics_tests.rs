@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::*;
@@ -29,6 +30,8 @@ fn directory() -> Directory {
 fn counters() -> Counters {
     let mut counters = Counters::default();
     (counters.forwarded, counters.unanswered) = (5, 6);
+    counters.transfers = [7, 8, 9];
+    (counters.transfers_refused, counters.notifies) = (10, 11);
     let answers = [(Some(Rcode::NOERROR), 5), (Some(Rcode::NXDOMAIN), 3), (None, 1)];
     for (rcode, times) in answers {
         (0..times).for_each(|_| counters.count(rcode));
@@ -44,7 +47,13 @@ fn formatted(owned: Option<Duration>) -> String {
         record: Record::default(),
         valid_until: now + lease,
     });
-    let view = View { directory: &directory, counters: &counters };
+    let server = TableServer {
+        slot: SlotId::new(2).expect("not zero"),
+        address: SocketAddr::from(([10, 0, 0, 2], 5353)),
+    };
+    let proven_at = now.checked_sub(Duration::from_millis(1250)).expect("a running machine");
+    let table = owned.as_ref().map(|_| FollowedTable { server: Some(server), proven_at });
+    let view = View { directory: &directory, counters: &counters, table };
     let end = |option, seconds| CertificateEnd {
         option,
         path: "/x".into(),
@@ -72,6 +81,13 @@ fn each_figure_has_its_sample() {
         "idetcd_dns_dropped_total 1",
         "idetcd_dns_forwarded_total 5",
         "idetcd_dns_unanswered_total 6",
+        "idetcd_transfers_total{content=\"zone\"} 7",
+        "idetcd_transfers_total{content=\"changes\"} 8",
+        "idetcd_transfers_total{content=\"soa\"} 9",
+        "idetcd_transfers_refused_total 10",
+        "idetcd_notifies_sent_total 11",
+        "idetcd_table_server_info{name=\"worker2.tf.local.\",address=\"10.0.0.2:5353\"} 1",
+        "idetcd_table_age_seconds 1.250",
         "idetcd_etcd_state{state=\"never_reached\"} 0",
         "idetcd_etcd_state{state=\"incomplete\"} 0",
         "idetcd_etcd_state{state=\"in_sync\"} 0",
@@ -106,6 +122,8 @@ fn without_a_name_nothing_is_told_of_one() {
     assert!(told.contains("\nidetcd_name_owned 0\n"), "{told}");
     for absent in [
         "certificate",
+        "table_server",
+        "table_age",
         "name_info",
         "name_ready",
         "name_drained",

@@ -45,7 +45,7 @@ impl Scene {
     }
 
     fn run(&mut self, now: Instant) {
-        let view = View { directory: &self.directory, counters: &self.counters };
+        let view = View { directory: &self.directory, counters: &self.counters, table: None };
         self.notifier.run(now, view);
     }
 

@@ -1,22 +1,18 @@
 //! The Corefile beside the command line: which one, and what both say of: the pattern, where etcd is,
-//! where to listen, where queries for other names go. Each option wins over the file.
+//! where to listen. Each option wins over the file.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use getopts::Matches;
 
-use super::values::{filled, number, split, split_at_commas, wrong};
+use super::values::{filled, number, path, split, split_at_commas, wrong};
 use crate::cluster::Pattern;
 use crate::connect::Endpoint;
-use crate::corefile::{Corefile, CorefileError, ForwardDirective, HttpAddress, Placed};
+use crate::corefile::{Corefile, CorefileError, HttpAddress, Placed};
 use crate::failure::Failure;
-use crate::host::resolv_conf::{DNS_PORT, RESOLV_CONF};
-use crate::server::forward::ForwardTo;
+use crate::host::resolv_conf::DNS_PORT;
 use crate::server::listen::Listen;
-
-/// The word for the system's own file in `--forward`.
-const SYSTEMS_OWN: &str = "resolv.conf";
 
 /// A way to read a Corefile: its name, if it has one, and the port of keys that have none. `None`: there is none.
 pub type ReadCorefile<'a> =
@@ -143,6 +139,15 @@ pub(super) fn http(matches: &Matches, file: Option<&Corefile>) -> Result<Vec<Lis
     Ok(listens)
 }
 
+/// The file of hosts that are answered for beside.
+pub(super) fn hosts(
+    matches: &Matches,
+    file: Option<&Corefile>,
+) -> Result<Option<PathBuf>, Failure> {
+    let written = file.and_then(|file| file.hosts.as_ref()).map(PathBuf::from);
+    Ok(path(matches, "hosts")?.or(written))
+}
+
 fn http_of(HttpAddress { ip, port }: HttpAddress) -> Vec<Listen> {
     match ip {
         Some(ip) => vec![Listen { address: SocketAddr::new(ip, port), required: true }],
@@ -168,56 +173,6 @@ pub(super) fn socket_address(text: &str) -> Option<SocketAddr> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     let with_default = || Some(SocketAddr::new(bare.parse().ok()?, DNS_PORT));
     text.parse().ok().or_else(with_default)
-}
-
-pub(super) fn forward(
-    matches: &Matches,
-    file: Option<&Corefile>,
-) -> Result<Option<ForwardTo>, Failure> {
-    let given = matches.opt_strs("forward");
-    let written = file.and_then(|file| file.forward.as_ref()).filter(|_| given.is_empty());
-    let mut forward = None;
-    for word in split_at_commas(&given) {
-        forward = Some(with_server(forward, word).or_else(|why| wrong("forward", why))?);
-    }
-    if let Some(ForwardDirective { name, to, .. }) = written {
-        for Placed { value: upstream, place } in to {
-            let at_place = |why| CorefileError::at(place, format!("{name}: {why}"));
-            forward = Some(with_server(forward, upstream).map_err(at_place)?);
-        }
-    }
-    Ok(forward)
-}
-
-/// Adds one more word to the servers so far, or says why it cannot.
-fn with_server(forward: Option<ForwardTo>, word: &str) -> Result<ForwardTo, String> {
-    let alone = "a file that names servers must be given alone";
-    let file: Option<PathBuf> = match word {
-        SYSTEMS_OWN => Some(RESOLV_CONF.into()),
-        // An address has no slash, and a path has one.
-        path if path.contains('/') => Some(path.into()),
-        _ => None,
-    };
-    let mut servers = match (forward, file) {
-        (None, Some(path)) => return Ok(ForwardTo::ResolvConf(path)),
-        (Some(_), Some(_)) => return Err(format!("{word:?}: {alone}")),
-        (Some(ForwardTo::ResolvConf(path)), None) => {
-            return Err(format!("{:?}: {alone}", path.display().to_string()));
-        }
-        (Some(ForwardTo::Servers(servers)), None) => servers,
-        (None, None) => Vec::new(),
-    };
-    let Some(server) = socket_address(word) else {
-        let remedy = "write 10.0.0.1, 10.0.0.1:53, [fd00::1]:53 or";
-        return Err(format!("{word:?} is not an address; {remedy} {SYSTEMS_OWN}"));
-    };
-    if server.ip().is_unspecified() || server.ip().is_multicast() || server.port() == 0 {
-        return Err(format!("{word} is not the address of a server"));
-    }
-    if !servers.contains(&server) {
-        servers.push(server);
-    }
-    Ok(ForwardTo::Servers(servers))
 }
 
 #[cfg(test)]

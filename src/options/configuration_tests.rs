@@ -3,6 +3,7 @@
 use super::*;
 use crate::corefile::{Surroundings, parse};
 use crate::options::{Command, Options};
+use crate::server::forward::{ForwardRoute, ForwardTo};
 
 const FILE: &str = "\
 .:54 {
@@ -84,10 +85,12 @@ fn each_option_wins_over_the_file() {
 #[test]
 fn servers_are_those_of_the_option() {
     let with = |servers: &str| FILE.replacen("\n", &format!("\n    forward . {servers}\n"), 1);
-    let servers = |options: &Options| match &options.forward {
-        Some(ForwardTo::Servers(servers)) => servers.iter().map(ToString::to_string).collect(),
-        Some(ForwardTo::ResolvConf(path)) => vec![path.display().to_string()],
-        None => Vec::new(),
+    let servers = |options: &Options| match &options.forward.routes[..] {
+        [ForwardRoute { zone, to: ForwardTo::Servers(servers) }] if zone == "." => {
+            servers.iter().map(ToString::to_string).collect()
+        }
+        [ForwardRoute { to: ForwardTo::ResolvConf(path), .. }] => vec![path.display().to_string()],
+        _ => Vec::new(),
     };
     let table: [(&str, &[&str]); 4] = [
         (

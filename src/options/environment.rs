@@ -110,7 +110,10 @@ fn words_of(entry: &OptionEntry, value: &str) -> Option<Vec<String>> {
     }
     let word = |value: &str| format!("--{name}={value}");
     Some(match entry.occurrence {
-        Occur::Multi => split_at_commas(&[value.to_owned()]).map(word).collect(),
+        // What has commas of its own knows what stands between them.
+        Occur::Multi if !entry.argument.ends_with("[,...]") => {
+            split_at_commas(&[value.to_owned()]).map(word).collect()
+        }
         _ => vec![word(value)],
     })
 }

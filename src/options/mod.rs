@@ -15,6 +15,7 @@
 //! | `job` | what programs have that start together |
 //! | `values` | the arguments of options |
 //! | `configuration` | what may stand in a Corefile as well |
+//! | `forward` | where queries for other names go, by zone |
 //! | `transfers` | signatures, and who is told of changes |
 //! | `tools` | the operator's tools: what each takes and is told |
 
@@ -23,6 +24,7 @@ mod command_line;
 mod completion;
 mod configuration;
 mod environment;
+mod forward;
 mod help;
 mod job;
 mod read;

@@ -9,6 +9,7 @@ use log::LevelFilter;
 
 use super::configuration;
 use super::environment::Origins;
+use super::forward;
 use super::job;
 use super::settings::Options;
 use super::table::{CHECK, EXEC, Takers};
@@ -17,7 +18,7 @@ use super::values::{
     address, change_wait, command, etcd_timeout, filled, lease_ttl, number, optional_number, path,
     path_to_write, seconds, split, wrong,
 };
-use crate::cluster::{AddressChoice, Keyspace, Names, NodeId, Pattern};
+use crate::cluster::{AddressChoice, Keyspace, Names, NodeId, Pattern, ReverseNetwork};
 use crate::connect::{Access, ConnectSettings, Endpoint, Password, User};
 use crate::corefile::Corefile;
 use crate::failure::Failure;
@@ -57,6 +58,8 @@ pub(super) fn options(
     }
     let longest_call = notify.program.as_ref().map(|it| it.longest_call(shortest_lease));
     let timeout = etcd_timeout(matches)?;
+    let reverse: Vec<ReverseNetwork> = split(matches, "reverse")?;
+    let forward = forward::settings(matches, file.as_ref(), &node.keyspace, &reverse)?;
     Ok(Options {
         connect: ConnectSettings {
             access: access(matches, &endpoints)?,
@@ -68,10 +71,11 @@ pub(super) fn options(
         listen: configuration::listen(matches, file.as_ref())?,
         http: configuration::http(matches, file.as_ref())?,
         ttl: number(matches, "ttl")?,
-        forward: configuration::forward(matches, file.as_ref())?,
+        forward,
+        hosts: configuration::hosts(matches, file.as_ref())?,
         allow: split(matches, "allow")?,
         allow_transfer: split(matches, "allow-transfer")?,
-        reverse: split(matches, "reverse")?,
+        reverse,
         notify_targets: transfers::notify_targets(matches)?,
         tsig_keys: transfers::tsig_keys(matches)?,
         rrl: optional_number(matches, "rrl")?,
@@ -115,6 +119,17 @@ fn resolve(matches: &Matches, own: &Pattern, limit: u32) -> Result<Vec<Names>, F
         }
         if resolve.contains(&names) {
             return wrong("resolve", format!("{names} is given twice; once is enough"));
+        }
+        let others = [Names::Numbered(own.clone())];
+        let clash = others.iter().chain(&resolve).find_map(|it| Some((it, it.clash(&names)?)));
+        if let Some((other, name)) = clash {
+            return wrong(
+                "resolve",
+                format!(
+                    "{names}: {name} would be the name of all of its nodes, and of one or all of \
+                     {other}; give one of the two another name"
+                ),
+            );
         }
         resolve.push(names);
     }

@@ -13,7 +13,7 @@ use crate::corefile::Corefile;
 use crate::host::accounts::RunAs;
 use crate::node::NodeSettings;
 use crate::notify::NotifySettings;
-use crate::server::forward::ForwardTo;
+use crate::server::forward::ForwardSettings;
 use crate::server::listen::Listen;
 use crate::server::secondaries::NotifyTargets;
 use crate::server::tsig_files::TsigKeyFile;
@@ -53,8 +53,10 @@ pub struct Options {
     pub http: Vec<Listen>,
     /// The TTL of answers, in seconds.
     pub ttl: u32,
-    /// Where queries for other names go; `None`: they are refused.
-    pub forward: Option<ForwardTo>,
+    /// Where queries for other names go, and how.
+    pub forward: ForwardSettings,
+    /// The file of hosts that are answered for beside.
+    pub hosts: Option<PathBuf>,
     /// Who may ask; empty: everybody.
     pub allow: Vec<Network>,
     /// The networks that may have whole zones.

@@ -100,9 +100,12 @@ const ANSWERS: &[OptionEntry] = &[
     texts("listen", "ADDRESS[:PORT]", "where to answer [0.0.0.0:53 and [::]:53]"),
     texts(
         "forward",
-        "ADDRESS[:PORT][,...]",
-        "where queries for other names go, or resolv.conf: its servers [refused]",
+        "[ZONE=]ADDRESS[:PORT][,...]",
+        "where queries for other names, or those of ZONE, go; resolv.conf: its servers [refused]",
     ),
+    flag("forward-ecs", "", "tell those servers the client subnet that clients tell"),
+    text("cache", "SIZE", "room for their answers in octets, k or M; 0: none [1M]"),
+    text("hosts", "FILE", "answer for these hosts as well, as in /etc/hosts"),
     number("ttl", "SECONDS", 0..=86_400, "TTL of the answers [5]"),
     // Less would leave no time for a second try.
     number("max-lag", "SECONDS", 2..=86_400, "answers this far behind etcd are stale [15]"),

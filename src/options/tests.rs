@@ -9,7 +9,6 @@ use crate::cluster::{AddressChoice, Names};
 use crate::connect::{Access, Endpoint, Password};
 use crate::host::accounts::RunAs;
 use crate::node::{LeaseTtl, WhenFull};
-use crate::server::forward::ForwardTo;
 
 const PATTERN: [&str; 2] = ["--pattern", "worker{{.ID}}.tf.local."];
 const EXEC_PATTERN: [&str; 3] = ["exec", PATTERN[0], PATTERN[1]];
@@ -45,7 +44,7 @@ fn defaults_are_those_of_the_help() {
         (options.node.when_full, options.node.max_stale.as_secs()),
         (WhenFull::Exit, 86_400)
     );
-    assert_eq!((options.allow.len(), options.rrl, options.forward), (0, None, None));
+    assert_eq!((options.allow.len(), options.rrl, options.forward.routes.len()), (0, None, 0));
     assert!(options.allow_transfer.is_empty());
     assert_eq!(options.connect.access, Access::default());
     assert_eq!((options.node.lease_ttl, options.connect.timeout.as_secs()), (LeaseTtl::AUTO, 2));
@@ -121,23 +120,6 @@ fn names_keys_and_trust_are_read() {
 }
 
 #[test]
-fn servers_or_a_file_that_names_them() {
-    let forward = |text| options(&["--forward", text]).forward;
-    let servers = |texts: &[&str]| {
-        let parse = |text: &&str| text.parse().expect("an address");
-        Some(ForwardTo::Servers(texts.iter().map(parse).collect()))
-    };
-    assert_eq!(forward("10.0.0.1"), servers(&["10.0.0.1:53"]));
-    assert_eq!(
-        forward("10.0.0.1, fd00::1,[fd00::2]:5353,10.0.0.1:53"),
-        servers(&["10.0.0.1:53", "[fd00::1]:53", "[fd00::2]:5353"])
-    );
-    let file = |path: &str| Some(ForwardTo::ResolvConf(path.into()));
-    assert_eq!(forward("resolv.conf"), file("/etc/resolv.conf"));
-    assert_eq!(forward("/run/resolv.conf"), file("/run/resolv.conf"));
-}
-
-#[test]
 fn what_follows_the_dashes_is_the_program_whatever_it_looks_like() {
     let more = ["--grace=3", "--", "torchrun", "--pattern", "-v", "--", "x y"];
     let with_program = options_of(&[&EXEC_PATTERN[..], &more].concat()).expect("right");
@@ -171,7 +153,7 @@ fn a_program_has_to_end_within_a_part_of_the_lease() {
 
 #[test]
 fn what_is_wrong_is_told_in_one_line_that_names_the_option() {
-    let table: [(&[&str], &str); 84] = [
+    let table: [(&[&str], &str); 86] = [
         (&["--forward", ""], "--forward: \"\" is not an address"),
         (&["--forward", "dns.example"], "--forward: \"dns.example\" is not an address"),
         (&["--forward", "10.0.0.1,resolv.conf"], "--forward: \"resolv.conf\": a file that"),
@@ -240,6 +222,14 @@ fn what_is_wrong_is_told_in_one_line_that_names_the_option() {
         (&["--resolve", "ps{{.Id}}.tf.local."], "--resolve: \"ps{{.Id}}.tf.local.\": column 3"),
         (&["--resolve", "a..b"], "--resolve: \"a..b\": column 3"),
         (&["--resolve", "worker{{ .ID }}.tf.LOCAL"], "--resolve: worker{{.ID}}.tf.local. is the"),
+        (
+            &["--resolve", "worker1{{.ID}}.tf.local."],
+            "--resolve: worker1{{.ID}}.tf.local.: worker1.tf.local. would be the name of all of its nodes, and of",
+        ),
+        (
+            &["--resolve", "a{{.ID}}.b.", "--resolve", "a{{.ID}}4.b."],
+            "--resolve: a{{.ID}}4.b.: a4.b. would be the name of all of its nodes, and of one or all of a{{.ID}}.b.",
+        ),
         (&["--resolve", "db.a.", "--resolve", "DB.a"], "--resolve: db.a. is given twice"),
         (&["--cacert", "x"], "--cacert: no endpoint is https://"),
         (&["--endpoints", "https://a", "--cacert", ""], "--cacert: the name of the file"),

@@ -21,6 +21,9 @@ const ETCD_TIMEOUT: std::ops::RangeInclusive<u32> = 100..=60_000;
 /// In milliseconds as well. Less would be a flood.
 const NOTIFY_DELAY: std::ops::RangeInclusive<u32> = 20..=60_000;
 
+/// In octets: a GiB.
+const LARGEST_SIZE: u64 = 1 << 30;
+
 /// In milliseconds as well: a day.
 const LONGEST_CHANGE_WAIT: u32 = 86_400_000;
 
@@ -134,6 +137,21 @@ fn milliseconds(text: &str) -> Option<u32> {
     text::number::<f64>(&fraction)?;
     let fraction: u32 = text::number(fraction.get(..3)?)?;
     whole.checked_mul(1000)?.checked_add(fraction)
+}
+
+/// A number of octets, or of so many thousands (`k`) or millions (`M`) of them, in powers of two.
+pub(super) fn size(matches: &Matches, option: &str) -> Result<usize, Failure> {
+    let given = given_or_default(matches, option);
+    let (digits, shift) = match given.strip_suffix(['k', 'K']) {
+        Some(digits) => (digits, 10),
+        None => given.strip_suffix('M').map_or((given.as_str(), 0), |digits| (digits, 20)),
+    };
+    let octets = text::number::<u32>(digits).map(|number| u64::from(number) << shift);
+    let Some(octets) = octets.filter(|octets| *octets <= LARGEST_SIZE) else {
+        let wanted = "a number of octets up to 1024M, as in 65536, 512k or 4M";
+        return wrong(option, format!("{given:?} is not {wanted}"));
+    };
+    Ok(usize::try_from(octets).unwrap_or(usize::MAX))
 }
 
 /// The text that is given, which must not be empty.

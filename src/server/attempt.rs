@@ -27,7 +27,12 @@ pub enum Progress {
     Refusal(Vec<u8>),
     /// The reply.
     Reply(Vec<u8>),
+    /// The server's word that it answers another query only.
+    Unusable,
 }
+
+/// Who says what a message is to a query as it was sent.
+pub type Judge<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> Option<Progress>;
 
 /// A query on its way to one server.
 #[derive(Debug)]
@@ -56,7 +61,14 @@ impl Attempt {
         transport: Transport,
         ids: &mut IdSource,
     ) -> io::Result<Attempt> {
-        let query = with_id(query, ids.draw_id());
+        Attempt::send(server, with_id(query, ids.draw_id()), transport)
+    }
+
+    /// Sends a query as it is.
+    ///
+    /// # Errors
+    /// As [`Attempt::start`].
+    pub fn send(server: SocketAddr, query: Vec<u8>, transport: Transport) -> io::Result<Attempt> {
         let kind = match transport {
             Transport::Udp => SocketType::DGRAM,
             Transport::Tcp => SocketType::STREAM,
@@ -108,19 +120,32 @@ impl Attempt {
     /// # Errors
     /// When there will be no reply: the server cannot be reached, or broke the connection.
     pub fn progress(&mut self, buffer: &mut [u8]) -> io::Result<Progress> {
+        self.progress_by(buffer, &mut reply)
+    }
+
+    /// The same where somebody else says what a message is to the query; `None`: nothing.
+    ///
+    /// # Errors
+    /// As [`Attempt::progress`].
+    pub fn progress_by(&mut self, buffer: &mut [u8], judge: Judge<'_>) -> io::Result<Progress> {
         match &mut self.channel {
-            Channel::Datagram(socket) => receive_datagram(socket, &self.query, buffer),
-            Channel::Stream(stream) => exchange(stream, &self.query),
+            Channel::Datagram(socket) => receive_datagram(socket, &self.query, buffer, judge),
+            Channel::Stream(stream) => exchange(stream, &self.query, judge),
         }
     }
 }
 
 /// Reads datagrams up to the first that is a reply. The kernel drops those that are not from the
 /// server's address and port, and tells if the server's host says that nobody listens there.
-fn receive_datagram(socket: &UdpSocket, query: &[u8], buffer: &mut [u8]) -> io::Result<Progress> {
+fn receive_datagram(
+    socket: &UdpSocket,
+    query: &[u8],
+    buffer: &mut [u8],
+    judge: Judge<'_>,
+) -> io::Result<Progress> {
     loop {
         match socket.recv(buffer) {
-            Ok(length) => match reply(buffer.get(..length).unwrap_or_default(), query) {
+            Ok(length) => match judge(buffer.get(..length).unwrap_or_default(), query) {
                 Some(reply) => return Ok(reply),
                 None => log::debug!("{length} octets dropped: no reply to the query that was sent"),
             },
@@ -132,7 +157,7 @@ fn receive_datagram(socket: &UdpSocket, query: &[u8], buffer: &mut [u8]) -> io::
 }
 
 /// Sends what is left and reads the one reply.
-fn exchange(stream: &mut FramedStream, query: &[u8]) -> io::Result<Progress> {
+fn exchange(stream: &mut FramedStream, query: &[u8], judge: Judge<'_>) -> io::Result<Progress> {
     stream.send()?;
     if stream.unsent() > 0 {
         return Ok(Progress::Waiting);
@@ -146,7 +171,7 @@ fn exchange(stream: &mut FramedStream, query: &[u8]) -> io::Result<Progress> {
         if let Some(message) = stream.next_message()? {
             // On a connection nobody else can put in a word.
             let stray = || io::Error::other("the server sent a reply to another query");
-            return reply(message, query).ok_or_else(stray);
+            return judge(message, query).ok_or_else(stray);
         }
     }
 }

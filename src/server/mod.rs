@@ -10,11 +10,13 @@ mod connection;
 pub mod forward;
 mod framed;
 mod host;
+pub mod hosts_file;
 pub mod http;
 pub mod id_source;
 mod interfaces;
 pub mod listen;
 pub mod network;
+mod own_networks;
 pub mod ready_file;
 pub mod secondaries;
 mod service;
@@ -30,17 +32,20 @@ pub mod udp;
 mod wait;
 pub mod wakeup;
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::clock;
-use crate::cluster::Directory;
+use crate::cluster::{Directory, Network};
+use crate::dns::cache::Cache;
 use crate::dns::transfer::Views;
 use crate::dns::{Counters, RateLimiter, Responder};
 use crate::node::network::HostNetwork;
 use forward::Forwarder;
+use hosts_file::HostsFile;
 use http::HttpServer;
 use interfaces::Interfaces;
 use network::NetworkWatch;
@@ -48,7 +53,7 @@ use ready_file::ReadyFile;
 use secondaries::Secondaries;
 use service::Service;
 use signals::Signals;
-use table::TableLimits;
+use table::{TableLimits, TableTrust};
 use tcp::Connections;
 use timers::Timer;
 use udp::UdpListener;
@@ -74,7 +79,6 @@ pub enum Wake {
 }
 
 /// The DNS sockets, what they answer from, and the signals.
-#[derive(Debug)]
 pub struct Server {
     listeners: Vec<UdpListener>,
     network: NetworkWatch,
@@ -90,6 +94,10 @@ pub struct Server {
     secondaries: Option<Secondaries>,
     /// What serves HTTP; `None`: nothing does.
     http: Option<HttpServer>,
+    /// The hosts that are answered for beside; `None`: there are none.
+    hosts_file: Option<HostsFile>,
+    /// The networks for which other names are forwarded; `None`: for whoever may ask.
+    own_networks: Option<Vec<Network>>,
     /// Whether the last poll found answers of theirs.
     have_answered: bool,
     /// Which of the signals, the listeners for UDP, those for TCP, and the connections, in this
@@ -97,16 +105,26 @@ pub struct Server {
     ready: Vec<bool>,
     /// Whether [`Server::wait`] waits again after a request to stop, for the last call to etcd.
     releasing: bool,
-    /// How long a table taken from another node can be answered from.
+    /// How long a table taken from another node can be answered from, and whose is believed, while it is not
+    /// taken.
     table_limits: TableLimits,
+    table_trust: TableTrust,
     /// This host's address on the latest connection to etcd; `None` before the first.
     pub source_address: Option<IpAddr>,
 }
 
 /// The server as its users share it. One thread, so the lock is never contended; it is held for
 /// one wait or one change of the directory, and never across a call to etcd.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Shared(Arc<Mutex<Server>>);
+
+/// Without what is in it: ureq wants what it waits with to be printable, and the words for all of the server are
+/// a twentieth of the binary.
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Shared")
+    }
+}
 
 impl Shared {
     /// Wraps the server, so that the transport of the etcd client can wait in it as well.
@@ -144,6 +162,7 @@ impl Server {
                 counters: Counters::default(),
                 limiter: None,
                 forwarder: None,
+                cache: None,
                 table: None,
                 views: Views::default(),
                 under_way: Arc::default(),
@@ -155,10 +174,13 @@ impl Server {
             ready_file: None,
             secondaries: None,
             http: None,
+            hosts_file: None,
+            own_networks: None,
             have_answered: false,
             ready: Vec::new(),
             releasing: false,
             table_limits: TableLimits::default(),
+            table_trust: TableTrust::default(),
             source_address: None,
         }
     }
@@ -178,10 +200,38 @@ impl Server {
         self
     }
 
+    /// Answers for the hosts in a file as well.
+    #[must_use]
+    pub fn with_hosts_file(mut self, file: Option<HostsFile>) -> Self {
+        self.hosts_file = file;
+        self.look_at_hosts(clock::now());
+        self
+    }
+
+    fn look_at_hosts(&mut self, now: Instant) {
+        if let Some(hosts) = self.hosts_file.as_mut().and_then(|file| file.look(now)) {
+            self.service.responder.set_hosts(hosts);
+        }
+    }
+
+    /// Keeps replies to forwarded queries.
+    #[must_use]
+    pub fn with_cache(mut self, cache: Option<Cache>) -> Self {
+        self.service.cache = cache;
+        self
+    }
+
     /// Says how long a table taken from another node can be answered from.
     #[must_use]
     pub fn with_table_limits(mut self, limits: TableLimits) -> Self {
         self.table_limits = limits;
+        self
+    }
+
+    /// Says whose table is believed.
+    #[must_use]
+    pub fn with_table_trust(mut self, trust: TableTrust) -> Self {
+        self.table_trust = trust;
         self
     }
 
@@ -237,6 +287,7 @@ impl Server {
         if is_changed {
             self.interfaces.follow(self.network.current(), &mut self.listeners);
             self.update_own_addresses();
+            self.update_own_networks();
         }
         is_changed
     }

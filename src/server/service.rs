@@ -2,22 +2,25 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::client::Client;
-use super::forward::{Finished, Forwarder};
+use super::forward::{EXCHANGE_TIMEOUT, Finished, Forwarder};
 use super::table::TableFollower;
 use super::table::sockets::SocketDialer;
 use crate::clock;
 use crate::cluster::Directory;
-use crate::dns::relay::hand_on;
-use crate::dns::transfer::{Transfer, Views};
+use crate::dns::cache::{Cache, has_subnet};
+use crate::dns::transfer::{Transfer, Views, asks_for_zone};
 use crate::dns::tsig::{ReplySigner, TsigKey};
 use crate::dns::wire::ExtendedError;
 use crate::dns::{Asker, Counters, Limit, RateLimiter, Rcode, Responder, Transport, Verdict};
 
 /// Transfers at a time; who asks for another one is to try again.
 const MOST_TRANSFERS: usize = 512;
+
+/// How long servers have to answer where there is something else to answer from (RFC 8767 §5).
+const STALE_AFTER: Duration = Duration::from_millis(1800);
 
 /// Everything that a reply is made of.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub(super) struct Service {
     pub(super) counters: Counters,
     pub(super) limiter: Option<RateLimiter>,
     pub(super) forwarder: Option<Forwarder>,
+    /// Replies of other servers; `None`: none is kept.
+    pub(super) cache: Option<Cache>,
     /// The table, where it is taken from another node.
     pub(super) table: Option<TableFollower<SocketDialer>>,
     /// What transfers are made of, and how many there are: each holds another reference.
@@ -40,9 +45,9 @@ pub(super) struct Service {
     pub(super) now: u64,
 }
 
-/// The seconds since 1970.
-pub(super) fn unix_time() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+/// The response code in a header.
+fn rcode_of(reply: &[u8]) -> Rcode {
+    Rcode::new(reply.get(3).map_or(0, |octet| octet & 0x0f))
 }
 
 /// A zone that is on its way to a client.
@@ -77,6 +82,9 @@ impl Service {
                 verdict = self.answer_changes(query, asker, reply);
             }
             (Verdict::Transfer, Client::Stream { .. }) => return verdict,
+            (Verdict::Reply(rcode), _) if rcode != Rcode::NOERROR && asks_for_zone(query) => {
+                self.counters.transfers_refused += 1;
+            }
             _ => {}
         }
         self.counters.count(verdict.rcode());
@@ -89,11 +97,42 @@ impl Service {
         let whole_query = query;
         let (unsigned, signer) = self.responder.unsign(query, self.now).unzip();
         let query = unsigned.as_deref().unwrap_or(query);
+        let now = clock::now();
+        let mut has_stale = false;
+        // What is asked for one network is not looked for among what is kept for all (RFC 7871 §7.3).
+        let passes_subnet = self.forwarder.as_ref().is_some_and(Forwarder::passes_client_subnet);
+        let is_for_all = !passes_subnet || !has_subnet(query);
+        if let Some(cache) = self.cache.as_mut().filter(|_| is_for_all) {
+            let asker = Asker::new(client.address(), client.transport(), self.now);
+            let directory = &self.directory;
+            // A reply that is signed is made when it comes.
+            let kept = match signer {
+                None => self.responder.answer_kept(query, asker, directory, cache, now, reply),
+                Some(_) => None,
+            };
+            if let Some(rcode) = kept {
+                self.counters.kept_hits += 1;
+                return Verdict::Reply(rcode);
+            }
+            self.counters.kept_misses += 1;
+            has_stale = cache.has_stale(query, now);
+        }
+        let longest = if has_stale { STALE_AFTER } else { EXCHANGE_TIMEOUT };
         let forwarder = self.forwarder.as_mut();
-        if forwarder.is_some_and(|it| it.accept(query, signer.clone(), client, clock::now())) {
+        if forwarder.is_some_and(|it| it.accept(query, signer.clone(), client, now, longest)) {
             return Verdict::Forward;
         }
-        self.fail(whole_query, self.asker(&client), reply)
+        let asker = self.asker(&client);
+        if signer.is_none()
+            && has_stale
+            && let Some(cache) = &mut self.cache
+            && let Some(stale) =
+                self.responder.answer_stale(query, asker, &self.directory, cache, now, 0)
+        {
+            *reply = stale;
+            return Verdict::Reply(rcode_of(reply));
+        }
+        self.fail(whole_query, asker, reply)
     }
 
     /// Begins the transfer that a query of a connection asks for. `None`: the reply says why not.
@@ -115,7 +154,6 @@ impl Service {
 
     /// Counts a query for a transfer, and says what becomes of it.
     pub(super) fn count_transfer(&mut self, has_begun: bool) -> Verdict {
-        self.counters.transfers += u64::from(has_begun);
         let rcode = if has_begun { Rcode::NOERROR } else { Rcode::SERVFAIL };
         self.counters.count(Some(rcode));
         if has_begun { Verdict::Transfer } else { Verdict::Reply(rcode) }
@@ -137,12 +175,15 @@ impl Service {
 
     fn transfer(&mut self, query: &[u8], asker: Asker) -> Option<Transfer> {
         // One reference is the service's own.
-        if Arc::strong_count(&self.under_way) > MOST_TRANSFERS {
-            return None;
-        }
+        let may_begin = Arc::strong_count(&self.under_way) <= MOST_TRANSFERS;
         let Service { responder, directory, views, .. } = self;
         // The time is read now: the request was there before.
-        let transfer = responder.transfer_shared(query, asker, directory, views, clock::now())?;
+        let begin = || responder.transfer_shared(query, asker, directory, views, clock::now());
+        let Some(transfer) = may_begin.then(begin).flatten() else {
+            self.counters.transfers_refused += 1;
+            return None;
+        };
+        self.counters.count_transfer(transfer.kind());
         log::debug!("transfer to {}: {transfer}", asker.address);
         Some(transfer)
     }
@@ -152,19 +193,48 @@ impl Service {
         self.responder.fail(query, ExtendedError::NetworkError, asker, &self.directory, reply)
     }
 
+    /// Keeps a reply that is good for more than one client; returns what was kept before where no server could
+    /// answer.
+    fn keep(
+        &mut self,
+        query: &[u8],
+        reply: Option<&[u8]>,
+        asker: Asker,
+        reserved: usize,
+    ) -> Option<Vec<u8>> {
+        let cache = self.cache.as_mut()?;
+        let (now, directory) = (clock::now(), &self.directory);
+        let failed =
+            reply.is_none_or(|it| matches!(rcode_of(it), Rcode::SERVFAIL | Rcode::REFUSED));
+        let stale = if failed {
+            self.responder.answer_stale(query, asker, directory, cache, now, reserved)
+        } else {
+            None
+        };
+        match reply {
+            _ if stale.is_some() => {}
+            Some(reply) if rcode_of(reply) != Rcode::SERVFAIL => cache.keep(query, reply, now),
+            _ => cache.keep_failure(query, now),
+        }
+        self.counters.kept_entries = cache.entries() as u64;
+        self.counters.kept_octets = cache.octets() as u64;
+        stale
+    }
+
     /// The reply to a query that was forwarded; `None`: there is none to send.
     pub(super) fn conclude(&mut self, finished: Finished) -> Option<Vec<u8>> {
         let Finished { client, query, signer, reply } = finished;
         let asker = self.asker(&client);
-        let (verdict, mut reply) = match reply {
-            Some(mut reply) => {
-                let room = signer.as_ref().map_or(0, ReplySigner::room);
-                hand_on(&mut reply, &query, asker.transport, room);
+        let room = signer.as_ref().map_or(0, ReplySigner::room);
+        let stale = self.keep(&query, reply.as_deref(), asker, room);
+        let (verdict, mut reply) = match (reply, stale) {
+            (_, Some(stale)) => (Verdict::Reply(rcode_of(&stale)), stale),
+            (Some(reply), None) => {
+                let reply = self.responder.relay(&reply, &query, asker, &self.directory, room);
                 self.counters.forwarded += 1;
-                let rcode = reply.get(3).map_or(0, |octet| octet & 0x0f);
-                (Verdict::Reply(Rcode::new(rcode)), reply)
+                (Verdict::Reply(rcode_of(&reply)), reply)
             }
-            None => {
+            (None, None) => {
                 let mut reply = Vec::new();
                 (self.fail(&query, asker, &mut reply), reply)
             }

@@ -10,6 +10,7 @@ use rustix::event::{Timespec, epoll};
 use super::attempt::Attempt;
 use super::id_source::IdSource;
 use crate::dns::Transport;
+use crate::dns::relay::with_id;
 
 /// Sockets that are looked at in one turn.
 const EVENTS_PER_TURN: usize = 64;
@@ -40,7 +41,21 @@ impl SocketSet {
         transport: Transport,
         ids: &mut IdSource,
     ) -> io::Result<Attempt> {
-        let attempt = Attempt::start(server, query, transport, ids)?;
+        self.send(number, server, with_id(query, ids.draw_id()), transport)
+    }
+
+    /// The same for a query that is sent as it is.
+    ///
+    /// # Errors
+    /// As [`SocketSet::start`].
+    pub fn send(
+        &self,
+        number: u64,
+        server: SocketAddr,
+        query: Vec<u8>,
+        transport: Transport,
+    ) -> io::Result<Attempt> {
+        let attempt = Attempt::send(server, query, transport)?;
         epoll::add(&self.0, &attempt, epoll::EventData::new_u64(number), attempt.events())?;
         Ok(attempt)
     }

@@ -11,7 +11,7 @@ use super::table::sockets::SocketDialer;
 use super::table::{TableFollower, TableTurn};
 use crate::clock;
 use crate::dns::transfer_in::TransferZones;
-use crate::dns::{Rcode, Verdict, notify};
+use crate::dns::{Rcode, Sender, Verdict, notify};
 use crate::node::{TableServer, TableState};
 
 impl Server {
@@ -25,7 +25,8 @@ impl Server {
             let dialer = SocketDialer::new().map_err(|error| error.to_string());
             match zones.and_then(|zones| Ok((Arc::new(zones), dialer?))) {
                 Ok((zones, dialer)) => {
-                    *table = Some(TableFollower::new(zones, self.table_limits, dialer, now));
+                    let follower = TableFollower::new(zones, self.table_limits, dialer, now);
+                    *table = Some(follower.with_trust(std::mem::take(&mut self.table_trust)));
                 }
                 Err(error) => return log::warn!("no table can be taken from other nodes: {error}"),
             }
@@ -33,7 +34,13 @@ impl Server {
         if let Some(table) = table {
             table.set_servers(from, now);
         }
-        table.take_if(|table| table.is_over());
+        self.end_table_if_over();
+    }
+
+    fn end_table_if_over(&mut self) {
+        if let Some(over) = self.service.table.take_if(|table| table.is_over()) {
+            self.table_trust = over.into_trust();
+        }
     }
 
     /// See [`crate::node::Host::table`].
@@ -58,15 +65,14 @@ impl Server {
             follower.dialer.come_from(ipv4.into_iter().chain(ipv6));
         }
         let turn = follower.progress(now, directory);
-        if follower.is_over() {
-            *table = None;
-        }
+        self.end_table_if_over();
         turn
     }
 }
 
 impl Service {
-    /// Takes note of a NOTIFY, and writes the reply; `None`: it is none, or the table is not followed.
+    /// Takes note of a NOTIFY, and writes the reply; `None`: it is none, the table is not followed, or its signature
+    /// is bad. Where there are keys, it has to be signed under one of them.
     pub(super) fn heed_notify(
         &mut self,
         message: &[u8],
@@ -77,10 +83,20 @@ impl Service {
         if !notify::is_notify(message) {
             return None;
         }
-        let zone = notify::zone_of(message);
-        let is_known = zone.is_some_and(|zone| table.told(client.address(), &zone));
+        let sender = self.responder.sender(message, self.now);
+        let is_known = match &sender {
+            Sender::Forged => return None,
+            Sender::Unknown => false,
+            Sender::Anybody | Sender::Signed(_) => {
+                let zone = notify::zone_of(message);
+                zone.is_some_and(|zone| table.told(client.address(), &zone))
+            }
+        };
         let rcode = if is_known { Rcode::NOERROR } else { Rcode::REFUSED };
         notify::reply(message, rcode, reply);
+        if let Sender::Signed(mut signer) = sender {
+            signer.sign(reply, self.now);
+        }
         self.counters.count(Some(rcode));
         Some(Verdict::Reply(rcode))
     }

@@ -1,19 +1,28 @@
 //! Work at set times beside the service, such as running hooks and writing metrics.
 
-use std::fmt;
 use std::time::Instant;
 
 use crate::cluster::Directory;
 use crate::dns::Counters;
+use crate::node::TableServer;
 
 /// Work to be done at certain times, and when a signal came or the machine resumed from suspend.
 /// [`super::Server::wait`] runs it.
-pub trait Timer: fmt::Debug + Send {
+pub trait Timer: Send {
     /// When to run it next at the latest; `None`: not before such a moment.
     fn next(&self) -> Option<Instant>;
 
     /// Does what is due, which may be nothing. No query is answered meanwhile: it must not block.
     fn run(&mut self, now: Instant, view: View<'_>);
+}
+
+/// A table that is taken from another node.
+#[derive(Clone, Copy, Debug)]
+pub struct FollowedTable {
+    /// The node; `None`: another one is being looked for.
+    pub server: Option<TableServer>,
+    /// When it was last known to be what etcd held.
+    pub proven_at: Instant,
 }
 
 /// The part of the server that a timer sees.
@@ -23,4 +32,6 @@ pub struct View<'a> {
     pub directory: &'a Directory,
     /// Replies counted by kind.
     pub counters: &'a Counters,
+    /// The table, where it is another node's.
+    pub table: Option<FollowedTable>,
 }

@@ -9,7 +9,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::client::Client;
 use super::ready_file::ReadyFile;
 use super::secondaries::Secondaries;
-use super::service::{Service, unix_time};
+use super::service::Service;
+use super::table::TableFollower;
 use super::timers::View;
 use super::{Interest, Server, Wake};
 use crate::clock;
@@ -63,7 +64,8 @@ impl Server {
             self.tell_secondaries(now);
             let is_ready = self.poll_once(descriptor, deadline, now)?;
             now = clock::now();
-            self.service.now = unix_time();
+            self.service.now = clock::unix_time();
+            self.look_at_hosts(now);
             let woken = self.answer_ready(now);
             self.forward_back(now);
             self.serve_http(now);
@@ -146,7 +148,8 @@ impl Server {
         let place = self.ready.len().checked_sub(from_end);
         let is_ready = place.is_some_and(|at| self.ready.get(at) == Some(&true));
         if is_ready || http.next_deadline(now).is_some_and(|at| at <= now) {
-            http.progress(now, View { directory, counters });
+            let table = table.as_ref().and_then(TableFollower::followed);
+            http.progress(now, View { directory, counters, table });
         }
     }
 
@@ -158,9 +161,10 @@ impl Server {
             secondaries.note_transfer(client, zone, key.as_ref(), &self.service.directory);
         }
         let is_due = secondaries.next_deadline().is_some_and(|at| at <= now);
-        let Service { directory, responder, .. } = &self.service;
+        let Service { directory, responder, counters, .. } = &mut self.service;
         if self.have_answered || is_due || secondaries.is_behind(directory) {
-            secondaries.progress(self.have_answered, directory, responder, now, unix_time());
+            secondaries.progress(self.have_answered, directory, responder, now, clock::unix_time());
+            counters.notifies = secondaries.told;
         }
     }
 
@@ -221,11 +225,12 @@ impl Server {
 
     /// Runs the timers that are due, or if the sleep was ended, all of them. Says whether any was run.
     fn run_timers(&mut self, woken: bool, now: Instant) -> bool {
-        let Service { directory, counters, .. } = &self.service;
+        let Service { directory, counters, table, .. } = &self.service;
+        let table = table.as_ref().and_then(TableFollower::followed);
         let mut have_run = false;
         for timer in &mut self.timers {
             if woken || timer.next().is_some_and(|at| at <= now) {
-                timer.run(now, View { directory, counters });
+                timer.run(now, View { directory, counters, table });
                 have_run = true;
             }
         }

@@ -35,6 +35,7 @@ pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
     let connect = report.keep(connect.map_err(|error| Finding::new(Bad, "files", error)))?;
     report.tell(keys(options))?;
     report.tell(local::look(options))?;
+    report.tell(forwarding(options))?;
     let mut client = match connect {
         Some(connect) => reach(options, &connect, place, &mut report)?,
         None => None,
@@ -92,6 +93,17 @@ fn files(options: &Options, connect: &Connect) -> Vec<Finding> {
     let ends = ends.into_iter().map(|end| Finding::new(severity_of(&end), "files", end));
     let read = Finding::new(Good, "files", names.join(", "));
     std::iter::once(read).chain(ends).chain(notes).collect()
+}
+
+/// Where queries for other names go, and whose.
+fn forwarding(options: &Options) -> Vec<Finding> {
+    let mut findings: Vec<Finding> =
+        options.forward.routes.iter().map(|route| Finding::new(Good, "forward", route)).collect();
+    if options.allow.is_empty() && !findings.is_empty() {
+        let text = "for this host and its own networks alone, where --allow names no others";
+        findings.push(Finding::new(Good, "forward", text));
+    }
+    findings
 }
 
 /// The keys under which messages are signed.

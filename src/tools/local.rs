@@ -17,7 +17,7 @@ use crate::host::accounts::{Account, Login};
 use crate::host::privileges;
 use crate::notify::file_failure;
 use crate::options::Options;
-use crate::server::forward::ForwardTo;
+use crate::server::forward::{ForwardRoute, ForwardTo};
 
 /// The permissions of others in a mode, and the bit that lets only owners remove files.
 const READ: u32 = 0o4;
@@ -66,16 +66,23 @@ fn files(options: &Options, who: Option<Account>) -> Vec<Finding> {
         Ok(()) => Finding::new(Good, "files", format!("{} can be written", path.display())),
         Err(error) => Finding::new(Bad, "files", file_failure(option, path, &error).to_string()),
     });
-    let read = match &options.forward {
-        Some(ForwardTo::ResolvConf(path)) => try_to_read(path, who).err().map(|error| {
-            let path = path.display();
-            let text = "until it can be read, other names are answered with SERVFAIL";
-            Finding::new(Note, "files", format!("--forward: {path}: {error}; {text}"))
-        }),
-        _ => None,
+    let named_in = |route: &'_ ForwardRoute| match &route.to {
+        ForwardTo::ResolvConf(path) => Some(path.clone()),
+        ForwardTo::Servers(_) => None,
     };
+    let read = options.forward.routes.iter().filter_map(named_in).filter_map(|path| {
+        let error = try_to_read(&path, who).err()?;
+        let text = "until it can be read, other names are answered with SERVFAIL";
+        let path = path.display();
+        Some(Finding::new(Note, "files", format!("--forward: {path}: {error}; {text}")))
+    });
+    let hosts = options.hosts.iter().filter_map(|path| {
+        let (error, path) = (try_to_read(path, who).err()?, path.display());
+        let text = "until it can be read, its hosts are not answered for";
+        Some(Finding::new(Note, "files", format!("--hosts: {path}: {error}; {text}")))
+    });
     let again = who.map(|account| read_again(options, account)).unwrap_or_default();
-    written.chain(read).chain(again).collect()
+    written.chain(read).chain(hosts).chain(again).collect()
 }
 
 /// Notes about files that were read by who started this, and could not be read again.

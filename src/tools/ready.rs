@@ -80,7 +80,7 @@ fn texts(server: SocketAddr, name: &str, deadline: Instant) -> Result<Vec<String
     })?;
     let reply = match &reply {
         Progress::Reply(reply) => decode(reply),
-        Progress::Refusal(_) | Progress::Waiting => {
+        Progress::Refusal(_) | Progress::Waiting | Progress::Unusable => {
             return Err("it refuses to answer; see its --allow".to_owned());
         }
     };

@@ -11,8 +11,13 @@ use support::free_port;
 use support::upstream::{Habit, Upstream};
 use support::{Etcd, Node, PATIENCE, Prober, ask, exchange, lookup, question, run, until};
 
+mod cache;
 mod file;
+mod hops;
+mod hosts;
+mod networks;
 mod servers;
+mod zones;
 
 const ELSEWHERE: &str = "www.example.com.";
 const GOOD: &str = "192.0.2.80";
@@ -23,7 +28,7 @@ const BUSY_MACHINE: Duration = Duration::from_millis(250);
 /// A node that is named, and forwards to these servers.
 fn node_forwarding(etcd: &Etcd, servers: &[SocketAddr]) -> Node {
     let servers: Vec<String> = servers.iter().map(SocketAddr::to_string).collect();
-    let node = Node::in_cluster(etcd, 1, 5, &["--forward", &servers.join(",")]);
+    let node = Node::in_cluster(etcd, 1, 5, &["--forward", &servers.join(","), "--cache", "0"]);
     node.slot();
     node
 }

@@ -111,7 +111,7 @@ class Reader:
         for attribute in attributes:
             if text_at(attribute, 1) == "path":
                 return os.path.join(folder, attribute[3].text.strip('"'))
-        if base not in ("lib.rs", "main.rs", "mod.rs"):
+        if base not in ("lib.rs", "main.rs", "mod.rs", "answers.rs"):
             folder = os.path.join(folder, base.removesuffix(".rs"))
         folder = os.path.join(folder, *child.parent.within_file().split("::")[:-1])
         flat = os.path.join(folder, child.name + ".rs")

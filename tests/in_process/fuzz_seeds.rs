@@ -106,6 +106,7 @@ macro_rules! replays {
 }
 
 replays! {
+    what_is_kept_of_other_servers_stays_within_its_room: "cache",
     a_directory_tells_what_a_map_would: "cluster",
     a_corefile_is_followed_or_refused_in_one_line: "corefile",
     a_stream_is_cut_into_the_same_messages_however_it_arrives: "framing",

@@ -1,89 +1,23 @@
 //! The table of all names, taken by a server in this process from real nodes, and from some that are none.
 
-use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use idetcd::cluster::{Directory, Freshness, Keyspace, NodePlace, Pattern, SlotId};
-use idetcd::dns::Responder;
-use idetcd::node::{Host, TableServer, TableState};
-use idetcd::server::network::NetworkWatch;
-use idetcd::server::signals::Signals;
+use idetcd::cluster::{Directory, Freshness, NodePlace, SlotId};
+use idetcd::dns::tsig::TsigKeys;
+use idetcd::node::{Host, TableState};
 use idetcd::server::socket::Presence;
-use idetcd::server::table::TableLimits;
 use idetcd::server::udp::UdpListener;
-use idetcd::server::{Server, Shared};
 use simple_dns::TYPE;
 use support::{Etcd, Node, PATIENCE, Signal, exchange, question, until};
 
+use crate::follower::{
+    LIMIT, NOTIFY, follower, follower_on, known, limits, servers, tell, wait_for_names_of,
+    wait_for_table, wait_until,
+};
 use crate::zone::{ALLOW, record};
-
-const LIMIT: u32 = 400;
-
-/// A server that nobody can ask, with a table to be taken.
-fn follower(limits: TableLimits) -> Shared {
-    follower_on(Vec::new(), limits)
-}
-
-fn follower_on(listeners: Vec<UdpListener>, limits: TableLimits) -> Shared {
-    let pattern = Pattern::parse("worker{{.ID}}.tf.local.", LIMIT).expect("a good pattern");
-    let keyspace = Arc::new(Keyspace::new(pattern, LIMIT));
-    let responder = Responder::new(&keyspace, 5).expect("zones");
-    let signals = Signals::new().expect("a wakeup");
-    let (network, directory) = (NetworkWatch::open(), Directory::new(keyspace));
-    let server = Server::new(listeners, Vec::new(), network, responder, directory, signals);
-    Shared::new(server.with_table_limits(limits))
-}
-
-fn limits(max_lag: u64) -> TableLimits {
-    TableLimits { max_lag: Duration::from_secs(max_lag), max_stale: Duration::from_secs(3600) }
-}
-
-fn servers(addresses: &[SocketAddr]) -> Vec<TableServer> {
-    let slots = (1..).filter_map(SlotId::new);
-    slots.zip(addresses).map(|(slot, address)| TableServer { slot, address: *address }).collect()
-}
-
-/// Waits in the server until something is so.
-fn wait_until(follower: &Shared, what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what}: {:?}", follower.table());
-        follower.sleep_until(follower.now() + Duration::from_millis(20));
-    }
-}
-
-fn wait_for_table(follower: &Shared) {
-    let is_followed = || matches!(follower.table(), TableState::Followed { .. });
-    wait_until(follower, "a table", is_followed);
-}
-
-/// The names with their addresses, as the follower has them.
-fn known(follower: &Shared) -> BTreeSet<String> {
-    follower.directory(|directory| {
-        directory.records().map(|(name, record)| format!("{name} {record}")).collect()
-    })
-}
-
-/// The same as etcd has them.
-fn in_etcd(etcd: &Etcd) -> BTreeSet<String> {
-    let names = etcd.keys().into_iter().filter(|(key, _)| key.starts_with("worker"));
-    let names = names.filter(|(key, _)| !key.contains(['#', ':', '{', '!']));
-    names
-        .map(|(key, value)| {
-            let record = idetcd::cluster::Record::parse(value.as_bytes()).expect("a record");
-            format!("{key} {record}")
-        })
-        .collect()
-}
-
-fn wait_for_names_of(follower: &Shared, etcd: &Etcd) {
-    let wanted = in_etcd(etcd);
-    wait_until(follower, "the names of etcd", || known(follower) == wanted);
-}
 
 #[test]
 fn a_table_is_taken_from_a_node_and_followed_and_from_the_next_when_that_is_gone() {
@@ -220,13 +154,10 @@ fn who_lies_is_silent_or_tells_nothing_of_its_table_is_left_and_nothing_of_it_is
     let forged = answering(|[high, low]| framed(&message([high, !low], &[SOA, WORKER, SOA])));
     let garbage = answering(|_| vec![0xff; 70_000]);
     let all = [silent, closing, plain, refusing, cut_off, forged, garbage];
-    let begun = Instant::now();
-    let asked = all.map(|address| {
-        let follower = follower(limits(2));
+    for address in all {
+        // Each by itself: one that is not waited in does nothing, but loses its patience.
+        let (begun, follower) = (Instant::now(), follower(limits(2)));
         follower.take_table(&servers(&[address]));
-        follower
-    });
-    for follower in asked {
         wait_until(&follower, "its end", || follower.table() == TableState::Lost);
         assert!(begun.elapsed() >= Duration::from_secs(2), "they may have it soon");
         let directory = |it: &mut Directory| (it.len(), it.freshness());
@@ -288,26 +219,6 @@ fn nobody_is_asked_any_more_once_no_server_is_named() {
     assert!(!known(&follower).iter().any(|line| line.starts_with("worker7.")));
 }
 
-/// A NOTIFY for the zone.
-const NOTIFY: &[u8] =
-    b"\x12\x34\x24\x00\x00\x01\x00\x00\x00\x00\x00\x00\x02TF\x05local\x00\x00\x06\x00\x01";
-
-/// Lets an address say that the zone changed; returns the response code.
-fn notify(follower: &Shared, from: IpAddr, to: SocketAddr) -> u8 {
-    let socket = UdpSocket::bind((from, 0)).expect("bound");
-    socket.set_nonblocking(true).expect("set");
-    socket.send_to(NOTIFY, to).expect("sent");
-    let mut reply = [0; 512];
-    let mut length = 0;
-    wait_until(follower, "a reply", || {
-        length = socket.recv(&mut reply).unwrap_or_default();
-        length > 0
-    });
-    assert_eq!(reply[..3], [0x12, 0x34, 0xa4]);
-    assert_eq!(&reply[12..length], &NOTIFY[12..]);
-    reply[3]
-}
-
 #[test]
 fn what_a_server_says_that_changed_is_asked_after_at_once() {
     let etcd = Etcd::start();
@@ -316,11 +227,16 @@ fn what_a_server_says_that_changed_is_asked_after_at_once() {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let listener = UdpListener::bind(any, Presence::Here).expect("bound");
     let address = listener.address;
-    let follower = follower_on(vec![listener], limits(15));
+    let follower = follower_on(vec![listener], limits(15), TsigKeys::default());
     let refused = 4 | 1;
     follower.take_table(&servers(&[node.address()]));
     wait_for_table(&follower);
-    assert_eq!(notify(&follower, [127, 9, 9, 9].into(), address), refused);
+    let notify = |from: IpAddr| {
+        let reply = tell(&follower, from, address, NOTIFY);
+        assert_eq!(reply[12..], NOTIFY[12..]);
+        reply[3]
+    };
+    assert_eq!(notify([127, 9, 9, 9].into()), refused);
     let mut passed = Duration::ZERO;
     for number in 2..12 {
         etcd.put_all([record(number, number)]);
@@ -329,7 +245,7 @@ fn what_a_server_says_that_changed_is_asked_after_at_once() {
             exchange(node.address(), &question, PATIENCE).filter(|reply| reply[7] == 1)
         });
         let begun = Instant::now();
-        assert_eq!(notify(&follower, node.address().ip(), address), 0);
+        assert_eq!(notify(node.address().ip()), 0);
         wait_until(&follower, "the name", || known(&follower).len() == number as usize);
         passed += begun.elapsed();
     }

@@ -1,7 +1,10 @@
 //! Zones that are transferred to other servers, by whom that is signed, and who is told of changes.
 
 mod clients;
+mod follower;
 mod incoming;
+mod incoming_signed;
+mod keys;
 mod notify;
 mod outgoing;
 mod secondaries;

@@ -8,7 +8,7 @@ use simple_dns::TYPE;
 use support::dns::{Message, Opt, Prober, Query};
 use support::{Etcd, Node, PATIENCE, Proxy, Signal, exchange, lookup, run, until};
 
-use crate::zone::{ALLOW, record};
+use crate::zone::record;
 
 const WATCHERS: usize = 3;
 
@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_secs(2);
 fn node(net: u8, number: u32, endpoints: &str, more: &[&str]) -> Node {
     let watchers = WATCHERS.to_string();
     let own = ["--watchers", &watchers, "--max-lag", "6", "--etcd-timeout", "0.5"];
-    Node::on_loopback(net, number, endpoints, &[&own[..], &ALLOW, more].concat())
+    Node::on_loopback(net, number, endpoints, &[&own[..], more].concat())
 }
 
 /// So many nodes, named in order, which know each other.

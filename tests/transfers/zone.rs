@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use support::{Etcd, Node, run};
+use support::{Etcd, Node, command, run};
 
 /// Lets everybody here have whole zones.
 pub const ALLOW: [&str; 2] = ["--allow-transfer", "127.0.0.0/8,::1"];
@@ -77,10 +77,25 @@ pub fn in_etcd(etcd: &Etcd) -> ZoneLines {
     lines
 }
 
+const AXFR: [&str; 4] = ["+noall", "+answer", "+onesoa", "+tries=1"];
+
 /// A zone by AXFR, without SOA and NS, and the serial.
 pub fn transferred(server: SocketAddr, zone: &str) -> (ZoneLines, u32) {
     let (host, port) = (format!("@{}", server.ip()), server.port().to_string());
-    let output = run("dig", &["+noall", "+answer", "+onesoa", "-p", &port, &host, zone, "AXFR"]);
+    without_apex(&run("dig", &[&AXFR[..], &["-p", &port, &host, zone, "AXFR"]].concat()))
+}
+
+/// The zone's names from a server that may not have it yet, or may end a transfer as a new version comes.
+pub fn try_transferred(server: SocketAddr) -> Option<ZoneLines> {
+    let (host, port) = (format!("@{}", server.ip()), server.port().to_string());
+    let words = ["-p", &port, &host, "tf.local", "AXFR"];
+    let output = command("dig").args(AXFR).args(words).output().expect("dig");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let is_whole = output.status.success() && !text.is_empty() && !text.contains(";");
+    is_whole.then(|| without_apex(&text).0)
+}
+
+fn without_apex(output: &str) -> (ZoneLines, u32) {
     let (mut lines, mut serial, mut servers) = (ZoneLines::new(), None, 0);
     for line in output.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();

@@ -158,9 +158,9 @@ fn recursion_is_available_in_every_reply_where_other_names_are_forwarded() {
         vec![0; 12],
         [&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1][..], &cookie].concat(),
     ];
-    for (out_of_zone, wanted) in [(OutOfZone::Refuse, 0), (OutOfZone::Forward, 0x80)] {
+    for (forwarding, wanted) in [(None, 0), (Some(Forwarding::of_all_names()), 0x80)] {
         let responder = Responder::new(directory.keyspace(), TTL).expect("zones");
-        let responder = responder.with_out_of_zone(out_of_zone);
+        let responder = responder.with_forwarding(forwarding);
         for query in &queries {
             let mut reply = Vec::new();
             let address = [192, 0, 2, 1].into();

@@ -19,7 +19,7 @@ use simple_dns::{CLASS, Packet};
 
 use super::*;
 use crate::cluster::{Entry, Freshness, Keyspace, Names, Pattern};
-use crate::dns::OutOfZone;
+use crate::dns::Forwarding;
 use crate::dns::wire::{CLASS_IN, flag, option, rrtype};
 
 const TTL: u32 = 5;

@@ -5,20 +5,20 @@ use crate::cluster::ReverseNetwork;
 
 const SIX: &str = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa.";
 
-fn reply_of(name: &str, qtype: u16, directory: &Directory, out_of_zone: OutOfZone) -> Verdict {
-    written(name, qtype, directory, out_of_zone).0
+fn reply_of(name: &str, directory: &Directory, forwarding: Option<Forwarding>) -> Verdict {
+    written(name, rrtype::PTR, directory, forwarding).0
 }
 
 fn written(
     name: &str,
     qtype: u16,
     directory: &Directory,
-    out_of_zone: OutOfZone,
+    forwarding: Option<Forwarding>,
 ) -> (Verdict, Vec<u8>) {
     let networks: Vec<ReverseNetwork> =
         ["10.0.0.0/16", "10.0.7.0/24", "fd00::/16"].iter().flat_map(|text| text.parse()).collect();
     let responder = Responder::new(directory.keyspace(), TTL).expect("zones");
-    let responder = responder.with_reverse(&networks).expect("zones").with_out_of_zone(out_of_zone);
+    let responder = responder.with_reverse(&networks).expect("zones").with_forwarding(forwarding);
     let (mut reply, transport) = (Vec::new(), Transport::Udp);
     let asker = Asker::new(IpAddr::from([192, 0, 2, 1]), transport, 1_795_539_600);
     let query = ask(name, qtype);
@@ -58,7 +58,7 @@ fn a_zone_has_its_records_and_says_what_is_not_there() {
         ("1.1.10.in-addr.arpa.", rrtype::PTR, 5, &[], &[], ""),
     ];
     for (name, qtype, rcode, answers, authority, owner) in table {
-        let (_, reply) = written(name, qtype, &directory, OutOfZone::Refuse);
+        let (_, reply) = written(name, qtype, &directory, None);
         let packet = Packet::parse(&reply).expect("well formed");
         let texts = |section: &[simple_dns::ResourceRecord<'_>]| -> Vec<String> {
             section.iter().map(cookie).collect()
@@ -77,9 +77,38 @@ fn a_zone_has_its_records_and_says_what_is_not_there() {
 #[test]
 fn what_is_in_no_such_zone_is_forwarded_and_what_is_in_one_is_not() {
     let directory = cluster();
-    let verdict = |name| reply_of(name, rrtype::PTR, &directory, OutOfZone::Forward);
+    let all = Forwarding::of_all_names();
+    let verdict = |name| reply_of(name, &directory, Some(all.clone()));
     assert_eq!(verdict("9.0.0.10.in-addr.arpa."), Verdict::Reply(Rcode::NXDOMAIN));
     assert_eq!(verdict("9.0.1.10.in-addr.arpa."), Verdict::Forward);
+    // Of some zones alone: those below are theirs, those above and beside are nobody's.
+    let some = Forwarding::of(vec!["1.10.in-addr.arpa.".to_owned(), "example.".to_owned()]);
+    let verdict = |name| reply_of(name, &directory, Some(some.clone()));
+    for name in ["9.9.1.10.in-addr.arpa.", "1.10.in-addr.arpa.", "example.", "EXAMPLE."] {
+        assert_eq!(verdict(name), Verdict::Forward, "{name}");
+    }
+    for name in ["10.in-addr.arpa.", "9.9.2.10.in-addr.arpa.", "anexample.", "."] {
+        assert_eq!(verdict(name), Verdict::Reply(Rcode::REFUSED), "{name}");
+    }
+}
+
+#[test]
+fn who_is_not_among_those_who_may_has_nothing_forwarded() {
+    let directory = cluster();
+    let mut forwarding = Forwarding::of_all_names();
+    let (ours, others) = ("192.0.2.0/24".parse().expect("one"), "10.0.0.0/8".parse().expect("one"));
+    for (clients, wanted) in [
+        (None, Verdict::Forward),
+        (Some(vec![others, ours]), Verdict::Forward),
+        (Some(vec![others]), Verdict::Reply(Rcode::REFUSED)),
+        (Some(Vec::new()), Verdict::Reply(Rcode::REFUSED)),
+    ] {
+        forwarding.set_clients(clients);
+        let verdict = reply_of("example.com.", &directory, Some(forwarding.clone()));
+        assert_eq!(verdict, wanted);
+        let own = reply_of("worker1.tf.local.", &directory, Some(forwarding.clone()));
+        assert_eq!(own, Verdict::Reply(Rcode::NOERROR));
+    }
 }
 
 #[test]
@@ -95,7 +124,7 @@ fn an_address_is_not_denied_before_all_names_are_known() {
         (&incomplete, "0.0.10.in-addr.arpa.", Rcode::NOERROR),
     ];
     for (directory, name, wanted) in table {
-        let verdict = reply_of(name, rrtype::PTR, directory, OutOfZone::Refuse);
+        let verdict = reply_of(name, directory, None);
         assert_eq!(verdict, Verdict::Reply(wanted), "{name}");
     }
 }

@@ -14,6 +14,7 @@ mod walk;
 mod zone_record;
 
 pub use outgoing::{Transfer, TransferStep};
+pub use request::asks_for_zone;
 pub use views::Views;
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::dns::exchange::{Asker, Transport};
 use crate::dns::query::{Header, Query};
 use crate::dns::reply::Reply;
 use crate::dns::responder::Responder;
+use crate::dns::stats::TransferKind;
 use crate::dns::tsig::{ReplySigner, TsigKey};
 use crate::dns::wire::{ExtendedError, Rcode, flag, rrtype};
 
@@ -177,6 +178,15 @@ impl Transfer {
     /// The number of the zone, among [`Responder::zone_names`].
     pub fn zone(&self) -> usize {
         self.zone
+    }
+
+    /// What it brings.
+    pub fn kind(&self) -> TransferKind {
+        match self.brought {
+            Brought::Zone => TransferKind::Zone,
+            Brought::Changes(..) => TransferKind::Changes,
+            Brought::Soa => TransferKind::Soa,
+        }
     }
 
     /// The key by which the query was signed.

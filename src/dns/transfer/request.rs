@@ -23,6 +23,12 @@ pub(in crate::dns) fn is_transfer(query: &Query<'_>) -> bool {
         && edns.is_none_or(|edns| edns.version == 0)
 }
 
+/// Whether a message asks for a zone, as far as its first question tells.
+pub fn asks_for_zone(message: &[u8]) -> bool {
+    let question = Question::read(message);
+    question.is_some_and(|it| matches!(it.qtype, rrtype::AXFR | rrtype::IXFR))
+}
+
 /// Decides on the request of one who may have the zones, for the zone of this name.
 ///
 /// # Errors

@@ -218,7 +218,7 @@ fn bare(message: &[u8]) -> Vec<u8> {
 fn a_client_judges_each_message_of_a_stream() {
     for algorithm in BOTH {
         let key = Arc::new(key("transfer.tf.local", algorithm));
-        let mut request = bare(&vector(algorithm, "query"));
+        let request = bare(&vector(algorithm, "query"));
         let verifier = || sign_request(&key, &mut request.clone(), SIGNED_AT);
         let [first, second, unsigned, last] =
             ["stream0", "stream1", "stream2", "stream3"].map(|word| vector(algorithm, word));
@@ -247,8 +247,13 @@ fn a_client_judges_each_message_of_a_stream() {
         assert_eq!(verifier().verify(&reply, SIGNED_AT + 301), Err(ReplyFault::WrongTime));
         let mut other = self::key("transfer.tf.local", algorithm);
         other.name = "other".parse().expect("a name");
-        let mut verifier = sign_request(&Arc::new(other), &mut request, SIGNED_AT);
+        let mut verifier = sign_request(&Arc::new(other), &mut request.clone(), SIGNED_AT);
         assert_eq!(verifier.verify(&reply, SIGNED_AT), Err(ReplyFault::OtherKey));
+        for other in BOTH.into_iter().filter(|other| *other != algorithm) {
+            let key = Arc::new(self::key("transfer.tf.local", other));
+            let mut verifier = sign_request(&key, &mut request.clone(), SIGNED_AT);
+            assert_eq!(verifier.verify(&reply, SIGNED_AT), Err(ReplyFault::OtherKey), "{other}");
+        }
     }
 }
 

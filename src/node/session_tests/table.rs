@@ -364,3 +364,121 @@ fn leases_outlast_the_table() {
     let longest = kept.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
     assert!(longest < LEASE_TTL / 2 + SECOND, "{longest:?}");
 }
+
+/// What was asked for the table, and when.
+fn asked(world: &World) -> Vec<(Duration, String)> {
+    let log = world.log.borrow();
+    let asked = log.iter().filter(|(_, what)| what.starts_with("asks"));
+    asked.cloned().collect()
+}
+
+#[test]
+fn where_none_has_the_table_etcd_tells_who_else_may_have_it() {
+    let (world, session) = second();
+    world.at(2 * SECOND, |world| comes(world, &[(1, 2), (2, 1), (3, 4)], 9));
+    world.at(29 * SECOND, |world| {
+        let mut moved = other(1, 12);
+        moved.kv.value = br#"{"ipv4":"10.0.0.2","port":"5353"}"#.to_vec();
+        store(world, moved);
+    });
+    // Nobody gives up for so long, where there are so many names.
+    world.at(30 * SECOND, |world| {
+        let mut directory = world.directory.borrow_mut();
+        for number in 4..4000 {
+            directory.change_transferred(place(number), &change(9));
+        }
+        drop(directory);
+        world.table.set(TableState::Lost);
+    });
+    for second in 31..46 {
+        world.at(second * SECOND, |world| world.table.set(TableState::Lost));
+    }
+    world.stop_at.set(world.began + 46 * SECOND);
+    session.run();
+    let asked = asked(&world);
+    let moved = r#"asks ["10.0.0.2:5353"] for the table"#;
+    let found = asked.iter().find(|(_, what)| what == moved).map(|(at, _)| *at);
+    assert!(found.is_some_and(|at| at > 30 * SECOND), "{asked:?}");
+}
+
+#[test]
+fn whoever_watches_by_now_is_asked_while_the_table_is_followed() {
+    let (world, session) = second();
+    world.at(2 * SECOND, |world| comes(world, &[(1, 2), (2, 1), (3, 4)], 9));
+    world.at(20 * SECOND, |world| {
+        changes(world, 1, &TransferredChange { port: Some(Some(5353)), ..change(2) }, 12);
+    });
+    world.stop_at.set(world.began + 30 * SECOND);
+    session.run();
+    let asked = asked(&world);
+    let [(_, first), (at, second), ..] = &asked[..] else { panic!("{asked:?}") };
+    assert_eq!((&first[..], &second[..]), (SERVER, r#"asks ["10.0.0.2:5353"] for the table"#));
+    assert!((20 * SECOND..23 * SECOND).contains(at), "{asked:?}");
+}
+
+#[test]
+fn who_watches_anew_is_tried_after_a_moment_and_as_if_nothing_had_failed() {
+    let (world, session) = second();
+    for at in [5, 20, 40] {
+        world.at(at * SECOND, |world| world.table.set(TableState::Lost));
+    }
+    let restarted = || {
+        let mut restarted = other(1, 12);
+        restarted.kv.value = br#"{"ipv4":"10.0.0.2","port":"5353"}"#.to_vec();
+        restarted
+    };
+    world.at(60 * SECOND, move |world| store(world, restarted()));
+    world.changes.borrow_mut().push_back((60 * SECOND, Ok(told(vec![restarted()]))));
+    // It has no table either.
+    world.at(63 * SECOND + SECOND / 2, |world| world.table.set(TableState::Lost));
+    world.stop_at.set(world.began + 130 * SECOND);
+    session.run();
+    let asked = world.times(r#"asks ["10.0.0.2:5353"] for the table"#);
+    // Two seconds at most until the change is looked at.
+    assert!(asked[0] >= 60 * SECOND + SECOND / 2 && asked[0] < 63 * SECOND, "{asked:?}");
+    let again = asked[1] - asked[0];
+    assert!(
+        again < 20 * SECOND,
+        "{again:?}: the first pause of four seconds to eight, and no long one"
+    );
+}
+
+#[test]
+fn the_own_key_and_its_drain_are_watched() {
+    let (world, session) = second();
+    world.at(2 * SECOND, |world| comes(world, &[(1, 2), (2, 1), (3, 4)], 9));
+    world.stop_at.set(world.began + 10 * SECOND);
+    session.run();
+    let own = format!("watch of {:?}", ["w2.tf.local.", "w:2.tf.local."]);
+    assert_eq!(world.times(&own).len(), 1, "{:?}", world.log.borrow());
+}
+
+#[test]
+fn a_drain_and_a_readiness_that_the_table_alone_tells_are_looked_at() {
+    let drained = || TransferredChange { drain: Some(Some(Drain::default())), ..change(1) };
+    let unready = || TransferredChange { is_ready: Some(false), ..change(1) };
+    for told in [drained(), unready()] {
+        let (lost, asked) = silent_watch(move |world| changes(world, 2, &told, 12), false);
+        assert_eq!((lost.len(), asked), (1, 3), "once, and the name stays");
+    }
+    // What stands there is no news.
+    let (_, asked) = silent_watch(move |world| changes(world, 2, &change(1), 12), false);
+    assert_eq!(asked, 0);
+}
+
+#[test]
+fn without_etcd_nobody_gives_the_table_up() {
+    let (world, session) = second();
+    world.at(2 * SECOND, |world| comes(world, &[(1, 2), (2, 1), (3, 4)], 9));
+    world.at(30 * SECOND, |world| world.table.set(TableState::Lost));
+    world.changes.borrow_mut().push_back((30 * SECOND, Err(ErrorKind::WatchEnded)));
+    world.follow(|world, _| {
+        let is_down = (30 * SECOND..40 * SECOND).contains(&world.age());
+        if is_down { Fate::Failed(ErrorKind::Unreachable) } else { Fate::Answered(ROUND_TRIP) }
+    });
+    world.at(40 * SECOND + ROUND_TRIP, |world| changes(world, 3, &change(9), 10));
+    world.stop_at.set(world.began + 60 * SECOND);
+    session.run();
+    assert_eq!(world.times("FullSync").len(), 1, "{:?}", world.log.borrow());
+    assert_eq!(world.times(NOBODY).len(), 0);
+}

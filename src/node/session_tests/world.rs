@@ -325,6 +325,8 @@ impl Etcd for FakeEtcd {
     fn watch(&mut self, ranges: &[WatchRange]) -> Result<FakeWatch, Error> {
         let from: Vec<i64> = ranges.iter().map(|range| range.start_revision).collect();
         self.world.log(&format!("watch from {from:?}"));
+        let of = ranges.iter().map(|range| String::from_utf8_lossy(&range.key)).collect::<Vec<_>>();
+        self.world.log(&format!("watch of {of:?}"));
         self.world.call("watch", &self.timeout, |_| FakeWatch(self.world.clone()))
     }
 

@@ -123,6 +123,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_to_be_done_next_is_the_earliest_of_what_is_left() {
+        let now = Instant::now();
+        let at = |seconds: f64| now + Duration::from_secs_f64(seconds);
+        // Names; the first look, the end of all patience, and the second question by the least chance.
+        let table = [(100, 3.3, 0.5, 1.02), (1000, 6.0, 5.0, 1.2), (10_000, 33.0, 50.0, 3.0)];
+        for (names, look, end, ask) in table {
+            let spread = Duration::ZERO;
+            let mut lost = LostTable::new(now, None, (names, spread), 1.0);
+            assert_eq!((lost.look_at, lost.give_up_at), (at(look), at(end)), "{names}");
+            assert_eq!(lost.due_at(TableState::Lost), now, "it is asked at once");
+            let later = if look < end { look } else { end };
+            assert_eq!(lost.due_at(TableState::Awaited), at(later), "while it is asked, no more");
+            assert!(lost.is_to_ask(now, 0.0) && !lost.is_to_ask(now, 0.0));
+            assert_eq!(lost.ask_at, at(ask), "{names}");
+            assert_eq!(lost.due_at(TableState::Lost), at(if ask < end { ask } else { end }));
+        }
+    }
+
+    #[test]
     fn etcd_is_asked_for_others_rarely_where_there_are_many() {
         for (names, most) in [(70, 20), (10_000, 3)] {
             let now = Instant::now();

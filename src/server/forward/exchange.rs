@@ -5,17 +5,23 @@ use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use super::hop_attempt::{HopAttempt, HopNews};
+use crate::dns::Transport;
+use crate::dns::hop::Doubt;
 use crate::dns::tsig::ReplySigner;
-use crate::server::attempt::{Attempt, Progress};
+use crate::server::attempt::Progress;
 use crate::server::client::Client;
 
 /// The time that a client waits for an answer, all attempts together: less than the five seconds after
 /// which stub resolvers turn to another server (`resolv.conf(5)`, `timeout`).
-const EXCHANGE_TIMEOUT: Duration = Duration::from_millis(4500);
+pub const EXCHANGE_TIMEOUT: Duration = Duration::from_millis(4500);
 
 /// Rounds over the servers, and the most attempts for one query.
 const ROUNDS: usize = 2;
 const MOST_ATTEMPTS: usize = 6;
+
+/// The most attempts besides, by which a server is asked again because of what it said.
+const MOST_AGAIN: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct Exchange {
@@ -29,12 +35,19 @@ pub(super) struct Exchange {
     pub(super) question_hash: u64,
     /// In the order in which they are asked.
     servers: Vec<SocketAddr>,
-    pub(super) attempts: Vec<Attempt>,
+    pub(super) attempts: Vec<HopAttempt>,
+    /// The servers that are to be asked again now, how, and what that is to settle.
+    again: Vec<(SocketAddr, Transport, Option<Doubt>)>,
+    again_left: usize,
+    /// What was learnt of servers, to be taken note of.
+    pub(super) news: Vec<(SocketAddr, HopNews)>,
     /// How many attempts were made.
     tried: usize,
     /// When to make the next attempt; `None`: no more are made beside those under way.
     pub(super) next_try: Option<Instant>,
     deadline: Instant,
+    /// How much later that is than its beginning.
+    longest: Duration,
     /// The reply of a server that cannot answer; better than none.
     refusal: Option<Vec<u8>>,
     /// The server that could not be reached.
@@ -50,6 +63,7 @@ impl Exchange {
         question_hash: u64,
         servers: Vec<SocketAddr>,
         now: Instant,
+        longest: Duration,
     ) -> Self {
         Exchange {
             client,
@@ -58,9 +72,13 @@ impl Exchange {
             question_hash,
             servers,
             attempts: Vec::new(),
+            again: Vec::new(),
+            again_left: MOST_AGAIN,
+            news: Vec::new(),
             tried: 0,
             next_try: Some(now),
-            deadline: now + EXCHANGE_TIMEOUT,
+            deadline: now + longest,
+            longest,
             refusal: None,
             unreached: None,
             answered_by: None,
@@ -88,16 +106,21 @@ impl Exchange {
 
     /// Takes the server that could not be reached, or was asked last and did not answer in time.
     pub(super) fn failed_server(&mut self) -> Option<SocketAddr> {
-        let slow = self.attempts.last().map(|attempt| attempt.server);
+        let slow = self.attempts.last().map(HopAttempt::server);
         self.unreached.take().or(slow)
     }
 
+    /// Takes a server that is to be asked again now.
+    pub(super) fn take_again(&mut self) -> Option<(SocketAddr, Transport, Option<Doubt>)> {
+        self.again.pop()
+    }
+
     /// Adds the attempt that was due: `None` if it could not even be made.
-    pub(super) fn note_attempt(&mut self, attempt: Option<Attempt>, now: Instant) {
+    pub(super) fn note_attempt(&mut self, attempt: Option<HopAttempt>, now: Instant) {
         self.tried += 1;
         let is_last = self.tried >= self.most_attempts();
         // The time that an attempt has before the next one is made beside it.
-        let interval = EXCHANGE_TIMEOUT / (self.most_attempts() as u32 + 1);
+        let interval = self.longest / (self.most_attempts() as u32 + 1);
         let wait = if attempt.is_some() { interval } else { Duration::ZERO };
         self.next_try = (!is_last).then_some(now + wait);
         self.attempts.extend(attempt);
@@ -108,30 +131,43 @@ impl Exchange {
     pub(super) fn step(&mut self, now: Instant, buffer: &mut [u8]) -> Poll<Option<Vec<u8>>> {
         let before = self.attempts.len();
         let mut reply = None;
+        let mut news = Vec::new();
         self.attempts.retain_mut(|attempt| {
-            match attempt.progress(buffer) {
+            let server = attempt.server();
+            let progress = attempt.progress(buffer, &mut news);
+            self.news.extend(news.drain(..).map(|news| (server, news)));
+            match progress {
                 Ok(Progress::Waiting) => return true,
                 Ok(Progress::Reply(message)) => {
-                    self.answered_by = Some(attempt.server);
+                    self.answered_by = Some(server);
                     reply = Some(message);
                 }
                 Ok(Progress::Refusal(message)) => self.refusal = Some(message),
+                Ok(Progress::Unusable) => {}
                 Err(error) => {
-                    log::debug!("forwarding to {}: {error}", attempt.server);
-                    self.unreached = Some(attempt.server);
+                    log::debug!("forwarding to {server}: {error}");
+                    self.unreached = Some(server);
                 }
             }
             false
         });
+        for (server, news) in &self.news {
+            if let HopNews::Again(transport, doubt) = news
+                && self.again_left > 0
+            {
+                self.again_left -= 1;
+                self.again.push((*server, *transport, *doubt));
+            }
+        }
         if reply.is_some() {
             return Poll::Ready(reply);
         }
-        if before > 0 && self.attempts.is_empty() {
+        if before > 0 && self.attempts.is_empty() && self.again.is_empty() {
             // Who refused once refuses again.
             let is_refused = self.refusal.is_some() && self.tried >= self.servers.len();
             self.next_try = self.next_try.filter(|_| !is_refused).map(|_| now);
         }
-        let is_over = self.attempts.is_empty() && self.next_try.is_none();
+        let is_over = self.attempts.is_empty() && self.again.is_empty() && self.next_try.is_none();
         if !is_over && now < self.deadline {
             return Poll::Pending;
         }

@@ -13,6 +13,9 @@
 //! while.
 
 mod exchange;
+mod hop_attempt;
+mod named_servers;
+mod routes;
 mod servers;
 
 use std::collections::BTreeMap;
@@ -27,12 +30,16 @@ use super::id_source::IdSource;
 use super::socket_set::SocketSet;
 use crate::dns::Transport;
 use crate::dns::framing::LONGEST_MESSAGE;
+use crate::dns::hop::{Doubt, Hop, query_for, read_query};
 use crate::dns::query::Question;
 use crate::dns::relay::{loop_probe, loop_token};
 use crate::dns::tsig::ReplySigner;
+pub use exchange::EXCHANGE_TIMEOUT;
 use exchange::Exchange;
+use hop_attempt::HopAttempt;
+pub use routes::ForwardRoute;
+use routes::Routes;
 pub use servers::ForwardTo;
-use servers::Servers;
 
 /// Queries under way at a time, and sockets for them: etcd, the clients on TCP and all else get along
 /// with the rest of the usual 1,024 descriptors. The oldest query gives way to a new one: it is the
@@ -43,6 +50,17 @@ const MOST_SOCKETS: usize = 600;
 /// So many equal questions at a time look like a loop, and how often the servers are probed for that.
 const EQUAL_QUESTIONS: usize = 32;
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Where queries for other names go, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ForwardSettings {
+    /// The servers by zone, each zone once; names of none of them are refused.
+    pub routes: Vec<ForwardRoute>,
+    /// Whether the client subnet of a query (RFC 7871) goes on to the servers.
+    pub passes_client_subnet: bool,
+    /// The room for answers that are kept, in octets; 0: none is.
+    pub cache: usize,
+}
 
 /// A forwarded query that is done with.
 #[derive(Debug)]
@@ -60,7 +78,8 @@ pub struct Finished {
 /// Queries on their way to other servers and back.
 #[derive(Debug)]
 pub struct Forwarder {
-    servers: Servers,
+    routes: Routes,
+    passes_client_subnet: bool,
     pub(super) sockets: SocketSet,
     /// By number, which grows.
     exchanges: BTreeMap<u64, Exchange>,
@@ -82,9 +101,10 @@ impl Forwarder {
     ///
     /// # Errors
     /// When the system has no descriptor left.
-    pub fn new(to: ForwardTo) -> io::Result<Self> {
+    pub fn new(settings: ForwardSettings) -> io::Result<Self> {
         Ok(Forwarder {
-            servers: Servers::new(to),
+            routes: Routes::new(settings.routes),
+            passes_client_subnet: settings.passes_client_subnet,
             sockets: SocketSet::new()?,
             exchanges: BTreeMap::new(),
             next_number: 0,
@@ -99,8 +119,15 @@ impl Forwarder {
 
     /// Says what this process listens on, and so must not forward to.
     pub fn set_own(&mut self, own: Vec<SocketAddr>, now: Instant) {
-        self.servers.set_own(own);
-        self.servers.refresh(now);
+        for servers in self.routes.all() {
+            servers.set_own(&own);
+            servers.refresh(now);
+        }
+    }
+
+    /// Whether the client subnet of a query goes on to the servers.
+    pub fn passes_client_subnet(&self) -> bool {
+        self.passes_client_subnet
     }
 
     /// When there is something to do even if nothing comes.
@@ -111,7 +138,7 @@ impl Forwarder {
         self.exchanges.values().map(Exchange::next_deadline).min()
     }
 
-    /// Forwards a query. `false`: there is no server that could be asked, or the query has been
+    /// Forwards a query, whose client waits so long for the reply. `false`: there is no server that could be asked, or the query has been
     /// forwarded by us before.
     pub fn accept(
         &mut self,
@@ -119,21 +146,26 @@ impl Forwarder {
         signer: Option<ReplySigner>,
         client: Client,
         now: Instant,
+        longest: Duration,
     ) -> bool {
         if loop_token(query).is_some_and(|token| self.closes_loop(token, now)) {
             return false;
         }
-        self.servers.refresh(now);
-        let hash = |it: Question<'_>| self.hasher.hash_one((it.name().as_bytes(), it.qtype));
-        let question_hash = Question::read(query).map_or(0, hash);
+        let Some(question) = Question::read(query) else { return false };
+        let name = question.name();
+        let question_hash = self.hasher.hash_one((name.as_bytes(), question.qtype));
         self.probe_again_if_equal(question_hash, now);
-        self.probe(now);
-        let servers = self.servers.in_order(now);
+        let Some(servers) = self.routes.of(name.as_bytes()) else { return false };
+        servers.refresh(now);
+        let unprobed = servers.take_unprobed();
+        let servers = servers.in_order(now);
+        self.probe(unprobed, now);
         if servers.is_empty() {
             return false;
         }
         self.make_room();
-        let mut exchange = Exchange::new(Some(client), query.to_vec(), question_hash, servers, now);
+        let query = query.to_vec();
+        let mut exchange = Exchange::new(Some(client), query, question_hash, servers, now, longest);
         exchange.signer = signer;
         self.open(exchange, now);
         true
@@ -162,9 +194,23 @@ impl Forwarder {
     fn step(&mut self, number: u64, now: Instant) {
         let Some(mut exchange) = self.exchanges.remove(&number) else { return };
         loop {
-            if let Poll::Ready(reply) = exchange.step(now, &mut self.buffer) {
-                self.servers.note_answer(exchange.answered_by);
+            let polled = exchange.step(now, &mut self.buffer);
+            for (server, news) in exchange.news.drain(..) {
+                self.routes.note_news(server, news, now);
+            }
+            if let Poll::Ready(reply) = polled {
+                self.routes.note_answer(exchange.answered_by);
                 return self.finish(exchange, reply);
+            }
+            if let Some((server, transport, doubt)) = exchange.take_again() {
+                if self.open_sockets() >= MOST_SOCKETS {
+                    continue;
+                }
+                match self.start(number, &exchange.query, server, transport, doubt, now) {
+                    Ok(attempt) => exchange.attempts.push(attempt),
+                    Err(error) => log::debug!("forwarding to {server} again: {error}"),
+                }
+                continue;
             }
             let Some(server) = exchange.due_server(now) else { break };
             if self.open_sockets() >= MOST_SOCKETS && !exchange.attempts.is_empty() {
@@ -172,18 +218,37 @@ impl Forwarder {
                 break;
             }
             if let Some(failed) = exchange.failed_server() {
-                self.servers.note_failure(failed, now);
+                self.routes.note_failure(failed, now);
             }
             let transport = exchange.client.map_or(Transport::Udp, |client| client.transport());
-            let (query, ids) = (&exchange.query, &mut self.ids);
-            let attempt = self.sockets.start(number, server, query, transport, ids);
+            let attempt = self.start(number, &exchange.query, server, transport, None, now);
             if let Err(error) = &attempt {
                 log::debug!("forwarding to {server}: {error}");
-                self.servers.note_failure(server, now);
+                self.routes.note_failure(server, now);
             }
             exchange.note_attempt(attempt.ok(), now);
         }
         self.exchanges.insert(number, exchange);
+    }
+
+    /// Asks a server, in the way that is known to be its own.
+    fn start(
+        &mut self,
+        number: u64,
+        query: &[u8],
+        server: SocketAddr,
+        transport: Transport,
+        doubt: Option<Doubt>,
+        now: Instant,
+    ) -> io::Result<HopAttempt> {
+        let hop = self.routes.hop(server, now).unwrap_or(Hop::PLAIN);
+        let hop = Hop { passes_subnet: self.passes_client_subnet, ..hop };
+        let (id, ids) = (self.ids.draw_id(), &mut self.ids);
+        let sent = query_for(query, &hop, id, &mut || ids.draw());
+        // What is signed for the server goes on as it is, and comes back so.
+        let hop = if read_query(query).is_some() { hop } else { Hop::PLAIN };
+        let attempt = self.sockets.send(number, server, sent, transport)?;
+        Ok(HopAttempt::new(attempt, hop, doubt))
     }
 
     fn finish(&mut self, exchange: Exchange, reply: Option<Vec<u8>>) {
@@ -210,17 +275,19 @@ impl Forwarder {
         let is_recent = self.probed_at.is_some_and(|at| now < at + PROBE_INTERVAL);
         if !is_recent && self.exchanges.values().filter(is_equal).count() >= EQUAL_QUESTIONS {
             self.probed_at = Some(now);
-            self.servers.probe_all_again();
+            self.routes.all().for_each(|servers| servers.probe_all_again());
         }
     }
 
-    fn probe(&mut self, now: Instant) {
-        for server in self.servers.take_unprobed() {
+    fn probe(&mut self, unprobed: Vec<SocketAddr>, now: Instant) {
+        for server in unprobed {
             let token = self.ids.draw();
             let Ok(query) = loop_probe(token) else { continue };
             self.probes.retain(|(_, probed)| *probed != server);
             self.probes.push((token, server));
-            self.open(Exchange::new(None, query, token, vec![server], now), now);
+            let servers = vec![server];
+            let exchange = Exchange::new(None, query, token, servers, now, EXCHANGE_TIMEOUT);
+            self.open(exchange, now);
         }
     }
 
@@ -228,7 +295,7 @@ impl Forwarder {
     fn closes_loop(&mut self, token: u64, now: Instant) -> bool {
         let probe = self.probes.iter().find(|(sent, _)| *sent == token);
         let Some((_, server)) = probe else { return false };
-        self.servers.mark_loop(*server, now);
+        self.routes.all().for_each(|servers| servers.mark_loop(*server, now));
         true
     }
 }

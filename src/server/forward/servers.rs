@@ -2,14 +2,14 @@
 //! asked, and those that are not asked for a while.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use super::hop_attempt::HopNews;
+use super::named_servers::NamedServers;
+use crate::dns::hop::Hop;
 use crate::host::file_mark::FileMark;
-use crate::host::resolv_conf::ResolvConf;
-
-/// More servers cannot be asked within the time that a client waits.
-const MOST_SERVERS: usize = 8;
+use crate::server::id_source::IdSource;
 
 /// The time between two checks of the file that names the servers, while there is something to
 /// forward.
@@ -21,6 +21,9 @@ const LOOP_PAUSE: Duration = Duration::from_secs(60);
 /// The failures in a row that put a server after the others, and the time for which they do.
 const FAILURES: u32 = 3;
 const DEMOTION: Duration = Duration::from_secs(30);
+
+/// The time for which a server that does not know OPT is asked without (RFC 6891 §6.2.2).
+const NO_EDNS_TIME: Duration = Duration::from_secs(900);
 
 /// The place where the servers are named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,15 +45,24 @@ struct ForwardServer {
     failures: u32,
     /// It comes after the others until then.
     demoted_until: Option<Instant>,
+    /// Our part of the cookie towards it, and its own as it was told last; empty: it has none.
+    cookie: ([u8; 8], Vec<u8>),
+    /// It does not know OPT, and is asked without until then.
+    lacks_edns_until: Option<Instant>,
+    /// It changes the spelling of names, which tells nothing then.
+    changes_spelling: bool,
 }
 
 /// The servers, the preferred one first.
 #[derive(Debug)]
 pub(super) struct Servers {
+    /// Whose names they are asked for.
+    zone: String,
     source: ForwardTo,
     /// What this process listens on, and so must not forward to.
     own: Vec<SocketAddr>,
     servers: Vec<ForwardServer>,
+    chance: IdSource,
     /// As they were named last.
     named: Option<NamedServers>,
     check_at: Option<Instant>,
@@ -59,20 +71,27 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    pub(super) fn new(source: ForwardTo) -> Self {
+    pub(super) fn new(zone: &str, source: ForwardTo) -> Self {
         Servers {
+            zone: zone.to_owned(),
             source,
             own: Vec::new(),
             servers: Vec::new(),
+            chance: IdSource::default(),
             named: None,
             check_at: None,
             seen: None,
         }
     }
 
-    pub(super) fn set_own(&mut self, own: Vec<SocketAddr>) {
+    /// Says what this process listens on; to be called when the network changed as well.
+    pub(super) fn set_own(&mut self, own: &[SocketAddr]) {
+        // Nobody is to be known again from another address by its cookie (RFC 7873 §6).
+        for server in &mut self.servers {
+            server.cookie = (self.chance.draw().to_be_bytes(), Vec::new());
+        }
         if self.own != own {
-            self.own = own;
+            self.own = own.to_vec();
             self.seen = None;
             self.check_at = None;
         }
@@ -107,16 +126,19 @@ impl Servers {
         if self.named.as_ref() == Some(&named) {
             return;
         }
-        named.log();
+        named.log(&self.zone);
         if self.named.as_ref().is_none_or(|before| before.servers != named.servers) {
-            let fresh = |address: &SocketAddr| ForwardServer {
+            let mut fresh = |address: &SocketAddr| ForwardServer {
                 address: *address,
                 is_probed: false,
                 loops_until: None,
                 failures: 0,
                 demoted_until: None,
+                cookie: (self.chance.draw().to_be_bytes(), Vec::new()),
+                lacks_edns_until: None,
+                changes_spelling: false,
             };
-            self.servers = named.servers.iter().map(fresh).collect();
+            self.servers = named.servers.iter().map(&mut fresh).collect();
         }
         self.named = Some(named);
     }
@@ -171,6 +193,44 @@ impl Servers {
         }
     }
 
+    /// How a server is to be asked; `None`: it is none of these.
+    pub(super) fn hop(&self, address: SocketAddr, now: Instant) -> Option<Hop> {
+        let server = self.servers.iter().find(|server| server.address == address)?;
+        let has_edns = server.lacks_edns_until.is_none_or(|until| until <= now);
+        Some(Hop {
+            cookie: has_edns.then(|| server.cookie.clone()),
+            has_random_case: !server.changes_spelling,
+            passes_subnet: false,
+        })
+    }
+
+    /// Takes what was learnt of a server, if it is one of these.
+    pub(super) fn note_news(
+        &mut self,
+        address: SocketAddr,
+        news: &mut Option<HopNews>,
+        now: Instant,
+    ) {
+        let found = self.servers.iter_mut().find(|server| server.address == address);
+        let Some((server, news)) = found.and_then(|server| Some((server, news.take()?))) else {
+            return;
+        };
+        match news {
+            HopNews::Cookie(client, theirs) if client == server.cookie.0 => {
+                server.cookie.1 = theirs;
+            }
+            HopNews::NoEdns => server.lacks_edns_until = Some(now + NO_EDNS_TIME),
+            HopNews::ChangesSpelling if !server.changes_spelling => {
+                server.changes_spelling = true;
+                log::warn!(
+                    "{address}, to which queries are forwarded, changes the spelling of names: \
+                     its replies are easier to forge"
+                );
+            }
+            HopNews::Cookie(..) | HopNews::ChangesSpelling | HopNews::Again(..) => {}
+        }
+    }
+
     /// Notes that this server forwarded a probe to us.
     pub(super) fn mark_loop(&mut self, address: SocketAddr, now: Instant) {
         if let Some(server) = self.servers.iter_mut().find(|s| s.address == address)
@@ -182,51 +242,6 @@ impl Servers {
                  for {} s; give another server by --forward",
                 LOOP_PAUSE.as_secs()
             );
-        }
-    }
-}
-
-/// The servers as the operator, or the file, names them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct NamedServers {
-    /// Our own addresses among them, until those are left out.
-    servers: Vec<SocketAddr>,
-    /// How many of our own were left out.
-    own: usize,
-    /// Warnings, a sentence each.
-    warnings: Vec<String>,
-}
-
-impl NamedServers {
-    fn read(path: &Path) -> NamedServers {
-        let name = path.display();
-        let (servers, warnings) = match ResolvConf::read(path) {
-            Ok(found) => (found.servers, found.skipped),
-            Err(error) => (Vec::new(), vec![format!("{error}; create it, or name the servers")]),
-        };
-        let warnings = warnings.iter().map(|warning| format!("{name}: {warning}")).collect();
-        NamedServers { servers, own: 0, warnings }
-    }
-
-    fn without(mut self, own: &[SocketAddr]) -> NamedServers {
-        let all = self.servers.len();
-        self.servers.retain(|address| !own.contains(address));
-        self.own = all - self.servers.len();
-        self.servers.truncate(MOST_SERVERS);
-        self
-    }
-
-    fn log(&self) {
-        for warning in &self.warnings {
-            log::warn!("--forward: {warning}");
-        }
-        let text: Vec<String> = self.servers.iter().map(SocketAddr::to_string).collect();
-        match (text.as_slice(), self.own) {
-            ([], 0) => log::warn!("there is no server to forward to: see --forward"),
-            ([], _) => {
-                log::warn!("there is no server to forward to, other than this one: see --forward");
-            }
-            (text, _) => log::info!("forwarding to {}", text.join(", ")),
         }
     }
 }

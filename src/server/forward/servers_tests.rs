@@ -7,9 +7,9 @@ fn address(text: &str) -> SocketAddr {
 #[test]
 fn own_addresses_are_left_out_and_silent_servers_come_last() {
     let all = ["10.0.0.1:53", "10.0.0.2:53", "10.0.0.3:53"].map(address);
-    let mut servers = Servers::new(ForwardTo::Servers(all.to_vec()));
+    let mut servers = Servers::new(".", ForwardTo::Servers(all.to_vec()));
     let now = Instant::now();
-    servers.set_own(vec![all[1], address("10.0.0.1:5353")]);
+    servers.set_own(&[all[1], address("10.0.0.1:5353")]);
     servers.refresh(now);
     assert_eq!(servers.in_order(now), [all[0], all[2]]);
     for _ in 0..2 {
@@ -25,7 +25,7 @@ fn own_addresses_are_left_out_and_silent_servers_come_last() {
     servers.refresh(now + CHECK_INTERVAL);
     assert_eq!(servers.in_order(now), [all[2], all[0]]);
     assert_eq!(servers.in_order(now + DEMOTION), [all[0], all[2]], "the order given is back");
-    servers.set_own(all.to_vec());
+    servers.set_own(&all);
     servers.refresh(now);
     assert_eq!(servers.in_order(now), []);
 }
@@ -33,7 +33,7 @@ fn own_addresses_are_left_out_and_silent_servers_come_last() {
 #[test]
 fn a_server_that_leads_back_is_left_alone_for_a_while_and_probed_again() {
     let all = ["10.0.0.1:53", "10.0.0.2:53"].map(address);
-    let mut servers = Servers::new(ForwardTo::Servers(all.to_vec()));
+    let mut servers = Servers::new(".", ForwardTo::Servers(all.to_vec()));
     let now = Instant::now();
     servers.refresh(now);
     assert_eq!(servers.take_unprobed(), all);
@@ -51,7 +51,7 @@ fn a_server_that_leads_back_is_left_alone_for_a_while_and_probed_again() {
 fn the_file_is_read_again_when_it_changes() {
     let path = std::env::temp_dir().join(format!("idetcd-resolv-{}", std::process::id()));
     let now = Instant::now();
-    let mut servers = Servers::new(ForwardTo::ResolvConf(path.clone()));
+    let mut servers = Servers::new(".", ForwardTo::ResolvConf(path.clone()));
     servers.refresh(now);
     assert_eq!(servers.in_order(now), [], "a file that is not there names no servers");
     std::fs::write(&path, "nameserver 10.0.0.1\nnameserver ::1\n").expect("written");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::page::{Body, Page, PageSource, PartOfBody};
 use super::reply::{self, LAST_CHUNK, Length};
 use super::request::{self, Head, HttpRequest};
-use crate::server::service::unix_time;
+use crate::clock;
 use crate::server::timers::View;
 
 /// The longest time for a request to come as a whole, and for a reply to be taken on.
@@ -21,7 +21,6 @@ const TIME_BETWEEN_REQUESTS: Duration = Duration::from_secs(60);
 const READ_AT_ONCE: usize = 2048;
 
 /// A body that is on its way.
-#[derive(Debug)]
 struct Outgoing {
     parts: Box<dyn PartOfBody>,
     is_in_chunks: bool,
@@ -38,7 +37,6 @@ pub(super) enum HttpTurn {
     Over,
 }
 
-#[derive(Debug)]
 pub(super) struct HttpConnection {
     stream: TcpStream,
     input: Vec<u8>,
@@ -173,7 +171,7 @@ impl HttpConnection {
             Body::Parts(_) => Length::Chunks,
         };
         self.is_last |= length == Length::UntilEnd;
-        let head = reply::head(status, content_type, length, self.is_last, unix_time());
+        let head = reply::head(status, content_type, length, self.is_last, clock::unix_time());
         self.output.extend_from_slice(head.as_bytes());
         match body {
             _ if is_head => {}

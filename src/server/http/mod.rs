@@ -34,7 +34,6 @@ const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 /// The number under which those that accept connections are known.
 const ACCEPTORS: u64 = 0;
 
-#[derive(Debug)]
 struct HttpClient {
     number: u64,
     connection: HttpConnection,
@@ -43,7 +42,6 @@ struct HttpClient {
 }
 
 /// The sockets, and who asks.
-#[derive(Debug)]
 pub struct HttpServer {
     sockets: SocketSet,
     acceptors: Vec<TcpListener>,

@@ -1,19 +1,17 @@
 //! Pages, as whoever writes them hands them on.
 
-use std::fmt;
 use std::time::Instant;
 
 use super::reply;
 use crate::server::timers::View;
 
 /// Who writes the pages.
-pub trait PageSource: fmt::Debug + Send {
+pub trait PageSource: Send {
     /// The page at a path, which begins with a slash; `None`: there is none.
     fn page(&mut self, path: &str, now: Instant, view: View<'_>) -> Option<Page>;
 }
 
 /// A page.
-#[derive(Debug)]
 pub struct Page {
     /// The status of the reply (RFC 9110 §15).
     pub status: u16,
@@ -36,7 +34,6 @@ impl Page {
 }
 
 /// What stands on a page.
-#[derive(Debug)]
 pub enum Body {
     /// This.
     Text(String),
@@ -45,7 +42,7 @@ pub enum Body {
 }
 
 /// The rest of a page that is made part by part.
-pub trait PartOfBody: fmt::Debug + Send {
+pub trait PartOfBody: Send {
     /// Appends the next part. Returns whether there may be more.
     fn next(&mut self, view: View<'_>, text: &mut String) -> bool;
 }

@@ -20,6 +20,7 @@ use rustix::net::{
 };
 
 use crate::clock;
+use crate::cluster::Network;
 use crate::node::network::{HostNetwork, is_publishable};
 use crate::server::socket;
 use crate::server::wakeup::WakeSet;
@@ -70,6 +71,11 @@ impl NetworkWatch {
     /// The network as it was told last. Another one is another `Arc`.
     pub fn current(&self) -> &Arc<HostNetwork> {
         &self.current
+    }
+
+    /// The networks of this host, by its addresses as they are known now; `Err`: the system does not tell.
+    pub(super) fn networks(&self) -> Result<Vec<Network>, &io::Error> {
+        self.kernel.as_ref().map(|kernel| kernel.table.networks())
     }
 
     /// Lets changes end the sleep. Where that is refused, so is all of it.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::message::{Change, Link};
+use crate::cluster::Network;
 use crate::node::network::{Interface, InterfaceAddress};
 
 /// What is known by now.
@@ -37,6 +38,18 @@ impl Table {
             }
             Change::Route => true,
         }
+    }
+
+    /// The networks that this host's addresses are in, each once.
+    pub(super) fn networks(&self) -> Vec<Network> {
+        let mut networks = Vec::new();
+        for (_, ip, prefix) in self.addresses.keys() {
+            let network = Network::around(*ip, *prefix);
+            if !networks.contains(&network) {
+                networks.push(network);
+            }
+        }
+        networks
     }
 
     /// The interfaces with their addresses, by index.

@@ -57,6 +57,8 @@ pub struct Secondaries {
     /// One for each family that the host has.
     pub(super) sockets: Vec<UdpSocket>,
     ids: IdSource,
+    /// The messages that were sent.
+    pub(super) told: u64,
 }
 
 impl Secondaries {
@@ -84,6 +86,7 @@ impl Secondaries {
             changes: Changes::new(targets.delay),
             sockets: sockets.collect(),
             ids: IdSource::default(),
+            told: 0,
             names,
         }
     }
@@ -188,6 +191,7 @@ impl Secondaries {
                 |socket: &&UdpSocket| socket.local_addr().is_ok_and(|a| a.is_ipv4() == is_v4);
             let message = responder.notify(zone, serial).unwrap_or_default();
             let message = with_id(&message, self.ids.draw_id());
+            self.told += 1;
             server.tell(zone, message, self.sockets.iter().find(is_its), at);
         }
         self.servers.retain(|server| !server.is_over());
@@ -220,3 +224,6 @@ fn open(any: IpAddr, listening: &[SocketAddr]) -> io::Result<UdpSocket> {
     socket::bind_to(&socket, address, Presence::Anywhere)?;
     Ok(socket.into())
 }
+
+#[cfg(test)]
+mod tests;

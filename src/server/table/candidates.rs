@@ -97,7 +97,7 @@ impl Candidates {
     /// Takes note that one does not answer, or has no table for us.
     pub fn fail(&mut self, server: TableServer, now: Instant, draw: u64) {
         let Some(candidate) = self.find(server.address) else { return };
-        let pause = FIRST_PAUSE.saturating_mul(1 << candidate.failures.min(10)).min(LONGEST_PAUSE);
+        let pause = FIRST_PAUSE.saturating_mul(1 << candidate.failures.min(16)).min(LONGEST_PAUSE);
         candidate.failures = candidate.failures.saturating_add(1);
         candidate.retry_at = Some(now + spread(pause, draw));
     }
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_one_is_tried_and_who_failed_comes_back_later_and_later() {
+    fn the_next_one_is_tried_and_who_failed_comes_back_later() {
         let (servers, start) = (servers(3), Instant::now());
         let mut candidates = Candidates::default();
         candidates.set(&servers);
@@ -154,17 +154,50 @@ mod tests {
         candidates.succeed(servers[2], start, 0);
         assert_eq!(candidates.best(None, start), Some(servers[2]));
         assert_eq!(candidates.ready_at(), None, "at once");
+    }
 
-        let mut last = Duration::ZERO;
-        for number in 0..40 {
-            candidates.fail(servers[0], start, u64::MAX);
-            let retry_at = candidates.all[0].retry_at.expect("a time");
-            let pause = retry_at - start;
-            assert!(pause >= last && pause < 2 * LONGEST_PAUSE, "{number}: {pause:?}");
-            last = pause;
+    /// The pauses after so many failures in a row, in milliseconds.
+    fn pauses(
+        candidates: &mut Candidates,
+        server: TableServer,
+        count: usize,
+        draw: u64,
+    ) -> Vec<u128> {
+        let start = Instant::now();
+        let mut pause = || {
+            candidates.fail(server, start, draw);
+            (candidates.ready_at().expect("a time") - start).as_millis()
+        };
+        (0..count).map(|_| pause()).collect()
+    }
+
+    #[test]
+    fn who_fails_is_left_alone_twice_as_long_each_time_until_it_has_a_table() {
+        let server = servers(1)[0];
+        let mut candidates = Candidates::default();
+        candidates.set(&[server]);
+        let shortest: Vec<u128> = (0..11).map(|power| 250 << power).chain([300_000; 4]).collect();
+        assert_eq!(pauses(&mut candidates, server, 15, 0), shortest);
+        candidates.forgive();
+        assert_eq!(
+            pauses(&mut candidates, server, 1, 0),
+            [300_000],
+            "it may be asked, that is all"
+        );
+        candidates.set(&[server]);
+        assert_eq!(pauses(&mut candidates, server, 1, 0), [300_000], "named again");
+        candidates.succeed(server, Instant::now(), 0);
+        // By chance up to twice as long.
+        let longest: Vec<u128> = shortest.iter().map(|pause| pause * 2 - 1).collect();
+        for (found, longest) in pauses(&mut candidates, server, 15, u64::MAX).iter().zip(longest) {
+            assert!((longest - longest / 1000..=longest).contains(found), "{found} {longest}");
         }
-        candidates.succeed(servers[0], start, 0);
-        assert_eq!(candidates.best(None, start), Some(servers[0]));
+        candidates.succeed(server, Instant::now(), 0);
+        let middle = pauses(&mut candidates, server, 3, 1 << 63);
+        assert_eq!(middle, [375, 750, 1500]);
+        candidates.set(&[]);
+        candidates.set(&[server]);
+        assert_eq!(pauses(&mut candidates, server, 1, 0), [250], "nothing is known of it");
     }
 
     #[test]

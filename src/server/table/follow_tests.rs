@@ -56,6 +56,37 @@ fn all_zones_are_read_and_the_oldest_proof_holds_from_the_question_on() {
 }
 
 #[test]
+fn the_oldest_proof_counts_whichever_zone_it_came_with() {
+    let start = Instant::now();
+    // The ages in seconds with which the zones come, each asked for a second after the one before.
+    let table = [([1, 1, 1], 1), ([5, 1, 1], 5), ([1, 6, 1], 5), ([1, 1, 7], 5), ([1, 6, 8], 6)];
+    for (ages, oldest) in table {
+        let mut follow = Follow::new(3, MAX_LAG, start);
+        let mut last = None;
+        for (zone, age) in ages.into_iter().enumerate() {
+            let now = start + SECOND * u32::try_from(zone).expect("few");
+            asks(&mut follow, now, zone, TransferRequest::Whole);
+            last = Some(follow.answer(answer(TransferContent::Whole, 7, age * SECOND), now));
+        }
+        let proven_at = start - oldest * SECOND;
+        let reached = Reached { proven_at, revision: 7, serial: 7 };
+        assert_eq!(last, Some(Ok(FollowOutcome::Whole(reached))), "{ages:?}");
+    }
+    // And where what changed is asked.
+    for (ages, oldest) in [([4, 1], 4), ([1, 4], 4), ([1, 1], 1)] {
+        let mut follow = settled(2, start);
+        let now = start + SECOND;
+        let mut last = None;
+        for (zone, age) in ages.into_iter().enumerate() {
+            asks(&mut follow, now, zone, TransferRequest::Since(7));
+            last = Some(follow.answer(answer(TransferContent::Changes, 8, age * SECOND), now));
+        }
+        let reached = Reached { proven_at: now - oldest * SECOND, revision: 8, serial: 8 };
+        assert_eq!(last, Some(Ok(FollowOutcome::Changes(reached))), "{ages:?}");
+    }
+}
+
+#[test]
 fn where_the_first_zone_and_the_revision_are_the_same_nothing_else_is_asked() {
     let start = Instant::now();
     let mut follow = settled(3, start);

@@ -1,15 +1,15 @@
 //! A connection to a server whose table is taken. Nothing here waits, and no turn takes long.
 
 use std::cmp::Ordering;
-use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::follow::{Follow, FollowOutcome, FollowStep, LeaveReason, Reached, TransferAnswer};
+use super::link_error::LinkError;
 use super::stream::{Received, TableStream};
+use super::trust::LinkGuard;
 use crate::cluster::{Directory, Freshness, NodePlace, TransferredChange, compare_serials};
-use crate::dns::notify;
 use crate::dns::transfer_in::{
     ChangeSet, TransferContent, TransferError, TransferReader, TransferState, TransferZones,
     WholeTable,
@@ -21,39 +21,6 @@ const TRANSFER_OCTETS_PER_TURN: usize = 32 * 1024;
 
 /// The number of names that are changed before DNS is answered again.
 const NAMES_PER_TURN: usize = 128;
-
-/// Why a server is left.
-#[derive(Debug)]
-pub(super) enum LinkError {
-    /// There is no connection, or no more.
-    Io(io::Error),
-    /// What came is no transfer.
-    Transfer(TransferError),
-    /// By decision.
-    Leave(LeaveReason),
-}
-
-impl fmt::Display for LinkError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LinkError::Io(error) => error.fmt(f),
-            LinkError::Transfer(error) => error.fmt(f),
-            LinkError::Leave(reason) => reason.fmt(f),
-        }
-    }
-}
-
-impl From<io::Error> for LinkError {
-    fn from(error: io::Error) -> Self {
-        LinkError::Io(error)
-    }
-}
-
-impl From<TransferError> for LinkError {
-    fn from(error: TransferError) -> Self {
-        LinkError::Transfer(error)
-    }
-}
 
 /// What a turn brought.
 #[derive(Debug)]
@@ -87,6 +54,7 @@ pub(super) struct TableLink<S> {
     zones: Arc<TransferZones>,
     stream: S,
     pub(super) follow: Follow,
+    guard: LinkGuard,
     /// The reply that is being read.
     reader: Option<TransferReader>,
     work: Work,
@@ -101,7 +69,7 @@ impl<S: TableStream> TableLink<S> {
     /// Begins to follow a server, to which this leads.
     pub(super) fn new(
         server: TableServer,
-        stream: S,
+        (stream, guard): (S, LinkGuard),
         zones: Arc<TransferZones>,
         max_lag: Duration,
         now: Instant,
@@ -110,6 +78,7 @@ impl<S: TableStream> TableLink<S> {
             server,
             stream,
             follow: Follow::new(zones.names().count(), max_lag, now),
+            guard,
             zones,
             reader: None,
             work: Work::None,
@@ -135,19 +104,20 @@ impl<S: TableStream> TableLink<S> {
         matches!(self.work, Work::Forgets(..) | Work::Applies(..))
     }
 
-    /// Goes on as far as it can without waiting, and without keeping DNS waiting. `directory` is what is
-    /// compared with, and what changes are applied to; `draw_id` draws the ID of a question.
+    /// Goes on as far as it can without waiting, and without keeping DNS waiting. `unix_time` is that of
+    /// signatures, in seconds since 1970; `directory` is what is compared with, and what changes are applied to;
+    /// `draw_id` draws the ID of a question.
     ///
     /// # Errors
     /// Why the server is to be left. The directory has nothing then of what is not whole.
     pub(super) fn progress(
         &mut self,
-        now: Instant,
+        (now, unix_time): (Instant, u64),
         directory: &mut Directory,
         draw_id: impl FnOnce() -> u16,
     ) -> Result<LinkEvent, LinkError> {
         if !self.has_work() {
-            self.receive(now, directory)?;
+            self.receive((now, unix_time), directory)?;
         }
         if let Some(event) = self.go_on(directory) {
             return Ok(event);
@@ -159,7 +129,9 @@ impl<S: TableStream> TableLink<S> {
             FollowStep::Ask(index, request) => {
                 let zone = self.zones.names().nth(index).unwrap_or_default().to_owned();
                 let id = draw_id();
-                self.stream.push(&request.message(id, &zone));
+                let mut message = request.message(id, &zone);
+                self.guard.sign(&mut message, unix_time);
+                self.stream.push(&message);
                 self.reader = Some(TransferReader::new(self.zones.clone(), &zone, request, id));
                 self.due_at = now;
             }
@@ -171,12 +143,16 @@ impl<S: TableStream> TableLink<S> {
     }
 
     /// Reads what came.
-    fn receive(&mut self, now: Instant, directory: &Directory) -> Result<(), LinkError> {
+    fn receive(
+        &mut self,
+        (now, unix_time): (Instant, u64),
+        directory: &Directory,
+    ) -> Result<(), LinkError> {
         self.stream.send()?;
         self.has_more = false;
         let mut read = 0;
         loop {
-            if let Some(length) = self.take_message(now, directory)? {
+            if let Some(length) = self.take_message((now, unix_time), directory)? {
                 read += length;
             } else {
                 match self.stream.receive()? {
@@ -197,22 +173,16 @@ impl<S: TableStream> TableLink<S> {
     /// Takes the next message, if it is whole. Returns its length.
     fn take_message(
         &mut self,
-        now: Instant,
+        (now, unix_time): (Instant, u64),
         directory: &Directory,
     ) -> Result<Option<usize>, LinkError> {
-        let TableLink { stream, reader, changes, .. } = self;
+        let TableLink { stream, guard, reader, changes, .. } = self;
         let Some(message) = stream.next_message()? else { return Ok(None) };
         let length = message.len();
-        if notify::is_notify(message) {
-            let mut reply = Vec::new();
-            notify::reply(message, crate::dns::Rcode::NOERROR, &mut reply);
-            stream.push(&reply);
-            self.follow.told();
-            return Ok(Some(length));
-        }
         let reader = reader.as_mut().ok_or(TransferError::OtherMessage)?;
+        let unsigned = guard.judge(message, unix_time)?;
         changes.clear();
-        let state = reader.read(message, changes)?;
+        let state = reader.read(unsigned.as_deref().unwrap_or(message), changes)?;
         if reader.is_stale() {
             // At once: the rest may be long.
             return Err(LinkError::Leave(LeaveReason::Stale));
@@ -223,6 +193,7 @@ impl<S: TableStream> TableLink<S> {
         }
         self.collect(directory)?;
         if state == TransferState::End {
+            self.guard.judge_end()?;
             self.end_reply(now)?;
         }
         Ok(Some(length))

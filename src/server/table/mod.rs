@@ -15,9 +15,11 @@ pub mod candidates;
 pub mod follow;
 mod freshness;
 mod link;
+mod link_error;
 mod own_proof;
 pub mod sockets;
 pub mod stream;
+mod trust;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -26,12 +28,15 @@ use std::time::{Duration, Instant};
 use crate::cluster::{Directory, Freshness, SlotId};
 use crate::dns::transfer_in::TransferZones;
 use crate::node::{TableServer, TableState};
+use crate::server::timers::FollowedTable;
 use candidates::Candidates;
 use follow::Reached;
 pub use freshness::TableLimits;
 use link::{LinkEvent, TableLink};
+use link_error::LinkError;
 use own_proof::OwnProof;
 use stream::TableDialer;
+pub use trust::TableTrust;
 
 /// Pieces of a directory that answers no more that are given up in one turn.
 const PIECES_PER_TURN: usize = 128;
@@ -60,6 +65,7 @@ pub struct TableTurn {
 pub struct TableFollower<D: TableDialer> {
     zones: Arc<TransferZones>,
     limits: TableLimits,
+    trust: TableTrust,
     /// What opens connections.
     pub dialer: D,
     candidates: Candidates,
@@ -90,6 +96,7 @@ impl<D: TableDialer> TableFollower<D> {
         TableFollower {
             zones,
             limits,
+            trust: TableTrust::default(),
             dialer,
             candidates: Candidates::default(),
             active: None,
@@ -102,6 +109,17 @@ impl<D: TableDialer> TableFollower<D> {
             own_proof: OwnProof::default(),
             retired: None,
         }
+    }
+
+    /// Believes servers by this.
+    #[must_use]
+    pub fn with_trust(self, trust: TableTrust) -> TableFollower<D> {
+        TableFollower { trust, ..self }
+    }
+
+    /// What it believes servers by, with what it knows of them.
+    pub fn into_trust(self) -> TableTrust {
+        self.trust
     }
 
     /// Names those who have the table, in order of preference.
@@ -133,6 +151,12 @@ impl<D: TableDialer> TableFollower<D> {
             Some(at) => TableState::Followed { until: at + self.limits.max_lag },
             None => TableState::Awaited,
         }
+    }
+
+    /// Whose table the names are, and how fresh; `None`: none came yet.
+    pub fn followed(&self) -> Option<FollowedTable> {
+        let server = self.active.as_ref().map(|link| link.server);
+        self.proven_at.map(|proven_at| FollowedTable { server, proven_at })
     }
 
     /// Takes note of a NOTIFY. `false`: it is none of those who are followed, or another zone.
@@ -218,7 +242,8 @@ impl<D: TableDialer> TableFollower<D> {
     ) -> Option<(TableLink<D::Stream>, HasTable)> {
         let server = link.server;
         let dialer = &mut self.dialer;
-        match link.progress(now, directory, || (dialer.draw() >> 48) as u16) {
+        let times = (now, dialer.unix_time());
+        match link.progress(times, directory, || (dialer.draw() >> 48) as u16) {
             Ok(LinkEvent::Nothing) => Some((link, HasTable::NotYet)),
             Ok(LinkEvent::Reached(reached)) => {
                 if (directory.revision(), directory.serial()) != (reached.revision, reached.serial)
@@ -234,6 +259,7 @@ impl<D: TableDialer> TableFollower<D> {
                 self.retired = Some(directory.replace_transferred(*names, revision, serial));
                 self.reach(reached, directory);
                 self.candidates.succeed(server, now, self.dialer.draw());
+                self.trust.trust(server.address);
                 self.is_lost = false;
                 let (name, address) = (directory.pattern().name(server.slot), server.address);
                 let name = name.trim_end_matches('.');
@@ -243,11 +269,22 @@ impl<D: TableDialer> TableFollower<D> {
                 Some((link, HasTable::Yes))
             }
             Err(error) => {
-                log::info!("the table of {} is not followed: {error}", server.address);
-                self.candidates.fail(server, now, self.dialer.draw());
+                self.leave(server, &error, now);
                 None
             }
         }
+    }
+
+    fn leave(&mut self, server: TableServer, error: &LinkError, now: Instant) {
+        let level = match error {
+            LinkError::Distrusted(fault) if self.trust.distrust(server.address, *fault) => {
+                log::Level::Warn
+            }
+            LinkError::Distrusted(_) => log::Level::Debug,
+            _ => log::Level::Info,
+        };
+        log::log!(level, "the table of {} is not followed: {error}", server.address);
+        self.candidates.fail(server, now, self.dialer.draw());
     }
 
     fn reach(&mut self, reached: Reached, directory: &mut Directory) {
@@ -297,12 +334,10 @@ impl<D: TableDialer> TableFollower<D> {
         match self.dialer.dial(server) {
             Ok(stream) => {
                 let (zones, max_lag) = (self.zones.clone(), self.limits.max_lag);
-                self.trial = Some(TableLink::new(server, stream, zones, max_lag, now));
+                let carrier = (stream, self.trust.guard());
+                self.trial = Some(TableLink::new(server, carrier, zones, max_lag, now));
             }
-            Err(error) => {
-                log::info!("the table of {} is not followed: {error}", server.address);
-                self.candidates.fail(server, now, self.dialer.draw());
-            }
+            Err(error) => self.leave(server, &error.into(), now),
         }
     }
 }

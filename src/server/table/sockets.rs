@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::net::SocketType;
 
 use super::stream::{Received, TableDialer, TableStream};
+use crate::clock;
 use crate::dns::framing::LONGEST_MESSAGE;
 use crate::node::TableServer;
 use crate::server::framed::FramedStream;
@@ -73,6 +74,10 @@ impl TableDialer for SocketDialer {
 
     fn begin_turn(&mut self) {
         let _ = self.sockets.take_ready();
+    }
+
+    fn unix_time(&mut self) -> u64 {
+        clock::unix_time()
     }
 
     fn draw(&mut self) -> u64 {

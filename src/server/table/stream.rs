@@ -45,6 +45,9 @@ pub trait TableDialer {
     /// All connections are looked at now, whichever of them has something.
     fn begin_turn(&mut self) {}
 
+    /// The time of signatures, in seconds since 1970.
+    fn unix_time(&mut self) -> u64;
+
     /// Draws a number that nobody can guess.
     fn draw(&mut self) -> u64;
 }

@@ -1,6 +1,7 @@
 //! What is fuzzed, and what must hold whatever comes in. Each target is a function of the fuzzer's
 //! octets that panics where something does not hold; it has no state and does no I/O.
 
+pub mod cache;
 pub mod cluster;
 pub mod corefile;
 pub mod framing;
@@ -19,7 +20,8 @@ pub mod transfer;
 pub type Target = fn(&[u8]);
 
 /// Every target under its name, which is that of its folder of seeds as well.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
+    ("cache", cache::run),
     ("cluster", cluster::run),
     ("corefile", corefile::run),
     ("framing", framing::run),

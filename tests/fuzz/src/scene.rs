@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use idetcd::cluster::{Directory, Entry, Freshness, Keyspace, Names, Pattern, Record, SlotId};
-use idetcd::dns::{Counters, OutOfZone, Responder};
+use idetcd::dns::{Counters, Forwarding, Responder};
 
 /// The TTL of all answers, in seconds.
 pub const TTL: u32 = 5;
@@ -13,7 +13,8 @@ pub const TTL: u32 = 5;
 pub struct Scene {
     pub directory: Directory,
     pub responder: Responder,
-    pub out_of_zone: OutOfZone,
+    /// Whether names outside of its zones are left to other servers.
+    pub forwards: bool,
     pub counters: Counters,
 }
 
@@ -39,8 +40,8 @@ fn scenes() -> Vec<Scene> {
     let networks = ["10.0.0.0/8", "fd00::/8"].map(|text| text.parse().expect("a network"));
     closed.responder = closed.responder.with_allowed(networks.to_vec());
     let mut forwarding = small();
-    forwarding.out_of_zone = OutOfZone::Forward;
-    forwarding.responder = forwarding.responder.with_out_of_zone(OutOfZone::Forward);
+    forwarding.forwards = true;
+    forwarding.responder = forwarding.responder.with_forwarding(Some(Forwarding::of_all_names()));
     let many: Vec<u32> = (1..=1000).collect();
     let pattern = "worker{{.ID}}.tf.local.";
     vec![
@@ -120,7 +121,7 @@ fn scene(pattern: &str, resolve: &[&str], slots: &[u32]) -> Scene {
     for number in 0..20 {
         counters.count((number < 17).then(|| idetcd::dns::Rcode::new(number)));
     }
-    Scene { directory, responder, out_of_zone: OutOfZone::Refuse, counters }
+    Scene { directory, responder, forwards: false, counters }
 }
 
 /// A record: both addresses, or one of them, with a port or without; no two have the same address.

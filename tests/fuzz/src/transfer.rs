@@ -8,12 +8,21 @@ use idetcd::dns::transfer_in::{
     ChangeSet, TransferContent, TransferReader, TransferRequest, TransferState, TransferZones,
     WholeTable,
 };
+use idetcd::dns::tsig::{
+    Algorithm, ReplySigner, ReplyVerifier, SignedRequest, TsigKey, TsigKeys, sign_request,
+};
 
 use super::input::Input;
 
 const LIMIT: u32 = 20;
 const ZONE: &str = "tf.local.";
 const ID: u16 = 0x1234;
+
+/// Of the first octet: that the stream is to be signed.
+const SIGNED: u8 = 0x80;
+
+/// The time of signatures.
+const NOW: u64 = 1_795_539_600;
 
 /// The question of a request, but for its type.
 const QUESTION: &[u8] = b"\x02tf\x05local\x00";
@@ -44,12 +53,15 @@ fn names(directory: &Directory) -> Vec<String> {
     directory.records().map(|(name, record)| format!("{name} {record}")).collect()
 }
 
-/// Octets: what is asked, the serial that is held, and messages. Each has its length before it in two octets, and
-/// before that one that says whether header and question are as they should be.
+/// Octets: what is asked and whether it has to be signed, the serial that is held, and messages. Each has its length
+/// before it in two octets, and before that one that says whether header and question are as they should be; where it
+/// has to be signed, three follow it that say what becomes of its signature.
 pub fn run(data: &[u8]) {
     let mut input = Input::new(data);
     let kind = input.octet();
     let serial = input.u32();
+    let mut guard = (kind & SIGNED != 0).then(Guard::new);
+    let kind = kind & !SIGNED;
     let requests = [TransferRequest::Whole, TransferRequest::Since(serial), TransferRequest::Soa];
     let request = requests[usize::from(kind) % requests.len()];
     let qtype: u8 = [252, 251, 6][usize::from(kind) % requests.len()];
@@ -63,6 +75,13 @@ pub fn run(data: &[u8]) {
     let mut changes = Vec::new();
     while !input.is_empty() {
         let message = message(&mut input, qtype);
+        let message = match &mut guard {
+            None => message,
+            Some(guard) => match guard.judge(message, &mut input) {
+                Some(believed) => believed,
+                None => break,
+            },
+        };
         changes.clear();
         let Ok(state) = reader.read(&message, &mut changes) else { break };
         let content = reader.content();
@@ -78,6 +97,9 @@ pub fn run(data: &[u8]) {
             }
         }
         if state == TransferState::End {
+            if guard.is_some_and(|guard| !guard.verifier.is_settled()) {
+                return;
+            }
             match content.expect("what came") {
                 TransferContent::Whole => {
                     while whole.forget_gone(1) {}
@@ -91,6 +113,46 @@ pub fn run(data: &[u8]) {
         }
     }
     assert_eq!(names(&directory), before);
+}
+
+/// The server that signs, and the client that judges.
+struct Guard {
+    signer: ReplySigner,
+    verifier: ReplyVerifier,
+}
+
+impl Guard {
+    fn new() -> Guard {
+        let key = || TsigKey::new("k".parse().expect("a name"), Algorithm::HmacSha256, b"secret");
+        let mut request = TransferRequest::Whole.message(ID, ZONE);
+        let verifier = sign_request(&Arc::new(key()), &mut request, NOW);
+        let read = SignedRequest::read(&request, &TsigKeys::new(vec![key()]), NOW);
+        let signer = read.expect("well formed").expect("signed").judgement.expect("good");
+        Guard { signer, verifier }
+    }
+
+    /// What is believed of a message that the next octets say is signed, or not, and changed on its way; `None`:
+    /// nothing is.
+    fn judge(&mut self, message: Vec<u8>, input: &mut Input<'_>) -> Option<Vec<u8>> {
+        let (how, place, change) = (input.octet(), input.octet(), input.octet());
+        let was_settled = self.verifier.is_settled();
+        let mut sent = message.clone();
+        if how & 1 == 0 {
+            self.signer.sign(&mut sent, NOW + u64::from(how));
+        }
+        let place = usize::from(place) * sent.len().max(1) / 256;
+        if let Some(octet) = sent.get_mut(place) {
+            *octet ^= change;
+        }
+        let believed = self.verifier.verify(&sent, NOW).ok()?;
+        if self.verifier.is_settled() {
+            // The ID alone may be another one.
+            assert!(how & 1 == 0 && believed.get(2..) == message.get(2..), "nobody signed that");
+        } else {
+            assert!(was_settled || believed == sent, "the first is signed");
+        }
+        Some(believed)
+    }
 }
 
 /// The next message, which is as it should be up to its question if the first octet says so.

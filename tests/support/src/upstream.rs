@@ -21,6 +21,8 @@ pub enum Habit {
     Says(u8),
     /// The same without the question, and with OPT.
     SaysBarely(u8),
+    /// Well, with a TTL of one second.
+    Fleeting,
     /// Over UDP that the answer is too long.
     Truncates,
     /// Over UDP with more octets than were asked for.
@@ -31,13 +33,27 @@ pub enum Habit {
     WrongSource,
     /// All three wrong ones first, and then the right one.
     LiesFirst,
+    /// A forged one under the right ID in the client's spelling, or another if that is the right one, and
+    /// then the right one.
+    ForgedSpellingFirst,
+    /// With all names in small letters, over UDP and TCP; `Deaf`: over UDP alone.
+    SmallLetters,
+    SmallLettersDeaf,
+    /// To OPT with FORMERR and nothing else, and else well.
+    NoEdns,
+    /// With a cookie; a query without that has BADCOOKIE. One that has it is answered with a forged reply
+    /// without a cookie before the right one.
+    Cookies,
+    /// With OPT that has this payload, and an extended error in it.
+    Tells(u16),
 }
 
-/// What it was asked: by whom, and under which ID.
-#[derive(Clone, Copy, Debug)]
+/// What it was asked: by whom, under which ID, and in all.
+#[derive(Clone, Debug)]
 pub struct Asked {
     pub from: SocketAddr,
     pub id: u16,
+    pub query: Vec<u8>,
 }
 
 /// A name server that runs until it is dropped.
@@ -50,7 +66,7 @@ pub struct Upstream {
 
 /// Whether it is the forwarder's own look for loops, which no client asked for.
 fn is_probe(query: &[u8]) -> bool {
-    query.windows(12).any(|octets| octets == b"\x04loop\x06idetcd")
+    query.windows(12).any(|octets| octets.eq_ignore_ascii_case(b"\x04loop\x06idetcd"))
 }
 
 impl Upstream {
@@ -94,7 +110,7 @@ impl Drop for Upstream {
 fn note(query: &[u8], from: SocketAddr, asked: &Mutex<Vec<Asked>>) {
     if !is_probe(query) {
         let id = u16::from_be_bytes([query[0], query[1]]);
-        asked.lock().expect("no panic").push(Asked { from, id });
+        asked.lock().expect("no panic").push(Asked { from, id, query: query.to_vec() });
     }
 }
 
@@ -129,9 +145,67 @@ fn serve_datagrams(
                 let _ = other.send_to(&wrong_address(query), from);
                 send(&good(query));
             }
+            Habit::ForgedSpellingFirst => {
+                let mut forged = wrong_address(query);
+                let end = 12 + question_length(query);
+                let small = forged[12..end].to_ascii_lowercase();
+                let is_small = forged[12..end] == small[..];
+                forged[12..end].copy_from_slice(&small);
+                if is_small {
+                    forged[12..end].make_ascii_uppercase();
+                }
+                send(&forged);
+                send(&good(query));
+            }
+            Habit::Cookies if server_cookie(query) == Some(SERVER_COOKIE) => {
+                send(&wrong_address(query));
+                send(&with_opt(good(query), 0, 1232, &cookie_for(query)));
+            }
             habit => send(&reply(query, habit)),
         }
     }
+}
+
+/// The length of the question's name on the wire.
+fn question_length(query: &[u8]) -> usize {
+    query[12..].iter().position(|octet| *octet == 0).expect("a name") + 1
+}
+
+/// The server's part of the cookie that it gives to everybody.
+const SERVER_COOKIE: &[u8] = b"server's";
+
+/// The data of the first option of OPT, which is the only record, where that is a cookie.
+pub fn cookie(query: &[u8]) -> Option<&[u8]> {
+    let opt = &query[12 + question_length(query) + 4..];
+    let is_cookie = opt.get(11..13) == Some(&[0, 10]);
+    opt.get(15..15 + usize::from(*opt.get(14)?)).filter(|_| is_cookie)
+}
+
+fn server_cookie(query: &[u8]) -> Option<&[u8]> {
+    cookie(query)?.get(8..)
+}
+
+/// The option that answers the cookie of a query.
+fn cookie_for(query: &[u8]) -> Vec<u8> {
+    let client = &cookie(query).expect("a cookie")[..8];
+    [&[0, 10, 0, 16], client, SERVER_COOKIE].concat()
+}
+
+/// Adds OPT with the high bits of the response code.
+fn with_opt(mut reply: Vec<u8>, rcode_bits: u8, payload: u16, options: &[u8]) -> Vec<u8> {
+    let [high, low] = payload.to_be_bytes();
+    let length = u8::try_from(options.len()).expect("short");
+    reply[11] += 1;
+    reply.extend([0, 0, 41, high, low, rcode_bits, 0, 0, 0, 0, length]);
+    reply.extend(options);
+    reply
+}
+
+/// With the names in small letters.
+fn small(mut reply: Vec<u8>) -> Vec<u8> {
+    let end = 12 + question_length(&reply);
+    reply[12..end].make_ascii_lowercase();
+    reply
 }
 
 fn serve_connections(
@@ -159,6 +233,7 @@ fn serve_connections(
                 thread::sleep(delay);
                 good(&query)
             }
+            Habit::SmallLettersDeaf => continue,
             Habit::Truncates | Habit::Overlong => good(&query),
             habit => reply(&query, habit),
         };
@@ -188,6 +263,25 @@ fn reply(query: &[u8], habit: Habit) -> Vec<u8> {
             reply[7] = 100;
             let record = reply[reply.len() - 16..].to_vec();
             (1..100).for_each(|_| reply.extend(&record));
+            reply
+        }
+        Habit::SmallLetters | Habit::SmallLettersDeaf => small(good(query)),
+        Habit::NoEdns if query[11] > 0 => {
+            let mut reply = query[..12].to_vec();
+            reply[2..].copy_from_slice(&[0x81, 0x81, 0, 0, 0, 0, 0, 0, 0, 0]);
+            reply
+        }
+        Habit::Cookies if server_cookie(query) != Some(SERVER_COOKIE) => {
+            let mut reply = with_opt(answered_with_nothing(query), 1, 1232, &cookie_for(query));
+            reply[3] = 0x80 | 7;
+            reply
+        }
+        Habit::Cookies => with_opt(good(query), 0, 1232, &cookie_for(query)),
+        Habit::Tells(payload) => with_opt(good(query), 0, payload, &[0, 15, 0, 3, 0, 4, b'x']),
+        Habit::Fleeting => {
+            let mut reply = good(query);
+            let ttl_end = reply.len() - 6;
+            reply[ttl_end - 1] = 1;
             reply
         }
         Habit::WrongId => wrong_id(query),

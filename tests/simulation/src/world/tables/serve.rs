@@ -29,7 +29,7 @@ const WRITE_PICOSECONDS: u64 = 4_500;
 const READ_PICOSECONDS: u64 = 6_500;
 
 /// Seconds since 1970: only what is signed is about them.
-const UNIX_TIME: u64 = 1_700_000_000;
+pub(super) const UNIX_TIME: u64 = 1_700_000_000;
 
 /// What a process has for those who take its table.
 #[derive(Debug)]

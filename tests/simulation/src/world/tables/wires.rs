@@ -8,6 +8,7 @@ use idetcd::dns::framing::{LONGEST_MESSAGE, PREFIX, first_message, push_message}
 use idetcd::node::TableServer;
 use idetcd::server::table::stream::{Received, TableDialer, TableStream};
 
+use super::serve::UNIX_TIME;
 use crate::world::chance::Chance;
 
 /// How a connection ended, as the follower sees it.
@@ -75,6 +76,10 @@ impl TableDialer for SimDialer {
         drop(wires);
         let wires = self.clone();
         Ok(SimStream { number, wires, input: Vec::new(), taken: 0, output: Vec::new() })
+    }
+
+    fn unix_time(&mut self) -> u64 {
+        UNIX_TIME
     }
 
     fn draw(&mut self) -> u64 {

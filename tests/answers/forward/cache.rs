@@ -1,0 +1,70 @@
+//! Answers of other servers are kept, for as long as they say, and longer where no server answers.
+
+use std::time::{Duration, Instant};
+
+use support::upstream::{Habit, Upstream};
+use support::{Etcd, Node, PATIENCE, until};
+
+use super::{GOOD, dig};
+
+fn node(etcd: &Etcd, server: &Upstream, more: &[&str]) -> Node {
+    let forward = server.address.to_string();
+    let node = Node::in_cluster(etcd, 1, 5, &[&["--forward", &forward], more].concat());
+    node.slot();
+    node
+}
+
+#[test]
+fn what_was_asked_before_is_not_asked_again() {
+    let etcd = Etcd::start();
+    let server = Upstream::start(Habit::Good);
+    let caching = node(&etcd, &server, &[]);
+    for name in ["www.example.com", "WWW.example.com", "www.Example.com"] {
+        let output = dig(caching.address(), &[name, "+nocookie"]);
+        assert!(output.contains(&format!("{name}.")) && output.contains(GOOD), "{output}");
+        assert!(output.contains("flags: qr rd ra;"), "{output}");
+    }
+    assert_eq!(dig(caching.address(), &["+tcp", "+short", "www.example.com"]).trim(), GOOD);
+    assert_eq!(server.asked().len(), 1);
+    let other = dig(caching.address(), &["+dnssec", "+short", "www.example.com"]);
+    assert_eq!((other.trim(), server.asked().len()), (GOOD, 2), "with DO it is another question");
+    let none = node(&etcd, &server, &["--cache", "0"]);
+    for _ in 0..2 {
+        assert_eq!(dig(none.address(), &["+short", "www.example.com"]).trim(), GOOD);
+    }
+    assert_eq!(server.asked().len(), 4);
+}
+
+#[test]
+fn what_came_over_tcp_is_cut_short_for_who_takes_less() {
+    let etcd = Etcd::start();
+    let server = Upstream::start(Habit::Overlong);
+    let node = node(&etcd, &server, &[]);
+    assert_eq!(dig(node.address(), &["+tcp", "+short", "www.example.com"]).trim(), GOOD);
+    let output = dig(node.address(), &["+ignore", "+noedns", "www.example.com"]);
+    assert!(output.contains(GOOD), "the one address fits: {output}");
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[test]
+fn where_the_server_is_gone_its_last_answer_is_given_and_called_stale() {
+    let etcd = Etcd::start();
+    let server = Upstream::start(Habit::Fleeting);
+    let node = node(&etcd, &server, &[]);
+    let ask = || dig(node.address(), &["www.example.com"]);
+    assert!(ask().contains(GOOD));
+    drop(server);
+    let output = until(PATIENCE, "the answer is stale", || {
+        let began = Instant::now();
+        let output = ask();
+        assert!(output.contains(GOOD) && began.elapsed() < Duration::from_secs(3), "{output}");
+        output.contains("EDE: 3 (Stale Answer)").then_some(output)
+    });
+    assert!(output.contains("www.example.com.\t30\tIN\tA\t192.0.2.80"), "{output}");
+    // What was never answered is remembered to have failed, for a second.
+    until(PATIENCE, "two questions within a second", || {
+        let output = dig(node.address(), &["x.example.com"]);
+        assert!(output.contains("SERVFAIL"), "{output}");
+        output.contains("EDE: 13").then_some(())
+    });
+}

@@ -150,7 +150,7 @@ impl Directory {
     /// Notes which slot this node owns; `None`: none.
     pub fn set_own(&mut self, own: Option<SlotId>) {
         if self.own != own {
-            self.own_as_told = None;
+            self.take_own_as_told();
         }
         self.own = own;
     }

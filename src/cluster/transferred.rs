@@ -137,6 +137,16 @@ impl Directory {
         }
     }
 
+    /// Lets the name that is the own one no more be what was told of it, unless it was put later: it is one like the
+    /// others from now on, which are of that revision.
+    pub(super) fn take_own_as_told(&mut self) {
+        let put_at = self.own_version();
+        let (Some(told), Some((slot, put_at))) = (self.own_as_told.take(), put_at) else { return };
+        if let Some(slots) = self.known.first_mut().filter(|_| told.revision >= put_at) {
+            slots.put_transferred(slot, told.node);
+        }
+    }
+
     /// Whether that is what is known of it here.
     pub fn is_own_as_told(&self) -> bool {
         let own = self.own().map(|slot| NodePlace { slot, ..NodePlace::FIRST });

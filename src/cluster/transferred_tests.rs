@@ -140,6 +140,35 @@ fn the_own_name_is_left_to_this_node_and_etcd_is_believed_of_it() {
 }
 
 #[test]
+fn a_name_that_is_lost_by_an_old_change_is_what_was_told_of_it_since() {
+    let mut directory = directory();
+    directory.set_own(SlotId::new(7));
+    let value = br#"{"ipv4":"10.0.0.7"}"#;
+    let entry = |value, mod_revision| Entry {
+        key: b"worker7.tf.local.",
+        value,
+        mod_revision,
+        fingerprint: 8,
+    };
+    directory.apply(0, entry(Some(value), 3));
+    let theirs = TransferredChange {
+        ipv4: Some(Some([10, 0, 0, 9].into())),
+        ..TransferredChange::default()
+    };
+    let mut snapshot = SnapshotBuilder::new(&directory);
+    assert!(snapshot.take_transferred(place(7), &theirs));
+    directory.replace_transferred(snapshot.finish(), 9, 7);
+    assert_eq!(directory.own_version(), SlotId::new(7).map(|own| (own, 3)));
+    assert!(!directory.is_own_as_told());
+    // Its own watch is late: this was before the other one had it.
+    directory.apply(0, entry(None, 5));
+    directory.set_own(None);
+    let record = directory.record(b"worker7.tf.local.").and_then(|record| record.ipv4);
+    assert_eq!(record, Some([10, 0, 0, 9].into()));
+    assert_eq!(directory.named(), 1);
+}
+
+#[test]
 fn changes_that_follow_each_other_are_as_good_as_one() {
     let mut chance = Chance(6);
     for _ in 0..2000 {

@@ -335,4 +335,20 @@ pub const FOUND: &[Found] = &[
         what: "the judge held against a node that ended a lease with nothing on it, which a backup had brought back",
         ..ROW
     },
+    Found {
+        seed: 273,
+        seconds: 155,
+        watchers: 2,
+        without: &[],
+        what: "a lease of a history that is gone, asked for again and again where all names are another node's to tell",
+        ..ROW
+    },
+    Found {
+        seed: 300,
+        seconds: 390,
+        watchers: 3,
+        without: &[],
+        what: "in sync by the table of another node, and cut off from the own name in etcd, which was another's",
+        ..ROW
+    },
 ];

@@ -4,8 +4,9 @@ use super::history::Held;
 use super::{Checks, Invariant};
 use crate::model::Time;
 
-/// The pause after which a node tries again at the latest, once all is well.
-const LONGEST_PAUSE: Time = Time::from_secs(5);
+/// How long a node may wait once all is well: the time-out of a request that was lost in the last moment before, and the
+/// pause after that.
+const LONGEST_PAUSE: Time = Time::from_secs(10);
 
 impl Checks {
     /// Looks whether each owner published what it would publish now.

@@ -9,7 +9,9 @@
 //! says so; then it claims one again.
 //!
 //! Each module here is a room. Arrows point downwards only: a room uses those that are named in its
-//! row, and no others; `scripts/architecture` checks that. Each room defines its own settings.
+//! row, and no others; `scripts/architecture` checks that. Each room defines its own settings. What answers,
+//! [`dns`], [`cluster`] and [`text`], is a package of its own (`src/answers.rs`), which is compiled to be fast, and
+//! all else to be small.
 //!
 //! | room | what lives there | may use |
 //! | --- | --- | --- |

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::hop_attempt::{HopAttempt, HopNews};
+use super::hop_attempt::{HopAttempt, HopNews, give_in};
 use crate::dns::Transport;
-use crate::dns::hop::Doubt;
+use crate::dns::hop::{Doubt, Hop};
 use crate::dns::tsig::ReplySigner;
 use crate::server::attempt::Progress;
 use crate::server::client::Client;
@@ -94,7 +94,8 @@ impl Exchange {
 
     /// When [`Exchange::due_server`] or [`Exchange::step`] has something to do next.
     pub(super) fn next_deadline(&self) -> Instant {
-        self.next_try.map_or(self.deadline, |at| at.min(self.deadline))
+        let attempts = self.attempts.iter().filter_map(HopAttempt::deadline);
+        attempts.chain(self.next_try).fold(self.deadline, Instant::min)
     }
 
     /// The server of the attempt that is to be made now.
@@ -113,6 +114,13 @@ impl Exchange {
     /// Takes a server that is to be asked again now.
     pub(super) fn take_again(&mut self) -> Option<(SocketAddr, Transport, Option<Doubt>)> {
         self.again.pop()
+    }
+
+    /// Believes a server that could not be asked over TCP what was in doubt.
+    pub(super) fn give_in(&mut self, server: SocketAddr, doubt: Doubt, mut hop: Hop) {
+        let mut news = Vec::new();
+        give_in(doubt, &mut hop, &mut news);
+        self.news.extend(news.into_iter().map(|news| (server, news)));
     }
 
     /// Adds the attempt that was due: `None` if it could not even be made.
@@ -134,7 +142,7 @@ impl Exchange {
         let mut news = Vec::new();
         self.attempts.retain_mut(|attempt| {
             let server = attempt.server();
-            let progress = attempt.progress(buffer, &mut news);
+            let progress = attempt.progress(now, buffer, &mut news);
             self.news.extend(news.drain(..).map(|news| (server, news)));
             match progress {
                 Ok(Progress::Waiting) => return true,

@@ -1,12 +1,17 @@
 //! An attempt by which a query is forwarded: what is believed of what comes back, and what that tells of
 //! the server.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use crate::dns::Transport;
 use crate::dns::hop::{Doubt, Hop, HopVerdict, judge};
 use crate::server::attempt::{Attempt, Progress};
+
+/// The time that a server has to settle a doubt over TCP. One segment that is lost is sent again within it
+/// (RFC 6298 §2.1), and it leaves time to ask once more before a client hears what is stale.
+const SETTLING_TIME: Duration = Duration::from_millis(1200);
 
 /// What is learnt of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,15 +30,26 @@ pub(super) enum HopNews {
 pub(super) struct HopAttempt {
     pub(super) attempt: Attempt,
     hop: Hop,
-    /// What is to be settled by it.
-    doubt: Option<Doubt>,
+    /// What is to be settled by it, and until when.
+    doubt: Option<(Doubt, Instant)>,
     /// Whether a message that is doubtful came.
     is_doubted: bool,
 }
 
 impl HopAttempt {
-    pub(super) fn new(attempt: Attempt, hop: Hop, doubt: Option<Doubt>) -> HopAttempt {
+    pub(super) fn new(
+        attempt: Attempt,
+        hop: Hop,
+        doubt: Option<Doubt>,
+        now: Instant,
+    ) -> HopAttempt {
+        let doubt = doubt.map(|doubt| (doubt, now + SETTLING_TIME));
         HopAttempt { attempt, hop, doubt, is_doubted: false }
+    }
+
+    /// When [`HopAttempt::progress`] ends it even if nothing comes.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.doubt.map(|(_, until)| until)
     }
 
     pub(super) fn server(&self) -> SocketAddr {
@@ -41,14 +57,18 @@ impl HopAttempt {
     }
 
     /// Goes on as [`Attempt::progress`] does, and adds what it learns.
+    ///
+    /// # Errors
+    /// As there, and when its time is up.
     pub(super) fn progress(
         &mut self,
+        now: Instant,
         buffer: &mut [u8],
         news: &mut Vec<HopNews>,
     ) -> io::Result<Progress> {
         let HopAttempt { attempt, hop, doubt, is_doubted } = self;
         let transport = attempt.transport();
-        let done = attempt.progress_by(buffer, &mut |message, sent| {
+        let mut done = attempt.progress_by(buffer, &mut |message, sent| {
             let (mut verdict, mut cookie) = judge(message, sent, hop);
             while let HopVerdict::Doubtful(doubt) = verdict {
                 if transport == Transport::Udp {
@@ -81,13 +101,22 @@ impl HopAttempt {
                 HopVerdict::Reply => Some(Progress::Reply(message.to_vec())),
             }
         });
-        // Who cannot be asked over TCP would never be heard: it is believed as it is.
-        if let (Err(_), Some(doubt)) = (&done, doubt) {
-            settle(*doubt, hop, news);
-            news.push(HopNews::Again(Transport::Udp, None));
+        if let Some((doubt, until)) = doubt {
+            if matches!(done, Ok(Progress::Waiting)) && *until <= now {
+                done = Err(ErrorKind::TimedOut.into());
+            }
+            if done.is_err() {
+                give_in(*doubt, hop, news);
+            }
         }
         done
     }
+}
+
+/// Who cannot be asked over TCP would never be heard: it is believed as it is, and asked once more.
+pub(super) fn give_in(doubt: Doubt, hop: &mut Hop, news: &mut Vec<HopNews>) {
+    settle(doubt, hop, news);
+    news.push(HopNews::Again(Transport::Udp, None));
 }
 
 /// Takes what was doubtful for the server's own way.

@@ -138,7 +138,8 @@ impl Forwarder {
         self.exchanges.values().map(Exchange::next_deadline).min()
     }
 
-    /// Forwards a query, whose client waits so long for the reply. `false`: there is no server that could be asked, or the query has been
+    /// Forwards a query, whose client waits so long for the reply. `false`: there is no server that could
+    /// be asked, or the query has been
     /// forwarded by us before.
     pub fn accept(
         &mut self,
@@ -203,12 +204,19 @@ impl Forwarder {
                 return self.finish(exchange, reply);
             }
             if let Some((server, transport, doubt)) = exchange.take_again() {
-                if self.open_sockets() >= MOST_SOCKETS {
-                    continue;
-                }
-                match self.start(number, &exchange.query, server, transport, doubt, now) {
+                let started = if self.open_sockets() < MOST_SOCKETS {
+                    self.start(number, &exchange.query, server, transport, doubt, now)
+                } else {
+                    Err(io::Error::other("too many sockets are open"))
+                };
+                match started {
                     Ok(attempt) => exchange.attempts.push(attempt),
-                    Err(error) => log::debug!("forwarding to {server} again: {error}"),
+                    Err(error) => {
+                        log::debug!("forwarding to {server} again: {error}");
+                        if let Some((doubt, hop)) = doubt.zip(self.routes.hop(server, now)) {
+                            exchange.give_in(server, doubt, hop);
+                        }
+                    }
                 }
                 continue;
             }
@@ -248,7 +256,7 @@ impl Forwarder {
         // What is signed for the server goes on as it is, and comes back so.
         let hop = if read_query(query).is_some() { hop } else { Hop::PLAIN };
         let attempt = self.sockets.send(number, server, sent, transport)?;
-        Ok(HopAttempt::new(attempt, hop, doubt))
+        Ok(HopAttempt::new(attempt, hop, doubt, now))
     }
 
     fn finish(&mut self, exchange: Exchange, reply: Option<Vec<u8>>) {

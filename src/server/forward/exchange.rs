@@ -5,9 +5,8 @@ use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::hop_attempt::{HopAttempt, HopNews, give_in};
-use crate::dns::Transport;
-use crate::dns::hop::{Doubt, Hop};
+use super::hop_attempt::{HopAttempt, HopManner, HopNews, give_in};
+use crate::dns::hop::Hop;
 use crate::dns::tsig::ReplySigner;
 use crate::server::attempt::Progress;
 use crate::server::client::Client;
@@ -36,8 +35,8 @@ pub(super) struct Exchange {
     /// In the order in which they are asked.
     servers: Vec<SocketAddr>,
     pub(super) attempts: Vec<HopAttempt>,
-    /// The servers that are to be asked again now, how, and what that is to settle.
-    again: Vec<(SocketAddr, Transport, Option<Doubt>)>,
+    /// The servers that are to be asked again now, and how.
+    again: Vec<(SocketAddr, HopManner)>,
     again_left: usize,
     /// What was learnt of servers, to be taken note of.
     pub(super) news: Vec<(SocketAddr, HopNews)>,
@@ -112,14 +111,14 @@ impl Exchange {
     }
 
     /// Takes a server that is to be asked again now.
-    pub(super) fn take_again(&mut self) -> Option<(SocketAddr, Transport, Option<Doubt>)> {
+    pub(super) fn take_again(&mut self) -> Option<(SocketAddr, HopManner)> {
         self.again.pop()
     }
 
     /// Believes a server that could not be asked over TCP what was in doubt.
-    pub(super) fn give_in(&mut self, server: SocketAddr, doubt: Doubt, mut hop: Hop) {
+    pub(super) fn give_in(&mut self, server: SocketAddr, manner: HopManner, mut hop: Hop) {
         let mut news = Vec::new();
-        give_in(doubt, &mut hop, &mut news);
+        give_in(manner, &mut hop, &mut news);
         self.news.extend(news.into_iter().map(|news| (server, news)));
     }
 
@@ -160,11 +159,11 @@ impl Exchange {
             false
         });
         for (server, news) in &self.news {
-            if let HopNews::Again(transport, doubt) = news
+            if let HopNews::Again(manner) = news
                 && self.again_left > 0
             {
                 self.again_left -= 1;
-                self.again.push((*server, *transport, *doubt));
+                self.again.push((*server, *manner));
             }
         }
         if reply.is_some() {

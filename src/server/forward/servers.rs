@@ -232,7 +232,7 @@ impl Servers {
                     );
                 }
             }
-            HopNews::Cookie(..) | HopNews::Again(..) => {}
+            HopNews::Cookie(..) | HopNews::Again(_) => {}
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use simple_dns::TYPE;
 use support::dns::Query;
-use support::upstream::{Habit, answered, cookie};
+use support::upstream::{Habit, answered, answered_with_nothing, cookie};
 use support::{Etcd, Node, PATIENCE, exchange, lookup, question};
 
 use super::{ELSEWHERE, GOOD, dig, node_forwarding, timed, upstreams};
@@ -137,6 +137,23 @@ fn a_server_without_edns_is_asked_without_it() {
     }
     let with_opt = servers[0].asked().iter().filter(|asked| asked.query[11] > 0).count();
     assert_eq!((with_opt, servers[0].asked().len()), (1, 4));
+}
+
+#[test]
+fn a_server_that_cannot_read_one_question_is_asked_with_edns_all_the_same() {
+    let etcd = Etcd::start();
+    // The address tells whether OPT came.
+    let server = stand_in(|query| match query[12] {
+        3 => {
+            let mut reply = answered_with_nothing(query);
+            reply[3] = 0x81;
+            reply
+        }
+        _ => answered(query, [192, 0, 2, 79 + query[11]]),
+    });
+    let node = node_forwarding(&etcd, &[server]);
+    assert_eq!(timed(node.address(), "bad.example.com.").0, 1);
+    assert_eq!(lookup(node.address(), "good.example.com.").as_deref(), Some(GOOD));
 }
 
 #[test]

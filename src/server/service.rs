@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::client::Client;
-use super::forward::{EXCHANGE_TIMEOUT, Finished, Forwarder};
+use super::forward::{EXCHANGE_TIMEOUT, ExchangeEnd, Finished, Forwarder};
 use super::table::TableFollower;
 use super::table::sockets::SocketDialer;
 use crate::clock;
@@ -223,10 +223,13 @@ impl Service {
 
     /// The reply to a query that was forwarded; `None`: there is none to send.
     pub(super) fn conclude(&mut self, finished: Finished) -> Option<Vec<u8>> {
-        let Finished { client, query, signer, reply } = finished;
+        let Finished { client, query, signer, reply, end } = finished;
         let asker = self.asker(&client);
         let room = signer.as_ref().map_or(0, ReplySigner::room);
-        let stale = self.keep(&query, reply.as_deref(), asker, room);
+        let stale = match end {
+            ExchangeEnd::Over => self.keep(&query, reply.as_deref(), asker, room),
+            ExchangeEnd::PushedOut => None,
+        };
         let (verdict, mut reply) = match (reply, stale) {
             (_, Some(stale)) => (Verdict::Reply(rcode_of(&stale)), stale),
             (Some(reply), None) => {

@@ -13,6 +13,7 @@
 //! while.
 
 mod exchange;
+mod finished;
 mod hop_attempt;
 mod named_servers;
 mod routes;
@@ -36,6 +37,7 @@ use crate::dns::relay::{loop_probe, loop_token};
 use crate::dns::tsig::ReplySigner;
 pub use exchange::EXCHANGE_TIMEOUT;
 use exchange::Exchange;
+pub use finished::{ExchangeEnd, Finished};
 use hop_attempt::{HopAttempt, HopManner};
 pub use routes::ForwardRoute;
 use routes::Routes;
@@ -60,19 +62,6 @@ pub struct ForwardSettings {
     pub passes_client_subnet: bool,
     /// The room for answers that are kept, in octets; 0: none is.
     pub cache: usize,
-}
-
-/// A forwarded query that is done with.
-#[derive(Debug)]
-pub struct Finished {
-    /// The client that waits for the reply.
-    pub client: Client,
-    /// The query as it was forwarded, under the client's ID.
-    pub query: Vec<u8>,
-    /// What the client's reply is to be signed by, where the query was signed.
-    pub signer: Option<ReplySigner>,
-    /// The reply as the server sent it; `None`: no server answered.
-    pub reply: Option<Vec<u8>>,
 }
 
 /// Queries on their way to other servers and back.
@@ -201,7 +190,7 @@ impl Forwarder {
             }
             if let Poll::Ready(reply) = polled {
                 self.routes.note_answer(exchange.answered_by);
-                return self.finish(exchange, reply);
+                return self.finish(exchange, reply, ExchangeEnd::Over);
             }
             if let Some((server, manner)) = exchange.take_again() {
                 let started = if self.open_sockets() < MOST_SOCKETS {
@@ -260,17 +249,17 @@ impl Forwarder {
         Ok(HopAttempt::new(attempt, hop, manner, now))
     }
 
-    fn finish(&mut self, exchange: Exchange, reply: Option<Vec<u8>>) {
+    fn finish(&mut self, exchange: Exchange, reply: Option<Vec<u8>>, end: ExchangeEnd) {
         if let Some(client) = exchange.client {
             let Exchange { query, signer, .. } = exchange;
-            self.finished.push(Finished { client, query, signer, reply });
+            self.finished.push(Finished { client, query, signer, reply, end });
         }
     }
 
     fn make_room(&mut self) {
         while self.exchanges.len() >= MOST_EXCHANGES || self.open_sockets() >= MOST_SOCKETS {
             let Some((_, oldest)) = self.exchanges.pop_first() else { return };
-            self.finish(oldest, None);
+            self.finish(oldest, None, ExchangeEnd::PushedOut);
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use support::upstream::{Habit, Upstream};
+use simple_dns::TYPE;
+use support::dns::{Query, connected};
+use support::upstream::{Asked, Habit, Upstream};
 use support::{Etcd, Node, PATIENCE, until};
 
 use super::{GOOD, dig};
@@ -67,4 +69,31 @@ fn where_the_server_is_gone_its_last_answer_is_given_and_called_stale() {
         assert!(output.contains("SERVFAIL"), "{output}");
         output.contains("EDE: 13").then_some(())
     });
+}
+
+#[test]
+fn a_query_that_makes_room_for_others_is_not_taken_to_have_failed() {
+    let etcd = Etcd::start();
+    let server = Upstream::start(Habit::Silent);
+    let node = node(&etcd, &server, &[]);
+    let first = connected(node.address(), Duration::from_millis(10));
+    let others = connected(node.address(), PATIENCE);
+    let began = Instant::now();
+    let query = Query::new("first.example.com.", TYPE::A).octets();
+    let is_first = |asked: &Asked| asked.query[13..18].eq_ignore_ascii_case(b"first");
+    let asked = || server.asked().iter().filter(|asked| is_first(asked)).count();
+    first.send(&query).expect("sent");
+    let mut reply = [0; 512];
+    let mut numbers = 0..;
+    while first.recv(&mut reply).is_err() {
+        for number in numbers.by_ref().take(50) {
+            let query = Query::new(&format!("x{number}.example.com."), TYPE::A);
+            others.send(&query.octets()).expect("sent");
+        }
+    }
+    assert!(began.elapsed() < Duration::from_secs(4), "pushed out before its time was up");
+    assert_eq!(reply[3] & 0x0f, 2);
+    let before = asked();
+    first.send(&query).expect("sent");
+    until(PATIENCE, "the server is asked anew", || (asked() > before).then_some(()));
 }

@@ -216,9 +216,24 @@ impl Service {
             Some(reply) if rcode_of(reply) != Rcode::SERVFAIL => cache.keep(query, reply, now),
             _ => cache.keep_failure(query, now),
         }
-        self.counters.kept_entries = cache.entries() as u64;
-        self.counters.kept_octets = cache.octets() as u64;
+        self.count_kept();
         stale
+    }
+
+    /// Keeps a reply that came after the client had what was kept before.
+    fn keep_late(&mut self, query: &[u8], reply: Option<&[u8]>) {
+        let is_good = |it: &&[u8]| !matches!(rcode_of(it), Rcode::SERVFAIL | Rcode::REFUSED);
+        if let (Some(cache), Some(reply)) = (&mut self.cache, reply.filter(is_good)) {
+            cache.keep(query, reply, clock::now());
+            self.count_kept();
+        }
+    }
+
+    fn count_kept(&mut self) {
+        if let Some(cache) = &self.cache {
+            self.counters.kept_entries = cache.entries() as u64;
+            self.counters.kept_octets = cache.octets() as u64;
+        }
     }
 
     /// The reply to a query that was forwarded; `None`: there is none to send.
@@ -227,7 +242,13 @@ impl Service {
         let asker = self.asker(&client);
         let room = signer.as_ref().map_or(0, ReplySigner::room);
         let stale = match end {
-            ExchangeEnd::Over => self.keep(&query, reply.as_deref(), asker, room),
+            ExchangeEnd::Late => {
+                self.keep_late(&query, reply.as_deref());
+                return None;
+            }
+            ExchangeEnd::Over | ExchangeEnd::ClientFirst => {
+                self.keep(&query, reply.as_deref(), asker, room)
+            }
             ExchangeEnd::PushedOut => None,
         };
         let (verdict, mut reply) = match (reply, stale) {

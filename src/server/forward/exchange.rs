@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use super::finished::{ExchangeEnd, Finished};
 use super::hop_attempt::{HopAttempt, HopManner, HopNews, give_in};
 use crate::dns::hop::Hop;
 use crate::dns::tsig::ReplySigner;
@@ -45,8 +46,12 @@ pub(super) struct Exchange {
     /// When to make the next attempt; `None`: no more are made beside those under way.
     pub(super) next_try: Option<Instant>,
     deadline: Instant,
-    /// How much later that is than its beginning.
+    /// How long the client waits.
     longest: Duration,
+    /// When the client is told what is known if that is before the deadline; `None`: not, or not any more.
+    client_until: Option<Instant>,
+    /// Whether the client was told.
+    is_client_told: bool,
     /// The reply of a server that cannot answer; better than none.
     refusal: Option<Vec<u8>>,
     /// The server that could not be reached.
@@ -76,8 +81,10 @@ impl Exchange {
             news: Vec::new(),
             tried: 0,
             next_try: Some(now),
-            deadline: now + longest,
+            deadline: now + EXCHANGE_TIMEOUT,
             longest,
+            client_until: (longest < EXCHANGE_TIMEOUT).then_some(now + longest),
+            is_client_told: false,
             refusal: None,
             unreached: None,
             answered_by: None,
@@ -94,7 +101,28 @@ impl Exchange {
     /// When [`Exchange::due_server`] or [`Exchange::step`] has something to do next.
     pub(super) fn next_deadline(&self) -> Instant {
         let attempts = self.attempts.iter().filter_map(HopAttempt::deadline);
-        attempts.chain(self.next_try).fold(self.deadline, Instant::min)
+        attempts.chain(self.next_try).chain(self.client_until).fold(self.deadline, Instant::min)
+    }
+
+    /// What the client is to be told now because it waits no longer. The query goes on, so that a late
+    /// reply is there for the next one (RFC 8767 §5).
+    pub(super) fn client_first(&mut self, now: Instant) -> Option<Finished> {
+        self.client_until.take_if(|until| *until <= now)?;
+        self.is_client_told = true;
+        Some(Finished {
+            client: self.client?,
+            query: self.query.clone(),
+            signer: self.signer.take(),
+            reply: None,
+            end: ExchangeEnd::ClientFirst,
+        })
+    }
+
+    /// Ends it, with this reply or without one; `None`: nobody waits for it.
+    pub(super) fn finish(self, reply: Option<Vec<u8>>, end: ExchangeEnd) -> Option<Finished> {
+        let end = if self.is_client_told { ExchangeEnd::Late } else { end };
+        let Exchange { query, signer, .. } = self;
+        self.client.map(|client| Finished { client, query, signer, reply, end })
     }
 
     /// The server of the attempt that is to be made now.

@@ -25,4 +25,8 @@ pub enum ExchangeEnd {
     Over,
     /// It made room for newer ones before its time was up, which tells nothing of the servers.
     PushedOut,
+    /// The client waits no longer; the servers may still answer.
+    ClientFirst,
+    /// The servers answered, or none did, after the client had its answer.
+    Late,
 }

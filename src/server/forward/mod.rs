@@ -127,7 +127,7 @@ impl Forwarder {
         self.exchanges.values().map(Exchange::next_deadline).min()
     }
 
-    /// Forwards a query, whose client waits so long for the reply. `false`: there is no server that could
+    /// Forwards a query, whose client waits so long for the reply, at most [`EXCHANGE_TIMEOUT`]. `false`: there is no server that could
     /// be asked, or the query has been
     /// forwarded by us before.
     pub fn accept(
@@ -190,8 +190,9 @@ impl Forwarder {
             }
             if let Poll::Ready(reply) = polled {
                 self.routes.note_answer(exchange.answered_by);
-                return self.finish(exchange, reply, ExchangeEnd::Over);
+                return self.finished.extend(exchange.finish(reply, ExchangeEnd::Over));
             }
+            self.finished.extend(exchange.client_first(now));
             if let Some((server, manner)) = exchange.take_again() {
                 let started = if self.open_sockets() < MOST_SOCKETS {
                     self.start(number, &exchange.query, server, manner, now)
@@ -249,17 +250,10 @@ impl Forwarder {
         Ok(HopAttempt::new(attempt, hop, manner, now))
     }
 
-    fn finish(&mut self, exchange: Exchange, reply: Option<Vec<u8>>, end: ExchangeEnd) {
-        if let Some(client) = exchange.client {
-            let Exchange { query, signer, .. } = exchange;
-            self.finished.push(Finished { client, query, signer, reply, end });
-        }
-    }
-
     fn make_room(&mut self) {
         while self.exchanges.len() >= MOST_EXCHANGES || self.open_sockets() >= MOST_SOCKETS {
             let Some((_, oldest)) = self.exchanges.pop_first() else { return };
-            self.finish(oldest, None, ExchangeEnd::PushedOut);
+            self.finished.extend(oldest.finish(None, ExchangeEnd::PushedOut));
         }
     }
 

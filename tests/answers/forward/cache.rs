@@ -1,16 +1,23 @@
 //! Answers of other servers are kept, for as long as they say, and longer where no server answers.
 
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use simple_dns::TYPE;
 use support::dns::{Query, connected};
-use support::upstream::{Asked, Habit, Upstream};
+use support::upstream::{Asked, Habit, Upstream, answered};
 use support::{Etcd, Node, PATIENCE, until};
 
+use super::hops::stand_in;
 use super::{GOOD, dig};
 
 fn node(etcd: &Etcd, server: &Upstream, more: &[&str]) -> Node {
-    let forward = server.address.to_string();
+    node_for(etcd, server.address, more)
+}
+
+fn node_for(etcd: &Etcd, server: SocketAddr, more: &[&str]) -> Node {
+    let forward = server.to_string();
     let node = Node::in_cluster(etcd, 1, 5, &[&["--forward", &forward], more].concat());
     node.slot();
     node
@@ -96,4 +103,29 @@ fn a_query_that_makes_room_for_others_is_not_taken_to_have_failed() {
     let before = asked();
     first.send(&query).expect("sent");
     until(PATIENCE, "the server is asked anew", || (asked() > before).then_some(()));
+}
+
+#[test]
+fn what_comes_after_the_client_had_the_stale_answer_is_kept() {
+    let etcd = Etcd::start();
+    let asked = AtomicUsize::new(0);
+    let server = stand_in(move |query| {
+        // The look for loops has a longer label.
+        if query[12] == 3 && asked.fetch_add(1, Ordering::Relaxed) > 0 {
+            std::thread::sleep(Duration::from_millis(2500));
+            return answered(query, [192, 0, 2, 81]);
+        }
+        let mut reply = answered(query, [192, 0, 2, 80]);
+        let ttl_end = reply.len() - 6;
+        reply[ttl_end - 1] = 1;
+        reply
+    });
+    let node = node_for(&etcd, server, &[]);
+    let ask = || dig(node.address(), &["www.example.com"]);
+    until(PATIENCE, "the answer is stale", || {
+        let output = ask();
+        assert!(output.contains(GOOD), "{output}");
+        output.contains("EDE: 3 (Stale Answer)").then_some(())
+    });
+    until(PATIENCE, "the late answer is given", || ask().contains("192.0.2.81").then_some(()));
 }

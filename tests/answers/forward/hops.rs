@@ -11,7 +11,7 @@ use support::{Etcd, Node, PATIENCE, exchange, lookup, question};
 use super::{ELSEWHERE, GOOD, dig, node_forwarding, timed, upstreams};
 
 /// Answers over UDP for as long as the tests run. Its TCP connections are made, and nobody ever reads them.
-fn stand_in(reply: fn(&[u8]) -> Vec<u8>) -> SocketAddr {
+pub(super) fn stand_in(reply: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> SocketAddr {
     let (udp, tcp) = loop {
         let udp = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         if let Ok(tcp) = TcpListener::bind(udp.local_addr().expect("an address")) {

@@ -9,7 +9,7 @@ use super::wire::{LONGEST_LABEL, LONGEST_NAME, Rcode, rrtype};
 
 /// The addresses of a name, and the names of an address, that are kept: a reply does not hold many, and lists of what
 /// is to be blocked have a hundred thousand names at one address.
-const MOST_AT_ONCE: usize = 64;
+const MOST_OF_ONE: usize = 64;
 
 /// The hosts of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl HostsTable {
 }
 
 fn add<T: PartialEq>(all: &mut Vec<T>, one: T) {
-    if all.len() < MOST_AT_ONCE && !all.contains(&one) {
+    if all.len() < MOST_OF_ONE && !all.contains(&one) {
         all.push(one);
     }
 }
@@ -109,7 +109,7 @@ here is nothing
         assert_eq!(table.len(), 1000);
         let found = table.content(b"0.0.0.0.in-addr.arpa.", rrtype::PTR);
         assert!(
-            matches!(found, Some((_, Content::HostNames(names))) if names.len() == MOST_AT_ONCE)
+            matches!(found, Some((_, Content::HostNames(names))) if names.len() == MOST_OF_ONE)
         );
         let found = table.content(b"x999.example.", rrtype::A);
         assert!(

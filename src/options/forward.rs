@@ -1,5 +1,6 @@
 //! Where queries for other names go, by zone: `--forward`, and what a Corefile says of it.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use getopts::Matches;
@@ -73,7 +74,8 @@ fn routes(
         // Who stands behind the comma is a server of the same zone.
         let mut zone = ROOT.to_owned();
         for word in argument.split(',').map(str::trim) {
-            let server = match zone_and_server(word) {
+            let parts = zone_and_server(word).or_else(|why| wrong("forward", why))?;
+            let server = match parts {
                 Some((name, server)) => {
                     zone = name;
                     server
@@ -87,7 +89,7 @@ fn routes(
     let written = file.filter(|_| given.is_empty()).into_iter().flat_map(|file| &file.forward);
     for ForwardDirective { name, from, to, .. } in written {
         let at = |place, why| CorefileError::at(place, format!("{name}: {why}"));
-        let zone = reverse_zone(from.value.as_str());
+        let zone = reverse_zone(from.value.as_str()).map_err(|why| at(&from.place, why))?;
         let zone = zone.unwrap_or_else(|| from.value.as_str().to_owned());
         own.check(&zone).map_err(|why| at(&from.place, why))?;
         for upstream in to {
@@ -98,18 +100,34 @@ fn routes(
 }
 
 /// The parts of `ZONE=SERVER`; `None`: the word is none, though a path may have the sign as well.
-fn zone_and_server(word: &str) -> Option<(String, &str)> {
-    let (name, server) = word.split_once('=')?;
+///
+/// # Errors
+/// When the zone is a network without a zone of reverse names.
+fn zone_and_server(word: &str) -> Result<Option<(String, &str)>, String> {
+    let Some((name, server)) = word.split_once('=') else { return Ok(None) };
     let zone = ServedZone::parse(name).filter(|_| !name.contains('/'));
     let zone = zone.map(|zone| zone.as_str().to_owned());
-    Some((reverse_zone(name).or(zone)?, server))
+    Ok(reverse_zone(name)?.or(zone).map(|zone| (zone, server)))
 }
 
-/// The zone of the reverse names of a network.
-fn reverse_zone(text: &str) -> Option<String> {
-    let network = text.strip_suffix('.').unwrap_or(text);
-    let network = network.contains('/').then(|| network.parse::<ReverseNetwork>().ok())??;
-    Some(network.zone())
+/// The zone of the reverse names of a network; `None`: the text is no network.
+///
+/// # Errors
+/// When its reverse names are not one zone, or address and number of bits do not fit.
+fn reverse_zone(text: &str) -> Result<Option<String>, String> {
+    let text = text.strip_suffix('.').unwrap_or(text);
+    if !is_network(text) {
+        return Ok(None);
+    }
+    match text.parse::<ReverseNetwork>() {
+        Ok(network) => Ok(Some(network.zone())),
+        Err(why) => Err(format!("{text:?}: {why}")),
+    }
+}
+
+/// Whether a text is meant for a network, right or wrong: an address stands before its slash.
+fn is_network(text: &str) -> bool {
+    text.split_once('/').is_some_and(|(address, _)| address.parse::<IpAddr>().is_ok())
 }
 
 /// Adds one more word to the servers of a zone, or says why it cannot.
@@ -128,7 +146,7 @@ fn with_server(before: Option<&ForwardTo>, word: &str) -> Result<ForwardTo, Stri
     let file: Option<PathBuf> = match word {
         SYSTEMS_OWN => Some(RESOLV_CONF.into()),
         // An address has no slash, and a path has one.
-        path if path.contains('/') => Some(path.into()),
+        path if path.contains('/') && !is_network(path) => Some(path.into()),
         _ => None,
     };
     let mut servers = match (before, file) {

@@ -147,15 +147,26 @@ pub(super) struct RawReply<'a> {
     pub(super) has_question: bool,
     /// The octets of OPT; empty: it has none.
     pub(super) opt: &'a [u8],
-    /// Where the records behind which OPT stands end, and how many additional ones are among them.
+    /// Where the records behind which OPT stands end, and how many there are: answers, authorities, additional ones.
     pub(super) end: usize,
-    pub(super) additional: u16,
+    pub(super) counts: [u16; 3],
     flags: u16,
 }
 
 impl<'a> RawReply<'a> {
-    /// `None`: it is malformed. What stands behind OPT is left out: it may be missing.
+    /// `None`: it is malformed. What stands behind OPT is left out: it may be missing. So are all records of one that
+    /// was truncated within a record: they are of no use (RFC 2181 §9).
     pub(super) fn read(message: &'a [u8]) -> Option<RawReply<'a>> {
+        RawReply::whole(message).or_else(|| RawReply::without_records(message))
+    }
+
+    fn without_records(message: &'a [u8]) -> Option<RawReply<'a>> {
+        let flags = u16_at(message, 2).filter(|flags| flags & flag::TC != 0)?;
+        let end = Question::read(message).filter(|_| u16_at(message, 4) == Some(1))?.end();
+        Some(RawReply { has_question: true, opt: &[], end, counts: [0; 3], flags })
+    }
+
+    fn whole(message: &'a [u8]) -> Option<RawReply<'a>> {
         let count = |at| u16_at(message, at).map(u32::from);
         let (questions, others, all) =
             (count(4)?, count(6)? + count(8)?, count(6)? + count(8)? + count(10)?);
@@ -168,7 +179,7 @@ impl<'a> RawReply<'a> {
             has_question: questions == 1,
             opt: &[],
             end: 0,
-            additional: u16_at(message, 10)?,
+            counts: [u16_at(message, 6)?, u16_at(message, 8)?, u16_at(message, 10)?],
             flags: u16_at(message, 2)?,
         };
         for number in 0..all {
@@ -179,7 +190,7 @@ impl<'a> RawReply<'a> {
                 }
                 reply.opt = message.get(at..record.end)?;
                 reply.end = at;
-                reply.additional = u16::try_from(number - others).ok()?;
+                reply.counts[2] = u16::try_from(number - others).ok()?;
             }
             at = record.end;
         }

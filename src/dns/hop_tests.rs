@@ -75,6 +75,13 @@ fn what_is_not_as_it_was_asked_is_doubted_or_dropped() {
     renamed[13] = b'x';
     let mut cut = reply_to(&asked, 0, None, 0);
     cut.pop();
+    let mut truncated = cut.clone();
+    truncated[2] |= (flag::TC >> 8) as u8;
+    let without = RawReply::read(&truncated).expect("truncated");
+    assert_eq!(
+        (without.end, without.counts),
+        (Question::read(&truncated).expect("a question").end(), [0; 3])
+    );
     let table = [
         ("as it is", hop(b""), reply_to(&asked, 0, None, 0), Reply, None),
         ("a first cookie", hop(b""), reply_to(&asked, 0, Some(&good), 0), Reply, Some(SERVER)),
@@ -124,6 +131,7 @@ fn what_is_not_as_it_was_asked_is_doubted_or_dropped() {
         ("that, where it is usual", Hop::PLAIN, respelt(reply_to(&asked, 0, None, 0)), Reply, None),
         ("another name", hop(b""), renamed, Stray, None),
         ("cut off", hop(b""), cut, Stray, None),
+        ("cut off, and it says so", hop(b""), truncated, Reply, None),
         (
             "BADCOOKIE",
             known.clone(),

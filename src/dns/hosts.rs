@@ -7,6 +7,10 @@ use super::content::Content;
 use super::reverse::{self, ReverseName};
 use super::wire::{LONGEST_LABEL, LONGEST_NAME, Rcode, rrtype};
 
+/// The addresses of a name, and the names of an address, that are kept: a reply does not hold many, and lists of what
+/// is to be blocked have a hundred thousand names at one address.
+const MOST_OF_ONE: usize = 64;
+
 /// The hosts of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostsTable {
@@ -65,7 +69,7 @@ impl HostsTable {
 }
 
 fn add<T: PartialEq>(all: &mut Vec<T>, one: T) {
-    if !all.contains(&one) {
+    if all.len() < MOST_OF_ONE && !all.contains(&one) {
         all.push(one);
     }
 }
@@ -97,6 +101,21 @@ here is nothing
 10.0.0.9
 10.0.0.10 a..b bad\\name good.example
 ";
+
+    #[test]
+    fn an_address_keeps_few_of_its_names_and_the_names_all_have_it() {
+        let lines: String = (0..1000).map(|it| format!("0.0.0.0 x{it}.example\n")).collect();
+        let table = HostsTable::parse(&lines);
+        assert_eq!(table.len(), 1000);
+        let found = table.content(b"0.0.0.0.in-addr.arpa.", rrtype::PTR);
+        assert!(
+            matches!(found, Some((_, Content::HostNames(names))) if names.len() == MOST_OF_ONE)
+        );
+        let found = table.content(b"x999.example.", rrtype::A);
+        assert!(
+            matches!(found, Some((_, Content::Addresses(addresses, _))) if addresses.len() == 1)
+        );
+    }
 
     #[test]
     fn names_have_addresses_and_addresses_names() {

@@ -33,7 +33,9 @@ impl RelayedReply {
     pub fn read(reply: &[u8]) -> Option<RelayedReply> {
         let raw = RawReply::read(reply)?;
         let mut message = reply.get(..raw.end)?.to_vec();
-        message.get_mut(10..HEADER)?.copy_from_slice(&raw.additional.to_be_bytes());
+        for (place, count) in message.get_mut(6..HEADER)?.chunks_exact_mut(2).zip(raw.counts) {
+            place.copy_from_slice(&count.to_be_bytes());
+        }
         let mut options = Vec::new();
         let mut has_subnet = false;
         for (code, data) in options_of(raw.opt) {

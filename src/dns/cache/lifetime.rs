@@ -19,8 +19,11 @@ pub(super) fn lifetime(message: &[u8], rcode: Rcode) -> Option<(u32, Vec<u16>)> 
     }
     let [answers, authorities, additional] =
         [6, 8, 10].map(|at| u16_at(message, at).map_or(0, u32::from));
-    let mut at = Question::read(message)?.end();
+    let question = Question::read(message)?;
+    let mut at = question.end();
     let (mut seconds, mut has_soa, mut places) = (LONGEST_KEPT, false, Vec::new());
+    // An alias alone tells nothing of what was asked for (RFC 2308 §2).
+    let mut has_answer = false;
     for number in 0..answers + authorities + additional {
         let owner_end = skip_name(message, at)?;
         let (kind, class) = (u16_at(message, owner_end)?, u16_at(message, owner_end + 2)?);
@@ -34,6 +37,7 @@ pub(super) fn lifetime(message: &[u8], rcode: Rcode) -> Option<(u32, Vec<u16>)> 
         if number >= answers + authorities {
             continue;
         }
+        has_answer |= number < answers && [kind, rrtype::ANY].contains(&question.qtype);
         seconds = seconds.min(ttl);
         if kind == rrtype::SOA && number >= answers {
             has_soa = true;
@@ -41,7 +45,7 @@ pub(super) fn lifetime(message: &[u8], rcode: Rcode) -> Option<(u32, Vec<u16>)> 
             seconds = seconds.min(read_ttl(message, end.checked_sub(4)?)?).min(LONGEST_NEGATIVE);
         }
     }
-    let is_negative = rcode == Rcode::NXDOMAIN || answers == 0;
+    let is_negative = rcode == Rcode::NXDOMAIN || !has_answer;
     let is_good = at == message.len() && seconds > 0 && (has_soa || !is_negative);
     (is_good && message.len() > HEADER).then_some((seconds, places))
 }

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use super::edns;
 use super::exchange::Asker;
 use super::hop::{options_of, read_query};
-use super::query::{Name, Query};
+use super::query::Query;
 use super::relayed::{RelayedReply, RelayedSource, Ttls};
 use super::responder::Responder;
-use super::wire::{ExtendedError, HEADER, Rcode, flag, option};
+use super::wire::{ExtendedError, HEADER, Rcode, flag, option, u16_at};
 use crate::cluster::Directory;
 use lifetime::lifetime;
 pub(super) use lifetime::read_ttl;
@@ -46,15 +46,14 @@ struct Key {
 
 impl Key {
     fn of(query: &Query<'_>) -> Key {
-        let mut name = Name::default();
-        query.question.read_name(&mut name);
+        // The octets of lengths are none of letters.
+        let name = query.question.wire_name().iter().map(u8::to_ascii_lowercase);
         let dnssec_ok = query.edns.is_some_and(|edns| edns.flags & flag::DO != 0);
         let [high, low] = query.question.qtype.to_be_bytes();
         // RD and CD do not share an octet.
         let [rd, cd] = (query.header.flags & (flag::RD | flag::CD)).to_be_bytes();
         let mut key = Key { octets: [0; LONGEST_KEY], length: 0 };
-        let octets =
-            name.as_bytes().iter().copied().chain([high, low, rd | cd, u8::from(dnssec_ok)]);
+        let octets = name.chain([high, low, rd | cd, u8::from(dnssec_ok)]);
         for (place, octet) in key.octets.iter_mut().zip(octets) {
             *place = octet;
             key.length += 1;
@@ -90,7 +89,16 @@ impl Cache {
             return;
         };
         let RelayedReply { mut message, rcode, .. } = reply;
-        let Some((lifetime, ttl_places)) = lifetime(&message, rcode) else { return };
+        let key = Key::of(&query);
+        let Some((lifetime, ttl_places)) = lifetime(&message, rcode) else {
+            // What is told now, if for this once, is newer than what was kept (RFC 8767 §4).
+            let is_told = matches!(rcode, Rcode::NOERROR | Rcode::NXDOMAIN)
+                && u16_at(&message, 2).is_some_and(|flags| flags & flag::TC == 0);
+            if is_told {
+                self.0.remove(key.as_bytes());
+            }
+            return;
+        };
         // Nobody has authority for what is remembered.
         if let Some(flags) = message.get_mut(2) {
             *flags &= !(flag::AA >> 8) as u8;
@@ -98,7 +106,7 @@ impl Cache {
         let (message, ttl_places) = (message.into(), ttl_places.into());
         let entry =
             KeptReply { message, ttl_places, rcode, stored_at: now, lifetime, stale_until: None };
-        self.0.put(Key::of(&query).as_bytes(), entry);
+        self.0.put(key.as_bytes(), entry);
     }
 
     /// Remembers for a moment that no server could answer a query.

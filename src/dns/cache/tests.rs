@@ -101,7 +101,7 @@ fn ttl(reply: &[u8], query: &[u8]) -> u32 {
 fn a_reply_is_good_for_the_least_of_its_times() {
     let (nx, no) = (3, 0);
     let (soa_30, soa_900, long) = (soa(30), soa(900), soa(1_000_000));
-    let table: [(&str, u16, Vec<Row<'_>>, u64); 17] = [
+    let table: [(&str, u16, Vec<Row<'_>>, u64); 19] = [
         ("an address", no, vec![good(60)], 60),
         ("two", no, vec![good(60), good(20)], 20),
         ("authority counts", no, vec![good(60), (1, rrtype::NS, 10, &[0])], 10),
@@ -114,6 +114,8 @@ fn a_reply_is_good_for_the_least_of_its_times() {
         ("NXDOMAIN, three hours at most", nx, vec![denied(1_000_000, &long)], 10_800),
         ("NODATA", no, vec![denied(900, &soa_30)], 30),
         ("NXDOMAIN behind an alias", nx, vec![(0, 5, 10, &[0]), denied(900, &soa_30)], 10),
+        ("an alias, and where it leads", no, vec![(0, 5, 10, &[0]), good(60)], 10),
+        ("an alias that leads nowhere", no, vec![(0, 5, 86_400, &[0])], 0),
         ("NXDOMAIN without SOA", nx, vec![], 0),
         ("nothing at all", no, vec![], 0),
         ("a referral", no, vec![(1, rrtype::NS, 60, &[0])], 0),
@@ -137,6 +139,28 @@ fn a_reply_is_good_for_the_least_of_its_times() {
     subnet.extend([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 8, 0, 8, 0, 4, 0, 1, 0, 0]);
     scene.keep(&query, &subnet);
     assert_eq!((scene.answered(&query, 0), scene.cache.entries()), (None, 0));
+}
+
+#[test]
+fn what_is_told_for_this_once_takes_the_place_of_what_was_kept() {
+    let (mut scene, asked) = (scene(100_000), query("www.example.com"));
+    for (what, flags, ttl, is_left) in
+        [("no time", 0, 0, false), ("SERVFAIL", 2, 60, true), ("cut short", flag::TC, 0, true)]
+    {
+        scene.keep(&asked, &reply_of(&asked, 0, &[good(60)]));
+        scene.keep(&asked, &reply_of(&asked, flags, &[good(ttl)]));
+        assert_eq!(scene.answered(&asked, 30).is_some(), is_left, "{what}");
+    }
+}
+
+#[test]
+fn names_that_differ_in_an_octet_alone_are_two() {
+    let (mut scene, dot) = (scene(100_000), query("axb.example.com"));
+    let (mut high, mut dot) = (dot.clone(), dot);
+    (dot[14], high[14]) = (b'.', 0xff);
+    scene.keep(&dot, &reply_of(&dot, 0, &[good(60)]));
+    assert!(scene.answered(&dot, 0).is_some());
+    assert_eq!(scene.answered(&high, 0), None);
 }
 
 #[test]

@@ -5,9 +5,8 @@ use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::hop_attempt::{HopAttempt, HopNews};
-use crate::dns::Transport;
-use crate::dns::hop::Doubt;
+use super::hop_attempt::{HopAttempt, HopManner, HopNews, give_in};
+use crate::dns::hop::Hop;
 use crate::dns::tsig::ReplySigner;
 use crate::server::attempt::Progress;
 use crate::server::client::Client;
@@ -36,8 +35,8 @@ pub(super) struct Exchange {
     /// In the order in which they are asked.
     servers: Vec<SocketAddr>,
     pub(super) attempts: Vec<HopAttempt>,
-    /// The servers that are to be asked again now, how, and what that is to settle.
-    again: Vec<(SocketAddr, Transport, Option<Doubt>)>,
+    /// The servers that are to be asked again now, and how.
+    again: Vec<(SocketAddr, HopManner)>,
     again_left: usize,
     /// What was learnt of servers, to be taken note of.
     pub(super) news: Vec<(SocketAddr, HopNews)>,
@@ -94,7 +93,8 @@ impl Exchange {
 
     /// When [`Exchange::due_server`] or [`Exchange::step`] has something to do next.
     pub(super) fn next_deadline(&self) -> Instant {
-        self.next_try.map_or(self.deadline, |at| at.min(self.deadline))
+        let attempts = self.attempts.iter().filter_map(HopAttempt::deadline);
+        attempts.chain(self.next_try).fold(self.deadline, Instant::min)
     }
 
     /// The server of the attempt that is to be made now.
@@ -111,8 +111,15 @@ impl Exchange {
     }
 
     /// Takes a server that is to be asked again now.
-    pub(super) fn take_again(&mut self) -> Option<(SocketAddr, Transport, Option<Doubt>)> {
+    pub(super) fn take_again(&mut self) -> Option<(SocketAddr, HopManner)> {
         self.again.pop()
+    }
+
+    /// Believes a server that could not be asked over TCP what was in doubt.
+    pub(super) fn give_in(&mut self, server: SocketAddr, manner: HopManner, mut hop: Hop) {
+        let mut news = Vec::new();
+        give_in(manner, &mut hop, &mut news);
+        self.news.extend(news.into_iter().map(|news| (server, news)));
     }
 
     /// Adds the attempt that was due: `None` if it could not even be made.
@@ -134,7 +141,7 @@ impl Exchange {
         let mut news = Vec::new();
         self.attempts.retain_mut(|attempt| {
             let server = attempt.server();
-            let progress = attempt.progress(buffer, &mut news);
+            let progress = attempt.progress(now, buffer, &mut news);
             self.news.extend(news.drain(..).map(|news| (server, news)));
             match progress {
                 Ok(Progress::Waiting) => return true,
@@ -152,11 +159,11 @@ impl Exchange {
             false
         });
         for (server, news) in &self.news {
-            if let HopNews::Again(transport, doubt) = news
+            if let HopNews::Again(manner) = news
                 && self.again_left > 0
             {
                 self.again_left -= 1;
-                self.again.push((*server, *transport, *doubt));
+                self.again.push((*server, *manner));
             }
         }
         if reply.is_some() {

@@ -30,13 +30,13 @@ use super::id_source::IdSource;
 use super::socket_set::SocketSet;
 use crate::dns::Transport;
 use crate::dns::framing::LONGEST_MESSAGE;
-use crate::dns::hop::{Doubt, Hop, query_for, read_query};
+use crate::dns::hop::{Hop, query_for, read_query};
 use crate::dns::query::Question;
 use crate::dns::relay::{loop_probe, loop_token};
 use crate::dns::tsig::ReplySigner;
 pub use exchange::EXCHANGE_TIMEOUT;
 use exchange::Exchange;
-use hop_attempt::HopAttempt;
+use hop_attempt::{HopAttempt, HopManner};
 pub use routes::ForwardRoute;
 use routes::Routes;
 pub use servers::ForwardTo;
@@ -138,7 +138,8 @@ impl Forwarder {
         self.exchanges.values().map(Exchange::next_deadline).min()
     }
 
-    /// Forwards a query, whose client waits so long for the reply. `false`: there is no server that could be asked, or the query has been
+    /// Forwards a query, whose client waits so long for the reply. `false`: there is no server that could
+    /// be asked, or the query has been
     /// forwarded by us before.
     pub fn accept(
         &mut self,
@@ -202,13 +203,20 @@ impl Forwarder {
                 self.routes.note_answer(exchange.answered_by);
                 return self.finish(exchange, reply);
             }
-            if let Some((server, transport, doubt)) = exchange.take_again() {
-                if self.open_sockets() >= MOST_SOCKETS {
-                    continue;
-                }
-                match self.start(number, &exchange.query, server, transport, doubt, now) {
+            if let Some((server, manner)) = exchange.take_again() {
+                let started = if self.open_sockets() < MOST_SOCKETS {
+                    self.start(number, &exchange.query, server, manner, now)
+                } else {
+                    Err(io::Error::other("too many sockets are open"))
+                };
+                match started {
                     Ok(attempt) => exchange.attempts.push(attempt),
-                    Err(error) => log::debug!("forwarding to {server} again: {error}"),
+                    Err(error) => {
+                        log::debug!("forwarding to {server} again: {error}");
+                        if let Some(hop) = self.routes.hop(server, now) {
+                            exchange.give_in(server, manner, hop);
+                        }
+                    }
                 }
                 continue;
             }
@@ -221,7 +229,8 @@ impl Forwarder {
                 self.routes.note_failure(failed, now);
             }
             let transport = exchange.client.map_or(Transport::Udp, |client| client.transport());
-            let attempt = self.start(number, &exchange.query, server, transport, None, now);
+            let manner = HopManner::usual(transport);
+            let attempt = self.start(number, &exchange.query, server, manner, now);
             if let Err(error) = &attempt {
                 log::debug!("forwarding to {server}: {error}");
                 self.routes.note_failure(server, now);
@@ -231,24 +240,24 @@ impl Forwarder {
         self.exchanges.insert(number, exchange);
     }
 
-    /// Asks a server, in the way that is known to be its own.
+    /// Asks a server in this manner, and else in the way that is known to be its own.
     fn start(
         &mut self,
         number: u64,
         query: &[u8],
         server: SocketAddr,
-        transport: Transport,
-        doubt: Option<Doubt>,
+        manner: HopManner,
         now: Instant,
     ) -> io::Result<HopAttempt> {
         let hop = self.routes.hop(server, now).unwrap_or(Hop::PLAIN);
-        let hop = Hop { passes_subnet: self.passes_client_subnet, ..hop };
+        let cookie = hop.cookie.filter(|_| !manner.is_without_opt);
+        let hop = Hop { cookie, passes_subnet: self.passes_client_subnet, ..hop };
         let (id, ids) = (self.ids.draw_id(), &mut self.ids);
         let sent = query_for(query, &hop, id, &mut || ids.draw());
         // What is signed for the server goes on as it is, and comes back so.
         let hop = if read_query(query).is_some() { hop } else { Hop::PLAIN };
-        let attempt = self.sockets.send(number, server, sent, transport)?;
-        Ok(HopAttempt::new(attempt, hop, doubt))
+        let attempt = self.sockets.send(number, server, sent, manner.transport)?;
+        Ok(HopAttempt::new(attempt, hop, manner, now))
     }
 
     fn finish(&mut self, exchange: Exchange, reply: Option<Vec<u8>>) {

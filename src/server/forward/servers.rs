@@ -25,6 +25,9 @@ const DEMOTION: Duration = Duration::from_secs(30);
 /// The time for which a server that does not know OPT is asked without (RFC 6891 §6.2.2).
 const NO_EDNS_TIME: Duration = Duration::from_secs(900);
 
+/// The time for which a server that changes the spelling of names is asked in small letters.
+const SMALL_LETTERS_TIME: Duration = Duration::from_secs(900);
+
 /// The place where the servers are named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ForwardTo {
@@ -49,8 +52,8 @@ struct ForwardServer {
     cookie: ([u8; 8], Vec<u8>),
     /// It does not know OPT, and is asked without until then.
     lacks_edns_until: Option<Instant>,
-    /// It changes the spelling of names, which tells nothing then.
-    changes_spelling: bool,
+    /// It changes the spelling of names, which tells nothing until then; `None`: it never did.
+    changes_spelling_until: Option<Instant>,
 }
 
 /// The servers, the preferred one first.
@@ -136,7 +139,7 @@ impl Servers {
                 demoted_until: None,
                 cookie: (self.chance.draw().to_be_bytes(), Vec::new()),
                 lacks_edns_until: None,
-                changes_spelling: false,
+                changes_spelling_until: None,
             };
             self.servers = named.servers.iter().map(&mut fresh).collect();
         }
@@ -199,7 +202,7 @@ impl Servers {
         let has_edns = server.lacks_edns_until.is_none_or(|until| until <= now);
         Some(Hop {
             cookie: has_edns.then(|| server.cookie.clone()),
-            has_random_case: !server.changes_spelling,
+            has_random_case: server.changes_spelling_until.is_none_or(|until| until <= now),
             passes_subnet: false,
         })
     }
@@ -220,14 +223,16 @@ impl Servers {
                 server.cookie.1 = theirs;
             }
             HopNews::NoEdns => server.lacks_edns_until = Some(now + NO_EDNS_TIME),
-            HopNews::ChangesSpelling if !server.changes_spelling => {
-                server.changes_spelling = true;
-                log::warn!(
-                    "{address}, to which queries are forwarded, changes the spelling of names: \
-                     its replies are easier to forge"
-                );
+            HopNews::ChangesSpelling => {
+                let until = Some(now + SMALL_LETTERS_TIME);
+                if std::mem::replace(&mut server.changes_spelling_until, until).is_none() {
+                    log::warn!(
+                        "{address}, to which queries are forwarded, changes the spelling of names: \
+                         its replies are easier to forge"
+                    );
+                }
             }
-            HopNews::Cookie(..) | HopNews::ChangesSpelling | HopNews::Again(..) => {}
+            HopNews::Cookie(..) | HopNews::Again(_) => {}
         }
     }
 

@@ -67,3 +67,17 @@ fn the_file_is_read_again_when_it_changes() {
     servers.refresh(now + 3 * CHECK_INTERVAL);
     assert_eq!(servers.in_order(now), []);
 }
+
+#[test]
+fn a_server_that_changes_the_spelling_is_put_to_the_test_again_after_a_while() {
+    let server = address("10.0.0.1:53");
+    let mut servers = Servers::new(".", ForwardTo::Servers(vec![server]));
+    let now = Instant::now();
+    servers.refresh(now);
+    let has_random_case =
+        |servers: &Servers, at| servers.hop(server, at).expect("a server").has_random_case;
+    assert!(has_random_case(&servers, now));
+    servers.note_news(server, &mut Some(HopNews::ChangesSpelling), now);
+    assert!(!has_random_case(&servers, now));
+    assert!(has_random_case(&servers, now + SMALL_LETTERS_TIME));
+}

@@ -1,11 +1,33 @@
 //! What crosses a forwarder, what belongs to each hop alone, and which replies are believed.
 
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::time::Duration;
+
 use simple_dns::TYPE;
 use support::dns::Query;
-use support::upstream::{Habit, cookie};
+use support::upstream::{Habit, answered, answered_with_nothing, cookie};
 use support::{Etcd, Node, PATIENCE, exchange, lookup, question};
 
-use super::{ELSEWHERE, GOOD, dig, node_forwarding, upstreams};
+use super::{ELSEWHERE, GOOD, dig, node_forwarding, timed, upstreams};
+
+/// Answers over UDP for as long as the tests run. Its TCP connections are made, and nobody ever reads them.
+fn stand_in(reply: fn(&[u8]) -> Vec<u8>) -> SocketAddr {
+    let (udp, tcp) = loop {
+        let udp = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        if let Ok(tcp) = TcpListener::bind(udp.local_addr().expect("an address")) {
+            break (udp, tcp);
+        }
+    };
+    let address = udp.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        let _unread = tcp;
+        let mut buffer = [0; 4096];
+        while let Ok((length, from)) = udp.recv_from(&mut buffer) {
+            let _ = udp.send_to(&reply(&buffer[..length]), from);
+        }
+    });
+    address
+}
 
 #[test]
 fn opt_and_cookies_are_those_of_each_hop() {
@@ -88,6 +110,23 @@ fn a_server_that_changes_the_spelling_is_told_once_and_answered_from() {
 }
 
 #[test]
+fn a_server_that_changes_the_spelling_and_says_nothing_over_tcp_is_answered_from() {
+    let etcd = Etcd::start();
+    let server = stand_in(|query| {
+        let mut reply = answered(query, [192, 0, 2, 80]);
+        reply[12..30].make_ascii_lowercase();
+        reply
+    });
+    let node = node_forwarding(&etcd, &[server]);
+    // The first query is the one by which it is found out.
+    for (name, longest) in [("Www1.eXample.com.", 3000), ("Www2.eXample.com.", 800)] {
+        let (_, answer, took) = timed(node.address(), name);
+        assert_eq!(answer.as_deref(), Some(GOOD), "{name}: {}", node.log());
+        assert!(took < Duration::from_millis(longest), "{name}: {took:?}");
+    }
+}
+
+#[test]
 fn a_server_without_edns_is_asked_without_it() {
     let etcd = Etcd::start();
     let (servers, addresses) = upstreams(&[Habit::NoEdns]);
@@ -98,6 +137,23 @@ fn a_server_without_edns_is_asked_without_it() {
     }
     let with_opt = servers[0].asked().iter().filter(|asked| asked.query[11] > 0).count();
     assert_eq!((with_opt, servers[0].asked().len()), (1, 4));
+}
+
+#[test]
+fn a_server_that_cannot_read_one_question_is_asked_with_edns_all_the_same() {
+    let etcd = Etcd::start();
+    // The address tells whether OPT came.
+    let server = stand_in(|query| match query[12] {
+        3 => {
+            let mut reply = answered_with_nothing(query);
+            reply[3] = 0x81;
+            reply
+        }
+        _ => answered(query, [192, 0, 2, 79 + query[11]]),
+    });
+    let node = node_forwarding(&etcd, &[server]);
+    assert_eq!(timed(node.address(), "bad.example.com.").0, 1);
+    assert_eq!(lookup(node.address(), "good.example.com.").as_deref(), Some(GOOD));
 }
 
 #[test]

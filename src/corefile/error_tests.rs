@@ -196,5 +196,10 @@ fn further_server_blocks() {
             "a {\n idetcd\n forward . 10.0.0.53\n}".to_owned(),
             "line 3, column 2: forward: in this block no name outside of its zone is forwarded",
         ),
+        (
+            "a 10.0.0.0/8 {\n idetcd\n hosts x {\n fallthrough\n}\n}".to_owned(),
+            "line 3, column 2: hosts: the file counts for all names, and this block is for those \
+             of its zones; remove it, or",
+        ),
     ]);
 }

@@ -3,6 +3,7 @@
 use log::Level;
 
 use super::blocks::Directive;
+use super::key;
 use super::place::{CorefileError, Notice, wrong};
 
 /// The file that counts if none is given, as with CoreDNS.
@@ -23,7 +24,10 @@ pub(super) fn read(
     for property in &directive.body {
         let (name, place) = (property.name.text.as_str(), &property.name.place);
         match name {
-            "fallthrough" => falls_through = true,
+            "fallthrough" => {
+                falls_through = true;
+                notices.extend(for_some_zones_only(property));
+            }
             "ttl" | "reload" => {
                 let text = format!("{name}: has no effect: see --ttl; the file is followed");
                 notices.push(Notice::new(Level::Info, place, text));
@@ -43,4 +47,16 @@ pub(super) fn read(
         notices.push(Notice::new(Level::Warn, &directive.name.place, text.to_owned()));
     }
     Ok(file.map_or(SYSTEMS_HOSTS, |word| &word.text).to_owned())
+}
+
+/// The remark on a `fallthrough` for the names of some zones: here it is one for all.
+fn for_some_zones_only(fallthrough: &Directive) -> Option<Notice> {
+    let mut zones = fallthrough.arguments.iter().map(|word| key::zone(word, &word.text));
+    let first = zones.next().filter(|zone| !zone.value.is_root())?;
+    if zones.any(|zone| zone.value.is_root()) {
+        return None;
+    }
+    let text =
+        "fallthrough: names outside of these zones fall through as well, as if none stood there";
+    Some(Notice::new(Level::Warn, &first.place, text))
 }

@@ -64,13 +64,19 @@ pub(super) fn read(
     let plugin = plugin::read(directive, &mut notices)?;
     let Served { zones, addresses, ports, forward, hosts, http } =
         serve(own, default_port, &mut notices)?;
-    // CoreDNS forwards what is in the block's zone, and we what is outside of the pattern's.
-    if let Some(ForwardDirective { name, place, .. }) = forward.first()
-        && !serves_root(&zones)
-    {
-        let text = "in this block no name outside of its zone is forwarded; remove it, or make . \
-                    the block's key";
-        return wrong(place, format!("{name}: {text}"));
+    if !serves_root(&zones) {
+        // CoreDNS forwards what is in the block's zone, and we what is outside of the pattern's.
+        if let Some(ForwardDirective { name, place, .. }) = forward.first() {
+            let text = "in this block no name outside of its zone is forwarded; remove it, or make \
+                        . the block's key";
+            return wrong(place, format!("{name}: {text}"));
+        }
+        // So it is with hosts.
+        if let Some(Placed { place, .. }) = &hosts {
+            let text = "hosts: the file counts for all names, and this block is for those of its \
+                        zones; remove it, or move it to .";
+            return wrong(place, text);
+        }
     }
     let hosts = hosts.map(|placed| placed.value);
     let file = file.to_owned();

@@ -181,6 +181,7 @@ fn a_file_of_hosts_is_named() {
         (block("hosts"), "/etc/hosts", 1),
         (block("hosts /x {\nfallthrough\nttl 5\n}"), "/x", 1),
         (block("hosts x . {\nfallthrough .\n}"), "x", 0),
+        (block("hosts x {\nfallthrough a .\n}"), "x", 0),
         ("a {\nidetcd\n}\n. {\nhosts x {\nfallthrough\n}\nforward . ::1\n}".to_owned(), "x", 0),
         ("a {\nidetcd\n}\n. {\nhosts x {\nfallthrough\n}\n}".to_owned(), "x", 0),
     ] {
@@ -214,7 +215,7 @@ fn pages_are_served_where_coredns_would_serve_them() {
 
 #[test]
 fn what_has_no_effect_is_told_with_its_place() {
-    let table: [(String, &[&str]); 9] = [
+    let table: [(String, &[&str]); 10] = [
         (block("errors\nany\nerrors stdout"), &[]),
         (
             block("log\ncache 30 {\nsuccess 10\n}\nreload 10s"),
@@ -254,6 +255,10 @@ fn what_has_no_effect_is_told_with_its_place() {
         (
             ". {\nidetcd {\nendpoint http://a{$NONE}\n}\n}".to_owned(),
             &["Corefile: line 3, column 10: \"NONE\" is not set in the environment"],
+        ),
+        (
+            block("hosts x {\n fallthrough 10.in-addr.arpa b.\n}"),
+            &["Corefile: line 6, column 14: fallthrough: names outside of these"],
         ),
         (block("import none*"), &["Corefile: line 5, column 8: import: no file matches \"none*\""]),
     ];

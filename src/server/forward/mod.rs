@@ -127,9 +127,8 @@ impl Forwarder {
         self.exchanges.values().map(Exchange::next_deadline).min()
     }
 
-    /// Forwards a query, whose client waits so long for the reply, at most [`EXCHANGE_TIMEOUT`]. `false`: there is no server that could
-    /// be asked, or the query has been
-    /// forwarded by us before.
+    /// Forwards a query, whose client waits so long for the reply, at most [`EXCHANGE_TIMEOUT`]. `false`: there is no
+    /// server that could be asked, or the query has been forwarded by us before.
     pub fn accept(
         &mut self,
         query: &[u8],

@@ -73,8 +73,9 @@ impl Routes {
 
     /// Takes note of what was learnt of a server, where [`Routes::hop`] finds it.
     pub(super) fn note_news(&mut self, address: SocketAddr, news: HopNews, now: Instant) {
-        let mut news = Some(news);
-        self.all().for_each(|servers| servers.note_news(address, &mut news, now));
+        if let Some(servers) = self.all().find(|servers| servers.has(address)) {
+            servers.note_news(address, news, now);
+        }
     }
 
     pub(super) fn note_answer(&mut self, address: Option<SocketAddr>) {

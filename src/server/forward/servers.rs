@@ -207,17 +207,15 @@ impl Servers {
         })
     }
 
+    /// Whether this is one of them.
+    pub(super) fn has(&self, address: SocketAddr) -> bool {
+        self.servers.iter().any(|server| server.address == address)
+    }
+
     /// Takes what was learnt of a server, if it is one of these.
-    pub(super) fn note_news(
-        &mut self,
-        address: SocketAddr,
-        news: &mut Option<HopNews>,
-        now: Instant,
-    ) {
+    pub(super) fn note_news(&mut self, address: SocketAddr, news: HopNews, now: Instant) {
         let found = self.servers.iter_mut().find(|server| server.address == address);
-        let Some((server, news)) = found.and_then(|server| Some((server, news.take()?))) else {
-            return;
-        };
+        let Some(server) = found else { return };
         match news {
             HopNews::Cookie(client, theirs) if client == server.cookie.0 => {
                 server.cookie.1 = theirs;

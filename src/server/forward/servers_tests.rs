@@ -77,7 +77,7 @@ fn a_server_that_changes_the_spelling_is_put_to_the_test_again_after_a_while() {
     let has_random_case =
         |servers: &Servers, at| servers.hop(server, at).expect("a server").has_random_case;
     assert!(has_random_case(&servers, now));
-    servers.note_news(server, &mut Some(HopNews::ChangesSpelling), now);
+    servers.note_news(server, HopNews::ChangesSpelling, now);
     assert!(!has_random_case(&servers, now));
     assert!(has_random_case(&servers, now + SMALL_LETTERS_TIME));
 }

@@ -94,6 +94,16 @@ pub enum TableState {
     /// None of the nodes has a table that can be used, or nobody is asked. The names stay as they were, and
     /// become stale in time.
     Lost,
+    /// The same, and none of the nodes is likely to have one before long: they were not reached, or do not know what is
+    /// asked for.
+    Hopeless,
+}
+
+impl TableState {
+    /// Whether nobody is asked for a table any more.
+    pub fn is_lost(self) -> bool {
+        matches!(self, TableState::Lost | TableState::Hopeless)
+    }
 }
 
 /// Something that happens in a job.

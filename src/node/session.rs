@@ -214,6 +214,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.give_back_late_claims()?;
             self.leave_queue()?;
             self.enter_job()?;
+            if self.will_take_table() && !self.let_watchers_learn()? {
+                continue;
+            }
             if self.takes_table()? {
                 watch = None;
                 self.follow_table()?;

@@ -56,9 +56,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
         // The last to be named finds few in the queue, and starts with as many all the same.
         let of_job = self.job.as_ref().map_or(0, Barrier::least);
         if starters.max(of_job) >= STAGGER_FROM {
-            let named_by = self.host.now()
-                + LONGEST_WAIT.min(self.lease.map_or(LONGEST_WAIT, |lease| lease.ttl / 4));
-            self.turn = Some(Turn { starters, is_return, named_by, learn_at: None });
+            let named_at = self.host.now();
+            let named_by =
+                named_at + LONGEST_WAIT.min(self.lease.map_or(LONGEST_WAIT, |lease| lease.ttl / 4));
+            self.turn = Some(Turn { starters, is_return, named_at, named_by, learn_at: None });
         }
     }
 
@@ -121,12 +122,25 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(true)
     }
 
-    /// How many of those that start together learn all names from etcd.
+    /// If many started together, and this node will take the table from those that watch: lets the others be named, and
+    /// those learn all names. Returns as [`Self::follow_own_name`] does.
+    pub(super) fn let_watchers_learn(&mut self) -> Result<bool> {
+        let Some(turn) = self.turn else { return Ok(true) };
+        let cores = self.client.endpoint_count().max(LEAST_CORES);
+        let learning = Learning::Reads(turn.starters);
+        let learnt = spread(self.settings.watchers as usize, learning, cores).min(LONGEST_WAIT);
+        let claims = CLAIM_TIME.saturating_mul(saturated(turn.starters));
+        let named_by = turn.named_by.min(turn.named_at + claims);
+        self.mark();
+        self.follow_own_name(&mut None, named_by + learnt)
+    }
+
+    /// How many of those that start together learn all names from etcd: those that watch, or, where those have no table
+    /// for this node, all.
     fn learners(&self, starters: usize) -> usize {
-        match usize::try_from(self.settings.watchers) {
-            Ok(watchers @ 1..) if self.job.is_none() => starters.min(watchers),
-            _ => starters,
-        }
+        let watchers = self.settings.watchers;
+        let is_watcher = self.membership.held().is_some_and(|held| held.slot.get() <= watchers);
+        if is_watcher && self.job.is_none() { starters.min(watchers as usize) } else { starters }
     }
 
     /// How many names came or changed since the full sync, at most, by what etcd has now.

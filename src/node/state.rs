@@ -133,7 +133,8 @@ pub(super) struct Turn {
     pub(super) starters: usize,
     /// Whether they take over names of before, rather than wait in the queue.
     pub(super) is_return: bool,
-    /// Until when it lets others be named.
+    /// When this node was named, and until when it lets others be named.
+    pub(super) named_at: Instant,
     pub(super) named_by: Instant,
     /// When it learns what names came and changed since its full sync; `None`: that is not drawn yet.
     pub(super) learn_at: Option<Instant>,

@@ -120,7 +120,13 @@ mod tests {
         session.learn_names_of(&list);
         assert_eq!(found(), None, "all that it does not know are none");
         let now = session.host.now();
-        session.turn = Some(Turn { starters: 99, is_return: false, named_by: now, learn_at: None });
+        session.turn = Some(Turn {
+            starters: 99,
+            is_return: false,
+            named_at: now,
+            named_by: now,
+            learn_at: None,
+        });
         session.learn_names_of(&list);
         assert_eq!(found(), Some(record(3)));
         assert_eq!(world.directory.borrow().len(), 1, "what was seen is not changed by a list");

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::patience::LostTable;
-use super::{TableStage, TableUse};
+use super::{Before, TableStage, TableUse};
 use crate::etcd::{Etcd, WatchStream};
 use crate::node::session::Session;
 use crate::node::stagger::{LEAST_CORES, reading_spread};
@@ -24,11 +24,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
             // It came while the watch was lost: there is none that it would be left for.
             self.take_table();
         }
-        if self.table.stage != TableStage::Unused || self.table.retry_at.is_some() {
+        if !self.will_take_table() {
             return Ok(self.table.is_taken());
-        }
-        if !self.may_take_table() {
-            return Ok(false);
         }
         let servers = self.find_servers()?;
         if servers.is_empty() {
@@ -41,6 +38,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.ask_for_table(servers);
         self.take_table();
         Ok(true)
+    }
+
+    /// Whether this node just got its name, and is to ask others for the table.
+    pub(in crate::node) fn will_take_table(&self) -> bool {
+        let is_new = self.table.stage == TableStage::Unused && self.table.retry_at.is_none();
+        is_new && self.may_take_table()
     }
 
     /// Whether this node is one of those that take the table from others.
@@ -62,7 +65,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Follows nothing in etcd but the own name from now on.
     fn take_table(&mut self) {
         self.table.stage = TableStage::Taken;
-        (self.history, self.under_way, self.turn, self.missing) = (None, None, None, None);
+        self.table.before = Before {
+            history: self.history.take(),
+            turn: self.turn.take(),
+            missing: self.missing.take(),
+        };
+        self.under_way = None;
         self.proof.end();
         self.limit_calls();
     }
@@ -83,7 +91,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 self.take_table();
                 return true;
             }
-            TableStage::Tried if self.host.table() == TableState::Lost => self.end_trial(),
+            TableStage::Tried if self.host.table().is_lost() => self.end_trial(),
             TableStage::Tried => {}
             TableStage::Unused => {
                 self.heed_new_servers(now);
@@ -161,9 +169,14 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let (now, state) = (self.host.now(), self.host.table());
         let proven_at = self.host.directory(|directory| directory.proven_at());
         self.table.lost.take_if(|lost| lost.is_over(proven_at));
-        if self.table.lost.is_none() && state != TableState::Lost {
+        if self.table.lost.is_none() && !state.is_lost() {
             self.table.proven_at = proven_at.or(self.table.proven_at);
             return Ok(Some(self.look_at_table(now)));
+        }
+        let starts = self.table.before.turn.is_some() && !self.has_table();
+        if state == TableState::Hopeless && starts {
+            // It is as if nobody took the table from others, and all of those that start know when whose turn is.
+            return Ok(None);
         }
         let names = self.host.directory(|directory| directory.occupied());
         let names = claimed.slot.get().max(u32::try_from(names).unwrap_or(u32::MAX));
@@ -172,11 +185,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let [first, second, third] = [(); 3].map(|()| self.random.fraction());
         let lost =
             self.table.lost.get_or_insert_with(|| LostTable::new(now, proven_at, size, first));
-        if lost.gives_up(now) {
+        if lost.gives_up(state, now) {
             return Ok(None);
         }
         // While they are asked it is for the host to choose among them.
-        let asks = state == TableState::Lost && lost.is_to_ask(now, second);
+        let asks = state.is_lost() && lost.is_to_ask(now, second);
         let looks = lost.is_to_look(now, third);
         let due_at = lost.due_at(state);
         if looks {

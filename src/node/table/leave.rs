@@ -1,6 +1,6 @@
 //! The end of taking the table: all names are followed in etcd again.
 
-use super::{TableStage, TableUse};
+use super::{Before, TableStage, TableUse};
 use crate::cluster::Directory;
 use crate::etcd::Etcd;
 use crate::node::Host;
@@ -16,7 +16,14 @@ impl<H: Host, E: Etcd> Session<H, E> {
             now.saturating_duration_since(since).as_secs_f64()
         );
         let servers = std::mem::take(&mut self.table.servers);
+        let before = std::mem::take(&mut self.table.before);
+        let has_table = self.has_table();
         self.leave_table();
+        if !has_table {
+            // None ever came.
+            let Before { history, turn, missing } = before;
+            (self.history, self.turn, self.missing) = (history, turn, missing);
+        }
         self.table.servers = servers;
         self.table.retry_later(now, self.random.fraction());
     }

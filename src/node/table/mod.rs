@@ -30,6 +30,7 @@ mod servers;
 use std::time::{Duration, Instant};
 
 use super::TableServer;
+use super::state::{History, Turn};
 use crate::cluster::SlotId;
 use patience::LostTable;
 
@@ -50,6 +51,14 @@ pub(super) enum TableStage {
     Taken,
 }
 
+/// Where this node stood in following etcd when it turned to the nodes that have the table.
+#[derive(Debug, Default)]
+struct Before {
+    history: Option<History>,
+    turn: Option<Turn>,
+    missing: Option<i64>,
+}
+
 /// What a session knows of taking the table.
 #[derive(Debug, Default)]
 pub(super) struct TableUse {
@@ -58,6 +67,8 @@ pub(super) struct TableUse {
     servers: Vec<TableServer>,
     /// The number of the directory's reading when they were.
     reading: u32,
+    /// Of use until all names come.
+    before: Before,
     /// That no node has a table, since when there is none.
     lost: Option<LostTable>,
     /// When the directory was last known to be etcd's by the table.

@@ -11,6 +11,11 @@ use crate::node::TableState;
 /// The patience for each name.
 const PATIENCE_A_NAME: Duration = Duration::from_millis(5);
 
+/// What there is more of it while some of those that are asked may have a table before long, for each pair of names, and
+/// at most: they are there, and what etcd would have to send to everybody grows with the square.
+const HOPE_A_PAIR: Duration = Duration::from_micros(20);
+const LONGEST_HOPE: Duration = Duration::from_secs(600);
+
 /// The time between two questions to the nodes that are known, and between two looks in etcd which these are: so
 /// long, and so much longer for each name, and up to as long again.
 const ASK_TABLE: Duration = Duration::from_secs(1);
@@ -29,8 +34,9 @@ pub(super) struct LostTable {
     ask_at: Instant,
     /// When to look who may have it by now.
     look_at: Instant,
-    /// When to follow all names in etcd.
+    /// When to follow all names in etcd, where there is no hope.
     give_up_at: Instant,
+    is_hopeful: bool,
 }
 
 impl LostTable {
@@ -50,6 +56,7 @@ impl LostTable {
             ask_at: now,
             look_at: now + look.mul_f64(fraction),
             give_up_at: now + PATIENCE_A_NAME.saturating_mul(names) + spread,
+            is_hopeful: false,
         }
     }
 
@@ -70,15 +77,26 @@ impl LostTable {
         is_due(&mut self.look_at, now, interval.mul_f64(1.0 + fraction))
     }
 
-    /// Whether to wait no more.
-    pub(super) fn gives_up(&self, now: Instant) -> bool {
-        now >= self.give_up_at
+    /// Whether to wait no more, where this became of asking.
+    pub(super) fn gives_up(&mut self, state: TableState, now: Instant) -> bool {
+        match state {
+            TableState::Lost => self.is_hopeful = true,
+            TableState::Hopeless => self.is_hopeful = false,
+            TableState::Awaited | TableState::Followed { .. } => {}
+        }
+        now >= self.gives_up_at()
+    }
+
+    fn gives_up_at(&self) -> Instant {
+        let hope = HOPE_A_PAIR.saturating_mul(self.names).saturating_mul(self.names);
+        let hope = hope.min(LONGEST_HOPE);
+        if self.is_hopeful { self.give_up_at + hope } else { self.give_up_at }
     }
 
     /// When something is to be done; a change of what became of the table ends waits anyway.
     pub(super) fn due_at(&self, state: TableState) -> Instant {
-        let due_at = self.look_at.min(self.give_up_at);
-        if state == TableState::Lost { due_at.min(self.ask_at) } else { due_at }
+        let due_at = self.look_at.min(self.gives_up_at());
+        if state.is_lost() { due_at.min(self.ask_at) } else { due_at }
     }
 }
 
@@ -101,16 +119,34 @@ mod tests {
 
     #[test]
     fn few_turn_to_etcd_at_once_and_many_by_turns() {
-        // Names, and the seconds after which the first one and the last one turn to etcd, rounded up.
-        let table = [(70, 1, 1), (200, 1, 2), (1000, 5, 11), (10_000, 50, 650)];
+        // Names, and the seconds after which the first one and the last one turn to etcd, rounded up: where there is no
+        // hope, and where there is.
+        let table = [
+            (TableState::Hopeless, [(70, 1, 1), (200, 1, 2), (1000, 5, 11), (10_000, 50, 650)]),
+            (TableState::Lost, [(70, 1, 1), (200, 2, 3), (1000, 25, 31), (10_000, 650, 1250)]),
+        ];
         let now = Instant::now();
-        for (names, first, last) in table {
-            for (fraction, wanted) in [(0.0, first), (1.0, last)] {
-                let lost = lost_at(now, None, names, fraction);
-                assert!(lost.gives_up(now + Duration::from_secs(wanted)), "{names}, {fraction}");
-                assert!(wanted == 1 || !lost.gives_up(now + Duration::from_secs(wanted - 1)));
+        for (state, rows) in table {
+            for (names, first, last) in rows {
+                for (fraction, wanted) in [(0.0, first), (1.0, last)] {
+                    let mut lost = lost_at(now, None, names, fraction);
+                    let at = |seconds| now + Duration::from_secs(seconds);
+                    assert!(lost.gives_up(state, at(wanted)), "{names}, {fraction}");
+                    assert!(wanted == 1 || !lost.gives_up(state, at(wanted - 1)), "{names}");
+                }
             }
         }
+    }
+
+    #[test]
+    fn what_was_hoped_for_counts_while_they_are_asked_again() {
+        let (now, end) = (Instant::now(), Instant::now() + Duration::from_secs(20));
+        let mut lost = lost_at(now, None, 1000, 1.0);
+        assert!(lost.gives_up(TableState::Awaited, end));
+        assert!(!lost.gives_up(TableState::Lost, end) && !lost.gives_up(TableState::Awaited, end));
+        assert!(
+            lost.gives_up(TableState::Hopeless, end) && lost.gives_up(TableState::Awaited, end)
+        );
     }
 
     #[test]

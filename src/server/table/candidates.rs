@@ -11,6 +11,16 @@ use crate::node::TableServer;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
+/// The servers that are tried one right after the other; then there are pauses between any two, at first and at most so
+/// long, each time twice as long, and up to as long again: where many nodes find no table, those that serve them would
+/// be kept from getting one.
+const TRIED_AT_ONCE: u32 = 3;
+const FIRST_STEP: Duration = Duration::from_millis(50);
+const LONGEST_STEP: Duration = Duration::from_secs(1);
+
+/// How long the table of a server is used at least before another one is looked for because it is old.
+const KEPT_FOR: Duration = Duration::from_secs(4);
+
 /// How often it is looked for a better server than the one in use: every so long, and up to as long again.
 const LOOK_FOR_BETTER: Duration = Duration::from_secs(60);
 
@@ -22,6 +32,8 @@ struct Candidate {
     failures: u32,
     /// Not before this, since it failed.
     retry_at: Option<Instant>,
+    /// It is there, and may have a table for us before long.
+    is_hopeful: bool,
 }
 
 /// All servers that may be asked, in order.
@@ -29,6 +41,10 @@ struct Candidate {
 pub struct Candidates {
     all: Vec<Candidate>,
     look_at: Option<Instant>,
+    succeeded_at: Option<Instant>,
+    /// How many failed in a row, whichever they were, and when the next one may be asked.
+    failures: u32,
+    step_at: Option<Instant>,
 }
 
 impl Candidates {
@@ -43,6 +59,7 @@ impl Candidates {
                     server: *server,
                     failures: 0,
                     retry_at: None,
+                    is_hopeful: false,
                 })
             })
             .collect();
@@ -72,6 +89,9 @@ impl Candidates {
     /// The best one that may be asked now, if it is better than `current`: of those that failed least often the
     /// first. Else two that are silent for long would keep the others from being asked at all.
     pub fn best(&self, current: Option<TableServer>, now: Instant) -> Option<TableServer> {
+        if current.is_none() && self.step_at.is_some_and(|at| at > now) {
+            return None;
+        }
         let candidates = self.all.iter().take_while(|it| Some(it.server) != current);
         let ready = candidates.filter(|it| it.retry_at.is_none_or(|at| at <= now));
         ready.min_by_key(|candidate| candidate.failures).map(|candidate| candidate.server)
@@ -81,25 +101,69 @@ impl Candidates {
     pub fn ready_at(&self) -> Option<Instant> {
         let mut times = self.all.iter().map(|candidate| candidate.retry_at);
         // No time at all comes before any.
-        times.try_fold(None, |first: Option<Instant>, at| {
+        let first = times.try_fold(None, |first: Option<Instant>, at| {
             at.map(|at| Some(first.map_or(at, |first| first.min(at))))
-        })?
+        });
+        first.flatten().max(self.step_at)
     }
 
     /// Takes note that one has a table for us.
     pub fn succeed(&mut self, server: TableServer, now: Instant, draw: u64) {
         if let Some(candidate) = self.find(server.address) {
             (candidate.failures, candidate.retry_at) = (0, None);
+            candidate.is_hopeful = true;
         }
+        self.succeeded_at = Some(now);
+        self.calm();
         self.look_later(now, draw);
     }
 
-    /// Takes note that one does not answer, or has no table for us.
-    pub fn fail(&mut self, server: TableServer, now: Instant, draw: u64) {
+    /// Takes note that one does not answer, or has no table for us: none yet, or not soon.
+    pub fn fail(&mut self, server: TableServer, is_hopeful: bool, now: Instant, draw: u64) {
+        self.failures = self.failures.saturating_add(1);
+        if let Some(steps) = self.failures.checked_sub(TRIED_AT_ONCE) {
+            let step = FIRST_STEP.saturating_mul(1 << steps.min(16)).min(LONGEST_STEP);
+            self.step_at = Some(now + spread(step, draw));
+        }
         let Some(candidate) = self.find(server.address) else { return };
         let pause = FIRST_PAUSE.saturating_mul(1 << candidate.failures.min(16)).min(LONGEST_PAUSE);
         candidate.failures = candidate.failures.saturating_add(1);
         candidate.retry_at = Some(now + spread(pause, draw));
+        candidate.is_hopeful = is_hopeful;
+    }
+
+    /// Takes note that the server in use is well: if it fails, the next ones are asked at once.
+    pub fn calm(&mut self) {
+        (self.failures, self.step_at) = (0, None);
+    }
+
+    /// Another server than the one in use, whose table is old, if one may be asked now.
+    pub fn other(&self, current: TableServer, now: Instant) -> Option<TableServer> {
+        let others = self.all.iter().filter(|it| it.server != current);
+        let ready = others.filter(|it| it.retry_at.is_none_or(|at| at <= now));
+        let best = ready.min_by_key(|candidate| candidate.failures)?;
+        self.other_at().is_none_or(|at| at <= now).then_some(best.server)
+    }
+
+    /// When to look for that at the earliest; `None`: at once.
+    pub fn other_at(&self) -> Option<Instant> {
+        self.succeeded_at.map(|at| at + KEPT_FOR).max(self.step_at)
+    }
+
+    /// How often this one failed since it last had a table for us.
+    pub fn failures(&self, server: TableServer) -> u32 {
+        let known = self.all.iter().find(|candidate| candidate.server == server);
+        known.map_or(0, |candidate| candidate.failures)
+    }
+
+    /// Whether one of them may have a table before long.
+    pub fn is_hopeful(&self) -> bool {
+        self.all.iter().any(|candidate| candidate.is_hopeful)
+    }
+
+    /// Whether all of them failed, and none may have a table before long.
+    pub fn is_hopeless(&self) -> bool {
+        !self.is_hopeful() && self.all.iter().all(|candidate| candidate.failures > 0)
     }
 
     /// When to look for a better one than that in use.
@@ -125,120 +189,5 @@ fn spread(time: Duration, draw: u64) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cluster::SlotId;
-
-    fn servers(count: u8) -> Vec<TableServer> {
-        (1..=count)
-            .filter_map(|number| {
-                let address = SocketAddr::from(([10, 0, 0, number], 53));
-                Some(TableServer { slot: SlotId::new(number.into())?, address })
-            })
-            .collect()
-    }
-
-    #[test]
-    fn the_next_one_is_tried_and_who_failed_comes_back_later() {
-        let (servers, start) = (servers(3), Instant::now());
-        let mut candidates = Candidates::default();
-        candidates.set(&servers);
-        assert_eq!(candidates.best(None, start), Some(servers[0]));
-        candidates.fail(servers[0], start, 0);
-        assert_eq!(candidates.best(None, start), Some(servers[1]));
-        candidates.fail(servers[1], start, 0);
-        candidates.fail(servers[2], start, 0);
-        assert_eq!(candidates.best(None, start), None);
-        assert_eq!(candidates.ready_at(), Some(start + FIRST_PAUSE));
-        assert_eq!(candidates.best(None, start + FIRST_PAUSE), Some(servers[0]));
-        candidates.succeed(servers[2], start, 0);
-        assert_eq!(candidates.best(None, start), Some(servers[2]));
-        assert_eq!(candidates.ready_at(), None, "at once");
-    }
-
-    /// The pauses after so many failures in a row, in milliseconds.
-    fn pauses(
-        candidates: &mut Candidates,
-        server: TableServer,
-        count: usize,
-        draw: u64,
-    ) -> Vec<u128> {
-        let start = Instant::now();
-        let mut pause = || {
-            candidates.fail(server, start, draw);
-            (candidates.ready_at().expect("a time") - start).as_millis()
-        };
-        (0..count).map(|_| pause()).collect()
-    }
-
-    #[test]
-    fn who_fails_is_left_alone_twice_as_long_each_time_until_it_has_a_table() {
-        let server = servers(1)[0];
-        let mut candidates = Candidates::default();
-        candidates.set(&[server]);
-        let shortest: Vec<u128> = (0..11).map(|power| 250 << power).chain([300_000; 4]).collect();
-        assert_eq!(pauses(&mut candidates, server, 15, 0), shortest);
-        candidates.forgive();
-        assert_eq!(
-            pauses(&mut candidates, server, 1, 0),
-            [300_000],
-            "it may be asked, that is all"
-        );
-        candidates.set(&[server]);
-        assert_eq!(pauses(&mut candidates, server, 1, 0), [300_000], "named again");
-        candidates.succeed(server, Instant::now(), 0);
-        // By chance up to twice as long.
-        let longest: Vec<u128> = shortest.iter().map(|pause| pause * 2 - 1).collect();
-        for (found, longest) in pauses(&mut candidates, server, 15, u64::MAX).iter().zip(longest) {
-            assert!((longest - longest / 1000..=longest).contains(found), "{found} {longest}");
-        }
-        candidates.succeed(server, Instant::now(), 0);
-        let middle = pauses(&mut candidates, server, 3, 1 << 63);
-        assert_eq!(middle, [375, 750, 1500]);
-        candidates.set(&[]);
-        candidates.set(&[server]);
-        assert_eq!(pauses(&mut candidates, server, 1, 0), [250], "nothing is known of it");
-    }
-
-    #[test]
-    fn who_is_silent_for_long_does_not_keep_the_others_from_being_asked() {
-        let (servers, start) = (servers(3), Instant::now());
-        let mut candidates = Candidates::default();
-        candidates.set(&servers);
-        candidates.fail(servers[0], start, 0);
-        candidates.fail(servers[1], start, 0);
-        // Each of them took longer than the other's pause, or all were forgiven.
-        assert_eq!(candidates.best(None, start + LONGEST_PAUSE), Some(servers[2]));
-        candidates.forgive();
-        assert_eq!(candidates.best(None, start), Some(servers[2]));
-        candidates.fail(servers[2], start, 0);
-        candidates.forgive();
-        assert_eq!(candidates.best(None, start), Some(servers[0]));
-    }
-
-    #[test]
-    fn only_one_before_the_current_one_is_better() {
-        let (servers, start) = (servers(3), Instant::now());
-        let mut candidates = Candidates::default();
-        candidates.set(&servers);
-        assert_eq!(candidates.best(Some(servers[1]), start), Some(servers[0]));
-        assert_eq!(candidates.best(Some(servers[0]), start), None);
-        candidates.succeed(servers[1], start, u64::MAX);
-        let look_at = candidates.look_at().expect("a time");
-        assert!((LOOK_FOR_BETTER..=2 * LOOK_FOR_BETTER).contains(&(look_at - start)));
-        candidates.fail(servers[0], start, 0);
-        assert_eq!(candidates.best(Some(servers[1]), start), None);
-
-        candidates.forgive();
-        assert_eq!(candidates.best(Some(servers[1]), start), Some(servers[0]));
-        candidates.fail(servers[0], start, 0);
-
-        // Who is named again is known as before.
-        candidates.set(&servers[..2]);
-        assert_eq!(candidates.best(None, start), Some(servers[1]));
-        assert!(candidates.has_address([10, 0, 0, 2].into()) && !candidates.has(servers[2]));
-        assert!(!candidates.has_address([10, 0, 0, 3].into()));
-        candidates.set(&[]);
-        assert!(candidates.is_empty() && candidates.ready_at().is_none());
-    }
-}
+#[path = "candidates_tests.rs"]
+mod tests;

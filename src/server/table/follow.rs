@@ -24,6 +24,10 @@ const LONGEST_REFRESH: Duration = Duration::from_secs(5);
 const REFRESH_PERIOD: Duration = Duration::from_secs(1);
 const REFRESH_PART: u32 = 16;
 
+/// From which part of the longest lag on, in quarters, a server's table is called ageing: time is left to find another
+/// one.
+const AGEING_QUARTERS: u32 = 3;
+
 /// The shortest time between two questions, however often it is told that something changed.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
 
@@ -87,6 +91,9 @@ pub enum FollowOutcome {
     Whole(Reached),
     /// All that changed came: it is to be applied.
     Changes(Reached),
+    /// The server is out of step, but what was taken from it before is not too old: what came is of no use, and it is
+    /// asked again.
+    NotNow,
     /// Nothing that came is of use, and everything is read anew.
     Anew,
 }
@@ -138,6 +145,9 @@ pub struct Follow {
     /// The revision of what was read last, and the number of the server's reading.
     held: Option<(i64, u32)>,
     reading: u32,
+    /// Until when what was read last is not too old.
+    fresh_until: Instant,
+    is_ageing: bool,
 }
 
 impl Follow {
@@ -158,6 +168,8 @@ impl Follow {
             reached: None,
             held: None,
             reading: 0,
+            fresh_until: now,
+            is_ageing: false,
         }
     }
 
@@ -169,6 +181,11 @@ impl Follow {
     /// Takes note that the server says that something changed.
     pub fn told(&mut self) {
         self.is_told = true;
+    }
+
+    /// Whether the server's table is so old that another one is to be found, or the server says that it is out of step.
+    pub fn is_ageing(&self) -> bool {
+        self.is_ageing
     }
 
     /// Lets everything be read anew when it is asked next, unless it is being read: what is known here is not what was
@@ -214,12 +231,18 @@ impl Follow {
         now: Instant,
     ) -> Result<FollowOutcome, LeaveReason> {
         let proof = answer.proof.ok_or(LeaveReason::NoProof)?;
-        let age = proof.age.filter(|_| !answer.is_stale).ok_or(LeaveReason::Stale)?;
+        let age = proof.age.filter(|age| !answer.is_stale && *age < self.max_lag);
         // From before the question was sent on: however long it and the answer took.
-        let proven_at = self.asked_at.checked_sub(age).ok_or(LeaveReason::Stale)?;
-        if age >= self.max_lag || now >= proven_at + self.max_lag {
+        let proven_at = age.and_then(|age| self.asked_at.checked_sub(age));
+        let Some(proven_at) = proven_at.filter(|at| now < *at + self.max_lag) else {
+            // Others may be no better, and who leaves reads everything anew.
+            if self.stage == FollowStage::Refreshing(0) && now < self.fresh_until {
+                (self.is_asked, self.is_ageing) = (false, true);
+                self.rest();
+                return Ok(FollowOutcome::NotNow);
+            }
             return Err(LeaveReason::Stale);
-        }
+        };
         self.is_asked = false;
         let (revision, serial) = (proof.revision, answer.serial);
         let reached = match self.reached {
@@ -255,6 +278,8 @@ impl Follow {
             return Ok(FollowOutcome::GoesOn);
         }
         self.held = Some((reached.revision, self.reading));
+        self.fresh_until = reached.proven_at + self.max_lag;
+        self.is_ageing = now >= reached.proven_at + self.max_lag * AGEING_QUARTERS / 4;
         self.rest();
         let is_whole = !is_refresh || answer.content == TransferContent::Whole;
         Ok(if is_whole { FollowOutcome::Whole(reached) } else { FollowOutcome::Changes(reached) })

@@ -209,3 +209,55 @@ fn who_is_told_of_a_change_asks_at_once_but_not_all_the_time() {
     assert!(matches!(follow.step(start), FollowStep::Wait(_)), "without haste");
     asks(&mut follow, start + SECOND, 0, TransferRequest::Whole);
 }
+
+#[test]
+fn who_gets_out_of_step_is_asked_again_until_what_was_read_is_too_old() {
+    let start = Instant::now();
+    // It was read with an age of a second.
+    let (fresh_until, stale) =
+        (start + MAX_LAG - SECOND, TableProof { age: None, ..proof(7, SECOND).expect("a proof") });
+    let mut follow = settled(1, start);
+    let mut now = start;
+    let mut asked = 0;
+    let left = loop {
+        match follow.step(now) {
+            FollowStep::Wait(until) => now = until,
+            FollowStep::Leave(reason) => break reason,
+            FollowStep::Ask(0, TransferRequest::Since(7)) => {
+                let late = answer(TransferContent::Changes, 8, SECOND);
+                match follow.answer(TransferAnswer { proof: Some(stale), ..late }, now) {
+                    Ok(FollowOutcome::NotNow) => asked += 1,
+                    other => break other.expect_err("nothing else"),
+                }
+                assert!(follow.is_ageing());
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((left, asked), (LeaveReason::Stale, 14));
+    assert!((fresh_until..fresh_until + SECOND).contains(&now));
+
+    // What the second of two zones brings is of use with the first one's alone.
+    let mut follow = settled(2, start);
+    let now = start + SECOND;
+    asks(&mut follow, now, 0, TransferRequest::Since(7));
+    let first = follow.answer(answer(TransferContent::Changes, 8, SECOND), now);
+    assert_eq!(first, Ok(FollowOutcome::GoesOn));
+    asks(&mut follow, now, 1, TransferRequest::Since(7));
+    let second = TransferAnswer { is_stale: true, ..answer(TransferContent::Changes, 8, SECOND) };
+    assert_eq!(follow.answer(second, now), Err(LeaveReason::Stale));
+}
+
+#[test]
+fn a_table_is_ageing_from_three_quarters_of_the_longest_lag_on() {
+    let start = Instant::now();
+    let table = [(1, false), (11, false), (12, true), (14, true)];
+    for (age, wanted) in table {
+        let mut follow = settled(1, start);
+        let now = start + SECOND;
+        asks(&mut follow, now, 0, TransferRequest::Since(7));
+        let same = answer(TransferContent::UpToDate, 7, age * SECOND);
+        assert!(matches!(follow.answer(same, now), Ok(FollowOutcome::Changes(_))));
+        assert_eq!(follow.is_ageing(), wanted, "{age}");
+    }
+}

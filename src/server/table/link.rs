@@ -183,7 +183,7 @@ impl<S: TableStream> TableLink<S> {
         let unsigned = guard.judge(message, unix_time)?;
         changes.clear();
         let state = reader.read(unsigned.as_deref().unwrap_or(message), changes)?;
-        if reader.is_stale() {
+        if reader.is_stale() && reader.content() == Some(TransferContent::Whole) {
             // At once: the rest may be long.
             return Err(LinkError::Leave(LeaveReason::Stale));
         }
@@ -230,7 +230,7 @@ impl<S: TableStream> TableLink<S> {
         let outcome = self.follow.answer(answer, now).map_err(LinkError::Leave)?;
         self.work = match (outcome, std::mem::replace(&mut self.work, Work::None)) {
             (FollowOutcome::GoesOn, work) => work,
-            (FollowOutcome::Anew, _) => Work::None,
+            (FollowOutcome::Anew | FollowOutcome::NotNow, _) => Work::None,
             (FollowOutcome::Whole(reached), Work::ReadsWhole(whole)) => {
                 Work::Forgets(whole, reached)
             }

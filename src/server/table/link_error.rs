@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use super::follow::LeaveReason;
+use crate::dns::Rcode;
 use crate::dns::transfer_in::TransferError;
 use crate::dns::tsig::ReplyFault;
 
@@ -18,6 +19,21 @@ pub(super) enum LinkError {
     Transfer(TransferError),
     /// By decision.
     Leave(LeaveReason),
+}
+
+impl LinkError {
+    /// Whether the server may have a table for this node before long: it has none that is fresh, or does not know yet
+    /// that this node is of its cluster.
+    pub(super) fn is_hopeful(&self) -> bool {
+        match self {
+            LinkError::Transfer(TransferError::Refused(rcode)) => {
+                [Rcode::REFUSED, Rcode::SERVFAIL].contains(rcode)
+            }
+            LinkError::Transfer(TransferError::Older)
+            | LinkError::Leave(LeaveReason::Stale | LeaveReason::Older) => true,
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for LinkError {
@@ -46,5 +62,29 @@ impl From<ReplyFault> for LinkError {
 impl From<TransferError> for LinkError {
     fn from(error: TransferError) -> Self {
         LinkError::Transfer(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_without_a_table_may_have_one_soon_and_one_that_is_away_may_not() {
+        let refused = |rcode| LinkError::Transfer(TransferError::Refused(rcode));
+        let table = [
+            (refused(Rcode::REFUSED), true),
+            (refused(Rcode::SERVFAIL), true),
+            (LinkError::Leave(LeaveReason::Stale), true),
+            (LinkError::Leave(LeaveReason::Older), true),
+            (TransferError::Older.into(), true),
+            (refused(Rcode::NOTIMP), false),
+            (LinkError::Leave(LeaveReason::NoProof), false),
+            (LinkError::Leave(LeaveReason::Silent), false),
+            (io::Error::from(io::ErrorKind::ConnectionRefused).into(), false),
+        ];
+        for (error, wanted) in table {
+            assert_eq!(error.is_hopeful(), wanted, "{error}");
+        }
     }
 }

@@ -20,6 +20,7 @@ mod own_proof;
 pub mod sockets;
 pub mod stream;
 mod trust;
+mod turn;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -30,10 +31,8 @@ use crate::dns::transfer_in::TransferZones;
 use crate::node::{TableServer, TableState};
 use crate::server::timers::FollowedTable;
 use candidates::Candidates;
-use follow::Reached;
 pub use freshness::TableLimits;
-use link::{LinkEvent, TableLink};
-use link_error::LinkError;
+use link::TableLink;
 use own_proof::OwnProof;
 use stream::TableDialer;
 pub use trust::TableTrust;
@@ -76,6 +75,7 @@ pub struct TableFollower<D: TableDialer> {
     proven_at: Option<Instant>,
     /// What it was marked as last.
     marked: Option<Freshness>,
+    /// There is no table, and nobody is asked for one before they are named again.
     is_lost: bool,
     /// Since when there is no server in use.
     without_since: Instant,
@@ -147,6 +147,7 @@ impl<D: TableDialer> TableFollower<D> {
     /// What became of it.
     pub fn state(&self) -> TableState {
         match self.proven_at {
+            _ if self.is_lost && !self.candidates.is_hopeful() => TableState::Hopeless,
             _ if self.is_lost => TableState::Lost,
             Some(at) => TableState::Followed { until: at + self.limits.max_lag },
             None => TableState::Awaited,
@@ -233,66 +234,6 @@ impl<D: TableDialer> TableFollower<D> {
         }
     }
 
-    /// Goes on with one of the servers; `None`: it is left.
-    fn turn(
-        &mut self,
-        mut link: TableLink<D::Stream>,
-        now: Instant,
-        directory: &mut Directory,
-    ) -> Option<(TableLink<D::Stream>, HasTable)> {
-        let server = link.server;
-        let dialer = &mut self.dialer;
-        let times = (now, dialer.unix_time());
-        match link.progress(times, directory, || (dialer.draw() >> 48) as u16) {
-            Ok(LinkEvent::Nothing) => Some((link, HasTable::NotYet)),
-            Ok(LinkEvent::Reached(reached)) => {
-                if (directory.revision(), directory.serial()) != (reached.revision, reached.serial)
-                {
-                    directory.advance_transferred(reached.revision, reached.serial);
-                }
-                self.reach(reached, directory);
-                Some((link, HasTable::Yes))
-            }
-            Ok(LinkEvent::Whole(names, reached)) => {
-                let Reached { revision, serial, .. } = reached;
-                let count = names.len();
-                self.retired = Some(directory.replace_transferred(*names, revision, serial));
-                self.reach(reached, directory);
-                self.candidates.succeed(server, now, self.dialer.draw());
-                self.trust.trust(server.address);
-                self.is_lost = false;
-                let (name, address) = (directory.pattern().name(server.slot), server.address);
-                let name = name.trim_end_matches('.');
-                log::info!(
-                    "takes all names from {name} ({address}): {count} at revision {revision}"
-                );
-                Some((link, HasTable::Yes))
-            }
-            Err(error) => {
-                self.leave(server, &error, now);
-                None
-            }
-        }
-    }
-
-    fn leave(&mut self, server: TableServer, error: &LinkError, now: Instant) {
-        let level = match error {
-            LinkError::Distrusted(fault) if self.trust.distrust(server.address, *fault) => {
-                log::Level::Warn
-            }
-            LinkError::Distrusted(_) => log::Level::Debug,
-            _ => log::Level::Info,
-        };
-        log::log!(level, "the table of {} is not followed: {error}", server.address);
-        self.candidates.fail(server, now, self.dialer.draw());
-    }
-
-    fn reach(&mut self, reached: Reached, directory: &mut Directory) {
-        let proven_at = self.own_proof.and(directory, reached.proven_at);
-        self.proven_at = Some(proven_at);
-        directory.prove(proven_at);
-    }
-
     /// What is told of the own name is kept apart, so where another name is the own one from now on, or none is,
     /// everything is read anew.
     fn heed_own_name(&mut self, directory: &Directory) {
@@ -317,20 +258,23 @@ impl<D: TableDialer> TableFollower<D> {
         if self.trial.is_some() || self.is_lost || self.candidates.is_empty() {
             return;
         }
-        let current = self.active.as_ref().map(|link| link.server);
-        if current.is_some() {
-            if self.candidates.look_at().is_none_or(|at| at > now) {
-                return;
-            }
-            self.candidates.look_later(now, self.dialer.draw());
-        } else {
-            if now >= self.gives_up_at() {
+        let server = match &self.active {
+            None if now >= self.gives_up_at() || self.candidates.is_hopeless() => {
                 log::warn!("no node has a table that can be followed");
                 self.is_lost = true;
                 return;
             }
-        }
-        let Some(server) = self.candidates.best(current, now) else { return };
+            None => self.candidates.best(None, now),
+            Some(active) if active.follow.is_ageing() => self.candidates.other(active.server, now),
+            Some(active) => {
+                if self.candidates.look_at().is_none_or(|at| at > now) {
+                    return;
+                }
+                self.candidates.look_later(now, self.dialer.draw());
+                self.candidates.best(Some(active.server), now)
+            }
+        };
+        let Some(server) = server else { return };
         match self.dialer.dial(server) {
             Ok(stream) => {
                 let (zones, max_lag) = (self.zones.clone(), self.limits.max_lag);

@@ -1,0 +1,77 @@
+//! A turn of a connection: what it brought, and what that changes.
+
+use std::time::Instant;
+
+use super::follow::Reached;
+use super::link::{LinkEvent, TableLink};
+use super::link_error::LinkError;
+use super::stream::TableDialer;
+use super::{HasTable, TableFollower};
+use crate::cluster::Directory;
+use crate::node::TableServer;
+
+impl<D: TableDialer> TableFollower<D> {
+    /// Goes on with one of the servers; `None`: it is left.
+    pub(super) fn turn(
+        &mut self,
+        mut link: TableLink<D::Stream>,
+        now: Instant,
+        directory: &mut Directory,
+    ) -> Option<(TableLink<D::Stream>, HasTable)> {
+        let server = link.server;
+        let dialer = &mut self.dialer;
+        let times = (now, dialer.unix_time());
+        match link.progress(times, directory, || (dialer.draw() >> 48) as u16) {
+            Ok(LinkEvent::Nothing) => Some((link, HasTable::NotYet)),
+            Ok(LinkEvent::Reached(reached)) => {
+                if (directory.revision(), directory.serial()) != (reached.revision, reached.serial)
+                {
+                    directory.advance_transferred(reached.revision, reached.serial);
+                }
+                if !link.follow.is_ageing() {
+                    self.candidates.calm();
+                }
+                self.reach(reached, directory);
+                Some((link, HasTable::Yes))
+            }
+            Ok(LinkEvent::Whole(names, reached)) => {
+                let Reached { revision, serial, .. } = reached;
+                let count = names.len();
+                self.retired = Some(directory.replace_transferred(*names, revision, serial));
+                self.reach(reached, directory);
+                self.candidates.succeed(server, now, self.dialer.draw());
+                self.trust.trust(server.address);
+                self.is_lost = false;
+                let (name, address) = (directory.pattern().name(server.slot), server.address);
+                let name = name.trim_end_matches('.');
+                log::info!(
+                    "takes all names from {name} ({address}): {count} at revision {revision}"
+                );
+                Some((link, HasTable::Yes))
+            }
+            Err(error) => {
+                self.leave(server, &error, now);
+                None
+            }
+        }
+    }
+
+    pub(super) fn leave(&mut self, server: TableServer, error: &LinkError, now: Instant) {
+        let level = match error {
+            LinkError::Distrusted(fault) if self.trust.distrust(server.address, *fault) => {
+                log::Level::Warn
+            }
+            LinkError::Distrusted(_) => log::Level::Debug,
+            _ if self.candidates.failures(server) > 0 => log::Level::Debug,
+            _ => log::Level::Info,
+        };
+        log::log!(level, "the table of {} is not followed: {error}", server.address);
+        self.candidates.fail(server, error.is_hopeful(), now, self.dialer.draw());
+    }
+
+    fn reach(&mut self, reached: Reached, directory: &mut Directory) {
+        let proven_at = self.own_proof.and(directory, reached.proven_at);
+        self.proven_at = Some(proven_at);
+        directory.prove(proven_at);
+    }
+}

@@ -18,6 +18,7 @@ mod manual;
 mod metrics;
 mod name_file;
 mod on_change;
+mod page;
 mod prometheus;
 mod ready;
 mod ready_file;

@@ -5,6 +5,7 @@
 //! that something happened: [`until`] waits for a condition. Programs are started by way of
 //! [`command`] alone, so that they begin in a state that the tests know.
 
+pub mod browser;
 pub mod dns;
 pub mod etcd;
 pub mod frozen;

@@ -62,6 +62,12 @@ impl Service {
         Asker::new(client.address(), client.transport(), self.now)
     }
 
+    /// Counts a query; `None`: it was not answered.
+    pub(super) fn count(&mut self, rcode: Option<Rcode>, transport: Transport) {
+        self.counters.count(rcode);
+        self.counters.over_tcp += u64::from(transport == Transport::Tcp);
+    }
+
     /// Writes the reply to a query, or forwards the query.
     pub(super) fn answer(&mut self, query: &[u8], client: Client, reply: &mut Vec<u8>) -> Verdict {
         if let Some(verdict) = self.heed_notify(query, client, reply) {
@@ -87,7 +93,7 @@ impl Service {
             }
             _ => {}
         }
-        self.counters.count(verdict.rcode());
+        self.count(verdict.rcode(), asker.transport);
         verdict
     }
 
@@ -155,7 +161,7 @@ impl Service {
     /// Counts a query for a transfer, and says what becomes of it.
     pub(super) fn count_transfer(&mut self, has_begun: bool) -> Verdict {
         let rcode = if has_begun { Rcode::NOERROR } else { Rcode::SERVFAIL };
-        self.counters.count(Some(rcode));
+        self.count(Some(rcode), Transport::Tcp);
         if has_begun { Verdict::Transfer } else { Verdict::Reply(rcode) }
     }
 
@@ -263,7 +269,7 @@ impl Service {
                 (self.fail(&query, asker, &mut reply), reply)
             }
         };
-        self.counters.count(verdict.rcode());
+        self.count(verdict.rcode(), asker.transport);
         log::trace!("query from {} forwarded: {verdict}", asker.address);
         verdict.rcode()?;
         let is_datagram = asker.transport == Transport::Udp;

@@ -45,12 +45,13 @@ fn it_shows_this_node_and_all_names_and_follows_by_itself() {
     let etcd = Etcd::start();
     let (mut node, server) = start(&etcd, 1, &["--max-lag", "2"]);
     assert_eq!(node.slot(), 1);
-    etcd.put("worker2.tf.local.", br#"{"ipv4":"10.0.0.22","ipv6":"fd00::22","port":"53"}"#);
+    let other = Node::in_cluster(&etcd, 2, 20, &[]);
+    assert_eq!(other.slot(), 2);
+    let drain = ["2", "--reason", "<b>new disk</b>", "--limit", "20"];
+    support::ended("drain", &etcd.endpoint(), &drain);
     etcd.put("worker3.tf.local.", br#"{"ipv4":"10.0.0.23","port":"53","ready":false}"#);
-    etcd.put("worker4.tf.local.", br#"{"ipv4":"10.0.0.24","port":"53"}"#);
-    let (mut browser, drain) =
-        (Browser::start(), ["4", "--reason", "<b>new disk</b>", "--limit", "20"]);
-    support::ended("drain", &etcd.endpoint(), &drain).good();
+    etcd.put("worker4.tf.local.", br#"{"ipv4":"10.0.0.24","ipv6":"fd00::24","port":"53"}"#);
+    let mut browser = Browser::start();
     browser.resize(800, 480);
     browser.open(&format!("http://{server}/"));
     wait_for(&mut browser, "#state", "answers are fresh");
@@ -58,10 +59,10 @@ fn it_shows_this_node_and_all_names_and_follows_by_itself() {
     assert_eq!(
         all,
         [
-            &format!("worker1.tf.localme|{}|{}|ready", "10.0.0.2", node.address().port()),
-            "worker2.tf.local|10.0.0.22fd00::22|53|ready",
+            "worker1.tf.localme|10.0.0.2fd00::2|53|ready",
+            "worker2.tf.local|10.0.0.3fd00::3|53|drained: <b>new disk</b>",
             "worker3.tf.local|10.0.0.23|53|not ready",
-            "worker4.tf.local|10.0.0.24|53|drained: <b>new disk</b>",
+            "worker4.tf.local|10.0.0.24fd00::24|53|ready",
         ]
     );
     assert_eq!(text(&mut browser, "h1"), "worker1.tf.local");
@@ -75,15 +76,15 @@ fn it_shows_this_node_and_all_names_and_follows_by_itself() {
     browser.value("document.querySelectorAll('button')[3].click()");
     assert_eq!(rows(&mut browser).len(), 1);
     browser.value("document.querySelector('button').click()");
-    browser.value("search.value = '0.22'; search.dispatchEvent(new Event('input'))");
-    assert_eq!(rows(&mut browser), [all[1].clone()]);
+    browser.value("search.value = '0.24'; search.dispatchEvent(new Event('input'))");
+    assert_eq!(rows(&mut browser), ["worker4.tf.local|10.0.0.24fd00::24|53|ready"]);
     browser.value("search.value = ''; search.dispatchEvent(new Event('input'))");
     // It follows.
     etcd.delete("worker3.tf.local.");
     until(PATIENCE, "one less", || (rows(&mut browser).len() == 3).then_some(()));
     etcd.signal(Signal::STOP);
     wait_for(&mut browser, "#state", "etcd is out of reach: answers are stale");
-    assert!(rows(&mut browser)[1].ends_with("|ready, stale"));
+    assert!(rows(&mut browser)[2].ends_with("|ready, stale"));
     etcd.signal(Signal::CONT);
     wait_for(&mut browser, "#state", "answers are fresh");
     node.kill();

@@ -8,9 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use simple_dns::TYPE;
-use support::{
-    Directory, Etcd, Node, PATIENCE, PATTERN, Prober, Signal, ask, command, install, until,
-};
+use support::{Directory, Etcd, Node, PATIENCE, PATTERN, Signal, ask, command, install, until};
 
 /// Longer than the interval at which it is written.
 const INTERVAL: Duration = Duration::from_secs(40);

@@ -47,12 +47,12 @@ fn it_shows_this_node_and_all_names_and_follows_by_itself() {
     assert_eq!(node.slot(), 1);
     let other = Node::in_cluster(&etcd, 2, 20, &[]);
     assert_eq!(other.slot(), 2);
-    let drain = ["2", "--reason", "<b>new disk</b>", "--limit", "20"];
+    let drain = ["2", "--reason", "new disk", "--limit", "20"];
     support::ended("drain", &etcd.endpoint(), &drain);
     etcd.put("worker3.tf.local.", br#"{"ipv4":"10.0.0.23","port":"53","ready":false}"#);
     etcd.put("worker4.tf.local.", br#"{"ipv4":"10.0.0.24","ipv6":"fd00::24","port":"53"}"#);
     let mut browser = Browser::start();
-    browser.resize(800, 480);
+    browser.resize(800, 490);
     browser.open(&format!("http://{server}/"));
     wait_for(&mut browser, "#state", "answers are fresh");
     let all = until(PATIENCE, "all", || Some(rows(&mut browser)).filter(|all| all.len() == 4));
@@ -60,7 +60,7 @@ fn it_shows_this_node_and_all_names_and_follows_by_itself() {
         all,
         [
             "worker1.tf.localme|10.0.0.2fd00::2|53|ready",
-            "worker2.tf.local|10.0.0.3fd00::3|53|drained: <b>new disk</b>",
+            "worker2.tf.local|10.0.0.3fd00::3|53|drained: new disk",
             "worker3.tf.local|10.0.0.23|53|not ready",
             "worker4.tf.local|10.0.0.24fd00::24|53|ready",
         ]
@@ -68,10 +68,16 @@ fn it_shows_this_node_and_all_names_and_follows_by_itself() {
     assert_eq!(text(&mut browser, "h1"), "worker1.tf.local");
     assert_eq!(text(&mut browser, "tr.me td"), "worker1.tf.localme");
     let facts = text(&mut browser, "#facts").replace('\n', " ");
-    for wanted in ["names taken 4 of 20", "in the group 2", "lease left 1", "behind etcd ≤ "] {
+    for wanted in ["names taken 4 of 20", "in the group 2", "lease left 1", "behind etcd < "] {
         assert!(facts.contains(wanted), "{wanted}: {facts}");
     }
     fs::write(idetcd().with_file_name("page.png"), browser.picture()).expect("written");
+    // What others write is text.
+    let reason = "<img src=x onerror=document.title='bad'>";
+    support::ended("undrain", &etcd.endpoint(), &["2", "--limit", "20"]);
+    support::ended("drain", &etcd.endpoint(), &["2", "--limit", "20", "--reason", reason]);
+    wait_for(&mut browser, "tbody", reason);
+    assert_eq!(browser.value("document.images.length"), 0);
     // What is chosen is shown.
     browser.value("document.querySelectorAll('button')[3].click()");
     assert_eq!(rows(&mut browser).len(), 1);
@@ -111,6 +117,10 @@ fn nothing_is_cut_off_on_a_phone() {
             .filter(it => it.scrollWidth > it.clientWidth + 1).map(it => it.innerText)",
     );
     assert_eq!(cut, Value::Array(Vec::new()));
+    // No short word is broken.
+    let lines = "Math.round(document.querySelector('tr:nth-child(2) td:last-child').firstChild.offsetHeight \
+                 / parseFloat(getComputedStyle(document.body).lineHeight))";
+    assert_eq!(browser.value(lines), 2, "not / ready");
     let shown = text(&mut browser, "tr:nth-child(2) td:nth-child(4)");
     assert!(shown.contains("not ready"), "{shown}");
     fs::write(idetcd().with_file_name("page-phone.png"), browser.picture()).expect("written");

@@ -79,6 +79,13 @@ impl Directory {
     pub fn file(&self, name: &str) -> String {
         self.0.join(name).to_str().expect("text").to_owned()
     }
+
+    /// Writes a file, and returns its path.
+    pub fn write(&self, name: &str, text: &str) -> String {
+        let path = self.file(name);
+        fs::write(&path, text).expect("written");
+        path
+    }
 }
 
 impl Drop for Directory {

@@ -113,7 +113,7 @@ impl Responder {
         reply: &mut Vec<u8>,
     ) {
         let Query { header, question, edns } = query;
-        let reserved = asker.signature.map_or(0, usize::from);
+        let reserved = asker.reserved();
         let longest = longest_reply(asker.transport, *edns).saturating_sub(reserved);
         let room = longest.saturating_sub(question.end());
         let told = (decision.rcode, decision.error);

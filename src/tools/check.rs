@@ -35,6 +35,7 @@ pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
     let connect = report.keep(connect.map_err(|error| Finding::new(Bad, "files", error)))?;
     report.tell(keys(options))?;
     report.tell(local::look(options))?;
+    report.tell([sandbox(options)])?;
     report.tell(forwarding(options))?;
     let mut client = match connect {
         Some(connect) => reach(options, &connect, place, &mut report)?,
@@ -93,6 +94,16 @@ fn files(options: &Options, connect: &Connect) -> Vec<Finding> {
     let ends = ends.into_iter().map(|end| Finding::new(severity_of(&end), "files", end));
     let read = Finding::new(Good, "files", names.join(", "));
     std::iter::once(read).chain(ends).chain(notes).collect()
+}
+
+/// What a node would give up of the file system.
+fn sandbox(options: &Options) -> Finding {
+    let text = match options.sandbox() {
+        _ if !options.is_sandboxed => "none: --no-sandbox".to_owned(),
+        Ok(sandbox) => sandbox.describe(),
+        Err(programs) => format!("none: {programs} would be in it"),
+    };
+    Finding::new(Good, "sandbox", text)
 }
 
 /// Where queries for other names go, and whose.

@@ -60,13 +60,14 @@ impl Sandbox {
     /// Its directories, as an operator reads them.
     pub fn describe(&self) -> String {
         let told = |files| match directories(files) {
-            none if none.is_empty() => "nowhere".to_owned(),
+            none if none.is_empty() => "no directory".to_owned(),
             some => {
                 let some: Vec<String> = some.iter().map(|it| it.display().to_string()).collect();
-                format!("in {}", some.join(", "))
+                some.join(", ")
             }
         };
-        format!("files are read {} and written {} alone", told(&self.read), told(&self.written))
+        let (read, written) = (told(&self.read), told(&self.written));
+        format!("reads files in {read}, writes files in {written}, and no others")
     }
 }
 

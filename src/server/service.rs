@@ -143,6 +143,9 @@ impl Service {
         reply: &mut Vec<u8>,
     ) -> bool {
         let Some(limiter) = &mut self.limiter else { return true };
+        if self.responder.has_seen(query, client, self.now) {
+            return true;
+        }
         match limiter.check(client, clock::now()) {
             Limit::Pass => {}
             Limit::Slip => self.responder.cut_short(query, self.now, reply),

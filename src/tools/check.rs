@@ -35,7 +35,6 @@ pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
     let connect = report.keep(connect.map_err(|error| Finding::new(Bad, "files", error)))?;
     report.tell(keys(options))?;
     report.tell(local::look(options))?;
-    report.tell([sandbox(options)])?;
     report.tell(forwarding(options))?;
     let mut client = match connect {
         Some(connect) => reach(options, &connect, place, &mut report)?,
@@ -46,6 +45,7 @@ pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
         report.tell(inside(options, record.as_ref(), client))?;
     }
     report.tell(dns(options))?;
+    report.tell([sandbox(options)])?;
     if place.lock().is_stopping() {
         return Err(stopped());
     }

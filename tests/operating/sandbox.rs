@@ -56,12 +56,12 @@ fn files_are_written_in_their_directories_alone() {
         until(PATIENCE, "the name", || holds("one/name"));
         assert_eq!(node.status("NoNewPrivs"), if is_sandboxed { "1" } else { "0" });
         if is_sandboxed {
-            node.wait_for_log(&format!("written in {} alone", place.path("link")));
+            node.wait_for_log(&format!("writes files in {}, and no others", place.path("link")));
         }
         place.switch();
         etcd.put(&format!("worker{slot}.tf.local."), br#"{"ipv4":"10.9.9.9"}"#);
         if is_sandboxed && has_landlock() {
-            node.wait_for_log("name: Permission denied");
+            node.wait_for_log("link/name cannot be written: Permission denied");
             assert_eq!(holds("other/name"), None);
         } else {
             until(PATIENCE, "the name in another place", || holds("other/name"));
@@ -114,7 +114,7 @@ fn who_runs_programs_is_not_in_it_and_says_so() {
     assert!(check(&["--on-lost", "true"]).contains("none: hooks would be in it"));
     assert!(check(&["--no-sandbox"]).contains("none: --no-sandbox"));
     let told = check(&["--name-file", &directory.file("name")]);
-    let wanted = format!("written in {} alone", directory.path().display());
+    let wanted = format!("writes files in {}, and no others", directory.path().display());
     assert!(told.contains(&wanted), "{told}");
 }
 

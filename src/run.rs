@@ -378,6 +378,10 @@ impl Host for Process {
         }
     }
 
+    fn loss(&self) {
+        lock(&self.notifier).loss(self.now());
+    }
+
     fn is_ready(&self) -> bool {
         self.server.is_ready()
     }

@@ -37,6 +37,10 @@ pub trait Host {
     /// the same name and a later end at every renewal of its lease. Must not block.
     fn ownership(&self, owned: Option<Owned>);
 
+    /// Takes note that the name is not this node's by etcd's word, or is about to be given back, after
+    /// [`Host::ownership`] told that it owns none; that alone may be for its lease was not renewed in time.
+    fn loss(&self) {}
+
     /// Returns whether this node is ready: else it is not one of its group. A change of that ends waits as one of
     /// the network does.
     fn is_ready(&self) -> bool {

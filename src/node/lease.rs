@@ -180,6 +180,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let owned = self.owned();
         self.host.directory(|directory| directory.set_own(owned.map(|owned| owned.slot)));
         self.host.ownership(owned);
+        if matches!(membership, Membership::Lost(_)) {
+            self.host.loss();
+        }
     }
 
     /// The name that is ours by all that is known here.

@@ -29,6 +29,7 @@ impl Notifier {
     pub fn close(&mut self, now: Instant) -> Option<Duration> {
         self.stops(now);
         self.ownership(None, now);
+        self.loss(now);
         self.hooks.close(now);
         self.listing.close(now);
         self.is_closing = true;

@@ -26,9 +26,13 @@ const ORDER: usize = 2 * PART;
 /// What it is told when there is nothing to end any more.
 pub(super) const OVER: [u8; ORDER] = [0; ORDER];
 
-/// What to tell it of a group, and when the lease has another end; `None`: the system has no such clock.
-pub(super) fn order(group: Pid, lease_end: Instant) -> Option<[u8; ORDER]> {
-    let nanoseconds = clock::uptime_at(lease_end)?.as_nanos();
+/// What to tell it of a group, and when the lease has another end (`None`: that ends nothing). `None`: the system
+/// has no such clock.
+pub(super) fn order(group: Pid, lease_end: Option<Instant>) -> Option<[u8; ORDER]> {
+    let nanoseconds = match lease_end {
+        Some(lease_end) => clock::uptime_at(lease_end)?.as_nanos(),
+        None => u128::MAX,
+    };
     let nanoseconds = u64::try_from(nanoseconds).unwrap_or(u64::MAX);
     let group = u64::try_from(group.as_raw_nonzero().get()).ok()?;
     let mut order = OVER;
@@ -113,7 +117,8 @@ mod tests {
     #[test]
     fn an_order_tells_the_group_and_its_time_or_that_it_is_over() {
         let group = Pid::from_raw(4_194_304).expect("not zero");
-        let Some(order) = order(group, clock::now() + Duration::from_secs(5)) else { return };
+        let in_time = Some(clock::now() + Duration::from_secs(5));
+        let Some(order) = order(group, in_time) else { return };
         let (told, uptime) = read(&order).expect("an order");
         let left = uptime - clock::uptime_at(clock::now()).expect("a clock");
         assert_eq!(told, group);

@@ -52,6 +52,11 @@ impl Identity {
         self.owned.slot
     }
 
+    /// The fencing token.
+    pub(super) fn token(&self) -> i64 {
+        self.owned.claim_revision
+    }
+
     /// The same on a list.
     pub(super) fn on_list(self, list: Option<ListAtHand>) -> Identity {
         Identity { list, ..self }

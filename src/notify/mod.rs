@@ -37,6 +37,6 @@ pub use children::Ended;
 pub use ending::Outcome;
 pub use identity::is_told_to_programs;
 pub use notifier::Notifier;
-pub use program_settings::ProgramSettings;
+pub use program_settings::{ProgramSettings, WhenInDoubt};
 pub use set_up::{NotifySettings, file_failure, set_up};
 pub use supervision::ReadyWhen;

@@ -131,7 +131,7 @@ impl Notifier {
                 self.gained(&identity, now);
             }
             if let Some(program) = &mut self.program {
-                program.follow(owned.valid_until);
+                program.follow(&owned, now);
             }
             self.start_program(now);
             self.stop_when_over();
@@ -223,14 +223,22 @@ impl Notifier {
     fn lost(&mut self, identity: &Identity, now: Instant) {
         self.tally.losses += 1;
         // Nothing before this: another node's may be about to start.
-        if let Some(program) = &mut self.program {
-            program.lose(now);
-        }
+        let goes_on = self.program.as_mut().is_some_and(|program| program.doubt(now));
         self.write_name(None, now);
-        if let Some(list) = &mut self.list {
+        if let Some(list) = self.list.as_mut().filter(|_| !goes_on) {
             list.set(None, now);
         }
         self.hooks.call(NameEvent::Lost, identity, now);
+    }
+
+    /// Takes note that etcd says so: the name is beyond doubt not this node's, or is about to be given back.
+    pub fn loss(&mut self, now: Instant) {
+        if let Some(program) = &mut self.program {
+            program.lose(now);
+        }
+        if let Some(list) = &mut self.list {
+            list.set(None, now);
+        }
     }
 
     /// Takes note of what happens in the job of this node.

@@ -15,9 +15,10 @@ use rustix::process::{Pid, Signal};
 use super::children::{self, AFTER_KILL, Ended};
 use super::ending::{Ending, Outcome, asks_to_end, pass_on};
 use super::identity::Identity;
-use super::program_settings::ProgramSettings;
+use super::program_settings::{ProgramSettings, WhenInDoubt};
 use super::{deputy_process, parent_death};
 use crate::host::helper::Helper;
+use crate::node::Owned;
 
 /// The signals that are passed on to it. Others, SIGKILL and SIGSTOP foremost, cannot be, or do not
 /// ask a process for anything.
@@ -36,6 +37,8 @@ enum State {
     Running {
         group: Pid,
         name: String,
+        /// The fencing token that it was started with.
+        token: i64,
     },
     Ending(Ending),
     Over(Outcome),
@@ -75,19 +78,44 @@ impl Program {
         })
     }
 
-    /// Takes note that the name is owned until then, or later if the lease is renewed.
-    pub(super) fn follow(&mut self, lease_end: Instant) {
-        self.lease_end = Some(lease_end);
+    /// Takes note that this name is owned until then, or later if the lease is renewed.
+    pub(super) fn follow(&mut self, owned: &Owned, now: Instant) {
+        if let State::Running { token, .. } = self.state
+            && token != owned.claim_revision
+        {
+            self.lose(now);
+            return;
+        }
+        self.lease_end = Some(owned.valid_until);
         self.tell_deputy();
+    }
+
+    /// The end of the lease, where that ends the program.
+    fn fatal_end(&self) -> Option<Instant> {
+        self.lease_end.filter(|_| self.settings.when_in_doubt == WhenInDoubt::End)
+    }
+
+    /// The name may be another's by now. Returns whether the program goes on.
+    pub(super) fn doubt(&mut self, now: Instant) -> bool {
+        if let State::Running { group, name, .. } = &self.state
+            && self.settings.when_in_doubt == WhenInDoubt::Keep
+        {
+            log::warn!("{name} may be another's: process {group} goes on (--when-in-doubt)");
+            return true;
+        }
+        self.lose(now);
+        false
     }
 
     /// Has somebody ready who ends the program in our stead, even before that runs, and tells by when it
     /// has to end.
     fn tell_deputy(&mut self) {
-        let Some(lease_end) = self.lease_end.filter(|_| self.may_have_deputy) else { return };
+        if self.lease_end.is_none() || !self.may_have_deputy {
+            return;
+        }
         let order = match &self.state {
             State::Waiting => None,
-            State::Running { group, .. } => match deputy_process::order(*group, lease_end) {
+            State::Running { group, .. } => match deputy_process::order(*group, self.fatal_end()) {
                 Some(order) => Some(order),
                 None => return,
             },
@@ -129,7 +157,7 @@ impl Program {
         self.state = match children::start(command, identity.environment()) {
             Ok(group) => {
                 log::info!("{program} started as process {group} under {}", identity.name);
-                State::Running { group, name: identity.name.clone() }
+                State::Running { group, name: identity.name.clone(), token: identity.token() }
             }
             Err(error) => State::Over(Outcome::NotStarted(error)),
         };
@@ -138,11 +166,12 @@ impl Program {
 
     /// Ends it, because the name is no longer owned: at once where the lease is over, and else soon.
     pub(super) fn lose(&mut self, now: Instant) {
-        let lease_end = self.lease_end.take();
+        let lease_end = self.fatal_end();
+        self.lease_end = None;
         let soon = now + LONGEST_OVERLAP.min(self.settings.grace);
         let until = lease_end.map_or(soon, |at| at.min(soon));
         match &mut self.state {
-            State::Running { group, name } => {
+            State::Running { group, name, .. } => {
                 log::warn!("{name} is no longer owned: ending process {group}");
                 let (group, outcome) = (*group, Outcome::NameLost(std::mem::take(name)));
                 self.state = State::Ending(Ending::begin(group, outcome, until, now));
@@ -182,7 +211,7 @@ impl Program {
 
     /// The time to ask it to end, because the lease was not renewed.
     fn ends_at(&self) -> Option<Instant> {
-        self.lease_end.and_then(|at| at.checked_sub(self.settings.grace))
+        self.fatal_end().and_then(|at| at.checked_sub(self.settings.grace))
     }
 
     /// Ends it while the name is still owned, so that it is gone when it no longer is. It cannot be
@@ -217,7 +246,7 @@ impl Program {
     pub(super) fn next(&self) -> Option<Instant> {
         match &self.state {
             State::Running { .. } => self.ends_at(),
-            State::Ending(ending) => Some(ending.next(self.lease_end)),
+            State::Ending(ending) => Some(ending.next(self.fatal_end())),
             State::Waiting | State::Over(_) => None,
         }
     }
@@ -239,16 +268,16 @@ impl Program {
                 }
                 None => State::Waiting,
             },
-            State::Running { group, name } => {
+            State::Running { group, name, token } => {
                 came.into_iter().for_each(|signal| pass_on(group, signal));
                 match self.ends_at() {
                     Some(at) if at <= now => self.end_in_time(group, name, now),
-                    _ => State::Running { group, name },
+                    _ => State::Running { group, name, token },
                 }
             }
             State::Ending(ending) => {
                 came.into_iter().for_each(|signal| pass_on(ending.group, signal));
-                match ending.go_on(self.lease_end, now) {
+                match ending.go_on(self.fatal_end(), now) {
                     ControlFlow::Continue(ending) => State::Ending(ending),
                     ControlFlow::Break(outcome) => State::Over(outcome),
                 }

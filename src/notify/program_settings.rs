@@ -10,6 +10,16 @@ const LARGEST_PART: u32 = 3;
 /// The number of attempts at that: one may fail.
 const ATTEMPTS: u32 = 2;
 
+/// What becomes of the program when the lease was not renewed in time, and the name may be another node's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenInDoubt {
+    /// It is gone by the end of the lease.
+    #[default]
+    End,
+    /// It goes on until etcd says that the name is not this node's.
+    Keep,
+}
+
 /// A program to run for as long as the name is owned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProgramSettings {
@@ -17,6 +27,8 @@ pub struct ProgramSettings {
     pub words: Vec<String>,
     /// The time that it has to end in. It is asked to so long before the lease ends.
     pub grace: Duration,
+    /// What becomes of it when the lease was not renewed in time.
+    pub when_in_doubt: WhenInDoubt,
 }
 
 impl ProgramSettings {

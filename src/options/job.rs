@@ -8,11 +8,20 @@ use super::values::{optional_number, path_to_write, wrong};
 use crate::cluster::{JobName, Keyspace, MOST_MEMBERS};
 use crate::failure::Failure;
 use crate::node::{JobSettings, OnPeerLost};
-use crate::notify::ListSettings;
+use crate::notify::{ListSettings, WhenInDoubt};
 use crate::text;
 
 /// The options that mean nothing without `--count`.
 const WITH_COUNT: [&str; 4] = ["timeout", "job", "list-file", "on-peer-lost"];
+
+/// What becomes of the program while etcd does not say whose the name is.
+pub(super) fn when_in_doubt(matches: &Matches) -> Result<WhenInDoubt, Failure> {
+    match matches.opt_str("when-in-doubt").as_deref() {
+        None | Some("end") => Ok(WhenInDoubt::End),
+        Some("keep") => Ok(WhenInDoubt::Keep),
+        Some(other) => wrong("when-in-doubt", format!("{other:?} is neither end nor keep")),
+    }
+}
 
 /// The job, and what its program finds of it; `None`: the program waits for nobody.
 pub(super) fn job(

@@ -24,7 +24,7 @@ use crate::corefile::Corefile;
 use crate::failure::Failure;
 use crate::host::accounts::RunAs;
 use crate::node::{NodeSettings, WhenFull};
-use crate::notify::{ChangeSettings, NotifySettings, ProgramSettings, ReadyWhen};
+use crate::notify::{ChangeSettings, NotifySettings, ProgramSettings, ReadyWhen, WhenInDoubt};
 
 /// The longest `--prefix`, in octets: a bound, not a rule of etcd's.
 const LONGEST_PREFIX: usize = 1024;
@@ -46,6 +46,8 @@ pub(super) fn options(
     let shortest_lease = node.lease_ttl.shortest();
     let mut notify = notify(matches, program, shortest_lease)?;
     if matches!(takers, Takers::Tool(EXEC | CHECK)) {
+        let when_in_doubt = job::when_in_doubt(matches)?;
+        notify.program = notify.program.map(|it| ProgramSettings { when_in_doubt, ..it });
         (node.job, notify.list) = job::job(matches, &node.keyspace)?.unzip();
         let list = notify.list.as_ref().and_then(|list| list.file.as_ref());
         if list.is_some_and(|path| is_written(&notify, path)) {
@@ -304,7 +306,7 @@ fn program_settings(
         let remedy = "with exec give a third of that at most, or leave it out";
         return wrong("grace", format!("{grace} s do not fit into --lease-ttl {lease}: {remedy}"));
     }
-    Ok(ProgramSettings { words, grace })
+    Ok(ProgramSettings { words, grace, when_in_doubt: WhenInDoubt::End })
 }
 
 fn run_as(matches: &Matches) -> Result<Option<RunAs>, Failure> {

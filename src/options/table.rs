@@ -172,6 +172,7 @@ const PROGRAMS: &[OptionEntry] = &[
 ];
 
 const JOB: &[OptionEntry] = &[
+    text("when-in-doubt", "end|keep", "what becomes of PROGRAM if the lease is not renewed [end]"),
     text("count", "N[:MAX]", "wait for N nodes, and up to MAX if they come soon"),
     number("timeout", "SECONDS", 1..=YEAR, "for how long [for ever]"),
     text("job", "NAME", "of several jobs of the same nodes, this one"),

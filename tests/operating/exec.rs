@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use support::{Directory, Etcd, Node, PATIENCE, PATTERN, Signal, lookup, until};
 
+mod doubt;
 mod lease;
 mod leftovers;
 mod together;

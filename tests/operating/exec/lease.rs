@@ -12,13 +12,13 @@ use super::{start, text};
 
 /// A node on this lease, whose program heeds no SIGTERM, but tells of it, and writes down the uptime of
 /// the machine again and again.
-struct Worker {
+pub(super) struct Worker {
     directory: Directory,
-    node: Node,
+    pub(super) node: Node,
 }
 
 impl Worker {
-    fn start(endpoint: &str, number: u32, lease: u32, more: &[&str]) -> Worker {
+    pub(super) fn start(endpoint: &str, number: u32, lease: u32, more: &[&str]) -> Worker {
         let directory = Directory::new();
         let (beats, asked) = (directory.file("beats"), directory.file("asked"));
         let script = format!(
@@ -36,24 +36,24 @@ impl Worker {
     }
 
     /// When it wrote, in seconds of uptime.
-    fn beats(&self) -> Vec<f64> {
+    pub(super) fn beats(&self) -> Vec<f64> {
         let text = text(&self.directory.file("beats")).unwrap_or_default();
         text.lines().map(|line| line.parse().expect("a number")).collect()
     }
 
-    fn wait_until_it_runs(&self) {
+    pub(super) fn wait_until_it_runs(&self) {
         until(PATIENCE, "the program runs", || (!self.beats().is_empty()).then_some(()));
         // What is logged may come later.
         self.node.wait_for_log("started as process ");
     }
 
     /// When it was asked to end, in seconds of uptime.
-    fn asked_at(&self) -> Option<f64> {
+    pub(super) fn asked_at(&self) -> Option<f64> {
         text(&self.directory.file("asked")).map(|text| text.trim().parse().expect("a number"))
     }
 
     /// Its process group, as kill(1) wants it; `None`: it was not started.
-    fn group(&self) -> Option<String> {
+    pub(super) fn group(&self) -> Option<String> {
         let log = self.node.log();
         let line = log.lines().find(|line| line.contains("started as process "))?;
         let pid = line.split("process ").nth(1)?.split(' ').next()?;
@@ -61,7 +61,7 @@ impl Worker {
     }
 
     /// When it was there last, after its node has ended.
-    fn ended_at(&mut self) -> f64 {
+    pub(super) fn ended_at(&mut self) -> f64 {
         let status = self.node.wait(PATIENCE);
         assert_eq!(status.code(), Some(1), "{}", self.node.log());
         *self.beats().last().expect("beats")
@@ -80,7 +80,7 @@ impl Drop for Worker {
 }
 
 /// In seconds.
-fn uptime() -> f64 {
+pub(super) fn uptime() -> f64 {
     let text = fs::read_to_string("/proc/uptime").expect("an uptime");
     text.split(' ').next().and_then(|word| word.parse().ok()).expect("a number")
 }

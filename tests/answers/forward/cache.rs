@@ -151,8 +151,9 @@ fn equal_queries_at_a_time_are_one_for_the_server() {
     let server = Upstream::start(Habit::Slow(Duration::from_millis(700)));
     let node = node(&etcd, &server, &["--cache", "0"]);
     let clients: Vec<_> = (0..300).map(|_| connected(node.address(), PATIENCE)).collect();
-    let name =
-        |number: usize| if number % 2 == 0 { "www.example.com." } else { "WWW.example.COM." };
+    let name = |number: usize| {
+        if number.is_multiple_of(2) { "www.example.com." } else { "WWW.example.COM." }
+    };
     for (number, client) in clients.iter().enumerate() {
         let query = Query::new(name(number), TYPE::A).with_id(number as u16);
         client.send(&query.octets()).expect("sent");

@@ -125,14 +125,14 @@ impl Server {
             return;
         }
         for finished in forwarder.progress(now) {
-            let client = finished.client;
-            let Some(reply) = self.service.conclude(finished) else { continue };
-            match client {
-                Client::Stream { .. } => self.connections.deliver(client, &reply),
-                Client::Datagram { listener, address } => {
-                    let from = self.listeners.iter().find(|from| from.address == listener);
-                    if let Some(from) = from {
-                        from.send(&reply, address);
+            for (client, reply) in self.service.conclude(finished) {
+                match client {
+                    Client::Stream { .. } => self.connections.deliver(client, &reply),
+                    Client::Datagram { listener, address } => {
+                        let from = self.listeners.iter().find(|from| from.address == listener);
+                        if let Some(from) = from {
+                            from.send(&reply, address);
+                        }
                     }
                 }
             }

@@ -25,6 +25,7 @@ mod ready;
 mod ready_file;
 mod release;
 mod run_as;
+mod sandbox;
 mod service_files;
 mod service_manager;
 mod usage;

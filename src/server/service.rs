@@ -13,7 +13,7 @@ use crate::dns::cache::Cache;
 use crate::dns::transfer::{Transfer, Views, asks_for_zone};
 use crate::dns::tsig::TsigKey;
 use crate::dns::wire::ExtendedError;
-use crate::dns::{Asker, Counters, Limit, RateLimiter, Rcode, Responder, Verdict};
+use crate::dns::{Asker, Counters, Limit, RateLimiter, Rcode, Responder, Transport, Verdict};
 
 /// Transfers at a time; who asks for another one is to try again.
 const MOST_TRANSFERS: usize = 512;

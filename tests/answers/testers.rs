@@ -107,15 +107,16 @@ fn a_log_of_queries_is_answered_as_a_whole() {
     let _resolver = internet.unbound();
     internet::wait_for("198.51.100.22");
     let _node = internet.node(4, &["--forward", "198.51.100.22"]);
-    let log = internet.directory.write("log", &query_log());
-    let said = run("dnsperf", &["-s", "198.51.100.4", "-d", &log, "-n", "5", "-c", "20"]);
+    // resperf takes each line once.
+    let log = internet.directory.write("log", &query_log().repeat(8));
+    let said = run("dnsperf", &["-s", "198.51.100.4", "-d", &log, "-n", "1", "-c", "20"]);
     println!("{said}");
     let codes = said.lines().find(|line| line.contains("Response codes")).expect("codes");
-    assert!(said.contains("Queries completed:    10000 (100.00%)"), "{said}");
+    assert!(said.contains("Queries completed:    16000 (100.00%)"), "{said}");
     assert!(codes.contains("NOERROR") && codes.contains("NXDOMAIN"), "{codes}");
     assert!(!codes.contains("SERVFAIL") && !codes.contains("REFUSED"), "{codes}");
     let rate = ["-m", "4000", "-r", "4", "-c", "2", "-C", "20", "-L", "1"];
     let said = run("resperf", &[&["-s", "198.51.100.4", "-d", &log], &rate[..]].concat());
     println!("{said}");
-    assert!(said.contains("Lost at that point:     0.00%"), "{said}");
+    assert!(said.lines().any(|line| line.trim() == "Queries lost:         0"), "{said}");
 }

@@ -13,7 +13,6 @@ use crate::cluster::{
 use crate::etcd::{ErrorKind, Event, EventKind, LeaseId};
 use crate::node::TableState;
 use crate::node::session::Session;
-use crate::node::state::Turn;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -172,12 +171,22 @@ fn where_nobody_has_the_table_etcd_is_watched_until_one_has() {
     assert_eq!(world.times(&own).len(), 2);
 }
 
-/// A node that will own the second name as one of 40 that start together.
+/// A node that will own the second name before 39 others that start together with it.
 fn one_of_many() -> (Rc<World>, Session<FakeHost, FakeEtcd>) {
-    let (world, mut session) = second();
-    let (named_at, named_by) = (world.began, world.began + 4 * SECOND);
-    let (starters, is_return) = (40, false);
-    session.turn = Some(Turn { starters, is_return, named_at, named_by, learn_at: None });
+    let (world, session) = second();
+    let mut transactions = 0;
+    world.follow(move |world, name| {
+        transactions += u32::from(name == "txn");
+        // Its claim: the others have their tickets by now.
+        if name == "txn" && transactions == 2 {
+            for number in 1..40 {
+                let mut ticket = put("w2.tf.local.", 2, LeaseId(500 + number));
+                ticket.kv.key = format!("w{{{{.ID}}}}.tf.local.#10.9.0.{number},53").into_bytes();
+                store(world, ticket);
+            }
+        }
+        Fate::Answered(ROUND_TRIP)
+    });
     (world, session)
 }
 
@@ -194,7 +203,10 @@ fn where_many_start_the_others_are_named_before_anybody_is_asked_for_the_table()
 fn where_many_start_and_nobody_can_have_a_table_all_names_are_learnt_by_turns_as_ever() {
     let (world, session) = one_of_many();
     world.at(2 * SECOND, |world| {
-        assert_eq!(world.table.get(), TableState::Awaited);
+        assert_eq!(
+            (world.table.get(), freshness(world)),
+            (TableState::Awaited, Freshness::Incomplete)
+        );
         world.table.set(TableState::Hopeless);
     });
     world.at(20 * SECOND, |world| assert_eq!(freshness(world), Freshness::Synced));

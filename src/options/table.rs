@@ -114,7 +114,7 @@ const ANSWERS: &[OptionEntry] = &[
         "watchers",
         "N",
         0..=MAX_LIMIT,
-        "higher IDs take the table from IDs 1 to N; 0: none [0]",
+        "higher IDs take the table from IDs 1 to N; 0: none [64]",
     ),
     texts("reverse", "NETWORK[,...]", "have the zones of these reverse names"),
     texts("allow", "NETWORK[,...]", "answer these networks only [all]"),

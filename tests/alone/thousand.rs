@@ -25,8 +25,9 @@ fn a_thousand_nodes_at_once_are_named_without_gaps_by_two_transactions_each() {
         etcd.handled("")
     );
     assert!(slots.iter().copied().eq(1..=1000), "{slots:?}");
-    // More only where etcd was too busy to reply in time, and a node asked again.
-    assert!((2000..=2500).contains(&transactions), "{transactions}");
+    // Beside the two those above 64 read once whom to ask for the table, if that was not told before. More only where
+    // etcd was too busy to reply in time, and a node asked again.
+    assert!((2000..=3436).contains(&transactions), "{transactions}");
     // etcd is busy telling each node about each other for a while.
     let keys = until(HERD_PATIENCE, "etcd answers", || etcd.try_keys());
     assert!(!keys.iter().any(|(key, _)| key.contains('#')), "no ticket is left");

@@ -59,13 +59,13 @@ impl Node {
         Node::at(&etcd.endpoint(), number, limit, more)
     }
 
-    /// Node `number` of a cluster of up to 400, on a loopback network of its own, of this number, where the nodes can be
+    /// Node `number` of a cluster of up to 1,000, on a loopback network of its own, of this number, where the nodes can be
     /// asked where they say.
     pub fn on_loopback(net: u8, number: u32, endpoints: &str, more: &[&str]) -> Node {
         let address = format!("127.{net}.{}.{}", number / 250, number % 250 + 1);
         let (listen, id) = (format!("{address}:5399"), format!("n{number}"));
         let own = ["--listen", &listen, "--ipv4", &address, "--ipv6", "none", "--node-id", &id];
-        let names = ["--pattern", PATTERN, "--limit", "400", "--endpoints", endpoints];
+        let names = ["--pattern", PATTERN, "--limit", "1000", "--endpoints", endpoints];
         Node::start(&[&names[..], &own, more].concat())
     }
 

@@ -265,13 +265,16 @@ impl<D: TableDialer> TableFollower<D> {
                 return;
             }
             None => self.candidates.best(None, now),
-            Some(active) if active.follow.is_ageing() => self.candidates.other(active.server, now),
             Some(active) => {
-                if self.candidates.look_at().is_none_or(|at| at > now) {
-                    return;
+                let is_due = self.candidates.look_at().is_some_and(|at| at <= now);
+                if is_due {
+                    self.candidates.look_later(now, self.dialer.draw());
                 }
-                self.candidates.look_later(now, self.dialer.draw());
-                self.candidates.best(Some(active.server), now)
+                match (active.follow.is_ageing(), is_due) {
+                    (true, _) => self.candidates.other(active.server, now),
+                    (false, true) => self.candidates.best(Some(active.server), now),
+                    (false, false) => return,
+                }
             }
         };
         let Some(server) = server else { return };

@@ -33,7 +33,7 @@ mod wait;
 pub mod wakeup;
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -274,6 +274,13 @@ impl Server {
     /// The addresses that are listened on, in the order of the options.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners.iter().map(|listener| listener.address).collect()
+    }
+
+    /// Whether all addresses of this host at this port are this process's.
+    pub fn has_port(&self, port: u16) -> bool {
+        let any: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+        let has = |ip| self.listeners.iter().any(|it| it.address == SocketAddr::new(ip, port));
+        any.into_iter().all(has)
     }
 
     /// This host's network as it is known now. It is another `Arc` when it has changed.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::account::NodeAccount;
 use super::address_names::AddressNames;
 use super::drain::Standing;
 use super::entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
@@ -55,6 +56,8 @@ pub struct Directory {
     pub(super) reading: u32,
     /// The latest changes; `None`: nobody asks for what was.
     pub(super) journal: Option<Journal>,
+    /// What this node tells of itself.
+    pub account: NodeAccount,
 }
 
 impl Directory {
@@ -79,6 +82,7 @@ impl Directory {
             proven_at: None,
             reading: 0,
             journal: None,
+            account: NodeAccount::default(),
         }
     }
 

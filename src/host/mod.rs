@@ -12,3 +12,4 @@ pub mod privileges;
 pub mod resolv_conf;
 pub mod secret_file;
 pub mod service_manager;
+pub mod terminal;

@@ -145,9 +145,10 @@ impl Server {
         acceptors: Vec<TcpListener>,
         network: NetworkWatch,
         responder: Responder,
-        directory: Directory,
+        mut directory: Directory,
         signals: Signals,
     ) -> Self {
+        directory.account.have_addresses(network.current().own_addresses().unwrap_or_default());
         let interfaces = Interfaces::of(&listeners);
         interfaces.follow(network.current(), &mut listeners);
         Server {
@@ -295,6 +296,8 @@ impl Server {
             self.interfaces.follow(self.network.current(), &mut self.listeners);
             self.update_own_addresses();
             self.update_own_networks();
+            let own = self.network().own_addresses().unwrap_or_default();
+            self.service.directory.account.have_addresses(own);
         }
         is_changed
     }

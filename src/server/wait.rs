@@ -84,6 +84,7 @@ impl Server {
             let is_ready = self.poll_once(descriptor, deadline, now)?;
             now = clock::now();
             self.service.now = clock::unix_time();
+            self.service.directory.account.now = Some(now);
             self.look_at_hosts(now);
             let woken = self.answer_ready(now);
             self.forward_back(now);

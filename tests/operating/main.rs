@@ -25,5 +25,6 @@ mod release;
 mod run_as;
 mod service_files;
 mod service_manager;
+mod status;
 mod usage;
 mod wait;

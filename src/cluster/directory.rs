@@ -305,8 +305,9 @@ impl Directory {
     /// Takes over a complete snapshot, read at `revision`. The old one answered until now; it is
     /// returned, for to drop a large one takes long: see [`Directory::shrink`].
     pub fn replace(&mut self, snapshot: Directory, revision: i64) -> Directory {
-        let old = std::mem::replace(self, snapshot);
+        let mut old = std::mem::replace(self, snapshot);
         self.own = old.own;
+        self.account = std::mem::take(&mut old.account);
         self.changes = old.changes() + 1;
         self.revision = revision;
         self.continue_serial_of(&old);

@@ -227,10 +227,9 @@ mod tests {
         let heading = ["SLOT", "NAME", "IPV4", "PORT", "NOTE"];
         for (width, wanted) in [
             (None, "SLOT  NAME               IPV4      PORT  NOTE"),
-            (Some(61), "SLOT  NAME               IPV4      PORT  NOTE"),
-            (Some(56), "SLOT  NAME               IPV4      PORT  NOTE"),
-            (Some(55), "SLOT  NAME               IPV4      NOTE"),
-            (Some(49), "NAME               IPV4      NOTE"),
+            (Some(57), "SLOT  NAME               IPV4      PORT  NOTE"),
+            (Some(56), "SLOT  NAME               IPV4      NOTE"),
+            (Some(50), "NAME               IPV4      NOTE"),
             (Some(10), "NAME               IPV4      NOTE"),
         ] {
             let table = super::table(heading, &rows, Style::Aligned, width, &[3, 0]);

@@ -43,7 +43,8 @@ fn the_server_tells_of_itself_in_the_class_chaos() {
     told.account.now = Some(start + 7 * second);
     told.account.have_addresses(["10.0.0.2", "fd00::2"].map(|ip| ip.parse().expect(ip)));
     told.account.endpoint = Some("http://10.0.0.9:2379".to_owned());
-    told.account.table_server = SlotId::new(1).map(|slot| (slot, ([10, 0, 0, 1], 53).into()));
+    told.account.table_server =
+        crate::cluster::SlotId::new(1).map(|slot| (slot, ([10, 0, 0, 1], 53).into()));
     let wanted = |texts: &[&str]| (0, texts.iter().map(|text| (*text).to_owned()).collect());
     assert_eq!(texts("owned.bind.", &told), wanted(&["owned 7 13 40"]));
     assert_eq!(texts("addresses.bind.", &told), wanted(&[PUBLISHED, "host 10.0.0.2 fd00::2"]));

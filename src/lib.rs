@@ -24,7 +24,7 @@
 //! | [`node`] | this node's life: claim, follow, keep alive, release | [`etcd`], [`cluster`], [`random`] |
 //! | [`dns`] | pure: query in, reply out | [`cluster`], [`text`] |
 //! | [`corefile`] | the CoreDNS plugin's configuration | [`cluster`], [`text`] |
-//! | [`host`] | users, name servers, the machine's ID, rights, the log | [`failure`], [`clock`], [`text`] |
+//! | [`host`] | users, name servers, the machine's ID, rights, the sandbox, the log | [`failure`], [`clock`], [`text`] |
 //! | [`etcd`] | synchronous client of etcd's JSON gateway | [`text`] |
 //! | [`cluster`] | pure: names, records, the directory of all slots | [`text`] |
 //! | [`failure`] | an error for the user, with its exit status | |

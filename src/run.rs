@@ -2,16 +2,18 @@
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::cluster::{Directory, Network, NodeId};
-use crate::connect::{Connect, ExpiryWatch};
+use crate::connect::{Certificates, Connect, ExpiryWatch};
 use crate::dns::cache::Cache;
 use crate::dns::tsig::TsigKey;
 use crate::dns::{Forwarding, Responder};
 use crate::failure::Failure;
 use crate::host::accounts::Login;
+use crate::host::sandbox::Sandbox;
 use crate::host::{log_process, machine, privileges};
 use crate::node::address::check_interface;
 use crate::node::network::HostNetwork;
@@ -50,6 +52,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     if let Some(corefile) = &options.corefile {
         corefile.log();
     }
+    let sandbox = options.sandbox();
     let mut node = options.node;
     let network = NetworkWatch::open();
     if let Some(name) = &node.interface {
@@ -98,6 +101,9 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     // A program gets the signals, and its end is what asks this process to stop.
     if options.notify.program.is_none() {
         signals.obey().map_err(no_signals)?;
+    }
+    if options.is_sandboxed {
+        enter(sandbox, &connect);
     }
     if let Err(error) = log_process::start() {
         log::info!(
@@ -160,6 +166,23 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         (SessionEnd::NoFreeSlot, _) => Err(no_free_slot(&node)),
         (SessionEnd::Stopped, None) => Ok(0),
         (SessionEnd::Stopped, Some(outcome)) => status_of(outcome),
+    }
+}
+
+/// Gives up all files but those that are needed. What is not given up is no reason not to serve.
+fn enter(sandbox: Result<Sandbox, &str>, connect: &Connect) {
+    let mut sandbox = match sandbox {
+        Ok(sandbox) => sandbox,
+        Err(programs) => {
+            return log::info!("no sandbox: {programs} would be in it; --no-sandbox says the same");
+        }
+    };
+    let certificates = connect.certificates().into_iter().flat_map(Certificates::paths);
+    sandbox.read.extend(certificates.map(Path::to_owned));
+    match sandbox.enter() {
+        Ok(true) => log::debug!("sandbox: {}", sandbox.describe()),
+        Ok(false) => log::debug!("no sandbox: this kernel has no Landlock"),
+        Err(error) => log::warn!("no sandbox: {error}; --no-sandbox leaves it out"),
     }
 }
 

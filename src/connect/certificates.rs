@@ -4,6 +4,7 @@
 //! before each new connection and now and then. From then on what was read last stays in use until the
 //! files hold something better: a certificate without its key yet is no reason to lose etcd.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::client::ClientConfig;
@@ -49,6 +50,11 @@ impl Certificates {
     pub(super) fn current(&self) -> Arc<ClientConfig> {
         self.refresh();
         self.state().used.config.clone()
+    }
+
+    /// The files.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.paths()
     }
 
     /// When each file of the options ends.

@@ -131,6 +131,14 @@ fn keys() {
         (key("tls://."), "line 1, column 1: \"tls://.\": tls:// is not served; write dns://"),
         (key(". grpc://."), "line 1, column 3: \"grpc://.\": grpc:// is not served"),
         (key(".:"), "line 1, column 1: \".:\": what follows the last : is not a port"),
+        (
+            key("fd00::/8"),
+            "line 1, column 1: \"fd00::/8\": a network of IPv6 is no key; write its reverse zone: d.f.ip6.arpa.",
+        ),
+        (
+            key("dns://fc00::/7:53"),
+            "line 1, column 1: \"dns://fc00::/7:53\": a network of IPv6 is no key, but",
+        ),
         (key(".:dns"), "line 1, column 1: \".:dns\": what follows the last : is not a port"),
         (key(".:65536"), "line 1, column 1: \".:65536\": what follows"),
         (key("a..b"), "line 1, column 1: \"a..b\": not the name of a zone"),

@@ -1,7 +1,10 @@
 //! The keys of a server block: `.`, `.:1053`, `tf.local:53`, `dns://.:1053`.
 
+use std::net::Ipv6Addr;
+
 use super::lexer::Word;
 use super::place::{CorefileError, Placed, wrong};
+use crate::cluster::ReverseNetwork;
 use crate::cluster::pattern::LONGEST_LABEL;
 use crate::text::number;
 
@@ -58,6 +61,15 @@ pub(super) fn read(
             ));
         }
     };
+    if let Some((address, _)) = rest.split_once('/')
+        && address.parse::<Ipv6Addr>().is_ok()
+    {
+        let zone = rest.parse::<ReverseNetwork>().map(|network| network.zone());
+        return here(&match zone {
+            Ok(zone) => format!("a network of IPv6 is no key; write its reverse zone: {zone}"),
+            Err(why) => format!("a network of IPv6 is no key, but its reverse zone is; {why}"),
+        });
+    }
     let (name, port) = match rest.rsplit_once(':') {
         None => (rest, Some(default_port)),
         Some((name, digits)) => (name, number(digits)),

@@ -113,7 +113,7 @@ impl Responder {
         reply: &mut Vec<u8>,
     ) {
         let Query { header, question, edns } = query;
-        let reserved = asker.signature.map_or(0, usize::from);
+        let reserved = asker.reserved();
         let longest = longest_reply(asker.transport, *edns).saturating_sub(reserved);
         let room = longest.saturating_sub(question.end());
         let told = (decision.rcode, decision.error);
@@ -168,6 +168,8 @@ impl Responder {
             name: if edns.wants_nsid { directory.own_name() } else { None },
             cookie: edns.cookie.map(bake),
             error,
+            // Over UDP it means nothing, and is not told (RFC 7828 §3.2.2).
+            tells_keepalive: edns.wants_keepalive && asker.transport == Transport::Tcp,
             ..Opt::bare(edns, rcode)
         }
     }

@@ -1,4 +1,5 @@
-//! DNS cookies (RFC 7873): a client that shows a cookie of ours has been seen at its address before.
+//! DNS cookies (RFC 7873): a client that shows a cookie of ours has been seen at its address before, and
+//! gets as many replies as it asks for (§5.2.3).
 //!
 //! No cookie is required here: with none, or a wrong one, the query is answered all the same, with a
 //! good one to show next time (§5.2.3, §5.2.4). Only a query that asks for nothing but a cookie is

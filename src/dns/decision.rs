@@ -6,6 +6,7 @@ use super::chaos;
 use super::content::{self, Content};
 use super::cookie::{Request, ServerPart};
 use super::exchange::Asker;
+use super::hop::read_query;
 use super::query::Query;
 use super::responder::Responder;
 use super::reverse;
@@ -41,6 +42,13 @@ impl Responder {
         let is_good = cookie.server == ServerPart::Absent
             || self.secret.is_own(&cookie, asker.address, asker.now as u32);
         Decision::failure(if is_good { Rcode::NOERROR } else { Rcode::BADCOOKIE }, None)
+    }
+
+    /// Whether a query shows by a cookie of ours that its client is where it says: nobody else's address is used to
+    /// flood him (RFC 7873 §5.2.3).
+    pub fn has_seen(&self, query: &[u8], client: IpAddr, now: u64) -> bool {
+        let cookie = read_query(query).and_then(|query| query.edns?.cookie);
+        cookie.is_some_and(|cookie| self.secret.is_own(&cookie, client, now as u32))
     }
 
     /// Decides on the request for a zone, whose name this is. `None`: it may have it.

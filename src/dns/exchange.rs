@@ -32,6 +32,18 @@ impl Asker {
     pub fn new(address: IpAddr, transport: Transport, now: u64) -> Asker {
         Asker { address, transport, now, signature: None }
     }
+
+    /// Leaves so many octets of the reply free for its signature.
+    #[must_use]
+    pub fn reserving(self, octets: usize) -> Asker {
+        // Far below what 16 bits hold: names of keys and algorithms have 255 octets at most.
+        Asker { signature: Some(u16::try_from(octets).unwrap_or(u16::MAX)), ..self }
+    }
+
+    /// The octets that are to be left free.
+    pub(super) fn reserved(self) -> usize {
+        self.signature.map_or(0, usize::from)
+    }
 }
 
 /// The verdict on a query.

@@ -73,14 +73,13 @@ pub(super) struct RelayedSource<'a> {
 }
 
 impl Responder {
-    /// Makes the reply to a client of a server's. `reserved`: octets for a signature over UDP.
+    /// Makes the reply to a client of a server's.
     pub fn relay(
         &self,
         reply: &[u8],
         query: &[u8],
         asker: Asker,
         directory: &Directory,
-        reserved: usize,
     ) -> Vec<u8> {
         match (read_query(query), RelayedReply::read(reply)) {
             (Some(query), Some(relayed)) => {
@@ -94,13 +93,13 @@ impl Responder {
                     ttls: Ttls::Less(0),
                     error: None,
                 };
-                self.write_relayed(&source, &query, asker, directory, reserved, &mut written);
+                self.write_relayed(&source, &query, asker, directory, &mut written);
                 written
             }
             // It is signed for the server, and so is its reply.
             _ => {
                 let mut reply = reply.to_vec();
-                hand_on(&mut reply, query, asker.transport, reserved);
+                hand_on(&mut reply, query, asker.transport, asker.reserved());
                 reply
             }
         }
@@ -113,7 +112,6 @@ impl Responder {
         query: &Query<'_>,
         asker: Asker,
         directory: &Directory,
-        reserved: usize,
         reply: &mut Vec<u8>,
     ) {
         let RelayedSource { message, rcode, options, ttl_places, ttls, error } = source;
@@ -153,7 +151,7 @@ impl Responder {
             put_u16(reply, 10, additional.saturating_add(1));
         }
         let longest = longest_reply(asker.transport, *edns);
-        if reply.len() + reserved > longest {
+        if reply.len() + asker.reserved() > longest {
             cut_short(reply);
         }
     }

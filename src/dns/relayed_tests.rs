@@ -42,7 +42,7 @@ fn relayed(reply: &[u8], query: &[u8], transport: Transport) -> Vec<u8> {
     let keyspace = Arc::new(Keyspace::new(pattern, 5));
     let responder = Responder::new(&keyspace, 5).expect("zones");
     let asker = Asker::new(IpAddr::from([192, 0, 2, 1]), transport, 0);
-    responder.relay(reply, query, asker, &Directory::new(keyspace), 0)
+    responder.relay(reply, query, asker, &Directory::new(keyspace))
 }
 
 #[test]

@@ -41,10 +41,9 @@ impl Responder {
             return self.write_formerr(header, reply);
         };
         let message = &request.message;
-        let reserving = |room| Asker { signature: Some(octets_of(room)), ..asker };
         let refusal = match request.judgement {
             Ok(mut signer) => {
-                let asker = reserving(signer.room());
+                let asker = asker.reserving(signer.room());
                 let verdict = self.answer(message, asker, directory, counters, reply);
                 if matches!(verdict, Verdict::Reply(_)) {
                     signer.sign(reply, asker.now);
@@ -65,7 +64,7 @@ impl Responder {
         match Query::read(message, header) {
             Ok(query) => {
                 edns = query.edns;
-                let asker = reserving(refusal.room());
+                let asker = asker.reserving(refusal.room());
                 self.write_failure(&query, (rcode, None), asker, directory, reply);
             }
             Err(fault) => {
@@ -122,9 +121,4 @@ impl Responder {
             signer.sign(reply, now);
         }
     }
-}
-
-/// A length that is far below what 16 bits hold: names of keys and algorithms have 255 octets at most.
-fn octets_of(room: usize) -> u16 {
-    u16::try_from(room).unwrap_or(u16::MAX)
 }

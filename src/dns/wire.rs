@@ -90,6 +90,8 @@ pub mod option {
     pub const CLIENT_SUBNET: u16 = 8;
     /// A cookie (RFC 7873).
     pub const COOKIE: u16 = 10;
+    /// How long an idle connection stays (RFC 7828).
+    pub const TCP_KEEPALIVE: u16 = 11;
     /// An extended error (RFC 8914).
     pub const EDE: u16 = 15;
     /// How far a table is known to be etcd's: for local use between nodes (RFC 6891 §9).

@@ -1,4 +1,4 @@
-//! This host, and the process on it: users, files, name servers, its ID, rights, and the log.
+//! This host, and the process on it: users, files, name servers, its ID, rights, sandbox, and the log.
 
 pub mod accounts;
 pub mod calendar;
@@ -10,6 +10,7 @@ pub mod machine;
 pub mod port_holder;
 pub mod privileges;
 pub mod resolv_conf;
+pub mod sandbox;
 pub mod secret_file;
 pub mod service_manager;
 pub mod terminal;

@@ -9,7 +9,8 @@ use std::path::Path;
 use super::file_mark::FileMark;
 use crate::text::{excerpt, number};
 
-const HOSTS: &str = "/etc/hosts";
+/// The file with the names that the system knows without asking.
+pub const HOSTS: &str = "/etc/hosts";
 
 /// The file in which the system's name servers are written down.
 pub const RESOLV_CONF: &str = "/etc/resolv.conf";

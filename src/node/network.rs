@@ -22,6 +22,14 @@ impl HostNetwork {
         Some(interfaces.iter().any(|interface| interface.has(ip)))
     }
 
+    /// Whether an address is gone that this host had before, and that told it from others.
+    pub fn lost_address_of(&self, before: &HostNetwork) -> bool {
+        let (Ok(before), Ok(now)) = (before.own_addresses(), self.own_addresses()) else {
+            return false;
+        };
+        before.iter().any(|ip| !now.contains(ip))
+    }
+
     /// The addresses that tell this host from others: not loopback, not link-local.
     ///
     /// # Errors

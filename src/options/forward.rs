@@ -116,6 +116,12 @@ fn zone_and_server(word: &str) -> Result<Option<(String, &str)>, String> {
 /// When its reverse names are not one zone, or address and number of bits do not fit.
 fn reverse_zone(text: &str) -> Result<Option<String>, String> {
     let text = text.strip_suffix('.').unwrap_or(text);
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        let bits = if ip.is_ipv4() { 32 } else { 128 };
+        return Err(format!(
+            "{text:?}: an address is no zone; write {text}/{bits} for its reverse name, or its network"
+        ));
+    }
     if !is_network(text) {
         return Ok(None);
     }

@@ -76,6 +76,8 @@ fn what_cannot_be_forwarded_is_told() {
         ("a..b=10.0.0.1", "--forward: \"a..b=10.0.0.1\" is not an address".to_owned()),
         ("a=10.0.0.1,resolv.conf", "--forward: \"resolv.conf\": a file that names".to_owned()),
         ("", "--forward: \"\" is not an address".to_owned()),
+        ("10.0.0.5=10.0.0.1", "--forward: \"10.0.0.5\": an address is no zone; write 10.0.0.5/32 for its".to_owned()),
+        ("fd00::5=10.0.0.1", "--forward: \"fd00::5\": an address is no zone; write fd00::5/128 for".to_owned()),
         // None of these is a path, though each has a slash.
         ("10.64.0.0/12=10.0.0.1", "--forward: \"10.64.0.0/12\": a reverse zone of IPv4".to_owned()),
         ("::1,fc00::/7=::2", "--forward: \"fc00::/7\": a reverse zone of IPv6".to_owned()),
@@ -92,7 +94,7 @@ fn what_cannot_be_forwarded_is_told() {
 #[test]
 fn a_corefile_has_zones_in_its_directives_and_in_its_blocks() {
     let own = |more: &str| format!(". {{\nidetcd\n{more}\n}}\n");
-    let table: [(String, Result<&[&str], &str>); 13] = [
+    let table: [(String, Result<&[&str], &str>); 14] = [
         (
             own("forward tf.example 10.0.0.1 10.0.0.2\nforward . 10.0.0.9"),
             Ok(&["tf.example. to 10.0.0.1:53, 10.0.0.2:53", "other names to 10.0.0.9:53"]),
@@ -128,6 +130,12 @@ fn a_corefile_has_zones_in_its_directives_and_in_its_blocks() {
             Err("x: line 6, column 1: forward: forward stands in line 3 before"),
         ),
         (own("forward a..b ::1"), Err("x: line 3, column 9: forward: \"a..b\": not the name")),
+        (
+            own("forward 10.0.0.5 ::1"),
+            Err(
+                "x: line 3, column 9: forward: \"10.0.0.5\": an address is no zone; write 10.0.0.5/32",
+            ),
+        ),
         (
             own("forward fc00::/7 ::1"),
             Err("x: line 3, column 9: forward: \"fc00::/7\": a reverse zone of IPv6 ends"),

@@ -24,6 +24,7 @@ mod command_line;
 mod completion;
 mod configuration;
 mod environment;
+mod files;
 mod forward;
 mod help;
 mod job;

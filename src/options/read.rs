@@ -83,6 +83,7 @@ pub(super) fn options(
         rrl: optional_number(matches, "rrl")?,
         ready_file,
         run_as: run_as(matches)?,
+        is_sandboxed: !matches.opt_present("no-sandbox"),
         verbosity: verbosity(matches)?,
         corefile: file,
         origins: Origins::default(),

@@ -77,6 +77,8 @@ pub struct Options {
     pub ready_file: Option<PathBuf>,
     /// Who to be, once everything that needs root is open; `None`: whoever it is.
     pub run_as: Option<RunAs>,
+    /// Whether this process gives up all files but those that it needs.
+    pub is_sandboxed: bool,
     /// The least important lines that are logged.
     pub verbosity: LevelFilter,
     /// The file that says what the command line does not.

@@ -11,11 +11,12 @@ use super::client::{Client, LONGEST_QUERY};
 use super::framed::{FramedStream, Received};
 use super::service::{OutgoingTransfer, Service};
 use crate::dns::Verdict;
+use crate::dns::edns::TCP_IDLE_TENTHS;
 use crate::dns::transfer::TransferStep;
 
 /// The longest time that a connection may go without a whole query (RFC 7766 §6.2.3), or without taking a
 /// whole message of a transfer.
-const IDLE: Duration = Duration::from_secs(10);
+const IDLE: Duration = Duration::from_millis(100 * TCP_IDLE_TENTHS as u64);
 
 /// Octets that may wait to be sent before no further query is answered, and no more of a zone written.
 const MOST_UNSENT: usize = 16 * 1024;

@@ -46,7 +46,8 @@ impl HostsFile {
             Ok(text) => {
                 let hosts = HostsTable::parse(&text);
                 if mark != self.seen || self.told.take().is_some() {
-                    log::info!("{path}: {} names", hosts.len());
+                    let names = if hosts.len() == 1 { "name" } else { "names" };
+                    log::info!("{path}: {} {names}", hosts.len());
                 }
                 self.seen = mark;
                 Some(hosts)

@@ -8,6 +8,7 @@ pub mod attempt;
 pub mod client;
 mod connection;
 pub mod forward;
+mod forwarded;
 mod framed;
 mod host;
 pub mod hosts_file;
@@ -291,8 +292,13 @@ impl Server {
 
     /// Follows the network of this host, if it is time to, and says whether it changed.
     fn follow_network(&mut self, now: Instant) -> bool {
+        let before = self.network.current().clone();
         let is_changed = self.network.look(now);
         if is_changed {
+            if self.network.current().lost_address_of(&before) {
+                // The same servers may tell another network something else.
+                self.service.outdate_kept(".", now);
+            }
             self.interfaces.follow(self.network.current(), &mut self.listeners);
             self.update_own_addresses();
             self.update_own_networks();

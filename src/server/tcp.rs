@@ -4,7 +4,7 @@
 //! does not read its answers is not read from.
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::time::Instant;
 
 use rustix::event::PollFd;
@@ -18,6 +18,9 @@ use super::socket::{self, Presence};
 /// Connections at a time, but for those that take a zone; the one that has been idle for longest gives way
 /// to a new one.
 const MOST_CONNECTIONS: usize = 128;
+
+/// Those of one client among them: the one of these that has been idle for longest gives way then.
+const MOST_OF_CLIENT: usize = MOST_CONNECTIONS / 4;
 
 /// Messages of transfers that are written in one turn, so that they do not keep queries waiting: some tens
 /// of microseconds each.
@@ -90,7 +93,7 @@ impl Connections {
                 Err(error) => {
                     // Without descriptors it would be tried again at once: make room for it.
                     log::debug!("accepting a connection: {error}");
-                    self.drop_oldest();
+                    self.drop_oldest_of(None);
                     return;
                 }
             };
@@ -98,13 +101,17 @@ impl Connections {
                 continue;
             }
             let _ = stream.set_nodelay(true);
-            let others = self.open.iter().filter(|open| !open.takes_zone()).count();
-            if others >= MOST_CONNECTIONS {
-                self.drop_oldest();
+            let ip = address.ip();
+            let others = self.open.iter().filter(|open| !open.takes_zone());
+            let its = others.clone().filter(|open| open.client.address() == ip).count();
+            if its >= MOST_OF_CLIENT {
+                self.drop_oldest_of(Some(ip));
+            } else if others.count() >= MOST_CONNECTIONS {
+                self.drop_oldest_of(None);
             }
             self.accepted += 1;
             let connection = ConnectionId(self.accepted);
-            let client = Client::Stream { connection, address: address.ip() };
+            let client = Client::Stream { connection, address: ip };
             self.open.push(Connection::new(client, stream, now));
         }
     }
@@ -116,10 +123,12 @@ impl Connections {
         }
     }
 
-    fn drop_oldest(&mut self) {
+    /// Drops the one of a client that has been idle for longest; `None`: of all.
+    fn drop_oldest_of(&mut self, ip: Option<IpAddr>) {
+        let is_its = |open: &Connection| ip.is_none_or(|ip| open.client.address() == ip);
+        let its = self.open.iter().enumerate().filter(|(_, open)| is_its(open));
         // Of those that take a zone none, unless there are no others.
-        let all = self.open.iter().enumerate();
-        let oldest = all.min_by_key(|(_, open)| (open.takes_zone(), open.deadline));
+        let oldest = its.min_by_key(|(_, open)| (open.takes_zone(), open.deadline));
         if let Some((index, _)) = oldest {
             self.open.remove(index);
         }

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::sockopt::{Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
 use rustix::net::{SocketType, sockopt};
 
 use super::client::{Client, LONGEST_QUERY};
@@ -65,6 +66,14 @@ impl UdpListener {
         if sockopt::set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER).is_err() {
             let _ = sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER);
         }
+        // What others say of the way's MTU is easily forged, and would have replies cut into pieces (RFC 9715 §3.1).
+        // Kernels before 3.15 know no such thing.
+        let _ = match address {
+            SocketAddr::V4(_) => sockopt::set_ip_mtu_discover(&socket, Ipv4PathMtuDiscovery::OMIT),
+            SocketAddr::V6(_) => {
+                sockopt::set_ipv6_mtu_discover(&socket, Ipv6PathMtuDiscovery::OMIT)
+            }
+        };
         socket::bind_to(&socket, address, presence)?;
         let socket = UdpSocket::from(socket);
         let address = socket.local_addr()?;
@@ -110,6 +119,17 @@ impl UdpListener {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_icmp_says_how_long_replies_may_be() {
+        let bind = |address: &str| {
+            UdpListener::bind(address.parse().expect("an address"), Presence::Here).expect("bound")
+        };
+        let mtu = sockopt::ip_mtu_discover(&bind("127.0.0.1:0").socket);
+        assert_eq!(mtu, Ok(Ipv4PathMtuDiscovery::OMIT));
+        let mtu = sockopt::ipv6_mtu_discover(&bind("[::1]:0").socket);
+        assert_eq!(mtu, Ok(Ipv6PathMtuDiscovery::OMIT));
+    }
 
     #[test]
     fn the_receive_buffer_is_as_large_as_the_system_lets_it_be() {

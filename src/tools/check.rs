@@ -45,6 +45,7 @@ pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
         report.tell(inside(options, record.as_ref(), client))?;
     }
     report.tell(dns(options))?;
+    report.tell([sandbox(options)])?;
     if place.lock().is_stopping() {
         return Err(stopped());
     }
@@ -93,6 +94,16 @@ fn files(options: &Options, connect: &Connect) -> Vec<Finding> {
     let ends = ends.into_iter().map(|end| Finding::new(severity_of(&end), "files", end));
     let read = Finding::new(Good, "files", names.join(", "));
     std::iter::once(read).chain(ends).chain(notes).collect()
+}
+
+/// What a node would give up of the file system.
+fn sandbox(options: &Options) -> Finding {
+    let text = match options.sandbox() {
+        _ if !options.is_sandboxed => "none: --no-sandbox".to_owned(),
+        Ok(sandbox) => sandbox.describe(),
+        Err(programs) => format!("none: {programs} would be in it"),
+    };
+    Finding::new(Good, "sandbox", text)
 }
 
 /// Where queries for other names go, and whose.

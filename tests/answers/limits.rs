@@ -43,3 +43,33 @@ fn replies_over_the_rate_are_cut_short_or_left_out_and_tcp_is_not_limited() {
     // One of its tries may be left out first.
     assert_eq!(output.lines().last(), Some("10.0.0.2"), "an honest client gets through: {output}");
 }
+
+#[test]
+fn who_shows_a_good_cookie_has_as_many_replies_as_it_asks_for() {
+    let etcd = Etcd::start();
+    let node = Node::in_cluster(&etcd, 1, 3, &["--rrl", "1"]);
+    node.slot();
+    let with_cookie = |cookie: &[u8]| {
+        let mut query = question("worker1.tf.local.", TYPE::A);
+        query[11] = 1;
+        let length = cookie.len() as u8;
+        query.extend([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, length + 4, 0, 10, 0, length]);
+        query.extend_from_slice(cookie);
+        query
+    };
+    let is_whole = |query: &[u8]| {
+        let reply = exchange(node.address(), query, Duration::from_millis(50));
+        reply.filter(|reply| reply[2] & 0x02 == 0)
+    };
+    let reply = is_whole(&with_cookie(&[7; 8])).expect("the first one");
+    let place = reply.windows(4).position(|octets| octets == [0, 10, 0, 24]);
+    let cookie = &reply[place.expect("a cookie") + 4..][..24];
+    for number in 0..100 {
+        assert!(is_whole(&with_cookie(cookie)).is_some(), "query {number}");
+    }
+    let forged = [&cookie[..23], &[cookie[23] ^ 1]].concat();
+    for other in [&forged[..], &[7; 8]] {
+        let whole = (0..20).filter(|_| is_whole(&with_cookie(other)).is_some()).count();
+        assert!(whole < 10, "{whole}");
+    }
+}

@@ -1,7 +1,7 @@
 //! DNS over TCP: the same answers, many on a connection, and clients that misbehave.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use simple_dns::TYPE;
@@ -14,7 +14,7 @@ fn is_closed(stream: &mut TcpStream) -> bool {
     let mut octet = [0];
     match stream.read(&mut octet) {
         Ok(length) => length == 0,
-        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+        Err(error) => error.kind() == ErrorKind::ConnectionReset,
     }
 }
 
@@ -193,4 +193,51 @@ fn more_answers_than_wait_at_once_are_all_sent_also_to_who_half_closes() {
             assert_eq!(receive(&mut stream)[3] & 0x0f, 0, "reply {number}");
         }
     }
+}
+
+#[test]
+fn a_client_has_a_quarter_of_the_connections_and_others_keep_theirs() {
+    let etcd = Etcd::start();
+    let node = node_knowing(&etcd, 1);
+    let server = node.address();
+    let from = |ip: [u8; 4]| {
+        let socket = rustix::net::socket(
+            rustix::net::AddressFamily::INET,
+            rustix::net::SocketType::STREAM,
+            None,
+        );
+        let socket = socket.expect("a socket");
+        rustix::net::bind(&socket, &SocketAddr::from((ip, 0))).expect("bound");
+        rustix::net::connect(&socket, &server).expect("connected");
+        let stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a time-out");
+        stream
+    };
+    let mut other = from([127, 0, 0, 9]);
+    let many: Vec<TcpStream> = (0..100).map(|_| from([127, 0, 0, 1])).collect();
+    let query = question("worker1.tf.local.", TYPE::A);
+    // All of them are taken by then.
+    assert_eq!(ask(server, &query)[7], 1);
+    let is_open = |mut stream: &TcpStream| {
+        stream.set_nonblocking(true).expect("set");
+        matches!(stream.read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock)
+    };
+    let open = many.iter().filter(|stream| is_open(stream)).count();
+    assert!((31..=32).contains(&open), "{open}");
+    other.write_all(&framed(&query)).expect("sent");
+    assert_eq!(receive(&mut other)[7], 1, "it is still there");
+}
+
+#[test]
+fn who_asks_over_tcp_is_told_how_long_an_idle_connection_stays() {
+    let etcd = Etcd::start();
+    let node = node_knowing(&etcd, 1);
+    let port = node.address().port().to_string();
+    let dig = |more: &[&str]| {
+        run("dig", &[&["-p", &port, "@127.0.0.1", "worker1.tf.local"], more].concat())
+    };
+    let told = dig(&["+tcp", "+keepalive"]);
+    assert!(told.contains("TCP KEEPALIVE: 10.0 secs"), "{told}");
+    assert!(!dig(&["+tcp"]).contains("KEEPALIVE"), "nobody asked");
+    assert!(!dig(&["+notcp", "+keepalive"]).contains("KEEPALIVE"), "not over UDP");
 }

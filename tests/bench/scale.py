@@ -3,6 +3,7 @@
 
 import argparse
 import base64
+import functools
 import os
 import re
 import signal
@@ -67,12 +68,12 @@ def prefer(task, priority):
 class Node:
     """A node; its addresses are made of its number, so that no two want the same port."""
 
-    def __init__(self, program, etcd, number, limit, log):
-        self.server = (f"127.9.{number // 250 % 250}.{number % 250 + 1}", PORT)
+    def __init__(self, program, etcd, number, limit, log, more=()):
+        self.server = (f"127.{9 + number // 62500}.{number // 250 % 250}.{number % 250 + 1}", PORT)
         self.process = subprocess.Popen(
             [program, "--endpoints", etcd.endpoint, "--pattern", PATTERN, "--limit", str(limit),
-             "--listen", "{}:{}".format(*self.server), "--ipv4", ipv4(number), "--ipv6", "none"],
-            stdout=log, stderr=log)
+             "--listen", "{}:{}".format(*self.server), "--ipv4", self.server[0], "--ipv6", "none",
+             *more], stdout=log, stderr=log)
 
     def status(self, field):
         with open(f"/proc/{self.process.pid}/status") as status:
@@ -139,7 +140,8 @@ def many_slots(program, count, directory, log):
     nodes = []
     try:
         etcd.fill(count)
-        node = Node(program, etcd, count + 1, count + 1, log)
+        # Of the others there are the names alone.
+        node = Node(program, etcd, count + 1, count + 1, log, ["--watchers", "0"])
         nodes.append(node)
         until("the node listens", lambda: ask(node.server, query("slots.bind", 16, 3), 0.05))
         prober = Prober(node.server, "worker7.tf.local")
@@ -183,13 +185,14 @@ def full_syncs(log):
         return lines.read().count(b"full sync: ")
 
 
-def many_nodes(program, count, directory, log):
+def many_nodes(program, count, directory, log, watchers):
+    more = [] if watchers is None else ["--watchers", str(watchers)]
     etcd = Etcd(directory, log)
     nodes = []
     try:
         began = time.monotonic()
         for number in range(1, count + 1):
-            nodes.append(Node(program, etcd, number, count + 1, log))
+            nodes.append(Node(program, etcd, number, count + 1, log, more))
         started = time.monotonic() - began
         names = {"key": base64.b64encode(b"worker").decode(), "count_only": True,
                  "range_end": base64.b64encode(b"worker:").decode()}
@@ -246,6 +249,7 @@ def main():
     parser = argparse.ArgumentParser(prog="scripts/bench scale", description=__doc__)
     parser.add_argument("--slots", type=int, default=100_000, help="names in etcd [100000]")
     parser.add_argument("--nodes", type=int, default=1_000, help="nodes at once [1000]")
+    parser.add_argument("--watchers", type=int, help="that each of them is given [its default]")
     parser.add_argument("--programs", required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
     end_on_signal()
@@ -253,7 +257,8 @@ def main():
     prefer(0, 2)
     with tempfile.TemporaryDirectory() as directory, \
             open(os.path.join(directory, "log"), "wb") as log:
-        for number, (measure, count) in enumerate([(many_slots, options.slots), (many_nodes, options.nodes)]):
+        watched = functools.partial(many_nodes, watchers=options.watchers)
+        for number, (measure, count) in enumerate([(many_slots, options.slots), (watched, options.nodes)]):
             if count:
                 place = os.path.join(directory, str(number))
                 os.mkdir(place)

@@ -175,7 +175,12 @@ fn a_signed_query_for_another_zone_is_forwarded() {
         assert!(output.contains("192.0.2.80") && !output.contains("TSIG PSEUDO"), "{output}");
     }
     drop(upstream);
-    // Not what is in the cache.
+    // What is in the cache is signed here, and is not stale.
+    for transport in ["+notcp", "+tcp"] {
+        let output = ask(&["dig"], node.address(), &ours, &[transport, "www.example.com"]);
+        assert_told(&output, "NOERROR", "noerror");
+        assert!(output.contains("192.0.2.80") && !output.contains("EDE"), "{output}");
+    }
     let output = ask(&["dig"], node.address(), &ours, &["+timeout=9", "www.example.org"]);
     assert_told(&output, "SERVFAIL", "noerror");
 }

@@ -124,6 +124,25 @@ impl Cache {
         self.0.put(Key::of(&query).as_bytes(), entry);
     }
 
+    /// Takes what is kept of a zone, in lower case with the final dot, for not good any more: other servers
+    /// are to be asked now.
+    pub fn outdate(&mut self, zone: &str, now: Instant) {
+        let zone = wire_name(zone);
+        for (_, entry) in self.0.entries_mut().filter(|(key, _)| is_below(key, &zone)) {
+            entry.lifetime = entry.lifetime.min(entry.age(now));
+            entry.stale_until = None;
+        }
+    }
+
+    /// Has a query answered for a while from what is kept although that is not good any more, for no server answers
+    /// it. `false`: there is nothing.
+    pub fn spare_servers(&mut self, query: &[u8], now: Instant) -> bool {
+        let Some(query) = read_query(query) else { return false };
+        let Some(entry) = self.stale(&Key::of(&query), now) else { return false };
+        entry.stale_until = Some(now + STALE_TIME);
+        true
+    }
+
     /// Whether there is a reply that can be answered from if no server answers.
     pub fn has_stale(&mut self, query: &[u8], now: Instant) -> bool {
         let Some(query) = read_query(query) else { return false };
@@ -139,10 +158,14 @@ impl Cache {
 }
 
 impl KeptReply {
+    fn age(&self, now: Instant) -> u32 {
+        let age = now.saturating_duration_since(self.stored_at).as_secs();
+        u32::try_from(age).unwrap_or(u32::MAX)
+    }
+
     /// What is written of it now; `None`: it is not good any more.
     fn source(&self, now: Instant) -> Option<RelayedSource<'_>> {
-        let age = now.saturating_duration_since(self.stored_at).as_secs();
-        let age = u32::try_from(age).unwrap_or(u32::MAX);
+        let age = self.age(now);
         if age < self.lifetime {
             let error = (self.rcode == Rcode::SERVFAIL).then_some(ExtendedError::CachedError);
             return Some(self.source_with(Ttls::Less(age), error));
@@ -178,12 +201,11 @@ impl Responder {
     ) -> Option<Rcode> {
         let query = read_query(query)?;
         let source = cache.0.get(Key::of(&query).as_bytes())?.source(now)?;
-        self.write_relayed(&source, &query, asker, directory, 0, reply);
+        self.write_relayed(&source, &query, asker, directory, reply);
         Some(source.rcode)
     }
 
-    /// Makes a reply of what is kept although it is not good any more, since no server answers, and has that done
-    /// for a while without asking them; `None`: there is nothing.
+    /// Makes a reply of what is kept, be it good or not, since no server answered; `None`: there is nothing.
     pub fn answer_stale(
         &self,
         query: &[u8],
@@ -191,15 +213,39 @@ impl Responder {
         directory: &Directory,
         cache: &mut Cache,
         now: Instant,
-        reserved: usize,
     ) -> Option<Vec<u8>> {
         let query = read_query(query)?;
         let entry = cache.stale(&Key::of(&query), now)?;
-        entry.stale_until = Some(now + STALE_TIME);
+        let source = entry.source(now).unwrap_or_else(|| entry.stale_source());
         let mut reply = Vec::new();
-        self.write_relayed(&entry.stale_source(), &query, asker, directory, reserved, &mut reply);
+        self.write_relayed(&source, &query, asker, directory, &mut reply);
         Some(reply)
     }
+}
+
+/// Whether the reply to one query is good for another as well.
+pub fn have_same_answer(query: &[u8], other: &[u8]) -> bool {
+    let (Some(query), Some(other)) = (read_query(query), read_query(other)) else { return false };
+    Key::of(&query).as_bytes() == Key::of(&other).as_bytes()
+}
+
+/// A name as it stands in a message: lengths and labels.
+fn wire_name(name: &str) -> Vec<u8> {
+    let labels = name.split('.').filter(|label| !label.is_empty());
+    let mut wire: Vec<u8> =
+        labels.flat_map(|it| [&[it.len() as u8], it.as_bytes()].concat()).collect();
+    wire.push(0);
+    wire
+}
+
+/// Whether a name, with something behind it, is that of a zone or below it.
+fn is_below(mut name: &[u8], zone: &[u8]) -> bool {
+    while !name.starts_with(zone) {
+        let next = name.first().filter(|length| **length > 0).map(|it| usize::from(*it) + 1);
+        let Some(rest) = next.and_then(|next| name.get(next..)) else { return false };
+        name = rest;
+    }
+    true
 }
 
 /// Whether a query says for which network the answer is to be (RFC 7871).

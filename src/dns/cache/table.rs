@@ -81,6 +81,11 @@ impl KeptTable {
         self.entries
     }
 
+    /// All entries, by key.
+    pub(super) fn entries_mut(&mut self) -> impl Iterator<Item = (&[u8], &mut KeptReply)> {
+        self.slots.iter_mut().filter_map(|slot| Some((&*slot.key, slot.entry.as_mut()?)))
+    }
+
     /// The entry of a key, which counts as used.
     pub(super) fn get(&mut self, key: &[u8]) -> Option<&mut KeptReply> {
         let index = self.find(key, self.bucket_of(key))?;

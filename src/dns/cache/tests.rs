@@ -88,7 +88,8 @@ impl Scene {
     fn stale(&mut self, query: &[u8], seconds: u64) -> Option<Vec<u8>> {
         let now = self.at(seconds);
         let Scene { responder, directory, cache, .. } = self;
-        responder.answer_stale(query, Scene::asker(), directory, cache, now, 0)
+        cache.spare_servers(query, now);
+        responder.answer_stale(query, Scene::asker(), directory, cache, now)
     }
 }
 
@@ -245,5 +246,55 @@ fn it_never_takes_more_than_its_room_and_keeps_what_was_asked_for_last() {
         let last = query("x1999.example.com");
         assert_eq!(scene.answered(&last, 0).is_some(), octets >= 1000);
         assert_eq!(scene.answered(&query("x2.example.com"), 0), None);
+    }
+}
+
+#[test]
+fn what_is_kept_of_a_zone_is_stale_once_others_answer_for_it() {
+    // The zone, and whether what is kept of www.example.com and of com is good after that.
+    let table = [
+        ("example.com.", [false, true]),
+        ("www.example.com.", [false, true]),
+        ("com.", [false, false]),
+        (".", [false, false]),
+        ("ample.com.", [true, true]),
+        ("x.www.example.com.", [true, true]),
+        ("org.", [true, true]),
+    ];
+    for (zone, wanted) in table {
+        let mut scene = scene(100_000);
+        let names = ["WWW.example.com", "com"].map(query);
+        for asked in &names {
+            scene.keep(asked, &reply_of(asked, 0, &[(0, rrtype::A, 60, &A)]));
+        }
+        scene.cache.outdate(zone, scene.at(10));
+        let good = names.each_ref().map(|asked| scene.answered(asked, 10).is_some());
+        assert_eq!(good, wanted, "{zone}");
+        let stale = names.each_ref().map(|asked| scene.stale(asked, 10).expect("kept"));
+        let ttls = [0, 1].map(|at| ttl(&stale[at], &names[at]));
+        assert_eq!(ttls, wanted.map(|is_good| if is_good { 50 } else { 30 }), "{zone}");
+    }
+}
+
+#[test]
+fn spellings_and_ids_share_an_answer_and_flags_and_types_do_not() {
+    let asked = query("www.example.com");
+    let spelt = query("WWW.EXAMPLE.COM");
+    let mut other_id = spelt.clone();
+    other_id[..2].copy_from_slice(&[7, 7]);
+    let (mut checking_disabled, mut other_type) = (asked.clone(), asked.clone());
+    checking_disabled[3] |= 0x10;
+    let end = other_type.len();
+    other_type[end - 3] = 28;
+    let table = [
+        (&spelt, true),
+        (&other_id, true),
+        (&checking_disabled, false),
+        (&other_type, false),
+        (&query("ww.example.com"), false),
+        (&vec![], false),
+    ];
+    for (other, wanted) in table {
+        assert_eq!(have_same_answer(&asked, other), wanted, "{other:?}");
     }
 }

@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::finished::{ExchangeEnd, Finished};
+use super::finished::{ExchangeEnd, Finished, Waiting};
 use super::hop_attempt::{HopAttempt, HopManner, HopNews, give_in};
+use crate::dns::Transport;
+use crate::dns::cache::have_same_answer;
 use crate::dns::hop::Hop;
-use crate::dns::tsig::ReplySigner;
 use crate::server::attempt::Progress;
-use crate::server::client::Client;
 
 /// The time that a client waits for an answer, all attempts together: less than the five seconds after
 /// which stub resolvers turn to another server (`resolv.conf(5)`, `timeout`).
@@ -20,17 +20,22 @@ pub const EXCHANGE_TIMEOUT: Duration = Duration::from_millis(4500);
 const ROUNDS: usize = 2;
 const MOST_ATTEMPTS: usize = 6;
 
+/// Clients with the same question that wait for one reply: all processes of a host that start at once.
+const MOST_JOINED: usize = 256;
+
 /// The most attempts besides, by which a server is asked again because of what it said.
 const MOST_AGAIN: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct Exchange {
-    /// Who gets the reply; `None`: nobody, it shows whether the query comes back to us.
-    pub(super) client: Option<Client>,
-    /// As it came, but for a signature under a key of ours.
+    /// Who gets the reply.
+    pub(super) waiting: Vec<Waiting>,
+    /// Nobody ever waits: it shows whether the query comes back to us.
+    is_probe: bool,
+    /// How its clients ask.
+    pub(super) transport: Transport,
+    /// As it came first, but for a signature under a key of ours.
     pub(super) query: Vec<u8>,
-    /// What the reply to the client is signed by.
-    pub(super) signer: Option<ReplySigner>,
     /// The same for equal questions.
     pub(super) question_hash: u64,
     /// In the order in which they are asked.
@@ -52,6 +57,10 @@ pub(super) struct Exchange {
     client_until: Option<Instant>,
     /// Whether the client was told.
     is_client_told: bool,
+    /// Whether more than one client came to wait for it.
+    is_joined: bool,
+    /// Whether other servers are asked by now.
+    pub(super) is_outdated: bool,
     /// The reply of a server that cannot answer; better than none.
     refusal: Option<Vec<u8>>,
     /// The server that could not be reached.
@@ -62,17 +71,18 @@ pub(super) struct Exchange {
 
 impl Exchange {
     pub(super) fn new(
-        client: Option<Client>,
         query: Vec<u8>,
+        transport: Transport,
         question_hash: u64,
         servers: Vec<SocketAddr>,
         now: Instant,
         longest: Duration,
     ) -> Self {
         Exchange {
-            client,
+            waiting: Vec::new(),
+            is_probe: false,
+            transport,
             query,
-            signer: None,
             question_hash,
             servers,
             attempts: Vec::new(),
@@ -85,17 +95,58 @@ impl Exchange {
             longest,
             client_until: (longest < EXCHANGE_TIMEOUT).then_some(now + longest),
             is_client_told: false,
+            is_joined: false,
+            is_outdated: false,
             refusal: None,
             unreached: None,
             answered_by: None,
         }
     }
 
+    /// One that shows whether the query comes back to us.
+    pub(super) fn probe(query: Vec<u8>, token: u64, server: SocketAddr, now: Instant) -> Self {
+        let servers = vec![server];
+        let probe = Exchange::new(query, Transport::Udp, token, servers, now, EXCHANGE_TIMEOUT);
+        Exchange { is_probe: true, ..probe }
+    }
+
     fn most_attempts(&self) -> usize {
-        match self.client {
-            Some(_) => (self.servers.len() * ROUNDS).min(MOST_ATTEMPTS),
-            None => 1,
+        if self.is_probe { 1 } else { (self.servers.len() * ROUNDS).min(MOST_ATTEMPTS) }
+    }
+
+    /// Whether the reply to it is one to this query as well, and is still waited for.
+    pub(super) fn serves(&self, query: &[u8], transport: Transport, question_hash: u64) -> bool {
+        let is_open = !self.is_probe && !self.is_client_told && !self.is_outdated;
+        let is_alike = self.question_hash == question_hash && self.transport == transport;
+        is_open && is_alike && have_same_answer(&self.query, query)
+    }
+
+    /// Lets one more client wait, in place of the one that waited for longest where there are too many.
+    pub(super) fn join(&mut self, waiting: Waiting) -> Option<Finished> {
+        let is_full = self.waiting.len() >= MOST_JOINED;
+        let oldest = is_full.then(|| self.waiting.remove(0));
+        self.is_joined |= !self.waiting.is_empty();
+        self.waiting.push(waiting);
+        oldest.map(|oldest| self.pushed_out(vec![oldest]))
+    }
+
+    /// Leaves one client that waits: the others may be its own query, on its way round.
+    pub(super) fn part(&mut self, server: SocketAddr) -> Option<Finished> {
+        let is_asked = self.attempts.iter().any(|attempt| attempt.server() == server);
+        if !is_asked || self.waiting.len() < 2 {
+            return None;
         }
+        let joined = self.waiting.split_off(1);
+        Some(self.pushed_out(joined))
+    }
+
+    fn pushed_out(&self, waiting: Vec<Waiting>) -> Finished {
+        Finished { waiting, query: self.query.clone(), reply: None, end: ExchangeEnd::PushedOut }
+    }
+
+    /// Whether it may have been waiting for itself: nobody answered, and equal queries came.
+    pub(super) fn looks_like_a_loop(&self, reply: Option<&[u8]>) -> bool {
+        self.is_joined && reply.is_none()
     }
 
     /// When [`Exchange::due_server`] or [`Exchange::step`] has something to do next.
@@ -109,20 +160,20 @@ impl Exchange {
     pub(super) fn client_first(&mut self, now: Instant) -> Option<Finished> {
         self.client_until.take_if(|until| *until <= now)?;
         self.is_client_told = true;
-        Some(Finished {
-            client: self.client?,
-            query: self.query.clone(),
-            signer: self.signer.take(),
-            reply: None,
-            end: ExchangeEnd::ClientFirst,
-        })
+        let waiting = std::mem::take(&mut self.waiting);
+        let (query, end) = (self.query.clone(), ExchangeEnd::ClientFirst);
+        Some(Finished { waiting, query, reply: None, end })
     }
 
     /// Ends it, with this reply or without one; `None`: nobody waits for it.
     pub(super) fn finish(self, reply: Option<Vec<u8>>, end: ExchangeEnd) -> Option<Finished> {
-        let end = if self.is_client_told { ExchangeEnd::Late } else { end };
-        let Exchange { query, signer, .. } = self;
-        self.client.map(|client| Finished { client, query, signer, reply, end })
+        let end = match self {
+            Exchange { is_outdated: true, .. } => ExchangeEnd::PushedOut,
+            Exchange { is_client_told: true, .. } => ExchangeEnd::Late,
+            _ => end,
+        };
+        let Exchange { waiting, query, is_probe, .. } = self;
+        (!is_probe).then_some(Finished { waiting, query, reply, end })
     }
 
     /// The server of the attempt that is to be made now.

@@ -11,6 +11,9 @@
 //! therefore probed with a name that nobody else knows, before it is asked for the first time and
 //! whenever many equal questions are under way: if that comes back, the server is not asked for a
 //! while.
+//!
+//! Clients that ask the same at a time share one query: who wants to forge the reply has one chance at a time
+//! (RFC 5452 §5), and the servers have less to do.
 
 mod exchange;
 mod finished;
@@ -29,7 +32,7 @@ use std::time::{Duration, Instant};
 use super::client::Client;
 use super::id_source::IdSource;
 use super::socket_set::SocketSet;
-use crate::dns::Transport;
+use crate::dns::cache::has_subnet;
 use crate::dns::framing::LONGEST_MESSAGE;
 use crate::dns::hop::{Hop, query_for, read_query};
 use crate::dns::query::Question;
@@ -37,7 +40,7 @@ use crate::dns::relay::{loop_probe, loop_token};
 use crate::dns::tsig::ReplySigner;
 pub use exchange::EXCHANGE_TIMEOUT;
 use exchange::Exchange;
-pub use finished::{ExchangeEnd, Finished};
+pub use finished::{ExchangeEnd, Finished, Waiting};
 use hop_attempt::{HopAttempt, HopManner};
 pub use routes::ForwardRoute;
 use routes::Routes;
@@ -48,6 +51,9 @@ pub use servers::ForwardTo;
 /// least likely to be answered.
 const MOST_EXCHANGES: usize = 512;
 const MOST_SOCKETS: usize = 600;
+
+/// Clients that wait at a time, several of them perhaps for one reply.
+const MOST_WAITING: usize = 1024;
 
 /// So many equal questions at a time look like a loop, and how often the servers are probed for that.
 const EQUAL_QUESTIONS: usize = 32;
@@ -114,6 +120,20 @@ impl Forwarder {
         }
     }
 
+    /// Reads the servers anew where it is time to, and returns the zones for which they are others now.
+    pub fn refresh(&mut self, now: Instant) -> Vec<String> {
+        let changed = self.routes.refresh(now);
+        if !changed.is_empty() {
+            self.outdate();
+        }
+        changed
+    }
+
+    /// What is under way by now tells nothing of what is asked from now on.
+    pub fn outdate(&mut self) {
+        self.exchanges.values_mut().for_each(|exchange| exchange.is_outdated = true);
+    }
+
     /// Whether the client subnet of a query goes on to the servers.
     pub fn passes_client_subnet(&self) -> bool {
         self.passes_client_subnet
@@ -145,17 +165,27 @@ impl Forwarder {
         let question_hash = self.hasher.hash_one((name.as_bytes(), question.qtype));
         self.probe_again_if_equal(question_hash, now);
         let Some(servers) = self.routes.of(name.as_bytes()) else { return false };
-        servers.refresh(now);
         let unprobed = servers.take_unprobed();
         let servers = servers.in_order(now);
         self.probe(unprobed, now);
         if servers.is_empty() {
             return false;
         }
+        while self.waiting() >= MOST_WAITING {
+            self.push_out_oldest();
+        }
+        let (query, transport) = (query.to_vec(), client.transport());
+        let is_for_one = self.passes_client_subnet && has_subnet(&query);
+        let equal =
+            self.exchanges.values_mut().find(|it| it.serves(&query, transport, question_hash));
+        if let Some(exchange) = equal.filter(|_| !is_for_one) {
+            self.finished.extend(exchange.join(Waiting { client, query, signer }));
+            return true;
+        }
         self.make_room();
-        let query = query.to_vec();
-        let mut exchange = Exchange::new(Some(client), query, question_hash, servers, now, longest);
-        exchange.signer = signer;
+        let sent = query.clone();
+        let mut exchange = Exchange::new(sent, transport, question_hash, servers, now, longest);
+        exchange.waiting.push(Waiting { client, query, signer });
         self.open(exchange, now);
         true
     }
@@ -189,6 +219,9 @@ impl Forwarder {
             }
             if let Poll::Ready(reply) = polled {
                 self.routes.note_answer(exchange.answered_by);
+                if exchange.looks_like_a_loop(reply.as_deref()) {
+                    self.probe_all_again(now);
+                }
                 return self.finished.extend(exchange.finish(reply, ExchangeEnd::Over));
             }
             self.finished.extend(exchange.client_first(now));
@@ -217,8 +250,7 @@ impl Forwarder {
             if let Some(failed) = exchange.failed_server() {
                 self.routes.note_failure(failed, now);
             }
-            let transport = exchange.client.map_or(Transport::Udp, |client| client.transport());
-            let manner = HopManner::usual(transport);
+            let manner = HopManner::usual(exchange.transport);
             let attempt = self.start(number, &exchange.query, server, manner, now);
             if let Err(error) = &attempt {
                 log::debug!("forwarding to {server}: {error}");
@@ -251,9 +283,20 @@ impl Forwarder {
 
     fn make_room(&mut self) {
         while self.exchanges.len() >= MOST_EXCHANGES || self.open_sockets() >= MOST_SOCKETS {
-            let Some((_, oldest)) = self.exchanges.pop_first() else { return };
-            self.finished.extend(oldest.finish(None, ExchangeEnd::PushedOut));
+            if !self.push_out_oldest() {
+                return;
+            }
         }
+    }
+
+    fn push_out_oldest(&mut self) -> bool {
+        let Some((_, oldest)) = self.exchanges.pop_first() else { return false };
+        self.finished.extend(oldest.finish(None, ExchangeEnd::PushedOut));
+        true
+    }
+
+    fn waiting(&self) -> usize {
+        self.exchanges.values().map(|exchange| exchange.waiting.len()).sum()
     }
 
     fn open_sockets(&self) -> usize {
@@ -263,8 +306,14 @@ impl Forwarder {
     /// Lets all servers be probed anew where many questions are equal to this one.
     fn probe_again_if_equal(&mut self, question_hash: u64, now: Instant) {
         let is_equal = |exchange: &&Exchange| exchange.question_hash == question_hash;
-        let is_recent = self.probed_at.is_some_and(|at| now < at + PROBE_INTERVAL);
-        if !is_recent && self.exchanges.values().filter(is_equal).count() >= EQUAL_QUESTIONS {
+        let equal = self.exchanges.values().filter(is_equal);
+        if equal.map(|exchange| exchange.waiting.len()).sum::<usize>() >= EQUAL_QUESTIONS {
+            self.probe_all_again(now);
+        }
+    }
+
+    fn probe_all_again(&mut self, now: Instant) {
+        if self.probed_at.is_none_or(|at| now >= at + PROBE_INTERVAL) {
             self.probed_at = Some(now);
             self.routes.all().for_each(|servers| servers.probe_all_again());
         }
@@ -276,17 +325,18 @@ impl Forwarder {
             let Ok(query) = loop_probe(token) else { continue };
             self.probes.retain(|(_, probed)| *probed != server);
             self.probes.push((token, server));
-            let servers = vec![server];
-            let exchange = Exchange::new(None, query, token, servers, now, EXCHANGE_TIMEOUT);
-            self.open(exchange, now);
+            self.open(Exchange::probe(query, token, server, now), now);
         }
     }
 
     /// Whether this node sent that probe; the server that it was sent to leads back here then.
     fn closes_loop(&mut self, token: u64, now: Instant) -> bool {
         let probe = self.probes.iter().find(|(sent, _)| *sent == token);
-        let Some((_, server)) = probe else { return false };
-        self.routes.all().for_each(|servers| servers.mark_loop(*server, now));
+        let Some(&(_, server)) = probe else { return false };
+        self.routes.all().for_each(|servers| servers.mark_loop(server, now));
+        for exchange in self.exchanges.values_mut() {
+            self.finished.extend(exchange.part(server));
+        }
         true
     }
 }

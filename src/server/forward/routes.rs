@@ -56,6 +56,12 @@ impl Routes {
         found.map(|(_, servers)| servers)
     }
 
+    /// Reads the servers anew where it is time to, and returns the zones for which they are others now.
+    pub(super) fn refresh(&mut self, now: Instant) -> Vec<String> {
+        let refreshed = self.0.iter_mut().filter_map(|(zone, it)| it.refresh(now).then_some(zone));
+        refreshed.map(|zone| zone.clone()).collect()
+    }
+
     /// The servers of every zone.
     pub(super) fn all(&mut self) -> impl Iterator<Item = &mut Servers> {
         self.0.iter_mut().map(|(_, servers)| servers)

@@ -100,14 +100,14 @@ impl Servers {
         }
     }
 
-    /// Reads the servers anew if it is time to.
-    pub(super) fn refresh(&mut self, now: Instant) {
+    /// Reads the servers anew if it is time to, and says whether they are others than before.
+    pub(super) fn refresh(&mut self, now: Instant) -> bool {
         if self.check_at.is_some_and(|at| now < at) {
-            return;
+            return false;
         }
         let is_first = self.check_at.replace(now + CHECK_INTERVAL).is_none();
         let named = match &self.source {
-            ForwardTo::Servers(_) if !is_first => return,
+            ForwardTo::Servers(_) if !is_first => return false,
             ForwardTo::Servers(addresses) => {
                 NamedServers { servers: addresses.clone(), ..NamedServers::default() }
             }
@@ -116,21 +116,22 @@ impl Servers {
                 if let (Some(mark), Some(seen)) = (&mark, &self.seen)
                     && mark.is_still(seen)
                 {
-                    return;
+                    return false;
                 }
                 self.seen = mark;
                 NamedServers::read(path)
             }
         };
-        self.replace(named.without(&self.own));
+        self.replace(named.without(&self.own))
     }
 
-    fn replace(&mut self, named: NamedServers) {
+    fn replace(&mut self, named: NamedServers) -> bool {
         if self.named.as_ref() == Some(&named) {
-            return;
+            return false;
         }
         named.log(&self.zone);
-        if self.named.as_ref().is_none_or(|before| before.servers != named.servers) {
+        let are_others = self.named.as_ref().is_none_or(|it| it.servers != named.servers);
+        if are_others {
             let mut fresh = |address: &SocketAddr| ForwardServer {
                 address: *address,
                 is_probed: false,
@@ -143,7 +144,7 @@ impl Servers {
             };
             self.servers = named.servers.iter().map(&mut fresh).collect();
         }
-        self.named = Some(named);
+        self.named.replace(named).is_some() && are_others
     }
 
     /// The servers to ask, in this order.

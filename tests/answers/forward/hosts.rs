@@ -28,10 +28,13 @@ fn hosts_in_a_file_are_answered_for_and_the_file_is_followed() {
     );
     assert!(server.asked().is_empty(), "{:?}", server.asked());
     assert_eq!(short(&["www.example.com"]), GOOD);
+    node.wait_for_log(&format!("{file}: 3 names"));
     std::fs::write(&file, "10.0.0.8 printer.example\n").expect("written");
     until(PATIENCE, "it is read again", || {
         (short(&["printer.example"]) == "10.0.0.8").then_some(())
     });
+    let told = node.wait_for_log(&format!("{file}: 1 name"));
+    assert!(told.ends_with("1 name"), "{told}");
     assert_eq!(short(&["printer"]), GOOD, "it is gone from there");
     std::fs::remove_file(&file).expect("removed");
     until(PATIENCE, "it is missed", || {

@@ -70,7 +70,7 @@ fn turn(scene: &Scene, cache: &mut Cache, now: Instant, what: u8, query: &[u8], 
     whole.truncate(question);
     whole.extend_from_slice(reply.get(12..).unwrap_or_default());
     if judge(&whole, &sent, &hop).0 == HopVerdict::Reply && read_query(query).is_some() {
-        let relayed = responder.relay(&whole, query, asker, directory, 0);
+        let relayed = responder.relay(&whole, query, asker, directory);
         check(&relayed, query, transport);
         cache.keep(query, &whole, now);
     } else if what & 16 == 0 {
@@ -82,7 +82,7 @@ fn turn(scene: &Scene, cache: &mut Cache, now: Instant, what: u8, query: &[u8], 
         check(&written, query, transport);
     }
     if what & 32 == 0
-        && let Some(stale) = responder.answer_stale(query, asker, directory, cache, now, 0)
+        && let Some(stale) = responder.answer_stale(query, asker, directory, cache, now)
     {
         check(&stale, query, transport);
     }

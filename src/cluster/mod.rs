@@ -3,6 +3,7 @@
 //!
 //! Pure: nothing here does I/O, reads a clock, or knows of DNS messages or of etcd's gateway.
 
+mod account;
 mod address_names;
 mod address_slots;
 mod addresses;
@@ -38,6 +39,7 @@ mod spelling;
 pub(crate) mod testing;
 mod transferred;
 
+pub use account::NodeAccount;
 pub use address_names::AddressNames;
 pub use directory::{Directory, Freshness};
 pub use drain::{Drain, DrainReason, Standing};

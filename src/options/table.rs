@@ -133,6 +133,8 @@ const PUBLISHED: &[OptionEntry] = &[
     text("interface", "NAME", ""),
     text("node-id", "ID", ""),
     PORT,
+    texts("service", "NAME/tcp=PORT", ""),
+    texts("meta", "KEY=VALUE", "SRV below the name, and TXT at it [none]"),
 ];
 
 const ETCD: &[OptionEntry] = &[

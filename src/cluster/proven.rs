@@ -20,6 +20,11 @@ impl Directory {
         self.proven_at.filter(|_| self.freshness() == Freshness::Synced)
     }
 
+    /// When it was last known to be etcd's, however long ago that is; `None`: never.
+    pub fn last_proven_at(&self) -> Option<Instant> {
+        self.proven_at
+    }
+
     /// How often all names were read anew, modulo 2^32. Between two such times everything that changed
     /// followed from what was there.
     pub fn reading(&self) -> u32 {

@@ -37,7 +37,7 @@ pub mod responder;
 pub mod reverse;
 pub mod rrl;
 mod signed;
-mod standing_text;
+pub mod standing_text;
 pub mod stats;
 pub mod table_proof;
 pub mod transfer;

@@ -12,7 +12,7 @@ const DRAINED: &str = "drained=";
 
 /// What one of these texts says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum StandingText {
+pub enum StandingText {
     /// The node is not ready.
     NotReady,
     /// It is drained.
@@ -22,7 +22,7 @@ pub(super) enum StandingText {
 }
 
 /// The texts of a node: one for each reason.
-pub(super) fn texts(standing: &Standing<'_>) -> Vec<String> {
+pub fn texts(standing: &Standing<'_>) -> Vec<String> {
     let unready = (!standing.is_ready).then(|| NOT_READY.to_owned());
     let reason = standing.reason().unwrap_or_default();
     let drained = standing.drain.map(|_| format!("{DRAINED}{reason}"));
@@ -31,7 +31,7 @@ pub(super) fn texts(standing: &Standing<'_>) -> Vec<String> {
 
 /// Reads the data of a TXT record, whose character strings are one text. `None`: it is malformed, or says
 /// something else. A reason that nobody could have given is left out.
-pub(super) fn read(data: &[u8]) -> Option<StandingText> {
+pub fn read(data: &[u8]) -> Option<StandingText> {
     let (mut text, mut rest) = (Vec::with_capacity(data.len()), data);
     while let Some((length, after)) = rest.split_first() {
         let (part, after) = after.split_at_checked(usize::from(*length))?;

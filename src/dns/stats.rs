@@ -23,6 +23,8 @@ pub enum TransferKind {
 pub struct Counters {
     /// All queries.
     pub queries: u64,
+    /// Those of them that came over TCP.
+    pub over_tcp: u64,
     /// Queries that were not answered.
     pub dropped: u64,
     /// Transfers of zones that were begun: all of a zone, what changed in it, and its SOA alone, which is no news.

@@ -133,6 +133,8 @@ pub enum Counter {
     WatchOpened,
     /// An endpoint of etcd was lost.
     ContactLost,
+    /// So many wait in the queue ahead of this node.
+    Ahead(usize),
 }
 
 /// The settings of this node.

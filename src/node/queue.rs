@@ -10,7 +10,7 @@ use super::queue_place::QueuePlace;
 use super::rank::{FreeSlot, free_slot};
 use super::session::Session;
 use super::sync::Synced;
-use super::{Host, Result, SessionError, WhenFull};
+use super::{Counter, Host, Result, SessionError, WhenFull};
 use crate::cluster::Keyspace;
 use crate::etcd::{Etcd, WatchStream};
 
@@ -40,13 +40,17 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.client.timeout_mut().settle();
         // The revision of the last change of names that is known to be.
         let mut newest = taken.slots.newest;
-        let mut is_logged = false;
+        let (mut is_logged, mut told) = (false, None);
         loop {
             self.follow_what_came(&mut watch, &mut place, claimant.keyspace)?;
             if place.is_gone {
                 return Ok(Waited::TicketGone);
             }
             let rank = place.rank();
+            if told != Some(rank) {
+                self.host.note(Counter::Ahead(rank));
+                told = Some(rank);
+            }
             let mut try_at = None;
             match self.has_seen_names(newest).then(|| self.free_slot(claimant, rank)) {
                 Some(FreeSlot::Slot(slot)) => {

@@ -6,10 +6,11 @@
 //! node_exporter's own `process_…` in one scrape, a second family of that name is an error.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::files::KeptFile;
-use crate::cluster::{Directory, Freshness, NodePlace};
+use crate::cluster::{Directory, Freshness, NodePlace, Record};
 use crate::connect::CertificateEnd;
 use crate::dns::Counters;
 use crate::node::{Counter, Owned, TableServer};
@@ -24,12 +25,14 @@ pub(super) struct Tally {
     syncs: u64,
     watches: u64,
     contacts_lost: u64,
+    /// How many were ahead of this node in the queue, when it waited there last.
+    ahead: Option<usize>,
 }
 
 impl Tally {
     pub(super) fn start() -> Tally {
         let started = SystemTime::now();
-        Tally { started, claims: 0, losses: 0, syncs: 0, watches: 0, contacts_lost: 0 }
+        Tally { started, claims: 0, losses: 0, syncs: 0, watches: 0, contacts_lost: 0, ahead: None }
     }
 
     pub(super) fn note(&mut self, counter: Counter) {
@@ -37,6 +40,7 @@ impl Tally {
             Counter::FullSync => self.syncs += 1,
             Counter::WatchOpened => self.watches += 1,
             Counter::ContactLost => self.contacts_lost += 1,
+            Counter::Ahead(ahead) => self.ahead = Some(ahead),
         }
     }
 }
@@ -70,7 +74,7 @@ pub(super) fn format(
     let started = format!("{:.3}", since.as_secs_f64());
     text.gauge("process_start_time_seconds", "Start since the Unix epoch in seconds.", &started);
     dns(&mut text, view.counters);
-    etcd(&mut text, tally, view.directory);
+    etcd(&mut text, tally, view.directory, now);
     if let Some(table) = view.table {
         followed(&mut text, table, view.directory, now);
     }
@@ -79,14 +83,27 @@ pub(super) fn format(
     text.counter("name_losses_total", "Times that this node ceased to own one.", tally.losses);
     let is_owned = u8::from(owned.is_some());
     text.gauge("name_owned", "Whether this node owns a name.", is_owned);
-    if let Some(owned) = owned {
-        name(&mut text, owned, view.directory, now);
+    match owned {
+        Some(owned) => name(&mut text, owned, view, now),
+        None => {
+            if let Some(ahead) = tally.ahead {
+                text.gauge(
+                    "queue_ahead",
+                    "Nodes ahead of this one in the queue for a name.",
+                    ahead,
+                );
+            }
+        }
     }
     text.0
 }
 
 fn dns(text: &mut Text, counters: &Counters) {
-    text.counter("dns_requests_total", "DNS requests received.", counters.queries);
+    text.family("dns_requests_total", "counter", "DNS requests received, by transport.");
+    let over_udp = counters.queries - counters.over_tcp;
+    for (proto, count) in [("udp", over_udp), ("tcp", counters.over_tcp)] {
+        text.sample("dns_requests_total", &[("proto", proto)], count);
+    }
     text.family("dns_responses_total", "counter", "DNS responses by response code.");
     for (rcode, count) in counters.answers() {
         text.sample("dns_responses_total", &[("rcode", &rcode.to_string())], count);
@@ -114,13 +131,18 @@ fn dns(text: &mut Text, counters: &Counters) {
     text.counter("dns_unanswered_total", "DNS requests that no other server answered.", unanswered);
 }
 
-fn etcd(text: &mut Text, tally: &Tally, directory: &Directory) {
+fn etcd(text: &mut Text, tally: &Tally, directory: &Directory, now: Instant) {
     text.family("etcd_state", "gauge", "How far etcd can be followed: 1 for the state that is.");
     for (freshness, state) in STATES {
         let value = u8::from(freshness == directory.freshness());
         text.sample("etcd_state", &[("state", state)], value);
     }
     text.gauge("etcd_revision", "Latest revision of etcd that is known.", directory.revision());
+    if let Some(proven_at) = directory.last_proven_at() {
+        let lag = now.saturating_duration_since(proven_at).as_secs_f64();
+        let help = "Time by which answers may be behind etcd in seconds.";
+        text.gauge("etcd_lag_seconds", help, format!("{lag:.3}"));
+    }
     text.counter("etcd_full_syncs_total", "Times that all names were read.", tally.syncs);
     text.counter("etcd_watches_total", "Watches opened.", tally.watches);
     let lost = tally.contacts_lost;
@@ -156,9 +178,18 @@ fn certificates(text: &mut Text, ends: &[CertificateEnd]) {
     }
 }
 
-fn name(text: &mut Text, owned: &Owned, directory: &Directory, now: Instant) {
+fn name(text: &mut Text, owned: &Owned, view: View<'_>, now: Instant) {
+    let directory = view.directory;
     let (name, id) = (directory.pattern().name(owned.slot), owned.slot.get().to_string());
     text.info("name", "The name that this node owns.", &[("name", &name), ("id", &id)]);
+    let family = "published_address_local";
+    text.family(family, "gauge", "Whether an address that this node publishes is this host's.");
+    let Record { ipv4, ipv6, .. } = owned.record;
+    for ip in ipv4.map(IpAddr::V4).into_iter().chain(ipv6.map(IpAddr::V6)) {
+        if let Some(is_local) = view.network.has(ip) {
+            text.sample(family, &[("address", &ip.to_string())], u8::from(is_local));
+        }
+    }
     let standing = directory.standing(NodePlace { slot: owned.slot, ..NodePlace::FIRST });
     let help = "Whether this node is ready: else it is not in its group.";
     text.gauge("name_ready", help, u8::from(standing.is_ready));

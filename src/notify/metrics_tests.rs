@@ -4,6 +4,7 @@ use std::sync::Arc;
 use super::*;
 use crate::cluster::{Entry, Keyspace, Pattern, Record, SlotId};
 use crate::dns::Rcode;
+use crate::node::network::HostNetwork;
 
 /// A directory with six names, of which etcd was heard last at revision 99.
 fn directory() -> Directory {
@@ -26,7 +27,7 @@ fn directory() -> Directory {
     directory
 }
 
-/// Nine queries, one of them not answered, and eleven that other servers were to answer.
+/// Nine queries, two of them over TCP and one not answered, and eleven that other servers were to answer.
 fn counters() -> Counters {
     let mut counters = Counters::default();
     (counters.forwarded, counters.unanswered) = (5, 6);
@@ -36,6 +37,7 @@ fn counters() -> Counters {
     for (rcode, times) in answers {
         (0..times).for_each(|_| counters.count(rcode));
     }
+    counters.over_tcp = 2;
     counters
 }
 
@@ -44,16 +46,17 @@ fn formatted(owned: Option<Duration>) -> String {
     let owned = owned.map(|lease| Owned {
         slot: SlotId::new(4).expect("not zero"),
         claim_revision: 77,
-        record: Record::default(),
+        record: Record { ipv4: Some([10, 0, 0, 4].into()), ..Record::default() },
         valid_until: now + lease,
     });
+    let network = HostNetwork { interfaces: Ok(Vec::new()), default_sources: Vec::new() };
     let server = TableServer {
         slot: SlotId::new(2).expect("not zero"),
         address: SocketAddr::from(([10, 0, 0, 2], 5353)),
     };
     let proven_at = now.checked_sub(Duration::from_millis(1250)).expect("a running machine");
     let table = owned.as_ref().map(|_| FollowedTable { server: Some(server), proven_at });
-    let view = View { directory: &directory, counters: &counters, table };
+    let view = View { directory: &directory, counters: &counters, network: &network, table };
     let end = |option, seconds| CertificateEnd {
         option,
         path: "/x".into(),
@@ -66,7 +69,7 @@ fn formatted(owned: Option<Duration>) -> String {
 
 fn tally() -> Tally {
     let started = UNIX_EPOCH + Duration::from_millis(1_795_497_034_123);
-    Tally { started, claims: 2, losses: 1, syncs: 3, watches: 4, contacts_lost: 5 }
+    Tally { started, claims: 2, losses: 1, syncs: 3, watches: 4, contacts_lost: 5, ahead: Some(6) }
 }
 
 #[test]
@@ -75,7 +78,8 @@ fn each_figure_has_its_sample() {
     for wanted in [
         concat!("idetcd_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
         "idetcd_process_start_time_seconds 1795497034.123",
-        "idetcd_dns_requests_total 9",
+        "idetcd_dns_requests_total{proto=\"udp\"} 7",
+        "idetcd_dns_requests_total{proto=\"tcp\"} 2",
         "idetcd_dns_responses_total{rcode=\"NOERROR\"} 5",
         "idetcd_dns_responses_total{rcode=\"NXDOMAIN\"} 3",
         "idetcd_dns_dropped_total 1",
@@ -101,6 +105,7 @@ fn each_figure_has_its_sample() {
         "idetcd_certificate_not_after_timestamp_seconds{option=\"cert\"} 1795497034",
         "idetcd_slots 6",
         "idetcd_group_nodes 4",
+        "idetcd_published_address_local{address=\"10.0.0.4\"} 0",
         "idetcd_name_ready 1",
         "idetcd_name_drained 1",
         "idetcd_slots_limit 10",
@@ -120,11 +125,13 @@ fn each_figure_has_its_sample() {
 fn without_a_name_nothing_is_told_of_one() {
     let told = formatted(None);
     assert!(told.contains("\nidetcd_name_owned 0\n"), "{told}");
+    assert!(told.contains("\nidetcd_queue_ahead 6\n"), "{told}");
     for absent in [
         "certificate",
         "table_server",
         "table_age",
         "name_info",
+        "published_address_local",
         "name_ready",
         "name_drained",
         "name_claim_revision",

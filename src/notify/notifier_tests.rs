@@ -6,6 +6,7 @@ use super::*;
 use crate::clock;
 use crate::cluster::{Directory, Pattern, Record, SlotId};
 use crate::dns::Counters;
+use crate::node::network::HostNetwork;
 use crate::notify::{NotifySettings, ReadyWhen, set_up};
 use crate::server::signals::Signals;
 
@@ -45,7 +46,9 @@ impl Scene {
     }
 
     fn run(&mut self, now: Instant) {
-        let view = View { directory: &self.directory, counters: &self.counters, table: None };
+        let network = &HostNetwork { interfaces: Ok(Vec::new()), default_sources: Vec::new() };
+        let Scene { directory, counters, .. } = self;
+        let view = View { directory, counters, network, table: None };
         self.notifier.run(now, view);
     }
 

@@ -64,7 +64,7 @@ impl Notifier {
     fn facts(&self, now: Instant, directory: &Directory) -> Value {
         let owned = self.owned_at(now);
         let seconds = |owned: Owned| owned.valid_until.saturating_duration_since(now).as_secs();
-        let proven_at = directory.proven_at();
+        let proven_at = directory.last_proven_at();
         let lag = proven_at.map(|at| now.saturating_duration_since(at).as_secs());
         json!({
             "version": env!("CARGO_PKG_VERSION"),

@@ -159,7 +159,7 @@ impl Service {
                 (self.fail(&query, asker, &mut reply), reply)
             }
         };
-        self.counters.count(verdict.rcode());
+        self.count(verdict.rcode(), asker.transport);
         log::trace!("query from {} forwarded: {verdict}", asker.address);
         verdict.rcode()?;
         let is_datagram = asker.transport == Transport::Udp;

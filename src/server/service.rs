@@ -13,7 +13,7 @@ use crate::dns::cache::Cache;
 use crate::dns::transfer::{Transfer, Views, asks_for_zone};
 use crate::dns::tsig::TsigKey;
 use crate::dns::wire::ExtendedError;
-use crate::dns::{Asker, Counters, Limit, RateLimiter, Rcode, Responder, Verdict};
+use crate::dns::{Asker, Counters, Limit, RateLimiter, Rcode, Responder, Transport, Verdict};
 
 /// Transfers at a time; who asks for another one is to try again.
 const MOST_TRANSFERS: usize = 512;
@@ -53,6 +53,12 @@ impl Service {
         Asker::new(client.address(), client.transport(), self.now)
     }
 
+    /// Counts a query; `None`: it was not answered.
+    pub(super) fn count(&mut self, rcode: Option<Rcode>, transport: Transport) {
+        self.counters.count(rcode);
+        self.counters.over_tcp += u64::from(transport == Transport::Tcp);
+    }
+
     /// Writes the reply to a query, or forwards the query.
     pub(super) fn answer(&mut self, query: &[u8], client: Client, reply: &mut Vec<u8>) -> Verdict {
         if let Some(verdict) = self.heed_notify(query, client, reply) {
@@ -78,7 +84,7 @@ impl Service {
             }
             _ => {}
         }
-        self.counters.count(verdict.rcode());
+        self.count(verdict.rcode(), asker.transport);
         verdict
     }
 
@@ -102,7 +108,7 @@ impl Service {
     /// Counts a query for a transfer, and says what becomes of it.
     pub(super) fn count_transfer(&mut self, has_begun: bool) -> Verdict {
         let rcode = if has_begun { Rcode::NOERROR } else { Rcode::SERVFAIL };
-        self.counters.count(Some(rcode));
+        self.count(Some(rcode), Transport::Tcp);
         if has_begun { Verdict::Transfer } else { Verdict::Reply(rcode) }
     }
 

@@ -97,7 +97,7 @@ impl Service {
         if let Sender::Signed(mut signer) = sender {
             signer.sign(reply, self.now);
         }
-        self.counters.count(Some(rcode));
+        self.count(Some(rcode), client.transport());
         Some(Verdict::Reply(rcode))
     }
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use crate::cluster::Directory;
 use crate::dns::Counters;
 use crate::node::TableServer;
+use crate::node::network::HostNetwork;
 
 /// Work to be done at certain times, and when a signal came or the machine resumed from suspend.
 /// [`super::Server::wait`] runs it.
@@ -32,6 +33,8 @@ pub struct View<'a> {
     pub directory: &'a Directory,
     /// Replies counted by kind.
     pub counters: &'a Counters,
+    /// This host's network.
+    pub network: &'a HostNetwork,
     /// The table, where it is another node's.
     pub table: Option<FollowedTable>,
 }

@@ -149,7 +149,8 @@ impl Server {
         let is_ready = place.is_some_and(|at| self.ready.get(at) == Some(&true));
         if is_ready || http.next_deadline(now).is_some_and(|at| at <= now) {
             let table = table.as_ref().and_then(TableFollower::followed);
-            http.progress(now, View { directory, counters, table });
+            let network = self.network.current();
+            http.progress(now, View { directory, counters, network, table });
         }
     }
 
@@ -227,10 +228,11 @@ impl Server {
     fn run_timers(&mut self, woken: bool, now: Instant) -> bool {
         let Service { directory, counters, table, .. } = &self.service;
         let table = table.as_ref().and_then(TableFollower::followed);
+        let network = self.network.current();
         let mut have_run = false;
         for timer in &mut self.timers {
             if woken || timer.next().is_some_and(|at| at <= now) {
-                timer.run(now, View { directory, counters, table });
+                timer.run(now, View { directory, counters, network, table });
                 have_run = true;
             }
         }

@@ -111,8 +111,10 @@ replays! {
     a_corefile_is_followed_or_refused_in_one_line: "corefile",
     a_stream_is_cut_into_the_same_messages_however_it_arrives: "framing",
     no_reply_of_a_gateway_does_harm: "gateway",
+    what_is_asked_by_http_is_the_same_however_it_arrives: "http",
     a_text_that_is_a_pattern_stands_for_names_that_lead_back: "pattern",
     every_query_gets_a_reply_that_is_well_formed_and_no_longer_than_allowed: "query",
     only_what_belongs_to_a_query_is_handed_on: "relay",
     nothing_of_a_transfer_is_used_that_contradicts_itself: "transfer",
+    what_a_node_says_of_itself_reads_back_from_its_txt: "txt",
 }

@@ -254,6 +254,67 @@ fn slow_clients_hold_up_neither_dns_nor_others() {
     drop(slow);
 }
 
+/// A figure; `None`: there is none.
+fn figure(server: SocketAddr, name: &str) -> Option<f64> {
+    let text = get(server, "/metrics").body;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.and_then(|value| value.parse().ok())
+}
+
+#[test]
+fn figures_tell_the_place_in_the_queue() {
+    let etcd = Etcd::start();
+    let (first, server) = start_of(&etcd.endpoint(), 1, 1, &[]);
+    assert_eq!(first.slot(), 1);
+    assert_eq!(figure(server, "idetcd_queue_ahead"), None);
+    let waiting = [2, 3].map(|number| {
+        let (node, server) = start_of(&etcd.endpoint(), number, 1, &["--wait"]);
+        node.wait_for_log("waiting for one");
+        (node, server)
+    });
+    assert_eq!(
+        waiting.each_ref().map(|it| figure(it.1, "idetcd_queue_ahead")),
+        [Some(0.0), Some(1.0)]
+    );
+    first.signal(Signal::TERM);
+    assert_eq!(waiting[0].0.slot(), 1);
+    assert_eq!(figure(waiting[0].1, "idetcd_queue_ahead"), None);
+    until(PATIENCE, "the next", || {
+        (figure(waiting[1].1, "idetcd_queue_ahead") == Some(0.0)).then_some(())
+    });
+}
+
+#[test]
+fn figures_tell_transports_lag_and_whether_addresses_are_of_this_host() {
+    let etcd = Etcd::start();
+    let (node, server) = start(&etcd.endpoint(), 1, &["--max-lag", "2"]);
+    assert_eq!(node.slot(), 1);
+    let name = "idetcd_published_address_local{address=\"10.0.0.2\"}";
+    assert_eq!(figure(server, name), Some(0.0));
+    let http = format!("127.0.0.1:{}", free_port());
+    let endpoints = etcd.endpoint();
+    let own = ["--listen", "127.0.0.1:0", "--ipv4", "127.0.0.1", "--ipv6", "none", "--http", &http];
+    let names = ["--pattern", support::PATTERN, "--endpoints", &endpoints];
+    let local = Node::start(&[&names[..], &own].concat());
+    assert_eq!(local.slot(), 2);
+    let name = "idetcd_published_address_local{address=\"127.0.0.1\"}";
+    assert_eq!(figure(http.parse().expect("an address"), name), Some(1.0));
+    let query = support::question("worker1.tf.local.", simple_dns::TYPE::A);
+    let mut stream = support::dns::tcp::connect(node.address());
+    for _ in 0..3 {
+        support::dns::tcp::ask_on(&mut stream, &query);
+    }
+    assert!(lookup(node.address(), "worker1.tf.local.").is_some());
+    assert_eq!(figure(server, "idetcd_dns_requests_total{proto=\"tcp\"}"), Some(3.0));
+    assert_eq!(figure(server, "idetcd_dns_requests_total{proto=\"udp\"}"), Some(1.0));
+    let lag = || figure(server, "idetcd_etcd_lag_seconds").expect("a lag");
+    assert!((0.0..3.0).contains(&lag()), "{}", lag());
+    etcd.signal(Signal::STOP);
+    until(PATIENCE, "it lags", || (lag() > 3.0).then_some(()));
+    etcd.signal(Signal::CONT);
+    until(PATIENCE, "it has caught up", || (lag() < 2.0).then_some(()));
+}
+
 #[test]
 fn a_port_that_is_taken_is_told() {
     let etcd = Etcd::start();

@@ -18,6 +18,8 @@ mod manual;
 mod metrics;
 mod name_file;
 mod on_change;
+mod openrc;
+mod page;
 mod prometheus;
 mod ready;
 mod ready_file;

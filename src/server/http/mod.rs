@@ -6,7 +6,7 @@
 mod connection;
 mod page;
 mod reply;
-mod request;
+pub mod request;
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, TcpListener, TcpStream};

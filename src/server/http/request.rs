@@ -1,12 +1,14 @@
 //! What a client asks by HTTP (RFC 9112), read by `httparse`: a method and a path. Pure.
 
-/// The longest head of a request, and the most fields in it.
-pub(super) const LONGEST_HEAD: usize = 8 * 1024;
+/// The longest head of a request, in octets.
+pub const LONGEST_HEAD: usize = 8 * 1024;
+
+/// The most fields in it.
 const MOST_FIELDS: usize = 64;
 
 /// The beginning of what a client sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Head {
+pub enum Head {
     /// The head of a request is not there as a whole.
     Partial,
     /// It is, and so many octets are of it.
@@ -17,19 +19,19 @@ pub(super) enum Head {
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct HttpRequest {
+pub struct HttpRequest {
     /// Only the head of the reply is asked for.
-    pub(super) is_head: bool,
+    pub is_head: bool,
     /// The path, without what follows a question mark.
-    pub(super) path: String,
+    pub path: String,
     /// The client knows no chunks (HTTP/1.0).
-    pub(super) is_old: bool,
+    pub is_old: bool,
     /// The connection ends with the reply.
-    pub(super) is_last: bool,
+    pub is_last: bool,
 }
 
 /// Reads the head of a request.
-pub(super) fn head(octets: &[u8]) -> Head {
+pub fn head(octets: &[u8]) -> Head {
     let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
     let mut request = httparse::Request::new(&mut fields);
     let length = match request.parse(octets) {

@@ -5,6 +5,7 @@
 //! that something happened: [`until`] waits for a condition. Programs are started by way of
 //! [`command`] alone, so that they begin in a state that the tests know.
 
+pub mod browser;
 pub mod dns;
 pub mod etcd;
 pub mod frozen;
@@ -77,6 +78,13 @@ impl Directory {
     /// The name of a file in it, as text.
     pub fn file(&self, name: &str) -> String {
         self.0.join(name).to_str().expect("text").to_owned()
+    }
+
+    /// Writes a file, and returns its path.
+    pub fn write(&self, name: &str, text: &str) -> String {
+        let path = self.file(name);
+        fs::write(&path, text).expect("written");
+        path
     }
 }
 

@@ -30,8 +30,19 @@ pub struct Machine {
 impl Machine {
     /// A new machine, whose `/etc/inittab` is this.
     pub fn boot(host: Host, interfaces: Interfaces, inittab: &str) -> Machine {
+        Machine::boot_with(host, interfaces, inittab, &|_| {})
+    }
+
+    /// The same with what is laid out beside under its root directory.
+    pub fn boot_with(
+        host: Host,
+        interfaces: Interfaces,
+        inittab: &str,
+        lay_out: &dyn Fn(&Path),
+    ) -> Machine {
         let disk = Directory::new();
         install(disk.path());
+        lay_out(disk.path());
         let machine = disk.path();
         fs::write(machine.join("etc/inittab"), inittab).expect("written");
         fs::write(machine.join("etc/resolv.conf"), "nameserver 127.0.0.1\n").expect("written");
@@ -185,7 +196,7 @@ fn newest(path: &Path) -> SystemTime {
 }
 
 /// Copies what a program is linked to, and the loader, to the same places under `root`.
-fn copy_libraries(program: &Path, root: &Path) {
+pub fn copy_libraries(program: &Path, root: &Path) {
     let listing = run("ldd", &[program.to_str().expect("text")]);
     for file in listing.split_whitespace().filter(|word| word.starts_with('/')) {
         let copy = root.join(&file[1..]);

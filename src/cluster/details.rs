@@ -18,8 +18,8 @@ pub const MOST_DETAILS: usize = 8;
 /// The longest name of a service (RFC 6335 §5.1), the longest key of anything else, and the longest value, in octets:
 /// key and value are one character string of TXT.
 const LONGEST_SERVICE: usize = 15;
-const LONGEST_KEY: usize = 40;
-const LONGEST_VALUE: usize = 200;
+const LONGEST_META_KEY: usize = 40;
+const LONGEST_META_VALUE: usize = 200;
 
 /// Keys that have a meaning of their own.
 const REVISION: &str = "revision";
@@ -47,8 +47,8 @@ fn service(key: &str, port: &str) -> Option<(String, String)> {
 /// The key and the text of something else; `None`: the texts are not such.
 fn meta(key: &str, text: &str) -> Option<(String, String)> {
     let is_sign = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.".contains(&octet);
-    let is_key = (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(is_sign);
-    let is_good = is_key && text.len() <= LONGEST_VALUE && !text.chars().any(char::is_control);
+    let is_key = (1..=LONGEST_META_KEY).contains(&key.len()) && key.bytes().all(is_sign);
+    let is_good = is_key && text.len() <= LONGEST_META_VALUE && !text.chars().any(char::is_control);
     is_good.then(|| (key.to_owned(), text.to_owned()))
 }
 
@@ -202,6 +202,11 @@ impl DetailTable {
     pub(super) fn get(&self, id: SlotId) -> Option<&Arc<Details>> {
         // Mostly nobody has any.
         if self.0.is_empty() { None } else { self.0.get(&id) }
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (SlotId, &Arc<Details>)> {

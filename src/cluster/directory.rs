@@ -173,6 +173,12 @@ impl Directory {
         })
     }
 
+    /// Whether any node tells of itself more than its record.
+    #[inline]
+    pub fn has_details(&self) -> bool {
+        self.known.iter().any(Slots::has_details)
+    }
+
     /// Whose a name is, which must be in lower case with the final dot; `None`: nobody has it.
     pub fn holder(&self, name: &[u8]) -> Option<(&Slots, SlotId)> {
         self.known.iter().find_map(|slots| {

@@ -142,6 +142,12 @@ impl Slots {
         self.get(id)?.record.as_ref()
     }
 
+    /// Whether a node tells anything besides its record.
+    #[inline]
+    pub(super) fn has_details(&self) -> bool {
+        !self.details.is_empty()
+    }
+
     /// What the node of a slot tells besides its record.
     #[inline]
     pub fn details(&self, id: SlotId) -> Option<&Arc<Details>> {

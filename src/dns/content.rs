@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::group;
-use super::named_service::{self, ServicePlace};
+use super::named_service::{self, FoundService};
 use super::query::Question;
 use super::records::{self, RecordContext};
 use super::reply::{Full, Owner, RECORD_HEAD, Reply, Section, push_name_by, push_text};
@@ -11,7 +11,7 @@ use super::reverse::{self, ReverseName};
 use super::standing_text;
 use super::wire::{Rcode, rrtype};
 use super::zone::Zone;
-use crate::cluster::{AddressNames, Directory, Record, Slots};
+use crate::cluster::{AddressNames, Directory, Record, SlotId, Slots};
 
 /// The data of the HINFO record that answers ANY: CPU `RFC8482`, OS empty (RFC 8482 §4.2).
 const HINFO_RFC8482: &[u8] = b"\x07RFC8482\x00";
@@ -33,8 +33,8 @@ pub(super) enum Content<'a> {
     Addresses(&'a [IpAddr], u16),
     /// Names of an address, in lower case with the final dot.
     HostNames(&'a [Vec<u8>]),
-    /// Where a named service is.
-    Services(Vec<ServicePlace<'a>>),
+    /// Where the service that the question names is: on this node, or on all of the group.
+    Services(&'a Slots, Option<SlotId>),
     /// ANY (RFC 8482).
     Hinfo,
     /// Texts: what a node tells and what keeps it out of its group, and all that is told in the class CHAOS.
@@ -61,7 +61,9 @@ pub(super) fn of_name<'a>(
     if let Some(record) = record.filter(|record| records::has(record, qtype)) {
         return (Rcode::NOERROR, Content::Node(record, qtype));
     }
-    if let (rrtype::TXT, Some(_)) = (qtype, node) {
+    if let (rrtype::TXT, Some((_, is_in_group))) = (qtype, node)
+        && (!is_in_group || directory.has_details())
+    {
         let texts = texts_of(name, directory);
         if !texts.is_empty() {
             return (Rcode::NOERROR, Content::Texts(texts));
@@ -78,20 +80,35 @@ pub(super) fn of_name<'a>(
         }
         (_, None, Some(group)) if group::has(group, qtype) => Content::Group(group, qtype),
         (_, None, None) if name.first() == Some(&b'_') => {
-            match (named_service::find(name, directory), qtype) {
-                (Some(places), rrtype::SRV) if !places.is_empty() => Content::Services(places),
-                (Some(_), rrtype::ANY) => Content::Hinfo,
-                (found, _) => {
-                    let exists = found.is_some() || directory.has_below(name);
-                    let rcode = if exists { Rcode::NOERROR } else { Rcode::NXDOMAIN };
-                    return (rcode, Content::Soa(Section::Authority, apex, zone));
-                }
-            }
+            return of_service(name, question, zone, directory);
         }
         (_, record, group) => {
             let exists = is_apex || record.is_some() || group.is_some();
             let rcode =
                 if exists || directory.has_below(name) { Rcode::NOERROR } else { Rcode::NXDOMAIN };
+            return (rcode, Content::Soa(Section::Authority, apex, zone));
+        }
+    };
+    (Rcode::NOERROR, content)
+}
+
+/// What a name that begins as that of a service stands for.
+#[cold]
+#[inline(never)]
+fn of_service<'a>(
+    name: &[u8],
+    question: &Question<'_>,
+    zone: &'a Zone,
+    directory: &'a Directory,
+) -> (Rcode, Content<'a>) {
+    let apex = Owner::At(zone.offset(question.end()));
+    let found = named_service::find(name, directory);
+    let content = match (found, question.qtype) {
+        (Some(FoundService::Here(slots, slot)), rrtype::SRV) => Content::Services(slots, slot),
+        (Some(_), rrtype::ANY) => Content::Hinfo,
+        _ => {
+            let exists = found.is_some() || directory.has_below(name);
+            let rcode = if exists { Rcode::NOERROR } else { Rcode::NXDOMAIN };
             return (rcode, Content::Soa(Section::Authority, apex, zone));
         }
     };
@@ -114,7 +131,7 @@ pub(super) fn needs_all_names(
     directory: &Directory,
 ) -> bool {
     match content {
-        Content::Group(..) | Content::Services(_) => true,
+        Content::Group(..) | Content::Services(..) => true,
         Content::Soa(Section::Authority, ..) => {
             let is_undecided = || {
                 let might_be = directory.has_place_for(name) || directory.group(name).is_some();
@@ -187,7 +204,7 @@ impl Content<'_> {
                 records::write_address(record, *rrtype, Section::Answer, Owner::Question, reply)
             }
             Content::Group(group, rrtype) => group::write(group, *rrtype, context, reply),
-            Content::Services(places) => named_service::write(places, context, reply),
+            Content::Services(slots, slot) => named_service::write(slots, *slot, context, reply),
             Content::Names(names) => write_names(*names, reply),
             Content::Addresses(addresses, kind) => write_addresses(addresses, *kind, reply),
             Content::HostNames(names) => names.iter().try_for_each(|name| {

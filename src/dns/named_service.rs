@@ -10,12 +10,13 @@ use crate::cluster::{Directory, SlotId, Slots};
 /// The transports, as a label and in the name of a service.
 const TRANSPORTS: [(&str, &str); 2] = [("_tcp", "tcp"), ("_udp", "udp")];
 
-/// Where a service is.
+/// What a name is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ServicePlace<'a> {
-    slots: &'a Slots,
-    slot: SlotId,
-    port: u16,
+pub(super) enum FoundService<'a> {
+    /// That of a service of a node, or of a group.
+    Here(&'a Slots, Option<SlotId>),
+    /// What services stand below.
+    Below,
 }
 
 /// The transport that a label is, and what follows its dot.
@@ -34,56 +35,56 @@ pub(super) fn parts(name: &[u8]) -> Option<(String, &[u8])> {
     Some((format!("{label}/{transport}"), owner.as_bytes()))
 }
 
-/// Where the service of a name is; none: it is a name all the same, for others have services below it. `None`: there
-/// is no such name.
-#[cold]
-#[inline(never)]
-pub(super) fn find<'a>(name: &[u8], directory: &'a Directory) -> Option<Vec<ServicePlace<'a>>> {
+/// What a name is, in lower case with the final dot; `None`: nothing.
+pub(super) fn find<'a>(name: &[u8], directory: &'a Directory) -> Option<FoundService<'a>> {
     if let Some((transport, owner)) = std::str::from_utf8(name).ok().and_then(transport) {
-        let is_one = |(key, _, _): &(&str, _, _)| key.ends_with(transport);
-        return services_of(owner.as_bytes(), directory).iter().any(is_one).then(Vec::new);
+        let (slots, slot) = holder(owner.as_bytes(), directory)?;
+        let is_one = |(key, ..): &(&str, SlotId, u16)| key.ends_with(transport);
+        return services(slots, slot).iter().any(is_one).then_some(FoundService::Below);
     }
     let (key, owner) = parts(name)?;
-    let all = services_of(owner, directory).into_iter().filter(|(service, _, _)| *service == key);
-    let places: Vec<_> = all.map(|(_, _, place)| place).collect();
-    (!places.is_empty()).then_some(places)
+    let (slots, slot) = holder(owner, directory)?;
+    let is_it = |(service, ..): &(&str, SlotId, u16)| *service == key;
+    services(slots, slot).iter().any(is_it).then_some(FoundService::Here(slots, slot))
 }
 
-/// The services of a node, or of a group: a node of its name stands before it.
-fn services_of<'a>(
-    owner: &[u8],
-    directory: &'a Directory,
-) -> Vec<(&'a str, SlotId, ServicePlace<'a>)> {
-    let (slots, services) = match (directory.holder(owner), directory.group(owner)) {
-        (Some((slots, slot)), _) if slots.record(slot).is_some() => {
-            let own = slots.details(slot).into_iter().flat_map(|details| details.services());
-            (slots, own.map(|(key, port)| (key, slot, port)).collect())
-        }
-        (_, Some(slots)) => (slots, slots.group_services()),
-        _ => return Vec::new(),
-    };
-    let place = |(key, slot, port)| (key, slot, ServicePlace { slots, slot, port });
-    services.into_iter().map(place).collect()
+/// The node, or the group, of a name: a node stands before a group of its name.
+fn holder<'a>(name: &[u8], directory: &'a Directory) -> Option<(&'a Slots, Option<SlotId>)> {
+    match directory.holder(name).filter(|(slots, slot)| slots.record(*slot).is_some()) {
+        Some((slots, slot)) => Some((slots, Some(slot))),
+        None => directory.group(name).map(|slots| (slots, None)),
+    }
 }
 
-/// Writes the records of a service, each time another one first, and the addresses as a help.
+/// The services of a node; `None`: of the group.
+fn services(slots: &Slots, slot: Option<SlotId>) -> Vec<(&str, SlotId, u16)> {
+    let Some(slot) = slot else { return slots.group_services() };
+    let own = slots.details(slot).into_iter().flat_map(|details| details.services());
+    own.map(|(key, port)| (key, slot, port)).collect()
+}
+
+/// Writes the records of the service that is asked for, each time another one first, and the addresses as a help.
 #[cold]
+#[inline(never)]
 pub(super) fn write(
-    places: &[ServicePlace<'_>],
+    slots: &Slots,
+    slot: Option<SlotId>,
     context: RecordContext<'_>,
     reply: &mut Reply<'_>,
 ) -> Result<(), Full> {
+    let asked = context.question.name();
+    let Some((key, _)) = parts(asked.as_bytes()) else { return Ok(()) };
+    let mut places = services(slots, slot);
+    places.retain(|(service, ..)| *service == key);
     let start = context.rotation.checked_rem(places.len()).unwrap_or(0);
-    let Some(ServicePlace { slots, .. }) = places.first() else { return Ok(()) };
+    places.rotate_left(start);
     let name = NodeName::new(&slots.names);
     let mut targets = Vec::with_capacity(places.len());
-    for ServicePlace { slot, port, .. } in
-        places.iter().skip(start).chain(places.iter().take(start))
-    {
+    for (_, slot, port) in places {
         reply.answer(rrtype::SRV, |octets| {
-            push_srv(*port, octets);
-            targets.push((*slot, octets.len()));
-            name.write(*slot, octets);
+            push_srv(port, octets);
+            targets.push((slot, octets.len()));
+            name.write(slot, octets);
         })?;
     }
     for (slot, target) in targets {

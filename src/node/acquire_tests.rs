@@ -4,7 +4,7 @@ use super::claim::Claimant;
 use super::lease_time::Lease;
 use super::session_tests::newborn;
 use super::{Host, SessionError};
-use crate::cluster::{AddressChoice, Record};
+use crate::cluster::{AddressChoice, Details, Record};
 use crate::etcd::Etcd;
 
 #[test]

@@ -204,11 +204,6 @@ impl DetailTable {
         if self.0.is_empty() { None } else { self.0.get(&id) }
     }
 
-    #[inline]
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = (SlotId, &Arc<Details>)> {
         self.0.iter().map(|(id, details)| (*id, details))
     }

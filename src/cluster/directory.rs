@@ -129,11 +129,11 @@ impl Directory {
         self.known.iter().find_map(|slots| slots.of_name(name))?.record.as_ref()
     }
 
-    /// The same, and whether the node is one of its group.
+    /// The same, and whether its node has nothing to tell besides: it is one of its group, and has no details.
     #[inline]
     pub fn node(&self, name: &[u8]) -> Option<(&Record, bool)> {
         let occupant = self.known.iter().find_map(|slots| slots.of_name(name))?;
-        Some((occupant.record.as_ref()?, occupant.is_in_group))
+        Some((occupant.record.as_ref()?, occupant.is_in_group && !occupant.has_details))
     }
 
     /// The nodes of a group; `None`: the name is not that of a group.
@@ -171,12 +171,6 @@ impl Directory {
             let record = slots.names.slot_below(name).and_then(|id| slots.record(id));
             record.is_some() || slots.group.as_ref().is_some_and(|group| is_below(group, name))
         })
-    }
-
-    /// Whether any node tells of itself more than its record.
-    #[inline]
-    pub fn has_details(&self) -> bool {
-        self.known.iter().any(Slots::has_details)
     }
 
     /// Whose a name is, which must be in lower case with the final dot; `None`: nobody has it.

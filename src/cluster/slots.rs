@@ -142,12 +142,6 @@ impl Slots {
         self.get(id)?.record.as_ref()
     }
 
-    /// Whether a node tells anything besides its record.
-    #[inline]
-    pub(super) fn has_details(&self) -> bool {
-        !self.details.is_empty()
-    }
-
     /// What the node of a slot tells besides its record.
     #[inline]
     pub fn details(&self, id: SlotId) -> Option<&Arc<Details>> {
@@ -308,8 +302,12 @@ impl Slots {
         let record = record.map(|(record, _)| record);
         let after = record.map(|record| (record, is_ready, is_in_group));
         self.changes += u64::from(before != after || self.details.get(id) != details.as_ref());
+        let has_details = details.is_some();
         self.details.set(id, details);
-        self.insert(id, Occupant { record, fingerprint, mod_revision, is_ready, is_in_group });
+        self.insert(
+            id,
+            Occupant { record, fingerprint, mod_revision, is_ready, is_in_group, has_details },
+        );
         applied
     }
 

@@ -19,11 +19,19 @@ impl Slots {
         };
         let is_in_group = is_ready && drain.is_none();
         self.drains.put_transferred(id, drain);
+        let has_details = details.is_some();
         self.details.set(id, details);
         let record = Some(record);
         self.insert(
             id,
-            Occupant { record, fingerprint: 0, mod_revision: 0, is_ready, is_in_group },
+            Occupant {
+                record,
+                fingerprint: 0,
+                mod_revision: 0,
+                is_ready,
+                is_in_group,
+                has_details,
+            },
         );
     }
 

@@ -61,13 +61,8 @@ pub(super) fn of_name<'a>(
     if let Some(record) = record.filter(|record| records::has(record, qtype)) {
         return (Rcode::NOERROR, Content::Node(record, qtype));
     }
-    if let (rrtype::TXT, Some((_, is_in_group))) = (qtype, node)
-        && (!is_in_group || directory.has_details())
-    {
-        let texts = texts_of(name, directory);
-        if !texts.is_empty() {
-            return (Rcode::NOERROR, Content::Texts(texts));
-        }
+    if let (rrtype::TXT, Some((_, false))) = (qtype, node) {
+        return (Rcode::NOERROR, Content::Texts(texts_of(name, directory)));
     }
     let is_apex = name == zone.name.as_bytes();
     // Whether the name of a node is a group's as well makes no difference.

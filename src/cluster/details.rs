@@ -195,32 +195,39 @@ impl Details {
 
 /// The details of the slots that have some. Copies share them until one changes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct DetailTable(Arc<BTreeMap<SlotId, Arc<Details>>>);
+pub(super) struct DetailTable(Option<Arc<BTreeMap<SlotId, Arc<Details>>>>);
 
 impl DetailTable {
     #[inline]
     pub(super) fn get(&self, id: SlotId) -> Option<&Arc<Details>> {
         // Mostly nobody has any.
-        if self.0.is_empty() { None } else { self.0.get(&id) }
+        self.0.as_ref()?.get(&id)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (SlotId, &Arc<Details>)> {
-        self.0.iter().map(|(id, details)| (*id, details))
+        self.0.iter().flat_map(|all| all.iter()).map(|(id, details)| (*id, details))
     }
 
     pub(super) fn set(&mut self, id: SlotId, details: Option<Arc<Details>>) {
-        match details {
-            None if self.get(id).is_none() => {}
-            None => _ = Arc::make_mut(&mut self.0).remove(&id),
-            Some(details) => _ = Arc::make_mut(&mut self.0).insert(id, details),
+        if details.is_none() && self.get(id).is_none() {
+            return;
         }
+        let all = Arc::make_mut(self.0.get_or_insert_default());
+        match details {
+            Some(details) => all.insert(id, details),
+            None => all.remove(&id),
+        };
     }
 
     /// Forgets one; `false`: there is none.
     pub(super) fn forget_one(&mut self) -> bool {
+        let Some(all) = &mut self.0 else { return false };
         // What others have a share in is theirs to drop.
-        let forgotten = Arc::get_mut(&mut self.0).map(|own| own.pop_first().is_some());
-        forgotten.unwrap_or_else(|| !std::mem::take(&mut self.0).is_empty())
+        let forgotten = Arc::get_mut(all).is_some_and(|own| own.pop_first().is_some());
+        if !forgotten {
+            self.0 = None;
+        }
+        true
     }
 }
 

@@ -50,6 +50,9 @@ fn obey(words: &[OsString]) -> Result<u8, Failure> {
         Command::Ready(wanted) => {
             tools::ready(&wanted).and_then(|name| tools::print(&name)).map(|()| 0)
         }
+        Command::Status(server) => {
+            tools::status(server).and_then(|text| tools::print(text.trim_end())).map(|()| 0)
+        }
         Command::Print(text) => tools::print(&text).map(|()| 0),
     }
 }

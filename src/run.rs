@@ -356,6 +356,10 @@ impl Host for Process {
         self.server.network()
     }
 
+    fn has_port(&self, port: u16) -> bool {
+        self.server.has_port(port)
+    }
+
     fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T {
         let (given, changes) = self.server.directory(|directory| {
             let given = access(directory);

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::account::NodeAccount;
 use super::address_names::AddressNames;
 use super::drain::Standing;
 use super::entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
@@ -55,6 +56,8 @@ pub struct Directory {
     pub(super) reading: u32,
     /// The latest changes; `None`: nobody asks for what was.
     pub(super) journal: Option<Journal>,
+    /// What this node tells of itself.
+    pub account: NodeAccount,
 }
 
 impl Directory {
@@ -79,6 +82,7 @@ impl Directory {
             proven_at: None,
             reading: 0,
             journal: None,
+            account: NodeAccount::default(),
         }
     }
 
@@ -306,8 +310,9 @@ impl Directory {
     /// Takes over a complete snapshot, read at `revision`. The old one answered until now; it is
     /// returned, for to drop a large one takes long: see [`Directory::shrink`].
     pub fn replace(&mut self, snapshot: Directory, revision: i64) -> Directory {
-        let old = std::mem::replace(self, snapshot);
+        let mut old = std::mem::replace(self, snapshot);
         self.own = old.own;
+        self.account = std::mem::take(&mut old.account);
         self.changes = old.changes() + 1;
         self.revision = revision;
         self.continue_serial_of(&old);

@@ -3,6 +3,7 @@
 //!
 //! Pure: nothing here does I/O, reads a clock, or knows of DNS messages or of etcd's gateway.
 
+mod account;
 mod address_names;
 mod address_slots;
 mod addresses;
@@ -39,6 +40,7 @@ mod spelling;
 pub(crate) mod testing;
 mod transferred;
 
+pub use account::NodeAccount;
 pub use address_names::AddressNames;
 pub use details::{Details, MOST_DETAILS};
 pub use directory::{Directory, Freshness};

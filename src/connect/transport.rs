@@ -120,31 +120,37 @@ fn connect_waiting(
     address: SocketAddr,
     deadline: Option<Instant>,
 ) -> io::Result<TcpStream> {
-    let socket = socket::unbound(address, SocketType::STREAM)?;
-    sockopt::set_tcp_nodelay(&socket, true)?;
-    sockopt::set_socket_keepalive(&socket, true)?;
-    sockopt::set_tcp_keepidle(&socket, KEEP_ALIVE_IDLE)?;
-    sockopt::set_tcp_keepintvl(&socket, KEEP_ALIVE_INTERVAL)?;
-    sockopt::set_tcp_keepcnt(&socket, KEEP_ALIVE_PROBES)?;
-    if socket::begin_connect(&socket, address)?.is_pending() {
-        wait(server, socket.as_fd(), Interest::Writable, deadline)?;
-        sockopt::socket_error(&socket)??;
+    loop {
+        let socket = socket::unbound(address, SocketType::STREAM)?;
+        sockopt::set_tcp_nodelay(&socket, true)?;
+        sockopt::set_socket_keepalive(&socket, true)?;
+        sockopt::set_tcp_keepidle(&socket, KEEP_ALIVE_IDLE)?;
+        sockopt::set_tcp_keepintvl(&socket, KEEP_ALIVE_INTERVAL)?;
+        sockopt::set_tcp_keepcnt(&socket, KEEP_ALIVE_PROBES)?;
+        if socket::begin_connect(&socket, address)?.is_pending() {
+            if wait(server, socket.as_fd(), deadline)?.is_none() {
+                // What went lost in the network before would be sent again only seconds later.
+                continue;
+            }
+            sockopt::socket_error(&socket)??;
+        }
+        return Ok(TcpStream::from(socket));
     }
-    Ok(TcpStream::from(socket))
 }
 
-/// Waits in the server. Passing the deadline is an error of kind `TimedOut`; a request to stop is
-/// one of kind `Other`, since `Interrupted` would be tried again by the standard library.
+/// Waits in the server until there is a connection. `None`: this host's network is another one by now. Passing the
+/// deadline is an error of kind `TimedOut`; a request to stop is one of kind `Other`, since `Interrupted` would be
+/// tried again by the standard library.
 fn wait(
     server: &Shared,
     fd: std::os::fd::BorrowedFd<'_>,
-    interest: Interest,
     deadline: Option<Instant>,
-) -> io::Result<()> {
-    match server.lock().wait(Some((fd, interest)), deadline)? {
-        Wake::Ready => Ok(()),
-        Wake::TimedOut => Err(ErrorKind::TimedOut.into()),
-        Wake::Stopping => Err(stopping()),
+) -> io::Result<Option<()>> {
+    match server.lock().wait_in_network(Some((fd, Interest::Writable)), deadline)? {
+        Some(Wake::Ready) => Ok(Some(())),
+        Some(Wake::TimedOut) => Err(ErrorKind::TimedOut.into()),
+        Some(Wake::Stopping) => Err(stopping()),
+        None => Ok(None),
     }
 }
 

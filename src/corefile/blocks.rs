@@ -1,7 +1,9 @@
 //! Words → server blocks, each with its keys and directives.
 
+use log::Level;
+
 use super::lexer::Word;
-use super::place::{CorefileError, Place, wrong};
+use super::place::{CorefileError, Notice, Place, wrong};
 use super::source::Source;
 
 /// The deepest block within blocks; CoreDNS itself knows three.
@@ -126,6 +128,12 @@ fn directive(
             }
             source.next()?;
             body = directives(source, Some(&place), depth + 1)?;
+            break;
+        }
+        if word.is_close() && !word.is_leading {
+            let text = "CoreDNS takes this } for a further argument; it belongs on the next line";
+            let notice = Notice::new(Level::Warn, &word.place, text);
+            source.notices.push(notice);
             break;
         }
         if word.is_close() || word.is_leading {

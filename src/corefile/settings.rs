@@ -61,6 +61,10 @@ pub(super) fn read(
         }
     }
     let (own, directive) = own_block(file, blocks)?;
+    if let [_, second, ..] = &own.keys[..] {
+        let text = "the plugin takes a name for each key of its block; here a node has one";
+        notices.push(Notice::new(Level::Warn, &second.place, format!("{:?}: {text}", second.text)));
+    }
     let plugin = plugin::read(directive, &mut notices)?;
     let Served { zones, addresses, ports, forward, hosts, http } =
         serve(own, default_port, &mut notices)?;

@@ -3,7 +3,7 @@
 use super::content::Content;
 use super::stats::Counters;
 use super::wire::rrtype;
-use crate::cluster::{Directory, Freshness};
+use crate::cluster::{Directory, Freshness, NodeAccount};
 
 /// What the state of etcd is asked for by.
 pub const ETCD_STATE: &str = "etcd.bind.";
@@ -18,10 +18,10 @@ pub const IN_SYNC: &str = "etcd in sync";
 type Tell = fn(&Directory, &Counters, &mut Vec<String>);
 
 /// Room for all of them at once, which is one allocation.
-const MOST_TEXTS: usize = 16;
+const MOST_TEXTS: usize = 24;
 
 /// What is told by its own name, and all of it as `stats.bind`.
-const STATS: [(&[u8], Tell); 8] = [
+const STATS: [(&[u8], Tell); 11] = [
     (b"queries.bind.", |_, counters, texts| {
         let (queries, dropped) = (counters.queries, counters.dropped);
         texts.push(format!("queries {queries} dropped {dropped}"));
@@ -52,6 +52,35 @@ const STATS: [(&[u8], Tell); 8] = [
     (b"ready.bind.", |directory, _, texts| {
         let standing = directory.own_standing();
         texts.extend(standing.map(|it| it.note().unwrap_or_else(|| "ready".to_owned())));
+    }),
+    // The seconds for which the name is owned and will be at the least, and the fencing token.
+    (b"owned.bind.", |directory, _, texts| {
+        texts.extend(directory.account.owned().map(|(revision, since, left)| {
+            format!("owned {} {} {revision}", since.as_secs(), left.as_secs())
+        }));
+    }),
+    (b"addresses.bind.", |directory, _, texts| {
+        let name = directory.own_name();
+        let record = name.and_then(|name| directory.record(name.as_bytes()));
+        texts.extend(record.map(|record| format!("published {record}")));
+        let host = directory.account.addresses();
+        if !host.is_empty() {
+            let host: Vec<String> = host.iter().map(ToString::to_string).collect();
+            texts.push(format!("host {}", host.join(" ")));
+        }
+    }),
+    // Where what is answered comes from, and how old it may be in seconds.
+    (b"source.bind.", |directory, _, texts| {
+        let NodeAccount { endpoint, table_server, now, .. } = &directory.account;
+        texts.extend(endpoint.iter().map(|endpoint| format!("endpoint {endpoint}")));
+        texts.extend(
+            table_server.iter().map(|(slot, address)| {
+                format!("table {} {address}", directory.pattern().name(*slot))
+            }),
+        );
+        texts.extend(now.zip(directory.proven_at()).map(|(now, proven_at)| {
+            format!("lag {}", now.saturating_duration_since(proven_at).as_secs())
+        }));
     }),
 ];
 

@@ -13,3 +13,4 @@ pub mod resolv_conf;
 pub mod sandbox;
 pub mod secret_file;
 pub mod service_manager;
+pub mod terminal;

@@ -121,6 +121,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
         match previous {
             Some(claimed) => self.ask(|client| claimant.claim(client, claimed.slot)),
             None => {
+                if let Some(taken) = self.reclaim_of_this_host(claimant, &mut others)? {
+                    return Ok(Some(taken));
+                }
                 others.extend(self.find_elsewhere(claimant)?);
                 self.outlive(claimant, others)
             }

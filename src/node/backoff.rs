@@ -8,6 +8,13 @@ use crate::random::Random;
 const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(5);
 
+/// The longest pause of a node that lost its name, where it knows so many names or less; with more it is as much longer,
+/// so that etcd is not asked by more nodes a second.
+const LONGEST_WITHOUT_NAME: Duration = Duration::from_secs(1);
+const NAMES_PER_PAUSE: u32 = 1000;
+/// An attempt that took long is followed by the next after so long at the least.
+const LEAST: Duration = Duration::from_millis(50);
+
 /// A pause is forgotten after success for this many times its length.
 const CALM: u32 = 2;
 
@@ -33,6 +40,21 @@ impl Backoff {
     pub fn succeed(&mut self, now: Instant) {
         let (first, _) = self.success.unwrap_or((now, now));
         self.success = Some((first, now));
+    }
+
+    /// The same for a node that lost its name, or whose name is in doubt, beside so many names. The attempt took so
+    /// long, which is a part of the pause.
+    pub fn draw_without_name(
+        &mut self,
+        names: usize,
+        attempt: Duration,
+        random: &mut Random,
+    ) -> Duration {
+        let names = u32::try_from(names).unwrap_or(u32::MAX);
+        let longest = (LONGEST_WITHOUT_NAME * names.div_ceil(NAMES_PER_PAUSE).max(1)).min(LONGEST);
+        self.next = self.next.min(longest);
+        let pause = self.draw(random);
+        pause.saturating_sub(attempt).max(LEAST)
     }
 
     /// The pause before the next attempt: between half and all of the current bound, 0.05 s to 5 s.
@@ -71,6 +93,21 @@ mod tests {
         backoff.succeed(now);
         backoff.succeed(now + LONGEST * 3);
         assert!(backoff.draw(&mut random) <= SHORTEST);
+    }
+
+    #[test]
+    fn without_a_name_pauses_are_short_unless_there_are_many() {
+        let (mut backoff, mut random) = (Backoff::default(), Random::from_seed(7));
+        for (names, longest) in [(0, 1), (1000, 1), (1001, 2), (100_000, 5)] {
+            for _ in 0..20 {
+                backoff.draw(&mut random);
+            }
+            let longest = Duration::from_secs(longest);
+            let drawn = backoff.draw_without_name(names, Duration::ZERO, &mut random);
+            assert!(drawn >= longest / 2 && drawn <= longest, "{names}: {drawn:?}");
+            // One that waited for a reply waited enough.
+            assert_eq!(backoff.draw_without_name(names, longest, &mut random), LEAST, "{names}");
+        }
     }
 
     #[test]

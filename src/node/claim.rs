@@ -151,6 +151,19 @@ impl Claimant<'_> {
         Ok(found.filter(|found| self.is_earlier_life(found) && found.lease != self.lease))
     }
 
+    /// Looks whether `slot` holds a record that says nothing of its node, not put by this life.
+    pub fn find_unmarked(
+        &self,
+        client: &mut impl Etcd,
+        slot: SlotId,
+    ) -> Result<Option<OwnRecord>, Error> {
+        let reply = read_key(client, self.keyspace.key(slot))?;
+        let found = reply.kvs.first();
+        let found =
+            found.and_then(|kv| Some(OwnRecord::at(slot, kv, Record::parse(&kv.value).ok()?)));
+        Ok(found.filter(|found| found.node_id.is_none() && found.lease != self.lease))
+    }
+
     /// Returns whether it was this node that put a record, in an earlier life. That is over: our
     /// sockets are bound, or whoever gave the node its ID says so.
     pub fn is_earlier_life(&self, found: &OwnRecord) -> bool {

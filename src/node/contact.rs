@@ -17,8 +17,14 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if self.contact.endpoint.as_deref() != Some(endpoint) {
             log::info!("etcd endpoint {endpoint} found");
             self.contact.endpoint = Some(endpoint.to_owned());
+            self.tell_endpoint();
             self.contact.logged.clear();
         }
+    }
+
+    fn tell_endpoint(&self) {
+        let endpoint = self.contact.endpoint.clone();
+        self.host.directory(|directory| directory.account.endpoint = endpoint);
     }
 
     /// Notes that etcd does not answer, or refuses.
@@ -31,6 +37,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let is_etcds = matches!(error.kind, ErrorKind::Rejected(_)) && !error.is_unavailable();
         let lost = if is_etcds { None } else { self.contact.endpoint.take() };
         let refuses = is_etcds || matches!(error.kind, ErrorKind::NotJson(_));
+        self.tell_endpoint();
         let is_news = !self.contact.logged.iter().any(|logged| logged.is_like(&error));
         let text = match error.kind {
             // Until now it was as --endpoints says, and another one may be there.

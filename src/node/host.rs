@@ -32,6 +32,12 @@ pub trait Host {
     /// This host's network as it is known now. It is another `Arc` when it has changed.
     fn network(&self) -> Arc<HostNetwork>;
 
+    /// Returns whether all addresses of this host at this port are this process's, so that no other one here can
+    /// answer DNS there.
+    fn has_port(&self, _port: u16) -> bool {
+        false
+    }
+
     /// Reads or changes what DNS is answered from.
     fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T;
 

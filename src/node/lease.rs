@@ -178,7 +178,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.membership = membership;
         self.limit_calls();
         let owned = self.owned();
-        self.host.directory(|directory| directory.set_own(owned.map(|owned| owned.slot)));
+        let now = self.host.now();
+        self.host.directory(|directory| {
+            directory.set_own(owned.map(|owned| owned.slot));
+            let account = owned.map(|owned| (owned.claim_revision, owned.valid_until));
+            directory.account.own(account, now);
+        });
         self.host.ownership(owned);
         if matches!(membership, Membership::Lost(_)) {
             self.host.loss();

@@ -46,6 +46,7 @@ mod state;
 mod suspect;
 mod sync;
 mod table;
+mod this_host;
 mod under_way;
 mod watch;
 mod witness;

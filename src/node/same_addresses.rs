@@ -166,7 +166,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Says for whose name this node waits.
     fn tell_suspicion(&self, claimant: Claimant<'_>, found: &OwnRecord) {
         let (name, record) = (self.name(found.claimed), found.record);
-        if record != *claimant.record {
+        if claimant.is_earlier_life(found) {
             log::info!(
                 "{name} was put under this node's ID with other addresses, {record}, in an earlier life \
                  or by a clone of this machine: waiting to see whether its lease ends"
@@ -185,7 +185,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     fn leave(&mut self, claimant: Claimant<'_>, found: &OwnRecord) -> Look {
         self.alive.push(found.lease);
         let (name, record) = (self.name(found.claimed), found.record);
-        let is_same = record == *claimant.record;
+        let is_same = !claimant.is_earlier_life(found);
         if found.lease == LeaseId(0) {
             let what = if is_same { "this node's addresses" } else { "a record under its ID" };
             log::warn!(

@@ -148,6 +148,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Lives until the process is asked to stop, or there is no slot for this node.
     pub fn run(mut self) -> SessionEnd {
         loop {
+            let began = self.host.now();
             let Err(error) = self.run_until_error();
             if self.host.is_stopping() {
                 self.leave_watch();
@@ -180,9 +181,31 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 }
             }
             self.stop_following();
-            let backoff = if is_answered { &mut self.quick_backoff } else { &mut self.backoff };
-            let pause = backoff.draw(&mut self.random);
+            let pause = self.draw_pause(is_answered, began);
             self.pause(pause);
+        }
+    }
+
+    /// The pause after an attempt that began then.
+    fn draw_pause(&mut self, is_answered: bool, began: Instant) -> Duration {
+        if is_answered {
+            return self.quick_backoff.draw(&mut self.random);
+        }
+        let (is_lost, random) = (self.lacks_name(), &mut self.random);
+        if !is_lost {
+            return self.backoff.draw(random);
+        }
+        let attempt = self.host.now().saturating_duration_since(began);
+        let names = self.host.directory(|directory| directory.occupied());
+        self.backoff.draw_without_name(names, attempt, random)
+    }
+
+    /// Whether this node had a name, and does not own it now.
+    fn lacks_name(&self) -> bool {
+        match self.membership {
+            Membership::Doubtful(_) => true,
+            Membership::Lost(_) => self.host.wants_name(),
+            Membership::Newcomer | Membership::Owned(_) => false,
         }
     }
 

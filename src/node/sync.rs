@@ -191,9 +191,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
         };
         let name = self.name(claimed);
         let known = self.host.directory(|directory| directory.record(name.as_bytes()).copied());
-        // A backup that was read may have it with the same addresses, on a lease of before.
+        // A backup that was read may have it with the same addresses, on a lease of before. One that is older than what
+        // this node put in the history that it read is of another.
         let is_told = now.is_some_and(|kv| {
-            kv.mod_revision <= revision && Record::parse(&kv.value).ok() == self.record
+            kv.mod_revision <= revision
+                && (kv.mod_revision >= claimed.mod_revision || self.is_restored)
+                && Record::parse(&kv.value).ok() == self.record
         });
         if known.is_none() || known != self.record || is_told {
             return Ok(());

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::children::Variable;
 use super::files::KeptFile;
 use crate::cluster::{SlotId, StartedList};
+use crate::host::terminal::ProgressLine;
 
 /// The longest `IDETCD_PEERS`, in octets: Linux starts no program with a variable of more than 128 KiB.
 const LONGEST_PEERS: usize = 100_000;
@@ -30,6 +31,8 @@ pub(super) struct AwaitedList {
     /// What is waited for, in words.
     lacks: String,
     list: Option<Arc<StartedList>>,
+    /// Says on a terminal how far it is.
+    line: ProgressLine,
 }
 
 /// A list that the program may start by, and where it finds it.
@@ -43,7 +46,7 @@ impl AwaitedList {
     pub(super) fn new(settings: ListSettings, file: Option<KeptFile>, now: Instant) -> AwaitedList {
         let deadline = settings.timeout.and_then(|timeout| now.checked_add(timeout));
         let lacks = "this node has no name yet".to_owned();
-        AwaitedList { settings, file, deadline, lacks, list: None }
+        AwaitedList { settings, file, deadline, lacks, list: None, line: ProgressLine::new(now) }
     }
 
     /// Takes note of what is waited for.
@@ -75,7 +78,17 @@ impl AwaitedList {
     /// The time to look at it next, where the program waits for it or does so no more.
     pub(super) fn next(&self, is_awaited: bool) -> Option<Instant> {
         let deadline = self.deadline.filter(|_| is_awaited);
-        self.file.as_ref().and_then(KeptFile::next).into_iter().chain(deadline).min()
+        let line = self.line.next();
+        self.file.as_ref().and_then(KeptFile::next).into_iter().chain(deadline).chain(line).min()
+    }
+
+    /// Shows how far it is, for as long as the program waits.
+    pub(super) fn show_progress(&mut self, is_awaited: bool, now: Instant) {
+        if is_awaited && log::log_enabled!(log::Level::Info) {
+            self.line.show(|| format!("exec: {}", self.lacks), self.deadline, now);
+        } else {
+            self.line.end();
+        }
     }
 
     /// Says why there is no list, if it took too long.

@@ -267,6 +267,7 @@ impl Notifier {
         if let Some(why) = list.overdue(now) {
             program.give_up(why);
         }
+        list.show_progress(program.awaits_name(), now);
     }
 
     /// Takes note of the number of changes of the directory; see [`Directory::changes`].

@@ -27,6 +27,8 @@ pub enum Command {
     Tool(Tool, Box<Options>),
     /// To say whether a node is ready.
     Ready(Readiness),
+    /// To tell what the node that answers there is and knows.
+    Status(SocketAddr),
     /// To show this text and exit.
     Print(String),
 }

@@ -170,7 +170,7 @@ const PROGRAMS: &[OptionEntry] = &[
     text("ready-file", "PATH", "while it is not there, this node is not in the group"),
     text("notify", "bound|named", "when a service manager hears of the start [bound]"),
     text("run-as", "USER[:GROUP]", "who to be, once the port is bound [unchanged]"),
-    flag("no-sandbox", "", "use any file, not only those given here (no hooks: else so)"),
+    flag("no-sandbox", "", "use any file, not only those given (so with hooks)"),
 ];
 
 const JOB: &[OptionEntry] = &[

@@ -59,7 +59,7 @@ pub(super) enum ReadTool {
     Alone(fn(&Matches) -> Result<Command, Failure>),
 }
 
-pub(super) const TOOLS: [ToolEntry; 7] = [
+pub(super) const TOOLS: [ToolEntry; 8] = [
     ToolEntry {
         name: "list",
         purpose: "who has which name, and how to tell others",
@@ -111,6 +111,20 @@ two seconds at most, where not told to wait.",
         takes: Takes::None,
         operands: 1,
         read: ReadTool::Alone(ready),
+    },
+    ToolEntry {
+        name: "status",
+        purpose: "what the node here is and knows, in words",
+        about: "\
+Usage: idetcd status [@ADDRESS[:PORT]]
+Asks the node that answers DNS there, or at 127.0.0.1:53, and shows its name and
+for how long it has that, the lease, the addresses that are published and those
+of the host, etcd, where all names come from and how old they may be, and the
+group. It needs neither etcd nor the options of the node. Exit status 1 if no
+node answers within two seconds.",
+        takes: Takes::None,
+        operands: 1,
+        read: ReadTool::Alone(|matches| Ok(Command::Status(asked_server(matches)?))),
     },
     ToolEntry {
         name: "release",
@@ -205,17 +219,22 @@ fn wait(matches: &Matches, options: &Options) -> Result<Tool, Failure> {
 }
 
 fn ready(matches: &Matches) -> Result<Command, Failure> {
-    let server = match matches.free.first() {
-        None => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), DNS_PORT),
+    let server = asked_server(matches)?;
+    Ok(Command::Ready(Readiness { server, timeout: timeout(matches)? }))
+}
+
+/// The server that is asked.
+fn asked_server(matches: &Matches) -> Result<SocketAddr, Failure> {
+    match matches.free.first() {
+        None => Ok(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), DNS_PORT)),
         Some(word) => match word.strip_prefix('@').and_then(socket_address) {
-            Some(server) if server.port() != 0 => server,
+            Some(server) if server.port() != 0 => Ok(server),
             _ => {
                 let remedy = "write @127.0.0.1, @127.0.0.1:1053 or @[::1]:1053";
-                return Err(Failure::usage(format!("{word:?} is not @ADDRESS[:PORT]; {remedy}")));
+                Err(Failure::usage(format!("{word:?} is not @ADDRESS[:PORT]; {remedy}")))
             }
         },
-    };
-    Ok(Command::Ready(Readiness { server, timeout: timeout(matches)? }))
+    }
 }
 
 fn timeout(matches: &Matches) -> Result<Option<Duration>, Failure> {

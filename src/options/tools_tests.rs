@@ -123,7 +123,7 @@ fn what_is_wrong_is_told_in_one_line() {
         (
             "frob",
             &[],
-            "\"frob\" is no command, only exec, list, wait, check, ready, release, drain, undrain, help, version, completion are",
+            "\"frob\" is no command, only exec, list, wait, check, ready, status, release, drain, undrain, help, version, completion are",
         ),
     ];
     for (word, arguments, wanted) in table {

@@ -38,6 +38,10 @@ impl Host for Shared {
         self.lock().network().clone()
     }
 
+    fn has_port(&self, port: u16) -> bool {
+        self.lock().has_port(port)
+    }
+
     fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T {
         access(&mut self.lock().service.directory)
     }

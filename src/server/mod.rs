@@ -34,7 +34,7 @@ mod wait;
 pub mod wakeup;
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -146,9 +146,10 @@ impl Server {
         acceptors: Vec<TcpListener>,
         network: NetworkWatch,
         responder: Responder,
-        directory: Directory,
+        mut directory: Directory,
         signals: Signals,
     ) -> Self {
+        directory.account.have_addresses(network.current().own_addresses().unwrap_or_default());
         let interfaces = Interfaces::of(&listeners);
         interfaces.follow(network.current(), &mut listeners);
         Server {
@@ -277,6 +278,13 @@ impl Server {
         self.listeners.iter().map(|listener| listener.address).collect()
     }
 
+    /// Whether all addresses of this host at this port are this process's.
+    pub fn has_port(&self, port: u16) -> bool {
+        let any: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+        let has = |ip| self.listeners.iter().any(|it| it.address == SocketAddr::new(ip, port));
+        any.into_iter().all(has)
+    }
+
     /// This host's network as it is known now. It is another `Arc` when it has changed.
     pub fn network(&self) -> &Arc<HostNetwork> {
         self.network.current()
@@ -294,6 +302,8 @@ impl Server {
             self.interfaces.follow(self.network.current(), &mut self.listeners);
             self.update_own_addresses();
             self.update_own_networks();
+            let own = self.network().own_addresses().unwrap_or_default();
+            self.service.directory.account.have_addresses(own);
         }
         is_changed
     }

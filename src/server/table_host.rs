@@ -41,6 +41,9 @@ impl Server {
         if let Some(over) = self.service.table.take_if(|table| table.is_over()) {
             self.table_trust = over.into_trust();
         }
+        let followed = self.service.table.as_ref().and_then(TableFollower::followed);
+        let server = followed.and_then(|followed| followed.server);
+        self.service.directory.account.table_server = server.map(|it| (it.slot, it.address));
     }
 
     /// See [`crate::node::Host::table`].

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -28,6 +29,24 @@ impl Server {
     ) -> io::Result<Wake> {
         loop {
             if let Some(wake) = self.wait_or_change(descriptor, deadline)? {
+                return Ok(wake);
+            }
+        }
+    }
+
+    /// The same, but a change of this host's network ends the sleep as well: `None`.
+    ///
+    /// # Errors
+    /// Those of [`Server::wait`].
+    pub fn wait_in_network(
+        &mut self,
+        descriptor: Option<(BorrowedFd<'_>, Interest)>,
+        deadline: Option<Instant>,
+    ) -> io::Result<Option<Wake>> {
+        let network = self.network().clone();
+        loop {
+            let wake = self.wait_or_change(descriptor, deadline)?;
+            if wake.is_some() || !Arc::ptr_eq(&network, self.network()) {
                 return Ok(wake);
             }
         }
@@ -65,6 +84,7 @@ impl Server {
             let is_ready = self.poll_once(descriptor, deadline, now)?;
             now = clock::now();
             self.service.now = clock::unix_time();
+            self.service.directory.account.now = Some(now);
             self.look_at_hosts(now);
             let woken = self.answer_ready(now);
             self.forward_back(now);

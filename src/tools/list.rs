@@ -1,6 +1,7 @@
 //! `idetcd list`: who has which name.
 
 use std::collections::HashMap;
+use std::io;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -13,11 +14,15 @@ use crate::cluster::{Keyspace, Names, SlotId};
 use crate::connect::Connect;
 use crate::etcd::{Etcd, GatewayClient, LeaseId};
 use crate::failure::Failure;
+use crate::host::terminal::columns;
 use crate::node::Host;
 use crate::notify::name_lists::{ListFormat, ListedNode};
 use crate::options::{Form, Options};
 use crate::server::Shared;
 use crate::text::printable;
+
+/// The columns that are left out first on a narrow terminal: PORT, SLOT, IPV6, SECONDS.
+const DISPENSABLE: [usize; 4] = [4, 0, 3, 5];
 
 const HEADING: [&str; 7] = ["SLOT", "NAME", "IPV4", "IPV6", "PORT", "SECONDS", "NOTE"];
 
@@ -48,7 +53,7 @@ pub(super) fn run(
     match form {
         Form::Table => {
             let lives = lives(&mut client, place, &snapshot)?;
-            table::write(&rendered(&snapshot, &lives, table::style()))
+            table::write(&rendered(&snapshot, &lives, table::style(), columns(io::stdout())))
         }
         Form::Json => {
             let lives = lives(&mut client, place, &snapshot)?;
@@ -103,9 +108,9 @@ fn tell_about_task(snapshot: &Snapshot) {
     }
 }
 
-fn rendered(snapshot: &Snapshot, lives: &[Life], style: Style) -> String {
+fn rendered(snapshot: &Snapshot, lives: &[Life], style: Style, width: Option<usize>) -> String {
     let rows = snapshot.entries.iter().zip(lives).map(|(entry, life)| row(entry, *life));
-    table(HEADING, &rows.collect::<Vec<_>>(), style)
+    table(HEADING, &rows.collect::<Vec<_>>(), style, width, &DISPENSABLE)
 }
 
 fn row(entry: &KeyEntry, life: Life) -> [Cell; 7] {

@@ -41,12 +41,12 @@ fn programs_get_a_line_for_each_key() {
         2\tworker2.tf.local.\t10.0.0.1\tfd00::2\t53\t?\t-\n\
         3\tworker3.tf.local.\t-\t-\t-\t-\tno record: the value is not JSON\n\
         -\tworker1\\n.tf.local.\t-\t-\t-\t-\tnone of these names\n";
-    assert_eq!(rendered(&snapshot(), &lives(), Style::Tabs), wanted);
+    assert_eq!(rendered(&snapshot(), &lives(), Style::Tabs, None), wanted);
 }
 
 #[test]
 fn people_get_a_heading() {
-    let table = rendered(&snapshot(), &lives(), Style::Aligned);
+    let table = rendered(&snapshot(), &lives(), Style::Aligned, None);
     let heading = "SLOT  NAME                 IPV4      IPV6     PORT  SECONDS  NOTE\n";
     assert!(table.starts_with(heading), "{table}");
     assert_eq!(table.lines().count(), 5);
@@ -88,7 +88,7 @@ fn who_is_not_in_the_group_is_marked() {
         panic!("no record");
     };
     *is_ready = false;
-    let table = rendered(&snapshot, &lives(), Style::Tabs);
+    let table = rendered(&snapshot, &lives(), Style::Tabs, None);
     let notes: Vec<&str> = table.lines().filter_map(|line| line.rsplit('\t').next()).collect();
     let bad = "no record: the value is not JSON";
     assert_eq!(notes, ["me, drained: disk", "not ready", bad, "none of these names"]);

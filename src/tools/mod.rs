@@ -1,4 +1,4 @@
-//! The operator's tools around a name: list, wait, check, ready, release, drain, undrain.
+//! The operator's tools around a name: list, wait, check, ready, status, release, drain, undrain.
 
 mod check;
 mod check_job;
@@ -13,6 +13,7 @@ mod release;
 mod report;
 mod session;
 mod snapshot;
+mod status;
 mod table;
 mod tf_config;
 mod wait;
@@ -21,6 +22,7 @@ mod watch;
 use crate::failure::Failure;
 use crate::options::{Options, Tool};
 pub use ready::ready;
+pub use status::status;
 pub use table::print;
 
 /// Runs a tool to its end.

@@ -21,7 +21,7 @@ use crate::server::id_source::IdSource;
 use crate::text::printable;
 
 /// The longest time that a reply is waited for, and after which a query that may be lost is sent again.
-const LONGEST_ANSWER: Duration = Duration::from_secs(2);
+pub(super) const LONGEST_ANSWER: Duration = Duration::from_secs(2);
 const RESEND_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The time between two looks at a node that is not ready.
@@ -72,7 +72,11 @@ fn judged(state: Option<&String>, name: Option<&String>) -> Result<String, Strin
 }
 
 /// What the server tells of itself by this name.
-fn texts(server: SocketAddr, name: &str, deadline: Instant) -> Result<Vec<String>, String> {
+pub(super) fn texts(
+    server: SocketAddr,
+    name: &str,
+    deadline: Instant,
+) -> Result<Vec<String>, String> {
     let reply = ask(server, name, deadline).map_err(|error| match error.kind() {
         ErrorKind::TimedOut => "no answer in time".to_owned(),
         ErrorKind::ConnectionRefused => format!("{error}; does idetcd run, and listen there?"),

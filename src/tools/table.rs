@@ -70,10 +70,17 @@ impl Cell {
     }
 }
 
+/// The columns that the last one counts as having at most, when it is found what does not fit.
+const LEAST_OF_LAST: usize = 16;
+
+/// A table of rows below a heading. On a terminal of this width, those of the columns are left out that do not fit, in
+/// the order of `dispensable`, rather than that lines are broken.
 pub(super) fn table<const N: usize>(
     heading: [&str; N],
     rows: &[[Cell; N]],
     style: Style,
+    width: Option<usize>,
+    dispensable: &[usize],
 ) -> String {
     if style == Style::Tabs {
         let line =
@@ -87,6 +94,9 @@ pub(super) fn table<const N: usize>(
             *width = cell.width().max(*width);
         }
     }
+    if let Some(width) = width {
+        leave_out(&mut widths, width, dispensable);
+    }
     let mut first = aligned(&heading, &widths, Style::Aligned);
     if style == Style::Coloured {
         first = format!("{BOLD}{}{RESET}\n", first.trim_end());
@@ -94,8 +104,23 @@ pub(super) fn table<const N: usize>(
     first + &rows.iter().map(|row| aligned(row, &widths, style)).collect::<String>()
 }
 
+/// Gives columns that do not fit no width.
+fn leave_out<const N: usize>(widths: &mut [usize; N], width: usize, dispensable: &[usize]) {
+    for column in dispensable {
+        let last = widths.last().copied().unwrap_or_default();
+        let all: usize = widths.iter().filter(|width| **width > 0).map(|width| width + 2).sum();
+        if (all + last.min(LEAST_OF_LAST)).saturating_sub(last + 2) <= width {
+            return;
+        }
+        if let Some(width) = widths.get_mut(*column) {
+            *width = 0;
+        }
+    }
+}
+
 fn aligned(row: &[Cell], widths: &[usize], style: Style) -> String {
-    let padded = row.iter().zip(widths).map(|(cell, width)| {
+    let kept = row.iter().zip(widths).filter(|(_, width)| **width > 0);
+    let padded = kept.map(|(cell, width)| {
         shown(cell, style) + &" ".repeat(width.saturating_sub(cell.width()) + 2)
     });
     format!("{}\n", padded.collect::<String>().trim_end())
@@ -190,9 +215,30 @@ mod tests {
             ),
         ];
         for (style, wanted) in table {
-            assert_eq!(super::table(heading, &rows, style), wanted, "{style:?}");
+            assert_eq!(super::table(heading, &rows, style, None, &[0]), wanted, "{style:?}");
         }
-        assert_eq!(super::table(heading, &[], Style::Tabs), "");
+        assert_eq!(super::table(heading, &[], Style::Tabs, Some(1), &[0]), "");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out_column_by_column() {
+        let long = "x".repeat(200);
+        let rows = [["1", "worker1.tf.local.", "10.0.0.1", "53", &long].map(Cell::new)];
+        let heading = ["SLOT", "NAME", "IPV4", "PORT", "NOTE"];
+        for (width, wanted) in [
+            (None, "SLOT  NAME               IPV4      PORT  NOTE"),
+            (Some(57), "SLOT  NAME               IPV4      PORT  NOTE"),
+            (Some(56), "SLOT  NAME               IPV4      NOTE"),
+            (Some(50), "NAME               IPV4      NOTE"),
+            (Some(10), "NAME               IPV4      NOTE"),
+        ] {
+            let table = super::table(heading, &rows, Style::Aligned, width, &[3, 0]);
+            assert_eq!(table.lines().next(), Some(wanted), "{width:?}");
+            let row = if wanted.contains("PORT") { "53" } else { "10.0.0.1" };
+            assert!(table.lines().nth(1).is_some_and(|line| line.contains(row)), "{table}");
+        }
+        let piped = super::table(heading, &rows, Style::Tabs, Some(10), &[3, 0]);
+        assert!(piped.starts_with("1\tworker1.tf.local.\t10.0.0.1\t53\t"), "{piped}");
     }
 
     #[test]

@@ -1,14 +1,21 @@
 //! `idetcd wait`: until so many nodes are named.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::follow::{FollowEnd, follow};
 use super::session::stopped;
-use crate::cluster::Freshness;
+use crate::cluster::{Directory, Freshness, SlotId};
 use crate::failure::Failure;
+use crate::host::terminal::ProgressLine;
 use crate::node::Host;
 use crate::options::Options;
 use crate::server::Shared;
+use crate::server::timers::{Timer, View};
+
+/// The names that are told to be nobody's.
+const MOST_FREE: usize = 5;
 
 pub(super) fn run(
     count: usize,
@@ -17,7 +24,11 @@ pub(super) fn run(
     place: &Shared,
 ) -> Result<(), Failure> {
     let deadline = timeout.and_then(|timeout| place.now().checked_add(timeout));
-    match follow(options, place, deadline, &mut || named(place) >= count)? {
+    let line = Arc::new(Mutex::new(ProgressLine::new(place.now())));
+    place.lock().add_timer(Box::new(WaitProgress { count, deadline, line: line.clone() }));
+    let end = follow(options, place, deadline, &mut || named(place) >= count);
+    lock(&line).end();
+    match end? {
         FollowEnd::Done => Ok(()),
         FollowEnd::Stopped => Err(stopped()),
         FollowEnd::Late => {
@@ -25,6 +36,48 @@ pub(super) fn run(
             Err(Failure::new(timed_out(count, seconds, place)))
         }
     }
+}
+
+/// Says on a terminal how far it is.
+struct WaitProgress {
+    count: usize,
+    deadline: Option<Instant>,
+    line: Arc<Mutex<ProgressLine>>,
+}
+
+impl Timer for WaitProgress {
+    fn next(&self) -> Option<Instant> {
+        lock(&self.line).next()
+    }
+
+    fn run(&mut self, now: Instant, view: View<'_>) {
+        let text = || progress(self.count, view.directory);
+        lock(&self.line).show(text, self.deadline, now);
+    }
+}
+
+fn lock(line: &Mutex<ProgressLine>) -> MutexGuard<'_, ProgressLine> {
+    line.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many are named, and the lowest names that nobody has.
+fn progress(count: usize, directory: &Directory) -> String {
+    if directory.freshness() == Freshness::Empty {
+        return "waiting for etcd".to_owned();
+    }
+    let named: BTreeSet<u32> = directory
+        .slots()
+        .filter(|(_, record)| record.is_some())
+        .map(|(slot, _)| slot.get())
+        .take_while(|slot| usize::try_from(*slot).is_ok_and(|slot| slot <= count))
+        .collect();
+    let free = (1..).filter(|slot| !named.contains(slot)).filter_map(SlotId::new);
+    let lacking = count.saturating_sub(directory.named());
+    let name = |slot| directory.pattern().name(slot).trim_end_matches('.').to_owned();
+    let free: Vec<String> = free.take(lacking.min(MOST_FREE)).map(name).collect();
+    let more = if lacking > free.len() { " ..." } else { "" };
+    let free = free.join(" ");
+    format!("{} of {count} nodes are named; nobody is {free}{more}", directory.named())
 }
 
 fn timed_out(count: usize, seconds: u64, place: &Shared) -> String {

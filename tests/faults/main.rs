@@ -7,6 +7,7 @@ mod etcd_faults;
 mod host_names;
 mod large_bodies;
 mod lost_replies;
+mod outages;
 mod partitions;
 mod refusals;
 mod restores;

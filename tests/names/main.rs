@@ -2,6 +2,7 @@
 
 mod another_address;
 mod foreign_values;
+mod from_plugin;
 mod lease_ttl;
 mod life;
 mod main_job;

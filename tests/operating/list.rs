@@ -130,6 +130,15 @@ fn a_terminal_gets_columns_and_colours_if_it_wants_them() {
     };
     assert_eq!(shown(&[("NO_COLOR", "1")]), plain);
     assert_eq!(shown(&[("TERM", "dumb")]), plain);
+    // What does not fit is left out rather than wrapped; how long a note is does not count.
+    for (columns, heading) in [
+        ("73", "SLOT  NAME                IPV4      IPV6  PORT  SECONDS  NOTE\n"),
+        ("72", "SLOT  NAME                IPV4      IPV6  SECONDS  NOTE\n"),
+        ("20", "NAME                IPV4      NOTE\n"),
+    ] {
+        let narrow = shown(&[("NO_COLOR", "1"), ("COLUMNS", columns)]);
+        assert!(narrow.starts_with(heading), "{columns}: {narrow}");
+    }
     let coloured = shown(&[]);
     assert!(coloured.starts_with("\x1b[1mSLOT"), "{coloured:?}");
     assert!(coloured.contains("\x1b[31mno record: the value is not JSON\x1b[0m"), "{coloured:?}");

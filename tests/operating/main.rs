@@ -28,5 +28,6 @@ mod run_as;
 mod sandbox;
 mod service_files;
 mod service_manager;
+mod status;
 mod usage;
 mod wait;

@@ -15,7 +15,8 @@ fn options(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_manual_and_the_help_know_the_same_options() {
-    let commands = ["exec", "list", "wait", "check", "ready", "release", "drain", "undrain"];
+    let commands =
+        ["exec", "list", "wait", "check", "ready", "status", "release", "drain", "undrain"];
     let help = commands.map(|word| run(idetcd(), &[word, "--help"])).concat();
     let help = help + &run(idetcd(), &["--help"]);
     let page = std::fs::read_to_string(PAGE).expect("the manual page");

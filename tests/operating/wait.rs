@@ -4,7 +4,7 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use support::tool::ends;
-use support::{Ended, Etcd, Node, PATIENCE, Signal, ended, send, tool, until};
+use support::{Ended, Etcd, Node, PATIENCE, Signal, Terminal, ended, send, tool, until};
 
 fn waiting(endpoint: &str, more: &[&str]) -> Child {
     tool("wait", endpoint, more).spawn().expect("idetcd")
@@ -43,6 +43,21 @@ fn it_ends_when_so_many_nodes_are_named_and_follows_without_asking() {
     second.slot();
     let end = ends(child);
     assert_eq!((end.status, end.out.as_str()), (Some(0), ""), "{end:?}");
+}
+
+#[test]
+fn on_a_terminal_it_says_how_far_it_is() {
+    let etcd = Etcd::start();
+    etcd.put("worker1.tf.local.", br#"{"ipv4":"10.0.0.1"}"#);
+    let more = ["--count", "3", "--timeout", "100"];
+    let terminal = Terminal::start("wait", &etcd.endpoint(), &more, &[]);
+    terminal.wait_for(" s left: 1 of 3 nodes are named; nobody is worker2.tf.local worker3.tf.lo");
+    etcd.put("worker3.tf.local.", br#"{"ipv4":"10.0.0.3"}"#);
+    terminal.wait_for("2 of 3 nodes are named; nobody is worker2.tf.local\x1b[K");
+    etcd.put("worker2.tf.local.", br#"{"ipv4":"10.0.0.2"}"#);
+    let (status, shown) = terminal.end();
+    assert_eq!(status, Some(0), "{shown}");
+    assert!(shown.ends_with("\x1b[K"), "the line is taken away: {shown:?}");
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use super::*;
 
+const PUBLISHED: &str = "published 10.0.0.2 port 1053";
+
 #[test]
 fn the_server_tells_of_itself_in_the_class_chaos() {
     let directory = cluster();
@@ -30,7 +32,24 @@ fn the_server_tells_of_itself_in_the_class_chaos() {
     for (name, wanted) in table {
         assert_eq!(texts(name, &directory), (0, wanted.iter().map(|t| t.to_string()).collect()));
     }
-    assert_eq!(texts("stats.bind.", &directory).1.len(), 7);
+    assert_eq!(texts("stats.bind.", &directory).1.len(), 8);
+    for name in ["owned.bind.", "source.bind."] {
+        assert_eq!(texts(name, &directory), (0, Vec::new()), "{name}");
+    }
+    assert_eq!(texts("addresses.bind.", &directory), (0, vec![PUBLISHED.to_owned()]));
+    let (mut told, start) = (cluster(), std::time::Instant::now());
+    let second = std::time::Duration::from_secs(1);
+    told.account.own(Some((40, start + 20 * second)), start);
+    told.account.now = Some(start + 7 * second);
+    told.account.have_addresses(["10.0.0.2", "fd00::2"].map(|ip| ip.parse().expect(ip)));
+    told.account.endpoint = Some("http://10.0.0.9:2379".to_owned());
+    told.account.table_server =
+        crate::cluster::SlotId::new(1).map(|slot| (slot, ([10, 0, 0, 1], 53).into()));
+    let wanted = |texts: &[&str]| (0, texts.iter().map(|text| (*text).to_owned()).collect());
+    assert_eq!(texts("owned.bind.", &told), wanted(&["owned 7 13 40"]));
+    assert_eq!(texts("addresses.bind.", &told), wanted(&[PUBLISHED, "host 10.0.0.2 fd00::2"]));
+    let source = ["endpoint http://10.0.0.9:2379", "table worker1.tf.local. 10.0.0.1:53"];
+    assert_eq!(texts("source.bind.", &told), wanted(&source));
     assert_eq!(texts("id.server.", &directory.emptied()), (0, Vec::new()));
     let mut drained = cluster();
     let reason = "ö".repeat(200);

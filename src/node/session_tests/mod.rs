@@ -12,6 +12,7 @@ mod republishing;
 mod restores;
 mod resuming;
 mod table;
+mod this_host;
 mod world;
 
 use std::fs;

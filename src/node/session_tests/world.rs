@@ -60,6 +60,8 @@ pub(in crate::node) struct World {
     pub(in crate::node) directory: RefCell<Directory>,
     /// Whether the node is ready.
     pub(super) is_ready: Cell<bool>,
+    /// Whether the port is this process's at all addresses.
+    pub(super) has_port: Cell<bool>,
     /// The network of the host.
     pub(in crate::node) network: RefCell<Arc<HostNetwork>>,
     /// What became of the table, and what happens by itself, the earliest first.
@@ -418,6 +420,10 @@ impl Host for FakeHost {
         self.world.network.borrow().clone()
     }
 
+    fn has_port(&self, _port: u16) -> bool {
+        self.world.has_port.get()
+    }
+
     fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T {
         access(&mut self.world.directory.borrow_mut())
     }
@@ -470,6 +476,7 @@ pub(in crate::node) fn newborn(seed: u64) -> (Rc<World>, Session<FakeHost, FakeE
         changes: RefCell::default(),
         directory: RefCell::new(Directory::new(keyspace.clone())),
         is_ready: Cell::new(true),
+        has_port: Cell::new(true),
         network: RefCell::new(Arc::new(HostNetwork {
             interfaces: Ok(Vec::new()),
             default_sources: Vec::new(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use support::proxy::Passing;
-use support::{Action, Node, PATIENCE, Phase, Proxy, Signal, until};
+use support::{Action, Etcd, Node, PATIENCE, Phase, Proxy, Signal, Terminal, until};
 
 use super::{Scene, Told, agree};
 
@@ -137,4 +137,17 @@ fn a_node_that_is_frozen_is_waited_for_and_told_and_joins_when_it_goes_on() {
     let told: Vec<Told> = nodes.iter().map(|(n, node)| scene.wait_for(node, *n)).collect();
     agree(&told);
     scene.end(&mut nodes.into_iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn on_a_terminal_it_says_how_far_it_is() {
+    let etcd = Etcd::start();
+    let record = ["--listen", "127.0.0.1:0", "--ipv4", "10.0.0.1", "--ipv6", "none"];
+    let job = ["--count", "2", "--timeout", "100", "--", "true"];
+    let words = [&record[..], &job].concat();
+    let mut terminal = Terminal::start("exec", &etcd.endpoint(), &words, &[("COLUMNS", "200")]);
+    terminal.wait_for(" s left: exec: 1 of 2 nodes");
+    terminal.enter("\x03");
+    let (status, shown) = terminal.end();
+    assert_eq!(status, Some(128 + 2), "{shown}");
 }

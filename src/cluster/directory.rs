@@ -133,11 +133,11 @@ impl Directory {
         self.known.iter().find_map(|slots| slots.of_name(name))?.record.as_ref()
     }
 
-    /// The same, and whether the node is one of its group.
+    /// The same, and whether its node has nothing to tell besides: it is one of its group, and has no details.
     #[inline]
     pub fn node(&self, name: &[u8]) -> Option<(&Record, bool)> {
         let occupant = self.known.iter().find_map(|slots| slots.of_name(name))?;
-        Some((occupant.record.as_ref()?, occupant.is_in_group))
+        Some((occupant.record.as_ref()?, occupant.is_in_group && !occupant.has_details))
     }
 
     /// The nodes of a group; `None`: the name is not that of a group.
@@ -177,6 +177,14 @@ impl Directory {
         })
     }
 
+    /// Whose a name is, which must be in lower case with the final dot; `None`: nobody has it.
+    pub fn holder(&self, name: &[u8]) -> Option<(&Slots, SlotId)> {
+        self.known.iter().find_map(|slots| {
+            let slot = slots.names.slot_of(name)?;
+            slots.get(slot).map(|_| (slots, slot))
+        })
+    }
+
     /// What keeps the node of a slot out of its group, if anything does.
     pub fn standing(&self, place: NodePlace) -> Standing<'_> {
         let slots = self.known.get(place.range);
@@ -185,10 +193,7 @@ impl Directory {
 
     /// The same of a name, which must be in lower case with the final dot; `None`: nobody has it.
     pub fn standing_of(&self, name: &[u8]) -> Option<Standing<'_>> {
-        self.known.iter().find_map(|slots| {
-            let slot = slots.names.slot_of(name)?;
-            slots.get(slot).map(|_| slots.standing(slot))
-        })
+        self.holder(name).map(|(slots, slot)| slots.standing(slot))
     }
 
     /// The same of this node, if it owns a name.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use super::details::Details;
 use super::drain::{Drain, Standing};
 use super::node_place::NodePlace;
 use super::record::Record;
@@ -20,6 +21,8 @@ pub struct PublishedNode {
     pub is_ready: bool,
     /// Its drain, if it is drained.
     pub drain: Option<Arc<Drain>>,
+    /// What it tells besides.
+    pub details: Option<Arc<Details>>,
 }
 
 impl PublishedNode {
@@ -51,7 +54,9 @@ impl SlotChange {
     fn octets(&self) -> usize {
         let standing = self.before.as_ref().map(PublishedNode::standing);
         let reason = standing.and_then(|standing| Some(standing.reason()?.len()));
-        size_of::<SlotChange>() + reason.map_or(0, |octets| size_of::<Drain>() + octets)
+        let details = self.before.as_ref().and_then(|node| node.details.as_ref());
+        let details = details.map_or(0, |details| details.octets());
+        size_of::<SlotChange>() + details + reason.map_or(0, |octets| size_of::<Drain>() + octets)
     }
 }
 
@@ -138,7 +143,7 @@ mod tests {
 
     fn node(port: u16) -> Option<PublishedNode> {
         let record = Record { port: Some(port), ..Record::default() };
-        Some(PublishedNode { record, is_ready: true, drain: None })
+        Some(PublishedNode { record, is_ready: true, drain: None, details: None })
     }
 
     #[test]
@@ -181,7 +186,7 @@ mod tests {
         let reason: DrainReason = "x".repeat(200).parse().expect("a reason");
         let drained = |_| {
             let drain = Some(Arc::new(Drain { reason: Some(reason.clone()) }));
-            PublishedNode { record: Record::default(), is_ready: true, drain }
+            PublishedNode { record: Record::default(), is_ready: true, drain, details: None }
         };
         for (is_drained, least) in [(false, size_of::<SlotChange>()), (true, 224)] {
             let most = (JOURNAL_OCTETS / least) as i64;

@@ -8,7 +8,8 @@ mod address_names;
 mod address_slots;
 mod addresses;
 mod at_revision;
-pub mod directory;
+pub mod details;
+mod directory;
 mod drain;
 mod drains;
 mod entry;
@@ -41,6 +42,7 @@ mod transferred;
 
 pub use account::NodeAccount;
 pub use address_names::AddressNames;
+pub use details::{Details, MOST_DETAILS};
 pub use directory::{Directory, Freshness};
 pub use drain::{Drain, DrainReason, Standing};
 pub use entry::{Applied, Entry, KeyVersion, Latest, RangeDigest, fingerprint};

@@ -15,6 +15,8 @@ pub(super) struct Occupant {
     pub(super) is_ready: bool,
     /// Whether it is counted among those of its group: it is ready and not drained.
     pub(super) is_in_group: bool,
+    /// Whether it tells more than that.
+    pub(super) has_details: bool,
 }
 
 /// There are as many as there are nodes, on each of them.

@@ -8,9 +8,11 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::details::Details;
 use super::node_id::NodeId;
 
 /// The longest value that is read, in octets. A record has some hundred; reading one as large as etcd
@@ -92,12 +94,21 @@ impl Record {
     /// # Errors
     /// See [`RecordError`].
     pub fn parse_with_readiness(value: &[u8]) -> Result<(Record, bool), RecordError> {
+        Record::parse_all(value, 0).map(|(record, is_ready, _)| (record, is_ready))
+    }
+
+    /// The same, and what its node tells besides. It was put by this revision of etcd.
+    pub(super) fn parse_all(
+        value: &[u8],
+        mod_revision: i64,
+    ) -> Result<(Record, bool, Option<Arc<Details>>), RecordError> {
         if value.len() > LONGEST_RECORD {
             return Err(RecordError::TooLong);
         }
         let value = serde_json::from_slice(value).map_err(|_| RecordError::NotJson)?;
         let record = Record::of_json(&value)?;
-        Ok((record, value.get(READY_FIELD) != Some(&Value::Bool(false))))
+        let is_ready = value.get(READY_FIELD) != Some(&Value::Bool(false));
+        Ok((record, is_ready, Details::of_json(&value, mod_revision)))
     }
 
     /// The same of a value that was read as JSON.
@@ -116,10 +127,24 @@ impl Record {
 
     /// The value for etcd, and which node puts it, where that is known, and whether that is ready.
     pub fn value(&self, node_id: Option<&NodeId>, is_ready: bool) -> String {
+        self.value_with(node_id, is_ready, Details::NONE, None)
+    }
+
+    /// The same with what that node tells besides; `owned_by`: the revision by which it owns its name, where it puts
+    /// its record again.
+    pub fn value_with(
+        &self,
+        node_id: Option<&NodeId>,
+        is_ready: bool,
+        details: &Details,
+        owned_by: Option<i64>,
+    ) -> String {
         let fields = self.fields().chain(node_id.into_iter().flat_map(NodeId::fields));
         let fields = fields.map(|(name, text)| (name.to_owned(), Value::String(text)));
         let unready = (!is_ready).then(|| (READY_FIELD.to_owned(), Value::Bool(false)));
-        Value::Object(fields.chain(unready).collect()).to_string()
+        let mut object = fields.chain(unready).collect();
+        details.add_to(&mut object, owned_by);
+        Value::Object(object).to_string()
     }
 
     /// The value for etcd of a record alone, of a node that is ready.

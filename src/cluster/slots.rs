@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::address_slots::AddressSlots;
 use super::addresses::{AddressSet, Published, SoughtAddress};
+use super::details::{DetailTable, Details};
 use super::drain::Standing;
 use super::drains::Drains;
 use super::entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
@@ -47,6 +48,7 @@ pub struct Slots {
     /// The slots in the group whose records have a port.
     with_port: SlotSet,
     drains: Drains,
+    details: DetailTable,
     /// The base of the serial, as etcd has it under one of the other keys; 0: it has none.
     pub(super) stored_base: SerialBase,
     /// Other keys between those of the slots, with the revision of their last change and its
@@ -72,6 +74,7 @@ impl Slots {
             ipv6_outside: AddressSet::new(),
             with_port: SlotSet::new(limit),
             drains: Drains::default(),
+            details: DetailTable::default(),
             stored_base: SerialBase::default(),
             strays: BTreeMap::new(),
         }
@@ -93,6 +96,7 @@ impl Slots {
             ipv6_outside: self.ipv6_outside.clone(),
             with_port: self.with_port.clone(),
             drains: Drains::default(),
+            details: self.details.clone(),
             stored_base: SerialBase::default(),
             strays: BTreeMap::new(),
         }
@@ -136,6 +140,23 @@ impl Slots {
     /// The record of a slot.
     pub fn record(&self, id: SlotId) -> Option<&Record> {
         self.get(id)?.record.as_ref()
+    }
+
+    /// What the node of a slot tells besides its record.
+    #[inline]
+    pub fn details(&self, id: SlotId) -> Option<&Arc<Details>> {
+        self.details.get(id)
+    }
+
+    /// The services of the nodes in the group, each with its port; by name of the service.
+    pub fn group_services(&self) -> Vec<(&str, SlotId, u16)> {
+        let nodes =
+            self.details.iter().filter(|(id, _)| self.get(*id).is_some_and(|it| it.is_in_group));
+        let services =
+            nodes.flat_map(|(id, details)| details.services().map(move |it| (it.0, id, it.1)));
+        let mut all: Vec<_> = services.collect();
+        all.sort_unstable();
+        all
     }
 
     /// The slots in the group whose records have an address, if there are any.
@@ -269,17 +290,24 @@ impl Slots {
             self.changes += u64::from(before.is_some());
             return if self.remove(id) { Applied::Changed } else { Applied::Ignored };
         };
-        let (record, applied) = match Record::parse_with_readiness(value) {
-            Ok(record) => (Some(record), Applied::Changed),
-            Err(error) => (None, Applied::Unusable(error)),
-        };
         let Entry { mod_revision, fingerprint, .. } = entry;
+        let (record, details, applied) = match Record::parse_all(value, mod_revision) {
+            Ok((record, is_ready, details)) => {
+                (Some((record, is_ready)), details, Applied::Changed)
+            }
+            Err(error) => (None, None, Applied::Unusable(error)),
+        };
         let is_ready = record.is_none_or(|(_, is_ready)| is_ready);
         let is_in_group = is_ready && self.drains.of(id, fingerprint).is_none();
         let record = record.map(|(record, _)| record);
         let after = record.map(|record| (record, is_ready, is_in_group));
-        self.changes += u64::from(before != after);
-        self.insert(id, Occupant { record, fingerprint, mod_revision, is_ready, is_in_group });
+        self.changes += u64::from(before != after || self.details.get(id) != details.as_ref());
+        let has_details = details.is_some();
+        self.details.set(id, details);
+        self.insert(
+            id,
+            Occupant { record, fingerprint, mod_revision, is_ready, is_in_group, has_details },
+        );
         applied
     }
 
@@ -360,13 +388,15 @@ impl Slots {
         let Occupant { record, fingerprint, is_ready, is_in_group, .. } = *occupant;
         // Mostly it is, and nothing is to be looked up.
         let drain = if is_in_group { None } else { self.drains.of(id, fingerprint).cloned() };
-        Some(PublishedNode { record: record?, is_ready, drain })
+        let details = self.details.get(id).cloned();
+        Some(PublishedNode { record: record?, is_ready, drain, details })
     }
 
     /// Returns whether it was occupied.
     fn remove(&mut self, id: SlotId) -> bool {
         let Some(previous) = self.occupants.remove(id) else { return false };
         self.occupied -= 1;
+        self.details.set(id, None);
         if let Some(record) = previous.record {
             self.withdraw(id, &record, previous.is_in_group);
         }
@@ -420,6 +450,7 @@ impl Slots {
             || self.ipv4_outside.forget_shard()
             || self.ipv6_outside.forget_shard()
             || self.strays.pop_first().is_some()
+            || self.details.forget_one()
             || self.drains.forget_one();
         if has_forgotten {
             return true;

@@ -10,7 +10,14 @@ fn slots(limit: u32) -> Slots {
 
 /// An occupant that is in the group, unless it is not ready.
 fn occupant(record: Option<Record>, mod_revision: i64, is_ready: bool) -> Occupant {
-    Occupant { record, fingerprint: 0, mod_revision, is_ready, is_in_group: is_ready }
+    Occupant {
+        record,
+        fingerprint: 0,
+        mod_revision,
+        is_ready,
+        is_in_group: is_ready,
+        has_details: false,
+    }
 }
 
 #[test]

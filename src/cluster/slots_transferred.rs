@@ -12,23 +12,33 @@ impl Slots {
 
     /// Lets a slot publish what it did. That a value that is no record held it is not known any more.
     pub(in crate::cluster) fn put_back(&mut self, id: SlotId, node: Option<PublishedNode>) {
-        let Some(PublishedNode { record, is_ready, drain }) = node else {
+        let Some(PublishedNode { record, is_ready, drain, details }) = node else {
             self.drains.put_transferred(id, None);
             self.remove(id);
             return;
         };
         let is_in_group = is_ready && drain.is_none();
         self.drains.put_transferred(id, drain);
+        let has_details = details.is_some();
+        self.details.set(id, details);
         let record = Some(record);
         self.insert(
             id,
-            Occupant { record, fingerprint: 0, mod_revision: 0, is_ready, is_in_group },
+            Occupant {
+                record,
+                fingerprint: 0,
+                mod_revision: 0,
+                is_ready,
+                is_in_group,
+                has_details,
+            },
         );
     }
 
     /// Takes over what others know of a slot.
     pub(in crate::cluster) fn take_over(&mut self, id: SlotId, from: &Slots) {
         self.drains.take_over(id, &from.drains);
+        self.details.set(id, from.details.get(id).cloned());
         match from.get(id) {
             Some(occupant) => self.insert(id, *occupant),
             None => _ = self.remove(id),

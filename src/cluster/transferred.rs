@@ -6,9 +6,11 @@
 //!
 //! The name that this node owns is not taken from others: the node follows that itself, and is ahead of them.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use super::details::Details;
 use super::directory::Directory;
 use super::drain::Drain;
 use super::journal::PublishedNode;
@@ -34,24 +36,29 @@ pub struct TransferredChange {
     pub is_ready: Option<bool>,
     /// Its drain.
     pub drain: FieldChange<Drain>,
+    /// What of its details comes, and by `None` what goes.
+    pub details: BTreeMap<String, Option<String>>,
 }
 
 impl TransferredChange {
     /// Adds a change that comes after this one.
     pub fn follow_up(&mut self, later: TransferredChange) {
-        let TransferredChange { ipv4, ipv6, port, is_ready, drain } = later;
+        let TransferredChange { ipv4, ipv6, port, is_ready, drain, details } = later;
         self.ipv4 = ipv4.or(self.ipv4);
         self.ipv6 = ipv6.or(self.ipv6);
         self.port = port.or(self.port);
         self.is_ready = is_ready.or(self.is_ready);
         self.drain = drain.or(self.drain.take());
+        self.details.extend(details);
     }
 
     /// What a node is after it; `None`: it has no address, and so no name.
     pub(super) fn applied_to(&self, node: Option<PublishedNode>) -> Option<PublishedNode> {
-        let (record, is_ready, drain) = match node {
-            Some(PublishedNode { record, is_ready, drain }) => (record, is_ready, drain),
-            None => (Record::default(), true, None),
+        let (record, is_ready, drain, details) = match node {
+            Some(PublishedNode { record, is_ready, drain, details }) => {
+                (record, is_ready, drain, details)
+            }
+            None => (Record::default(), true, None, None),
         };
         let record = Record {
             ipv4: self.ipv4.unwrap_or(record.ipv4),
@@ -63,6 +70,7 @@ impl TransferredChange {
             record,
             is_ready: self.is_ready.unwrap_or(is_ready),
             drain: self.drain.clone().map_or(drain, |drain| drain.map(Arc::new)),
+            details: Details::changed(details.as_ref(), &self.details),
         })
     }
 }

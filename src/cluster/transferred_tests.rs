@@ -40,6 +40,11 @@ fn any_change(chance: &mut Chance) -> TransferredChange {
         (1, _) => change.drain = Some(Some(Drain { reason: "disk".parse().ok() })),
         _ => {}
     }
+    if chance.below(4) == 0 {
+        let key = ["http/tcp", "rack", "revision"][chance.below(3) as usize];
+        let text = (chance.below(3) > 0).then(|| chance.below(9).to_string());
+        change.details.insert(key.to_owned(), text);
+    }
     change
 }
 
@@ -50,7 +55,9 @@ fn check(directory: &Directory, model: &BTreeMap<NodePlace, PublishedNode>) {
         .map(|(place, _, record)| {
             let standing = directory.standing(place);
             let drain = standing.drain.cloned().map(Arc::new);
-            (place, PublishedNode { record: *record, is_ready: standing.is_ready, drain })
+            let details = directory.ranges()[place.range].details(place.slot).cloned();
+            let (record, is_ready) = (*record, standing.is_ready);
+            (place, PublishedNode { record, is_ready, drain, details })
         })
         .collect();
     assert_eq!(&known, model);

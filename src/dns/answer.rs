@@ -168,8 +168,6 @@ impl Responder {
             name: if edns.wants_nsid { directory.own_name() } else { None },
             cookie: edns.cookie.map(bake),
             error,
-            // Over UDP it means nothing, and is not told (RFC 7828 §3.2.2).
-            tells_keepalive: edns.wants_keepalive && asker.transport == Transport::Tcp,
             ..Opt::bare(edns, rcode)
         }
     }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::group;
+use super::named_service::{self, FoundService};
 use super::query::Question;
 use super::records::{self, RecordContext};
 use super::reply::{Full, Owner, RECORD_HEAD, Reply, Section, push_name_by, push_text};
@@ -10,7 +11,7 @@ use super::reverse::{self, ReverseName};
 use super::standing_text;
 use super::wire::{Rcode, rrtype};
 use super::zone::Zone;
-use crate::cluster::{AddressNames, Directory, Record, Slots};
+use crate::cluster::{AddressNames, Directory, Record, SlotId, Slots};
 
 /// The data of the HINFO record that answers ANY: CPU `RFC8482`, OS empty (RFC 8482 §4.2).
 const HINFO_RFC8482: &[u8] = b"\x07RFC8482\x00";
@@ -32,9 +33,11 @@ pub(super) enum Content<'a> {
     Addresses(&'a [IpAddr], u16),
     /// Names of an address, in lower case with the final dot.
     HostNames(&'a [Vec<u8>]),
+    /// Where the service that the question names is: on this node, or on all of the group.
+    Services(&'a Slots, Option<SlotId>),
     /// ANY (RFC 8482).
     Hinfo,
-    /// Texts: what keeps a node out of its group, and all that is told in the class CHAOS.
+    /// Texts: what a node tells and what keeps it out of its group, and all that is told in the class CHAOS.
     Texts(Vec<String>),
     /// The zone's SOA under this name: the answer, or among the authority, which says that there is
     /// no such name, or no such type.
@@ -59,9 +62,7 @@ pub(super) fn of_name<'a>(
         return (Rcode::NOERROR, Content::Node(record, qtype));
     }
     if let (rrtype::TXT, Some((_, false))) = (qtype, node) {
-        let standing = directory.standing_of(name);
-        let texts = standing.map(|standing| standing_text::texts(&standing)).unwrap_or_default();
-        return (Rcode::NOERROR, Content::Texts(texts));
+        return (Rcode::NOERROR, Content::Texts(texts_of(name, directory)));
     }
     let is_apex = name == zone.name.as_bytes();
     // Whether the name of a node is a group's as well makes no difference.
@@ -73,6 +74,9 @@ pub(super) fn of_name<'a>(
             Content::Hinfo
         }
         (_, None, Some(group)) if group::has(group, qtype) => Content::Group(group, qtype),
+        (_, None, None) if name.first() == Some(&b'_') => {
+            return of_service(name, question, zone, directory);
+        }
         (_, record, group) => {
             let exists = is_apex || record.is_some() || group.is_some();
             let rcode =
@@ -83,6 +87,37 @@ pub(super) fn of_name<'a>(
     (Rcode::NOERROR, content)
 }
 
+/// What a name that begins as that of a service stands for.
+#[cold]
+#[inline(never)]
+fn of_service<'a>(
+    name: &[u8],
+    question: &Question<'_>,
+    zone: &'a Zone,
+    directory: &'a Directory,
+) -> (Rcode, Content<'a>) {
+    let apex = Owner::At(zone.offset(question.end()));
+    let found = named_service::find(name, directory);
+    let content = match (found, question.qtype) {
+        (Some(FoundService::Here(slots, slot)), rrtype::SRV) => Content::Services(slots, slot),
+        (Some(_), rrtype::ANY) => Content::Hinfo,
+        _ => {
+            let exists = found.is_some() || directory.has_below(name);
+            let rcode = if exists { Rcode::NOERROR } else { Rcode::NXDOMAIN };
+            return (rcode, Content::Soa(Section::Authority, apex, zone));
+        }
+    };
+    (Rcode::NOERROR, content)
+}
+
+/// The texts at the name of a node.
+#[inline(never)]
+fn texts_of(name: &[u8], directory: &Directory) -> Vec<String> {
+    let Some((slots, slot)) = directory.holder(name) else { return Vec::new() };
+    let details = slots.details(slot).into_iter().flat_map(|details| details.texts());
+    standing_text::texts(&slots.standing(slot)).into_iter().chain(details).collect()
+}
+
 /// Returns whether what a name stands for rests on there being no other names: that of a group, and all
 /// that is denied of what could be a node's.
 pub(super) fn needs_all_names(
@@ -91,7 +126,7 @@ pub(super) fn needs_all_names(
     directory: &Directory,
 ) -> bool {
     match content {
-        Content::Group(..) => true,
+        Content::Group(..) | Content::Services(..) => true,
         Content::Soa(Section::Authority, ..) => {
             let is_undecided = || {
                 let might_be = directory.has_place_for(name) || directory.group(name).is_some();
@@ -164,6 +199,7 @@ impl Content<'_> {
                 records::write_address(record, *rrtype, Section::Answer, Owner::Question, reply)
             }
             Content::Group(group, rrtype) => group::write(group, *rrtype, context, reply),
+            Content::Services(slots, slot) => named_service::write(slots, *slot, context, reply),
             Content::Names(names) => write_names(*names, reply),
             Content::Addresses(addresses, kind) => write_addresses(addresses, *kind, reply),
             Content::HostNames(names) => names.iter().try_for_each(|name| {

@@ -13,9 +13,6 @@ use super::wire::{
 /// The head of an option: code and length.
 pub(super) const OPTION: usize = 4;
 
-/// The longest time that a connection may go without a query, in tenths of a second (RFC 7828 §3.1).
-pub const TCP_IDLE_TENTHS: u16 = 100;
-
 /// Our OPT record without its options.
 pub(super) const OPT_HEAD: usize = 11;
 
@@ -32,8 +29,6 @@ pub struct Edns {
     pub wants_nsid: bool,
     /// True where it is asked how far the table is known to be etcd's.
     pub wants_table_proof: bool,
-    /// True where it is asked how long an idle connection stays (RFC 7828).
-    pub wants_keepalive: bool,
     /// The cookie (RFC 7873).
     pub cookie: Option<Request>,
 }
@@ -163,7 +158,6 @@ impl RawRecord {
                 flags: u16::from_be_bytes([flags_high, flags_low]),
                 wants_nsid: false,
                 wants_table_proof: false,
-                wants_keepalive: false,
                 cookie: None,
             },
             data,
@@ -184,7 +178,6 @@ impl RawRecord {
             at += OPTION + usize::from(length);
             match code {
                 option::NSID => edns.wants_nsid = true,
-                option::TCP_KEEPALIVE => edns.wants_keepalive = true,
                 option::TABLE_PROOF => edns.wants_table_proof |= data.is_empty(),
                 // The first one counts (RFC 7873 §5.2).
                 option::COOKIE if edns.cookie.is_none() => edns.cookie = Some(Request::read(data)?),
@@ -205,8 +198,6 @@ pub(super) struct Opt {
     pub(super) name: Option<String>,
     pub(super) cookie: Option<([u8; CLIENT], [u8; SERVER])>,
     pub(super) error: Option<ExtendedError>,
-    /// Whether to tell how long an idle connection stays.
-    pub(super) tells_keepalive: bool,
     /// How far the table is known to be etcd's, if that is asked for.
     pub(super) table_proof: Option<Box<TableProof>>,
 }
@@ -220,7 +211,6 @@ impl Opt {
             name: None,
             cookie: None,
             error: None,
-            tells_keepalive: false,
             table_proof: None,
         }
     }
@@ -229,8 +219,7 @@ impl Opt {
         let name = self.name.as_ref().map_or(0, |name| OPTION + name.len());
         let cookie = self.cookie.map_or(0, |_| OPTION + CLIENT + SERVER);
         let proof = self.table_proof.as_ref().map_or(0, |_| OPTION + TABLE_PROOF);
-        let keepalive = if self.tells_keepalive { OPTION + 2 } else { 0 };
-        name + cookie + self.error.map_or(0, |_| OPTION + 2) + keepalive + proof
+        name + cookie + self.error.map_or(0, |_| OPTION + 2) + proof
     }
 
     /// Leaves the name out where it does not fit: a question and a name as long as they can be
@@ -261,9 +250,6 @@ impl Opt {
         }
         if let Some(error) = self.error {
             push_option(option::EDE, [&(error as u16).to_be_bytes(), &[]], octets);
-        }
-        if self.tells_keepalive {
-            push_option(option::TCP_KEEPALIVE, [&TCP_IDLE_TENTHS.to_be_bytes(), &[]], octets);
         }
         if let Some(proof) = &self.table_proof {
             push_option(option::TABLE_PROOF, [&proof.octets(), &[]], octets);

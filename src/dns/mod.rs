@@ -23,6 +23,8 @@ pub mod framing;
 mod group;
 pub mod hop;
 pub mod hosts;
+pub mod keepalive;
+mod named_service;
 mod node_name;
 pub mod notify;
 pub mod notify_message;

@@ -57,7 +57,6 @@ mod tests {
             flags: 0,
             wants_nsid: false,
             wants_table_proof: true,
-            wants_keepalive: false,
             cookie: None,
         };
         let age = Some(Duration::from_millis(1500));

@@ -1,7 +1,7 @@
 //! What keeps a node out of its group, as TXT records at its name: `ready=false`, `drained=REASON`
-//! (RFC 1464: an attribute and its value). A node that is in its group has none.
+//! (RFC 1464: an attribute and its value), beside what it tells itself. A node that is in its group has none of these.
 
-use crate::cluster::{Drain, Standing};
+use crate::cluster::{Details, Drain, Standing};
 use crate::text::printable;
 
 /// Of a node that says that it is not ready.
@@ -17,6 +17,8 @@ pub enum StandingText {
     NotReady,
     /// It is drained.
     Drained(Drain),
+    /// It tells something else, under a key.
+    Detail(String, String),
 }
 
 /// The texts of a node: one for each reason.
@@ -40,7 +42,9 @@ pub fn read(data: &[u8]) -> Option<StandingText> {
     if text == NOT_READY {
         return Some(StandingText::NotReady);
     }
-    let reason = text.strip_prefix(DRAINED)?;
+    let Some(reason) = text.strip_prefix(DRAINED) else {
+        return Details::read_text(&text).map(|(key, text)| StandingText::Detail(key, text));
+    };
     Some(StandingText::Drained(Drain { reason: printable(reason).parse().ok() }))
 }
 
@@ -77,8 +81,7 @@ mod tests {
 
     #[test]
     fn other_texts_say_nothing_and_no_reason_moves_a_terminal() {
-        let table: [&[u8]; 6] =
-            [b"", b"\x05ready", b"\x0aready=true", b"\x0bready=fals", b"\x01\xff", b"\x07drained"];
+        let table: [&[u8]; 5] = [b"", b"\x05ready", b"\x0bready=fals", b"\x01\xff", b"\x07drained"];
         for data in table {
             assert_eq!(read(data), None, "{data:?}");
         }

@@ -38,12 +38,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
         // Who once had a name serves on without one; ending would be a fault of its own.
         let when_full = previous.map_or(self.settings.when_full, |_| WhenFull::Wait);
         let keyspace = self.settings.keyspace.clone();
-        let node_id = self.settings.node_id.clone();
+        let (node_id, details) = (self.settings.node_id.clone(), self.settings.details.clone());
         let claimant = Claimant {
             keyspace: &keyspace,
             record: &record,
             node_id: node_id.as_ref(),
             is_ready,
+            details: &details,
             lease: lease.id,
         };
         let taken = match self.reclaim(claimant, previous) {

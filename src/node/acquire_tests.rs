@@ -4,7 +4,7 @@ use super::claim::Claimant;
 use super::lease_time::Lease;
 use super::session_tests::newborn;
 use super::{Host, SessionError};
-use crate::cluster::{AddressChoice, Record};
+use crate::cluster::{AddressChoice, Details, Record};
 use crate::etcd::Etcd;
 
 #[test]
@@ -30,6 +30,7 @@ fn a_ticket_of_addresses_that_are_gone_goes_with_its_lease_even_if_that_is_hard_
             record: &gone,
             node_id: None,
             is_ready: true,
+            details: Details::NONE,
             lease: id,
         };
         if claimant.take_ticket(&mut session.client).is_err() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::cluster::{Keyspace, Pattern};
+use crate::cluster::{Details, Keyspace, Pattern};
 use crate::node::WhenFull;
 use crate::node::network::{AddressState, InterfaceAddress};
 
@@ -82,6 +82,7 @@ fn settings() -> NodeSettings {
         port: Some(53),
         job: None,
         node_id: None,
+        details: Details::default(),
         remembered: None,
         watchers: 0,
     }

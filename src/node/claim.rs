@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use super::state::Claimed;
 use super::sync::latest_of;
-use crate::cluster::{Keyspace, NodeId, RangeDigest, Record, SlotId};
+use crate::cluster::{Details, Keyspace, NodeId, RangeDigest, Record, SlotId};
 use crate::etcd::{
     Compare, Equal, Error, ErrorKind, Etcd, KeyValue, LeaseId, Op, Order, Pages, Range, RangeReply,
     Txn, read_key,
@@ -91,6 +91,8 @@ pub(super) struct Claimant<'a> {
     pub(super) node_id: Option<&'a NodeId>,
     /// Whether it says that it is ready.
     pub(super) is_ready: bool,
+    /// What it tells besides.
+    pub(super) details: &'a Details,
     /// What the ticket and the record hang on.
     pub(super) lease: LeaseId,
 }
@@ -194,7 +196,8 @@ impl Claimant<'_> {
         condition: Equal,
     ) -> Result<ClaimAttempt, Error> {
         let key = self.keyspace.key(slot);
-        let value = self.record.value(self.node_id, self.is_ready).into_bytes();
+        let value =
+            self.record.value_with(self.node_id, self.is_ready, self.details, None).into_bytes();
         let reply = client.txn(&Txn {
             compare: vec![Compare { key: key.clone(), to: condition }],
             success: vec![

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use super::job::JobSettings;
 use super::lease_ttl::LeaseTtl;
 use super::network::HostNetwork;
-use crate::cluster::{AddressChoice, Directory, Keyspace, NodeId, Record, SlotId, StartedList};
+use crate::cluster::{
+    AddressChoice, Details, Directory, Keyspace, NodeId, Record, SlotId, StartedList,
+};
 
 /// The process that a node lives in, and what the node needs of it.
 pub trait Host {
@@ -178,6 +180,8 @@ pub struct NodeSettings {
     /// What tells this node from others with its addresses, and outlasts its process; `None`: nothing
     /// does. While this process runs no other may have it.
     pub node_id: Option<NodeId>,
+    /// What it tells of itself besides.
+    pub details: Details,
     /// The slot that it had in an earlier life, up to the limit, which a newcomer tries first; `None`: it
     /// remembers none.
     pub remembered: Option<SlotId>,

@@ -4,12 +4,12 @@
 use super::claim::{Claimant, delete_if_on};
 use super::session::Session;
 use super::{Host, Result};
-use crate::cluster::{Keyspace, Record};
+use crate::cluster::{Details, Keyspace, Record};
 use crate::etcd::{Etcd, LeaseId};
 
 /// Who put what is to be given back: it is told by record and lease alone.
 fn late_claimant<'a>(keyspace: &'a Keyspace, record: &'a Record, lease: LeaseId) -> Claimant<'a> {
-    Claimant { keyspace, record, node_id: None, is_ready: true, lease }
+    Claimant { keyspace, record, node_id: None, is_ready: true, details: Details::NONE, lease }
 }
 
 impl<H: Host, E: Etcd> Session<H, E> {

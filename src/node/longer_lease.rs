@@ -87,7 +87,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 (key.clone(), Equal::ModRevision(claimed.mod_revision)),
                 (keyspace.drain(claimed.slot), Equal::CreateRevision(0)),
             ];
-            let value = self.value_of(&record);
+            let value = self.value_of(&record, Some(claimed.claim_revision));
             let txn = Txn {
                 compare: compare.map(|(key, to)| Compare { key, to }).to_vec(),
                 success: vec![Op::Put { key: key.clone(), value, lease: longer.id }],

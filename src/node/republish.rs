@@ -12,7 +12,7 @@ use super::lease_time::Lease;
 use super::own_put::OwnPut;
 use super::session::Session;
 use super::state::{Claimed, Membership};
-use super::{Host, Result, SessionError};
+use super::{Host, NodeSettings, Result, SessionError};
 use crate::cluster::Record;
 use crate::etcd::{Compare, Equal, Etcd, Event, EventKind, KeyValue, LeaseId, Op, Txn};
 
@@ -89,16 +89,17 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Lets the record be put again where another value stands at our own key: a backup that was restored
     /// may have the same lease and revision there, and old addresses.
     pub(super) fn expect_record(&mut self, claimed: Claimed, value: &[u8]) {
-        let ours = self.record.map(|record| self.value_of(&record));
+        let ours = self.record.map(|record| self.value_of(&record, claimed.owned_by()));
         if self.membership == Membership::Owned(claimed) && ours.as_deref() != Some(value) {
             self.membership = Membership::Owned(Claimed { is_being_put: true, ..claimed });
             self.addresses.published = None;
         }
     }
 
-    /// What is put into etcd for a record of ours.
-    pub(super) fn value_of(&self, record: &Record) -> Vec<u8> {
-        record.value(self.settings.node_id.as_ref(), self.is_ready).into_bytes()
+    /// What is put into etcd for a record of ours; `owned_by`: where it is put again.
+    pub(super) fn value_of(&self, record: &Record, owned_by: Option<i64>) -> Vec<u8> {
+        let NodeSettings { node_id, details, .. } = &self.settings;
+        record.value_with(node_id.as_ref(), self.is_ready, details, owned_by).into_bytes()
     }
 
     /// Applies a put of ours. The watch will bring it too, but whoever reads the log may ask for the
@@ -106,7 +107,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     pub(super) fn apply_own(&mut self, claimed: Claimed, record: &Record) {
         let key = self.settings.keyspace.key(claimed.slot);
         // Octet by octet as it was put: histories of etcd are told apart by that.
-        let value = self.value_of(record);
+        let value = self.value_of(record, claimed.owned_by());
         let mod_revision = claimed.mod_revision;
         let lease = self.lease.map_or(LeaseId(0), |lease| lease.id);
         let before = self.host.directory(|directory| directory.version(0, &key));
@@ -137,7 +138,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         claimed.is_being_put = true;
         self.membership = Membership::Owned(claimed);
         for _ in 0..PUTS {
-            let value = self.value_of(&record);
+            let value = self.value_of(&record, Some(claimed.claim_revision));
             let is_ours = [Equal::Lease(lease.id), Equal::ModRevision(claimed.mod_revision)];
             let txn = Txn {
                 compare: is_ours.map(|to| Compare { key: key.clone(), to }).to_vec(),

@@ -108,6 +108,11 @@ impl Claimed {
         Claimed { slot, claim_revision: revision, mod_revision: revision, is_being_put: false }
     }
 
+    /// The fencing token, where the record was put again since.
+    pub(super) fn owned_by(&self) -> Option<i64> {
+        (self.mod_revision != self.claim_revision).then_some(self.claim_revision)
+    }
+
     /// Returns whether the key is as we left it: on our lease, and put by nobody since. If only the
     /// lease is ours, another node may have owned the name before a claim of ours that came late. A
     /// further put of ours does not make the key anew, and is compared with the one before.

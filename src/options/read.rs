@@ -18,7 +18,7 @@ use super::values::{
     address, change_wait, command, etcd_timeout, filled, lease_ttl, number, optional_number, path,
     path_to_write, seconds, split, wrong,
 };
-use crate::cluster::{AddressChoice, Keyspace, Names, NodeId, Pattern, ReverseNetwork};
+use crate::cluster::{AddressChoice, Details, Keyspace, Names, NodeId, Pattern, ReverseNetwork};
 use crate::connect::{Access, ConnectSettings, Endpoint, Password, User};
 use crate::corefile::Corefile;
 use crate::failure::Failure;
@@ -156,6 +156,7 @@ fn node(matches: &Matches, keyspace: Keyspace) -> Result<NodeSettings, Failure> 
         port: optional_number(matches, "port")?,
         job: None,
         node_id: node_id(matches)?,
+        details: details(matches)?,
         remembered: None,
         watchers: number(matches, "watchers")?,
     })
@@ -164,6 +165,11 @@ fn node(matches: &Matches, keyspace: Keyspace) -> Result<NodeSettings, Failure> 
 fn node_id(matches: &Matches) -> Result<Option<NodeId>, Failure> {
     let Some(text) = matches.opt_str("node-id") else { return Ok(None) };
     text.parse().map(Some).or_else(|why: String| wrong("node-id", format!("{text:?}: {why}")))
+}
+
+fn details(matches: &Matches) -> Result<Details, Failure> {
+    let read = |option| matches.opt_strs(option);
+    Details::of_options(&read("service"), &read("meta")).or_else(|(option, why)| wrong(option, why))
 }
 
 fn access(matches: &Matches, endpoints: &[Endpoint]) -> Result<Access, Failure> {

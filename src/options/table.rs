@@ -101,7 +101,7 @@ const ANSWERS: &[OptionEntry] = &[
     texts(
         "forward",
         "[ZONE=]ADDRESS[:PORT][,...]",
-        "where queries for other names, or those of ZONE, go; resolv.conf: its servers [refused]",
+        "where queries for other names, or for ZONE's, go; or resolv.conf [refused]",
     ),
     flag("forward-ecs", "", "tell those servers the client subnet that clients tell"),
     text("cache", "SIZE", "room for their answers in octets, k or M; 0: none [1M]"),
@@ -133,6 +133,8 @@ const PUBLISHED: &[OptionEntry] = &[
     text("interface", "NAME", ""),
     text("node-id", "ID", ""),
     PORT,
+    texts("service", "NAME/tcp=PORT", ""),
+    texts("meta", "KEY=VALUE", "SRV below the name, and TXT at it [none]"),
 ];
 
 const ETCD: &[OptionEntry] = &[

@@ -11,7 +11,7 @@ use super::client::{Client, LONGEST_QUERY};
 use super::framed::{FramedStream, Received};
 use super::service::{OutgoingTransfer, Service};
 use crate::dns::Verdict;
-use crate::dns::edns::TCP_IDLE_TENTHS;
+use crate::dns::keepalive::{self, TCP_IDLE_TENTHS};
 use crate::dns::transfer::TransferStep;
 
 /// The longest time that a connection may go without a whole query (RFC 7766 §6.2.3), or without taking a
@@ -98,6 +98,7 @@ impl Connection {
             let Some(query) = self.framed.next_message()? else { break };
             let mut reply = Vec::new();
             let mut verdict = service.answer(query, self.client, &mut reply);
+            keepalive::tell(query, &mut reply);
             if verdict == Verdict::Transfer {
                 self.transfer = service.begin_transfer(query, self.client, &mut reply);
                 verdict = service.count_transfer(self.takes_zone());

@@ -1,6 +1,7 @@
 //! Zones that are transferred to other servers, by whom that is signed, and who is told of changes.
 
 mod clients;
+mod details;
 mod follower;
 mod incoming;
 mod incoming_signed;

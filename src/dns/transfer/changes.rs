@@ -75,6 +75,7 @@ impl ZoneChanges {
                 service(*place, before).as_slice(),
                 service(*place, after).as_slice(),
             );
+            self.add_difference(&named(*place, before), &named(*place, after));
             addresses(before).for_each(|address| counts.entry(address).or_default().0 += 1);
             addresses(after).for_each(|address| counts.entry(address).or_default().1 += 1);
         }
@@ -103,6 +104,17 @@ fn in_group(node: &Option<PublishedNode>) -> Option<Record> {
 fn addresses(node: &Option<PublishedNode>) -> impl Iterator<Item = IpAddr> + use<> {
     let record = in_group(node).unwrap_or_default();
     record.ipv4.map(IpAddr::from).into_iter().chain(record.ipv6.map(IpAddr::from))
+}
+
+/// The named services that a group has by a node.
+fn named(place: NodePlace, node: &Option<PublishedNode>) -> Vec<ZoneRecord> {
+    let node = node.as_ref().filter(|node| node.is_in_group());
+    let services = node.and_then(|node| node.details.as_ref()).into_iter();
+    let services = services.flat_map(|details| details.services());
+    let NodePlace { range, slot } = place;
+    services
+        .map(|(key, port)| ZoneRecord::GroupNamedService(range, key.into(), slot, port))
+        .collect()
 }
 
 /// The place of a service that a group has by a node.

@@ -1,11 +1,13 @@
 //! One message of a transfer, record by record.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::walk::Taker;
 use super::zone_record::{ZoneContent, ZoneRecord};
 use crate::cluster::{NodePlace, Slots};
 use crate::dns::edns::Opt;
+use crate::dns::named_service::push_labels;
 use crate::dns::node_name::NodeName;
 use crate::dns::records::push_srv;
 use crate::dns::reply::{Full, Reply, push_name_by, push_text};
@@ -31,11 +33,13 @@ pub(super) struct ZoneMessage<'a> {
 }
 
 /// The owner of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum OwnerKey {
     Zone,
     Node(NodePlace),
     Group(usize),
+    /// A named service of a node or of the group of a range.
+    Service(Arc<str>, Result<NodePlace, usize>),
     Address(IpAddr),
 }
 
@@ -121,12 +125,12 @@ impl<'a> ZoneMessage<'a> {
     ) {
         let ZoneMessage { content, reply, zone, zone_at, names, last, .. } = self;
         let start = reply.length();
-        let (zone_before, last_before) = (*zone_at, *last);
-        let push_owner = |octets: &mut Vec<u8>| match *last {
-            Some((same, at)) if same == owner => push_pointer(at, octets),
+        let (zone_before, last_before) = (*zone_at, last.clone());
+        let push_owner = |octets: &mut Vec<u8>| match last {
+            Some((same, at)) if *same == owner => push_pointer(*at, octets),
             _ => {
+                push_full_name(*content, names, &owner, octets);
                 *last = Some((owner, start));
-                push_full_name(*content, names, owner, octets);
                 // Of the name of the zone, which ends it, a pointer does, if it is here already.
                 let zone_starts = octets.len().saturating_sub(zone.len());
                 match *zone_at {
@@ -170,6 +174,13 @@ impl Taker for ZoneMessage<'_> {
             ZoneRecord::GroupService(place, port) => {
                 self.put_service(OwnerKey::Group(place.range), place, port);
             }
+            ZoneRecord::NodeNamedService(place, key, port) => {
+                self.put_service(OwnerKey::Service(key, Ok(place)), place, port);
+            }
+            ZoneRecord::GroupNamedService(range, key, slot, port) => {
+                let place = NodePlace { range, slot };
+                self.put_service(OwnerKey::Service(key, Err(range)), place, port);
+            }
             ZoneRecord::Pointer(place, address) => {
                 self.put(OwnerKey::Address(address), rrtype::PTR, |octets, names| {
                     push_node(names, place, octets);
@@ -188,7 +199,7 @@ fn push_node(names: &[NodeName<'_>], place: NodePlace, octets: &mut Vec<u8>) {
 fn push_full_name(
     content: ZoneContent<'_>,
     names: &[NodeName<'_>],
-    owner: OwnerKey,
+    owner: &OwnerKey,
     octets: &mut Vec<u8>,
 ) {
     let text = |text: &str, octets: &mut Vec<u8>| {
@@ -196,13 +207,21 @@ fn push_full_name(
     };
     match owner {
         OwnerKey::Zone => text(&content.zone.name, octets),
-        OwnerKey::Node(place) => push_node(names, place, octets),
+        OwnerKey::Node(place) => push_node(names, *place, octets),
         OwnerKey::Group(range) => {
-            let group = content.directory.ranges().get(range).and_then(Slots::group);
+            let group = content.directory.ranges().get(*range).and_then(Slots::group);
             text(group.unwrap_or(&content.zone.name), octets);
         }
+        OwnerKey::Service(key, whose) => {
+            push_labels(key, octets);
+            let whose = match whose {
+                Ok(place) => OwnerKey::Node(*place),
+                Err(range) => OwnerKey::Group(*range),
+            };
+            push_full_name(content, names, &whose, octets);
+        }
         OwnerKey::Address(address) => {
-            push_name_by(octets, |place| push_reverse_name(address, place));
+            push_name_by(octets, |place| push_reverse_name(*address, place));
         }
     }
 }

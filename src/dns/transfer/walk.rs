@@ -24,6 +24,7 @@ enum WalkStage {
     GroupIpv4,
     GroupIpv6,
     GroupServices,
+    GroupNamedServices,
 }
 
 /// How far a walk is.
@@ -32,7 +33,7 @@ pub(super) struct Walk {
     range: usize,
     stage: WalkStage,
     slot: SlotId,
-    /// Of an address, among those of the group.
+    /// Of an address or a named service, among those of the group.
     index: usize,
 }
 
@@ -52,6 +53,7 @@ impl Walk {
                     WalkStage::GroupIpv4 => self.pass_addresses(slots.ipv4(), &mut steps, taker),
                     WalkStage::GroupIpv6 => self.pass_addresses(slots.ipv6(), &mut steps, taker),
                     WalkStage::GroupServices => self.pass_services(slots, &mut steps, taker),
+                    WalkStage::GroupNamedServices => self.pass_named(slots, &mut steps, taker),
                 };
             if !is_through {
                 return false;
@@ -67,7 +69,8 @@ impl Walk {
             WalkStage::Nodes => WalkStage::GroupIpv4,
             WalkStage::GroupIpv4 => WalkStage::GroupIpv6,
             WalkStage::GroupIpv6 => WalkStage::GroupServices,
-            WalkStage::GroupServices => {
+            WalkStage::GroupServices => WalkStage::GroupNamedServices,
+            WalkStage::GroupNamedServices => {
                 self.range += 1;
                 WalkStage::Nodes
             }
@@ -124,6 +127,20 @@ impl Walk {
                 let place = NodePlace { range: self.range, slot };
                 taker.take(ZoneRecord::GroupService(place, port));
             }
+        }
+        true
+    }
+}
+
+impl Walk {
+    fn pass_named(&mut self, slots: &Slots, steps: &mut usize, taker: &mut impl Taker) -> bool {
+        let all = slots.group_services();
+        for (key, slot, port) in all.get(self.index..).unwrap_or_default() {
+            if !may_step(steps, taker) {
+                return false;
+            }
+            self.index += 1;
+            taker.take(ZoneRecord::GroupNamedService(self.range, (*key).into(), *slot, *port));
         }
         true
     }

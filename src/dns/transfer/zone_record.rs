@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::cluster::{Directory, NodePlace, PublishedNode, Slots};
+use crate::cluster::{Directory, NodePlace, PublishedNode, SlotId, Slots};
 use crate::dns::standing_text;
 use crate::dns::zone::{Zone, Zones};
 
@@ -14,12 +14,16 @@ pub(super) enum ZoneRecord {
     NodeAddress(NodePlace, IpAddr),
     /// SRV of a node.
     NodeService(NodePlace, u16),
-    /// TXT of a node: what keeps it out of its group.
+    /// SRV of a named service of a node, such as `http/tcp`.
+    NodeNamedService(NodePlace, Arc<str>, u16),
+    /// TXT of a node: what keeps it out of its group, and what it tells.
     NodeText(NodePlace, Arc<str>),
     /// A or AAAA of the group of the range with this index.
     GroupAddress(usize, IpAddr),
     /// SRV of a group, that is of one of its nodes.
     GroupService(NodePlace, u16),
+    /// SRV of a named service of the group of the range with this index.
+    GroupNamedService(usize, Arc<str>, SlotId, u16),
     /// PTR of an address, that is of one of its names.
     Pointer(NodePlace, IpAddr),
 }
@@ -104,12 +108,18 @@ impl<'a> ZoneContent<'a> {
         });
         let port = record.port.filter(|_| self.zone.network.is_none());
         let service = port.map(|port| ZoneRecord::NodeService(place, port));
-        let texts = match self.zone.network {
-            None if !node.is_in_group() => standing_text::texts(&node.standing()),
-            _ => Vec::new(),
-        };
+        let (mut texts, mut named) = (Vec::new(), Vec::new());
+        if self.zone.network.is_none() && !node.is_in_group() {
+            texts = standing_text::texts(&node.standing());
+        }
+        if let Some(details) = node.details.as_ref().filter(|_| self.zone.network.is_none()) {
+            texts.extend(details.texts());
+            let record =
+                |(key, port): (&str, u16)| ZoneRecord::NodeNamedService(place, key.into(), port);
+            named.extend(details.services().map(record));
+        }
         let texts = texts.into_iter().map(move |text| ZoneRecord::NodeText(place, text.into()));
-        addresses.into_iter().flatten().chain(service).chain(texts)
+        addresses.into_iter().flatten().chain(service).chain(texts).chain(named)
     }
 
     /// Whether the reverse name of an address is in this zone.

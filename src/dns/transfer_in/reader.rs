@@ -10,6 +10,7 @@ use super::request::TransferRequest;
 use super::zones::TransferZones;
 use crate::cluster::{NodePlace, TransferredChange};
 use crate::dns::TableProof;
+use crate::dns::named_service;
 use crate::dns::query::Question;
 use crate::dns::reply_options::ReplyOptions;
 use crate::dns::wire::{CLASS_IN, HEADER, Rcode, array_at, flag, rrtype, u16_at};
@@ -72,6 +73,8 @@ pub struct TransferReader {
     /// The name of the latest record, its places, and what was told of it so far.
     name: Vec<u8>,
     places: Vec<NodePlace>,
+    /// Which service of these it is the name of, such as `http/tcp`; `None`: of none.
+    service: Option<String>,
     change: TransferredChange,
     /// Room for the name that is being read.
     next_name: Vec<u8>,
@@ -94,6 +97,7 @@ impl TransferReader {
             has_first: false,
             name: Vec::new(),
             places: Vec::new(),
+            service: None,
             change: TransferredChange::default(),
             next_name: Vec::new(),
         }
@@ -229,11 +233,22 @@ impl TransferReader {
             self.flush(changes);
             std::mem::swap(&mut self.name, &mut self.next_name);
             self.places.clear();
+            self.service = None;
             self.places.extend(self.zones.places(&self.zone, &self.name));
+            if let Some((service, owner)) = named_service::parts(&self.name)
+                && self.places.is_empty()
+            {
+                self.service = Some(service);
+                self.places.extend(self.zones.places(&self.zone, owner));
+            }
         }
         if !self.places.is_empty() {
             let data = message.get(data).unwrap_or_default();
-            let change = records::change(rrtype, data, fate).map_err(|_| malformed)?;
+            let change = match &self.service {
+                None => records::change(rrtype, data, fate),
+                Some(service) => records::service_change(service, rrtype, data, fate),
+            };
+            let change = change.map_err(|_| malformed)?;
             self.change.follow_up(change);
         }
         Ok(end)

@@ -1,6 +1,6 @@
 //! What a record of a zone says of a node.
 
-use crate::cluster::TransferredChange;
+use crate::cluster::{Details, TransferredChange};
 use crate::dns::standing_text::{self, StandingText};
 use crate::dns::wire::{array_at, rrtype, skip_name, u16_at};
 
@@ -48,11 +48,31 @@ pub(super) fn change(rrtype: u16, data: &[u8], fate: Fate) -> Result<Transferred
         rrtype::TXT => match standing_text::read(data) {
             Some(StandingText::NotReady) => change.is_ready = Some(fate == Fate::Goes),
             Some(StandingText::Drained(drain)) => change.drain = fate.of(drain),
+            Some(StandingText::Detail(key, text)) => {
+                change.details.insert(key, (fate == Fate::Comes).then_some(text));
+            }
             None => {}
         },
         _ => {}
     }
     Ok(change)
+}
+
+/// The same of a record at the name of a service of a node.
+pub(super) fn service_change(
+    service: &str,
+    rrtype: u16,
+    data: &[u8],
+    fate: Fate,
+) -> Result<TransferredChange, BadData> {
+    let change = change(rrtype, data, fate)?;
+    let mut named = TransferredChange::default();
+    if let Some(port) = change.port
+        && Details::is_service(service)
+    {
+        named.details.insert(service.to_owned(), port.map(|port| port.to_string()));
+    }
+    Ok(named)
 }
 
 /// The serial of a SOA, whose data are at these offsets of a message. `None`: they are malformed.

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use simple_dns::SimpleDnsError;
 
-use crate::cluster::{Keyspace, Names, NodePlace};
+use crate::cluster::{Keyspace, MOST_DETAILS, Names, NodePlace};
 use crate::dns::zone::Zones;
 
 /// Records of a zone, beside those of its nodes: room for SOAs, and for clusters that are larger elsewhere.
 const SPARE_RECORDS: u64 = 65_536;
 
-/// Records of each node, its part in those of the group included: addresses, SRV and TXT; and as many again, for
-/// where it changes, what goes is told as well.
-const RECORDS_OF_NODE: u64 = 16;
+/// Records of each node, its part in those of the group included: addresses, SRV and TXT, and of each of its
+/// services and of all that it tells; and as many again, for where it changes, what goes is told as well.
+const RECORDS_OF_NODE: u64 = 2 * (8 + 3 * MOST_DETAILS as u64);
 
 /// Names beside those up to the limit: other nodes may have another one.
 const SPARE_NAMES: usize = 1024;

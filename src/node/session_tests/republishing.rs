@@ -135,7 +135,7 @@ fn a_claim_that_was_carried_out_though_no_reply_came_says_in_the_end_what_is_so(
         });
         let store = world.store.borrow();
         let own = store.keys.values().next().expect("its key");
-        let known = session.value_of(&session.record.expect("a record"));
+        let known = session.value_of(&session.record.expect("a record"), None);
         let shown = String::from_utf8_lossy(&own.value);
         assert_eq!(shown, String::from_utf8_lossy(&known), "seed {seed}");
         let Membership::Owned(claimed) = session.membership else { panic!("seed {seed}") };

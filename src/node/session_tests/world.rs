@@ -12,7 +12,7 @@ use super::super::session::Session;
 use super::super::{
     Counter, Host, LeaseTtl, NodeSettings, Owned, TableServer, TableState, WhenFull,
 };
-use crate::cluster::{AddressChoice, Directory, Keyspace, Pattern};
+use crate::cluster::{AddressChoice, Details, Directory, Keyspace, Pattern};
 use crate::etcd::{
     Compare, Equal, Error, ErrorKind, Etcd, Event, EventKind, KeyValue, LeaseId, Op, Order, Range,
     RangeReply, ResponseHeader, Status, TimeToLive, Timeout, Txn, TxnReply, WatchRange, WatchReply,
@@ -497,6 +497,7 @@ pub(in crate::node) fn newborn(seed: u64) -> (Rc<World>, Session<FakeHost, FakeE
         port: Some(53),
         job: None,
         node_id: None,
+        details: Details::default(),
         remembered: None,
         watchers: 0,
     };

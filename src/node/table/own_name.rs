@@ -1,6 +1,6 @@
 //! The own name in etcd, while the table of all names is another node's.
 
-use crate::cluster::SlotId;
+use crate::cluster::{Details, SlotId};
 use crate::etcd::{Etcd, EventKind, read_key};
 use crate::node::claim::Claimant;
 use crate::node::full_sync::entry;
@@ -74,7 +74,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         };
         let keyspace = self.settings.keyspace.clone();
         let (record, lease, node_id, is_ready) = (&record, lease.id, None, true);
-        let claimant = Claimant { keyspace: &keyspace, record, node_id, is_ready, lease };
+        let (keyspace, details) = (&keyspace, Details::NONE);
+        let claimant = Claimant { keyspace, record, node_id, is_ready, details, lease };
         let mut others: Vec<SlotId> = self.own_slots(claimant);
         others.retain(|slot| *slot != own.slot);
         self.table.foreign.retain(|slot| others.contains(slot));

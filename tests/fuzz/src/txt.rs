@@ -13,6 +13,16 @@ pub fn run(data: &[u8]) {
     let standing = match &text {
         StandingText::NotReady => Standing { is_ready: false, drain: None },
         StandingText::Drained(drain) => Standing { is_ready: true, drain: Some(drain) },
+        StandingText::Detail(key, text) => {
+            assert!(!text.contains(char::is_control), "{text:?}");
+            let text = format!("{key}={text}");
+            let data = [&[u8::try_from(text.len()).expect("short")], text.as_bytes()].concat();
+            assert_eq!(
+                read(&data).as_ref(),
+                Some(&StandingText::Detail(key.clone(), text[key.len() + 1..].to_owned()))
+            );
+            return;
+        }
     };
     assert!(!standing.is_in_group());
     let reason = standing.reason().unwrap_or_default();

@@ -107,6 +107,14 @@ impl Scene {
         let ipv4 = ["10.0.0", "10.77.0", "192.0.2"][self.chance.below(3) as usize];
         let port = ["", r#","port":"53""#, r#","port":"1053""#][self.chance.below(3) as usize];
         let ready = ["", r#","ready":false"#][usize::from(self.chance.below(6) == 0)];
+        let more = [
+            "",
+            "",
+            r#","meta":{"rack":"a7","x":"y=z"}"#,
+            r#","services":{"http/tcp":"80","dns/udp":"53"}"#,
+            r#","meta":{"rack":"b8"},"services":{"http/tcp":"8080"},"revision":"7""#,
+        ][self.chance.below(5) as usize];
+        let ready = format!("{ready}{more}");
         let text = match self.chance.below(10) {
             0..3 => return None,
             3 => "no record".to_owned(),
@@ -162,6 +170,13 @@ impl Scene {
             for number in 1..=SLOTS {
                 let place = NodePlace { range, slot: SlotId::new(number).expect("not 0") };
                 names.push(slots.names.name(place.slot));
+            }
+            let owners: Vec<String> = names.split_off(names.len() - SLOTS as usize - 1);
+            for owner in owners {
+                for labels in ["_http._tcp.", "_dns._udp.", "_none._tcp.", "_tcp.", "_udp."] {
+                    names.push(format!("{labels}{owner}"));
+                }
+                names.push(owner);
             }
         }
         let ipv4 = ["10.0.0", "10.77.0", "192.0.2"].into_iter();

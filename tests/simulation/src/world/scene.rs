@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use idetcd::cluster::{AddressChoice, Keyspace, NodeId, Pattern};
+use idetcd::cluster::{AddressChoice, Details, Keyspace, NodeId, Pattern};
 use idetcd::node::{JobSettings, LeaseTtl, NodeSettings, WhenFull};
 
 use super::client::Login;
@@ -162,6 +162,7 @@ impl NodeSpec {
             port: Some(self.port),
             job: self.job.clone(),
             node_id,
+            details: Details::default(),
             remembered: None,
             watchers: self.watchers,
         }

@@ -1,0 +1,133 @@
+//! Services by name (RFC 2782): `_http._tcp.worker4.tf.local.` is where the service `http/tcp` of a node is, and
+//! `_http._tcp.worker.tf.local.` where it is on all nodes of the group.
+
+use super::node_name::NodeName;
+use super::records::{RecordContext, push_srv, write_addresses};
+use super::reply::{Full, Owner, Reply, push_name_by};
+use super::wire::rrtype;
+use crate::cluster::{Directory, SlotId, Slots};
+
+/// The transports, as a label and in the name of a service.
+const TRANSPORTS: [(&str, &str); 2] = [("_tcp", "tcp"), ("_udp", "udp")];
+
+/// What a name is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum FoundService<'a> {
+    /// That of a service of a node, or of a group.
+    Here(&'a Slots, Option<SlotId>),
+    /// What services stand below.
+    Below,
+}
+
+/// The transport that a label is, and what follows its dot.
+fn transport(name: &str) -> Option<(&'static str, &str)> {
+    let (label, rest) = name.split_once('.')?;
+    let (_, transport) = TRANSPORTS.iter().find(|(own, _)| *own == label)?;
+    Some((transport, rest))
+}
+
+/// The service of a name, such as `http/tcp`, and whose it is; names are in lower case with the final dot. `None`:
+/// the name is not that of one.
+pub(super) fn parts(name: &[u8]) -> Option<(String, &[u8])> {
+    let name = std::str::from_utf8(name).ok()?;
+    let (label, rest) = name.strip_prefix('_')?.split_once('.')?;
+    let (transport, owner) = transport(rest)?;
+    Some((format!("{label}/{transport}"), owner.as_bytes()))
+}
+
+/// What a name is, in lower case with the final dot; `None`: nothing.
+pub(super) fn find<'a>(name: &[u8], directory: &'a Directory) -> Option<FoundService<'a>> {
+    if let Some((transport, owner)) = std::str::from_utf8(name).ok().and_then(transport) {
+        let (slots, slot) = holder(owner.as_bytes(), directory)?;
+        let is_one = |(key, ..): &(&str, SlotId, u16)| key.ends_with(transport);
+        return services(slots, slot).iter().any(is_one).then_some(FoundService::Below);
+    }
+    let (key, owner) = parts(name)?;
+    let (slots, slot) = holder(owner, directory)?;
+    let is_it = |(service, ..): &(&str, SlotId, u16)| *service == key;
+    services(slots, slot).iter().any(is_it).then_some(FoundService::Here(slots, slot))
+}
+
+/// The node, or the group, of a name: a node stands before a group of its name.
+fn holder<'a>(name: &[u8], directory: &'a Directory) -> Option<(&'a Slots, Option<SlotId>)> {
+    match directory.holder(name).filter(|(slots, slot)| slots.record(*slot).is_some()) {
+        Some((slots, slot)) => Some((slots, Some(slot))),
+        None => directory.group(name).map(|slots| (slots, None)),
+    }
+}
+
+/// The services of a node; `None`: of the group.
+fn services(slots: &Slots, slot: Option<SlotId>) -> Vec<(&str, SlotId, u16)> {
+    let Some(slot) = slot else { return slots.group_services() };
+    let own = slots.details(slot).into_iter().flat_map(|details| details.services());
+    own.map(|(key, port)| (key, slot, port)).collect()
+}
+
+/// Writes the records of the service that is asked for, each time another one first, and the addresses as a help.
+#[cold]
+#[inline(never)]
+pub(super) fn write(
+    slots: &Slots,
+    slot: Option<SlotId>,
+    context: RecordContext<'_>,
+    reply: &mut Reply<'_>,
+) -> Result<(), Full> {
+    let asked = context.question.name();
+    let Some((key, _)) = parts(asked.as_bytes()) else { return Ok(()) };
+    let mut places = services(slots, slot);
+    places.retain(|(service, ..)| *service == key);
+    let start = context.rotation.checked_rem(places.len()).unwrap_or(0);
+    places.rotate_left(start);
+    let name = NodeName::new(&slots.names);
+    let mut targets = Vec::with_capacity(places.len());
+    for (_, slot, port) in places {
+        reply.answer(rrtype::SRV, |octets| {
+            push_srv(port, octets);
+            targets.push((slot, octets.len()));
+            name.write(slot, octets);
+        })?;
+    }
+    for (slot, target) in targets {
+        let Some(record) = slots.record(slot) else { continue };
+        if write_addresses(record, Owner::At(target), reply).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Appends the labels of a service, such as `http/tcp`, to which the name of a node or a group is added.
+pub(super) fn push_labels(service: &str, octets: &mut Vec<u8>) {
+    let (name, transport) = service.split_once('/').unwrap_or((service, ""));
+    push_name_by(octets, |text| {
+        text.extend_from_slice(format!("_{name}._{transport}.").as_bytes())
+    });
+    // The root is not the end.
+    octets.pop();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_labels_of_a_service_are_read_and_written() {
+        let table = [
+            ("_http._tcp.worker4.tf.local.", Some(("http/tcp", "worker4.tf.local."))),
+            ("_a._udp.b.", Some(("a/udp", "b."))),
+            ("_http._sctp.worker4.tf.local.", None),
+            ("http._tcp.worker4.tf.local.", None),
+            ("_tcp.worker4.tf.local.", None),
+            ("_http._tcp", None),
+            ("", None),
+        ];
+        for (name, wanted) in table {
+            let found = parts(name.as_bytes());
+            let found = found.as_ref().map(|(key, owner)| (key.as_str(), *owner));
+            assert_eq!(found, wanted.map(|(key, owner)| (key, owner.as_bytes())), "{name}");
+        }
+        let mut octets = Vec::new();
+        push_labels("http/tcp", &mut octets);
+        assert_eq!(octets, b"\x05_http\x04_tcp");
+    }
+}

@@ -14,7 +14,7 @@ const MOST: [(&str, u64); 6] = [
     ("version.bind", 2),
     ("hostname.bind", 4),
     ("slots.bind", 2),
-    ("stats.bind", 8),
+    ("stats.bind", 24),
 ];
 
 #[test]

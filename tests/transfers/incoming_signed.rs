@@ -182,7 +182,7 @@ fn no_message_of_a_table_can_be_changed_left_out_or_unsigned_and_nothing_of_it_i
     for (what, request, reply) in all {
         // Each by itself: one that is not waited in does nothing, but loses its patience.
         let follower = begin(request, reply);
-        wait_until(&follower, what, || follower.table() == TableState::Lost);
+        wait_until(&follower, what, || follower.table().is_lost());
         assert_eq!(follower.directory(|directory| directory.len()), 0, "{what}");
     }
     // Where nobody does anything all is well.

@@ -113,7 +113,7 @@ impl Scene {
         let (slot, began) = (self.put(number), self.world.now);
         while !self.has(slot) {
             self.go_on(Duration::from_millis(1));
-            if self.state() == TableState::Lost {
+            if self.state().is_lost() {
                 self.ask_again();
             }
             assert!(self.world.now < began + 20 * SECOND, "{:?}", self.state());
@@ -169,7 +169,7 @@ fn without_any_server_the_table_is_lost_and_then_stale() {
     scene.go_on(SECOND);
     (0..2).for_each(|node| scene.world.set_frozen(node, true));
     scene.go_on(9 * SECOND);
-    assert_eq!(scene.state(), TableState::Lost);
+    assert_eq!(scene.state(), TableState::Hopeless);
     scene.go_on(10 * SECOND);
     assert_eq!(scene.freshness(), Freshness::Stale);
 }

@@ -9,7 +9,7 @@ use std::thread;
 use idetcd::dns::tsig::{
     Algorithm, KeyName, SignedRequest, TsigKey, TsigKeys, key_file, sign_request,
 };
-use idetcd::node::{Host, TableState};
+use idetcd::node::Host;
 use idetcd::server::socket::Presence;
 use idetcd::server::udp::UdpListener;
 use support::{Etcd, Node};

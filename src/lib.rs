@@ -38,12 +38,12 @@
 //! answers DNS for as long as it waits. The sockets of the etcd client are non-blocking and wait
 //! there too ([`connect`]), so everything that talks to etcd is plain blocking code.
 //!
-//! The life of a query: [`server::udp`] → [`dns::Responder::answer`] → [`cluster::directory`] →
+//! The life of a query: [`server::udp`] → [`dns::Responder::answer`] → [`cluster::Directory`] →
 //! the same socket. The life of a name: [`options`] → [`node::session`] → [`etcd::Etcd::txn`] →
-//! watch → [`cluster::directory`] on every node. The life of a zone that another server takes:
+//! watch → [`cluster::Directory`] on every node. The life of a zone that another server takes:
 //! [`dns::Responder::answer`] → [`dns::transfer`], which walks a copy of the directory, message by message.
 //! The other way round, where a node does not watch etcd: `node::table` → [`node::Host::take_table`] → [`server::table`]
-//! → [`dns::transfer_in`] → [`cluster::directory`].
+//! → [`dns::transfer_in`] → [`cluster::Directory`].
 //!
 //! # What goes where
 //!

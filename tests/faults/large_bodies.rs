@@ -91,9 +91,10 @@ fn a_value_that_is_too_large_alone_is_passed_by() {
     assert!(!log.contains("lost worker2"), "{log}");
     // Histories are told apart by what changed last, which cannot be read here: so all is read again.
     etcd.put("worker3.tf.local.", &huge);
-    let proxied = Proxy::new(&etcd.address());
+    let (proxied, watched) = (Proxy::new(&etcd.address()), etcd.watchers());
     let late = Node::at(&proxied.endpoint(), 2, 12, &[]);
     assert_eq!(late.slot(), 4);
+    until(PATIENCE, "its watch", || (etcd.watchers() > watched).then_some(()));
     proxied.reset();
     let wanted = late.log().matches("full sync").count() + 1;
     etcd.put("worker10.tf.local.", br#"{"ipv4":"10.10.10.10"}"#);

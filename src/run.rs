@@ -179,6 +179,10 @@ fn enter(sandbox: Result<Sandbox, &str>, connect: &Connect) {
     };
     let certificates = connect.certificates().into_iter().flat_map(Certificates::paths);
     sandbox.read.extend(certificates.map(Path::to_owned));
+    if let Some(path) = sandbox.may_hang() {
+        let path = path.display();
+        return log::info!("no sandbox: the file system of {path} may not answer");
+    }
     match sandbox.enter() {
         Ok(true) => log::debug!("sandbox: {}", sandbox.describe()),
         Ok(false) => log::debug!("no sandbox: this kernel has no Landlock"),

@@ -20,6 +20,12 @@ const MOST_LINKS: usize = 8;
 /// What programs that are linked dynamically are made of.
 const LIBRARIES: [&str; 5] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache"];
 
+/// The kernel's table of what is mounted where (proc_pid_mountinfo(5)).
+const MOUNTS: &str = "/proc/self/mountinfo";
+
+/// The types of file systems, by how they begin, that may leave a process waiting for ever for a look at a file.
+const MAY_HANG: [&str; 8] = ["9p", "afs", "ceph", "cifs", "fuse", "lustre", "nfs", "smb"];
+
 /// The files that are needed. Others replace theirs by rename, so what counts are their directories.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sandbox {
@@ -57,6 +63,13 @@ impl Sandbox {
         Ok(ruleset.restrict_self()?.ruleset != RulesetStatus::NotEnforced)
     }
 
+    /// The first of its files whose file system may not answer, such as one of a network: nothing may look at it here.
+    pub fn may_hang(&self) -> Option<&Path> {
+        let mounts = std::fs::read_to_string(MOUNTS).unwrap_or_default();
+        let mut files = self.read.iter().chain(&self.written);
+        files.find(|file| is_on_any(file, &mounts, &MAY_HANG)).map(PathBuf::as_path)
+    }
+
     /// Its directories, as an operator reads them.
     pub fn describe(&self) -> String {
         let told = |files| match directories(files) {
@@ -69,6 +82,19 @@ impl Sandbox {
         let (read, written) = (told(&self.read), told(&self.written));
         format!("reads files in {read}, writes files in {written}, and no others")
     }
+}
+
+/// Whether a file is on a file system of one of these types, by its name alone.
+fn is_on_any(file: &Path, mounts: &str, types: &[&str]) -> bool {
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let mounted = mounts.lines().filter_map(|line| {
+        let (place, rest) = line.split_once(" - ")?;
+        let place = place.split(' ').nth(4)?.replace("\\040", " ");
+        file.starts_with(&place).then(|| (place.len(), rest))
+    });
+    // Of several at one place the last one counts.
+    let closest = mounted.max_by_key(|(length, _)| *length);
+    closest.is_some_and(|(_, rest)| types.iter().any(|start| rest.starts_with(start)))
 }
 
 /// The directories of files, each once: of each link as well, for it may be switched.
@@ -102,6 +128,26 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+
+    #[test]
+    fn where_a_file_is_mounted_is_told_by_its_name() {
+        let mounts = "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n\
+                      30 22 0:30 / /mnt rw,noatime shared:1 - nfs4 server:/a rw\n\
+                      31 30 0:31 / /mnt/own\\040disk rw - ext4 /dev/sdb1 rw\n\
+                      32 22 0:32 / /run rw - tmpfs tmpfs rw\n\
+                      33 22 0:33 / /run rw - fuse.bindfs /x rw\n";
+        let table = [
+            ("/etc/hosts", false),
+            ("/mnt/name", true),
+            ("/mntb/name", false),
+            ("/mnt/own disk/name", false),
+            ("/run/name", true),
+        ];
+        for (file, wanted) in table {
+            assert_eq!(is_on_any(Path::new(file), mounts, &MAY_HANG), wanted, "{file}");
+        }
+        assert!(!is_on_any(Path::new("/mnt/name"), "", &MAY_HANG));
+    }
 
     #[test]
     fn the_directories_are_those_of_all_links_on_the_way() {

@@ -100,7 +100,10 @@ fn files(options: &Options, connect: &Connect) -> Vec<Finding> {
 fn sandbox(options: &Options) -> Finding {
     let text = match options.sandbox() {
         _ if !options.is_sandboxed => "none: --no-sandbox".to_owned(),
-        Ok(sandbox) => sandbox.describe(),
+        Ok(sandbox) => match sandbox.may_hang() {
+            Some(path) => format!("none: the file system of {} may not answer", path.display()),
+            None => sandbox.describe(),
+        },
         Err(programs) => format!("none: {programs} would be in it"),
     };
     Finding::new(Good, "sandbox", text)

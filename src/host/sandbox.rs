@@ -90,7 +90,7 @@ fn is_on_any(file: &Path, mounts: &str, types: &[&str]) -> bool {
     let mounted = mounts.lines().filter_map(|line| {
         let (place, rest) = line.split_once(" - ")?;
         let place = place.split(' ').nth(4)?.replace("\\040", " ");
-        file.starts_with(&place).then(|| (place.len(), rest))
+        file.starts_with(&place).then_some((place.len(), rest))
     });
     // Of several at one place the last one counts.
     let closest = mounted.max_by_key(|(length, _)| *length);

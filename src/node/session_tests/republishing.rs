@@ -14,8 +14,8 @@ use super::world::{FakeEtcd, FakeHost, Fate, LEASE_TTL, ROUND_TRIP, World};
 use crate::cluster::{AddressChoice, NodePlace, Record, SlotId};
 use crate::etcd::{KeyValue, LeaseId};
 
-/// A host with one card, which has this address, if any.
-fn host(ip: Option<IpAddr>) -> Arc<HostNetwork> {
+/// A host with one card, which has these addresses.
+pub(super) fn host(ips: impl IntoIterator<Item = IpAddr>) -> Arc<HostNetwork> {
     let address = |ip| InterfaceAddress {
         ip,
         state: AddressState::Preferred,
@@ -29,7 +29,7 @@ fn host(ip: Option<IpAddr>) -> Arc<HostNetwork> {
         kind: InterfaceKind::Ordinary,
         is_up: true,
         has_carrier: true,
-        addresses: ip.into_iter().map(address).collect(),
+        addresses: ips.into_iter().map(address).collect(),
     };
     Arc::new(HostNetwork { interfaces: Ok(vec![card]), default_sources: Vec::new() })
 }
@@ -249,14 +249,14 @@ fn without_any_address_the_name_goes_when_a_lease_would_have_ended() {
     world.follow(|_, _| Fate::Answered(ROUND_TRIP));
     let passes = |seconds: f64| world.now.set(world.now.get() + LEASE_TTL.mul_f64(seconds));
     for _ in 0..2 {
-        *world.network.borrow_mut() = host(None);
+        *world.network.borrow_mut() = host([]);
         insist(&mut session, Session::follow_addresses);
         passes(0.9);
         insist(&mut session, Session::follow_addresses);
         *world.network.borrow_mut() = host(Some(ip(1)));
         insist(&mut session, Session::follow_addresses);
     }
-    *world.network.borrow_mut() = host(None);
+    *world.network.borrow_mut() = host([]);
     insist(&mut session, Session::follow_addresses);
     passes(1.0);
     assert!(matches!(session.follow_addresses(), Err(SessionError::LeaseGone)));

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::newborn;
+use super::republishing::host;
 use super::world::{Fate, ROUND_TRIP, World, put};
 use crate::cluster::NodeId;
 use crate::etcd::LeaseId;
-use crate::node::network::{AddressState, HostNetwork, Interface, InterfaceAddress, InterfaceKind};
+use crate::node::network::HostNetwork;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -17,23 +18,8 @@ const THEIRS: LeaseId = LeaseId(99);
 const OF_PLUGIN: &str = r#"{"ipv4":"10.0.0.1","ipv6":"fe80::1","port":"53"}"#;
 
 /// A host with these two addresses on its card.
-fn card() -> HostNetwork {
-    let address = |text: &str| InterfaceAddress {
-        ip: text.parse().expect(text),
-        state: AddressState::Preferred,
-        is_temporary: false,
-        is_secondary: false,
-        is_permanent: true,
-    };
-    let card = Interface {
-        index: 2,
-        name: "eth0".to_owned(),
-        kind: InterfaceKind::Ordinary,
-        is_up: true,
-        has_carrier: true,
-        addresses: ["10.0.0.1", "fe80::1"].map(address).to_vec(),
-    };
-    HostNetwork { interfaces: Ok(vec![card]), default_sources: Vec::new() }
+fn card() -> Arc<HostNetwork> {
+    host(["10.0.0.1", "fe80::1"].map(|text| text.parse().expect(text)))
 }
 
 /// What else there is in a world.
@@ -50,7 +36,7 @@ fn stands(world: &World, slot: u32, value: &str, lease: LeaseId) {
 /// When a newcomer has the name 2, which others than 1 and 3 have taken; `None`: never.
 fn named_after(at: impl FnOnce(&World), id: &str) -> Option<Duration> {
     let (world, mut session) = newborn(1);
-    *world.network.borrow_mut() = Arc::new(card());
+    *world.network.borrow_mut() = card();
     session.settings.node_id = id.parse::<NodeId>().ok();
     for slot in [1, 3] {
         stands(&world, slot, &format!(r#"{{"ipv4":"10.0.1.{slot}","port":"53"}}"#), THEIRS);

@@ -122,11 +122,11 @@ impl Candidates {
     pub fn fail(&mut self, server: TableServer, is_hopeful: bool, now: Instant, draw: u64) {
         self.failures = self.failures.saturating_add(1);
         if let Some(steps) = self.failures.checked_sub(TRIED_AT_ONCE) {
-            let step = FIRST_STEP.saturating_mul(1 << steps.min(16)).min(LONGEST_STEP);
+            let step = doubled(FIRST_STEP, steps, LONGEST_STEP);
             self.step_at = Some(now + spread(step, draw));
         }
         let Some(candidate) = self.find(server.address) else { return };
-        let pause = FIRST_PAUSE.saturating_mul(1 << candidate.failures.min(16)).min(LONGEST_PAUSE);
+        let pause = doubled(FIRST_PAUSE, candidate.failures, LONGEST_PAUSE);
         candidate.failures = candidate.failures.saturating_add(1);
         candidate.retry_at = Some(now + spread(pause, draw));
         candidate.is_hopeful = is_hopeful;
@@ -142,12 +142,8 @@ impl Candidates {
         let others = self.all.iter().filter(|it| it.server != current);
         let ready = others.filter(|it| it.retry_at.is_none_or(|at| at <= now));
         let best = ready.min_by_key(|candidate| candidate.failures)?;
-        self.other_at().is_none_or(|at| at <= now).then_some(best.server)
-    }
-
-    /// When to look for that at the earliest; `None`: at once.
-    pub fn other_at(&self) -> Option<Instant> {
-        self.succeeded_at.map(|at| at + KEPT_FOR).max(self.step_at)
+        let earliest = self.succeeded_at.map(|at| at + KEPT_FOR).max(self.step_at);
+        earliest.is_none_or(|at| at <= now).then_some(best.server)
     }
 
     /// How often this one failed since it last had a table for us.
@@ -179,6 +175,11 @@ impl Candidates {
     fn find(&mut self, address: SocketAddr) -> Option<&mut Candidate> {
         self.all.iter_mut().find(|candidate| candidate.server.address == address)
     }
+}
+
+/// A time that is doubled so often, up to the longest.
+fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
+    first.saturating_mul(1 << times.min(16)).min(longest)
 }
 
 /// A time, and up to as long again: those who lost one server do not all come back at once.

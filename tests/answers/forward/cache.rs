@@ -92,6 +92,16 @@ fn a_query_that_makes_room_for_others_is_not_taken_to_have_failed() {
     let is_first = |asked: &Asked| asked.query[13..18].eq_ignore_ascii_case(b"first");
     let asked = || server.asked().iter().filter(|asked| is_first(asked)).count();
     first.send(&query).expect("sent");
+    let reply = pushed_out(&first, &others);
+    assert!(began.elapsed() < Duration::from_secs(4), "pushed out before its time was up");
+    assert_eq!(reply[3] & 0x0f, 2);
+    let before = asked();
+    first.send(&query).expect("sent");
+    until(PATIENCE, "the server is asked anew", || (asked() > before).then_some(()));
+}
+
+/// The reply to the query of `first`, once those of `others` took its place.
+fn pushed_out(first: &UdpSocket, others: &UdpSocket) -> [u8; 512] {
     let mut reply = [0; 512];
     let mut numbers = 0..;
     while first.recv(&mut reply).is_err() {
@@ -100,11 +110,7 @@ fn a_query_that_makes_room_for_others_is_not_taken_to_have_failed() {
             others.send(&query.octets()).expect("sent");
         }
     }
-    assert!(began.elapsed() < Duration::from_secs(4), "pushed out before its time was up");
-    assert_eq!(reply[3] & 0x0f, 2);
-    let before = asked();
-    first.send(&query).expect("sent");
-    until(PATIENCE, "the server is asked anew", || (asked() > before).then_some(()));
+    reply
 }
 
 /// Answers once, for a second, and then not at all.
@@ -133,14 +139,7 @@ fn a_query_that_makes_room_for_others_has_what_was_kept() {
     let others = connected(node.address(), PATIENCE);
     let began = Instant::now();
     first.send(&query).expect("sent");
-    let mut reply = [0; 512];
-    let mut numbers = 0..;
-    while first.recv(&mut reply).is_err() {
-        for number in numbers.by_ref().take(50) {
-            let query = Query::new(&format!("x{number}.example.com."), TYPE::A);
-            others.send(&query.octets()).expect("sent");
-        }
-    }
+    let reply = pushed_out(&first, &others);
     assert!(began.elapsed() < Duration::from_millis(1500), "before it would be told anyway");
     assert_eq!((reply[3] & 0x0f, reply[7]), (0, 1), "{:?}", &reply[..40]);
 }

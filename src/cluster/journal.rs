@@ -106,6 +106,13 @@ impl Journal {
         self.uncertain = self.uncertain.max(revision);
     }
 
+    /// The latest revision, up to one that the directory stands at, that changed what slots publish, or may have.
+    pub(super) fn latest(&self, revision: i64) -> i64 {
+        let revisions = self.changes.iter().rev().map(|change| change.revision);
+        let noted = { revisions }.find(|changed| *changed <= revision);
+        noted.unwrap_or(self.since).max(self.uncertain)
+    }
+
     /// The slots that changed after a revision, and what each held then. `None`: that is forgotten, or
     /// was not certain, or there are more than `most` changes.
     pub(super) fn changed_since(&self, revision: i64, most: usize) -> Option<PublishedBefore> {
@@ -169,6 +176,17 @@ mod tests {
             assert_eq!(changed, wanted, "{revision}");
         }
         assert!(journal.changed_since(11, 3).is_some() && journal.changed_since(11, 2).is_none());
+    }
+
+    #[test]
+    fn the_latest_revision_that_changed_something_is_known() {
+        let mut journal = Journal::new(10);
+        assert_eq!(journal.latest(20), 10);
+        journal.note(21, 20, place(1), None);
+        // It is ahead: whoever is told of revision 20 is not told of that.
+        assert_eq!((journal.latest(20), journal.latest(21), journal.latest(99)), (10, 21, 21));
+        journal.break_off(30);
+        assert_eq!(journal.latest(30), 30);
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub use pattern::{Pattern, SlotId};
 pub use record::{AddressChoice, LONGEST_RECORD, Record, RecordError};
 pub use rendezvous::by_rendezvous;
 pub use reverse_network::ReverseNetwork;
-pub use serial::UnstoredBase;
+pub use serial::{UnstoredBase, ZoneVersion};
 pub use serial_base::{SerialBase, compare_serials};
 pub use slots::Slots;
 pub use snapshot::SnapshotBuilder;

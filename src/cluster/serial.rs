@@ -19,7 +19,24 @@ pub struct UnstoredBase {
     pub replaces: i64,
 }
 
+/// What the zones tell, to be compared with what they told before: by the serial alone it is not seen that nothing of
+/// them changed, as where a name goes to another lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ZoneVersion {
+    reading: u32,
+    base: SerialBase,
+    /// The latest revision that changed them.
+    revision: i64,
+}
+
 impl Directory {
+    /// What the zones tell at the serial as it is now.
+    pub fn zone_version(&self) -> ZoneVersion {
+        let revision = self.revision();
+        let changed = self.journal.as_ref().map_or(revision, |journal| journal.latest(revision));
+        ZoneVersion { reading: self.reading(), base: self.serial_base, revision: changed }
+    }
+
     /// The serial of all zones now.
     pub fn serial(&self) -> u32 {
         self.serial_base.serial(self.revision())

@@ -1,6 +1,6 @@
 //! Keys and values: read, write, delete.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::LeaseId;
 use super::header::{ResponseHeader, header};
@@ -70,21 +70,26 @@ impl Range {
     }
 
     pub(super) fn encode(&self) -> Value {
+        // What a field is by default is left out: to read each costs etcd as much as to look a key up.
+        let number = |number: i64| (number != 0).then(|| json::integer(number));
+        let flag = |flag: bool| flag.then_some(Value::Bool(true));
         let (target, order) = match self.order {
-            Order::Key => ("KEY", "NONE"),
-            Order::CreateRevision => ("CREATE", "ASCEND"),
-            Order::NewestFirst => ("MOD", "DESCEND"),
+            Order::Key => (None, None),
+            Order::CreateRevision => (Some("CREATE"), Some("ASCEND")),
+            Order::NewestFirst => (Some("MOD"), Some("DESCEND")),
         };
-        json!({
-            "key": json::encode(&self.key),
-            "range_end": json::encode(self.range_end.as_deref().unwrap_or_default()),
-            "revision": json::integer(self.revision),
-            "limit": json::integer(self.limit),
-            "keys_only": self.keys_only,
-            "count_only": self.count_only,
-            "sort_target": target,
-            "sort_order": order,
-        })
+        let fields = [
+            ("key", Some(json::encode(&self.key))),
+            ("range_end", self.range_end.as_deref().map(json::encode)),
+            ("revision", number(self.revision)),
+            ("limit", number(self.limit)),
+            ("keys_only", flag(self.keys_only)),
+            ("count_only", flag(self.count_only)),
+            ("sort_target", target.map(Value::from)),
+            ("sort_order", order.map(Value::from)),
+        ];
+        let fields = fields.into_iter();
+        fields.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 }
 

@@ -1,3 +1,5 @@
+use serde_json::json;
+
 use super::*;
 
 #[test]
@@ -5,8 +7,15 @@ fn range_requests() {
     let range = Range { order: Order::CreateRevision, limit: 1, ..Range::new("a", None) };
     assert_eq!(
         range.encode(),
-        json!({"key": "YQ==", "range_end": "", "revision": "0", "limit": "1", "keys_only": false,
-            "count_only": false, "sort_target": "CREATE", "sort_order": "ASCEND"})
+        json!({"key": "YQ==", "limit": "1", "sort_target": "CREATE", "sort_order": "ASCEND"})
+    );
+    let range =
+        Range { order: Order::NewestFirst, revision: 7, ..Range::new("a", Some("b".into())) };
+    let range = Range { keys_only: true, count_only: true, ..range };
+    assert_eq!(
+        range.encode(),
+        json!({"key": "YQ==", "range_end": "Yg==", "revision": "7", "keys_only": true,
+            "count_only": true, "sort_target": "MOD", "sort_order": "DESCEND"})
     );
 }
 

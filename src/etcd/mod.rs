@@ -42,7 +42,7 @@ pub use header::ResponseHeader;
 pub use kv::{KeyValue, LARGE_VALUE, Order, Range, RangeReply};
 pub use lease::{LeaseId, TimeToLive};
 pub use maintenance::Status;
-pub use pages::{Pages, read_key};
+pub use pages::{Pages, read_key, read_keys};
 pub use remedy::{advised, remedy_for};
 pub use timeout::Timeout;
 pub use txn::{Compare, Equal, Op, Txn, TxnReply};

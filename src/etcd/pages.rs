@@ -1,6 +1,8 @@
 //! Large ranges, read a page at a time, and keys whose values are too large to be read.
 
-use super::{Error, ErrorKind, Etcd, KeyValue, Range, RangeReply, ResponseHeader};
+use super::{
+    Error, ErrorKind, Etcd, KeyValue, Op, Range, RangeReply, ResponseHeader, Txn, TxnReply,
+};
 
 /// The most keys read at a time. Between two pages the caller can do other things, so a page bounds how long
 /// those wait.
@@ -8,7 +10,7 @@ const PAGE: i64 = 1000;
 
 /// Keys of the first page. How large the values are is not known yet, and etcd may need more time than a
 /// request has to make a reply of all of them.
-const FIRST_PAGE: i64 = 50;
+const FIRST_PAGE: i64 = 128;
 
 /// How many times fewer keys a page has after one whose reply was too large, or late.
 const SHRINK_FACTOR: i64 = 4;
@@ -135,6 +137,31 @@ impl Pages {
     pub fn header(&self) -> Option<ResponseHeader> {
         self.header
     }
+}
+
+/// Reads some keys as they are now, by one call where none of their values is too large, else one after the other.
+///
+/// # Errors
+/// See [`Error`].
+pub fn read_keys<const N: usize>(
+    client: &mut impl Etcd,
+    keys: [Vec<u8>; N],
+) -> Result<[RangeReply; N], Error> {
+    let success = keys.iter().map(|key| Op::Range(Range::new(key.clone(), None))).collect();
+    let reply = match client.txn(&Txn { success, ..Txn::default() }) {
+        Err(error) if error.is_too_large() => None,
+        reply => Some(reply?),
+    };
+    let mut replies = Vec::with_capacity(N);
+    if let Some(TxnReply { header, ranges, .. }) = reply {
+        replies.extend(ranges.into_iter().map(|range| RangeReply { header, ..range }));
+    } else {
+        for key in keys {
+            replies.push(read_key(client, key)?);
+        }
+    }
+    let wrong = |_| Error::new(ErrorKind::Malformed, client.endpoint(), "it is not of all keys");
+    replies.try_into().map_err(wrong)
 }
 
 /// Reads one key as it is now. A value that is too large is left out: see [`crate::etcd::LARGE_VALUE`].

@@ -23,6 +23,9 @@ use crate::etcd::{Etcd, Op, Range, ResponseHeader, Status, Txn};
 /// The part of the longest lag after which the next proof is asked for: the rest is for a request that is lost,
 /// and for the watch.
 const PERIOD: (u32, u32) = (5, 6);
+/// The same where others may take the table from here: they look for another server before the part of their longest lag
+/// is over that is left then.
+const SERVING_PERIOD: (u32, u32) = (2, 3);
 /// The part of it after which it is asked for again where the watch has not told enough, and at most: each time
 /// it is twice as long, since where many nodes start at once it is they who keep etcd from telling.
 const AGAIN_PART: u32 = 15;
@@ -38,9 +41,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let reached = self.prove()?;
         self.dismiss_witness();
         self.is_restored &= self.membership.held().is_none();
-        if let (Some(history), Some(status)) = (&mut self.history, status) {
-            let reached = Position::reached(status, reached.revision);
-            history.position = Some(history.position.map_or(reached, |seen| seen.further(reached)));
+        if let Some(history) = &mut self.history {
+            history.is_position_refused = status.is_none();
+            if let Some(status) = status {
+                let reached = Position::reached(status, reached.revision);
+                let further = |seen: Position| seen.further(reached);
+                history.position = Some(history.position.map_or(reached, further));
+            }
         }
         Ok(())
     }
@@ -114,7 +121,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if self.has_table() {
             return;
         }
-        let (part, parts) = PERIOD;
+        let (part, parts) = if self.serves_table() { SERVING_PERIOD } else { PERIOD };
         self.proof.proven_at = Some(asked);
         self.proof.revision = revision;
         self.proof.next_at = asked + self.settings.max_lag * part / parts;

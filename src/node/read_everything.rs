@@ -9,8 +9,8 @@
 //! - All pages are read as of the grant of one lease, the witness (see [`super::witness`]). It is asked for before
 //!   reading goes on, and once a watch is open: a history that has it has all names as they were then. Where there is
 //!   none, or it is gone, or its time is over, what was read is dropped.
-//! - The state of etcd's log is that of before the first page (see [`super::position`]): whatever is restored in
-//!   between has a shorter one, which is seen when the watch is opened.
+//! - Where there is no witness, the state of etcd's log is that of before the first page (see [`super::position`]):
+//!   whatever is restored in between has a shorter one, which is seen when the watch is opened.
 //! - Each reply is held against all that was heard before (see [`super::heard`]), and each page against the number of
 //!   keys that the one before left (see [`crate::etcd::Pages`]): what contradicts ends in
 //!   [`SessionError::NoHistory`] or [`crate::etcd::ErrorKind::Malformed`].
@@ -45,9 +45,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// `None`: there is nothing to read.
     fn begin_reading(&mut self) -> Result<Option<SyncUnderWay>> {
-        // Of before: a backup that is restored from now on has a shorter log.
-        let status = self.status()?;
-        let revision = self.call_witness()?.map_or(0, |witness| witness.revision);
+        let witness = self.call_witness()?;
+        let revision = witness.map_or(0, |witness| witness.revision);
+        // Of before the first page: a backup that is restored from now on has a shorter log. With a witness that need not
+        // be asked: what is restored from now on has it not, or all that is read.
+        let status = if witness.is_none() { self.status()? } else { None };
         let Some(mut sync) = FullSync::begin(&self.host, revision) else { return Ok(None) };
         sync.look_for(self.own_mark());
         Ok(Some(SyncUnderWay::new(sync, status)))
@@ -88,6 +90,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let SyncUnderWay { mut sync, status, .. } = under_way;
         self.marked = sync.take_marked();
         let mut history = sync.finish(&self.host);
+        history.is_position_refused = status.is_none() && self.witness.is_none();
         history.position = status.map(|status| Position::reached(&status, history.latest()));
         self.proof.end();
         self.proof.right_at(history.latest());

@@ -36,6 +36,8 @@ pub struct Session<H, E> {
     pub(super) client: E,
     pub(super) settings: NodeSettings,
     pub(super) random: Random,
+    /// When the session began.
+    pub(super) began: Instant,
     pub(super) contact: Contact,
     pub(super) backoff: Backoff,
     /// The pauses after something went wrong though etcd answers.
@@ -103,13 +105,15 @@ impl<H: Host, E: Etcd> Session<H, E> {
         // A newcomer has no name to lose, and may be one of many that start together.
         let endpoints = client.endpoint_count();
         client.timeout_mut().share(endpoints);
-        let proof = Proof::none(host.now());
-        let job = settings.job.clone().map(|job| Barrier::new(job, &settings.keyspace, host.now()));
+        let began = host.now();
+        let proof = Proof::none(began);
+        let job = settings.job.clone().map(|job| Barrier::new(job, &settings.keyspace, began));
         Session {
             host,
             client,
             settings,
             random,
+            began,
             contact: Contact::default(),
             backoff: Backoff::default(),
             quick_backoff: Backoff::default(),

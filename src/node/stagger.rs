@@ -28,6 +28,8 @@ const CLAIM_TIME: Duration = Duration::from_millis(3);
 /// The shortest time between two looks whether the others are named, and the longest wait for that.
 const QUEUE_INTERVAL: Duration = Duration::from_millis(300);
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
+/// The same of those from whom the others take the table, who look whether they are.
+const LONGEST_HERD: Duration = Duration::from_secs(20);
 /// So many looks that find more in the queue than the one before end the wait.
 const MOST_GROWN: u32 = 2;
 /// The longest time for which programs that are about to start together go before all names, and the time
@@ -91,6 +93,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
             }
             let is_settled = if turn.is_return {
                 self.let_others_return(turn, &mut watch)?
+            } else if self.serves_table() {
+                self.let_all_be_named(turn, &mut watch)?
             } else {
                 self.let_others_claim(turn, &mut watch)?
             };
@@ -123,24 +127,39 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// If many started together, and this node will take the table from those that watch: lets the others be named, and
-    /// those learn all names. Returns as [`Self::follow_own_name`] does.
+    /// those learn all names, and asks etcd for nothing but its lease meanwhile. Returns false if something else has to be
+    /// done first.
     pub(super) fn let_watchers_learn(&mut self) -> Result<bool> {
         let Some(turn) = self.turn else { return Ok(true) };
         let cores = self.client.endpoint_count().max(LEAST_CORES);
         let learning = Learning::Reads(turn.starters);
         let learnt = spread(self.settings.watchers as usize, learning, cores).min(LONGEST_WAIT);
+        // Who was named late finds few others, and etcd as busy as it found it.
         let claims = CLAIM_TIME.saturating_mul(saturated(turn.starters));
-        let named_by = turn.named_by.min(turn.named_at + claims);
+        let claims = claims.max(turn.named_at.saturating_duration_since(self.began) / 2);
+        let end = turn.named_by.min(turn.named_at + claims) + learnt;
         self.mark();
-        self.follow_own_name(&mut None, named_by + learnt)
+        while self.is_settled() && self.host.now() < end && !self.host.is_stopping() {
+            self.follow_host()?;
+            self.stay_named()?;
+            let renew_at = self.lease.map_or(end, |lease| lease.renew_at);
+            self.host.sleep_until(end.min(renew_at));
+        }
+        Ok(self.is_settled())
     }
 
     /// How many of those that start together learn all names from etcd: those that watch, or, where those have no table
     /// for this node, all.
     fn learners(&self, starters: usize) -> usize {
+        let watchers = self.settings.watchers as usize;
+        if self.serves_table() { starters.min(watchers) } else { starters }
+    }
+
+    /// Whether this node is one of those from whom the others take the table.
+    pub(super) fn serves_table(&self) -> bool {
         let watchers = self.settings.watchers;
         let is_watcher = self.membership.held().is_some_and(|held| held.slot.get() <= watchers);
-        if is_watcher && self.job.is_none() { starters.min(watchers as usize) } else { starters }
+        is_watcher && self.job.is_none()
     }
 
     /// How many names came or changed since the full sync, at most, by what etcd has now.
@@ -193,6 +212,24 @@ impl<H: Host, E: Etcd> Session<H, E> {
             // Those who look often keep the others from it, where they are many.
             let claims = CLAIM_TIME.saturating_mul(saturated(turn.starters));
             interval = (interval * 2).min(claims.max(2 * QUEUE_INTERVAL));
+        }
+        Ok(true)
+    }
+
+    /// Waits for as long as many are named, as one from whom they will take the table: each change would be sent to it by
+    /// itself, and costs etcd more than a name that is read.
+    fn let_all_be_named(&mut self, turn: Turn, watch: &mut Option<E::Watch>) -> Result<bool> {
+        let slots = self.settings.keyspace.slots();
+        let mut named = self.count(&slots)?;
+        while self.host.now() < turn.named_at + LONGEST_HERD {
+            if !self.follow_own_name(watch, self.host.now() + 2 * QUEUE_INTERVAL)? {
+                return Ok(false);
+            }
+            let before = named;
+            named = self.count(&slots)?;
+            if named < before + STAGGER_FROM {
+                break;
+            }
         }
         Ok(true)
     }

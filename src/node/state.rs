@@ -55,8 +55,10 @@ pub struct History {
     pub cluster_id: u64,
     /// The revision up to which each range's changes were seen.
     pub revisions: Vec<i64>,
-    /// How far etcd had got; `None`: that is not known.
+    /// How far etcd had got; `None`: that is not known yet, or not told.
     pub(super) position: Option<Position>,
+    /// Whether it was asked for, and is not told.
+    pub(super) is_position_refused: bool,
 }
 
 impl History {

@@ -68,7 +68,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Compares etcd's history with what is known: as it is now and, where names changed since, as it was. In
     /// an older backup that was restored there is no such revision, or something else stands there.
     fn compare(&mut self, known: &History) -> Result<Continuity> {
-        if known.position.is_none() {
+        if known.is_position_refused {
             return Ok(Continuity::Breaks("etcd does not tell how far it has got".to_owned()));
         }
         let ranges = self.settings.keyspace.ranges();
@@ -163,6 +163,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let keyspace = &self.settings.keyspace;
         let key = held.map_or_else(|| keyspace.slots().0, |claimed| keyspace.key(claimed.slot));
         let reply = self.ask(|client| read_key(client, key))?;
+        self.confirm_by(reply)
+    }
+
+    /// The same by what was read of the own key.
+    pub(super) fn confirm_by(&mut self, reply: RangeReply) -> Result<ResponseHeader> {
+        let held = self.membership.held();
         let (Some(claimed), Some(lease)) = (held, self.lease) else { return Ok(reply.header) };
         match reply.kvs.first() {
             Some(kv) if claimed.stands(kv, lease.id) => self.expect_record(claimed, &kv.value),

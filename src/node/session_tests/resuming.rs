@@ -67,7 +67,7 @@ fn a_page_that_is_lost_is_read_again_and_no_other() {
         assert_eq!(world.directory.borrow().len(), 0, "the directory is as it was");
         session.sync().expect("an answer");
         // The witness is asked for once more.
-        assert_eq!(count(&world, CALLS), [1, 1, 1, PAGES + more]);
+        assert_eq!(count(&world, CALLS), [0, 1, 1, PAGES + more]);
         assert_eq!(world.directory.borrow().len(), NAMES);
         assert_eq!(session.history.as_ref().map(|history| history.latest()), Some(7));
         assert!(session.under_way.is_none());

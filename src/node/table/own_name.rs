@@ -1,7 +1,7 @@
 //! The own name in etcd, while the table of all names is another node's.
 
 use crate::cluster::{Details, SlotId};
-use crate::etcd::{Etcd, EventKind, read_key};
+use crate::etcd::{Etcd, EventKind, read_keys};
 use crate::node::claim::Claimant;
 use crate::node::full_sync::entry;
 use crate::node::session::Session;
@@ -13,16 +13,18 @@ impl<H: Host, E: Etcd> Session<H, E> {
     pub(super) fn watch_own_name(&mut self) -> Result<Option<E::Watch>> {
         self.stay_named()?;
         self.hear_witness()?;
-        let seen = self.confirm()?.revision;
+        let Some(claimed) = self.membership.held() else { return Ok(None) };
+        let keyspace = self.settings.keyspace.clone();
+        let (key, drain_key) = (keyspace.key(claimed.slot), keyspace.drain(claimed.slot));
+        let keys = [key.clone(), drain_key.clone()];
+        let [own, drain] = self.ask(|client| read_keys(client, keys))?;
+        let seen = self.confirm_by(own)?.revision;
         let Some(claimed) = self.membership.held() else { return Ok(None) };
         self.dismiss_witness();
         if std::mem::take(&mut self.is_restored) {
             // What came back with the backup may hold tickets of ours.
             self.may_queue = self.addresses.lease.is_some();
         }
-        let keyspace = self.settings.keyspace.clone();
-        let (key, drain_key) = (keyspace.key(claimed.slot), keyspace.drain(claimed.slot));
-        let drain = self.ask(|client| read_key(client, drain_key.clone()))?;
         let known = self.host.directory(|directory| {
             let entry = drain.kvs.first().map(|kv| entry(kv, EventKind::Put));
             directory.read_drain(claimed.slot, entry);

@@ -16,7 +16,7 @@ use rustix::net::SocketType;
 
 use super::id_source::IdSource;
 use super::socket::{self, Presence};
-use crate::cluster::{AddressNames, Directory, Freshness};
+use crate::cluster::{AddressNames, Directory, Freshness, ZoneVersion};
 use crate::dns::Responder;
 use crate::dns::relay::with_id;
 use crate::dns::tsig::TsigKey;
@@ -133,9 +133,9 @@ impl Secondaries {
         tellings.chain(self.changes.next()).min()
     }
 
-    /// Whether there is a serial that nobody was told yet.
+    /// Whether there is a change that nobody was told yet.
     pub(super) fn is_behind(&self, directory: &Directory) -> bool {
-        serial_to_tell(directory).is_some_and(|serial| self.changes.is_new(serial))
+        version_to_tell(directory).is_some_and(|version| self.changes.is_new(version))
     }
 
     /// Reads answers, if there are any, and tells of what changed whom it is time to tell.
@@ -151,7 +151,7 @@ impl Secondaries {
         if has_answers {
             self.hear(at);
         }
-        if self.changes.is_due(serial_to_tell(directory), now) {
+        if self.changes.is_due(version_to_tell(directory), now) {
             self.servers.iter_mut().for_each(|server| server.change(now));
         }
         self.tell(directory.serial(), responder, at);
@@ -208,10 +208,10 @@ fn ports_of(directory: &Directory, address: IpAddr) -> Vec<u16> {
     if ports.is_empty() { vec![DNS_PORT] } else { ports }
 }
 
-/// The serial of the zones, if they can be transferred.
-pub fn serial_to_tell(directory: &Directory) -> Option<u32> {
+/// What the zones tell, if they can be transferred.
+pub fn version_to_tell(directory: &Directory) -> Option<ZoneVersion> {
     let is_usable = matches!(directory.freshness(), Freshness::Synced | Freshness::Stale);
-    is_usable.then(|| directory.serial())
+    is_usable.then(|| directory.zone_version())
 }
 
 /// A socket of the family of `any`.

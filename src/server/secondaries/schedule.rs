@@ -9,6 +9,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::cluster::ZoneVersion;
+
 /// The wait for the first answer, and the longest one.
 const FIRST_INTERVAL: Duration = Duration::from_secs(1);
 const LONGEST_NOTIFY_INTERVAL: Duration = Duration::from_secs(60);
@@ -16,13 +18,13 @@ const LONGEST_NOTIFY_INTERVAL: Duration = Duration::from_secs(60);
 /// The most times that a change is told: the first, and five more (RFC 1996 §3.6).
 const MOST_TRIES: u32 = 6;
 
-/// The changes of all zones, which have one serial.
+/// The changes of all zones together.
 #[derive(Debug)]
 pub struct Changes {
     /// The time between two rounds of telling.
     delay: Duration,
-    /// The serial that was told last; `None`: nothing was.
-    told: Option<u32>,
+    /// What was told last; `None`: nothing was.
+    told: Option<ZoneVersion>,
     /// When that was.
     told_at: Option<Instant>,
     /// When a change is to be told that was not yet.
@@ -40,15 +42,15 @@ impl Changes {
         self.due
     }
 
-    /// Whether this is not the serial that was told last.
-    pub fn is_new(&self, serial: u32) -> bool {
-        self.told != Some(serial)
+    /// Whether this is not what was told last.
+    pub fn is_new(&self, version: ZoneVersion) -> bool {
+        self.told != Some(version)
     }
 
-    /// Notes the serial as it is now, and says whether everybody is to be told of it now. `None`: nothing can be told
+    /// Notes what the zones tell now, and says whether everybody is to be told of it now. `None`: nothing can be told
     /// of the zones, nor is anything due until that changes.
-    pub fn is_due(&mut self, serial: Option<u32>, now: Instant) -> bool {
-        let Some(serial) = serial.filter(|serial| self.is_new(*serial)) else {
+    pub fn is_due(&mut self, version: Option<ZoneVersion>, now: Instant) -> bool {
+        let Some(version) = version.filter(|version| self.is_new(*version)) else {
             self.due = None;
             return false;
         };
@@ -57,7 +59,7 @@ impl Changes {
             self.due = Some(earliest);
             return false;
         }
-        (self.told, self.told_at, self.due) = (Some(serial), Some(now), None);
+        (self.told, self.told_at, self.due) = (Some(version), Some(now), None);
         true
     }
 }

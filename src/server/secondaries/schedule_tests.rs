@@ -1,6 +1,16 @@
 use super::*;
 
+use crate::cluster::{Directory, Keyspace, Pattern};
+
 const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// What zones tell, of that revision.
+fn version(revision: u32) -> ZoneVersion {
+    let pattern = Pattern::parse("worker{{.ID}}.tf.local.", 9).expect("a pattern");
+    let mut directory = Directory::new(Keyspace::new(pattern, 9).into());
+    directory.advance(revision.into());
+    directory.zone_version()
+}
 
 #[test]
 fn changes_are_told_at_once_when_calm_and_together_when_not() {
@@ -18,12 +28,12 @@ fn changes_are_told_at_once_when_calm_and_together_when_not() {
         (350, 9, false, None),
         (1000, 11, true, None),
     ];
-    for (now, serial, is_due, next) in table {
-        assert_eq!(changes.is_due(Some(serial), at(now)), is_due, "{now}");
+    for (now, revision, is_due, next) in table {
+        assert_eq!(changes.is_due(Some(version(revision)), at(now)), is_due, "{now}");
         assert_eq!(changes.next(), next.map(at), "{now}");
     }
     // A thousand changes a second are five rounds.
-    let rounds = (2000..3000).filter(|now| changes.is_due(Some(*now), at(*now))).count();
+    let rounds = (2000..3000).filter(|now| changes.is_due(Some(version(*now)), at(*now))).count();
     assert_eq!(rounds, 5);
 }
 
@@ -32,13 +42,13 @@ fn nothing_is_due_while_the_zones_can_not_be_transferred() {
     let start = Instant::now();
     let at = |milliseconds: u32| start + milliseconds * MILLISECOND;
     let mut changes = Changes::new(200 * MILLISECOND);
-    assert!(changes.is_due(Some(1), at(0)));
-    assert!(!changes.is_due(Some(2), at(50)));
+    assert!(changes.is_due(Some(version(1)), at(0)));
+    assert!(!changes.is_due(Some(version(2)), at(50)));
     assert_eq!(changes.next(), Some(at(200)));
     // Else whoever waits until then wakes again and again from then on.
     assert!(!changes.is_due(None, at(200)));
     assert_eq!(changes.next(), None);
-    assert!(changes.is_due(Some(2), at(60_000)));
+    assert!(changes.is_due(Some(version(2)), at(60_000)));
 }
 
 /// When a server that does not answer is told, in milliseconds, with a change each `every`.

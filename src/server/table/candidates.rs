@@ -1,7 +1,7 @@
 //! From whom to take the table: the nodes that may be asked, the best first, and how each did. Pure: time and
 //! chance are given.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::node::TableServer;
@@ -74,11 +74,6 @@ impl Candidates {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
-    }
-
-    /// Whether one of them has this address.
-    pub fn has_address(&self, address: IpAddr) -> bool {
-        self.all.iter().any(|candidate| candidate.server.address.ip() == address)
     }
 
     /// Whether this is one of them.

@@ -24,9 +24,9 @@ const LONGEST_REFRESH: Duration = Duration::from_secs(5);
 const REFRESH_PERIOD: Duration = Duration::from_secs(1);
 const REFRESH_PART: u32 = 16;
 
-/// From which part of the longest lag on, in quarters, a server's table is called ageing: time is left to find another
-/// one.
-const AGEING_QUARTERS: u32 = 3;
+/// From which part of the longest lag on a server's table is called ageing: time is left to find another one. One that
+/// is well proves its own anew before that.
+const AGEING: (u32, u32) = (5, 6);
 
 /// The shortest time between two questions, however often it is told that something changed.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
@@ -279,7 +279,8 @@ impl Follow {
         }
         self.held = Some((reached.revision, self.reading));
         self.fresh_until = reached.proven_at + self.max_lag;
-        self.is_ageing = now >= reached.proven_at + self.max_lag * AGEING_QUARTERS / 4;
+        let (part, parts) = AGEING;
+        self.is_ageing = now >= reached.proven_at + self.max_lag * part / parts;
         self.rest();
         let is_whole = !is_refresh || answer.content == TransferContent::Whole;
         Ok(if is_whole { FollowOutcome::Whole(reached) } else { FollowOutcome::Changes(reached) })

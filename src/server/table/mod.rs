@@ -160,13 +160,16 @@ impl<D: TableDialer> TableFollower<D> {
         self.proven_at.map(|proven_at| FollowedTable { server, proven_at })
     }
 
-    /// Takes note of a NOTIFY. `false`: it is none of those who are followed, or another zone.
+    /// Takes note of a NOTIFY. `false`: it is not of a server in use, which need not tell this node any more, or of
+    /// another zone.
     pub fn told(&mut self, from: IpAddr, zone: &str) -> bool {
-        let is_known = self.candidates.has_address(from) && self.zones.names().any(|it| it == zone);
-        if let Some(active) = self.active.as_mut().filter(|it| it.server.address.ip() == from) {
+        let is_its = |link: &&mut TableLink<D::Stream>| link.server.address.ip() == from;
+        let active = self.active.as_mut().filter(is_its);
+        let is_used = active.is_some() || self.trial.as_mut().filter(is_its).is_some();
+        if let Some(active) = active {
             active.told();
         }
-        is_known
+        is_used && self.zones.names().any(|it| it == zone)
     }
 
     /// When there is something to do even if nothing comes.

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use idetcd::server::secondaries::schedule::{Changes, Telling};
-use idetcd::server::secondaries::{MOST_TRANSFERRED, SILENT, serial_to_tell};
+use idetcd::server::secondaries::{MOST_TRANSFERRED, SILENT, version_to_tell};
 
 use super::TableEvent;
 use crate::model::Time;
@@ -60,8 +60,8 @@ impl World {
         }
         let clock = self.machines[machine].clock;
         let shown = clock.at(now);
-        let serial = process.around.with(|inside| serial_to_tell(&inside.directory));
-        if notifying.changes.is_due(serial, shown) {
+        let version = process.around.with(|inside| version_to_tell(&inside.directory));
+        if notifying.changes.is_due(version, shown) {
             notifying.clients.iter_mut().for_each(|client| client.telling.change(shown));
         }
         let mut told = Vec::new();

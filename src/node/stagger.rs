@@ -28,8 +28,10 @@ const CLAIM_TIME: Duration = Duration::from_millis(3);
 /// The shortest time between two looks whether the others are named, and the longest wait for that.
 const QUEUE_INTERVAL: Duration = Duration::from_millis(300);
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
-/// The same of those from whom the others take the table, who look whether they are.
+/// The longest wait of those from whom the others take the table, who look whether all are named; and the shortest time
+/// that they need to see that, and to read all names.
 const LONGEST_HERD: Duration = Duration::from_secs(20);
+const SHORTEST_LEARNING: Duration = Duration::from_millis(1500);
 /// So many looks that find more in the queue than the one before end the wait.
 const MOST_GROWN: u32 = 2;
 /// The longest time for which programs that are about to start together go before all names, and the time
@@ -133,7 +135,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let Some(turn) = self.turn else { return Ok(true) };
         let cores = self.client.endpoint_count().max(LEAST_CORES);
         let learning = Learning::Reads(turn.starters);
-        let learnt = spread(self.settings.watchers as usize, learning, cores).min(LONGEST_WAIT);
+        let learnt = spread(self.settings.watchers as usize, learning, cores);
+        let learnt = learnt.clamp(SHORTEST_LEARNING, LONGEST_WAIT);
         // Who was named late finds few others, and etcd as busy as it found it.
         let claims = CLAIM_TIME.saturating_mul(saturated(turn.starters));
         let claims = claims.max(turn.named_at.saturating_duration_since(self.began) / 2);

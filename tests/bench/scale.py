@@ -127,12 +127,12 @@ def process_cpu(pid):
 
 
 def requests(etcd):
-    """The requests that etcd has handled: all of them, and the transactions."""
+    """The requests that etcd has handled: all of them, the transactions, and the leases granted."""
     with urllib.request.urlopen(etcd.endpoint + "/metrics", timeout=60) as reply:
         text = reply.read().decode()
     handled = re.findall(r'^grpc_server_handled_total\{.*?grpc_method="(\w+)".*?\} (\S+)', text, re.M)
-    return (sum(float(number) for _, number in handled),
-            sum(float(number) for method, number in handled if method == "Txn"))
+    of = lambda wanted: sum(float(number) for method, number in handled if method == wanted)
+    return sum(float(number) for _, number in handled), of("Txn"), of("LeaseGrant")
 
 
 def many_slots(program, count, directory, log):
@@ -199,7 +199,7 @@ def many_nodes(program, count, directory, log, watchers):
         keys = lambda: int(etcd.post("/v3/kv/range", names).get("count", 0))
         until("named", lambda: (time.sleep(0.1), keys() >= count)[1])
         named = time.monotonic() - began
-        handled, transactions = requests(etcd)
+        handled, transactions, _ = requests(etcd)
         print(f"\n{count} nodes started at once, on {os.cpu_count()} cores together with etcd")
         print(f"  all named after   {named:.1f} s (the last was started after {started:.1f} s), "
               f"{transactions:.0f} transactions, {handled:.0f} requests, CPU of etcd "
@@ -210,8 +210,13 @@ def many_nodes(program, count, directory, log, watchers):
             waiting.pop()
         print(f"  all know all      after {time.monotonic() - began:.1f} s, CPU of etcd "
               f"{process_cpu(etcd.process.pid):.1f} s")
-        time.sleep(1)
-        before, _ = requests(etcd)
+        # Until all are on leases that suit so many names.
+        granted, looked = 0, time.monotonic()
+        while granted != requests(etcd)[2] and time.monotonic() < looked + PATIENCE:
+            granted = requests(etcd)[2]
+            time.sleep(10)
+        print(f"  leases are settled after {time.monotonic() - began:.0f} s, {granted:.0f} were granted")
+        before = requests(etcd)[0]
         cpu, own, began = process_cpu(etcd.process.pid), sum(node.cpu() for node in nodes), time.monotonic()
         time.sleep(20)
         passed = time.monotonic() - began

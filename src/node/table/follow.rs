@@ -13,6 +13,9 @@ use crate::node::{Host, Result, TableServer, TableState};
 /// The time between two looks at a table that is followed.
 const LOOK_AT_TABLE: Duration = Duration::from_secs(2);
 
+/// As many names at least are taken to be there where many start together.
+const LEAST_STARTERS: u32 = 500;
+
 /// How soon it is tried where others watch than before, and up to as long again by chance.
 const TRY_SOON: Duration = Duration::from_millis(500);
 
@@ -180,6 +183,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
         let names = self.host.directory(|directory| directory.occupied());
         let names = claimed.slot.get().max(u32::try_from(names).unwrap_or(u32::MAX));
+        // Those who start after this one are not known yet.
+        let names = if starts { names.max(LEAST_STARTERS) } else { names };
         let cores = self.client.endpoint_count().max(LEAST_CORES);
         let size = (names, reading_spread(names as usize, cores));
         let [first, second, third] = [(); 3].map(|()| self.random.fraction());

@@ -21,16 +21,15 @@ const ENOUGH_SERVERS: usize = 8;
 const DEFAULT_PORT: u16 = 53;
 
 impl<H: Host, E: Etcd> Session<H, E> {
-    /// Those who may have the table, the best first: as the directory knows them, if it knows all names, else as etcd
-    /// does.
+    /// Those who may have the table, the best first: as the directory knows them, if it knows all names or enough of
+    /// them, else as etcd does.
     pub(super) fn find_servers(&mut self) -> Result<Vec<TableServer>> {
-        if self.turn.is_none() && self.missing.is_none() {
-            let known = self.known_servers();
-            if !known.is_empty() {
-                return Ok(known);
-            }
-        }
-        self.read_servers()
+        let knows_all = self.turn.is_none() && self.missing.is_none();
+        let known = self.known_servers();
+        // Where many start they were read a moment ago, and to read them once more would keep etcd from naming the others.
+        let half = (self.settings.watchers / 2) as usize;
+        let are_enough = known.len() >= if knows_all { 1 } else { half.max(ENOUGH_SERVERS) };
+        if are_enough { Ok(known) } else { self.read_servers() }
     }
 
     /// Those that the directory knows.

@@ -189,3 +189,32 @@ fn who_starts_later_has_the_serial_of_the_others_and_its_own_is_its_first() {
     let mut newcomer = empty();
     assert_eq!(restore(&mut newcomer, 7, Some("3221225472")), 7 + (3 << 30));
 }
+
+#[test]
+fn what_zones_tell_is_another_version_once_it_is_told_at_the_serial() {
+    let key: &[u8] = b"worker1.tf.local.";
+    let of = |lease: i64, number: u8| (lease, format!(r#"{{"ipv4":"10.0.0.{number}"}}"#));
+    // The record and its lease, the revision that put it, that the directory stands at then, and whether it is another version.
+    let table = [
+        (of(1, 1), 5, 5, true),
+        // A name on another lease.
+        (of(2, 1), 6, 6, false),
+        // A change that is ahead of what is told, until that is as far.
+        (of(2, 2), 7, 6, false),
+        (of(2, 2), 7, 7, true),
+        // Others were written.
+        (of(2, 2), 7, 9, false),
+    ];
+    let mut directory = empty();
+    directory.keep_journal();
+    let mut version = directory.zone_version();
+    for ((lease, value), put_at, revision, is_other) in table {
+        let value = Some(value.as_bytes());
+        let fingerprint = fingerprint(lease, value);
+        directory.apply(0, Entry { key, value, mod_revision: put_at, fingerprint });
+        directory.advance(revision);
+        let before = std::mem::replace(&mut version, directory.zone_version());
+        assert_eq!(version != before, is_other, "{lease} {put_at} {revision}");
+        assert_eq!(i64::from(directory.serial()), revision, "the serial goes on");
+    }
+}

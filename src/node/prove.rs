@@ -23,7 +23,7 @@ use crate::etcd::{Etcd, Op, Range, ResponseHeader, Status, Txn};
 /// The part of the longest lag after which the next proof is asked for: the rest is for a request that is lost,
 /// and for the watch.
 const PERIOD: (u32, u32) = (5, 6);
-/// The same where others may take the table from here: they look for another server before the part of their longest lag
+/// The same where others take the table from here: they look for another server before the part of their longest lag
 /// is over that is left then.
 const SERVING_PERIOD: (u32, u32) = (2, 3);
 /// The part of it after which it is asked for again where the watch has not told enough, and at most: each time
@@ -121,13 +121,22 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if self.has_table() {
             return;
         }
-        let (part, parts) = if self.serves_table() { SERVING_PERIOD } else { PERIOD };
+        let (part, parts) = if self.is_followed() { SERVING_PERIOD } else { PERIOD };
         self.proof.proven_at = Some(asked);
         self.proof.revision = revision;
         self.proof.next_at = asked + self.settings.max_lag * part / parts;
         (self.proof.awaited, self.proof.asked_again) = (None, 0);
         self.host.directory(|directory| directory.prove(asked));
         self.mark();
+    }
+
+    /// Whether there are nodes that may take the table from here.
+    fn is_followed(&self) -> bool {
+        let watchers = self.settings.watchers;
+        self.serves_table()
+            && self
+                .host
+                .directory(|directory| directory.slots().any(|(slot, _)| slot.get() > watchers))
     }
 
     /// Whether everything up to this revision was seen.

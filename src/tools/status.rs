@@ -2,7 +2,7 @@
 //! by `idetcd ready`.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::ready::{LONGEST_ANSWER, texts};
 use crate::clock;
@@ -58,10 +58,12 @@ fn in_words(told: &[String], name: Option<&str>, version: &str) -> Option<String
     }
     let host = find("host").unwrap_or_default();
     if let Some(published) = find("published") {
-        let is_address = |word: &&str| word.contains(['.', ':']);
-        let is_elsewhere = |word: &&str| !host.split(' ').any(|own| own == *word);
-        let elsewhere: Vec<&str> =
-            published.split(' ').filter(is_address).filter(is_elsewhere).collect();
+        // A loopback address is every host's, and none of those that are told.
+        let is_elsewhere = |word: &&str| {
+            let address = word.parse::<IpAddr>();
+            address.is_ok_and(|it| !it.is_loopback()) && !host.split(' ').any(|own| own == *word)
+        };
+        let elsewhere: Vec<&str> = published.split(' ').filter(is_elsewhere).collect();
         let note = match &elsewhere[..] {
             [] => String::new(),
             _ if host.is_empty() => String::new(),
@@ -82,7 +84,8 @@ fn in_words(told: &[String], name: Option<&str>, version: &str) -> Option<String
         told.iter().find(|text| text.starts_with(word)).map(|text| printable(text))
     });
     let standing = standing.map_or(String::new(), |it| format!("; this one is {it}"));
-    line("group", &format!("{group} nodes{standing}"));
+    let nodes = if group == "1" { "node" } else { "nodes" };
+    line("group", &format!("{group} {nodes}{standing}"));
     line("version", version);
     Some(lines)
 }
@@ -134,6 +137,10 @@ group      2 nodes; this one is drained: new disk
 version    idetcd 9
 ";
         assert_eq!(told(&all, Some("w1.a")).as_deref(), Some(wanted));
+        let alone = ["etcd in sync", "group 1", "published 127.0.0.1 port 53", "host 10.0.0.9"];
+        let words = told(&alone, None).expect("a node");
+        assert!(words.contains("published  127.0.0.1 port 53\n"), "{words}");
+        assert!(words.contains("group      1 node\n"), "{words}");
         let nameless = "\
 name       none
 host       no address is known

@@ -232,7 +232,9 @@ fn what_a_server_says_that_changed_is_asked_after_at_once() {
     let address = listener.address;
     let follower = follower_on(vec![listener], limits(15), TsigKeys::default());
     let refused = 4 | 1;
-    follower.take_table(&servers(&[node.address()]));
+    // Another one that could be asked, and is not.
+    let other = SocketAddr::from(([127, 9, 9, 8], 53));
+    follower.take_table(&servers(&[node.address(), other]));
     wait_for_table(&follower);
     let notify = |from: IpAddr| {
         let reply = tell(&follower, from, address, NOTIFY);
@@ -240,6 +242,7 @@ fn what_a_server_says_that_changed_is_asked_after_at_once() {
         reply[3]
     };
     assert_eq!(notify([127, 9, 9, 9].into()), refused);
+    assert_eq!(notify(other.ip()), refused);
     let mut passed = Duration::ZERO;
     for number in 2..12 {
         etcd.put_all([record(number, number)]);

@@ -84,7 +84,8 @@ impl Details {
         for text in texts {
             let parts = text.split_once('=').and_then(|(key, value)| read(key, value));
             let Some((key, value)) = parts else {
-                return wrong(format!("{text:?} is none; {form}"));
+                let what = if option == "service" { "service" } else { "key with a value" };
+                return wrong(format!("{text:?} is no {what}; {form}"));
             };
             if RESERVED.contains(&key.as_str()) {
                 return wrong(format!("{text:?}: the node itself tells {key}; give another key"));
@@ -274,17 +275,17 @@ mod tests {
         let many: Vec<String> = (0..9).map(|number| format!("k{number}=x")).collect();
         let long = format!("k={}", "x".repeat(201));
         let table: [(&[&str], &[&str], &str); 12] = [
-            (&["http=80"], &[], "is none; write NAME/tcp=PORT"),
-            (&["http/tcp"], &[], "is none"),
-            (&["http/sctp=80"], &[], "is none"),
-            (&["http/tcp=0"], &[], "is none"),
-            (&["http/tcp=+80"], &[], "is none"),
-            (&["_http/tcp=80"], &[], "is none"),
-            (&["a-name-of-sixteen/tcp=80"], &[], "is none"),
+            (&["http=80"], &[], "is no service; write NAME/tcp=PORT"),
+            (&["http/tcp"], &[], "is no service"),
+            (&["http/sctp=80"], &[], "is no service"),
+            (&["http/tcp=0"], &[], "is no service"),
+            (&["http/tcp=+80"], &[], "is no service"),
+            (&["_http/tcp=80"], &[], "is no service"),
+            (&["a-name-of-sixteen/tcp=80"], &[], "is no service"),
             (&["a/tcp=1", "A/tcp=2"], &[], "is given twice"),
-            (&[], &["rack"], "is none; write KEY=VALUE"),
-            (&[], &["a/tcp=b"], "is none"),
-            (&[], &["a=b\n"], "is none"),
+            (&[], &["rack"], "is no key with a value; write KEY=VALUE"),
+            (&[], &["a/tcp=b"], "is no key with a value"),
+            (&[], &["a=b\n"], "is no key with a value"),
             (&[], &["revision=3"], "the node itself tells revision"),
         ];
         for (services, others, wanted) in table {

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, IoSlice, Stderr, Write as _};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -21,6 +21,10 @@ use crate::text::push_printable;
 /// Lines of other crates are left out: what matters of theirs comes back as an error.
 const OWN_TARGET: &str = "idetcd";
 
+/// The target of what is logged of each query, which is told where the level is [`LevelFilter::Trace`]. Its own level is
+/// one that a release build has not left out.
+pub const EACH_QUERY: &str = "idetcd::each_query";
+
 /// The longest line, in octets: a pipe takes as much at once.
 const LONGEST_LINE: usize = 1024;
 
@@ -33,6 +37,8 @@ const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 /// Lines dropped since the last one that went through.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
+static IS_EACH_QUERY_TOLD: AtomicBool = AtomicBool::new(false);
+
 struct Logger;
 
 /// Starts logging; a second call changes the level alone.
@@ -40,11 +46,15 @@ pub fn start(level: LevelFilter) {
     // The only error is that a logger is set already, and then it is this one.
     let _ = log::set_logger(&Logger);
     log::set_max_level(level);
+    IS_EACH_QUERY_TOLD.store(level == LevelFilter::Trace, Ordering::Relaxed);
 }
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with(OWN_TARGET)
+        match metadata.target() {
+            EACH_QUERY => IS_EACH_QUERY_TOLD.load(Ordering::Relaxed),
+            target => target.starts_with(OWN_TARGET),
+        }
     }
 
     fn log(&self, record: &Record<'_>) {

@@ -41,13 +41,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let reached = self.prove()?;
         self.dismiss_witness();
         self.is_restored &= self.membership.held().is_none();
-        if let Some(history) = &mut self.history {
-            history.is_position_refused = status.is_none();
-            if let Some(status) = status {
-                let reached = Position::reached(status, reached.revision);
-                let further = |seen: Position| seen.further(reached);
-                history.position = Some(history.position.map_or(reached, further));
-            }
+        if let (Some(history), Some(status)) = (&mut self.history, status) {
+            let reached = Position::reached(status, reached.revision);
+            history.position = Some(history.position.map_or(reached, |seen| seen.further(reached)));
         }
         Ok(())
     }

@@ -241,12 +241,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.give_back_late_claims()?;
             self.leave_queue()?;
             self.enter_job()?;
-            if self.will_take_table() && !self.let_watchers_learn()? {
+            let mut own_watch = None;
+            if self.will_take_table() && !self.let_watchers_learn(&mut own_watch)? {
                 continue;
             }
             if self.takes_table()? {
                 watch = None;
-                self.follow_table()?;
+                self.follow_table(own_watch)?;
                 if !self.table.is_asked_for() {
                     self.sync()?;
                 }

@@ -32,6 +32,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(4);
 /// that they need to see that, and to read all names.
 const LONGEST_HERD: Duration = Duration::from_secs(20);
 const SHORTEST_LEARNING: Duration = Duration::from_millis(1500);
+/// The longest time for which a name that was just claimed is not followed.
+const LONGEST_UNWATCHED: Duration = Duration::from_secs(1);
 /// So many looks that find more in the queue than the one before end the wait.
 const MOST_GROWN: u32 = 2;
 /// The longest time for which programs that are about to start together go before all names, and the time
@@ -129,9 +131,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// If many started together, and this node will take the table from those that watch: lets the others be named, and
-    /// those learn all names, and asks etcd for nothing but its lease meanwhile. Returns false if something else has to be
-    /// done first.
-    pub(super) fn let_watchers_learn(&mut self) -> Result<bool> {
+    /// those learn all names. For a moment it asks etcd for nothing but its lease; then it follows its own name, by a watch
+    /// that is left there. Returns false if something else has to be done first.
+    pub(super) fn let_watchers_learn(&mut self, watch: &mut Option<E::Watch>) -> Result<bool> {
         let Some(turn) = self.turn else { return Ok(true) };
         let cores = self.client.endpoint_count().max(LEAST_CORES);
         let learning = Learning::Reads(turn.starters);
@@ -142,11 +144,25 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let claims = claims.max(turn.named_at.saturating_duration_since(self.began) / 2);
         let end = turn.named_by.min(turn.named_at + claims) + learnt;
         self.mark();
-        while self.is_settled() && self.host.now() < end && !self.host.is_stopping() {
+        let watched_at = end.min(turn.named_at + LONGEST_UNWATCHED);
+        while self.is_settled() && self.host.now() < watched_at && !self.host.is_stopping() {
             self.follow_host()?;
             self.stay_named()?;
-            let renew_at = self.lease.map_or(end, |lease| lease.renew_at);
-            self.host.sleep_until(end.min(renew_at));
+            let renew_at = self.lease.map_or(watched_at, |lease| lease.renew_at);
+            self.host.sleep_until(watched_at.min(renew_at));
+        }
+        while self.is_settled() && self.host.now() < end {
+            self.follow_host()?;
+            let same = watch.take().filter(|watch| watch.endpoint() == self.client.endpoint());
+            let current = match same {
+                Some(current) => Some(current),
+                None => self.watch_own_name()?,
+            };
+            let Some(mut current) = current else { break };
+            if let Some(reply) = self.next_reply(&mut current, Some(end))? {
+                self.apply_events(0, &reply.events)?;
+            }
+            *watch = Some(current);
         }
         Ok(self.is_settled())
     }

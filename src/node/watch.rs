@@ -14,7 +14,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
     pub(super) fn open_watch(&mut self, queue: Option<i64>) -> Result<E::Watch> {
         self.stay_named()?;
         let status = self.locate()?;
-        let Some(history) = &self.history else { return Err(SessionError::NoHistory) };
+        let Some(history) = &mut self.history else { return Err(SessionError::NoHistory) };
+        history.is_position_refused = status.is_none();
         let keyspace = &self.settings.keyspace;
         let mut ranges = history.watch_ranges(keyspace);
         if let Some(revision) = queue {

@@ -125,6 +125,10 @@ fn help_is_given_by_word_and_by_option() {
     for tool in TOOLS.iter().map(|tool| tool.name).chain([EXEC]) {
         assert_eq!(text(&["help", tool]), text(&[tool, "--help"]), "{tool}");
     }
+    for word in [HELP_WORD, VERSION_WORD, COMPLETION_WORD] {
+        assert_eq!(text(&["help", word]), text(&[word, "--help"]), "{word}");
+        assert!(text(&["help", word]).starts_with(&format!("Usage: idetcd {word}")), "{word}");
+    }
     for shell in completion::SHELLS {
         let script = text(&["completion", shell]);
         for word in commands().chain(["--lease-ttl", "--tf-config"].map(|it| &it[2..])) {

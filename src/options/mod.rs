@@ -76,6 +76,18 @@ const HELP_WORD: &str = "help";
 const VERSION_WORD: &str = "version";
 const COMPLETION_WORD: &str = "completion";
 
+/// What they are.
+const ABOUT_HELP: &str = "\
+Usage: idetcd help [COMMAND]
+Prints the help of a command, or of the program.";
+const ABOUT_VERSION: &str = "\
+Usage: idetcd version
+Prints the version, as idetcd --version does.";
+const ABOUT_COMPLETION: &str = "\
+Usage: idetcd completion bash|zsh|fish
+Prints what lets that shell complete commands and options, for instance
+    source <(idetcd completion bash)";
+
 /// Reads the arguments, the program's name left out, what the environment adds to them, and the Corefile that they
 /// ask for.
 ///
@@ -90,7 +102,11 @@ pub fn parse(
     else {
         return follow(None, arguments, None, environment, read_corefile);
     };
+    let is_help = |word: &String| word == "--help" || word == "-h";
     match word.as_str() {
+        HELP_WORD | VERSION_WORD | COMPLETION_WORD if rest.iter().any(is_help) => {
+            help_for(std::slice::from_ref(word)).map(Command::Print)
+        }
         EXEC => {
             let (arguments, program) = split_at_dashes(rest);
             follow(None, arguments, Some(program.to_vec()), environment, read_corefile)
@@ -134,7 +150,9 @@ fn help_for(words: &[String]) -> Result<String, Failure> {
         [] => Ok(help_of(None, false)),
         [word] => match word.as_str() {
             EXEC => Ok(help_of(None, true)),
-            VERSION_WORD | HELP_WORD | COMPLETION_WORD => Ok(help_of(None, false)),
+            HELP_WORD => Ok(ABOUT_HELP.to_owned()),
+            VERSION_WORD => Ok(ABOUT_VERSION.to_owned()),
+            COMPLETION_WORD => Ok(ABOUT_COMPLETION.to_owned()),
             word => Ok(help_of(Some(tool(word)?), false)),
         },
         [_, second, ..] => Err(Failure::usage(format!("{second:?}: help is for one command"))),

@@ -11,6 +11,7 @@ use crate::dns::cache::has_subnet;
 use crate::dns::tsig::ReplySigner;
 use crate::dns::wire::ExtendedError;
 use crate::dns::{Asker, Rcode, Transport, Verdict};
+use crate::host::logging::EACH_QUERY;
 
 /// How long servers have to answer where there is something else to answer from (RFC 8767 §5).
 const STALE_AFTER: Duration = Duration::from_millis(1800);
@@ -160,7 +161,7 @@ impl Service {
             }
         };
         self.count(verdict.rcode(), asker.transport);
-        log::trace!("query from {} forwarded: {verdict}", asker.address);
+        log::debug!(target: EACH_QUERY, "query from {} forwarded: {verdict}", asker.address);
         verdict.rcode()?;
         let is_datagram = asker.transport == Transport::Udp;
         if is_datagram && !self.is_within_limit(asker.address, &query, &mut reply) {

@@ -14,6 +14,7 @@ use crate::dns::transfer::{Transfer, Views, asks_for_zone};
 use crate::dns::tsig::TsigKey;
 use crate::dns::wire::ExtendedError;
 use crate::dns::{Asker, Counters, Limit, RateLimiter, Rcode, Responder, Transport, Verdict};
+use crate::host::logging::EACH_QUERY;
 
 /// Transfers at a time; who asks for another one is to try again.
 const MOST_TRANSFERS: usize = 512;
@@ -67,7 +68,7 @@ impl Service {
         let asker = self.asker(&client);
         let (directory, counters) = (&self.directory, &self.counters);
         let mut verdict = self.responder.answer(query, asker, directory, counters, reply);
-        log::trace!("query from {}: {} octets, {verdict}", asker.address, query.len());
+        log::debug!(target: EACH_QUERY, "query from {}: {} octets, {verdict}", asker.address, query.len());
         if verdict == Verdict::Forward {
             verdict = self.forward(query, client, reply);
             if verdict == Verdict::Forward {

@@ -120,6 +120,7 @@ fn where_etcd_does_not_tell_how_far_it_has_got_everything_is_read() {
         });
         let node = Node::at(&proxy.endpoint(), number, 9, &OPTIONS);
         node.slot();
+        until(PATIENCE, "it is asked", || (etcd.watchers() == 1).then_some(()));
         proxy.reset();
         node.wait_for_log("etcd does not tell how far it has got: reading everything anew");
         etcd.put(&name(9), &record(7));

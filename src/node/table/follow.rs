@@ -59,10 +59,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
     fn ask_for_table(&mut self, servers: Vec<TableServer>) {
         self.host.take_table(&servers);
         let reading = self.host.directory(|directory| directory.reading());
-        let (retry_at, failures) = (self.table.retry_at, self.table.failures);
+        let TableUse { retry_at, failures, confirmed_at, .. } = self.table;
         let stage = TableStage::Tried;
-        self.table =
-            TableUse { stage, servers, reading, retry_at, failures, ..TableUse::default() };
+        let asked = TableUse { stage, servers, reading, retry_at, failures, ..TableUse::default() };
+        self.table = TableUse { confirmed_at, ..asked };
     }
 
     /// Follows nothing in etcd but the own name from now on.
@@ -139,9 +139,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.table.retry_at.into_iter().chain(self.table.look_at).min()
     }
 
-    /// Follows the own name in etcd while the table is taken, until there is something else to do.
-    pub(in crate::node) fn follow_table(&mut self) -> Result<()> {
-        let mut watch: Option<E::Watch> = None;
+    /// Follows the own name in etcd while the table is taken, by a watch of it if there is one, until there is something
+    /// else to do.
+    pub(in crate::node) fn follow_table(&mut self, mut watch: Option<E::Watch>) -> Result<()> {
         while self.is_settled() {
             self.follow_host()?;
             self.outgrow_lease()?;

@@ -10,7 +10,7 @@ use crate::node::{Host, Result};
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Reads the own key and its drain, and watches them from there. `None`: the name is lost.
-    pub(super) fn watch_own_name(&mut self) -> Result<Option<E::Watch>> {
+    pub(in crate::node) fn watch_own_name(&mut self) -> Result<Option<E::Watch>> {
         self.stay_named()?;
         self.hear_witness()?;
         let Some(claimed) = self.membership.held() else { return Ok(None) };

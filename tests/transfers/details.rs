@@ -148,9 +148,9 @@ fn who_takes_the_table_from_another_node_tells_the_same() {
 #[test]
 fn what_cannot_be_told_is_an_error_of_the_command_line() {
     for (option, text, wanted) in [
-        ("--service", "http=80", "--service: \"http=80\" is none; write NAME/tcp=PORT"),
-        ("--service", "http/tcp=70000", "is none; write NAME/tcp=PORT"),
-        ("--meta", "rack", "--meta: \"rack\" is none; write KEY=VALUE"),
+        ("--service", "http=80", "--service: \"http=80\" is no service; write NAME/tcp=PORT"),
+        ("--service", "http/tcp=70000", "is no service; write NAME/tcp=PORT"),
+        ("--meta", "rack", "--meta: \"rack\" is no key with a value; write KEY=VALUE"),
         ("--meta", "drained=x", "--meta: \"drained=x\": the node itself tells drained"),
     ] {
         let arguments = ["--pattern", support::PATTERN, option, text];

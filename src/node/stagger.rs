@@ -32,8 +32,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(4);
 /// that they need to see that, and to read all names.
 const LONGEST_HERD: Duration = Duration::from_secs(20);
 const SHORTEST_LEARNING: Duration = Duration::from_millis(1500);
-/// The longest time for which a name that was just claimed is not followed.
-const LONGEST_UNWATCHED: Duration = Duration::from_secs(1);
+/// The time for which a name that was just claimed is not followed, and as long again as the claims of all before it.
+const LEAST_UNWATCHED: Duration = Duration::from_millis(500);
 /// So many looks that find more in the queue than the one before end the wait.
 const MOST_GROWN: u32 = 2;
 /// The longest time for which programs that are about to start together go before all names, and the time
@@ -144,7 +144,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let claims = claims.max(turn.named_at.saturating_duration_since(self.began) / 2);
         let end = turn.named_by.min(turn.named_at + claims) + learnt;
         self.mark();
-        let watched_at = end.min(turn.named_at + LONGEST_UNWATCHED);
+        // All at once they would keep the others from being named, and those who watch from learning.
+        let slot = self.membership.held().map_or(0, |claimed| claimed.slot.get());
+        let unwatched = LEAST_UNWATCHED + CLAIM_TIME.saturating_mul(slot);
+        let watched_at = end.min(turn.named_at + unwatched);
         while self.is_settled() && self.host.now() < watched_at && !self.host.is_stopping() {
             self.follow_host()?;
             self.stay_named()?;

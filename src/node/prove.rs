@@ -63,6 +63,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
             (self.proof.since, self.proof.next_at) = (now, now);
             self.mark();
         }
+        // Others may have begun to since it was proven.
+        if let Some(proven_at) = self.proof.proven_at.filter(|_| self.is_followed()) {
+            let (part, parts) = SERVING_PERIOD;
+            let due_at = proven_at + self.settings.max_lag * part / parts;
+            self.proof.next_at = self.proof.next_at.min(due_at);
+        }
         if now < self.proof.next_at {
             return Ok(());
         }
@@ -117,7 +123,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if self.has_table() {
             return;
         }
-        let (part, parts) = if self.is_followed() { SERVING_PERIOD } else { PERIOD };
+        let (part, parts) = PERIOD;
         self.proof.proven_at = Some(asked);
         self.proof.revision = revision;
         self.proof.next_at = asked + self.settings.max_lag * part / parts;

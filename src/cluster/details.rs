@@ -65,10 +65,10 @@ impl Details {
         others: &[String],
     ) -> Result<Details, (&'static str, String)> {
         let mut details = Details::default();
-        let form = "write NAME/tcp=PORT or NAME/udp=PORT, a name of 15 letters, digits and hyphens \
+        let form = "no service; write NAME/tcp=PORT or NAME/udp=PORT, a name of 15 letters, digits and hyphens \
                     at most, a port from 1 to 65535";
         details.add_all("service", services, service, form)?;
-        let form = "write KEY=VALUE, a key of 40 letters, digits and -_. at most, a value of 200 octets at most";
+        let form = "no key with a value; write KEY=VALUE, a key of 40 letters, digits and -_. at most, a value of 200 octets at most";
         details.add_all("meta", others, meta, form)?;
         Ok(details)
     }
@@ -84,8 +84,7 @@ impl Details {
         for text in texts {
             let parts = text.split_once('=').and_then(|(key, value)| read(key, value));
             let Some((key, value)) = parts else {
-                let what = if option == "service" { "service" } else { "key with a value" };
-                return wrong(format!("{text:?} is no {what}; {form}"));
+                return wrong(format!("{text:?} is {form}"));
             };
             if RESERVED.contains(&key.as_str()) {
                 return wrong(format!("{text:?}: the node itself tells {key}; give another key"));

@@ -108,8 +108,8 @@ impl Journal {
 
     /// The latest revision, up to one that the directory stands at, that changed what slots publish, or may have.
     pub(super) fn latest(&self, revision: i64) -> i64 {
-        let revisions = self.changes.iter().rev().map(|change| change.revision);
-        let noted = { revisions }.find(|changed| *changed <= revision);
+        let mut revisions = self.changes.iter().rev().map(|change| change.revision);
+        let noted = revisions.find(|changed| *changed <= revision);
         noted.unwrap_or(self.since).max(self.uncertain)
     }
 

@@ -148,18 +148,15 @@ pub fn read_keys<const N: usize>(
     keys: [Vec<u8>; N],
 ) -> Result<[RangeReply; N], Error> {
     let success = keys.iter().map(|key| Op::Range(Range::new(key.clone(), None))).collect();
-    let reply = match client.txn(&Txn { success, ..Txn::default() }) {
-        Err(error) if error.is_too_large() => None,
-        reply => Some(reply?),
-    };
-    let mut replies = Vec::with_capacity(N);
-    if let Some(TxnReply { header, ranges, .. }) = reply {
-        replies.extend(ranges.into_iter().map(|range| RangeReply { header, ..range }));
-    } else {
-        for key in keys {
-            replies.push(read_key(client, key)?);
+    let replies: Vec<RangeReply> = match client.txn(&Txn { success, ..Txn::default() }) {
+        Err(error) if error.is_too_large() => {
+            keys.into_iter().map(|key| read_key(client, key)).collect::<Result<_, _>>()?
         }
-    }
+        reply => {
+            let TxnReply { header, ranges, .. } = reply?;
+            ranges.into_iter().map(|range| RangeReply { header, ..range }).collect()
+        }
+    };
     let wrong = |_| Error::new(ErrorKind::Malformed, client.endpoint(), "it is not of all keys");
     replies.try_into().map_err(wrong)
 }

@@ -20,20 +20,14 @@ use crate::cluster::{KeyRange, RangeDigest};
 use crate::etcd::{Etcd, Range, RangeReply, WatchRange, WatchStream};
 
 /// So many in the queue that it matters.
-const STAGGER_FROM: usize = 30;
+pub(super) const STAGGER_FROM: usize = 30;
 /// So many changes between two looks that others still take their names over.
 const RETURNING_FROM: i64 = 30;
 /// The time that etcd needs for a claim when many nodes start together, roughly.
-const CLAIM_TIME: Duration = Duration::from_millis(3);
+pub(super) const CLAIM_TIME: Duration = Duration::from_millis(3);
 /// The shortest time between two looks whether the others are named, and the longest wait for that.
-const QUEUE_INTERVAL: Duration = Duration::from_millis(300);
-const LONGEST_WAIT: Duration = Duration::from_secs(4);
-/// The longest wait of those from whom the others take the table, who look whether all are named; and the shortest time
-/// that they need to see that, and to read all names.
-const LONGEST_HERD: Duration = Duration::from_secs(20);
-const SHORTEST_LEARNING: Duration = Duration::from_millis(1500);
-/// The time for which a name that was just claimed is not followed, and as long again as the claims of all before it.
-const LEAST_UNWATCHED: Duration = Duration::from_millis(500);
+pub(super) const QUEUE_INTERVAL: Duration = Duration::from_millis(300);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(4);
 /// So many looks that find more in the queue than the one before end the wait.
 const MOST_GROWN: u32 = 2;
 /// The longest time for which programs that are about to start together go before all names, and the time
@@ -130,58 +124,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(true)
     }
 
-    /// If many started together, and this node will take the table from those that watch: lets the others be named, and
-    /// those learn all names. For a moment it asks etcd for nothing but its lease; then it follows its own name, by a watch
-    /// that is left there. Returns false if something else has to be done first.
-    pub(super) fn let_watchers_learn(&mut self, watch: &mut Option<E::Watch>) -> Result<bool> {
-        let Some(turn) = self.turn else { return Ok(true) };
-        let cores = self.client.endpoint_count().max(LEAST_CORES);
-        let learning = Learning::Reads(turn.starters);
-        let learnt = spread(self.settings.watchers as usize, learning, cores);
-        let learnt = learnt.clamp(SHORTEST_LEARNING, LONGEST_WAIT);
-        // Who was named late finds few others, and etcd as busy as it found it.
-        let claims = CLAIM_TIME.saturating_mul(saturated(turn.starters));
-        let claims = claims.max(turn.named_at.saturating_duration_since(self.began) / 2);
-        let end = turn.named_by.min(turn.named_at + claims) + learnt;
-        self.mark();
-        // All at once they would keep the others from being named, and those who watch from learning.
-        let slot = self.membership.held().map_or(0, |claimed| claimed.slot.get());
-        let unwatched = LEAST_UNWATCHED + CLAIM_TIME.saturating_mul(slot);
-        let watched_at = end.min(turn.named_at + unwatched);
-        while self.is_settled() && self.host.now() < watched_at && !self.host.is_stopping() {
-            self.follow_host()?;
-            self.stay_named()?;
-            let renew_at = self.lease.map_or(watched_at, |lease| lease.renew_at);
-            self.host.sleep_until(watched_at.min(renew_at));
-        }
-        while self.is_settled() && self.host.now() < end {
-            self.follow_host()?;
-            let same = watch.take().filter(|watch| watch.endpoint() == self.client.endpoint());
-            let current = match same {
-                Some(current) => Some(current),
-                None => self.watch_own_name()?,
-            };
-            let Some(mut current) = current else { break };
-            if let Some(reply) = self.next_reply(&mut current, Some(end))? {
-                self.apply_events(0, &reply.events)?;
-            }
-            *watch = Some(current);
-        }
-        Ok(self.is_settled())
-    }
-
     /// How many of those that start together learn all names from etcd: those that watch, or, where those have no table
     /// for this node, all.
     fn learners(&self, starters: usize) -> usize {
         let watchers = self.settings.watchers as usize;
         if self.serves_table() { starters.min(watchers) } else { starters }
-    }
-
-    /// Whether this node is one of those from whom the others take the table.
-    pub(super) fn serves_table(&self) -> bool {
-        let watchers = self.settings.watchers;
-        let is_watcher = self.membership.held().is_some_and(|held| held.slot.get() <= watchers);
-        is_watcher && self.job.is_none()
     }
 
     /// How many names came or changed since the full sync, at most, by what etcd has now.
@@ -238,24 +185,6 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(true)
     }
 
-    /// Waits for as long as many are named, as one from whom they will take the table: each change would be sent to it by
-    /// itself, and costs etcd more than a name that is read.
-    fn let_all_be_named(&mut self, turn: Turn, watch: &mut Option<E::Watch>) -> Result<bool> {
-        let slots = self.settings.keyspace.slots();
-        let mut named = self.count(&slots)?;
-        while self.host.now() < turn.named_at + LONGEST_HERD {
-            if !self.follow_own_name(watch, self.host.now() + 2 * QUEUE_INTERVAL)? {
-                return Ok(false);
-            }
-            let before = named;
-            named = self.count(&slots)?;
-            if named < before + STAGGER_FROM {
-                break;
-            }
-        }
-        Ok(true)
-    }
-
     fn let_others_claim(&mut self, turn: Turn, watch: &mut Option<E::Watch>) -> Result<bool> {
         let queue = self.settings.keyspace.queue();
         let (mut others, mut grown) = (turn.starters, 0);
@@ -304,7 +233,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
     }
 
     /// Follows what becomes of the own name, until then. Returns false if it is lost or in doubt.
-    fn follow_own_name(&mut self, watch: &mut Option<E::Watch>, end: Instant) -> Result<bool> {
+    pub(super) fn follow_own_name(
+        &mut self,
+        watch: &mut Option<E::Watch>,
+        end: Instant,
+    ) -> Result<bool> {
         while self.is_settled() && self.host.now() < end {
             self.follow_host()?;
             self.go_on_with_job()?;
@@ -346,7 +279,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
 /// The cheaper way to learn so many names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Learning {
+pub(super) enum Learning {
     /// The changes are followed from where the directory stands.
     Follows(usize),
     /// All are read anew.
@@ -376,7 +309,7 @@ impl Learning {
 
 /// The time over which so many nodes are spread that start together: that which etcd needs to let each of them learn the
 /// names.
-fn spread(starters: usize, learning: Learning, cores: u32) -> Duration {
+pub(super) fn spread(starters: usize, learning: Learning, cores: u32) -> Duration {
     let each = learning.time() / cores.max(1);
     each.saturating_mul(saturated(starters)).min(LONGEST_SPREAD)
 }
@@ -386,7 +319,7 @@ pub(super) fn reading_spread(names: usize, cores: u32) -> Duration {
     spread(names, Learning::Reads(names), cores)
 }
 
-fn saturated(number: usize) -> u32 {
+pub(super) fn saturated(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 

@@ -68,7 +68,8 @@ impl Service {
         let asker = self.asker(&client);
         let (directory, counters) = (&self.directory, &self.counters);
         let mut verdict = self.responder.answer(query, asker, directory, counters, reply);
-        log::debug!(target: EACH_QUERY, "query from {}: {} octets, {verdict}", asker.address, query.len());
+        let (from, octets) = (asker.address, query.len());
+        log::debug!(target: EACH_QUERY, "query from {from}: {octets} octets, {verdict}");
         if verdict == Verdict::Forward {
             verdict = self.forward(query, client, reply);
             if verdict == Verdict::Forward {

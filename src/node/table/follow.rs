@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::patience::LostTable;
 use super::{Before, TableStage, TableUse};
-use crate::etcd::{Etcd, WatchStream};
+use crate::etcd::Etcd;
 use crate::node::session::Session;
 use crate::node::stagger::{LEAST_CORES, reading_spread};
 use crate::node::state::{Claimed, Membership};
@@ -146,11 +146,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.follow_host()?;
             self.outgrow_lease()?;
             let Membership::Owned(claimed) = self.membership else { break };
-            let same = watch.take().filter(|watch| watch.endpoint() == self.client.endpoint());
-            let current = match same {
-                Some(watch) => Some(watch),
-                None => self.watch_own_name()?,
-            };
+            let current = self.own_watch(watch.take())?;
             let Some(mut current) = current.filter(|_| self.is_settled()) else { break };
             let Some(look_at) = self.look_after_table(claimed)? else {
                 self.give_up_table();

@@ -26,6 +26,7 @@ mod leave;
 mod own_name;
 mod patience;
 mod servers;
+mod start;
 
 use std::time::{Duration, Instant};
 

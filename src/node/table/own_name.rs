@@ -1,7 +1,7 @@
 //! The own name in etcd, while the table of all names is another node's.
 
 use crate::cluster::{Details, SlotId};
-use crate::etcd::{Etcd, EventKind, read_keys};
+use crate::etcd::{Etcd, EventKind, WatchStream, read_keys};
 use crate::node::claim::Claimant;
 use crate::node::full_sync::entry;
 use crate::node::session::Session;
@@ -9,8 +9,16 @@ use crate::node::state::{Membership, watch_range};
 use crate::node::{Host, Result};
 
 impl<H: Host, E: Etcd> Session<H, E> {
+    /// This watch of the own name, or another one where there is none at the endpoint in use. `None`: the name is lost.
+    pub(super) fn own_watch(&mut self, watch: Option<E::Watch>) -> Result<Option<E::Watch>> {
+        match watch.filter(|watch| watch.endpoint() == self.client.endpoint()) {
+            None => self.watch_own_name(),
+            watch => Ok(watch),
+        }
+    }
+
     /// Reads the own key and its drain, and watches them from there. `None`: the name is lost.
-    pub(in crate::node) fn watch_own_name(&mut self) -> Result<Option<E::Watch>> {
+    fn watch_own_name(&mut self) -> Result<Option<E::Watch>> {
         self.stay_named()?;
         self.hear_witness()?;
         let Some(claimed) = self.membership.held() else { return Ok(None) };

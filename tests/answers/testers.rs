@@ -115,7 +115,8 @@ fn a_log_of_queries_is_answered_as_a_whole() {
     assert!(said.contains("Queries completed:    16000 (100.00%)"), "{said}");
     assert!(codes.contains("NOERROR") && codes.contains("NXDOMAIN"), "{codes}");
     assert!(!codes.contains("SERVFAIL") && !codes.contains("REFUSED"), "{codes}");
-    let rate = ["-m", "4000", "-r", "4", "-c", "2", "-C", "20", "-L", "1"];
+    let plot = internet.directory.file("resperf.gnuplot");
+    let rate = ["-m", "4000", "-r", "4", "-c", "2", "-C", "20", "-L", "1", "-P", &plot];
     let said = run("resperf", &[&["-s", "198.51.100.4", "-d", &log], &rate[..]].concat());
     println!("{said}");
     assert!(said.lines().any(|line| line.trim() == "Queries lost:         0"), "{said}");

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Checks that the source keeps to the table of rooms in its lib.rs. Called by scripts/architecture.
 
-A room is a module at the top of src. Four things are wrong: files, or rooms, that use each other in
+A room is a module at the top of src. Five things are wrong: files, or rooms, that use each other in
 a circle; a room that uses another which the table does not allow it; a type or a constant with the
-same name in two files; a room that the table does not have.
+same name in two files; a room that the table does not have; a file at the top of the tree that does
+not belong there, such as what a test left behind.
 
 A file uses another where a path in it leads to what the other defines, by way of whatever hands it
 on. `mod x;` and `pub use x::Y;` are no use of x: a module may hand on what its children offer.
@@ -19,6 +20,9 @@ from rust import TYPES, Reader
 
 # A file uses a name of another on a line. The rooms are the others that the path leads through.
 Use = namedtuple("Use", "source target name line rooms")
+
+# Beside files whose name begins with a dot.
+TOP = {"Cargo.lock", "Cargo.toml", "LICENSE", "README.md", "scripts", "src", "target", "tests"}
 
 LINK = re.compile(r"`(?:crate::)?(\w+)[\w:]*`")
 
@@ -230,16 +234,24 @@ def check_names(crates):
                        "rename one of them, or define it once and import it")
 
 
+def check_top(base):
+    """What lies at the top of the tree and does not belong there."""
+    for name in sorted(os.listdir(base)):
+        if name not in TOP and not name.startswith("."):
+            yield f"{name}: does not belong at the top of the tree; remove it, and let what made it write elsewhere"
+
+
 def problems(base):
     crates = Crates(base)
     uses = crates.uses()
-    return [*check_circles(uses), *check_rooms(crates, uses, table_of_rooms(base)), *check_names(crates)]
+    return [*check_circles(uses), *check_rooms(crates, uses, table_of_rooms(base)), *check_names(crates),
+            *check_top(base)]
 
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/architecture", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--self-test", action="store_true", help="show that each of the four is found")
+    parser.add_argument("--self-test", action="store_true", help="show that each of the five is found")
     parser.add_argument("--tree", default=".", help="the folder that has src [.]")
     options = parser.parse_args()
     if options.self_test:
@@ -251,7 +263,7 @@ def main():
     if found:
         print(f"architecture: {len(found)} things to be put right", file=sys.stderr)
         return 1
-    print("architecture: no circle, no use but what the table of rooms allows, no name defined twice")
+    print("architecture: no circle, no use but what the table of rooms allows, no name defined twice, nothing else at the top")
     return 0
 
 

@@ -44,6 +44,8 @@ pub struct Directory {
     own: Option<SlotId>,
     /// What zones told of it.
     pub(super) own_as_told: Option<OwnAsTold>,
+    /// Whether the names were taken from zones of another node, and not from etcd.
+    pub(super) is_transferred: bool,
     pub(super) revision: i64,
     pub(super) serial_base: SerialBase,
     /// Whether what is known is of another history of etcd than what will be read.
@@ -73,6 +75,7 @@ impl Directory {
             known,
             own: None,
             own_as_told: None,
+            is_transferred: false,
             keyspace,
             revision: 0,
             serial_base: SerialBase::default(),
@@ -91,6 +94,7 @@ impl Directory {
         (self.revision, self.serial_base) = (other.revision, other.serial_base);
         (self.freshness, self.changes) = (other.freshness, other.changes());
         (self.proven_at, self.reading) = (other.proven_at, other.reading);
+        self.is_transferred = other.is_transferred;
     }
 
     /// The keys under which the names lie in etcd.

@@ -105,10 +105,15 @@ impl Directory {
         }
         let told = own_as_told.as_ref().and_then(|told| told.node.clone());
         let old = self.replace(snapshot, revision);
-        self.own_as_told = own_as_told;
+        (self.own_as_told, self.is_transferred) = (own_as_told, true);
         self.note_own_ahead(told);
         self.follow_serial(serial);
         old
+    }
+
+    /// Whether the names are those that another node told, so that this one follows that one.
+    pub fn is_transferred(&self) -> bool {
+        self.is_transferred
     }
 
     /// What is known at a place.

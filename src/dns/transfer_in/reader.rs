@@ -150,6 +150,10 @@ impl TransferReader {
             (StreamPhase::Start, _) | (_, 0) => Err(TransferError::Contradiction),
             (StreamPhase::End, _) => Ok(TransferState::End),
             // One SOA alone is all of the reply to who has nothing older (RFC 1995 §2).
+            (StreamPhase::Undecided, _) if self.request == TransferRequest::Since(self.serial) => {
+                (self.phase, self.content) = (StreamPhase::End, Some(TransferContent::UpToDate));
+                Ok(TransferState::End)
+            }
             (StreamPhase::Undecided, _) if !self.is_newer_than_held() => Err(TransferError::Older),
             _ => Ok(TransferState::More),
         }
@@ -270,17 +274,16 @@ impl TransferReader {
                     TransferRequest::Soa => {
                         decide(&mut self.content, TransferContent::UpToDate, StreamPhase::End)
                     }
-                    TransferRequest::Since(held) if held == serial => {
-                        decide(&mut self.content, TransferContent::UpToDate, StreamPhase::End)
-                    }
                     TransferRequest::Since(_) => Ok(StreamPhase::Undecided),
                 }
             }
-            StreamPhase::Undecided if TransferRequest::Since(serial) == self.request => {
-                decide(&mut self.content, TransferContent::Changes, StreamPhase::Going)
-            }
+            // Before what changed, for the whole may come at the serial that was given: where the server is not certain
+            // that the zone was then what it is.
             StreamPhase::Undecided if serial == self.serial => {
                 decide(&mut self.content, TransferContent::Whole, StreamPhase::End)
+            }
+            StreamPhase::Undecided if TransferRequest::Since(serial) == self.request => {
+                decide(&mut self.content, TransferContent::Changes, StreamPhase::Going)
             }
             StreamPhase::Whole if serial == self.serial => Ok(StreamPhase::End),
             StreamPhase::Going => Ok(StreamPhase::Coming(serial)),

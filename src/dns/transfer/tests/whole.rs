@@ -152,6 +152,26 @@ fn the_nodes_may_have_the_zones_and_nobody_else_where_nobody_is_allowed() {
 }
 
 #[test]
+fn who_has_the_table_from_another_node_gives_it_to_secondaries_alone() {
+    let mut scene = Scene::new(1);
+    scene.pass(20);
+    let [high, low] = option::TABLE_PROOF.to_be_bytes();
+    let opt = [0, 0, 41, 0x10, 0, 0, 0, 0, 0, 0, 4, high, low, 0, 0];
+    let of_node = query("tf.local.", rrtype::AXFR, [0, 0, 1], &opt);
+    let of_secondary = query("tf.local.", rrtype::AXFR, [0; 3], &[]);
+    let rcodes = |directory: &Directory| {
+        [&of_node, &of_secondary]
+            .map(|query| messages(&scene.responder, directory, query)[0][3] & 0x0f)
+    };
+    assert_eq!(rcodes(&scene.directory), [0, 0]);
+    let mut directory = scene.directory.clone();
+    directory.replace_transferred(scene.directory.clone(), 7, 7);
+    assert_eq!(rcodes(&directory), [5, 0], "it follows another");
+    directory.replace(scene.directory.clone(), 8);
+    assert_eq!(rcodes(&directory), [0, 0], "it read etcd");
+}
+
+#[test]
 fn who_signs_is_told_as_well_how_far_the_table_is_known_to_be_etcds() {
     let mut scene = Scene::new(1);
     scene.pass(20);

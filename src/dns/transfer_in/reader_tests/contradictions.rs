@@ -51,7 +51,10 @@ fn soas_out_of_place_are_errors() {
         (SINCE_5, all(&[&soa(4)]), Err(TransferError::Older)),
         (SINCE_5, all(&[&soa(5u32.wrapping_add(1 << 31))]), Err(TransferError::Older)),
         (SINCE_5, all(&[&soa(4), &node, &soa(4)]), Ok(TransferState::End)),
-        (SINCE_5, all(&[&soa(5), &node]), contradiction),
+        (SINCE_5, all(&[&soa(5)]), Ok(TransferState::End)),
+        (SINCE_5, all(&[&soa(5), &node]), Ok(TransferState::More)),
+        (SINCE_5, all(&[&soa(5), &node, &soa(5)]), Ok(TransferState::End)),
+        (SINCE_5, all(&[&soa(5), &soa(5), &node, &soa(5)]), contradiction),
         (TransferRequest::Soa, all(&[&start]), Ok(TransferState::End)),
         (TransferRequest::Soa, all(&[&start, &node]), contradiction),
     ];

@@ -188,3 +188,14 @@ fn who_is_up_to_date_is_told_so_by_one_soa() {
     assert!(changes.is_empty());
     assert_eq!((state, reader.content()), (TransferState::End, Some(TransferContent::UpToDate)));
 }
+
+#[test]
+fn the_whole_may_come_at_the_serial_that_was_given() {
+    let request = TransferRequest::Since(7);
+    let records = [soa(ZONE, 7), writer::a("worker1.tf.local.", 1), soa(ZONE, 7)];
+    let messages = [Stream::new(ZONE, request).message(&records, true)];
+    let mut reader = reader(request);
+    let (changes, state) = read_all(&mut reader, &messages).expect("a good transfer");
+    assert_eq!(changes.len(), 1);
+    assert_eq!((state, reader.content()), (TransferState::End, Some(TransferContent::Whole)));
+}

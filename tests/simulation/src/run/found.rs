@@ -351,4 +351,12 @@ pub const FOUND: &[Found] = &[
         what: "in sync by the table of another node, and cut off from the own name in etcd, which was another's",
         ..ROW
     },
+    Found {
+        seed: 1166,
+        seconds: 112,
+        watchers: 2,
+        without: &[],
+        what: "nodes with later names took the table from each other in a circle, at the addresses of their earlier ones",
+        ..ROW
+    },
 ];

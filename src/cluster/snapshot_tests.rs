@@ -67,6 +67,12 @@ fn assert_is(told: &Directory, keys: &Keys, limit: u32) {
         };
         assert_eq!(names(told), names(&fresh), "{address}");
     }
+    for record in told.slots().filter_map(|(_, record)| record) {
+        let same = told.slots().filter(|(_, other)| *other == Some(record));
+        let has_address = record.ipv4.is_some() || record.ipv6.is_some();
+        let same = same.map(|(slot, _)| slot).filter(|_| has_address);
+        assert!(told.slots_with(record).eq(same), "{record:?}");
+    }
 }
 
 #[test]

@@ -146,7 +146,9 @@ impl GatewayClient {
         let reply = self.call(path, body)?;
         // A stream wraps what it says.
         self.last_header = header(json::field(&reply, "result").unwrap_or(&reply)).ok();
-        read(&reply).map_err(|what| Error::malformed(self.endpoint(), &what))
+        let read = read(&reply).map_err(|what| Error::malformed(self.endpoint(), &what));
+        self.slices.discard(reply);
+        read
     }
 
     /// Posts the body to the endpoint in use and, while that is unavailable, to each other one,

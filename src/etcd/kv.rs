@@ -10,6 +10,9 @@ use super::slices::Slices;
 /// The number of octets, all of them 0, that stand for a value which is too large to be read.
 pub const LARGE_VALUE: usize = 128 * 1024;
 
+/// As many octets as a key with its value takes to read, beside what they have.
+const KEY_VALUE: usize = 64;
+
 /// A key with its value (`KeyValue`). In an event of deletion, only the key and `mod_revision`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyValue {
@@ -117,7 +120,8 @@ pub(super) fn key_value(kv: &Value) -> Result<KeyValue, Wrong> {
 }
 
 pub(super) fn range_reply(reply: &Value, slices: &Slices) -> Result<RangeReply, Wrong> {
-    let kvs = slices.map(json::list(reply, "kvs")?, key_value, |kv| kv.value.len());
+    let size = |kv: &KeyValue| KEY_VALUE + kv.key.len() + kv.value.len();
+    let kvs = slices.map(json::list(reply, "kvs")?, key_value, size);
     Ok(RangeReply {
         header: header(reply)?,
         kvs: kvs.collect::<Result<_, _>>()?,

@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-/// Octets of JSON that are read in one go: some tenths of a millisecond.
-const SLICE: usize = 16 * 1024;
+/// Octets that are read or made in one go: some tenths of a millisecond.
+const SLICE: usize = 8 * 1024;
+
+/// Values that are given up in one go.
+const MOST_DISCARDED: usize = 256;
 
 /// A callback between two slices of long work.
 #[derive(Clone)]
@@ -42,6 +45,23 @@ impl Slices {
             }
             make(item).inspect(|it| made += size(it))
         })
+    }
+
+    /// Gives up a value, of which there may be much.
+    pub(super) fn discard(&self, value: Value) {
+        let mut rest = vec![value];
+        let mut discarded = 0;
+        while let Some(value) = rest.pop() {
+            match value {
+                Value::Array(values) => rest.extend(values),
+                Value::Object(fields) => rest.extend(fields.into_iter().map(|(_, value)| value)),
+                _ => {}
+            }
+            discarded += 1;
+            if discarded % MOST_DISCARDED == 0 {
+                (self.0)();
+            }
+        }
     }
 
     fn sliced<'a>(&'a self, octets: &'a [u8]) -> BufReader<Sliced<'a>> {
@@ -88,6 +108,22 @@ mod tests {
             let made: Result<Vec<usize>, ()> = slices.map(sizes, |it| Ok(*it), |it| *it).collect();
             assert_eq!(made.as_deref(), Ok(sizes));
             assert_eq!(calls.load(Ordering::Relaxed), wanted, "{sizes:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_large_is_given_up_piece_by_piece() {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = calls.clone();
+        let slices = Slices::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        // Of each item there are three values, and a list around them.
+        for (items, wanted) in [(0, 0), (80, 0), (256, 3), (1000, 11)] {
+            calls.store(0, Ordering::Relaxed);
+            let item = serde_json::json!({"key": "a", "value": "b"});
+            slices.discard(serde_json::json!(vec![item; items]));
+            assert_eq!(calls.load(Ordering::Relaxed), wanted, "{items} items");
         }
     }
 

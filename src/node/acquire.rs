@@ -1,5 +1,7 @@
 //! From a lease to a name: which slot to try, in which order.
 
+use std::collections::BTreeSet;
+
 use super::claim::{Claimant, OwnRecord, Taken, Ticket};
 use super::queue::Waited;
 use super::rank::{FreeSlot, free_slot, presumed, taken_since};
@@ -78,11 +80,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// The slots that hold our record, or one that this life of ours put, as far as the directory knows.
     pub(super) fn own_slots(&self, claimant: Claimant<'_>) -> Vec<SlotId> {
         self.host.directory(|directory| {
-            let own = directory.slots().filter(|(slot, record)| {
-                record.is_some_and(|it| it == claimant.record || self.addresses.has_put(it))
-                    && slot.get() <= claimant.keyspace.limit
-            });
-            own.map(|(slot, _)| slot).collect()
+            let records = self.addresses.put().chain([claimant.record]);
+            let slots = records.flat_map(|record| directory.slots_with(record));
+            let own: BTreeSet<SlotId> =
+                slots.filter(|slot| slot.get() <= claimant.keyspace.limit).collect();
+            own.into_iter().collect()
         })
     }
 

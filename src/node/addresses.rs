@@ -81,9 +81,9 @@ impl Addresses {
         if self.lease == Some(lease) { self.put.iter().copied().collect() } else { Vec::new() }
     }
 
-    /// Returns whether this record was put on the lease that it is put on now.
-    pub(super) fn has_put(&self, record: &Record) -> bool {
-        self.put.contains(record)
+    /// The records that were put on the lease that this node's is put on now.
+    pub(super) fn put(&self) -> impl Iterator<Item = &Record> {
+        self.put.iter()
     }
 
     /// Takes note of the network as it is now.

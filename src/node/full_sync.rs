@@ -11,7 +11,7 @@ use crate::cluster::{
 use crate::etcd::{Error, Etcd, Event, EventKind, KeyValue, LARGE_VALUE, Order, Pages, Range};
 
 /// The number of changes that are applied before DNS is answered again.
-pub(super) const MOST_AT_ONCE: usize = 128;
+pub(super) const MOST_AT_ONCE: usize = 64;
 
 /// What stands for a value that is too large to be read is no record.
 const _: () = assert!(LARGE_VALUE > LONGEST_RECORD);

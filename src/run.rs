@@ -49,6 +49,7 @@ const BY_SIGNAL: u8 = 128;
 /// When something that the options name cannot be used, no slot is free, or the name under which a
 /// program ran was lost. etcd being out of reach is none: the node waits for it.
 pub fn run(options: Options) -> Result<u8, Failure> {
+    options.origins.warn();
     if let Some(corefile) = &options.corefile {
         corefile.log();
     }

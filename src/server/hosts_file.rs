@@ -76,8 +76,8 @@ impl HostsFile {
                     let until = if self.was_read {
                         "what it said before counts until it can be"
                     } else {
-                        "none of its hosts is answered for until it can be: put it there, or give \
-                         another file"
+                        "none of its hosts is answered for until it can be: create it, let this user read \
+                         it, or give another file"
                     };
                     log::warn!("--hosts: {path} cannot be read: {error}; {until}");
                 }

@@ -79,7 +79,8 @@ fn files(options: &Options, who: Option<Account>) -> Vec<Finding> {
     let hosts = options.hosts.iter().filter_map(|path| {
         let (error, path) = (try_to_read(path, who).err()?, path.display());
         let text =
-            "until it can be, none of its hosts is answered for: put it there, or give another";
+            "until it can be, none of its hosts is answered for: create it, let this user read it, \
+                    or give another";
         let text = format!("--hosts: {path} cannot be read: {error}; {text}");
         Some(Finding::new(Note, "files", text))
     });

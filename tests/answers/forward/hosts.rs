@@ -74,7 +74,8 @@ fn a_file_that_is_not_there_is_told_and_awaited() {
     let node = Node::in_cluster(&etcd, 1, 5, &["--hosts", &file]);
     let told = format!(
         "--hosts: {file} cannot be read: No such file or directory (os error 2); none of its \
-                        hosts is answered for until it can be: put it there, or give another file"
+                        hosts is answered for until it can be: create it, let this user \
+                        read it, or give another file"
     );
     node.wait_for_log(&told);
     node.slot();

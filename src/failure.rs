@@ -11,7 +11,8 @@ const USAGE: u8 = 2;
 /// The exit status of a node that finds every slot taken.
 const NO_FREE_SLOT: u8 = 3;
 
-/// What happened, to what, and what the user can do about it, in one line; and the exit status.
+/// What happened, to what, and what the user can do about it, in one line, or where that is several things one for each;
+/// and the exit status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     text: String,

@@ -24,7 +24,10 @@ fn main() -> ExitCode {
             // In one piece: a child of ours writes there as well as we do. Nothing can be told when standard
             // error is closed; the exit status still says it.
             let priority = logging::priority(log::Level::Error);
-            let _ = io::stderr().write_all(format!("{priority}idetcd: {failure}\n").as_bytes());
+            let text = failure.to_string();
+            let lines: String =
+                text.lines().map(|it| format!("{priority}idetcd: {it}\n")).collect();
+            let _ = io::stderr().write_all(lines.as_bytes());
             ExitCode::from(failure.exit_status())
         }
     }
@@ -38,7 +41,8 @@ fn obey(words: &[OsString]) -> Result<u8, Failure> {
         return help(task, words).map(|()| 0).map_err(Failure::new);
     }
     let arguments = options::text(words)?;
-    match options::parse(&arguments, &|name| std::env::var_os(name), &files::read)? {
+    let environment: Vec<_> = std::env::vars_os().collect();
+    match options::parse(&arguments, &environment, &files::read)? {
         Command::Run(options) => {
             logging::start(options.verbosity);
             run::run(*options)

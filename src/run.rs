@@ -49,6 +49,7 @@ const BY_SIGNAL: u8 = 128;
 /// When something that the options name cannot be used, no slot is free, or the name under which a
 /// program ran was lost. etcd being out of reach is none: the node waits for it.
 pub fn run(options: Options) -> Result<u8, Failure> {
+    options.origins.warn();
     if let Some(corefile) = &options.corefile {
         corefile.log();
     }
@@ -121,6 +122,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         })
     });
     let ready_file = ready_file.transpose()?;
+    let writes_hosts = options.hosts == options.notify.hosts_file;
     // Not before the sockets are ours: where another idetcd runs, these are its files.
     let notifier = notify::set_up(options.notify, keyspace.clone(), login, &signals)?
         .with_certificates(connect.certificates().cloned());
@@ -142,7 +144,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         .with_rate_limit(options.rrl)
         .with_forwarder(forwarder)
         .with_cache(cache)
-        .with_hosts_file(options.hosts.map(HostsFile::new))
+        .with_hosts_file(options.hosts.map(|path| HostsFile::new(path, writes_hosts)))
         .with_table_limits(TableLimits { max_lag: node.max_lag, max_stale: node.max_stale })
         .with_table_trust(TableTrust::new(key))
         .with_secondaries(secondaries)

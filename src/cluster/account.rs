@@ -17,6 +17,8 @@ pub struct NodeAccount {
     pub endpoint: Option<String>,
     /// The node whose table of all names is taken, and where that was asked; `None`: it is etcd's.
     pub table_server: Option<(SlotId, SocketAddr)>,
+    /// What this node waits for to have a name; `None`: for etcd, or for nothing.
+    pub nameless: Option<String>,
     owned: Option<OwnedFor>,
     host: Vec<IpAddr>,
 }

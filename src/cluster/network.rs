@@ -19,7 +19,7 @@ pub struct Network {
 const NOT_AN_ADDRESS: &str = "not an address; write 10.0.0.0/8, fd00::/8 or 10.0.0.5";
 const NOT_A_PREFIX: &str =
     "what follows the / is not a number of bits, 0 to 32 for IPv4, 0 to 128 for IPv6";
-const BITS_LEFT: &str = "the address goes on after the bits that count";
+const BITS_LEFT: &str = "the address goes on after the bits that count; write";
 
 fn bits(address: IpAddr) -> (u128, u8) {
     match address {
@@ -64,9 +64,9 @@ impl fmt::Display for Network {
 }
 
 impl FromStr for Network {
-    type Err = &'static str;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, &'static str> {
+    fn from_str(text: &str) -> Result<Self, String> {
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
@@ -75,7 +75,10 @@ impl FromStr for Network {
         let longest = bits(address).1;
         let prefix = prefix.map_or(Some(longest), number).filter(|prefix| *prefix <= longest);
         let network = Network::around(address, prefix.ok_or(NOT_A_PREFIX)?);
-        if network.address == address { Ok(network) } else { Err(BITS_LEFT) }
+        if network.address != address {
+            return Err(format!("{BITS_LEFT} {network}, or {address} for it alone"));
+        }
+        Ok(network)
     }
 }
 
@@ -113,11 +116,11 @@ mod tests {
             ("10.0.0.0/", NOT_A_PREFIX),
             ("10.0.0.0/+8", NOT_A_PREFIX),
             ("::/129", NOT_A_PREFIX),
-            ("10.0.0.1/8", BITS_LEFT),
-            ("fd00::1/64", BITS_LEFT),
+            ("10.0.0.1/8", &format!("{BITS_LEFT} 10.0.0.0/8, or 10.0.0.1 for it alone")),
+            ("fd00::1/64", &format!("{BITS_LEFT} fd00::/64, or fd00::1 for it alone")),
         ];
         for (text, wanted) in table {
-            assert_eq!(text.parse::<Network>(), Err(wanted), "{text}");
+            assert_eq!(text.parse::<Network>(), Err(wanted.to_owned()), "{text}");
         }
     }
 }

@@ -47,16 +47,16 @@ impl ReverseNetwork {
 }
 
 impl FromStr for ReverseNetwork {
-    type Err = &'static str;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, &'static str> {
+    fn from_str(text: &str) -> Result<Self, String> {
         let network: Network = text.parse()?;
         let (label, error) = match network.address {
             IpAddr::V4(_) => (8, NO_OCTET),
             IpAddr::V6(_) => (4, NO_NIBBLE),
         };
         let is_whole = network.prefix() > 0 && network.prefix().is_multiple_of(label);
-        if is_whole { Ok(ReverseNetwork(network)) } else { Err(error) }
+        if is_whole { Ok(ReverseNetwork(network)) } else { Err(error.to_owned()) }
     }
 }
 
@@ -76,13 +76,18 @@ mod tests {
             ("0.0.0.0/0", Err(NO_OCTET)),
             ("10.64.0.0/12", Err(NO_OCTET)),
             ("::/0", Err(NO_NIBBLE)),
-            ("fd00::/7", Err("the address goes on after the bits that count")),
+            (
+                "fd00::1/8",
+                Err(
+                    "the address goes on after the bits that count; write fd00::/8, or fd00::1 for it alone",
+                ),
+            ),
             ("fc00::/7", Err(NO_NIBBLE)),
             ("here", Err("not an address; write 10.0.0.0/8, fd00::/8 or 10.0.0.5")),
         ];
         for (text, wanted) in table {
             let zone = text.parse::<ReverseNetwork>().map(|network| network.zone());
-            assert_eq!(zone, wanted.map(str::to_owned), "{text}");
+            assert_eq!(zone, wanted.map(str::to_owned).map_err(str::to_owned), "{text}");
         }
     }
 }

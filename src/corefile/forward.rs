@@ -42,10 +42,9 @@ pub(super) fn read(
     let to = to.iter().map(|word| upstream(name, word)).collect::<Result<_, _>>()?;
     let place = directive.name.place.clone();
     let mut forward = ForwardDirective { place, name: name.clone(), from, to, except: Vec::new() };
-    for property in &directive.body {
-        follow(property, &mut forward, notices)?;
-    }
-    Ok(forward)
+    let wrong = |property| follow(property, &mut forward, notices).err();
+    let errors = directive.body.iter().filter_map(wrong).collect();
+    CorefileError::all(&directive.name.place.file, errors).map_or(Ok(forward), Err)
 }
 
 fn upstream(name: &str, word: &Word) -> Result<Placed<String>, CorefileError> {

@@ -36,10 +36,11 @@ pub use source::{Imported, ImportedFile, Surroundings};
 
 use source::Source;
 
-/// Reads a Corefile called `name`. Keys without a port are for `default_port`.
+/// Reads a Corefile called `name`. Keys without a port are for `default_port`. What is wrong in lines of it is among the
+/// settings; see [`Corefile::checked`].
 ///
 /// # Errors
-/// When it cannot be followed; see [`CorefileError`].
+/// When it is none, or has no settings; see [`CorefileError`].
 pub fn parse(
     name: &str,
     text: &str,

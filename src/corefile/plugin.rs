@@ -47,7 +47,8 @@ impl WrittenPattern {
 pub(super) fn read(
     directive: &Directive,
     notices: &mut Vec<Notice>,
-) -> Result<Plugin, CorefileError> {
+    errors: &mut Vec<CorefileError>,
+) -> Plugin {
     let place = directive.name.place.clone();
     let mut plugin = Plugin { place, endpoints: Vec::new(), limit: None, pattern: None };
     for word in &directive.arguments {
@@ -55,18 +56,22 @@ pub(super) fn read(
     }
     for (index, property) in directive.body.iter().enumerate() {
         let (name, arguments) = (&property.name, property.arguments.as_slice());
-        match name.text.as_str() {
-            "endpoint" => plugin.endpoints = endpoints(name, arguments)?,
-            "limit" => plugin.limit = Some(limit(name, arguments)?),
-            "pattern" => plugin.pattern = Some(pattern(name, arguments)?),
+        let done = match name.text.as_str() {
+            "endpoint" => endpoints(name, arguments).map(|all| plugin.endpoints = all),
+            "limit" => limit(name, arguments).map(|limit| plugin.limit = Some(limit)),
+            "pattern" => pattern(name, arguments).map(|it| plugin.pattern = Some(it)),
             // The plugin says nothing; a slip of the pen should not pass unseen.
-            _ => notices.push(notice(name, "no property of idetcd; it has no effect")),
-        }
+            _ => {
+                notices.push(notice(name, "no property of idetcd; it has no effect"));
+                Ok(())
+            }
+        };
+        errors.extend(done.err());
         if directive.body.iter().take(index).any(|before| before.name.text == name.text) {
             notices.push(notice(name, "stands there before; this one counts"));
         }
     }
-    Ok(plugin)
+    plugin
 }
 
 fn notice(word: &Word, text: &str) -> Notice {

@@ -34,6 +34,8 @@ pub struct Corefile {
     pub http: Vec<HttpAddress>,
     /// Remarks for the log.
     pub notices: Vec<Notice>,
+    /// What is wrong in lines of it: then none of this is to be followed.
+    pub errors: Vec<CorefileError>,
 }
 
 /// The settings of a server block, with or without `idetcd`.
@@ -53,33 +55,44 @@ pub(super) fn read(
     default_port: u16,
     mut notices: Vec<Notice>,
 ) -> Result<Corefile, CorefileError> {
-    // First of all: a name that is misspelt should not be told as something that is missing.
+    let mut errors = Vec::new();
     for Directive { name, .. } in blocks.iter().flat_map(|block| &block.directives) {
         if treatment(&name.text).is_none() {
             let text = format!("{:?}: no directive of CoreDNS; is it misspelt?", name.text);
-            return wrong(&name.place, text);
+            errors.push(CorefileError::at(&name.place, text));
         }
     }
-    let (own, directive) = own_block(file, blocks)?;
+    let serve =
+        |block, notices: &mut _, errors: &mut _| serve(block, default_port, notices, errors);
+    let (own, directive) = match own_block(file, blocks) {
+        Ok(found) => found,
+        Err(missing) => {
+            for block in blocks {
+                serve(block, &mut notices, &mut errors);
+            }
+            // A name that is misspelt should not be told as something that is missing.
+            return Err(CorefileError::all(file, errors).unwrap_or(missing));
+        }
+    };
     if let [_, second, ..] = &own.keys[..] {
         let text = "the plugin takes a name for each key of its block; here a node has one";
         notices.push(Notice::new(Level::Warn, &second.place, format!("{:?}: {text}", second.text)));
     }
-    let plugin = plugin::read(directive, &mut notices)?;
+    let plugin = plugin::read(directive, &mut notices, &mut errors);
     let Served { zones, addresses, ports, forward, hosts, http } =
-        serve(own, default_port, &mut notices)?;
-    if !serves_root(&zones) {
+        serve(own, &mut notices, &mut errors);
+    if !serves_root(&zones) && errors.is_empty() {
         // CoreDNS forwards what is in the block's zone, and we what is outside of the pattern's.
         if let Some(ForwardDirective { name, place, .. }) = forward.first() {
             let text = "in this block no name outside of its zone is forwarded; remove it, or make \
                         . the block's key";
-            return wrong(place, format!("{name}: {text}"));
+            errors.push(CorefileError::at(place, format!("{name}: {text}")));
         }
         // So it is with hosts.
         if let Some(Placed { place, .. }) = &hosts {
             let text = "hosts: the file counts for all names, and this block is for those of its \
                         zones; remove it, or move it to .";
-            return wrong(place, text);
+            errors.push(CorefileError::at(place, text));
         }
     }
     let hosts = hosts.map(|placed| placed.value);
@@ -94,13 +107,17 @@ pub(super) fn read(
         hosts,
         http,
         notices: Vec::new(),
+        errors: Vec::new(),
     };
     for block in blocks.iter().filter(|block| !std::ptr::eq(*block, own)) {
-        let other = serve(block, default_port, &mut notices)?;
+        let other = serve(block, &mut notices, &mut errors);
         other.http.iter().for_each(|address| add(&mut settings.http, *address));
-        join(other, &mut settings, &mut notices)?;
+        // Where a line is wrong, what the blocks have in common is not known.
+        if errors.is_empty() {
+            errors.extend(join(other, &mut settings, &mut notices).err());
+        }
     }
-    settings.notices = notices;
+    (settings.notices, settings.errors) = (notices, errors);
     Ok(settings)
 }
 
@@ -128,19 +145,24 @@ fn serve(
     block: &Block,
     default_port: u16,
     notices: &mut Vec<Notice>,
-) -> Result<Served, CorefileError> {
+    errors: &mut Vec<CorefileError>,
+) -> Served {
     let mut served = Served::default();
     for word in &block.keys {
-        let (zone, port) = key::read(word, default_port)?;
-        served.zones.push(zone);
-        if !served.ports.contains(&port) {
-            served.ports.push(port);
+        match key::read(word, default_port) {
+            Ok((zone, port)) => {
+                served.zones.push(zone);
+                if !served.ports.contains(&port) {
+                    served.ports.push(port);
+                }
+            }
+            Err(error) => errors.push(error),
         }
     }
     for directive in &block.directives {
-        follow(directive, &mut served, notices)?;
+        errors.extend(follow(directive, &mut served, notices).err());
     }
-    Ok(served)
+    served
 }
 
 fn follow(
@@ -291,6 +313,17 @@ fn is_same<T: PartialEq>(left: &[T], right: &[T]) -> bool {
 }
 
 impl Corefile {
+    /// The same, if nothing is wrong in it.
+    ///
+    /// # Errors
+    /// All that is.
+    pub fn checked(mut self) -> Result<Corefile, CorefileError> {
+        match CorefileError::all(&self.file, std::mem::take(&mut self.errors)) {
+            Some(error) => Err(error),
+            None => Ok(self),
+        }
+    }
+
     /// Logs that it was read, and the remarks.
     pub fn log(&self) {
         log::info!("read {}", self.file);

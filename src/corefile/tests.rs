@@ -38,7 +38,7 @@ pub(super) fn import(name: &str, importer: &str) -> Imported {
 
 pub(super) fn parsed(text: &str) -> Result<Corefile, CorefileError> {
     let surroundings = Surroundings { environment: &environment, import: &import };
-    parse("Corefile", text, 53, &surroundings)
+    parse("Corefile", text, 53, &surroundings).and_then(Corefile::checked)
 }
 
 fn settings(text: &str) -> Corefile {

@@ -53,8 +53,10 @@ const STATS: [(&[u8], Tell); 11] = [
         let standing = directory.own_standing();
         texts.extend(standing.map(|it| it.note().unwrap_or_else(|| "ready".to_owned())));
     }),
-    // The seconds for which the name is owned and will be at the least, and the fencing token.
+    // The seconds for which the name is owned and will be at the least, and the fencing token; or what that waits for.
     (b"owned.bind.", |directory, _, texts| {
+        let nameless = directory.account.nameless.iter().filter(|_| directory.own().is_none());
+        texts.extend(nameless.map(|why| format!("nameless {why}")));
         texts.extend(directory.account.owned().map(|(revision, since, left)| {
             format!("owned {} {} {revision}", since.as_secs(), left.as_secs())
         }));
@@ -78,8 +80,10 @@ const STATS: [(&[u8], Tell); 11] = [
                 format!("table {} {address}", directory.pattern().name(*slot))
             }),
         );
-        texts.extend(now.zip(directory.proven_at()).map(|(now, proven_at)| {
-            format!("lag {}", now.saturating_duration_since(proven_at).as_secs())
+        // What is no more kept up has an age.
+        let word = if directory.proven_at().is_some() { "lag" } else { "heard" };
+        texts.extend(now.zip(directory.last_proven_at()).map(|(now, proven_at)| {
+            format!("{word} {}", now.saturating_duration_since(proven_at).as_secs())
         }));
     }),
 ];

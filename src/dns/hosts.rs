@@ -1,6 +1,6 @@
 //! Names and addresses in the format of `hosts(5)`, answered before other servers are asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::content::Content;
@@ -21,23 +21,29 @@ pub struct HostsTable {
 }
 
 impl HostsTable {
-    /// Reads a text. Lines that are none, and names that are no domain names, are passed over, as the system does.
-    pub fn parse(text: &str) -> HostsTable {
-        let mut table = HostsTable::default();
+    /// Reads a text, and returns the names that are left out as well: those that are answered for otherwise. Lines that
+    /// are none, and names that are no domain names, are passed over, as the system does.
+    pub fn parse(
+        text: &str,
+        is_left_out: &dyn Fn(&[u8]) -> bool,
+    ) -> (HostsTable, BTreeSet<Vec<u8>>) {
+        let (mut table, mut left_out) = (HostsTable::default(), BTreeSet::new());
         for line in text.lines() {
             let line = line.split('#').next().unwrap_or_default();
             let mut words = line.split_whitespace();
             let Some(address) = words.next().and_then(|word| word.parse::<IpAddr>().ok()) else {
                 continue;
             };
-            for (number, name) in words.filter_map(name_of).enumerate() {
+            let (out, kept) = words.filter_map(name_of).partition(|name| is_left_out(name));
+            left_out.extend::<Vec<_>>(out);
+            for (number, name) in Vec::into_iter(kept).enumerate() {
                 if number == 0 {
                     add(table.names.entry(address).or_default(), name.clone());
                 }
                 add(table.addresses.entry(name).or_default(), address);
             }
         }
-        table
+        (table, left_out)
     }
 
     /// The number of names.
@@ -102,10 +108,14 @@ here is nothing
 10.0.0.10 a..b bad\\name good.example
 ";
 
+    fn all_of(text: &str) -> HostsTable {
+        HostsTable::parse(text, &|_| false).0
+    }
+
     #[test]
     fn an_address_keeps_few_of_its_names_and_the_names_all_have_it() {
         let lines: String = (0..1000).map(|it| format!("0.0.0.0 x{it}.example\n")).collect();
-        let table = HostsTable::parse(&lines);
+        let table = all_of(&lines);
         assert_eq!(table.len(), 1000);
         let found = table.content(b"0.0.0.0.in-addr.arpa.", rrtype::PTR);
         assert!(
@@ -119,7 +129,7 @@ here is nothing
 
     #[test]
     fn names_have_addresses_and_addresses_names() {
-        let table = HostsTable::parse(TEXT);
+        let table = all_of(TEXT);
         let found = |name: &str, qtype| match table.content(name.as_bytes(), qtype) {
             None => "not here".to_owned(),
             Some((_, Content::Empty)) => "nothing".to_owned(),
@@ -158,6 +168,6 @@ here is nothing
             assert_eq!(found(name, qtype), wanted, "{name} {qtype}");
         }
         assert_eq!((table.len(), table.is_empty()), (6, false));
-        assert!(HostsTable::parse(&"x\n".repeat(9)).is_empty());
+        assert!(all_of(&"x\n".repeat(9)).is_empty());
     }
 }

@@ -15,6 +15,9 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// The width where the terminal does not say it.
 const USUAL_WIDTH: usize = 80;
 
+/// What stands for the words that do not fit.
+const MORE: &str = " ...";
+
 /// The columns of a terminal: what COLUMNS says, or the terminal; `None`: neither does.
 pub fn columns(terminal: impl AsFd) -> Option<usize> {
     let told = std::env::var("COLUMNS").ok().and_then(|text| number(&text));
@@ -52,7 +55,7 @@ impl ProgressLine {
         let left = left.map_or(String::new(), |seconds| format!("{seconds} s left: "));
         let width = columns(io::stderr()).unwrap_or(USUAL_WIDTH);
         let line = printable(&(left + &text()));
-        let line: String = line.chars().take(width.saturating_sub(1)).collect();
+        let line = fitting(&line, width.saturating_sub(1));
         self.is_shown = true;
         write(&format!("{line}\x1b[K\r"));
     }
@@ -65,6 +68,17 @@ impl ProgressLine {
     }
 }
 
+/// As many whole words of a line as fit, and the sign that there are more.
+fn fitting(line: &str, width: usize) -> String {
+    if line.chars().count() <= width {
+        return line.to_owned();
+    }
+    // A word that ends where the room does is whole.
+    let room = width.saturating_sub(MORE.len());
+    let cut: String = line.chars().take(room + 1).collect();
+    cut.rsplit_once(' ').map_or("", |(whole, _)| whole).to_owned() + MORE
+}
+
 /// Nothing waits for a terminal that was stopped.
 fn write(text: &str) {
     let mut out = io::stderr();
@@ -73,5 +87,25 @@ fn write(text: &str) {
     if poll(&mut fds, Some(&at_once)).is_ok_and(|ready| ready > 0) {
         // It is for people alone.
         let _ = out.write_all(text.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_cut_between_words() {
+        let line = "1 of 3 is worker2.tf worker3.tf";
+        for (width, wanted) in [
+            (31, line),
+            (30, "1 of 3 is worker2.tf ..."),
+            (24, "1 of 3 is worker2.tf ..."),
+            (23, "1 of 3 is ..."),
+            (5, "1 ..."),
+            (4, " ..."),
+        ] {
+            assert_eq!(fitting(line, width), wanted, "{width}");
+        }
     }
 }

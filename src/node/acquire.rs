@@ -35,6 +35,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             return Ok(());
         }
         let record = self.find_record()?;
+        self.tell_nameless(None);
         let is_ready = self.is_ready;
         let Some(lease) = self.lease else { return Err(SessionError::LeaseGone) };
         // Who once had a name serves on without one; ending would be a fault of its own.

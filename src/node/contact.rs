@@ -27,6 +27,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.host.directory(|directory| directory.account.endpoint = endpoint);
     }
 
+    /// Lets those who ask know what a name waits for; `None`: for etcd, or for nothing.
+    pub(super) fn tell_nameless(&self, why: Option<String>) {
+        self.host.directory(|directory| directory.account.nameless = why);
+    }
+
     /// Notes that etcd does not answer, or refuses.
     pub(super) fn lose_contact(&mut self, error: Error) {
         if error.kind == ErrorKind::WatchEnded && self.turn.is_none() && !self.table.is_taken() {
@@ -38,6 +43,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let lost = if is_etcds { None } else { self.contact.endpoint.take() };
         let refuses = is_etcds || matches!(error.kind, ErrorKind::NotJson(_));
         self.tell_endpoint();
+        self.tell_nameless(None);
         let is_news = !self.contact.logged.iter().any(|logged| logged.is_like(&error));
         let text = match error.kind {
             // Until now it was as --endpoints says, and another one may be there.
@@ -109,6 +115,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Logs once that there is no address to publish yet.
     pub(super) fn log_address(&mut self, text: String) {
+        self.tell_nameless(Some(text.clone()));
         if self.contact.logged_address.as_ref() != Some(&text) {
             log::warn!("{text}");
             self.contact.logged_address = Some(text);

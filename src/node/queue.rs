@@ -40,7 +40,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.client.timeout_mut().settle();
         // The revision of the last change of names that is known to be.
         let mut newest = taken.slots.newest;
-        let (mut is_logged, mut told) = (false, None);
+        let (mut is_logged, mut told, mut last_why) = (false, None, None);
         loop {
             self.follow_what_came(&mut watch, &mut place, claimant.keyspace)?;
             if place.is_gone {
@@ -52,7 +52,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 told = Some(rank);
             }
             let mut try_at = None;
-            match self.has_seen_names(newest).then(|| self.free_slot(claimant, rank)) {
+            let free = self.has_seen_names(newest).then(|| self.free_slot(claimant, rank));
+            let why = (rank, free == Some(FreeSlot::Full));
+            if last_why != Some(why) {
+                self.tell_place(why);
+                last_why = Some(why);
+            }
+            match free {
                 Some(FreeSlot::Slot(slot)) => {
                     match self.ask(|client| claimant.try_claim(client, slot))? {
                         ClaimAttempt::Taken(taken) => return Ok(Waited::Claimed(taken)),
@@ -96,6 +102,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 place.heed(&reply, claimant.keyspace, self.host.now());
             }
         }
+    }
+
+    /// Lets those who ask know how many are ahead, and whether no name is free.
+    fn tell_place(&self, (ahead, is_full): (usize, bool)) {
+        let taken = if is_full { "all names are taken; " } else { "" };
+        let nodes = if ahead == 1 { "node" } else { "nodes" };
+        self.tell_nameless(Some(format!("{taken}in the queue, {ahead} {nodes} ahead")));
     }
 
     /// Looks who is ahead of this node. `None`: its ticket is gone.

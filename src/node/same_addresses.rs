@@ -70,6 +70,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
         // Not anew where a lease of ours or etcd's history is gone meanwhile, or another such name is found.
         let end = self.host.now() + LONGEST_LEASE_WAIT;
         let end = *self.awaits_leases_until.get_or_insert(end);
+        let name = suspects.first().map(|suspect| self.name(suspect.found.claimed));
+        self.tell_nameless(name.map(|name| {
+            format!("waits whether the lease of {name} ends, which has the same addresses")
+        }));
         let mut watch = self.open_watch(None)?;
         loop {
             let mut open = Vec::new();

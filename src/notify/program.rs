@@ -156,7 +156,8 @@ impl Program {
         let command = &mut parent_death::command(&self.settings.words);
         self.state = match children::start(command, identity.environment()) {
             Ok(group) => {
-                log::info!("{program} started as process {group} under {}", identity.name);
+                // It may turn out that there is no such program.
+                log::info!("starting {program} as process {group} under {}", identity.name);
                 State::Running { group, name: identity.name.clone(), token: identity.token() }
             }
             Err(error) => State::Over(Outcome::NotStarted(error)),

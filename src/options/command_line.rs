@@ -43,14 +43,14 @@ pub(super) fn matched(
     let declared = declared(takers);
     let words: Vec<String> = words.iter().map(|word| with_two_dashes(word).into_owned()).collect();
     let parse = |words: &[String]| {
-        declared.parse(words).map_err(|fail| Failure::usage(explain(&fail, takers)))
+        declared.parse(words).map_err(|fail| Failure::usage(explain(&fail, takers, is_taken)))
     };
     let matches = parse(&words)?;
     let given = entries(takers).map(|entry| entry.name);
     let command_line = given.filter(|name| matches.opt_present(name)).collect();
     let entries = entries(takers).filter(|entry| is_taken(entry.name));
     let (environment, more) = environment::words(entries, &matches, environment)?;
-    let origins = Origins { command_line, environment };
+    let origins = Origins { command_line, environment, slips: Vec::new() };
     if more.is_empty() {
         return Ok((matches, origins));
     }
@@ -77,10 +77,10 @@ fn declared(takers: Takers) -> getopts::Options {
     declared
 }
 
-fn explain(fail: &Fail, takers: Takers) -> String {
+fn explain(fail: &Fail, takers: Takers, is_taken: &dyn Fn(&str) -> bool) -> String {
     let (name, what) = match fail {
         Fail::ArgumentMissing(name) => (name, "an argument is missing".to_owned()),
-        Fail::UnrecognizedOption(name) => (name, no_such_option(name, takers)),
+        Fail::UnrecognizedOption(name) => (name, no_such_option(name, takers, is_taken)),
         Fail::OptionMissing(name) => (name, "must be given".to_owned()),
         Fail::OptionDuplicated(name) => (name, "given twice; once is enough".to_owned()),
         Fail::UnexpectedArgument(name) => (name, "takes no argument".to_owned()),
@@ -89,12 +89,12 @@ fn explain(fail: &Fail, takers: Takers) -> String {
     format!("{dashes}{}: {what}", name.escape_debug())
 }
 
-fn no_such_option(name: &str, takers: Takers) -> String {
-    // Of a tool those that it has alone, for they are fewer.
-    let own = table::options(takers).chain(table::options(Takers::Server));
-    match closest(name, own.map(|entry| entry.name)) {
-        Some(meant) => format!("no such option; did you mean --{meant}?"),
-        None => "no such option; see --help".to_owned(),
+fn no_such_option(name: &str, takers: Takers, is_taken: &dyn Fn(&str) -> bool) -> String {
+    let taken = entries(takers).map(|entry| entry.name).filter(|name| is_taken(name));
+    match (closest(name, taken), takers) {
+        (Some(meant), _) => format!("no such option; did you mean --{meant}?"),
+        (None, Takers::Tool(tool)) => format!("no such option; see idetcd {tool} --help"),
+        (None, _) => "no such option; see idetcd --help".to_owned(),
     }
 }
 

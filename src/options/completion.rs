@@ -60,8 +60,19 @@ fn of_bash(server: &[&OptionEntry], commands: &[WithOptions], bare: &[&str]) -> 
         words.join("|")
     };
     let files = pattern(&is_file);
-    let texts = pattern(&|entry| !entry.argument.is_empty() && !is_file(entry));
-    let mut cases = String::new();
+    let has_text = |entry: &OptionEntry| !entry.argument.is_empty() && !is_file(entry);
+    let texts = pattern(&|entry| has_text(entry) && entry.values().is_empty());
+    let mut sets: Vec<_> = all().map(OptionEntry::values).filter(|set| !set.is_empty()).collect();
+    sets.sort();
+    sets.dedup();
+    let (mut cases, mut values) = (String::new(), String::new());
+    for set in sets {
+        let (options, set) = (pattern(&|entry| entry.values() == set), set.join(" "));
+        let _ = writeln!(
+            values,
+            "    {options}) COMPREPLY=($(compgen -W \"{set}\" -- \"$this\")); return ;;"
+        );
+    }
     for (name, own) in commands {
         let _ = writeln!(cases, "    {name}) words=\"{}\" ;;", dashed(own));
     }
@@ -71,8 +82,10 @@ fn of_bash(server: &[&OptionEntry], commands: &[WithOptions], bare: &[&str]) -> 
 _idetcd() {{
   local this=${{COMP_WORDS[COMP_CWORD]}} last=${{COMP_WORDS[COMP_CWORD-1]}} words
   COMPREPLY=()
+  [ \"$this\" = = ] && this=
+  [ \"$last\" = = ] && last=${{COMP_WORDS[COMP_CWORD-2]}}
   case $last in
-    {files}) COMPREPLY=($(compgen -f -- \"$this\")); return ;;
+{values}    {files}) COMPREPLY=($(compgen -f -- \"$this\")); return ;;
     {texts}) return ;;
   esac
   case ${{COMP_WORDS[1]}} in
@@ -100,10 +113,12 @@ fn of_fish(server: &[&OptionEntry], commands: &[WithOptions], bare: &[&str]) -> 
     let commands = commands.iter().map(|(name, own)| (seen(name), own.clone()));
     for (condition, entries) in server.chain(commands) {
         for entry in entries {
+            let values = entry.values();
             let takes = match entry.argument {
                 "" => "",
                 _ if is_file(entry) => " -r -F",
-                _ => " -x",
+                _ if values.is_empty() => " -x",
+                _ => &format!(" -x -a '{}'", values.join(" ")),
             };
             let letter =
                 if entry.letter.is_empty() { "" } else { &format!(" -s {}", entry.letter) };

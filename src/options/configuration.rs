@@ -1,4 +1,4 @@
-//! The Corefile beside the command line: which one, and what both say of: the pattern, where etcd is,
+//! The Corefile beside the command line: what both say of: the pattern, where etcd is,
 //! where to listen. Each option wins over the file.
 
 use std::net::SocketAddr;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use getopts::Matches;
 
-use super::values::{filled, number, path, split, split_at_commas, wrong};
+use super::values::{path, split, split_at_commas, wrong};
 use crate::cluster::Pattern;
 use crate::connect::Endpoint;
 use crate::corefile::{Corefile, CorefileError, HttpAddress, Placed};
@@ -22,21 +22,6 @@ impl From<CorefileError> for Failure {
     fn from(error: CorefileError) -> Failure {
         Failure::usage(error)
     }
-}
-
-/// The settings of the Corefile that is asked for: by name, or as CoreDNS does, by saying nothing.
-pub(super) fn settings(
-    matches: &Matches,
-    read: ReadCorefile<'_>,
-) -> Result<Option<Corefile>, Failure> {
-    let name = filled(matches, "conf", "the name of the file is empty")?;
-    if name.is_none() && matches.opt_present("pattern") {
-        if matches.opt_present("dns.port") {
-            return wrong("dns.port", "goes with a Corefile; give the port by --listen ADDR:PORT");
-        }
-        return Ok(None);
-    }
-    Ok(read(name.as_deref(), number(matches, "dns.port")?)?)
 }
 
 /// The pattern to claim from; the file's server block must serve its zone.
@@ -68,7 +53,7 @@ pub(super) fn pattern(
     Ok(pattern)
 }
 
-fn pattern_of(file: &Corefile, limit: u32) -> Result<Pattern, CorefileError> {
+pub(super) fn pattern_of(file: &Corefile, limit: u32) -> Result<Pattern, CorefileError> {
     let Some(written) = &file.plugin.pattern else {
         let text = "idetcd: there is no pattern; add one such as pattern worker{{.ID}}.tf.local.";
         return Err(CorefileError::at(&file.plugin.place, text));
@@ -98,7 +83,9 @@ pub(super) fn endpoints(
     Ok(endpoints)
 }
 
-fn endpoint(Placed { value: text, place }: &Placed<String>) -> Result<Endpoint, CorefileError> {
+pub(super) fn endpoint(
+    Placed { value: text, place }: &Placed<String>,
+) -> Result<Endpoint, CorefileError> {
     text.parse().map_err(|reason| CorefileError::at(place, format!("endpoint: {text:?}: {reason}")))
 }
 

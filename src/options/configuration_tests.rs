@@ -24,7 +24,7 @@ fn parsed(text: &str, arguments: &[&str]) -> Result<Options, String> {
             Surroundings { environment: &|_| None, import: &|_, _| Err("none".to_owned()) };
         parse(name, text, port, &surroundings).map(Some)
     };
-    match crate::options::parse(&arguments, &|_| None, &read) {
+    match crate::options::parse(&arguments, &[], &read) {
         Ok(Command::Run(options)) => Ok(*options),
         Ok(other) => panic!("{other:?}"),
         Err(error) => Err(error.to_string()),

@@ -14,18 +14,18 @@ use super::values::split_at_commas;
 use crate::failure::Failure;
 use crate::notify::is_told_to_programs;
 
-/// A way to read a variable of the environment; `None`: it is not set.
-pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+/// All variables of the environment, with their values.
+pub type Environment<'a> = &'a [(OsString, OsString)];
 
-const OWN_PREFIX: &str = "IDETCD_";
+pub(super) const OWN_PREFIX: &str = "IDETCD_";
 /// Where that would be another variable.
-const APART: &str = "IDETCD_OPTION_";
+pub(super) const APART: &str = "IDETCD_OPTION_";
 /// That of etcdctl, for these options.
 const ETCDCTL: &str = "ETCDCTL_";
 const OF_ETCDCTL: [&str; 5] = ["endpoints", "cacert", "cert", "key", "user"];
 
 /// What only a command line can ask for.
-const COMMAND_LINE_ONLY: [&str; 3] = ["help", "version", "yes"];
+pub(super) const COMMAND_LINE_ONLY: [&str; 3] = ["help", "version", "yes"];
 
 /// An option that a variable of the environment gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,15 @@ pub struct Origins {
     pub command_line: Vec<&'static str>,
     /// Those that the environment gives.
     pub environment: Vec<FromEnvironment>,
+    /// What is to be said of variables that give nothing, and may have been meant to.
+    pub slips: Vec<String>,
+}
+
+impl Origins {
+    /// Logs what is to be said of variables that give nothing.
+    pub fn warn(&self) {
+        self.slips.iter().for_each(|slip| log::warn!("{slip}"));
+    }
 }
 
 impl fmt::Display for Origins {
@@ -74,7 +83,7 @@ pub(super) fn words<'a>(
             continue;
         }
         let Some((variable, value)) = variables_of(entry.name)
-            .find_map(|variable| environment(&variable).map(|value| (variable, value)))
+            .find_map(|variable| value_of(&variable, environment).map(|value| (variable, value)))
         else {
             continue;
         };
@@ -85,14 +94,22 @@ pub(super) fn words<'a>(
         let Some(value) = value.to_str() else {
             return Err(Failure::usage(format!("{variable}: {value:?} is not UTF-8")));
         };
-        let words = words_of(entry, value)
-            .ok_or_else(|| Failure::usage(format!("{variable}: {value:?} is not 1 or 0")))?;
+        let words = words_of(entry, value).ok_or_else(|| {
+            let twice = if entry.occurrence == Occur::Multi { ", 2" } else { "" };
+            let text = format!("{variable}: {value:?} is none of true, false, 1, 0{twice}");
+            Failure::usage(text)
+        })?;
         if !words.is_empty() {
             found.push(FromEnvironment { option: entry.name, variable });
         }
         all.extend(words);
     }
     Ok((found, all))
+}
+
+/// The value of a variable; `None`: it is not set.
+fn value_of<'a>(variable: &str, environment: Environment<'a>) -> Option<&'a OsString> {
+    environment.iter().find(|(name, _)| name == variable).map(|(_, value)| value)
 }
 
 /// The words for an option of this value; `None`: it has no argument, and the value is neither yes nor no.
@@ -119,7 +136,7 @@ fn words_of(entry: &OptionEntry, value: &str) -> Option<Vec<String>> {
 }
 
 /// The variables that may give an option, the first that is set wins.
-fn variables_of(option: &str) -> impl Iterator<Item = String> {
+pub(super) fn variables_of(option: &str) -> impl Iterator<Item = String> {
     let words = option.to_ascii_uppercase().replace(['-', '.'], "_");
     let usual = format!("{OWN_PREFIX}{words}");
     let own = if is_told_to_programs(&usual) { format!("{APART}{words}") } else { usual };

@@ -16,10 +16,8 @@ fn parsed(arguments: &[&str]) -> Result<Command, Failure> {
 /// The same with these variables.
 fn parsed_with(variables: &[(&str, &str)], arguments: &[&str]) -> Result<Command, Failure> {
     let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
-    let environment = |name: &str| {
-        let found = variables.iter().find(|(variable, _)| *variable == name);
-        found.map(|(_, value)| (*value).into())
-    };
+    let environment: Vec<_> =
+        variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
     parse(&arguments, &environment, &|_, _| Ok(None))
 }
 
@@ -75,8 +73,8 @@ fn the_environment_gives_what_the_command_line_does_not() {
 fn what_is_wrong_in_the_environment_is_told_by_its_variable() {
     let table = [
         ("IDETCD_TTL", "x", "IDETCD_TTL (as --ttl): \"x\" is not a whole number from 0 to 86400"),
-        ("IDETCD_WAIT", "yes", "IDETCD_WAIT: \"yes\" is not 1 or 0"),
-        ("IDETCD_WAIT", "2", "IDETCD_WAIT: \"2\" is not 1 or 0"),
+        ("IDETCD_WAIT", "yes", "IDETCD_WAIT: \"yes\" is none of true, false, 1, 0"),
+        ("IDETCD_WAIT", "2", "IDETCD_WAIT: \"2\" is none of true, false, 1, 0"),
         ("ETCDCTL_USER", "a", "ETCDCTL_USER (as --user): the password is missing"),
     ];
     for (variable, value, wanted) in table {
@@ -106,7 +104,7 @@ fn a_misspelt_word_is_told_with_the_one_that_was_meant() {
         (&["--endpoint", "x"], "--endpoint: no such option; did you mean --endpoints?"),
         (&["help", "lits"], "\"lits\" is no command; did you mean list?"),
         (&["frobnicate"], "\"frobnicate\" is no command, only exec, list"),
-        (&["--frobnicate"], "--frobnicate: no such option; see --help"),
+        (&["--frobnicate"], "--frobnicate: no such option; see idetcd --help"),
     ];
     for (arguments, wanted) in table {
         let error = parsed(arguments).expect_err("no such word").to_string();

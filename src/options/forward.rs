@@ -8,7 +8,7 @@ use getopts::Matches;
 use super::configuration::socket_address;
 use super::values::{size, wrong};
 use crate::cluster::{Keyspace, ReverseNetwork};
-use crate::corefile::{Corefile, CorefileError, ForwardDirective, ServedZone};
+use crate::corefile::{Corefile, CorefileError, ForwardDirective, Placed, ServedZone};
 use crate::failure::Failure;
 use crate::host::resolv_conf::RESOLV_CONF;
 use crate::server::forward::{ForwardRoute, ForwardSettings, ForwardTo};
@@ -134,6 +134,15 @@ fn reverse_zone(text: &str) -> Result<Option<String>, String> {
 /// Whether a text is meant for a network, right or wrong: an address stands before its slash.
 fn is_network(text: &str) -> bool {
     text.split_once('/').is_some_and(|(address, _)| address.parse::<IpAddr>().is_ok())
+}
+
+/// What is wrong with the servers of a directive, each looked at alone.
+pub(super) fn wrong_servers(directive: &ForwardDirective) -> Vec<CorefileError> {
+    let wrong = directive.to.iter().filter_map(|Placed { value, place }| {
+        let why = with_server(None, value).err()?;
+        Some(CorefileError::at(place, format!("{}: {why}", directive.name)))
+    });
+    wrong.collect()
 }
 
 /// Adds one more word to the servers of a zone, or says why it cannot.

@@ -15,7 +15,7 @@ fn routes(arguments: &[&str], text: Option<&str>) -> Result<Vec<String>, String>
         let surroundings = Surroundings { environment: &|_| None, import: &import };
         text.map(|text| parse("x", text, port, &surroundings)).transpose()
     };
-    match crate::options::parse(&words, &|_| None, &read) {
+    match crate::options::parse(&words, &[], &read) {
         Ok(Command::Run(options)) => {
             Ok(options.forward.routes.iter().map(ToString::to_string).collect())
         }

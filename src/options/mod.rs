@@ -8,6 +8,7 @@
 //! | `table` | all options, each in one place |
 //! | `command_line` | words → matched options |
 //! | `environment` | the options that variables give |
+//! | `slips` | variables that give nothing, and were meant to |
 //! | `closest` | the word that was meant |
 //! | `completion` | the table → what shells complete by |
 //! | `help` | the table → what `--help` shows |
@@ -15,6 +16,7 @@
 //! | `job` | what programs have that start together |
 //! | `values` | the arguments of options |
 //! | `configuration` | what may stand in a Corefile as well |
+//! | `written` | the Corefile itself, and what is wrong in it |
 //! | `forward` | where queries for other names go, by zone |
 //! | `transfers` | signatures, and who is told of changes |
 //! | `tools` | the operator's tools: what each takes and is told |
@@ -30,10 +32,12 @@ mod help;
 mod job;
 mod read;
 mod settings;
+mod slips;
 mod table;
 mod tools;
 mod transfers;
 mod values;
+mod written;
 
 use std::ffi::OsString;
 
@@ -179,7 +183,8 @@ fn completion_for(words: &[String]) -> Result<String, Failure> {
         .ok_or_else(|| Failure::usage(format!("completion: {shell:?} is none of {shells}")))
 }
 
-/// Reads the arguments of a tool, or of the server where there is none.
+/// Reads the arguments of a tool, or of the server where there is none. What fails may do so for the want of
+/// what a variable was to give.
 fn follow(
     tool: Option<&ToolEntry>,
     arguments: &[String],
@@ -192,6 +197,34 @@ fn follow(
         None if program.is_some() => Takers::Tool(EXEC),
         None => Takers::Server,
     };
+    let takes_none = tool.is_some_and(|tool| tool.takes == Takes::None);
+    let slips = if takes_none { Vec::new() } else { slips::slips(takers, environment) };
+    match follow_as(takers, tool, arguments, program, environment, read_corefile) {
+        Ok(Command::Run(mut options)) => {
+            options.origins.slips = slips;
+            Ok(Command::Run(options))
+        }
+        Ok(Command::Tool(tool, mut options)) => {
+            options.origins.slips = slips;
+            Ok(Command::Tool(tool, options))
+        }
+        Ok(other) => Ok(other),
+        Err(failure) => {
+            let text = std::iter::once(failure.to_string()).chain(slips).collect::<Vec<_>>();
+            Err(failure.in_words(text.join("; ")))
+        }
+    }
+}
+
+/// The same for those who take these options.
+fn follow_as(
+    takers: Takers,
+    tool: Option<&ToolEntry>,
+    arguments: &[String],
+    program: Option<Vec<String>>,
+    environment: Environment<'_>,
+    read_corefile: ReadCorefile<'_>,
+) -> Result<Command, Failure> {
     let is_taken = |option: &str| tool.is_none_or(|tool| tool.takes_option(option));
     let (matches, origins) = command_line::matched(takers, arguments, &is_taken, environment)?;
     if matches.opt_present("help") {
@@ -221,7 +254,7 @@ fn follow_matched(
     origins: &Origins,
     read_corefile: ReadCorefile<'_>,
 ) -> Result<Command, Failure> {
-    let file = configuration::settings(matches, read_corefile)?;
+    let file = written::settings(matches, read_corefile)?;
     let mut options = read::options(matches, file, program, takers)?;
     options.origins = origins.clone();
     let Some(ToolEntry { read: ReadTool::With(read), .. }) = tool else {

@@ -22,7 +22,7 @@ pub(super) struct OptionEntry {
     pub(super) name: &'static str,
     /// The letter that stands for it as well; empty: none does.
     pub(super) letter: &'static str,
-    /// The placeholder of its argument; empty: it takes none.
+    /// The placeholder of its argument, in which words in small letters stand for themselves; empty: it takes none.
     pub(super) argument: &'static str,
     pub(super) occurrence: Occur,
     /// The numbers that are allowed, where it is one.
@@ -124,7 +124,7 @@ const ANSWERS: &[OptionEntry] = &[
     text("notify-delay", "SECONDS", "whom to tell of changes, this far apart [0.2]"),
     number("rrl", "N", 1..=1_000_000, "replies a second to a network over UDP [all]"),
     // Shorter leases would end between two renewals of a busy etcd.
-    number("lease-ttl", "SECONDS", 2..=86_400, "how long a dead node keeps its name [auto]"),
+    number("lease-ttl", "SECONDS|auto", 2..=86_400, "how long a dead node keeps its name [auto]"),
 ];
 
 const PUBLISHED: &[OptionEntry] = &[
@@ -254,6 +254,12 @@ impl OptionEntry {
         format!("{letter}--{}{blank}{}", self.name, self.argument)
     }
 
+    /// The words that its argument may be.
+    pub(super) fn values(&self) -> Vec<&'static str> {
+        let is_word = |word: &&str| word.bytes().all(|octet| octet.is_ascii_lowercase());
+        self.argument.split('|').filter(|word| !word.is_empty()).filter(is_word).collect()
+    }
+
     /// What counts where none is given.
     pub(super) fn default(&self) -> Option<&'static str> {
         self.help.split_once(" [")?.1.strip_suffix(']')
@@ -268,6 +274,11 @@ pub(super) fn options(takers: Takers) -> impl Iterator<Item = &'static OptionEnt
         (one, other) => one == other,
     };
     GROUPS.iter().filter(is_theirs).flat_map(|group| group.options)
+}
+
+/// The names of the options of all takers.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    GROUPS.iter().flat_map(|group| group.options).map(|entry| entry.name)
 }
 
 pub(super) fn entry(name: &str) -> Option<&'static OptionEntry> {

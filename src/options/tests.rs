@@ -15,7 +15,7 @@ const EXEC_PATTERN: [&str; 3] = ["exec", PATTERN[0], PATTERN[1]];
 
 fn parsed(arguments: &[&str]) -> Result<Command, Failure> {
     let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
-    parse(&arguments, &|_| None, &|_, _| Ok(None))
+    parse(&arguments, &[], &|_, _| Ok(None))
 }
 
 fn options_of(arguments: &[&str]) -> Result<Options, String> {

@@ -7,7 +7,7 @@ const PATTERN: [&str; 2] = ["--pattern", "worker{{.ID}}.tf.local."];
 
 fn parsed(arguments: &[&str]) -> Result<Command, Failure> {
     let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
-    parse(&arguments, &|_| None, &|_, _| Ok(None))
+    parse(&arguments, &[], &|_, _| Ok(None))
 }
 
 fn tool(word: &str, arguments: &[&str]) -> (Tool, Options) {

@@ -211,7 +211,9 @@ impl Server {
     }
 
     fn look_at_hosts(&mut self, now: Instant) {
-        if let Some(hosts) = self.hosts_file.as_mut().and_then(|file| file.look(now)) {
+        if let Some(hosts) =
+            self.hosts_file.as_mut().and_then(|file| file.look(now, &self.service.responder))
+        {
             self.service.responder.set_hosts(hosts);
         }
     }

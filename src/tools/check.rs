@@ -30,6 +30,7 @@ pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
     if !options.origins.environment.is_empty() {
         report.tell([Finding::new(Good, "options", &options.origins)])?;
     }
+    report.tell(options.origins.slips.iter().map(|slip| Finding::new(Note, "options", slip)))?;
     let connect = Connect::prepare(&options.connect);
     let connect = connect.map(|connect| (files(options, &connect), connect));
     let connect = report.keep(connect.map_err(|error| Finding::new(Bad, "files", error)))?;

@@ -6,7 +6,7 @@ use crate::tools::snapshot::{KeyEntry, Whose};
 fn options(more: &[&str]) -> Options {
     let words = ["check", "--pattern", "worker{{.ID}}.tf.local.", "--limit", "3"];
     let words: Vec<String> = words.iter().chain(more).map(|word| (*word).to_owned()).collect();
-    match parse(&words, &|_| None, &|_, _| Ok(None)) {
+    match parse(&words, &[], &|_, _| Ok(None)) {
         Ok(Command::Tool(_, options)) => *options,
         other => panic!("{other:?}"),
     }

@@ -78,8 +78,11 @@ fn files(options: &Options, who: Option<Account>) -> Vec<Finding> {
     });
     let hosts = options.hosts.iter().filter_map(|path| {
         let (error, path) = (try_to_read(path, who).err()?, path.display());
-        let text = "until it can be read, its hosts are not answered for";
-        Some(Finding::new(Note, "files", format!("--hosts: {path}: {error}; {text}")))
+        let text =
+            "until it can be, none of its hosts is answered for: create it, let this user read it, \
+                    or give another";
+        let text = format!("--hosts: {path} cannot be read: {error}; {text}");
+        Some(Finding::new(Note, "files", text))
     });
     let again = who.map(|account| read_again(options, account)).unwrap_or_default();
     written.chain(read).chain(hosts).chain(again).collect()

@@ -31,6 +31,10 @@ pub use table::print;
 /// When the tool could not do its work.
 pub fn run(tool: &Tool, options: &Options) -> Result<(), Failure> {
     let place = session::open(options)?;
+    // It has them in its report.
+    if *tool != Tool::Check {
+        options.origins.warn();
+    }
     match tool {
         Tool::List { form, port } => list::run(*form, *port, options, &place),
         Tool::Watch { form } => watch::run(*form, options, &place),

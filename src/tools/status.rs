@@ -43,7 +43,11 @@ fn in_words(told: &[String], name: Option<&str>, version: &str) -> Option<String
         let _ = writeln!(lines, "{key:<10} {text}");
     };
     match (name, find("owned")) {
-        (None, _) => line("name", "none"),
+        (None, _) => {
+            let usual = if etcd == "in sync" { "being claimed" } else { "waits for etcd" };
+            let why = find("nameless").unwrap_or_else(|| usual.to_owned());
+            line("name", &format!("none: {why}"));
+        }
         (Some(name), None) => line("name", name),
         (Some(name), Some(owned)) => {
             let mut words = owned.split(' ');
@@ -74,9 +78,14 @@ fn in_words(told: &[String], name: Option<&str>, version: &str) -> Option<String
     line("host", if host.is_empty() { "no address is known" } else { &host });
     let endpoint = find("endpoint").map_or(String::new(), |endpoint| format!(", {endpoint}"));
     let revision = find("revision").map_or(String::new(), |it| format!(", revision {it}"));
-    line("etcd", &format!("{etcd}{endpoint}{revision}"));
+    let heard = find("heard");
+    let age = heard.as_ref().map_or(String::new(), |age| format!(", last heard of {age} s ago"));
+    line("etcd", &format!("{etcd}{age}{endpoint}{revision}"));
     let lag = find("lag").map_or(String::new(), |lag| format!(", {lag} s behind etcd at most"));
-    let table = find("table").map_or("from etcd".to_owned(), |server| format!("from {server}"));
+    let lag = heard.as_ref().map_or(lag, |age| format!(", {age} s old"));
+    let table = find("table").map(|server| format!("from {server}"));
+    let usual = if heard.is_some() { "from memory" } else { "from etcd" };
+    let table = table.unwrap_or_else(|| usual.to_owned());
     let count = find("slots").unwrap_or_default();
     line("names", &format!("{count} {table}{lag}"));
     let group = find("group").unwrap_or_default();
@@ -142,7 +151,7 @@ version    idetcd 9
         assert!(words.contains("published  127.0.0.1 port 53\n"), "{words}");
         assert!(words.contains("group      1 node\n"), "{words}");
         let nameless = "\
-name       none
+name       none: waits for etcd
 host       no address is known
 etcd       never reached, revision 0
 names      0 from etcd
@@ -151,6 +160,17 @@ version    idetcd 9
 ";
         let texts = ["etcd never reached", "revision 0", "slots 0", "group 0"];
         assert_eq!(told(&texts, None).as_deref(), Some(nameless));
+        let texts = ["etcd out of reach", "heard 35", "slots 4", "group 4", "revision 9"];
+        let words = told(&texts, Some("w1.a")).expect("a node");
+        assert!(
+            words.contains("etcd       out of reach, last heard of 35 s ago, revision 9\n"),
+            "{words}"
+        );
+        assert!(words.contains("names      4 from memory, 35 s old\n"), "{words}");
+        let words = told(&["etcd in sync"], None).expect("a node");
+        assert!(words.contains("name       none: being claimed\n"), "{words}");
+        let words = told(&["etcd in sync", "nameless in the queue, 3 nodes ahead"], None);
+        assert!(words.is_some_and(|it| it.contains("none: in the queue, 3 nodes ahead\n")));
         assert_eq!(told(&["queries 1", "etcdish"], None), None, "another server");
         assert!(told(&["etcd \x1b[2J"], None).is_some_and(|text| !text.contains('\x1b')));
     }

@@ -28,15 +28,15 @@ pub(super) fn config(snapshot: &Snapshot, keyspace: &Keyspace, port: u16) -> Res
             }
             servers.push(json!(SocketAddr::new(address, port).to_string()));
         }
+        // A cluster that lacks a job starts, and fails later on.
+        if servers.is_empty() {
+            let remedy = match index {
+                0 => "see idetcd wait --help",
+                _ => "wait for them, or leave out that --resolve",
+            };
+            return Err(format!("--tf-config: no node of {names} is named yet; {remedy}"));
+        }
         cluster.insert(job, Value::Array(servers));
-    }
-    // A job without servers is none.
-    cluster.retain(|_, servers| servers.as_array().is_some_and(|servers| !servers.is_empty()));
-    if cluster.is_empty() {
-        return Err(format!(
-            "--tf-config: no node of {} is named yet; see idetcd wait --help",
-            keyspace.pattern
-        ));
     }
     let mut config = Map::from_iter([("cluster".to_owned(), Value::Object(cluster))]);
     config.extend(task.map(|task| ("task".to_owned(), task)));
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn lists_are_by_slot_and_the_task_is_a_place_in_one() {
-        let keyspace = keyspace("worker{{.ID}}.tf.local.", &["ps{{.ID}}.tf.local.", "chief.a.b."]);
+        let keyspace = keyspace("worker{{.ID}}.tf.local.", &["ps{{.ID}}.tf.local."]);
         let entries = vec![
             entry(0, 2, r#"{"ipv4":"10.0.0.2","ipv6":"fd00::2","port":"53"}"#, Whose::Others),
             entry(0, 3, "x", Whose::Others),
@@ -108,6 +108,9 @@ mod tests {
         assert_eq!(config(&snapshot, &keyspace, 2222), Ok(wanted));
         snapshot.entries[2].whose = Whose::Here;
         assert_eq!(config(&snapshot, &keyspace, 2222), Ok(json!({"cluster": cluster})));
+        snapshot.entries.pop();
+        let without = config(&snapshot, &keyspace, 2222).expect_err("a job without servers");
+        assert!(without.contains("no node of ps{{.ID}}.tf.local. is named yet"), "{without}");
         let nobody = config(&Snapshot::default(), &keyspace, 2222).expect_err("nobody");
         assert!(nobody.contains("no node of worker{{.ID}}.tf.local. is named yet"), "{nobody}");
     }
@@ -128,7 +131,9 @@ mod tests {
             }
         }
         let twice = keyspace("w{{.ID}}.a.local.", &["w{{.ID}}.b.local."]);
-        let error = config(&Snapshot::default(), &twice, 1).expect_err("two jobs of one name");
+        let entries = vec![entry(0, 1, r#"{"ipv4":"10.0.0.9"}"#, Whose::Others)];
+        let one = Snapshot { revision: 1, entries };
+        let error = config(&one, &twice, 1).expect_err("two jobs of one name");
         assert!(error.contains("w{{.ID}}.b.local. is a second job w"), "{error}");
     }
 }

@@ -122,7 +122,7 @@ def main():
     for what, at in (
             ("the list was fixed", times(logs, " fixed the list ")),
             ("it was started, as nodes heard", times(logs, " has rank ")),
-            ("programs were begun", times(logs, " started as process ")),
+            ("programs were begun", times(logs, " as process ")),
             ("programs ran", starts),
             ("all names were known", times(logs, " in step "))):
         if at:

@@ -159,7 +159,7 @@ fn a_job_is_told_and_whether_its_list_may_be_read_and_written() {
         "sleep",
         "1000",
     ]);
-    node.wait_for_log("sleep started as process");
+    node.wait_for_log("starting sleep as process");
     let out = check(&endpoint, &["--count", "1", "--job", "other"]).good();
     assert!(out.contains("note\tjob\t") && out.contains("the list of revision "), "{out}");
     let absent = check(&endpoint, &["--count", "1", "--list-file", "/nowhere/list"]);

@@ -251,3 +251,45 @@ fn check(node: &mut Node, wanted: &str) {
     assert_eq!(log.lines().count(), 1, "{log}");
     assert!(log.starts_with(&format!("idetcd: {wanted}")), "{wanted}\n{log}");
 }
+
+#[test]
+fn all_that_is_wrong_with_a_file_is_told_at_once() {
+    let directory = with_files(&[(
+        "Corefile",
+        ". {\n  idetcd {\n    limit many\n    endpoint ftp://a http://b:x\n    pattern worker.tf.local.\n  }\n  \
+         fowrard . 10.0.0.53\n  forward . 10.0.0.x\n  acl\n  bind here\n}\n",
+    )]);
+    let file = directory.file("Corefile");
+    for command in [&[][..], &["check"]] {
+        let mut idetcd = support::command(support::idetcd());
+        let output = idetcd.args(command).args(["--conf", &file]).output().expect("idetcd");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        let places = [
+            ("line 3, column 11", "limit: "),
+            ("line 4, column 14", "endpoint: "),
+            ("line 4, column 22", "endpoint: "),
+            ("line 5, column 29", "pattern: "),
+            ("line 7, column 3", "\"fowrard\": no directive of CoreDNS"),
+            ("line 8, column 13", "forward: "),
+            ("line 9, column 3", "acl: "),
+            ("line 10, column 8", "bind: "),
+        ];
+        for ((place, what), line) in places.iter().zip(text.lines()) {
+            assert!(
+                line.starts_with(&format!("idetcd: {file}: {place}: {what}")),
+                "{place} {what}: {text}"
+            );
+        }
+        assert_eq!(text.lines().count(), places.len(), "{text}");
+    }
+    let many = format!(". {{\n  idetcd\n{}}}\n", "  acl\n".repeat(99));
+    std::fs::write(&file, many).expect("written");
+    let output = support::command(support::idetcd()).args(["--conf", &file]).output();
+    let text = String::from_utf8_lossy(&output.expect("idetcd").stderr).into_owned();
+    assert_eq!(text.lines().count(), 11, "{text}");
+    assert!(
+        text.ends_with(&format!("idetcd: {file}: 89 more errors; repair these first\n")),
+        "{text}"
+    );
+}

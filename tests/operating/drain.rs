@@ -253,3 +253,16 @@ fn who_starts_later_or_was_away_knows_it_as_well() {
     assert_eq!(late.slot(), 3);
     wait_for_group(&[&nodes[0], &nodes[1], &late], &[2, 3]);
 }
+
+#[test]
+fn a_drained_node_says_so_and_can_be_asked_all_the_same() {
+    let etcd = Etcd::start();
+    let nodes = nodes(&etcd, 2);
+    ended("drain", &etcd.endpoint(), &["2", "--reason", "new disk"]).good();
+    wait_for_group(&[&nodes[1]], &[1]);
+    let place = format!("@{}", nodes[1].address());
+    let text = support::run(support::idetcd(), &["status", &place]);
+    assert!(text.contains("group      1 node; this one is drained: new disk\n"), "{text}");
+    let text = support::run(support::idetcd(), &["ready", "--timeout", "10", &place]);
+    assert_eq!(text.trim(), "worker2.tf.local");
+}

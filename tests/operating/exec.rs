@@ -42,11 +42,11 @@ fn the_program_runs_under_the_name_and_its_status_is_handed_on() {
 fn the_program_of_a_node_without_a_name_is_not_started_but_dns_is_answered() {
     let etcd = Etcd::start();
     let first = start(&etcd, 1, &[], &["sleep", "1000"]);
-    first.wait_for_log("sleep started as process");
+    first.wait_for_log("starting sleep as process");
     let mut second = start(&etcd, 2, &["--wait"], &["sleep", "1000"]);
     second.wait_for_log("waiting for one");
     assert_eq!(lookup(second.address(), "worker1.tf.local.").as_deref(), Some("10.0.0.1"));
-    assert!(!second.log().contains("started as"), "{}", second.log());
+    assert!(!second.log().contains("starting sleep"), "{}", second.log());
     // Signals that ask nothing are nobody's yet, the others end it as a shell would tell.
     second.signal(Signal::USR1);
     second.signal(Signal::TERM);
@@ -81,13 +81,13 @@ fn signals_are_passed_on_and_the_end_by_one_is_told_as_a_shell_does() {
     assert!(node.is_running() && lookup(node.address(), "worker1.tf.local.").is_some());
     assert!(!node.log().contains("state:"), "USR1 is the program's: {}", node.log());
     // Its own end by a signal.
-    let line = node.wait_for_log("started as process ");
+    let line = node.wait_for_log(" as process ");
     let pid = line.split("process ").nth(1).and_then(|rest| rest.split(' ').next());
     support::run("kill", &["-KILL", pid.expect("a process")]);
     assert_eq!(node.wait(PATIENCE).code(), Some(128 + 9), "{}", node.log());
 
     let mut node = start(&etcd, 1, &[], &["sleep", "1000"]);
-    node.wait_for_log("started as process");
+    node.wait_for_log(" as process ");
     let began = Instant::now();
     node.signal(Signal::TERM);
     assert_eq!(node.wait(PATIENCE).code(), Some(128 + 15), "{}", node.log());
@@ -143,7 +143,7 @@ fn a_lost_name_ends_the_program_gently_then_by_force_and_exits_with_1() {
 fn a_program_that_is_stopped_ends_when_it_is_asked_to() {
     let etcd = Etcd::start();
     let mut node = start(&etcd, 1, &[], &["sh", "-c", "kill -STOP $$"]);
-    let line = node.wait_for_log("started as process ");
+    let line = node.wait_for_log(" as process ");
     let pid = line.split("process ").nth(1).and_then(|rest| rest.split(' ').next());
     let status = format!("/proc/{}/status", pid.expect("a process"));
     until(PATIENCE, "it stops", || {
@@ -210,7 +210,7 @@ fn it_starts_when_on_claim_has_ended_or_its_grace_time_is_over() {
     node.wait_for_log("claimed worker1");
     until(PATIENCE, "the hook runs", || text(&order));
     assert!(lookup(node.address(), "worker1.tf.local.").is_some());
-    assert!(!node.log().contains("sh started as process"), "{}", node.log());
+    assert!(!node.log().contains("starting sh as process"), "{}", node.log());
     fs::write(&release, "").expect("written");
     assert_eq!(node.wait(PATIENCE).code(), Some(0), "{}", node.log());
     assert_eq!(text(&order).as_deref(), Some("begins\nends\nprogram\n"));
@@ -245,4 +245,14 @@ fn bad_input_is_told_in_one_line_with_status_2() {
     assert_eq!(node.wait(PATIENCE).code(), Some(2), "{}", node.log());
     let wanted = "idetcd: exec: the program is missing; write idetcd exec [OPTION]... -- PROGRAM";
     assert!(node.log().starts_with(wanted), "{}", node.log());
+}
+
+#[test]
+fn a_program_that_is_not_there_is_not_told_to_be_started() {
+    let etcd = Etcd::start();
+    let mut node = start(&etcd, 1, &[], &["/nonexist"]);
+    assert_eq!(node.wait(PATIENCE).code(), Some(127), "{}", node.log());
+    let log = node.log();
+    assert!(log.contains("starting /nonexist as process ") && !log.contains("started"), "{log}");
+    assert!(log.contains("exec: /nonexist: No such file or directory"), "{log}");
 }

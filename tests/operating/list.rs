@@ -113,6 +113,12 @@ fn nobody_is_no_cluster_for_tensorflow() {
     let etcd = Etcd::start();
     let line = ended("list", &etcd.endpoint(), &["--tf-config"]).complaint(1);
     assert!(line.contains("no node of worker{{.ID}}.tf.local. is named yet"), "{line}");
+    etcd.put("worker1.tf.local.", br#"{"ipv4":"10.250.0.1"}"#);
+    let with_ps = ["--tf-config", "--resolve", "ps{{.ID}}.tf.local."];
+    let line = ended("list", &etcd.endpoint(), &with_ps).complaint(1);
+    let wanted = "--tf-config: no node of ps{{.ID}}.tf.local. is named yet; wait for them, or leave out that \
+                  --resolve";
+    assert!(line.contains(wanted), "{line}");
 }
 
 #[test]

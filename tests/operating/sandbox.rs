@@ -92,7 +92,7 @@ fn files_are_read_where_they_are_and_may_be_replaced_there() {
     until(PATIENCE, "those that took their place", || has("10.0.0.8"));
     place.switch();
     if has_landlock() {
-        node.wait_for_log("hosts: Permission denied");
+        node.wait_for_log("hosts cannot be read: Permission denied");
         has("10.0.0.8").expect("what was read before");
     }
 }

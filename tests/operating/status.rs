@@ -54,6 +54,48 @@ fn a_node_tells_what_it_is_and_knows() {
     });
     assert!(!text.contains(&endpoint), "none is in use: {text}");
     assert!(told(&text, "name").is_some_and(|name| name.starts_with("worker1.")), "{text}");
+    let known = told(&text, "etcd").expect("etcd");
+    let heard = known.split(", ").nth(1).expect("when it was heard last");
+    let seconds = heard.strip_prefix("last heard of ").and_then(|rest| rest.strip_suffix(" s ago"));
+    assert!(seconds.and_then(|it| it.parse::<u32>().ok()).is_some_and(|it| it < 60), "{text}");
+    let names = told(&text, "names").expect("names");
+    assert!(names.starts_with("2 from memory, ") && names.ends_with(" s old"), "{text}");
+}
+
+/// Waits until a node tells that it has no name for this reason.
+fn wait_for_why(node: &Node, why: &str) {
+    until(PATIENCE, why, || (told(&status(node), "name")? == format!("none: {why}")).then_some(()));
+}
+
+#[test]
+fn one_without_a_name_says_why() {
+    let mut etcd = Etcd::start();
+    let endpoint = etcd.endpoint();
+    let first = Node::in_cluster(&etcd, 1, 1, &[]);
+    first.slot();
+    let second = Node::in_cluster(&etcd, 2, 1, &["--wait"]);
+    wait_for_why(&second, "all names are taken; in the queue, 0 nodes ahead");
+    let third = Node::in_cluster(&etcd, 3, 1, &["--wait"]);
+    wait_for_why(&third, "all names are taken; in the queue, 1 node ahead");
+    etcd.kill();
+    wait_for_why(&third, "waits for etcd");
+    etcd.restart();
+    wait_for_why(&second, "all names are taken; in the queue, 0 nodes ahead");
+    let never = Node::at("http://127.0.0.1:1", 4, 1, &[]);
+    never.wait_for_log("etcd is out of reach");
+    wait_for_why(&never, "waits for etcd");
+    // Its address is another's, who may live.
+    etcd.put_leased(
+        "worker2.tf.local.",
+        br#"{"ipv4":"10.0.0.6","ipv6":"fd00::6","port":"53"}"#,
+        600,
+    );
+    let same = Node::at(&endpoint, 5, 3, &[]);
+    wait_for_why(
+        &same,
+        "waits whether the lease of worker2.tf.local. ends, which has the same addresses",
+    );
+    drop((first, second));
 }
 
 #[test]
@@ -64,7 +106,7 @@ fn one_without_a_name_is_shown_and_where_nobody_answers_is_status_1() {
     let mut waiting = Node::in_cluster(&etcd, 2, 1, &["--wait"]);
     waiting.wait_for_log("waiting for one");
     let text = status(&waiting);
-    assert_eq!(told(&text, "name").as_deref(), Some("none"), "{text}");
+    assert!(told(&text, "name").is_some_and(|name| name.starts_with("none: ")), "{text}");
     assert_eq!(told(&text, "lease"), None, "{text}");
     let place = format!("@{}", waiting.address());
     waiting.signal(Signal::TERM);

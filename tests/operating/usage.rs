@@ -186,3 +186,34 @@ fn port_53_without_the_right_is_told_with_status_1() {
     let text = complaint(&run(&mut copy), 1);
     assert!(text.contains("127.0.0.1:53") && text.contains("CAP_NET_BIND_SERVICE"), "{text}");
 }
+
+#[test]
+fn a_command_is_told_of_its_own_options_alone() {
+    for (words, wanted) in [
+        (&["list", "--listn"][..], "--listn: no such option; see idetcd list --help"),
+        (&["list", "--jsn"], "--jsn: no such option; did you mean --json?"),
+        (&["list", "--patern", "x"], "--patern: no such option; did you mean --pattern?"),
+        (&["ready", "--timout", "1"], "--timout: no such option; did you mean --timeout?"),
+        (&["ready", "--patern", "x"], "--patern: no such option; see idetcd ready --help"),
+        (&["check", "--listn"], "--listn: no such option; did you mean --listen?"),
+        (&["exec", "--listn"], "--listn: no such option; did you mean --listen?"),
+        (&["--frobnicate"], "--frobnicate: no such option; see idetcd --help"),
+    ] {
+        assert_eq!(complaint(&idetcd(words), 2).trim(), format!("idetcd: {wanted}"));
+    }
+}
+
+#[test]
+fn a_network_with_bits_too_many_is_told_with_the_one_that_was_meant() {
+    let more = "the address goes on after the bits that count; write";
+    for (option, given, wanted) in [
+        ("--allow-transfer", "10.88.0.1/24", "10.88.0.0/24, or 10.88.0.1 for it alone"),
+        ("--allow", "fd00:1::5/64", "fd00:1::/64, or fd00:1::5 for it alone"),
+        ("--reverse", "10.88.0.1/24", "10.88.0.0/24, or 10.88.0.1 for it alone"),
+        ("--forward", "10.1.2.3/8=10.0.0.53", "10.0.0.0/8, or 10.1.2.3 for it alone"),
+    ] {
+        let text = complaint(&idetcd(&["--pattern", PATTERN, option, given]), 2);
+        let network = given.split('=').next().unwrap_or_default();
+        assert_eq!(text.trim(), format!("idetcd: {option}: {network:?}: {more} {wanted}"));
+    }
+}

@@ -50,8 +50,10 @@ fn on_a_terminal_it_says_how_far_it_is() {
     let etcd = Etcd::start();
     etcd.put("worker1.tf.local.", br#"{"ipv4":"10.0.0.1"}"#);
     let more = ["--count", "3", "--timeout", "100"];
-    let terminal = Terminal::start("wait", &etcd.endpoint(), &more, &[]);
-    terminal.wait_for(" s left: 1 of 3 nodes are named; nobody is worker2.tf.local worker3.tf.lo");
+    let narrow = [("COLUMNS", "70")];
+    let terminal = Terminal::start("wait", &etcd.endpoint(), &more, &narrow);
+    // Names that do not fit are left out as a whole.
+    terminal.wait_for(" s left: 1 of 3 nodes are named; nobody is worker2.tf.local ...\x1b[K");
     etcd.put("worker3.tf.local.", br#"{"ipv4":"10.0.0.3"}"#);
     terminal.wait_for("2 of 3 nodes are named; nobody is worker2.tf.local\x1b[K");
     etcd.put("worker2.tf.local.", br#"{"ipv4":"10.0.0.2"}"#);

@@ -50,6 +50,16 @@ fn the_server_tells_of_itself_in_the_class_chaos() {
     assert_eq!(texts("addresses.bind.", &told), wanted(&[PUBLISHED, "host 10.0.0.2 fd00::2"]));
     let source = ["endpoint http://10.0.0.9:2379", "table worker1.tf.local. 10.0.0.1:53"];
     assert_eq!(texts("source.bind.", &told), wanted(&source));
+    let mut cut_off = cluster();
+    cut_off.account.now = Some(start + 35 * second);
+    cut_off.prove(start);
+    assert_eq!(texts("source.bind.", &cut_off), wanted(&["lag 35"]));
+    cut_off.mark(crate::cluster::Freshness::Stale);
+    assert_eq!(texts("source.bind.", &cut_off), wanted(&["heard 35"]));
+    cut_off.account.nameless = Some("all names are taken".to_owned());
+    assert_eq!(texts("owned.bind.", &cut_off), wanted(&[]), "it has one");
+    cut_off.set_own(None);
+    assert_eq!(texts("owned.bind.", &cut_off), wanted(&["nameless all names are taken"]));
     assert_eq!(texts("id.server.", &directory.emptied()), (0, Vec::new()));
     let mut drained = cluster();
     let reason = "ö".repeat(200);

@@ -69,7 +69,13 @@ impl Routes {
 
     /// Notes for every zone that this server could not be reached, or did not answer in time.
     pub(super) fn note_failure(&mut self, address: SocketAddr, now: Instant) {
-        self.all().for_each(|servers| servers.note_failure(address, now));
+        let told = self.all().filter_map(|it| it.note_failure(address, now).then_some(())).count();
+        if told > 0 {
+            log::warn!(
+                "{address}, to which queries are forwarded, does not answer: start it, or give another \
+                 server by --forward"
+            );
+        }
     }
 
     /// How a server is to be asked.
@@ -84,8 +90,12 @@ impl Routes {
         }
     }
 
+    /// Notes for every zone that this server answered.
     pub(super) fn note_answer(&mut self, address: Option<SocketAddr>) {
-        self.all().for_each(|servers| servers.note_answer(address));
+        let Some(address) = address else { return };
+        if self.all().filter_map(|it| it.note_answer(address).then_some(())).count() > 0 {
+            log::info!("{address}, to which queries are forwarded, answers again");
+        }
     }
 }
 

@@ -22,6 +22,9 @@ const LOOP_PAUSE: Duration = Duration::from_secs(60);
 const FAILURES: u32 = 3;
 const DEMOTION: Duration = Duration::from_secs(30);
 
+/// The least time between two lines in the log that a server does not answer.
+const TOLD_INTERVAL: Duration = Duration::from_secs(60);
+
 /// The time for which a server that does not know OPT is asked without (RFC 6891 §6.2.2).
 const NO_EDNS_TIME: Duration = Duration::from_secs(900);
 
@@ -48,6 +51,9 @@ struct ForwardServer {
     failures: u32,
     /// It comes after the others until then.
     demoted_until: Option<Instant>,
+    /// When it was told last that it does not answer, and whether that counts still.
+    silence_told: Option<Instant>,
+    is_told_silent: bool,
     /// Our part of the cookie towards it, and its own as it was told last; empty: it has none.
     cookie: ([u8; 8], Vec<u8>),
     /// It does not know OPT, and is asked without until then.
@@ -138,6 +144,8 @@ impl Servers {
                 loops_until: None,
                 failures: 0,
                 demoted_until: None,
+                silence_told: None,
+                is_told_silent: false,
                 cookie: (self.chance.draw().to_be_bytes(), Vec::new()),
                 lacks_edns_until: None,
                 changes_spelling_until: None,
@@ -181,20 +189,32 @@ impl Servers {
 
     /// Notes that this server could not be reached, or did not answer in time. Several times in a row,
     /// and it comes after the others for a while; once may be due to the name that was asked for.
-    pub(super) fn note_failure(&mut self, address: SocketAddr, now: Instant) {
-        if let Some(server) = self.servers.iter_mut().find(|s| s.address == address) {
-            server.failures += 1;
-            if server.failures >= FAILURES {
-                server.failures = 0;
-                server.demoted_until = Some(now + DEMOTION);
-            }
+    /// Returns whether that is to be told.
+    pub(super) fn note_failure(&mut self, address: SocketAddr, now: Instant) -> bool {
+        let found = self.servers.iter_mut().find(|server| server.address == address);
+        let Some(server) = found else { return false };
+        server.failures += 1;
+        if server.failures < FAILURES {
+            return false;
         }
+        server.failures = 0;
+        server.demoted_until = Some(now + DEMOTION);
+        // One that comes and goes is told now and then.
+        let is_due = server.silence_told.is_none_or(|at| now >= at + TOLD_INTERVAL);
+        if server.is_told_silent || !is_due {
+            return false;
+        }
+        (server.is_told_silent, server.silence_told) = (true, Some(now));
+        true
     }
 
-    pub(super) fn note_answer(&mut self, address: Option<SocketAddr>) {
-        if let Some(server) = self.servers.iter_mut().find(|s| Some(s.address) == address) {
+    /// Notes that this server answered, and returns whether that is to be told.
+    pub(super) fn note_answer(&mut self, address: SocketAddr) -> bool {
+        let found = self.servers.iter_mut().find(|server| server.address == address);
+        found.is_some_and(|server| {
             server.failures = 0;
-        }
+            std::mem::take(&mut server.is_told_silent)
+        })
     }
 
     /// How a server is to be asked; `None`: it is none of these.

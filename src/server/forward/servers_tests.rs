@@ -16,7 +16,7 @@ fn own_addresses_are_left_out_and_silent_servers_come_last() {
         servers.note_failure(all[0], now);
     }
     assert_eq!(servers.in_order(now), [all[0], all[2]], "it may have been the name");
-    servers.note_answer(Some(all[0]));
+    servers.note_answer(all[0]);
     servers.note_failure(all[0], now);
     assert_eq!(servers.in_order(now), [all[0], all[2]], "not in a row");
     for _ in 0..2 {

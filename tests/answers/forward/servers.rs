@@ -1,7 +1,7 @@
 //! What other servers are like.
 
 use std::io::{Read, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use simple_dns::TYPE;
@@ -112,4 +112,44 @@ fn an_error_without_the_question_is_one_all_the_same() {
         // Who sends no OPT gets none.
         assert_eq!((reply.rcode, reply.octets.len()), (rcode, 12), "{reply:?}");
     }
+}
+
+#[test]
+fn a_server_that_stops_answering_is_told_once_and_so_is_that_it_is_back() {
+    let etcd = Etcd::start();
+    let nobody = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let (_servers, addresses) = upstreams(&[Habit::Good]);
+    let node = node_forwarding(&etcd, &[nobody, addresses[0]]);
+    for number in 0..12 {
+        let answer = lookup(node.address(), &format!("x{number}.example.com."));
+        assert_eq!(answer.as_deref(), Some(GOOD));
+    }
+    let told = format!("{nobody}, to which queries are forwarded, does not answer");
+    assert_eq!(node.log().matches(&told).count(), 1, "{}", node.log());
+    // One that is alone is asked on, and heard when it is there.
+    let place = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let address = place.local_addr().expect("an address");
+    drop(place);
+    let node = node_forwarding(&etcd, &[address]);
+    for number in 0..5 {
+        assert_eq!(lookup(node.address(), &format!("x{number}.example.com.")), None);
+    }
+    let told = format!("{address}, to which queries are forwarded, does not answer");
+    assert_eq!(node.log().matches(&told).count(), 1, "{}", node.log());
+    let socket = UdpSocket::bind(address).expect("the same port");
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            // No such name, in the spelling that was asked for.
+            buffer[2] |= 0x80;
+            buffer[3] = 3;
+            let _ = socket.send_to(&buffer[..length], from);
+        }
+    });
+    for number in 0..3 {
+        lookup(node.address(), &format!("y{number}.example.com."));
+    }
+    let back = format!("{address}, to which queries are forwarded, answers again");
+    node.wait_for_log(&back);
+    assert_eq!(node.log().matches(&back).count(), 1, "{}", node.log());
 }

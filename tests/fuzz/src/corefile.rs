@@ -21,7 +21,7 @@ pub fn run(data: &[u8]) {
     };
     let surroundings = Surroundings { environment: &environment, import: &import };
     let arguments = ["--conf", NAME].map(str::to_owned);
-    let parsed = options::parse(&arguments, &|_| None, &|_, port| {
+    let parsed = options::parse(&arguments, &[], &|_, port| {
         corefile::parse(NAME, file, port, &surroundings).map(Some)
     });
     match parsed {
@@ -39,7 +39,10 @@ pub fn run(data: &[u8]) {
         Ok(other) => panic!("{file:?}: {other:?}"),
         Err(error) => {
             let error = error.to_string();
-            assert!(!error.contains(char::is_control) && error.contains(": "), "{file:?}: {error}");
+            for line in error.lines() {
+                let is_plain = !line.contains(char::is_control) && line.contains(": ");
+                assert!(is_plain, "{file:?}: {error}");
+            }
         }
     }
 }

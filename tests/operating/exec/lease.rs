@@ -44,7 +44,7 @@ impl Worker {
     pub(super) fn wait_until_it_runs(&self) {
         until(PATIENCE, "the program runs", || (!self.beats().is_empty()).then_some(()));
         // What is logged may come later.
-        self.node.wait_for_log("started as process ");
+        self.node.wait_for_log(" as process ");
     }
 
     /// When it was asked to end, in seconds of uptime.
@@ -55,7 +55,7 @@ impl Worker {
     /// Its process group, as kill(1) wants it; `None`: it was not started.
     pub(super) fn group(&self) -> Option<String> {
         let log = self.node.log();
-        let line = log.lines().find(|line| line.contains("started as process "))?;
+        let line = log.lines().find(|line| line.contains(" as process "))?;
         let pid = line.split("process ").nth(1)?.split(' ').next()?;
         Some(format!("-{pid}"))
     }
@@ -129,7 +129,7 @@ fn a_program_is_gone_by_the_end_of_the_lease_where_etcd_stands_still() {
 
     // One that heeds it is gone, and the name released, before that is in doubt.
     let mut node = start(&etcd, 2, &["--wait"], &["sleep", "1000"]);
-    node.wait_for_log("started as process");
+    node.wait_for_log(" as process ");
     etcd.signal(Signal::STOP);
     let status = node.wait(PATIENCE);
     etcd.signal(Signal::CONT);
@@ -211,7 +211,7 @@ fn after_a_slow_claim_the_program_begins_when_the_lease_is_renewed() {
     let worker = Worker::start(&proxy.endpoint(), 1, 6, &["--grace", "2"]);
     worker.wait_until_it_runs();
     let log = worker.node.log();
-    let (claimed, started) = (log.find("claimed worker1"), log.find("started as process"));
+    let (claimed, started) = (log.find("claimed worker1"), log.find(" as process "));
     assert!(claimed.is_some() && claimed < started, "{log}");
     let end = Instant::now() + Duration::from_secs(2);
     until(PATIENCE, "it would have been asked to end", || (Instant::now() > end).then_some(()));

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use super::names_read::NamesRead;
 use super::pattern::SlotId;
 
 /// The addresses of the host that are told at most: a host of containers may have thousands.
@@ -17,6 +18,8 @@ pub struct NodeAccount {
     pub endpoint: Option<String>,
     /// The node whose table of all names is taken, and where that was asked; `None`: it is etcd's.
     pub table_server: Option<(SlotId, SocketAddr)>,
+    /// How far the reading of all names is; `None`: they are not read now.
+    pub reading: Option<NamesRead>,
     owned: Option<OwnedFor>,
     host: Vec<IpAddr>,
 }

@@ -27,6 +27,7 @@ use crate::server::hosts_file::HostsFile;
 use crate::server::http::HttpServer;
 use crate::server::listen::{Absent, listen, listen_for_http};
 use crate::server::network::NetworkWatch;
+use crate::server::reading_progress::ReadingProgress;
 use crate::server::ready_file::ReadyFile;
 use crate::server::secondaries::{NotifyTargets, Secondaries};
 use crate::server::signals::Signals;
@@ -54,6 +55,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
         corefile.log();
     }
     let sandbox = options.sandbox();
+    let has_program = options.notify.program.is_some();
     let mut node = options.node;
     let network = NetworkWatch::open();
     if let Some(name) = &node.interface {
@@ -156,6 +158,10 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     if let Some(certificates) = connect.certificates() {
         let watch = ExpiryWatch::new(certificates.clone(), server.now());
         server.lock().add_timer(Box::new(watch));
+    }
+    // A program has the terminal for itself.
+    if !has_program && log::log_enabled!(log::Level::Info) {
+        server.lock().add_timer(Box::new(ReadingProgress::new(server.now())));
     }
     let client = connect.client(&server);
     let process = Process::new(server, notifier);

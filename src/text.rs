@@ -42,6 +42,19 @@ pub fn number<N: FromStr>(text: &str) -> Option<N> {
     text.parse().ok().filter(|_| is_number)
 }
 
+/// A number with a comma before each three digits, as people read it.
+pub fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut shown = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use super::names_read::NamesRead;
 use super::pattern::SlotId;
 
 /// The addresses of the host that are told at most: a host of containers may have thousands.
@@ -19,6 +20,8 @@ pub struct NodeAccount {
     pub table_server: Option<(SlotId, SocketAddr)>,
     /// What this node waits for to have a name; `None`: for etcd, or for nothing.
     pub nameless: Option<String>,
+    /// How far the reading of all names is; `None`: they are not read now.
+    pub reading: Option<NamesRead>,
     owned: Option<OwnedFor>,
     host: Vec<IpAddr>,
 }

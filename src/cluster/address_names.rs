@@ -4,10 +4,8 @@ use std::net::IpAddr;
 
 use super::address_slots::AddressSlots;
 use super::addresses::SoughtAddress;
-use super::directory::Directory;
 use super::names::Names;
 use super::pattern::SlotId;
-use super::record::Record;
 use super::slots::Slots;
 
 /// An address that is published, and by which names: looked up once for all that is said of it.
@@ -18,20 +16,6 @@ pub struct AddressNames<'a> {
     ranges: &'a [Slots],
     /// The slots of that first range.
     first: AddressSlots<'a>,
-}
-
-impl Directory {
-    /// The slots of the pattern to claim from that have this record, lowest first. However many names there are, only
-    /// those with one of its addresses are looked at.
-    pub fn slots_with(&self, record: &Record) -> impl Iterator<Item = SlotId> {
-        let address = record.ipv4.map(IpAddr::from).or(record.ipv6.map(IpAddr::from));
-        let found = self.known.first().zip(address);
-        found.into_iter().flat_map(|(slots, address)| {
-            let published = slots.at_address(address.into());
-            let of_address = published.into_iter().flat_map(AddressSlots::slots);
-            of_address.filter(|slot| slots.record(*slot) == Some(record))
-        })
-    }
 }
 
 impl<'a> AddressNames<'a> {

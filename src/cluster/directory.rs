@@ -317,6 +317,7 @@ impl Directory {
         let mut old = std::mem::replace(self, snapshot);
         self.own = old.own;
         self.account = std::mem::take(&mut old.account);
+        self.account.reading = None;
         self.changes = old.changes() + 1;
         self.revision = revision;
         self.continue_serial_of(&old);

@@ -4,6 +4,7 @@
 mod access;
 mod certificate_end;
 mod certificates;
+mod dial;
 mod expiry;
 mod local_address;
 mod password;

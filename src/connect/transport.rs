@@ -4,22 +4,22 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use rustix::net::{SendFlags, SocketType, send, sockopt};
+use rustix::net::{SendFlags, send};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
 
 use super::certificates::Certificates;
+use super::dial::{dial, earliest, stopping};
 use super::local_address::LocalAddress;
 use super::resolver::{EndpointAddresses, instant_after};
 use super::tls_transport::TlsConnector;
 use crate::clock;
 use crate::etcd::ReadDeadline;
-use crate::server::socket;
 use crate::server::{Interest, Shared, Wake};
 
 /// Octets read and written at a time. A reply's header must fit; bodies stream through.
@@ -27,12 +27,6 @@ const BUFFER: usize = 16 * 1024;
 
 /// Octets read from a socket that always has more before queries, and deadlines, get their turn.
 const OCTETS_PER_TURN: usize = 4 * BUFFER;
-
-/// Idle time after which the kernel asks whether the peer of a silent connection still lives, and
-/// the time between, and the number of, its unanswered questions (`tcp(7)`).
-const KEEP_ALIVE_IDLE: Duration = Duration::from_secs(10);
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
-const KEEP_ALIVE_PROBES: u32 = 3;
 
 /// Idle connections older than this are not used again: longer than any interval of keep-alives.
 const LONGEST_IDLE: Duration = Duration::from_secs(3600);
@@ -77,7 +71,8 @@ impl Connector<()> for WaitingConnector {
         details: &ConnectionDetails<'_>,
         _chained: Option<()>,
     ) -> Result<Option<WaitingTransport>, ureq::Error> {
-        let deadline = earliest(instant_after(details.timeout), self.read_deadline.get().deadline);
+        let bound = self.read_deadline.get();
+        let deadline = earliest(instant_after(details.timeout), bound.deadline);
         let mut failure = io::Error::from(ErrorKind::AddrNotAvailable);
         for (tried, address) in details.addrs.iter().enumerate() {
             // An address that does not answer leaves an equal share of the time to the others.
@@ -86,7 +81,7 @@ impl Connector<()> for WaitingConnector {
                 let now = clock::now();
                 now + at.saturating_duration_since(now) / left
             });
-            match connect_waiting(&self.server, *address, share) {
+            match dial(&self.server, *address, share, bound.redials) {
                 Ok(stream) => {
                     self.endpoints.mark_good(details.uri, address.ip());
                     let local = stream.local_addr().ok().map(|local| local.ip());
@@ -108,49 +103,6 @@ impl Connector<()> for WaitingConnector {
         }
         self.endpoints.mark_failed(details.uri);
         Err(failure.into())
-    }
-}
-
-fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
-    one.into_iter().chain(other).min()
-}
-
-fn connect_waiting(
-    server: &Shared,
-    address: SocketAddr,
-    deadline: Option<Instant>,
-) -> io::Result<TcpStream> {
-    loop {
-        let socket = socket::unbound(address, SocketType::STREAM)?;
-        sockopt::set_tcp_nodelay(&socket, true)?;
-        sockopt::set_socket_keepalive(&socket, true)?;
-        sockopt::set_tcp_keepidle(&socket, KEEP_ALIVE_IDLE)?;
-        sockopt::set_tcp_keepintvl(&socket, KEEP_ALIVE_INTERVAL)?;
-        sockopt::set_tcp_keepcnt(&socket, KEEP_ALIVE_PROBES)?;
-        if socket::begin_connect(&socket, address)?.is_pending() {
-            if wait(server, socket.as_fd(), deadline)?.is_none() {
-                // What went lost in the network before would be sent again only seconds later.
-                continue;
-            }
-            sockopt::socket_error(&socket)??;
-        }
-        return Ok(TcpStream::from(socket));
-    }
-}
-
-/// Waits in the server until there is a connection. `None`: this host's network is another one by now. Passing the
-/// deadline is an error of kind `TimedOut`; a request to stop is one of kind `Other`, since `Interrupted` would be
-/// tried again by the standard library.
-fn wait(
-    server: &Shared,
-    fd: std::os::fd::BorrowedFd<'_>,
-    deadline: Option<Instant>,
-) -> io::Result<Option<()>> {
-    match server.lock().wait_in_network(Some((fd, Interest::Writable)), deadline)? {
-        Some(Wake::Ready) => Ok(Some(())),
-        Some(Wake::TimedOut) => Err(ErrorKind::TimedOut.into()),
-        Some(Wake::Stopping) => Err(stopping()),
-        None => Ok(None),
     }
 }
 
@@ -237,10 +189,6 @@ impl WaitingTransport {
 fn flags_of(output: &[u8]) -> SendFlags {
     let is_header = output.starts_with(b"POST ") && output.ends_with(b"\r\n\r\n");
     if is_header { SendFlags::NOSIGNAL | SendFlags::MORE } else { SendFlags::NOSIGNAL }
-}
-
-fn stopping() -> io::Error {
-    io::Error::other("the process was asked to stop")
 }
 
 impl fmt::Debug for WaitingTransport {

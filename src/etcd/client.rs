@@ -41,6 +41,8 @@ pub struct ReadBound {
     pub deadline: Option<Instant>,
     /// Whether it may end earlier, for whoever reads has something else to do.
     pub may_end_early: bool,
+    /// Whether a connection that it takes is asked for again and again.
+    pub redials: bool,
 }
 
 impl ReadDeadline {
@@ -250,7 +252,9 @@ impl GatewayClient {
             return Err(Error::new(ErrorKind::TimedOut, endpoint, ""));
         }
         let request = self.request(path).config().timeout_global(Some(timeout)).build();
-        let mut response = request.send(body).map_err(failed)?;
+        let bound = ReadBound { redials: self.timeout.redials, ..ReadBound::default() };
+        let mut response =
+            self.read_deadline.during(bound, || request.send(body)).map_err(failed)?;
         let status = response.status().as_u16();
         let body = read_body(endpoint, response.body_mut())?;
         reply(endpoint, status, &body, &self.slices)

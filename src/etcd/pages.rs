@@ -132,6 +132,11 @@ impl Pages {
         Ok(pages.header.unwrap_or_default())
     }
 
+    /// How many keys the range has from the next page on; `None`: none was read yet.
+    pub fn left(&self) -> Option<usize> {
+        self.left
+    }
+
     /// The header of the first page, with the revision that all of them are read at; `None`: none was
     /// read yet.
     pub fn header(&self) -> Option<ResponseHeader> {

@@ -24,6 +24,9 @@ pub struct Timeout {
     factor: u32,
     /// Whether a request gets half of what is left, if that is more.
     halves: bool,
+    /// Whether a connection is asked for again and again while a request waits for it: somebody waits for the end of an
+    /// outage.
+    pub redials: bool,
     /// No request waits for a reply any longer at this time; `None`: the time-out alone counts.
     pub not_after: Option<Instant>,
     /// The duration of the last call.
@@ -37,6 +40,7 @@ impl Timeout {
             timeout,
             factor: 1,
             halves: false,
+            redials: false,
             not_after: None,
             last_reply_after: Duration::ZERO,
         }

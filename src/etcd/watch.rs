@@ -110,7 +110,7 @@ impl GatewayClient {
     /// Opens a watch at the endpoint in use, and waits until every range is acknowledged.
     pub(super) fn open_watch(&self, ranges: &[WatchRange]) -> Result<Watch, Error> {
         let deadline = self.clock.now().checked_add(self.timeout());
-        let bound = ReadBound { deadline, may_end_early: false };
+        let bound = ReadBound { deadline, ..ReadBound::default() };
         self.read_deadline.during(bound, || self.open(ranges, deadline))
     }
 
@@ -165,7 +165,7 @@ impl WatchStream for Watch {
             return Ok(Some(changes));
         }
         let read_deadline = self.read_deadline.clone();
-        let bound = ReadBound { deadline: Some(deadline), may_end_early: true };
+        let bound = ReadBound { deadline: Some(deadline), may_end_early: true, redials: false };
         read_deadline.during(bound, || {
             loop {
                 match self.read_line()? {

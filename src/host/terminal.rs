@@ -10,7 +10,7 @@ use rustix::termios::tcgetwinsize;
 use crate::text::{number, printable};
 
 /// The time between two looks at how far it is, and until the first.
-const INTERVAL: Duration = Duration::from_secs(1);
+const INTERVAL: Duration = Duration::from_millis(500);
 
 /// The width where the terminal does not say it.
 const USUAL_WIDTH: usize = 80;
@@ -35,7 +35,7 @@ pub struct ProgressLine {
 }
 
 impl ProgressLine {
-    /// One that is written first after a second: what takes less needs none.
+    /// One that is written first after half a second: what takes less needs none.
     pub fn new(now: Instant) -> ProgressLine {
         ProgressLine { next: io::stderr().is_terminal().then(|| now + INTERVAL), is_shown: false }
     }
@@ -45,12 +45,17 @@ impl ProgressLine {
         self.next
     }
 
+    /// Shows nothing now.
+    pub fn look_later(&mut self, now: Instant) {
+        self.next = self.next.map(|_| now + INTERVAL);
+    }
+
     /// Shows a text, if it is time to, and how long there is until a deadline.
     pub fn show(&mut self, text: impl FnOnce() -> String, deadline: Option<Instant>, now: Instant) {
         if self.next.is_none_or(|at| at > now) {
             return;
         }
-        self.next = Some(now + INTERVAL);
+        self.look_later(now);
         let left = deadline.map(|at| at.saturating_duration_since(now).as_secs());
         let left = left.map_or(String::new(), |seconds| format!("{seconds} s left: "));
         let width = columns(io::stderr()).unwrap_or(USUAL_WIDTH);
@@ -65,6 +70,12 @@ impl ProgressLine {
         if self.next.take().is_some() && self.is_shown {
             write("\x1b[K");
         }
+    }
+}
+
+impl Drop for ProgressLine {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -10,8 +10,10 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// The longest pause of a node that lost its name, where it knows so many names or less; with more it is as much longer,
 /// so that etcd is not asked by more nodes a second.
-const LONGEST_WITHOUT_NAME: Duration = Duration::from_secs(1);
-const NAMES_PER_PAUSE: u32 = 1000;
+const LONGEST_WITHOUT_NAME: Duration = Duration::from_millis(500);
+const NAMES_PER_PAUSE: u32 = 500;
+const MOST_NAMES_FOR_SHORT: usize = 1000;
+
 /// An attempt that took long is followed by the next after so long at the least.
 const LEAST: Duration = Duration::from_millis(50);
 
@@ -57,6 +59,12 @@ impl Backoff {
         pause.saturating_sub(attempt).max(LEAST)
     }
 
+    /// Whether the pauses of a node that lost its name are never long beside so many names: then whoever waits for the end
+    /// of an outage may look for it often.
+    pub fn is_short_without_name(names: usize) -> bool {
+        names <= MOST_NAMES_FOR_SHORT
+    }
+
     /// The pause before the next attempt: between half and all of the current bound, 0.05 s to 5 s.
     pub fn draw(&mut self, random: &mut Random) -> Duration {
         let success = self.success.take();
@@ -98,11 +106,12 @@ mod tests {
     #[test]
     fn without_a_name_pauses_are_short_unless_there_are_many() {
         let (mut backoff, mut random) = (Backoff::default(), Random::from_seed(7));
-        for (names, longest) in [(0, 1), (1000, 1), (1001, 2), (100_000, 5)] {
+        for (names, longest) in [(0, 500), (500, 500), (1000, 1000), (1001, 1500), (100_000, 5000)]
+        {
             for _ in 0..20 {
                 backoff.draw(&mut random);
             }
-            let longest = Duration::from_secs(longest);
+            let longest = Duration::from_millis(longest);
             let drawn = backoff.draw_without_name(names, Duration::ZERO, &mut random);
             assert!(drawn >= longest / 2 && drawn <= longest, "{names}: {drawn:?}");
             // One that waited for a reply waited enough.

@@ -1,17 +1,22 @@
 //! All names, read page by page and put in place of the directory; and one change of them.
 
+use std::time::{Duration, Instant};
 use std::vec::IntoIter;
 
 use super::own_mark::OwnMark;
 use super::state::History;
 use super::{Counter, Host};
 use crate::cluster::{
-    Applied, Directory, Entry, KeyRange, LONGEST_RECORD, SlotId, SnapshotBuilder, fingerprint,
+    Applied, Directory, Entry, KeyRange, LONGEST_RECORD, NamesRead, SlotId, SnapshotBuilder,
+    fingerprint,
 };
 use crate::etcd::{Error, Etcd, Event, EventKind, KeyValue, LARGE_VALUE, Order, Pages, Range};
 
 /// The number of changes that are applied before DNS is answered again.
 pub(super) const MOST_AT_ONCE: usize = 64;
+
+/// How long all names may take to be read before the log says how far that is.
+const UNTOLD: Duration = Duration::from_secs(5);
 
 /// What stands for a value that is too large to be read is no record.
 const _: () = assert!(LARGE_VALUE > LONGEST_RECORD);
@@ -23,6 +28,10 @@ pub(super) struct FullSync {
     /// The range that is being read, by its index.
     index: usize,
     pages: Pages,
+    /// Keys that were read, of all ranges.
+    read: usize,
+    /// When the log is to say how far it is; `None`: it did.
+    told_at: Option<Instant>,
     /// The ranges after that.
     rest: IntoIter<KeyRange>,
     history: History,
@@ -41,6 +50,8 @@ impl FullSync {
             snapshot,
             index: 0,
             pages,
+            read: 0,
+            told_at: Some(host.now() + UNTOLD),
             rest,
             history: History::default(),
             mark: None,
@@ -69,6 +80,8 @@ impl FullSync {
         host: &impl Host,
     ) -> Result<bool, Error> {
         let Some(kvs) = self.pages.next(client)? else { return Ok(self.begin_next_range()) };
+        self.read += kvs.len();
+        self.tell_how_far(host);
         for kvs in kvs.chunks(MOST_AT_ONCE) {
             for kv in kvs {
                 if self.mark.as_ref().is_some_and(|mark| mark.is_on(&kv.value)) {
@@ -83,6 +96,15 @@ impl FullSync {
             host.sleep_until(host.now());
         }
         Ok(true)
+    }
+
+    fn tell_how_far(&mut self, host: &impl Host) {
+        let of = self.pages.left().map(|left| self.read + left);
+        let reading = NamesRead { names: self.read, of };
+        host.directory(|directory| directory.account.reading = Some(reading));
+        if self.told_at.take_if(|at| *at <= host.now()).is_some() {
+            log::info!("reading takes long: {reading} so far");
+        }
     }
 
     /// Returns whether there is one.

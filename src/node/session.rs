@@ -153,6 +153,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     pub fn run(mut self) -> SessionEnd {
         loop {
             let began = self.host.now();
+            self.client.timeout_mut().redials = self.lacks_name() && self.backoff_is_short();
             let Err(error) = self.run_until_error();
             if self.host.is_stopping() {
                 self.leave_watch();
@@ -202,6 +203,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let attempt = self.host.now().saturating_duration_since(began);
         let names = self.host.directory(|directory| directory.occupied());
         self.backoff.draw_without_name(names, attempt, random)
+    }
+
+    /// Whether there are so few names that pauses without one are never long.
+    fn backoff_is_short(&self) -> bool {
+        Backoff::is_short_without_name(self.host.directory(|directory| directory.occupied()))
     }
 
     /// Whether this node had a name, and does not own it now.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::children::Variable;
 use super::files::KeptFile;
-use crate::cluster::{SlotId, StartedList};
+use crate::cluster::{NamesRead, SlotId, StartedList};
 use crate::host::terminal::ProgressLine;
 
 /// The longest `IDETCD_PEERS`, in octets: Linux starts no program with a variable of more than 128 KiB.
@@ -83,9 +83,15 @@ impl AwaitedList {
     }
 
     /// Shows how far it is, for as long as the program waits.
-    pub(super) fn show_progress(&mut self, is_awaited: bool, now: Instant) {
+    pub(super) fn show_progress(
+        &mut self,
+        is_awaited: bool,
+        reading: Option<NamesRead>,
+        now: Instant,
+    ) {
         if is_awaited && log::log_enabled!(log::Level::Info) {
-            self.line.show(|| format!("exec: {}", self.lacks), self.deadline, now);
+            let what = reading.map_or_else(|| self.lacks.clone(), |reading| reading.to_string());
+            self.line.show(|| format!("exec: {what}"), self.deadline, now);
         } else {
             self.line.end();
         }

@@ -14,12 +14,11 @@ use super::listing::Listing;
 use super::metrics::{self, MetricsFile, Tally};
 use super::program::Program;
 use super::supervision::Supervision;
-#[cfg(doc)]
-use crate::cluster::Directory;
-use crate::cluster::Keyspace;
+use crate::cluster::{Directory, Keyspace};
 use crate::connect::Certificates;
 use crate::host::accounts::Login;
 use crate::node::{Counter, JobNews, Owned};
+use crate::server::reading_progress::first_reading;
 use crate::server::timers::View;
 
 /// Those who are told.
@@ -259,7 +258,7 @@ impl Notifier {
     }
 
     /// Looks after what the program waits for.
-    fn run_list(&mut self, now: Instant) {
+    fn run_list(&mut self, now: Instant, directory: &Directory) {
         let (Some(list), Some(program)) = (&mut self.list, &mut self.program) else { return };
         if let Some(file) = &mut list.file {
             file.run(now);
@@ -267,7 +266,7 @@ impl Notifier {
         if let Some(why) = list.overdue(now) {
             program.give_up(why);
         }
-        list.show_progress(program.awaits_name(), now);
+        list.show_progress(program.awaits_name(), first_reading(directory), now);
     }
 
     /// Takes note of the number of changes of the directory; see [`Directory::changes`].
@@ -317,7 +316,7 @@ impl Notifier {
             supervision.run(now);
         }
         self.hooks.run(now);
-        self.run_list(now);
+        self.run_list(now, view.directory);
         self.start_program(now);
         let unheard = self.program.as_mut().and_then(|program| program.run(now));
         if self.is_closing && unheard.is_some() {

@@ -18,6 +18,7 @@ mod interfaces;
 pub mod listen;
 pub mod network;
 mod own_networks;
+pub mod reading_progress;
 pub mod ready_file;
 pub mod secondaries;
 mod service;

@@ -43,7 +43,7 @@ pub(super) fn run(options: &Options, place: &Shared) -> Result<(), Failure> {
     };
     let record = report.keep(publication(options, place))?;
     if let Some(client) = &mut client {
-        report.tell(inside(options, record.as_ref(), client))?;
+        report.tell(inside(options, record.as_ref(), client, place))?;
     }
     report.tell(dns(options))?;
     report.tell([sandbox(options)])?;
@@ -177,13 +177,18 @@ fn publication(options: &Options, place: &Shared) -> Found<Record> {
 }
 
 /// Looks at what etcd shows to those whom it let in: permissions and names.
-fn inside(options: &Options, record: Option<&Record>, client: &mut GatewayClient) -> Vec<Finding> {
+fn inside(
+    options: &Options,
+    record: Option<&Record>,
+    client: &mut GatewayClient,
+    place: &Shared,
+) -> Vec<Finding> {
     let keyspace = &options.node.keyspace;
     let job = options.node.job.as_ref();
     let keys = job.map(|job| JobKeys::new(keyspace, &job.name));
     let mut findings = permissions(keyspace, record, keys.as_ref(), client);
     // Who may not read them cannot count them.
-    match snapshot::read(client, keyspace) {
+    match snapshot::read(client, keyspace, place) {
         Ok(snapshot) => {
             findings.extend(unusable(&snapshot));
             findings.push(match waiting(keyspace, client) {

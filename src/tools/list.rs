@@ -14,12 +14,12 @@ use crate::cluster::{Keyspace, Names, SlotId};
 use crate::connect::Connect;
 use crate::etcd::{Etcd, GatewayClient, LeaseId};
 use crate::failure::Failure;
-use crate::host::terminal::columns;
+use crate::host::terminal::{ProgressLine, columns};
 use crate::node::Host;
 use crate::notify::name_lists::{ListFormat, ListedNode};
 use crate::options::{Form, Options};
 use crate::server::Shared;
-use crate::text::printable;
+use crate::text::{grouped, printable};
 
 /// The columns that are left out first on a narrow terminal: PORT, SLOT, IPV6, SECONDS.
 const DISPENSABLE: [usize; 4] = [4, 0, 3, 5];
@@ -45,7 +45,7 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let keyspace = &options.node.keyspace;
     let mut client = Connect::prepare(&options.connect)?.client(place);
-    let mut snapshot = heard(place, snapshot::read(&mut client, keyspace))?;
+    let mut snapshot = heard(place, snapshot::read(&mut client, keyspace, place))?;
     match place.network().own_addresses() {
         Ok(own) => snapshot.find_mine(&own, port),
         Err(why) => log::warn!("{why}; so no name is marked as this host's"),
@@ -69,7 +69,7 @@ pub(super) fn run(
     }
 }
 
-/// Asks how long each entry stays, once for all keys on one lease.
+/// Asks how long each entry stays, once for all keys on one lease, and says on a terminal how far it is.
 fn lives(
     client: &mut GatewayClient,
     place: &Shared,
@@ -77,6 +77,7 @@ fn lives(
 ) -> Result<Vec<Life>, Failure> {
     let mut known: HashMap<i64, Life> = HashMap::from([(0, Life::Endless)]);
     let mut lives = Vec::with_capacity(snapshot.entries.len());
+    let (mut line, of) = (ProgressLine::new(place.now()), grouped(snapshot.entries.len()));
     for LeaseId(id) in snapshot.entries.iter().map(|entry| entry.lease) {
         let life = match known.get(&id) {
             Some(life) => *life,
@@ -88,6 +89,8 @@ fn lives(
         };
         known.insert(id, life);
         lives.push(life);
+        let text = || format!("asked how long {} of {of} names stay", grouped(lives.len()));
+        line.show(text, None, place.now());
     }
     Ok(lives)
 }

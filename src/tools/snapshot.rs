@@ -3,8 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use crate::cluster::{Drain, Keyspace, Names, Record, RecordError, SlotId, Standing};
+use crate::cluster::{Drain, Keyspace, Names, NamesRead, Record, RecordError, SlotId, Standing};
 use crate::etcd::{Error, GatewayClient, KeyValue, LeaseId, Pages, Range};
+use crate::host::terminal::ProgressLine;
+use crate::node::Host;
+use crate::server::Shared;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum KeyContent {
@@ -69,13 +72,24 @@ pub(super) struct Snapshot {
     pub(super) entries: Vec<KeyEntry>,
 }
 
-/// Reads all names at one revision.
-pub(super) fn read(client: &mut GatewayClient, keyspace: &Keyspace) -> Result<Snapshot, Error> {
+/// Reads all names at one revision, and says on a terminal how far it is.
+pub(super) fn read(
+    client: &mut GatewayClient,
+    keyspace: &Keyspace,
+    place: &Shared,
+) -> Result<Snapshot, Error> {
+    let mut line = ProgressLine::new(place.now());
     let mut kvs = Vec::new();
     let mut revision = 0;
     for (first, end) in keyspace.ranges() {
-        let range = Range { revision, ..Range::new(first, Some(end)) };
-        revision = Pages::read_all(client, range, |page| kvs.extend(page))?.revision;
+        let mut pages = Pages::new(Range { revision, ..Range::new(first, Some(end)) });
+        while let Some(page) = pages.next(client)? {
+            kvs.extend(page);
+            let of = pages.left().map(|left| kvs.len() + left);
+            let reading = NamesRead { names: kvs.len(), of };
+            line.show(|| reading.to_string(), None, place.now());
+        }
+        revision = pages.header().unwrap_or_default().revision;
     }
     Ok(Snapshot { revision, entries: sorted(&kvs, keyspace) })
 }

@@ -12,6 +12,7 @@ use crate::host::terminal::ProgressLine;
 use crate::node::Host;
 use crate::options::Options;
 use crate::server::Shared;
+use crate::server::reading_progress::first_reading;
 use crate::server::timers::{Timer, View};
 
 /// The names that are told to be nobody's.
@@ -63,7 +64,8 @@ fn lock(line: &Mutex<ProgressLine>) -> MutexGuard<'_, ProgressLine> {
 /// How many are named, and the lowest names that nobody has.
 fn progress(count: usize, directory: &Directory) -> String {
     if directory.freshness() == Freshness::Empty {
-        return "waiting for etcd".to_owned();
+        let reading = first_reading(directory).map(|reading| reading.to_string());
+        return reading.unwrap_or_else(|| "waiting for etcd".to_owned());
     }
     let named: BTreeSet<u32> = directory
         .slots()

@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::node::Host;
 use crate::options::{LineForm, Options};
 use crate::server::Shared;
+use crate::server::reading_progress::ReadingProgress;
 use crate::server::timers::{Timer, View};
 
 /// The time after which it is noticed that nobody reads the lines any more.
@@ -23,15 +24,21 @@ const READER_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Writes lines until a signal comes or nobody reads them, both of which is no failure.
 pub(super) fn run(form: LineForm, options: &Options, place: &Shared) -> Result<(), Failure> {
+    let progress = ReadingProgress::new(place.now());
     {
         let mut server = place.lock();
         let stop = server.stop_flag();
         server.add_timer(Box::new(ReaderWatch { stop, look_at: Some(place.now()) }));
+        server.add_timer(Box::new(progress.clone()));
     }
     let mut lines = Lines { form, changes: 0, told: BTreeMap::new() };
     let mut written = Ok(Reader::There);
     let mut is_done = || {
-        written = table::write_to_reader(&place.directory(|directory| lines.next(directory)));
+        let news = place.directory(|directory| lines.next(directory));
+        if !news.is_empty() {
+            progress.end();
+        }
+        written = table::write_to_reader(&news);
         !matches!(written, Ok(Reader::There))
     };
     follow(options, place, None, &mut is_done)?;

@@ -20,6 +20,7 @@ mod name_file;
 mod on_change;
 mod openrc;
 mod page;
+mod progress;
 mod prometheus;
 mod ready;
 mod ready_file;

@@ -41,8 +41,12 @@ impl WholeTable {
         if !self.snapshot.take_transferred(place, &change) {
             self.incomplete.insert(place, change);
         }
-        let names = self.snapshot.names_read() + self.incomplete.len();
-        if names > self.most_names { Err(TransferError::TooLong) } else { Ok(()) }
+        if self.names() > self.most_names { Err(TransferError::TooLong) } else { Ok(()) }
+    }
+
+    /// The names that came so far.
+    pub fn names(&self) -> usize {
+        self.snapshot.names_read() + self.incomplete.len()
     }
 
     /// Looks at up to so many names that the old directory had, once all came, and forgets those that are

@@ -88,6 +88,12 @@ impl<S: TableStream> TableLink<S> {
         }
     }
 
+    /// The names that came so far, while all of them are read.
+    pub(super) fn names_read(&self) -> Option<usize> {
+        let (Work::ReadsWhole(whole) | Work::Forgets(whole, _)) = &self.work else { return None };
+        Some(whole.names())
+    }
+
     /// When there is something to do even if nothing comes.
     pub(super) fn next_deadline(&self, now: Instant) -> Instant {
         if self.has_more || self.has_work() { now } else { self.due_at }

@@ -26,7 +26,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::cluster::{Directory, Freshness, SlotId};
+use crate::cluster::{Directory, Freshness, NamesRead, SlotId};
 use crate::dns::transfer_in::TransferZones;
 use crate::node::{TableServer, TableState};
 use crate::server::timers::FollowedTable;
@@ -226,6 +226,10 @@ impl<D: TableDialer> TableFollower<D> {
             }
         }
         self.choose(now);
+        let links = self.active.iter().chain(&self.trial);
+        if let Some(names) = links.filter_map(TableLink::names_read).max() {
+            directory.account.reading = Some(NamesRead { names, of: None });
+        }
         if let Some(at) = self.proven_at {
             let freshness = self.limits.freshness(at, now);
             directory.mark(freshness);

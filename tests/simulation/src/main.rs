@@ -33,6 +33,7 @@ Simulates clusters on virtual time: real sessions, a model of etcd, and faults. 
   --go-on           go on after a violation, and count them
   --scale N[,...]   so many nodes at once, and once more after a power cut: what etcd has to do
   --tables          some nodes take the table of all names from others, as the seed has it
+  --moves           nodes of the plugin are replaced by idetcd [as the seed has it]
   --watchers N      the highest ID whose node watches all names for others [with --scale: 64]
   --members M       with --scale: etcd's members [3]
   --seed S          this seed only, with the history of what does not hold
@@ -107,6 +108,7 @@ fn read(arguments: impl Iterator<Item = String>) -> Result<Options, String> {
             }
             "--members" => options.members = number(&name, &value()?)?,
             "--strangers" => options.settings.wanted.strangers = Some(number(&name, &value()?)?),
+            "--moves" => options.settings.wanted.has_moves = Some(true),
             "--tables" => options.settings.wanted.has_tables = true,
             "--auto-leases" => options.settings.wanted.has_auto_leases = true,
             "--jobs" => options.settings.wanted.has_jobs = true,

@@ -4,8 +4,12 @@ use std::io::{Read, Write};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::{PATIENCE, PATTERN, command, idetcd, until};
+
+/// The characters of a terminal that a failed test tells.
+const MOST_SHOWN: usize = 2000;
 
 /// How a tool ended.
 #[derive(Debug)]
@@ -64,7 +68,11 @@ pub struct Terminal {
 impl Terminal {
     /// Starts it with these variables in its environment.
     pub fn start(word: &str, endpoints: &str, more: &[&str], env: &[(&str, &str)]) -> Terminal {
-        let tool = tool(word, endpoints, more);
+        Terminal::of(&tool(word, endpoints, more), env)
+    }
+
+    /// The same of anything.
+    pub fn of(tool: &Command, env: &[(&str, &str)]) -> Terminal {
         let words = [tool.get_program()].into_iter().chain(tool.get_args());
         let quoted = words.map(|word| format!("'{}'", word.to_str().expect("text")));
         // The shell must not stay between the terminal and the tool: it ends by Ctrl-C as well.
@@ -93,7 +101,17 @@ impl Terminal {
 
     /// Waits until this stands there.
     pub fn wait_for(&self, text: &str) {
-        until(PATIENCE, text, || self.shown.lock().expect("no panic").contains(text).then_some(()));
+        let deadline = Instant::now() + PATIENCE;
+        while !self.shown().contains(text) {
+            let begin = || self.shown().chars().take(MOST_SHOWN).collect::<String>();
+            assert!(Instant::now() < deadline, "{text:?} is not there: {:?}", begin());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// What stands there now.
+    pub fn shown(&self) -> String {
+        self.shown.lock().expect("no panic").clone()
     }
 
     /// What the operator types.

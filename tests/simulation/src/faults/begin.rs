@@ -190,6 +190,13 @@ impl Faults {
                 Vec::new()
             }
             FaultKind::TakeAddress => self.take_address(world)?,
+            FaultKind::Move => {
+                let plugin = self.chance.pick(&plugins(world))?;
+                let pause = self.chance.between(Duration::ZERO, Duration::from_secs(2));
+                world.replace_plugin(plugin, pause);
+                Vec::new()
+            }
+            FaultKind::TakePluginAddress => self.take_plugin_address(world)?,
             FaultKind::Unready => {
                 let is_ready = world.is_ready(node);
                 world.set_ready(node, !is_ready);
@@ -228,6 +235,19 @@ impl Faults {
         Some(undo)
     }
 
+    /// Another host is given the address of a node of the plugin, on its card as well, and starts.
+    fn take_plugin_address(&mut self, world: &mut World) -> Option<Vec<Undo>> {
+        let twin = self.chance.pick(&self.plan.twins)?;
+        let plugin = self.chance.pick(&plugins(world))?;
+        if world.nodes[twin].process.is_some() {
+            return None;
+        }
+        world.nodes[twin].spec.port = world.nodes[plugin].spec.port;
+        world.move_machine(world.nodes[twin].spec.machine, world.published(plugin));
+        world.start_after(twin, Duration::ZERO);
+        Some(vec![Undo::KillNode(twin)])
+    }
+
     /// A backup is made, and restored later; some machines may not hear of what is between.
     fn prepare_restore(&mut self, world: &mut World, same_id: bool) -> Vec<Undo> {
         if self.snapshots.is_empty() || self.chance.happens(0.7) {
@@ -243,6 +263,15 @@ impl Faults {
         }
         undo
     }
+}
+
+/// The nodes of the plugin that run.
+fn plugins(world: &World) -> Vec<usize> {
+    let runs = |node: &usize| {
+        let node = &world.nodes[*node];
+        node.process.is_some() && node.spec.kind == NodeKind::Plugin
+    };
+    (0..world.nodes.len()).filter(runs).collect()
 }
 
 /// Cuts a link in these directions.

@@ -20,6 +20,11 @@ macro_rules! kinds {
                 self >= FaultKind::KillWatchers
             }
 
+            /// Whether it happens to nodes of the plugin only.
+            pub fn is_of_plugins(self) -> bool {
+                matches!(self, FaultKind::Move | FaultKind::TakePluginAddress)
+            }
+
             /// Its name.
             pub fn name(self) -> &'static str {
                 match self {
@@ -108,6 +113,10 @@ kinds! {
     Drain = "drain", false;
     /// A node is not ready any more, or is again.
     Unready = "unready", false;
+    /// A node of the plugin is killed, and one of idetcd started in its place.
+    Move = "move", false;
+    /// Another host takes the address of a node of the plugin.
+    TakePluginAddress = "take-plugin-address", true;
     /// The nodes that watch all names for others are killed, and started again.
     KillWatchers = "kill-watchers", true;
     /// They are frozen.

@@ -38,6 +38,8 @@ pub struct Wanted {
     pub has_auto_leases: bool,
     /// The names that somebody else has for ever: so many that they are read page by page; `None`: as the seed has it.
     pub strangers: Option<u32>,
+    /// Whether nodes of the plugin are replaced by idetcd; `None`: as the seed has it.
+    pub has_moves: Option<bool>,
     /// Whether some nodes take the table of all names from others, as the seed has it.
     pub has_tables: bool,
     /// The highest slot whose node watches all names at etcd itself, if not as the seed has it.
@@ -107,13 +109,20 @@ impl Plan {
             | FaultKind::Unready => later.happens(ENABLED),
             _ => chance.happens(ENABLED),
         };
-        let kinds = FaultKind::ALL.iter().copied().filter(|kind| !kind.is_of_tables());
+        let mut of_plugins = Chance::new(seed, 21);
+        let has_moves = draw_moves(wanted, strangers, &mut of_plugins);
+        let is_of_all = |kind: &FaultKind| !kind.is_of_tables() && !kind.is_of_plugins();
+        let kinds = FaultKind::ALL.iter().copied().filter(is_of_all);
         let mut drawn: Vec<FaultKind> = kinds.filter(|kind| is_drawn(kind)).collect();
         let mut of_tables = Chance::new(seed, 19);
         let watchers = draw_watchers(wanted, &mut of_tables);
         let kinds = FaultKind::ALL.iter().copied().filter(|kind| kind.is_of_tables());
         let kinds = kinds.filter(|_| watchers > 0 && of_tables.happens(ENABLED));
         drawn.extend(kinds);
+        if has_moves {
+            let kinds = [FaultKind::Move, FaultKind::Move, FaultKind::TakePluginAddress];
+            drawn.extend(kinds);
+        }
         let mut faults = wanted.faults.clone().unwrap_or(drawn);
         faults.retain(|kind| !wanted.without.contains(kind));
         let mut lease_ttl = seconds(&[4.0, 6.0, 10.0, 20.0, 20.0, 20.0, 60.0, 300.0], chance);
@@ -140,6 +149,9 @@ impl Plan {
         let remembering = disks.pick(&[0.0, 0.0, 0.5, 1.0]).unwrap_or(0.0);
         nodes.iter_mut().for_each(|node| node.remembers = disks.happens(remembering));
         nodes.iter_mut().for_each(|node| node.watchers = watchers);
+        if has_moves {
+            set_plugins(&mut nodes, &mut of_plugins);
+        }
         let twins = twins(&mut nodes, &faults, chance);
         // With one ID and one address, nothing tells one from the other.
         let may_be_clones = faults.contains(&FaultKind::RebootElsewhere) && twins.is_empty();
@@ -240,6 +252,29 @@ fn draw_watchers(wanted: &Wanted, chance: &mut Chance) -> u32 {
     wanted.watchers.or(drawn).unwrap_or(0)
 }
 
+/// Draws whether nodes of the plugin are replaced. It reads name by name, and knows nothing of programs that start
+/// together.
+fn draw_moves(wanted: &Wanted, strangers: u32, chance: &mut Chance) -> bool {
+    let drawn = chance.happens(0.2);
+    let is_possible = strangers == 0 && !wanted.is_long && !wanted.has_jobs;
+    match &wanted.faults {
+        Some(faults) => faults.iter().any(|kind| kind.is_of_plugins()),
+        None => is_possible && wanted.has_moves.unwrap_or(drawn),
+    }
+}
+
+/// Makes nodes those of the plugin, most of which publish what tells their host, and lets most others listen on all of
+/// its addresses.
+fn set_plugins(nodes: &mut [NodeSpec], chance: &mut Chance) {
+    for node in nodes {
+        if chance.happens(0.5) {
+            node.kind = NodeKind::Plugin;
+        }
+        node.has_link_local = chance.happens(0.8);
+        node.has_port = chance.happens(0.8);
+    }
+}
+
 /// The nodes of a scene.
 struct Nodes {
     specs: Vec<NodeSpec>,
@@ -302,6 +337,8 @@ impl Nodes {
                 has_balancer: false,
                 timeout,
                 published,
+                has_link_local: false,
+                has_port: false,
                 identity,
                 remembers: false,
                 port,
@@ -349,13 +386,18 @@ fn set_job(nodes: &mut [NodeSpec], lease_ttl: Duration, chance: &mut Chance) {
 
 /// Adds another host for the address of some node, if a fault needs one.
 fn twins(nodes: &mut Vec<NodeSpec>, faults: &[FaultKind], chance: &mut Chance) -> Vec<usize> {
-    let likely = [FaultKind::TakeAddress];
+    let likely = [FaultKind::TakeAddress, FaultKind::TakePluginAddress];
     if !likely.iter().any(|kind| faults.contains(kind)) {
         return Vec::new();
     }
     let Some(first) = nodes.first().cloned() else { return Vec::new() };
     let machine = nodes.iter().map(|node| node.machine + 1).max().unwrap_or(0);
     let endpoints = chance.pick(nodes).map_or(first.endpoints.clone(), |node| node.endpoints);
-    nodes.push(NodeSpec { machine, published: Published::Given, port: PORT, endpoints, ..first });
+    let kind = match first.kind {
+        NodeKind::Plugin => NodeKind::Idetcd(WhenFull::Wait, None),
+        kind => kind,
+    };
+    let published = Published::Given;
+    nodes.push(NodeSpec { machine, kind, published, port: PORT, endpoints, ..first });
     vec![nodes.len() - 1]
 }

@@ -58,9 +58,10 @@ impl Checks {
     fn wait_for_own_address(&self, id: ProcessId, standing: &Standing, now: Time) -> Duration {
         let then = now.saturating_sub(self.bounds.free);
         let own = standing.records();
-        let is_held = |record: &Record| {
-            let held = Held::Record(*record);
-            self.oracle.current().all().any(|history| history.held_since(then, held))
+        // A node of the plugin publishes a link-local address beside it.
+        let is_held = |own: &Record| {
+            let is_alike = |held: Held| held.has_address_of(own);
+            self.oracle.current().all().any(|history| history.was_since(then, is_alike))
         };
         if own.iter().any(is_held) || self.is_marked_elsewhere(id, standing, then) {
             self.bounds.own_address

@@ -53,6 +53,11 @@ impl Held {
         record.map_or(Held::Unusable, |record| Held::Record(*record))
     }
 
+    /// Whether it is a record with the address and the port of another one.
+    pub fn has_address_of(self, own: &Record) -> bool {
+        matches!(self, Held::Record(it) if it.ipv4 == own.ipv4 && it.port == own.port)
+    }
+
     /// Whether something keeps a node out of its group.
     pub fn outside(reason: Reason, is_so: bool) -> Held {
         if is_so { Held::Outside(reason) } else { Held::Nothing }
@@ -291,10 +296,27 @@ impl<'a> History<'a> {
         held.map(|version| version.lease)
     }
 
+    /// Whether it held something of this kind at a time or later.
+    pub fn was_since(self, time: Time, is_so: impl Fn(Held) -> bool) -> bool {
+        let then = self.0.partition_point(|version| version.since <= time);
+        self.0[then.saturating_sub(1)..].iter().any(|version| is_so(version.held))
+    }
+
+    /// What it held before a revision at which it changed; `None`: it did not, or nothing is known of that.
+    pub fn before(self, revision: i64) -> Option<&'a Version> {
+        let at = self.0.iter().rposition(|version| version.revision == revision)?;
+        self.0.get(at.checked_sub(1)?)
+    }
+
+    /// What it holds since before a time, or held then.
+    pub fn version_when(self, time: Time) -> Option<&'a Version> {
+        let later = self.0.partition_point(|version| version.since <= time);
+        self.0[..later].last()
+    }
+
     /// What it held at a time.
     pub fn held_when(&self, time: Time) -> Held {
-        let later = self.0.partition_point(|version| version.since <= time);
-        self.0[..later].last().map_or(Held::Nothing, |version| version.held)
+        self.version_when(time).map_or(Held::Nothing, |version| version.held)
     }
 
     /// Whether it held this at a time or later.

@@ -13,6 +13,7 @@
 //! | 7 | a name has the addresses of its owner's machine, and says whether that is ready; when they change the token stays | [`publication`], [`owners`] |
 //! | 8 | who is stopped leaves nothing in etcd, and who goes on under another lease ends the one before | [`leases`] |
 //! | 9 | who starts again within its lease has its name again, with other addresses as well | [`old_names`] |
+//! | 9a | a name is not taken from a node of the plugin that lives, and who is started in the place of one has its name at once | [`plugins`] |
 //! | 10 | programs that start together run by one list, which is etcd's; where enough wait and all is well they start soon | [`jobs`] |
 //! | 11 | the serial of a node's zones never goes back, whatever is restored, and is that of those who start later | [`serials`] |
 //!
@@ -29,6 +30,7 @@ pub mod load;
 pub mod old_names;
 pub mod oracle;
 pub mod owners;
+pub mod plugins;
 pub mod publication;
 pub mod serials;
 pub mod standing;
@@ -39,7 +41,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use idetcd::cluster::{Keyspace, Record, SlotId};
-use idetcd::etcd::{Op, Txn};
+use idetcd::etcd::{LeaseId, Op, Txn};
 
 use crate::model::{Model, Time, WatchId};
 use crate::world::baton::End;
@@ -70,6 +72,8 @@ pub struct Checks {
     leases: Leases,
     load: Load,
     jobs: Jobs,
+    /// The processes of the plugin, by the leases on which they put keys.
+    plugin_leases: BTreeMap<LeaseId, ProcessId>,
     /// When a process with such a record ended last.
     ended_at: BTreeMap<String, Time>,
     /// Tickets that nobody waits with, and since when.
@@ -91,6 +95,7 @@ impl Checks {
             owners: Owners::default(),
             leases: Leases::default(),
             load: Load::default(),
+            plugin_leases: BTreeMap::new(),
             ended_at: BTreeMap::new(),
             nobodys: BTreeMap::new(),
             violation: None,
@@ -215,6 +220,7 @@ impl Checks {
             owned_since: now,
             last_slot: None,
             without_since: now,
+            replaces: None,
             may_take_table: false,
             takes_table: false,
             epoch: 0,
@@ -241,11 +247,19 @@ impl Checks {
         }
     }
 
+    /// A process has the place of a node of the plugin that published this, and tells this very host by it.
+    pub fn replaces(&mut self, id: ProcessId, record: Option<Record>) {
+        if let Some(standing) = self.standing_mut(id) {
+            standing.replaces = record;
+        }
+    }
+
     /// A process publishes something else from now on; its connections may be broken by that.
     pub fn moved(&mut self, id: ProcessId, record: Record, breaks: bool, now: Time) {
         if let Some(standing) = self.standing_mut(id) {
             let before = std::mem::replace(&mut standing.record, record);
             standing.earlier.push(before);
+            standing.replaces = None;
             standing.moved_at = now;
             if breaks {
                 standing.was_held_up_until = now;
@@ -307,8 +321,11 @@ impl Checks {
     }
 
     /// A node of the plugin puts keys.
-    pub fn plugin_puts(&mut self, txn: &Txn, now: Time) {
+    pub fn plugin_puts(&mut self, id: ProcessId, txn: &Txn, now: Time) {
         for op in &txn.success {
+            if let Op::Put { lease, .. } = op {
+                self.plugin_leases.entry(*lease).or_insert(id);
+            }
             if let Op::Put { key, .. } = op
                 && let Some(slot) = self.oracle.keyspace().slot_of(key)
             {

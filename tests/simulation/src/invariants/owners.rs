@@ -102,6 +102,10 @@ impl Checks {
         }
         if is_first && let Some(told) = told {
             self.check_old_name(id, now, told);
+            self.check_name_of_plugin(id, now, told);
+        }
+        if is_new && let Some(told) = told {
+            self.check_left_to_plugin(id, now, told);
         }
         if let Some(before) = before
             && told.is_none_or(|told| told.slot != before.slot)

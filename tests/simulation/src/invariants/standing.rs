@@ -68,6 +68,8 @@ pub struct Standing {
     pub last_slot: Option<SlotId>,
     /// Since when it is without a name.
     pub without_since: Time,
+    /// What a node of the plugin published that ran here until now, where that tells this host alone.
+    pub replaces: Option<Record>,
     /// Whether it takes the table of another process where its slot is high enough.
     pub may_take_table: bool,
     /// Whether it takes the table of another process.

@@ -43,6 +43,8 @@ impl Found {
                 // They are drawn by themselves.
                 watchers: Some(self.watchers),
                 has_auto_leases: self.has_auto_leases,
+                // They came later.
+                has_moves: Some(false),
                 ..Wanted::default()
             },
             time: Duration::from_secs(self.seconds),

@@ -156,7 +156,7 @@ impl World {
         if self.nodes[node].spec.kind == NodeKind::Plugin
             && let Request::Txn(txn) = &call.request
         {
-            self.checks.plugin_puts(txn, now);
+            self.checks.plugin_puts(call.process, txn, now);
         }
         if let Outcome::Pending(id) = outcome {
             call.pending = Some(id);

@@ -58,6 +58,10 @@ impl<B: Baton> Host for SimHost<'_, B> {
         self.around.with(|inside| inside.network.clone())
     }
 
+    fn has_port(&self, _port: u16) -> bool {
+        self.around.with(|inside| inside.has_port)
+    }
+
     fn directory<T>(&self, access: impl FnOnce(&mut Directory) -> T) -> T {
         self.around.with(|inside| access(&mut inside.directory))
     }

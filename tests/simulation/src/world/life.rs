@@ -1,6 +1,5 @@
 //! What the processes do: a session of the product, or the old plugin.
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use idetcd::cluster::{Record, SlotId};
@@ -61,17 +60,16 @@ const PLUGIN_RENEWAL: Duration = Duration::from_secs(10);
 pub struct PluginLife {
     /// What it is started with.
     pub start: Start,
-    /// The address that it publishes.
-    pub address: Ipv4Addr,
+    /// What it publishes.
+    pub record: Record,
 }
 
 impl Life for PluginLife {
     fn live(self, baton: &impl Baton) -> End {
         let mut client = self.start.client(baton);
         let host = SimHost::new(baton, self.start.around.clone());
-        let NodeSettings { keyspace, port, .. } = &self.start.settings;
-        let record = Record { ipv4: Some(self.address), ipv6: None, port: *port };
-        let value = record.to_json().into_bytes();
+        let NodeSettings { keyspace, .. } = &self.start.settings;
+        let value = self.record.to_json().into_bytes();
         let slots = (1..=keyspace.limit).filter_map(SlotId::new);
         let mut own = None;
         for key in slots.map(|slot| keyspace.key(slot)) {

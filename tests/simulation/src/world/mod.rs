@@ -136,6 +136,7 @@ impl World {
             process: None,
             starts: 0,
             last_slot: None,
+            replaced: None,
         };
         let keyspace = checks.oracle().keyspace();
         let tables = Tables::new(keyspace, scene.latency, scene.has_costs, seed);

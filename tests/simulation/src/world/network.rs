@@ -3,7 +3,7 @@
 //! A connection is TCP: what is lost is sent again, with pauses that double, so that a message may arrive
 //! long after those who wait for it gave up.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use idetcd::node::network::{
@@ -156,9 +156,9 @@ pub fn retry_after(times: u32) -> Duration {
     FIRST_RETRY.saturating_mul(1 << times.min(16)).min(LONGEST_RETRY)
 }
 
-/// A machine's own network: one card with an address.
-pub fn card(ip: IpAddr) -> HostNetwork {
-    let address = InterfaceAddress {
+/// A machine's own network: one card with an address, and the link-local one that only this machine has.
+pub fn card(ip: IpAddr, link_local: Ipv6Addr) -> HostNetwork {
+    let address = |ip: IpAddr| InterfaceAddress {
         ip,
         state: AddressState::Preferred,
         is_temporary: false,
@@ -171,7 +171,7 @@ pub fn card(ip: IpAddr) -> HostNetwork {
         kind: InterfaceKind::Ordinary,
         is_up: true,
         has_carrier: true,
-        addresses: vec![address],
+        addresses: vec![address(ip), address(link_local.into())],
     };
     HostNetwork { interfaces: Ok(vec![card]), default_sources: vec![ip] }
 }

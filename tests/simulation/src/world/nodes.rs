@@ -1,10 +1,11 @@
 //! Nodes: started, asked to stop, killed, frozen, and suspended with their machine.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use idetcd::cluster::{Directory, Record, SlotId};
+use idetcd::node::WhenFull;
 use idetcd::server::table::TableLimits;
 
 use super::baton::Course;
@@ -13,9 +14,9 @@ use super::endpoint::Endpoint;
 use super::fiber::Fiber;
 use super::life::{PluginLife, SessionLife, Start};
 use super::network::card;
-use super::process::{Looks, Process, ProcessId, Waits};
+use super::process::{Looks, Node, Process, ProcessId, Waits};
 use super::program::{Part, Program};
-use super::scene::{ClientKind, NodeKind, Published};
+use super::scene::{ClientKind, NodeKind, NodeSpec, Published};
 use super::surroundings::Surroundings;
 use super::tables::wires::SimDialer;
 use super::tables::{Serving, TableStart, Turns};
@@ -27,6 +28,19 @@ const WRONG_DISK: f64 = 0.1;
 
 /// The shortest time between two words of a change to one client (`--notify-delay`).
 const NOTIFY_DELAY: Duration = Duration::from_millis(200);
+
+/// The address that only this machine has, and only on its own network.
+fn link_local(machine: usize) -> Ipv6Addr {
+    let number = u16::try_from(machine + 1).unwrap_or(u16::MAX);
+    Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, number)
+}
+
+/// What a node of the plugin published that this one replaces, where that tells this machine, whose address this is, and
+/// the port is this one's alone.
+fn node_replaced(node: &Node, address: Ipv4Addr) -> Option<Record> {
+    let is_its = |record: &Record| record.ipv4 == Some(address) && record.ipv6.is_some();
+    node.replaced.filter(|record| node.spec.has_port && is_its(record))
+}
 
 impl World {
     /// Wants a node to run, from then on.
@@ -65,6 +79,8 @@ impl World {
         let boots = self.machines[spec.machine].boots;
         let mark = spec.node_id(boots).map(|id| format!("{id}:{}", spec.port));
         self.checks.is_known_by(id, mark);
+        let replaced = node_replaced(&self.nodes[node], self.machines[spec.machine].address);
+        self.checks.replaces(id, replaced);
         if let Some(job) = &spec.job {
             self.checks.takes_part(id, job.least);
         }
@@ -82,12 +98,25 @@ impl World {
 
     /// What it publishes.
     pub fn record(&self, node: usize) -> Record {
-        let port = self.nodes.get(node).map(|node| node.spec.port);
-        Record { ipv4: Some(self.published(node)), ipv6: None, port }
+        let spec = self.nodes.get(node).map(|node| &node.spec);
+        let is_plugin = |spec: &&NodeSpec| spec.kind == NodeKind::Plugin && spec.has_link_local;
+        let ipv6 = spec.filter(is_plugin).map(|spec| link_local(spec.machine));
+        Record { ipv4: Some(self.published(node)), ipv6, port: spec.map(|spec| spec.port) }
+    }
+
+    /// Kills a node of the plugin, and starts one of idetcd in its place.
+    pub fn replace_plugin(&mut self, node: usize, pause: Duration) {
+        let record = self.record(node);
+        self.kill(node);
+        let it = &mut self.nodes[node];
+        it.replaced = Some(record);
+        it.spec.kind = NodeKind::Idetcd(WhenFull::Wait, None);
+        self.start_after(node, pause);
     }
 
     fn spawn(&mut self, number: usize) -> Process {
         let (address, seed) = (self.published(number), self.chance.draw());
+        let record = self.record(number);
         let node = &self.nodes[number];
         let spec = node.spec.clone();
         let machine = &self.machines[spec.machine];
@@ -109,7 +138,10 @@ impl World {
         let shown = machine.clock.at(self.now);
         let limits = TableLimits { max_lag: spec.max_lag, max_stale: spec.max_stale };
         let table = TableStart { limits, dialer: SimDialer::new(seed) };
-        let around = Surroundings::new(shown, machine.address.into(), directory, program, table);
+        let network = card(machine.address.into(), link_local(spec.machine));
+        let at = (machine.address.into(), network);
+        let around = Surroundings::new(shown, at, directory, program, table);
+        around.with(|inside| inside.has_port = spec.has_port);
         let members = spec.endpoints.iter().copied();
         let mut endpoints: Vec<Endpoint> = match spec.has_balancer {
             true => vec![Endpoint::of_balancer(members.collect(), Chance::new(seed, 40))],
@@ -140,7 +172,7 @@ impl World {
                 Box::new(Fiber::new(GatewayLife(start)))
             }
             NodeKind::Idetcd(..) => Box::new(Fiber::new(SessionLife(start))),
-            NodeKind::Plugin => Box::new(Fiber::new(PluginLife { start, address })),
+            NodeKind::Plugin => Box::new(Fiber::new(PluginLife { start, record })),
         };
         Process {
             node: number,
@@ -301,11 +333,12 @@ impl World {
             .filter(|(_, process)| self.nodes[process.node].spec.machine == machine)
             .map(|(id, process)| (id, process.node))
             .collect();
+        let network = Arc::new(card(address.into(), link_local(machine)));
         for (id, node) in on_it {
             let record = self.record(node);
             self.checks.moved(id, record, breaks, self.now);
             if let Some(process) = self.process(id) {
-                process.around.with(|inside| inside.network = Arc::new(card(address.into())));
+                process.around.with(|inside| inside.network = network.clone());
                 let turn = process.turn;
                 if breaks {
                     self.break_call(id);

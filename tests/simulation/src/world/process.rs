@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use idetcd::cluster::{Directory, Freshness, SlotId};
+use idetcd::cluster::{Directory, Freshness, Record, SlotId};
 
 use super::baton::Course;
 use super::clock::Clock;
@@ -42,6 +42,8 @@ pub struct Node {
     pub starts: u64,
     /// The slot that it had last, as its disk remembers it.
     pub last_slot: Option<SlotId>,
+    /// What the node of the plugin published that it replaces.
+    pub replaced: Option<Record>,
 }
 
 /// What a process waits for.

@@ -68,6 +68,10 @@ pub struct NodeSpec {
     pub timeout: Duration,
     /// Where the address that it publishes comes from.
     pub published: Published,
+    /// Whether it publishes the link-local address of its machine as well, as a node of the plugin.
+    pub has_link_local: bool,
+    /// Whether its port is its own at all addresses of its machine.
+    pub has_port: bool,
     /// What tells its earlier lives from other nodes.
     pub identity: Identity,
     /// Whether it remembers its name on disk (`--id-file`).

@@ -11,7 +11,6 @@ use idetcd::node::network::HostNetwork;
 use idetcd::node::{Counter, JobNews, Owned};
 use idetcd::server::table::TableFollower;
 
-use super::network::card;
 use super::program::Program;
 use super::tables::TableStart;
 use super::tables::wires::SimDialer;
@@ -34,6 +33,8 @@ pub struct Inside {
     pub source: IpAddr,
     /// The machine's network, as the process knows it.
     pub network: Arc<HostNetwork>,
+    /// Whether its port is its own at all addresses of the machine.
+    pub has_port: bool,
     /// Whether it is ready.
     pub is_ready: bool,
     /// What it answers DNS from.
@@ -94,7 +95,7 @@ impl Surroundings {
     /// Those of a process that was just started.
     pub fn new(
         now: Instant,
-        source: IpAddr,
+        (source, network): (IpAddr, HostNetwork),
         directory: Directory,
         program: Option<Program>,
         table_start: TableStart,
@@ -104,7 +105,8 @@ impl Surroundings {
             is_stopping: false,
             is_releasing: false,
             source,
-            network: Arc::new(card(source)),
+            network: Arc::new(network),
+            has_port: false,
             is_ready: true,
             directory,
             told: Vec::new(),

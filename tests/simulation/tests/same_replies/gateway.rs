@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use idetcd::cluster::{Directory, Keyspace, Pattern};
 use idetcd::etcd::{Error, ErrorKind, Etcd, TimeToLive, WatchStream};
+use idetcd::node::network::HostNetwork;
 use idetcd::server::table::TableLimits;
 use simulation::gateway::client::TimedClient;
 use simulation::gateway::life::{Port, beside};
@@ -116,7 +117,8 @@ fn in_a_small_world(
     let source = IpAddr::from(Ipv4Addr::LOCALHOST);
     // Nobody takes a table here.
     let tables = TableStart { limits: TableLimits::default(), dialer: SimDialer::new(1) };
-    let around = Surroundings::new(began, source, directory, None, tables);
+    let around =
+        Surroundings::new(began, (source, HostNetwork::default()), directory, None, tables);
     let small = Small { model: RefCell::new(model), around: around.clone(), began };
     let end = beside(&small, move |port: &Port| {
         let endpoints = vec![Endpoint::of_member(0)];

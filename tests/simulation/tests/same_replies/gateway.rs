@@ -117,8 +117,8 @@ fn in_a_small_world(
     let source = IpAddr::from(Ipv4Addr::LOCALHOST);
     // Nobody takes a table here.
     let tables = TableStart { limits: TableLimits::default(), dialer: SimDialer::new(1) };
-    let around =
-        Surroundings::new(began, (source, HostNetwork::default()), directory, None, tables);
+    let network = HostNetwork { interfaces: Ok(Vec::new()), default_sources: Vec::new() };
+    let around = Surroundings::new(began, (source, network), directory, None, tables);
     let small = Small { model: RefCell::new(model), around: around.clone(), began };
     let end = beside(&small, move |port: &Port| {
         let endpoints = vec![Endpoint::of_member(0)];

@@ -69,7 +69,10 @@ impl Connections {
         self.open.retain_mut(|connection| {
             let is_ready = ready.next().copied().unwrap_or(false);
             let before = messages;
+            // Nothing can be written for it in this turn: hundreds of those would be asked for nothing.
+            let waits = messages == 0 && connection.takes_zone();
             let goes_on = !is_ready
+                || waits
                 || (connection.progress(now, service, &mut messages).is_ok()
                     && !connection.is_over());
             let stays = goes_on && now < connection.deadline;

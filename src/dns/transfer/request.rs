@@ -33,9 +33,7 @@ pub fn asks_for_zone(message: &[u8]) -> bool {
 ///
 /// # Errors
 /// NOTAUTH for a name that is not that of a zone here, FORMERR for AXFR in a datagram (RFC 5936 §4.2
-/// leaves that undefined) and IXFR without a SOA, SERVFAIL while not all names are known. REFUSED for nodes that would
-/// take the table from here, where it is another's: nodes whose names are others' by now could follow each other in a
-/// circle, and none of them etcd.
+/// leaves that undefined) and IXFR without a SOA, SERVFAIL while not all names are known.
 pub(in crate::dns) fn decide(
     query: &Query<'_>,
     message: &[u8],
@@ -56,10 +54,6 @@ pub(in crate::dns) fn decide(
     }
     if zones.index_of(name).is_none() {
         return refusal(Rcode::NOTAUTH, Some(ExtendedError::NotAuthoritative));
-    }
-    let is_for_node = query.edns.is_some_and(|edns| edns.wants_table_proof);
-    if is_for_node && directory.is_transferred() {
-        return refusal(Rcode::REFUSED, Some(ExtendedError::NotAuthoritative));
     }
     match directory.freshness() {
         Freshness::Synced | Freshness::Stale => Ok(()),

@@ -95,7 +95,9 @@ fn many_changes_are_few_runs_one_at_a_time_and_what_comes_meanwhile_is_one_more(
     let probed = prober.stop();
     let told = text(&log);
     println!("1000 changes in {took:?}: {} runs, {probed:?}", told.lines().count() / 2);
-    assert!(told.lines().count() <= 10, "{told}");
+    // Each takes a second, and a busy machine longer to make the changes.
+    let most = 3 + took.as_secs() as usize;
+    assert!(told.lines().count() <= 2 * most, "{most}: {told}");
     assert!(
         told.lines().collect::<Vec<_>>().chunks(2).all(|run| run == ["begins", "ends"]),
         "{told}"

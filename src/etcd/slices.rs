@@ -96,13 +96,19 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    #[test]
-    fn many_items_are_made_with_a_call_after_each_slice() {
+    /// Slices, and how often they called.
+    fn counted() -> (Slices, Arc<AtomicUsize>) {
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = calls.clone();
         let slices = Slices::new(move || {
             counted.fetch_add(1, Ordering::Relaxed);
         });
+        (slices, calls)
+    }
+
+    #[test]
+    fn many_items_are_made_with_a_call_after_each_slice() {
+        let (slices, calls) = counted();
         for (sizes, wanted) in [(&[10, 10][..], 0), (&[SLICE, 10], 1), (&[SLICE; 5], 4)] {
             calls.store(0, Ordering::Relaxed);
             let made: Result<Vec<usize>, ()> = slices.map(sizes, |it| Ok(*it), |it| *it).collect();
@@ -113,11 +119,7 @@ mod tests {
 
     #[test]
     fn what_is_large_is_given_up_piece_by_piece() {
-        let calls = Arc::new(AtomicUsize::new(0));
-        let counted = calls.clone();
-        let slices = Slices::new(move || {
-            counted.fetch_add(1, Ordering::Relaxed);
-        });
+        let (slices, calls) = counted();
         // Of each item there are three values, and a list around them.
         for (items, wanted) in [(0, 0), (80, 0), (256, 3), (1000, 11)] {
             calls.store(0, Ordering::Relaxed);
@@ -129,11 +131,7 @@ mod tests {
 
     #[test]
     fn large_values_are_read_the_same_with_a_call_after_each_slice() {
-        let calls = Arc::new(AtomicUsize::new(0));
-        let counted = calls.clone();
-        let slices = Slices::new(move || {
-            counted.fetch_add(1, Ordering::Relaxed);
-        });
+        let (slices, calls) = counted();
         for (length, wanted) in [(10, 0), (SLICE - 100, 0), (10 * SLICE, 10)] {
             let value = serde_json::json!({"kvs": [{"key": "x".repeat(length)}, 7]});
             calls.store(0, Ordering::Relaxed);

@@ -199,50 +199,33 @@ fn follow(
     };
     let takes_none = tool.is_some_and(|tool| tool.takes == Takes::None);
     let slips = if takes_none { Vec::new() } else { slips::slips(takers, environment) };
-    match follow_as(takers, tool, arguments, program, environment, read_corefile) {
-        Ok(Command::Run(mut options)) => {
-            options.origins.slips = slips;
-            Ok(Command::Run(options))
+    let read = || {
+        let is_taken = |option: &str| tool.is_none_or(|tool| tool.takes_option(option));
+        let (matches, mut origins) =
+            command_line::matched(takers, arguments, &is_taken, environment)?;
+        origins.slips.clone_from(&slips);
+        if matches.opt_present("help") {
+            return Ok(Command::Print(help_of(tool, program.is_some())));
         }
-        Ok(Command::Tool(tool, mut options)) => {
-            options.origins.slips = slips;
-            Ok(Command::Tool(tool, options))
+        if matches.opt_present("version") {
+            return Ok(Command::Print(version()));
         }
-        Ok(other) => Ok(other),
-        Err(failure) => {
-            let text = std::iter::once(failure.to_string()).chain(slips).collect::<Vec<_>>();
-            Err(failure.in_words(text.join("; ")))
+        command_line::refuse_coredns(&matches)?;
+        match tool {
+            Some(tool) => tool.refuse(&matches)?,
+            None => refuse_stray(&matches)?,
         }
-    }
-}
-
-/// The same for those who take these options.
-fn follow_as(
-    takers: Takers,
-    tool: Option<&ToolEntry>,
-    arguments: &[String],
-    program: Option<Vec<String>>,
-    environment: Environment<'_>,
-    read_corefile: ReadCorefile<'_>,
-) -> Result<Command, Failure> {
-    let is_taken = |option: &str| tool.is_none_or(|tool| tool.takes_option(option));
-    let (matches, origins) = command_line::matched(takers, arguments, &is_taken, environment)?;
-    if matches.opt_present("help") {
-        return Ok(Command::Print(help_of(tool, program.is_some())));
-    }
-    if matches.opt_present("version") {
-        return Ok(Command::Print(version()));
-    }
-    command_line::refuse_coredns(&matches)?;
-    match tool {
-        Some(tool) => tool.refuse(&matches)?,
-        None => refuse_stray(&matches)?,
-    }
-    let command = match tool {
-        Some(ToolEntry { read: ReadTool::Alone(read), .. }) => read(&matches),
-        _ => follow_matched(tool, &matches, program, takers, &origins, read_corefile),
+        let command = match tool {
+            Some(ToolEntry { read: ReadTool::Alone(read), .. }) => read(&matches),
+            _ => follow_matched(tool, &matches, program, takers, &origins, read_corefile),
+        };
+        command.map_err(|failure| environment::explain(failure, &origins.environment))
     };
-    command.map_err(|failure| environment::explain(failure, &origins.environment))
+    read().map_err(|failure| {
+        let text = std::iter::once(failure.to_string()).chain(slips.iter().cloned());
+        let text = text.collect::<Vec<_>>().join("; ");
+        failure.in_words(text)
+    })
 }
 
 /// The same with the settings of all rooms.

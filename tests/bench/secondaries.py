@@ -21,8 +21,8 @@ def owner_end(message, at):
             return at
 
 
-def ends(message):
-    """How many SOA records a message begins and ends with, if it is not the first: 1 is the last."""
+def soas_in(message):
+    """The number of SOA records in a message: a transfer begins with one, and ends with another."""
     questions, answers = struct.unpack_from("!2H", message, 4)
     if message[3] & 0x0f:
         raise SystemExit(f"a transfer is refused: code {message[3] & 0x0f}")
@@ -46,7 +46,7 @@ def transfer_octets(server):
         while soas < 2:
             head = stream.read(2)
             message = stream.read(struct.unpack("!H", head)[0])
-            octets, soas = octets + 2 + len(message), soas + ends(message)
+            octets, soas = octets + 2 + len(message), soas + soas_in(message)
         return octets
 
 

@@ -72,10 +72,11 @@ fn a_line_for_each_name_and_then_for_each_change() {
     assert_eq!(object(json.next())["slot"], Value::Null);
     put(&etcd, 2, "10.0.0.2");
     put(&etcd, 2, "10.0.0.3");
+    // What happens before the next look is told as one change.
     assert_eq!(text.next(), "changed\t2\tworker2.tf.local.\t10.0.0.3\t-\t-\t-");
+    assert_eq!(object(json.next())["change"], "changed");
     etcd.delete("worker2.tf.local.");
     assert_eq!(text.next(), "removed\t2\tworker2.tf.local.\t10.0.0.3\t-\t-\t-");
-    assert_eq!(object(json.next())["change"], "changed");
     assert_eq!(object(json.next())["change"], "removed");
     text.is_quiet();
     for (watching, signal) in [(text, Signal::TERM), (json, Signal::INT)] {

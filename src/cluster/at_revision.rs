@@ -44,6 +44,15 @@ impl Directory {
         self.known.get(place.range)?.published(place.slot)
     }
 
+    /// The same of all slots with a record from a place on, as [`Directory::nodes_from`].
+    pub fn published_from(
+        &self,
+        first: NodePlace,
+    ) -> impl Iterator<Item = (NodePlace, &Names, PublishedNode)> {
+        let nodes = self.nodes_from(first);
+        nodes.filter_map(|(place, names, _)| Some((place, names, self.published(place)?)))
+    }
+
     /// The names of each range with its slots, in the order of [`super::Keyspace::names`].
     pub fn ranges(&self) -> &[Slots] {
         &self.known

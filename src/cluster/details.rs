@@ -149,7 +149,13 @@ impl Details {
         services.filter_map(|(key, port)| Some((key.as_str(), port.parse().ok()?)))
     }
 
-    /// What else there is, as `KEY=VALUE`.
+    /// What else the operator says, by key.
+    pub fn meta(&self) -> impl Iterator<Item = (&str, &str)> {
+        let others = self.0.iter().filter(|(key, _)| !key.contains('/') && *key != REVISION);
+        others.map(|(key, text)| (key.as_str(), text.as_str()))
+    }
+
+    /// The same and the revision, as `KEY=VALUE`.
     pub fn texts(&self) -> impl Iterator<Item = String> {
         let others = self.0.iter().filter(|(key, _)| !key.contains('/'));
         others.map(|(key, text)| format!("{key}={text}"))
@@ -255,6 +261,8 @@ mod tests {
         assert_eq!(read.services().collect::<Vec<_>>(), [("grpc-2/udp", 9), ("http/tcp", 8080)]);
         let told = ["none=", "note=a=b \"c\" ü", "rack=a7", "revision=7"];
         assert_eq!(read.texts().collect::<Vec<_>>(), told);
+        let said = [("none", ""), ("note", "a=b \"c\" ü"), ("rack", "a7")];
+        assert_eq!(read.meta().collect::<Vec<_>>(), said);
         assert_eq!(
             (read.port("http/tcp"), read.port("http/udp"), read.port("rack")),
             (Some(8080), None, None)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::details::Details;
 use super::drain::{Drain, Standing};
 use super::node_place::NodePlace;
-use super::record::Record;
+use super::record::{Record, RecordError};
 
 /// The most octets of a journal: some thousand changes. What is older is forgotten.
 const JOURNAL_OCTETS: usize = 448 * 1024;
@@ -26,6 +26,20 @@ pub struct PublishedNode {
 }
 
 impl PublishedNode {
+    /// Reads a value of etcd, which this revision put; a drain is not in it.
+    ///
+    /// # Errors
+    /// See [`RecordError`].
+    pub fn parse(value: &[u8], mod_revision: i64) -> Result<PublishedNode, RecordError> {
+        let (record, is_ready, details) = Record::parse_all(value, mod_revision)?;
+        Ok(PublishedNode { record, is_ready, drain: None, details })
+    }
+
+    /// What it tells besides its record.
+    pub fn details(&self) -> &Details {
+        self.details.as_deref().unwrap_or(Details::NONE)
+    }
+
     /// What keeps it out of its group, if anything does.
     pub fn standing(&self) -> Standing<'_> {
         Standing { is_ready: self.is_ready, drain: self.drain.as_deref() }

@@ -85,19 +85,11 @@ impl Record {
     /// # Errors
     /// See [`RecordError`].
     pub fn parse(value: &[u8]) -> Result<Record, RecordError> {
-        Record::parse_with_readiness(value).map(|(record, _)| record)
+        Record::parse_all(value, 0).map(|(record, ..)| record)
     }
 
-    /// The same, and whether its node is ready. Who does not say that it is not, as a node of the plugin,
-    /// is.
-    ///
-    /// # Errors
-    /// See [`RecordError`].
-    pub fn parse_with_readiness(value: &[u8]) -> Result<(Record, bool), RecordError> {
-        Record::parse_all(value, 0).map(|(record, is_ready, _)| (record, is_ready))
-    }
-
-    /// The same, and what its node tells besides. It was put by this revision of etcd.
+    /// The same, whether its node is ready, and what it tells besides. Who does not say that it is not
+    /// ready, as a node of the plugin, is. It was put by this revision of etcd.
     pub(super) fn parse_all(
         value: &[u8],
         mod_revision: i64,
@@ -235,8 +227,8 @@ mod tests {
             (r#","ready":0"#, true),
         ] {
             let value = format!(r#"{{"ipv4":"10.0.0.5","port":"53"{field}}}"#);
-            let read = Record::parse_with_readiness(value.as_bytes());
-            assert_eq!(read, Ok((record, wanted)), "{field}");
+            let read = Record::parse_all(value.as_bytes(), 0);
+            assert_eq!(read, Ok((record, wanted, None)), "{field}");
             assert_eq!(Record::parse(value.as_bytes()), Ok(record));
         }
     }

@@ -56,10 +56,8 @@ impl Draft {
             *self = Draft::begin(directory, self.fresh_starts + 1);
         }
         let mut count = 0;
-        for (place, names, record) in directory.nodes_from(self.next).take(NODES_AT_ONCE) {
-            let standing = directory.standing(place);
-            let node = ListedNode { names, slot: place.slot, record, standing };
-            format.push(&node, &mut self.text);
+        for (place, names, node) in directory.published_from(self.next).take(NODES_AT_ONCE) {
+            format.push(&ListedNode { names, slot: place.slot, node }, &mut self.text);
             self.next = place.next();
             count += 1;
         }

@@ -6,28 +6,49 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value, json};
 
-use crate::cluster::{Names, Pattern, Record, SlotId, Standing};
+use crate::cluster::{Names, Pattern, PublishedNode, Record, SlotId};
 
 /// What all labels begin with. Prometheus drops those that nobody used in `relabel_configs`.
 const LABEL_PREFIX: &str = "__meta_idetcd_";
 
 /// A node in a list.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ListedNode<'a> {
     /// Whose name it is.
     pub names: &'a Names,
     /// The slot.
     pub slot: SlotId,
     /// What the node publishes.
-    pub record: &'a Record,
-    /// What keeps it out of its group, if anything does.
-    pub standing: Standing<'a>,
+    pub node: PublishedNode,
 }
 
 impl ListedNode<'_> {
     /// The name without its final dot: in such files it has none.
     fn name(&self) -> String {
         without_dot(self.names.name(self.slot))
+    }
+
+    /// All that is known of it, as programs read it wherever nodes are told in JSON.
+    pub fn to_json(&self) -> Value {
+        let PublishedNode { record, is_ready, drain, .. } = &self.node;
+        let details = self.node.details();
+        let services: Map<String, Value> =
+            details.services().map(|(service, port)| (service.to_owned(), port.into())).collect();
+        let meta: Map<String, Value> =
+            details.meta().map(|(key, text)| (key.to_owned(), text.into())).collect();
+        json!({
+            "name": self.names.name(self.slot),
+            "pattern": self.names.to_string(),
+            "slot": matches!(self.names, Names::Numbered(_)).then_some(self.slot.get()),
+            "ipv4": record.ipv4.map(|ip| ip.to_string()),
+            "ipv6": record.ipv6.map(|ip| ip.to_string()),
+            "port": record.port,
+            "ready": is_ready,
+            "drained": drain.is_some(),
+            "reason": self.node.standing().reason(),
+            "services": services,
+            "meta": meta,
+        })
     }
 }
 
@@ -60,7 +81,7 @@ impl ListFormat {
         match self {
             ListFormat::Hosts => {
                 let name = node.name();
-                for address in addresses(node.record) {
+                for address in addresses(&node.node.record) {
                     // Writing into a string does not fail.
                     let _ = writeln!(text, "{address}\t{name}");
                 }
@@ -88,7 +109,8 @@ pub(super) fn hosts_section(pattern: &Pattern, lines: &str) -> String {
 }
 
 fn target_group(node: &ListedNode<'_>, port: u16) -> Value {
-    let Record { ipv4, ipv6, port: own_port } = node.record;
+    let PublishedNode { record, is_ready, drain, .. } = &node.node;
+    let Record { ipv4, ipv6, port: own_port } = record;
     let is_numbered = node.names.pattern().is_some();
     let labels = [
         ("name", Some(node.name())),
@@ -97,20 +119,32 @@ fn target_group(node: &ListedNode<'_>, port: u16) -> Value {
         ("ipv4", ipv4.map(|ip| ip.to_string())),
         ("ipv6", ipv6.map(|ip| ip.to_string())),
         ("port", own_port.map(|port| port.to_string())),
-        ("ready", Some(node.standing.is_ready.to_string())),
-        ("drained", Some(node.standing.drain.is_some().to_string())),
+        ("ready", Some(is_ready.to_string())),
+        ("drained", Some(drain.is_some().to_string())),
     ];
-    let label = |(name, value): (&str, Option<String>)| {
-        Some((format!("{LABEL_PREFIX}{name}"), Value::String(value?)))
-    };
-    let labels: Map<String, Value> = labels.into_iter().filter_map(label).collect();
+    let labels = labels.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    let details = node.node.details();
+    let services =
+        details.services().map(|(key, port)| (as_label("service", key), port.to_string()));
+    let meta = details.meta().map(|(key, text)| (as_label("meta", key), text.to_owned()));
+    let labels: Map<String, Value> = labels
+        .chain(services)
+        .chain(meta)
+        .map(|(name, value)| (format!("{LABEL_PREFIX}{name}"), value.into()))
+        .collect();
     // A server of Prometheus need not know the names.
-    let target = addresses(node.record).next().map(|address| match address {
+    let target = addresses(&node.node.record).next().map(|address| match address {
         IpAddr::V4(ip) => format!("{ip}:{port}"),
         IpAddr::V6(ip) => format!("[{ip}]:{port}"),
     });
     let targets: Vec<String> = target.into_iter().collect();
     json!({"targets": targets, "labels": labels})
+}
+
+/// The name of a label, which has letters, digits and underscores.
+fn as_label(kind: &str, key: &str) -> String {
+    let sign = |sign: char| if sign.is_ascii_alphanumeric() { sign } else { '_' };
+    format!("{kind}_{}", key.chars().map(sign).collect::<String>())
 }
 
 /// The addresses of a node, IPv4 first.
@@ -126,11 +160,8 @@ mod tests {
     use crate::cluster::{Directory, Entry, Keyspace, NodePlace};
 
     fn nodes(directory: &Directory) -> impl Iterator<Item = ListedNode<'_>> {
-        let nodes = directory.nodes_from(NodePlace::FIRST);
-        nodes.map(|(place, names, record)| {
-            let standing = directory.standing(place);
-            ListedNode { names, slot: place.slot, record, standing }
-        })
+        let nodes = directory.published_from(NodePlace::FIRST);
+        nodes.map(|(place, names, node)| ListedNode { names, slot: place.slot, node })
     }
 
     fn directory(values: &[(&str, &str)]) -> Directory {
@@ -152,7 +183,10 @@ mod tests {
     fn names_become_lines_and_targets_in_order_and_once() {
         let directory = directory(&[
             ("db.tf.local.", r#"{"ipv6":"fd00::7"}"#),
-            ("w12.tf.local.", r#"{"ipv4":"10.0.0.12","port":"53"}"#),
+            (
+                "w12.tf.local.",
+                r#"{"ipv4":"10.0.0.12","port":"53","services":{"http/tcp":"80"},"meta":{"rack-no":"a7"}}"#,
+            ),
             ("w03.tf.local.", r#"{"ipv4":"10.0.0.3","ipv6":"fd00::3"}"#),
             ("w04.tf.local.", "no record"),
         ]);
@@ -171,6 +205,7 @@ mod tests {
             {"targets": ["10.0.0.12:9100"], "labels": {"__meta_idetcd_name": "w12.tf.local",
                 "__meta_idetcd_group": "w.tf.local", "__meta_idetcd_id": "12",
                 "__meta_idetcd_ipv4": "10.0.0.12", "__meta_idetcd_port": "53",
+                "__meta_idetcd_service_http_tcp": "80", "__meta_idetcd_meta_rack_no": "a7",
                 "__meta_idetcd_ready": "true", "__meta_idetcd_drained": "false"}},
             {"targets": ["[fd00::7]:9100"], "labels": {"__meta_idetcd_name": "db.tf.local",
                 "__meta_idetcd_group": "db.tf.local", "__meta_idetcd_ipv6": "fd00::7",

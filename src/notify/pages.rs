@@ -6,8 +6,9 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::metrics;
+use super::name_lists::ListedNode;
 use super::notifier::Notifier;
-use crate::cluster::{Directory, Freshness, Names, NodePlace};
+use crate::cluster::{Directory, Freshness, NodePlace};
 use crate::node::Owned;
 use crate::server::http::{Body, Page, PageSource, PartOfBody};
 use crate::server::timers::View;
@@ -105,21 +106,9 @@ impl PartOfBody for NodesPage {
         }
         let directory = view.directory;
         let mut count = 0;
-        for (place, names, record) in directory.nodes_from(self.next).take(NODES_IN_PART) {
-            let standing = directory.standing(place);
-            let is_own = place.range == 0 && directory.own() == Some(place.slot);
-            let node = json!({
-                "name": names.name(place.slot),
-                "pattern": names.to_string(),
-                "slot": matches!(names, Names::Numbered(_)).then_some(place.slot.get()),
-                "ipv4": record.ipv4.map(|ip| ip.to_string()),
-                "ipv6": record.ipv6.map(|ip| ip.to_string()),
-                "port": record.port,
-                "me": is_own,
-                "ready": standing.is_ready,
-                "drained": standing.drain.is_some(),
-                "reason": standing.reason(),
-            });
+        for (place, names, node) in directory.published_from(self.next).take(NODES_IN_PART) {
+            let mut node = ListedNode { names, slot: place.slot, node }.to_json();
+            node["me"] = (place.range == 0 && directory.own() == Some(place.slot)).into();
             text.push_str(if self.is_first { "\n" } else { ",\n" });
             text.push_str(&node.to_string());
             self.is_first = false;

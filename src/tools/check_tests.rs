@@ -1,4 +1,5 @@
 use super::*;
+use crate::cluster::PublishedNode;
 use crate::options::{Command, parse};
 use crate::tools::report::Severity;
 use crate::tools::snapshot::{KeyEntry, Whose};
@@ -32,15 +33,18 @@ fn the_next_name_is_told_and_what_to_do_without_one() {
         (&[(1, 1), (2, 9), (3, 3)], 0, &[], Note, "worker2.tf.local. has this very"),
     ];
     for (taken, waiting, more, severity, text) in table {
+        let node = |last| {
+            let record = record(last);
+            PublishedNode { record, is_ready: true, drain: None, details: None }
+        };
         let entries = taken.iter().map(|(slot, last)| KeyEntry {
             names: 0,
             slot: SlotId::new(*slot),
             name: format!("worker{slot}.tf.local."),
-            content: KeyContent::Record(record(*last), true),
+            content: KeyContent::Node(node(*last)),
             lease: crate::etcd::LeaseId(0),
             create_revision: 1,
             whose: Whose::Others,
-            drain: None,
         });
         let snapshot = Snapshot { revision: 1, entries: entries.collect() };
         let finding = names(&options(more), Some(&own), &snapshot, waiting);

@@ -137,11 +137,11 @@ fn note(entry: &KeyEntry) -> Cell {
     let (text, tone) = match (&entry.content, entry.whose) {
         (KeyContent::Unusable(error), _) => (format!("no record: {error}"), Tone::Bad),
         (KeyContent::Stray, _) => ("none of these names".to_owned(), Tone::Odd),
-        (KeyContent::Record(..), Whose::Mine) => ("me".to_owned(), Tone::Good),
-        (KeyContent::Record(..), Whose::Here) => ("here".to_owned(), Tone::Odd),
-        (KeyContent::Record(..), Whose::Others) => ("-".to_owned(), Tone::Neutral),
+        (KeyContent::Node(_), Whose::Mine) => ("me".to_owned(), Tone::Good),
+        (KeyContent::Node(_), Whose::Here) => ("here".to_owned(), Tone::Odd),
+        (KeyContent::Node(_), Whose::Others) => ("-".to_owned(), Tone::Neutral),
     };
-    match entry.record().and_then(|_| entry.standing().note()) {
+    match entry.node().and_then(|node| node.standing().note()) {
         None => Cell::new(&text).with(tone),
         Some(note) if entry.whose == Whose::Others => Cell::new(&note).with(Tone::Odd),
         Some(note) => Cell::new(&format!("{text}, {note}")).with(Tone::Odd),
@@ -149,10 +149,11 @@ fn note(entry: &KeyEntry) -> Cell {
 }
 
 fn to_json(snapshot: &Snapshot, lives: &[Life], keyspace: &Keyspace) -> Value {
-    let all: Vec<String> = keyspace.names().map(|names| Names::to_string(&names)).collect();
+    let all: Vec<Names> = keyspace.names().collect();
     let (mut nodes, mut unusable, mut strays) = (Vec::new(), Vec::new(), Vec::new());
     for (entry, life) in snapshot.entries.iter().zip(lives) {
-        let pattern = all.get(entry.names);
+        let names = all.get(entry.names);
+        let pattern = names.map(Names::to_string);
         let slot = entry.slot.map(SlotId::get);
         let seconds = match life {
             Life::Left(left) => Some(left.as_secs()),
@@ -161,13 +162,11 @@ fn to_json(snapshot: &Snapshot, lives: &[Life], keyspace: &Keyspace) -> Value {
         let common = json!({"name": entry.name, "pattern": pattern, "slot": slot,
             "lease_seconds": seconds, "create_revision": entry.create_revision});
         match &entry.content {
-            KeyContent::Record(record, is_ready) => {
-                let more = json!({"ipv4": record.ipv4.map(|ip| ip.to_string()),
-                    "ipv6": record.ipv6.map(|ip| ip.to_string()), "port": record.port,
-                    "me": entry.whose == Whose::Mine, "here": entry.whose != Whose::Others,
-                    "ready": is_ready, "drained": entry.drain.is_some(),
-                    "reason": entry.standing().reason()});
-                nodes.push(with(common, more));
+            KeyContent::Node(_) => {
+                let node = listed(entry, &all).map(|node| node.to_json()).unwrap_or_default();
+                let whose =
+                    json!({"me": entry.whose == Whose::Mine, "here": entry.whose != Whose::Others});
+                nodes.push(with(with(common, node), whose));
             }
             KeyContent::Unusable(error) => {
                 unusable.push(with(common, json!({"reason": error.to_string()})));
@@ -189,18 +188,21 @@ fn with(mut object: Value, mut more: Value) -> Value {
 /// Targets for Prometheus; what is not a node is none.
 fn targets(snapshot: &Snapshot, keyspace: &Keyspace, port: u16) -> String {
     let all: Vec<Names> = keyspace.names().collect();
-    let nodes = snapshot.entries.iter().filter_map(|entry| {
-        let (names, slot) = (all.get(entry.names)?, entry.slot.unwrap_or(SlotId::FIRST));
-        Some(ListedNode { names, slot, record: entry.record()?, standing: entry.standing() })
-    });
+    let nodes = snapshot.entries.iter().filter_map(|entry| listed(entry, &all));
     ListFormat::Targets(port).text(nodes)
+}
+
+/// The node of a key; `None`: it has none. `all` are the names of the keyspace.
+fn listed<'a>(entry: &KeyEntry, all: &'a [Names]) -> Option<ListedNode<'a>> {
+    let slot = entry.slot.unwrap_or(SlotId::FIRST);
+    Some(ListedNode { names: all.get(entry.names)?, slot, node: entry.node()?.clone() })
 }
 
 /// A line for each address of a name; what is not a node is told in a comment.
 fn hosts_lines(entry: &KeyEntry) -> String {
     let name = printable(&entry.name);
     match &entry.content {
-        KeyContent::Record(..) => {
+        KeyContent::Node(_) => {
             let name = name.trim_end_matches('.');
             entry.addresses().map(|address| format!("{address}\t{name}\n")).collect()
         }

@@ -1,5 +1,7 @@
 use super::*;
-use crate::cluster::{Drain, Pattern, Record, RecordError, SlotId};
+use std::sync::Arc;
+
+use crate::cluster::{Drain, Pattern, PublishedNode, RecordError, SlotId};
 
 /// A node here, a value that is none, and a key that begins alike.
 fn snapshot() -> Snapshot {
@@ -11,15 +13,18 @@ fn snapshot() -> Snapshot {
         lease: LeaseId(7),
         create_revision: 5,
         whose,
-        drain: None,
     };
-    let record = Record { ipv4: Some([10, 0, 0, 1].into()), ipv6: None, port: Some(53) };
-    let both = Record { ipv6: Some("fd00::2".parse().expect("an address")), ..record };
+    let node = |value: &str| {
+        KeyContent::Node(PublishedNode::parse(value.as_bytes(), 5).expect("a record"))
+    };
+    let one =
+        r#"{"ipv4":"10.0.0.1","port":"53","services":{"http/tcp":"80"},"meta":{"rack":"a7"}}"#;
+    let both = r#"{"ipv4":"10.0.0.1","ipv6":"fd00::2","port":"53"}"#;
     Snapshot {
         revision: 9,
         entries: vec![
-            entry(1, "worker1.tf.local.", KeyContent::Record(record, true), Whose::Mine),
-            entry(2, "worker2.tf.local.", KeyContent::Record(both, true), Whose::Others),
+            entry(1, "worker1.tf.local.", node(one), Whose::Mine),
+            entry(2, "worker2.tf.local.", node(both), Whose::Others),
             entry(
                 3,
                 "worker3.tf.local.",
@@ -62,7 +67,12 @@ fn json_has_everything() {
         json!({"slot": 1, "name": "worker1.tf.local.", "pattern": "worker{{.ID}}.tf.local.",
             "ipv4": "10.0.0.1", "ipv6": null, "port": 53, "lease_seconds": 17,
             "create_revision": 5, "me": true, "here": true,
-            "ready": true, "drained": false, "reason": null})
+            "ready": true, "drained": false, "reason": null,
+            "services": {"http/tcp": 80}, "meta": {"rack": "a7"}})
+    );
+    assert_eq!(
+        (&json["nodes"][1]["services"], &json["nodes"][1]["meta"]),
+        (&json!({}), &json!({}))
     );
     assert_eq!(json["unusable"][0]["reason"], "the value is not JSON");
     assert_eq!(json["others"], json!(["worker1\n.tf.local."]));
@@ -81,13 +91,14 @@ fn hosts_lines_have_names_as_resolvers_ask_for_them() {
 #[test]
 fn who_is_not_in_the_group_is_marked() {
     let mut snapshot = snapshot();
-    let drain = |reason: &str| Some(Drain { reason: reason.parse().ok() });
-    snapshot.entries[0].drain = drain("disk");
-    snapshot.entries[2].drain = drain("");
-    let KeyContent::Record(_, is_ready) = &mut snapshot.entries[1].content else {
-        panic!("no record");
+    let [first, second, ..] = &mut snapshot.entries[..] else { panic!("too few") };
+    let (KeyContent::Node(first), KeyContent::Node(second)) =
+        (&mut first.content, &mut second.content)
+    else {
+        panic!("no nodes");
     };
-    *is_ready = false;
+    first.drain = Some(Arc::new(Drain { reason: "disk".parse().ok() }));
+    second.is_ready = false;
     let table = rendered(&snapshot, &lives(), Style::Tabs, None);
     let notes: Vec<&str> = table.lines().filter_map(|line| line.rsplit('\t').next()).collect();
     let bad = "no record: the value is not JSON";

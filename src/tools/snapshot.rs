@@ -2,8 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use crate::cluster::{Drain, Keyspace, Names, NamesRead, Record, RecordError, SlotId, Standing};
+use crate::cluster::{
+    Drain, Keyspace, Names, NamesRead, PublishedNode, Record, RecordError, SlotId,
+};
 use crate::etcd::{Error, GatewayClient, KeyValue, LeaseId, Pages, Range};
 use crate::host::terminal::ProgressLine;
 use crate::node::Host;
@@ -11,8 +14,8 @@ use crate::server::Shared;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum KeyContent {
-    /// A node, and whether it says that it is ready, or nothing of it.
-    Record(Record, bool),
+    /// A node, with the drain that counts for it.
+    Node(PublishedNode),
     /// A value that is not a record: nobody can have this name.
     Unusable(RecordError),
     /// The key is none of the names, although it begins alike.
@@ -44,18 +47,15 @@ pub(super) struct KeyEntry {
     /// The revision at which the key came to be.
     pub(super) create_revision: i64,
     pub(super) whose: Whose,
-    /// The drain that counts for it.
-    pub(super) drain: Option<Drain>,
 }
 
 impl KeyEntry {
-    pub(super) fn standing(&self) -> Standing<'_> {
-        let is_ready = !matches!(self.content, KeyContent::Record(_, false));
-        Standing { is_ready, drain: self.drain.as_ref() }
+    pub(super) fn node(&self) -> Option<&PublishedNode> {
+        if let KeyContent::Node(node) = &self.content { Some(node) } else { None }
     }
 
     pub(super) fn record(&self) -> Option<&Record> {
-        if let KeyContent::Record(record, _) = &self.content { Some(record) } else { None }
+        self.node().map(|node| &node.record)
     }
 
     pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
@@ -112,9 +112,10 @@ fn sorted(kvs: &[KeyValue], keyspace: &Keyspace) -> Vec<KeyEntry> {
     let others = new.iter().filter(|kv| drained_slot(kv).is_none() && !is_serial_base(kv));
     let mut entries: Vec<KeyEntry> = others.filter_map(|kv| entry(kv, keyspace, &all)).collect();
     for entry in &mut entries {
+        let KeyContent::Node(node) = &mut entry.content else { continue };
         let drain = entry.slot.and_then(|slot| drains.get(&(entry.names, slot)));
         let drain = drain.filter(|drain| drain.lease == entry.lease);
-        entry.drain = drain.map(|drain| Drain::parse(&drain.value));
+        node.drain = drain.map(|drain| Arc::new(Drain::parse(&drain.value)));
     }
     entries.sort_by_cached_key(|entry| {
         (entry.content == KeyContent::Stray, entry.names, entry.slot, entry.name.clone())
@@ -125,9 +126,9 @@ fn sorted(kvs: &[KeyValue], keyspace: &Keyspace) -> Vec<KeyEntry> {
 fn entry(kv: &KeyValue, keyspace: &Keyspace, all: &[Names]) -> Option<KeyEntry> {
     let name = keyspace.name_of(&kv.key)?;
     let owner = all.iter().enumerate().find(|(_, names)| names.slot_of(name).is_some());
-    let content = match (owner, Record::parse_with_readiness(&kv.value)) {
+    let content = match (owner, PublishedNode::parse(&kv.value, kv.mod_revision)) {
         (None, _) => KeyContent::Stray,
-        (Some(_), Ok((record, is_ready))) => KeyContent::Record(record, is_ready),
+        (Some(_), Ok(node)) => KeyContent::Node(node),
         (Some(_), Err(error)) => KeyContent::Unusable(error),
     };
     Some(KeyEntry {
@@ -138,7 +139,6 @@ fn entry(kv: &KeyValue, keyspace: &Keyspace, all: &[Names]) -> Option<KeyEntry> 
         lease: kv.lease,
         create_revision: kv.create_revision,
         whose: Whose::Others,
-        drain: None,
     })
 }
 

@@ -94,8 +94,8 @@ fn a_drain_is_of_the_slot_whose_lease_it_is_on_and_no_entry() {
         kv("worker:3.b.local.", ""),
     ];
     let sorted = sorted(&kvs, &keyspace());
-    let notes: Vec<_> =
-        sorted.iter().map(|entry| (entry.name.as_str(), entry.standing().note())).collect();
+    let note = |entry: &KeyEntry| entry.node().and_then(|node| node.standing().note());
+    let notes: Vec<_> = sorted.iter().map(|entry| (entry.name.as_str(), note(entry))).collect();
     let note = |text: &str| Some(text.to_owned());
     let wanted = [
         ("worker1.tf.local.", note("drained: disk")),

@@ -64,7 +64,7 @@ fn job(names: &Names) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::{Pattern, Record, SlotId};
+    use crate::cluster::{Pattern, PublishedNode, SlotId};
     use crate::etcd::LeaseId;
     use crate::tools::snapshot::{KeyContent, KeyEntry};
 
@@ -76,8 +76,8 @@ mod tests {
     }
 
     fn entry(names: usize, number: u32, value: &str, whose: Whose) -> KeyEntry {
-        let content = match Record::parse(value.as_bytes()) {
-            Ok(record) => KeyContent::Record(record, true),
+        let content = match PublishedNode::parse(value.as_bytes(), 1) {
+            Ok(node) => KeyContent::Node(node),
             Err(error) => KeyContent::Unusable(error),
         };
         KeyEntry {
@@ -88,7 +88,6 @@ mod tests {
             lease: LeaseId(0),
             create_revision: 1,
             whose,
-            drain: None,
         }
     }
 

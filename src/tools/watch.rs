@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use serde_json::json;
 
 use super::follow::follow;
 use super::table::{self, Reader};
-use crate::cluster::{Directory, Drain, Freshness, NodePlace, Record, Standing};
+use crate::cluster::{Directory, Freshness, NodePlace, PublishedNode, Record};
 use crate::failure::Failure;
 use crate::node::Host;
+use crate::notify::name_lists::ListedNode;
 use crate::options::{LineForm, Options};
 use crate::server::Shared;
 use crate::server::reading_progress::ReadingProgress;
@@ -50,21 +50,7 @@ struct Lines {
     form: LineForm,
     /// The changes of the directory that were told.
     changes: u64,
-    told: BTreeMap<NodePlace, Shown>,
-}
-
-/// What is shown of a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Shown {
-    record: Record,
-    is_ready: bool,
-    drain: Option<Drain>,
-}
-
-impl Shown {
-    fn standing(&self) -> Standing<'_> {
-        Standing { is_ready: self.is_ready, drain: self.drain.as_ref() }
-    }
+    told: BTreeMap<NodePlace, PublishedNode>,
 }
 
 impl Lines {
@@ -76,49 +62,54 @@ impl Lines {
         {
             return String::new();
         }
-        let nodes = directory.nodes_from(NodePlace::FIRST).map(|(place, _, record)| {
-            let Standing { is_ready, drain } = directory.standing(place);
-            (place, Shown { record: *record, is_ready, drain: drain.cloned() })
-        });
-        let now: BTreeMap<NodePlace, Shown> = nodes.collect();
+        let nodes = directory.published_from(NodePlace::FIRST);
+        let now: BTreeMap<NodePlace, PublishedNode> =
+            nodes.map(|(place, _, node)| (place, node)).collect();
         let mut text = String::new();
-        for (place, shown) in &self.told {
+        for (place, node) in &self.told {
             if !now.contains_key(place) {
-                text.push_str(&self.line("removed", *place, shown, directory));
+                text.push_str(&self.line("removed", *place, node, directory));
             }
         }
-        for (place, shown) in &now {
+        for (place, node) in &now {
             let change = match self.told.get(place) {
                 None => "added",
-                Some(before) if before != shown => "changed",
+                Some(before) if before != node => "changed",
                 Some(_) => continue,
             };
-            text.push_str(&self.line(change, *place, shown, directory));
+            text.push_str(&self.line(change, *place, node, directory));
         }
         self.told = now;
         text
     }
 
-    fn line(&self, change: &str, place: NodePlace, shown: &Shown, directory: &Directory) -> String {
+    fn line(
+        &self,
+        change: &str,
+        place: NodePlace,
+        node: &PublishedNode,
+        directory: &Directory,
+    ) -> String {
         let Some(names) = directory.keyspace().names().nth(place.range) else {
             return String::new();
         };
-        let (Record { ipv4, ipv6, port }, standing) = (shown.record, shown.standing());
-        let (name, slot) = (names.name(place.slot), names.pattern().map(|_| place.slot.get()));
-        let (ipv4, ipv6) = (ipv4.map(|ip| ip.to_string()), ipv6.map(|ip| ip.to_string()));
-        let json = match self.form {
-            LineForm::Json => json!({"change": change, "name": name, "pattern": names.to_string(),
-                "slot": slot, "ipv4": ipv4, "ipv6": ipv6, "port": port, "ready": shown.is_ready,
-                "drained": shown.drain.is_some(), "reason": standing.reason()}),
-            LineForm::Tabs => {
-                let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-                let (slot, port) = (slot.map(|it| it.to_string()), port.map(|it| it.to_string()));
-                let fields = [slot, Some(name), ipv4, ipv6, port, standing.note()];
-                let fields = fields.map(text).join("\t");
-                return format!("{change}\t{fields}\n");
+        match self.form {
+            LineForm::Json => {
+                let node = ListedNode { names: &names, slot: place.slot, node: node.clone() };
+                let mut node = node.to_json();
+                node["change"] = change.into();
+                format!("{node}\n")
             }
-        };
-        format!("{json}\n")
+            LineForm::Tabs => {
+                let Record { ipv4, ipv6, port } = node.record;
+                let slot = names.pattern().map(|_| place.slot.to_string());
+                let (ipv4, ipv6) = (ipv4.map(|ip| ip.to_string()), ipv6.map(|ip| ip.to_string()));
+                let (name, port) = (names.name(place.slot), port.map(|it| it.to_string()));
+                let fields = [slot, Some(name), ipv4, ipv6, port, node.standing().note()];
+                let fields = fields.map(|field| field.unwrap_or_else(|| "-".to_owned()));
+                format!("{change}\t{}\n", fields.join("\t"))
+            }
+        }
     }
 }
 
@@ -185,18 +176,20 @@ mod tests {
         put(&mut directory, 0, "w2.tf.", r#"{"ipv4":"10.0.0.3"}"#, 7);
         lines.next(&directory);
         put(&mut directory, 0, "w2.tf.", "", 8);
-        put(&mut directory, 0, "w1.tf.", r#"{"ipv4":"10.0.0.1"}"#, 9);
+        put(&mut directory, 0, "w1.tf.", r#"{"ipv4":"10.0.0.1","meta":{"rack":"a"}}"#, 9);
         directory.mark(Freshness::Stale);
         assert_eq!(lines.next(&directory), "", "it may be less than there is");
         directory.mark(Freshness::Synced);
         lines.form = LineForm::Json;
         let told = lines.next(&directory);
         let wanted = concat!(
-            r#"{"change":"removed","drained":false,"ipv4":"10.0.0.3","ipv6":null,"name":"w2.tf.","#,
-            r#""pattern":"w{{.ID}}.tf.","port":null,"ready":true,"reason":null,"slot":2}"#,
+            r#"{"change":"removed","drained":false,"ipv4":"10.0.0.3","ipv6":null,"meta":{},"#,
+            r#""name":"w2.tf.","pattern":"w{{.ID}}.tf.","port":null,"ready":true,"reason":null,"#,
+            r#""services":{},"slot":2}"#,
             "\n",
-            r#"{"change":"added","drained":false,"ipv4":"10.0.0.1","ipv6":null,"name":"w1.tf.","#,
-            r#""pattern":"w{{.ID}}.tf.","port":null,"ready":true,"reason":null,"slot":1}"#,
+            r#"{"change":"added","drained":false,"ipv4":"10.0.0.1","ipv6":null,"meta":{"rack":"a"},"#,
+            r#""name":"w1.tf.","pattern":"w{{.ID}}.tf.","port":null,"ready":true,"reason":null,"#,
+            r#""services":{},"slot":1}"#,
             "\n"
         );
         assert_eq!(told, wanted);

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::{Etcd, Node, PATIENCE, Signal, ended, free_port, lookup, until};
 
 /// A reply, read to the end of its connection or of its body.
@@ -151,7 +151,9 @@ fn each_page_tells_what_it_is_for() {
 #[test]
 fn the_nodes_are_those_of_the_list() {
     let etcd = Etcd::start();
-    let (_node, server) = start(&etcd.endpoint(), 1, &["--resolve", "ps.tf.local."]);
+    let details = ["--service", "http/tcp=8080", "--meta", "rack=a7"];
+    let words = [&["--resolve", "ps.tf.local."], &details[..]].concat();
+    let (_node, server) = start(&etcd.endpoint(), 1, &words);
     let hand = |number: u32| (format!("worker{number}.tf.local."), r#"{"ipv4":"10.0.0.7"}"#.into());
     etcd.put_all((2..=9).map(hand));
     etcd.put("ps.tf.local.", br#"{"ipv6":"fd00::7","port":"53"}"#);
@@ -164,11 +166,13 @@ fn the_nodes_are_those_of_the_list() {
     let nodes = nodes.as_array().expect("nodes");
     assert_eq!(nodes.len(), listed.len());
     for (node, listed) in nodes.iter().zip(listed) {
-        for name in ["name", "pattern", "slot", "ipv4", "ipv6", "port", "ready", "drained"] {
-            assert_eq!(node[name], listed[name], "{name}: {node} {listed}");
+        for (name, value) in node.as_object().expect("an object") {
+            assert!(name == "me" || listed[name] == *value, "{name}: {node} {listed}");
         }
     }
     assert_eq!(nodes[0]["me"], true);
+    assert_eq!(nodes[0]["services"], json!({"http/tcp": 8080}));
+    assert_eq!(nodes[0]["meta"], json!({"rack": "a7"}));
     assert_eq!(told(server, "name"), "worker1.tf.local");
     assert_eq!(told(server, "taken"), 9);
     // One that knows no chunks reads to the end.

@@ -67,7 +67,7 @@ fn a_line_for_each_name_and_then_for_each_change() {
         object(json.next()),
         json!({"change": "added", "name": "worker2.tf.local.", "slot": 2, "ipv4": "10.0.0.2",
             "pattern": "worker{{.ID}}.tf.local.", "ipv6": null, "port": null, "ready": true,
-            "drained": false, "reason": null})
+            "drained": false, "reason": null, "services": {}, "meta": {}})
     );
     assert_eq!(object(json.next())["slot"], Value::Null);
     put(&etcd, 2, "10.0.0.2");
@@ -75,6 +75,9 @@ fn a_line_for_each_name_and_then_for_each_change() {
     // What happens before the next look is told as one change.
     assert_eq!(text.next(), "changed\t2\tworker2.tf.local.\t10.0.0.3\t-\t-\t-");
     assert_eq!(object(json.next())["change"], "changed");
+    etcd.put("worker2.tf.local.", br#"{"ipv4":"10.0.0.3","meta":{"rack":"a7"}}"#);
+    assert_eq!(text.next(), "changed\t2\tworker2.tf.local.\t10.0.0.3\t-\t-\t-");
+    assert_eq!(object(json.next())["meta"], json!({"rack": "a7"}));
     etcd.delete("worker2.tf.local.");
     assert_eq!(text.next(), "removed\t2\tworker2.tf.local.\t10.0.0.3\t-\t-\t-");
     assert_eq!(object(json.next())["change"], "removed");

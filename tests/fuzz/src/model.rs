@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 
-use idetcd::cluster::{Applied, KeyRange, Keyspace, Names, Record, SlotId};
+use idetcd::cluster::{Applied, KeyRange, Keyspace, Names, PublishedNode, Record, SlotId};
 
 /// Everything that was told.
 pub struct Model(Vec<Followed>);
@@ -60,12 +60,12 @@ impl Model {
         }
         let name = &key[followed.prefix.len()..];
         let (id, drained) = (followed.id_of(name), followed.drained_by(name));
-        let read = value.map(Record::parse_with_readiness);
+        let read = value.map(|value| PublishedNode::parse(value, mod_revision));
         let before = match &read {
             None => followed.keys.remove(key),
             Some(read) => {
-                let record = read.as_ref().ok().map(|(record, _)| *record);
-                let is_ready = read.as_ref().is_ok_and(|(_, is_ready)| *is_ready);
+                let record = read.as_ref().ok().map(|node| node.record);
+                let is_ready = read.as_ref().is_ok_and(|node| node.is_ready);
                 let known = Known { id, drained, record, is_ready, mod_revision };
                 followed.keys.insert(key.to_vec(), known)
             }

@@ -4,7 +4,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use idetcd::cluster::{Directory, Keyspace, Names, Network, NodeId, Pattern, Record, SlotId};
+use idetcd::cluster::{
+    Directory, Keyspace, Names, Network, NodeId, Pattern, PublishedNode, Record, SlotId,
+};
 
 use super::input::Input;
 
@@ -98,7 +100,8 @@ fn record(octets: &[u8]) {
     if let (Ok(record), Some(node_id)) = (Record::parse(octets), &node_id) {
         for is_ready in [false, true] {
             let value = record.value(Some(node_id), is_ready).into_bytes();
-            assert_eq!(Record::parse_with_readiness(&value), Ok((record, is_ready)));
+            let read = PublishedNode::parse(&value, 0);
+            assert_eq!(read.map(|node| (node.record, node.is_ready)), Ok((record, is_ready)));
             assert_eq!(NodeId::of(&value).as_ref(), Some(node_id));
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use idetcd::cluster::{Keyspace, Record, SlotId};
+use idetcd::cluster::{Keyspace, PublishedNode, Record, SlotId};
 use idetcd::etcd::LeaseId;
 
 use super::history::{Epoch, Held, Reason, Version};
@@ -141,7 +141,8 @@ impl Oracle {
     fn note_standing(&mut self, key: &[u8], value: Option<&[u8]>, version: Version) {
         let name = self.keyspace.name_of(key).unwrap_or_default();
         let slot = if let Some(slot) = self.keyspace.slot_of(key) {
-            let is_unready = |value| matches!(Record::parse_with_readiness(value), Ok((_, false)));
+            let is_unready =
+                |value| PublishedNode::parse(value, 0).is_ok_and(|node| !node.is_ready);
             match value {
                 Some(value) => self.nodes.insert(slot, (version.lease, !is_unready(value))),
                 None => self.nodes.remove(&slot),

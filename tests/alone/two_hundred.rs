@@ -67,8 +67,8 @@ fn two_hundred_nodes_outlive_those_of_them_that_watch() {
     }
     for node in &watching[3..5] {
         node.signal(Signal::STOP);
-        // A second of silence is what tells, once more for those that turn to one which stands still as well.
-        check("frozen", 5);
+        // Up to a second until the next question, and three tenths of silence; twice as long for another one.
+        check("frozen", 3);
     }
     for node in &watching[3..5] {
         node.signal(Signal::CONT);

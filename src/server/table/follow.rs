@@ -9,11 +9,9 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use super::silence::SilenceLimit;
 use crate::dns::TableProof;
 use crate::dns::transfer_in::{TransferContent, TransferRequest};
-
-/// The longest silence of a server that owes an answer.
-const LONGEST_SILENCE: Duration = Duration::from_secs(1);
 
 /// The longest time for all zones, and for what changed in them.
 const LONGEST_READING: Duration = Duration::from_secs(60);
@@ -148,11 +146,12 @@ pub struct Follow {
     /// Until when what was read last is not too old.
     fresh_until: Instant,
     is_ageing: bool,
+    silence: SilenceLimit,
 }
 
 impl Follow {
     /// A server that is asked for everything first. Its silence counts from now on, connecting included.
-    pub fn new(zones: usize, max_lag: Duration, now: Instant) -> Follow {
+    pub fn new(zones: usize, max_lag: Duration, silence: SilenceLimit, now: Instant) -> Follow {
         Follow {
             zones,
             max_lag,
@@ -170,17 +169,30 @@ impl Follow {
             reading: 0,
             fresh_until: now,
             is_ageing: false,
+            silence,
         }
     }
 
     /// Takes note that something came from the server.
     pub fn heard(&mut self, now: Instant) {
+        if self.is_asked {
+            self.silence.note(now.saturating_duration_since(self.silent_since()));
+        }
         self.heard_at = now;
     }
 
     /// Takes note that the server says that something changed.
     pub fn told(&mut self) {
         self.is_told = true;
+    }
+
+    /// How long it may be silent, by what it took so far.
+    pub fn silence(&self) -> SilenceLimit {
+        self.silence
+    }
+
+    fn silent_since(&self) -> Instant {
+        self.heard_at.max(self.asked_at)
     }
 
     /// Whether the server's table is so old that another one is to be found, or the server says that it is out of step.
@@ -210,9 +222,10 @@ impl Follow {
         if !self.is_asked {
             return self.ask(index, now);
         }
-        let silent_at = self.heard_at.max(self.asked_at) + LONGEST_SILENCE;
+        let silent_at = self.silent_since() + self.silence.get();
         let slow_at = self.since + longest;
         if now >= silent_at {
+            self.silence.exceeded();
             return FollowStep::Leave(LeaveReason::Silent);
         }
         if now >= slow_at {

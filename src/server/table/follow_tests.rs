@@ -19,7 +19,7 @@ fn asks(follow: &mut Follow, now: Instant, zone: usize, request: TransferRequest
 
 /// One that has read everything, of so many zones, at serial 7.
 fn settled(zones: usize, now: Instant) -> Follow {
-    let mut follow = Follow::new(zones, MAX_LAG, now);
+    let mut follow = Follow::new(zones, MAX_LAG, SilenceLimit::default(), now);
     for zone in 0..zones {
         asks(&mut follow, now, zone, TransferRequest::Whole);
         let outcome = follow.answer(answer(TransferContent::Whole, 7, SECOND), now).expect("good");
@@ -36,7 +36,7 @@ fn settled(zones: usize, now: Instant) -> Follow {
 #[test]
 fn all_zones_are_read_and_the_oldest_proof_holds_from_the_question_on() {
     let start = Instant::now();
-    let mut follow = Follow::new(2, MAX_LAG, start);
+    let mut follow = Follow::new(2, MAX_LAG, SilenceLimit::default(), start);
     asks(&mut follow, start, 0, TransferRequest::Whole);
     let later = start + 10 * MS;
     let young = answer(TransferContent::Whole, 7, 2 * SECOND);
@@ -61,7 +61,7 @@ fn the_oldest_proof_counts_whichever_zone_it_came_with() {
     // The ages in seconds with which the zones come, each asked for a second after the one before.
     let table = [([1, 1, 1], 1), ([5, 1, 1], 5), ([1, 6, 1], 5), ([1, 1, 7], 5), ([1, 6, 8], 6)];
     for (ages, oldest) in table {
-        let mut follow = Follow::new(3, MAX_LAG, start);
+        let mut follow = Follow::new(3, MAX_LAG, SilenceLimit::default(), start);
         let mut last = None;
         for (zone, age) in ages.into_iter().enumerate() {
             let now = start + SECOND * u32::try_from(zone).expect("few");
@@ -142,7 +142,7 @@ fn a_server_that_read_everything_anew_is_read_anew() {
 #[test]
 fn who_is_silent_or_slow_is_left() {
     let start = Instant::now();
-    let mut follow = Follow::new(1, MAX_LAG, start);
+    let mut follow = Follow::new(1, MAX_LAG, SilenceLimit::default(), start);
     asks(&mut follow, start, 0, TransferRequest::Whole);
     assert_eq!(follow.step(start + 999 * MS), FollowStep::Wait(start + SECOND));
     assert_eq!(follow.step(start + SECOND), FollowStep::Leave(LeaveReason::Silent));
@@ -168,6 +168,24 @@ fn who_is_silent_or_slow_is_left() {
 }
 
 #[test]
+fn who_answered_soon_is_missed_soon_and_the_next_one_has_more_time() {
+    let start = Instant::now();
+    let mut follow = settled(1, start);
+    let now = start + SECOND;
+    asks(&mut follow, now, 0, TransferRequest::Since(7));
+    follow.heard(now + MS);
+    let same = answer(TransferContent::UpToDate, 7, SECOND);
+    follow.answer(same, now + MS).expect("good");
+    let now = start + 2 * SECOND;
+    asks(&mut follow, now, 0, TransferRequest::Since(7));
+    assert_eq!(follow.step(now + 299 * MS), FollowStep::Wait(now + 300 * MS));
+    assert_eq!(follow.step(now + 300 * MS), FollowStep::Leave(LeaveReason::Silent));
+    let mut next = Follow::new(1, MAX_LAG, follow.silence(), now);
+    asks(&mut next, now, 0, TransferRequest::Whole);
+    assert_eq!(next.step(now), FollowStep::Wait(now + 600 * MS));
+}
+
+#[test]
 fn who_is_out_of_step_or_does_not_say_is_left() {
     let start = Instant::now();
     let good = answer(TransferContent::Whole, 7, SECOND);
@@ -180,12 +198,12 @@ fn who_is_out_of_step_or_does_not_say_is_left() {
         (TransferAnswer { proof: None, ..good }, LeaveReason::NoProof),
     ];
     for (answer, wanted) in table {
-        let mut follow = Follow::new(1, MAX_LAG, start);
+        let mut follow = Follow::new(1, MAX_LAG, SilenceLimit::default(), start);
         asks(&mut follow, start, 0, TransferRequest::Whole);
         assert_eq!(follow.answer(answer, start), Err(wanted));
     }
     // This process stood still: the answer is as old as its question.
-    let mut follow = Follow::new(1, MAX_LAG, start);
+    let mut follow = Follow::new(1, MAX_LAG, SilenceLimit::default(), start);
     asks(&mut follow, start, 0, TransferRequest::Whole);
     assert_eq!(follow.answer(good, start + MAX_LAG - SECOND), Err(LeaveReason::Stale));
 }

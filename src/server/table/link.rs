@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::follow::{Follow, FollowOutcome, FollowStep, LeaveReason, Reached, TransferAnswer};
 use super::link_error::LinkError;
+use super::silence::SilenceLimit;
 use super::stream::{Received, TableStream};
 use super::trust::LinkGuard;
 use crate::cluster::{Directory, Freshness, NodePlace, TransferredChange, compare_serials};
@@ -71,13 +72,13 @@ impl<S: TableStream> TableLink<S> {
         server: TableServer,
         (stream, guard): (S, LinkGuard),
         zones: Arc<TransferZones>,
-        max_lag: Duration,
+        (max_lag, silence): (Duration, SilenceLimit),
         now: Instant,
     ) -> TableLink<S> {
         TableLink {
             server,
             stream,
-            follow: Follow::new(zones.names().count(), max_lag, now),
+            follow: Follow::new(zones.names().count(), max_lag, silence, now),
             guard,
             zones,
             reader: None,

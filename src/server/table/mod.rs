@@ -17,6 +17,7 @@ mod freshness;
 mod link;
 mod link_error;
 mod own_proof;
+mod silence;
 pub mod sockets;
 pub mod stream;
 mod trust;
@@ -34,6 +35,7 @@ use candidates::Candidates;
 pub use freshness::TableLimits;
 use link::TableLink;
 use own_proof::OwnProof;
+use silence::SilenceLimit;
 use stream::TableDialer;
 pub use trust::TableTrust;
 
@@ -71,6 +73,8 @@ pub struct TableFollower<D: TableDialer> {
     /// The server in use, and the one that may take its place.
     active: Option<TableLink<D::Stream>>,
     trial: Option<TableLink<D::Stream>>,
+    /// How long the next one may be silent.
+    silence: SilenceLimit,
     /// When the directory was last what etcd held; `None`: it never was, by this.
     proven_at: Option<Instant>,
     /// What it was marked as last.
@@ -101,6 +105,7 @@ impl<D: TableDialer> TableFollower<D> {
             candidates: Candidates::default(),
             active: None,
             trial: None,
+            silence: SilenceLimit::default(),
             proven_at: None,
             marked: None,
             is_lost: false,
@@ -289,7 +294,8 @@ impl<D: TableDialer> TableFollower<D> {
             Ok(stream) => {
                 let (zones, max_lag) = (self.zones.clone(), self.limits.max_lag);
                 let carrier = (stream, self.trust.guard());
-                self.trial = Some(TableLink::new(server, carrier, zones, max_lag, now));
+                let limits = (max_lag, self.silence);
+                self.trial = Some(TableLink::new(server, carrier, zones, limits, now));
             }
             Err(error) => self.leave(server, &error.into(), now),
         }

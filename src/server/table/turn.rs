@@ -21,7 +21,9 @@ impl<D: TableDialer> TableFollower<D> {
         let server = link.server;
         let dialer = &mut self.dialer;
         let times = (now, dialer.unix_time());
-        match link.progress(times, directory, || (dialer.draw() >> 48) as u16) {
+        let event = link.progress(times, directory, || (dialer.draw() >> 48) as u16);
+        self.silence = link.follow.silence();
+        match event {
             Ok(LinkEvent::Nothing) => Some((link, HasTable::NotYet)),
             Ok(LinkEvent::Reached(reached)) => {
                 if (directory.revision(), directory.serial()) != (reached.revision, reached.serial)

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{chown, symlink};
 
 use simple_dns::TYPE;
-use support::{Directory, Etcd, Node, PATIENCE, ask, ended, until};
+use support::{Directory, Etcd, Node, PATIENCE, PATTERN, ask, ended, until};
 
 /// Whether the kernel restricts files: an old one may not, and a node runs there all the same.
 fn has_landlock() -> bool {
@@ -66,6 +66,33 @@ fn files_are_written_in_their_directories_alone() {
         } else {
             until(PATIENCE, "the name in another place", || holds("other/name"));
         }
+    }
+}
+
+#[test]
+fn a_kernel_without_landlock_is_told_of_and_the_node_runs_all_the_same() {
+    let etcd = Etcd::start();
+    // One that does not know the call, and one that has it switched off.
+    for (number, error) in [(1, "ENOSYS"), (2, "EOPNOTSUPP")] {
+        let directory = Directory::new();
+        let inject = format!("inject=landlock_create_ruleset:error={error}");
+        let calls = directory.file("calls");
+        // -D: the node is our child, not the tracer.
+        let words = ["strace", "-D", "-f", "-qq", "--seccomp-bpf", "-o", &calls];
+        let filter = ["-e", "trace=landlock_create_ruleset", "-e", &inject];
+        let wrapper: Vec<String> = words.iter().chain(&filter).map(|it| (*it).to_owned()).collect();
+        let (endpoint, path) = (etcd.endpoint(), directory.file("name"));
+        let (address, id) = (format!("10.0.0.{number}"), format!("n{number}"));
+        let who = ["--pattern", PATTERN, "--ipv4", &address, "--ipv6", "none", "--node-id", &id];
+        let rest =
+            ["--endpoints", &endpoint, "--listen", "127.0.0.1:0", "--name-file", &path, "-v"];
+        let node = Node::start_by(&wrapper, &[&who[..], &rest].concat());
+        until(PATIENCE, "the name", || fs::read_to_string(&path).ok());
+        node.wait_for_log("no sandbox: this kernel has no Landlock");
+        let told = fs::read_to_string(&calls).expect("a trace");
+        assert!(told.contains(error), "{told}");
+        // This is older than Landlock, and costs nothing.
+        assert_eq!(node.status("NoNewPrivs"), "1");
     }
 }
 

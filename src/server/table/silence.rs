@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 /// The bounds of the limit. Nodes that are busy with other work may well take the shortest one.
-const SHORTEST: Duration = Duration::from_millis(300);
-const LONGEST: Duration = Duration::from_secs(1);
+const SHORTEST_SILENCE: Duration = Duration::from_millis(300);
+const LONGEST_SILENCE: Duration = Duration::from_secs(1);
 
 /// How much longer than the slowest answer of late one may take.
 const TIMES: u32 = 10;
@@ -26,7 +26,7 @@ impl SilenceLimit {
     /// Takes note of how long a server was silent before it was heard.
     pub fn note(&mut self, silence: Duration) {
         let (part, parts) = DECAY;
-        let before = self.slowest.unwrap_or_default().min(LONGEST);
+        let before = self.slowest.unwrap_or_default().min(LONGEST_SILENCE);
         self.slowest = Some(silence.max(before * part / parts));
     }
 
@@ -37,7 +37,9 @@ impl SilenceLimit {
 
     /// The limit: at first the longest.
     pub fn get(&self) -> Duration {
-        self.slowest.map_or(LONGEST, |slowest| (slowest * TIMES).clamp(SHORTEST, LONGEST))
+        self.slowest.map_or(LONGEST_SILENCE, |slowest| {
+            (slowest * TIMES).clamp(SHORTEST_SILENCE, LONGEST_SILENCE)
+        })
     }
 }
 
@@ -50,7 +52,7 @@ mod tests {
     #[test]
     fn the_limit_follows_what_answers_take_within_bounds() {
         let mut limit = SilenceLimit::default();
-        assert_eq!(limit.get(), LONGEST);
+        assert_eq!(limit.get(), LONGEST_SILENCE);
         // How long answers take, in milliseconds, and the limit after each.
         for (silence, wanted) in [(1, 300), (50, 500), (90, 900), (200, 1000), (5000, 1000)] {
             limit.note(silence * MS);
@@ -58,7 +60,7 @@ mod tests {
         }
         // A process that stood still does not pay for it for ever.
         (0..30).for_each(|_| limit.note(MS));
-        assert_eq!(limit.get(), SHORTEST);
+        assert_eq!(limit.get(), SHORTEST_SILENCE);
     }
 
     #[test]

@@ -68,6 +68,11 @@ impl Timeout {
         self.last_reply_after = duration;
     }
 
+    /// How long the last call took; zero: there was none.
+    pub fn last_reply_after(&self) -> Duration {
+        self.last_reply_after
+    }
+
     /// Gives each request the usual time again if the last call took but a small part of that.
     pub fn settle(&mut self) {
         if self.is_prompt() {

@@ -39,12 +39,18 @@ impl<H: Host, E: Etcd> Session<H, E> {
                     self.find_record()?;
                 }
                 let names = self.host.directory(|directory| directory.occupied());
-                let ttl = self.settings.lease_ttl.for_names(names);
+                let ttl = self.ttl_to_grant(names);
                 let id = self.ask(|client| client.lease_grant(ttl))?;
                 self.have_lease(Lease::new(id, asked, ttl));
             }
         }
         Ok(())
+    }
+
+    /// The time to live of a lease that is granted now, where there are so many names.
+    pub(super) fn ttl_to_grant(&mut self, names: usize) -> Duration {
+        let reply_after = self.client.timeout_mut().last_reply_after();
+        self.settings.lease_ttl.to_grant(names, reply_after)
     }
 
     /// Has a lease that was granted just now.

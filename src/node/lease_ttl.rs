@@ -32,6 +32,11 @@ const HEARING_TIME: Duration = Duration::from_micros(80);
 /// And at most so long.
 const LONGEST_LEAVING: Duration = Duration::from_secs(3600);
 
+/// A lease is as long as so many replies of an etcd that is busy: it is renewed in time though each keep-alive takes as
+/// long as that. And at most so long by this alone.
+const REPLIES: u32 = 30;
+const LONGEST_BY_REPLIES: Duration = Duration::from_secs(120);
+
 impl LeaseTtl {
     /// What counts where nothing is said: 20 s, and of more than 400 names a second for every 20, up to 500 s.
     pub const AUTO: LeaseTtl = LeaseTtl::ByNames(LeaseByNames {
@@ -48,6 +53,19 @@ impl LeaseTtl {
                 let names = u32::try_from(names).unwrap_or(u32::MAX);
                 let seconds = Duration::from_secs(each.saturating_mul(names).as_secs());
                 seconds.min(longest).max(shortest)
+            }
+        }
+    }
+
+    /// The same where etcd took so long for its last reply: where it is busy, as when many nodes start together, short
+    /// leases end before they are renewed, and the names that are lost and claimed anew keep it busy.
+    pub(super) fn to_grant(self, names: usize, reply_after: Duration) -> Duration {
+        let by_names = self.for_names(names);
+        match self {
+            LeaseTtl::Fixed(_) => by_names,
+            LeaseTtl::ByNames(LeaseByNames { longest, .. }) => {
+                let seconds = Duration::from_secs(reply_after.saturating_mul(REPLIES).as_secs());
+                by_names.max(seconds.min(LONGEST_BY_REPLIES).min(longest))
             }
         }
     }
@@ -97,6 +115,25 @@ mod tests {
             assert!(!fixed.is_outgrown(Duration::from_secs(1), names));
         }
         assert_eq!(LeaseTtl::AUTO.shortest(), Duration::from_secs(20));
+    }
+
+    #[test]
+    fn where_etcd_is_busy_leases_are_longer() {
+        let table = [
+            (0, 0, 20),
+            (0, 600, 20),
+            (0, 1000, 30),
+            (0, 2900, 87),
+            (1000, 1000, 50),
+            (0, 90_000, 120),
+        ];
+        for (names, reply_after, seconds) in table {
+            let reply_after = Duration::from_millis(reply_after);
+            let ttl = LeaseTtl::AUTO.to_grant(names, reply_after);
+            assert_eq!(ttl, Duration::from_secs(seconds), "{names} names, {reply_after:?}");
+            let fixed = Duration::from_secs(7);
+            assert_eq!(LeaseTtl::Fixed(fixed).to_grant(names, reply_after), fixed);
+        }
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             return Ok(());
         }
         self.leaves_lease_at = None;
-        let ttl = self.settings.lease_ttl.for_names(names);
+        let ttl = self.ttl_to_grant(names);
         let id = self.ask(|client| client.lease_grant(ttl))?;
         self.own_leases.note(id);
         self.longer_lease = Some(Lease::new(id, now, ttl));

@@ -49,17 +49,16 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// The time to live of a lease that is granted before names are read: they are counted.
     fn first_ttl(&mut self) -> Result<Duration> {
-        let ttl = self.settings.lease_ttl;
-        let known = self.host.directory(|directory| directory.occupied());
-        if matches!(ttl, LeaseTtl::Fixed(_)) {
-            return Ok(ttl.for_names(known));
+        let mut names = self.host.directory(|directory| directory.occupied());
+        if !matches!(self.settings.lease_ttl, LeaseTtl::Fixed(_)) {
+            let slots = self.settings.keyspace.slots();
+            let counted = match self.count(&slots) {
+                Err(SessionError::Etcd(error)) if error.is_refusal() => 0,
+                count => count?,
+            };
+            names = names.max(counted);
         }
-        let slots = self.settings.keyspace.slots();
-        let counted = match self.count(&slots) {
-            Err(SessionError::Etcd(error)) if error.is_refusal() => 0,
-            count => count?,
-        };
-        Ok(ttl.for_names(counted.max(known)))
+        Ok(self.ttl_to_grant(names))
     }
 
     /// Looks whether etcd's history is the one in which names are being read, so that they can be read on.

@@ -57,8 +57,9 @@ pub type PublishedBefore = BTreeMap<NodePlace, Option<PublishedNode>>;
 /// One change of a slot.
 #[derive(Clone, Debug)]
 struct SlotChange {
-    /// The revision of etcd that made it.
+    /// The revision of etcd that made it, and the highest of it and all that came before.
     revision: i64,
+    highest: i64,
     place: NodePlace,
     before: Option<PublishedNode>,
 }
@@ -104,7 +105,8 @@ impl Journal {
             // Who was told of that revision may have it with this change or without.
             self.break_off(told);
         }
-        let change = SlotChange { revision, place, before };
+        let highest = self.changes.back().map_or(revision, |last| last.highest.max(revision));
+        let change = SlotChange { revision, highest, place, before };
         self.octets += change.octets();
         self.changes.push_back(change);
         while self.octets > JOURNAL_OCTETS
@@ -141,7 +143,9 @@ impl Journal {
     }
 
     fn after(&self, revision: i64) -> impl Iterator<Item = &SlotChange> {
-        self.changes.iter().filter(move |change| change.revision > revision)
+        // Mostly little is after it, and all is asked by many.
+        let first = self.changes.partition_point(|change| change.highest <= revision);
+        self.changes.range(first..).filter(move |change| change.revision > revision)
     }
 
     fn before(&self, revision: i64) -> PublishedBefore {
@@ -190,6 +194,19 @@ mod tests {
             assert_eq!(changed, wanted, "{revision}");
         }
         assert!(journal.changed_since(11, 3).is_some() && journal.changed_since(11, 2).is_none());
+    }
+
+    #[test]
+    fn streams_that_are_not_in_step_hide_nothing() {
+        let mut journal = Journal::new(10);
+        for (revision, slot) in [(13, 1), (11, 2), (12, 3), (14, 4)] {
+            journal.note(revision, 10, place(slot), None);
+        }
+        for (revision, wanted) in [(11, &[1, 3, 4][..]), (12, &[1, 4]), (13, &[4]), (14, &[])] {
+            let changed = journal.changed_since(revision, usize::MAX).expect("known");
+            let slots: Vec<u32> = changed.keys().map(|place| place.slot.get()).collect();
+            assert_eq!(slots, wanted, "{revision}");
+        }
     }
 
     #[test]

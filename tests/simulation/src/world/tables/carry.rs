@@ -197,7 +197,9 @@ impl World {
     /// A connection is no more.
     pub(super) fn forget_link(&mut self, id: LinkId) {
         let Some(link) = self.tables.links.remove(&id) else { return };
-        if let Some(served) = link.accepted.and_then(|it| self.tables.served.get_mut(&it)) {
+        let Some(server) = link.accepted else { return };
+        self.tables.end_transfer(id, server);
+        if let Some(served) = self.tables.served.get_mut(&server) {
             served.remove(&id);
         }
     }
@@ -213,6 +215,7 @@ impl World {
                 false => self.forget_link(link),
             }
         }
+        self.tables.begun.remove(&id);
         for link in self.tables.served.remove(&id).unwrap_or_default() {
             if let Some(ended) = self.tables.links.get_mut(&link) {
                 (ended.accepted, ended.transfer) = (None, None);

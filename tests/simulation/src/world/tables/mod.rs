@@ -76,6 +76,8 @@ pub struct Tables {
     links: BTreeMap<LinkId, Link>,
     /// The links that lead to each process.
     served: BTreeMap<ProcessId, BTreeSet<LinkId>>,
+    /// Those of them on which a transfer is under way.
+    begun: BTreeMap<ProcessId, BTreeSet<LinkId>>,
     responder: Arc<Responder>,
     /// The zones of which somebody is told.
     zone: String,
@@ -101,6 +103,7 @@ impl Tables {
         Tables {
             links: BTreeMap::new(),
             served: BTreeMap::new(),
+            begun: BTreeMap::new(),
             responder: Arc::new(responder),
             zone,
             peers: Peers::new(latency, Chance::new(seed, 50)),

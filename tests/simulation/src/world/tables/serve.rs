@@ -1,5 +1,6 @@
 //! The serving side: the product's responder, and its transfers of the process's own directory.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -55,9 +56,14 @@ fn picoseconds(each: u64, octets: usize) -> Duration {
 }
 
 impl Tables {
+    pub(super) fn end_transfer(&mut self, id: LinkId, server: ProcessId) {
+        if let Some(begun) = self.begun.get_mut(&server) {
+            begun.remove(&id);
+        }
+    }
+
     fn count_transfers(&self, server: ProcessId) -> usize {
-        let links = self.served.get(&server).into_iter().flatten();
-        links.filter(|id| self.links.get(id).is_some_and(|link| link.transfer.is_some())).count()
+        self.begun.get(&server).map_or(0, BTreeSet::len)
     }
 }
 
@@ -67,7 +73,12 @@ impl World {
         let Some(mut link) = self.tables.links.remove(&id) else { return };
         if let Some(server) = link.accepted {
             let unread = self.unread(id);
+            // It is not one of the others that are under way.
+            self.tables.end_transfer(id, server);
             self.answer_on(id, &mut link, server, unread);
+            if link.transfer.is_some() {
+                self.tables.begun.entry(server).or_default().insert(id);
+            }
         }
         self.tables.links.insert(id, link);
     }

@@ -23,9 +23,8 @@ impl OwnMark {
     /// Returns whether it is on a record.
     pub(super) fn is_on(&self, value: &[u8]) -> bool {
         // Nearly all are others': they are not parsed for it.
-        let text = self.text.as_bytes();
         value.len() <= LONGEST_RECORD
-            && value.windows(text.len().max(1)).any(|part| part == text)
+            && std::str::from_utf8(value).is_ok_and(|value| value.contains(&self.text))
             && self.is_of(NodeId::of(value).as_ref())
             && Record::parse(value).is_ok_and(|record| record.port == self.port)
     }

@@ -219,6 +219,24 @@ fn where_many_start_and_nobody_can_have_a_table_all_names_are_learnt_by_turns_as
 }
 
 #[test]
+fn where_more_start_than_was_guessed_they_are_counted_before_the_table_is_given_up() {
+    for (names, gives_up) in [(40, true), (1000, false)] {
+        let (world, session) = one_of_many();
+        world.at(2 * SECOND, move |world| {
+            for number in 3..names {
+                store(world, put(&format!("w{number}.tf.local."), 5, LeaseId(9)));
+            }
+        });
+        for second in 2..20 {
+            world.at(second * SECOND, |world| world.table.set(TableState::Lost));
+        }
+        world.stop_at.set(world.began + 20 * SECOND);
+        session.run();
+        assert_eq!(!world.times(NOBODY).is_empty(), gives_up, "{names} names");
+    }
+}
+
+#[test]
 fn a_table_that_comes_as_the_watch_is_lost_for_good_is_followed() {
     let (world, session) = second();
     world.at(5 * SECOND, |world| world.table.set(TableState::Lost));

@@ -8,7 +8,7 @@ use crate::etcd::Etcd;
 use crate::node::session::Session;
 use crate::node::stagger::{LEAST_CORES, reading_spread};
 use crate::node::state::{Claimed, Membership};
-use crate::node::{Host, Result, TableServer, TableState};
+use crate::node::{Host, Result, SessionError, TableServer, TableState};
 
 /// The time between two looks at a table that is followed.
 const LOOK_AT_TABLE: Duration = Duration::from_secs(2);
@@ -182,13 +182,21 @@ impl<H: Host, E: Etcd> Session<H, E> {
         // Those who start after this one are not known yet.
         let names = if starts { names.max(LEAST_STARTERS) } else { names };
         let cores = self.client.endpoint_count().max(LEAST_CORES);
-        let size = (names, reading_spread(names as usize, cores));
+        let size = |names: u32| (names, reading_spread(names as usize, cores));
         let [first, second, third] = [(); 3].map(|()| self.random.fraction());
-        let lost =
-            self.table.lost.get_or_insert_with(|| LostTable::new(now, proven_at, size, first));
+        let lost = self
+            .table
+            .lost
+            .get_or_insert_with(|| LostTable::new(now, proven_at, size(names), first));
         if lost.gives_up(state, now) {
-            return Ok(None);
+            // One question, where the guess may be wrong, rather than the names of all.
+            let counted = if starts { self.count_names()? } else { 0 };
+            let Some(lost) = self.table.lost.as_mut() else { return Ok(None) };
+            if !lost.is_of_more(size(counted), first) || lost.gives_up(state, now) {
+                return Ok(None);
+            }
         }
+        let Some(lost) = self.table.lost.as_mut() else { return Ok(None) };
         // While they are asked it is for the host to choose among them.
         let asks = state.is_lost() && lost.is_to_ask(now, second);
         let looks = lost.is_to_look(now, third);
@@ -204,6 +212,15 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.host.take_table(&self.table.servers);
         }
         Ok(Some(due_at))
+    }
+
+    /// The number of names that etcd has; 0: it does not tell.
+    fn count_names(&mut self) -> Result<u32> {
+        let slots = self.settings.keyspace.slots();
+        match self.count(&slots) {
+            Err(SessionError::Etcd(error)) if error.is_refusal() => Ok(0),
+            count => Ok(u32::try_from(count?).unwrap_or(u32::MAX)),
+        }
     }
 
     /// Heeds what the table tells, at times. Returns when to look again.

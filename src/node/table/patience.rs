@@ -60,6 +60,18 @@ impl LostTable {
         }
     }
 
+    /// Takes note of how many names there are, which that many nodes read over so long a time. Returns whether that is more
+    /// by far than was taken for granted, so that there is patience for longer.
+    pub(super) fn is_of_more(&mut self, (names, spread): (u32, Duration), fraction: f64) -> bool {
+        let is_more = names / 5 * 4 > self.names;
+        if is_more {
+            self.names = names;
+            let patience = PATIENCE_A_NAME.saturating_mul(names);
+            self.give_up_at = self.since + patience + spread.mul_f64(fraction);
+        }
+        is_more
+    }
+
     /// Whether the table is back: the directory is known to be etcd's at a later time.
     pub(super) fn is_over(&self, proven_at: Option<Instant>) -> bool {
         proven_at > self.proven_at
@@ -135,6 +147,26 @@ mod tests {
                     assert!(wanted == 1 || !lost.gives_up(state, at(wanted - 1)), "{names}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn where_more_start_than_was_guessed_the_patience_is_theirs() {
+        let now = Instant::now();
+        let at = |seconds| now + Duration::from_secs(seconds);
+        let spread = |names: u32| (names, reading_spread(names as usize, 2));
+        // Those that are counted, and the seconds after which it is given up: 500 were guessed.
+        for (counted, is_more, end) in
+            [(0, false, 8), (600, false, 8), (1000, true, 25), (4000, true, 340)]
+        {
+            let mut lost = lost_at(now, None, 500, 0.0);
+            assert!(
+                !lost.gives_up(TableState::Lost, at(7)) && lost.gives_up(TableState::Lost, at(8))
+            );
+            assert_eq!(lost.is_of_more(spread(counted), 0.0), is_more, "{counted}");
+            assert!(!lost.gives_up(TableState::Lost, at(end - 1)), "{counted}");
+            assert!(lost.gives_up(TableState::Lost, at(end)), "{counted}");
+            assert!(!lost.is_of_more(spread(counted), 0.0), "it is asked once");
         }
     }
 

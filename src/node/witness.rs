@@ -51,12 +51,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
     fn first_ttl(&mut self) -> Result<Duration> {
         let mut names = self.host.directory(|directory| directory.occupied());
         if !matches!(self.settings.lease_ttl, LeaseTtl::Fixed(_)) {
-            let slots = self.settings.keyspace.slots();
-            let counted = match self.count(&slots) {
-                Err(SessionError::Etcd(error)) if error.is_refusal() => 0,
-                count => count?,
-            };
-            names = names.max(counted);
+            names = names.max(self.count_names()?);
         }
         Ok(self.ttl_to_grant(names))
     }

@@ -133,7 +133,7 @@ fn target_group(node: &ListedNode<'_>, port: u16) -> Value {
         .map(|(name, value)| (format!("{LABEL_PREFIX}{name}"), value.into()))
         .collect();
     // A server of Prometheus need not know the names.
-    let target = addresses(&node.node.record).next().map(|address| match address {
+    let target = addresses(record).next().map(|address| match address {
         IpAddr::V4(ip) => format!("{ip}:{port}"),
         IpAddr::V6(ip) => format!("[{ip}]:{port}"),
     });

@@ -152,24 +152,23 @@ fn to_json(snapshot: &Snapshot, lives: &[Life], keyspace: &Keyspace) -> Value {
     let all: Vec<Names> = keyspace.names().collect();
     let (mut nodes, mut unusable, mut strays) = (Vec::new(), Vec::new(), Vec::new());
     for (entry, life) in snapshot.entries.iter().zip(lives) {
-        let names = all.get(entry.names);
-        let pattern = names.map(Names::to_string);
-        let slot = entry.slot.map(SlotId::get);
         let seconds = match life {
             Life::Left(left) => Some(left.as_secs()),
             Life::Endless | Life::Unknown => None,
         };
-        let common = json!({"name": entry.name, "pattern": pattern, "slot": slot,
-            "lease_seconds": seconds, "create_revision": entry.create_revision});
+        let common = json!({"lease_seconds": seconds, "create_revision": entry.create_revision});
         match &entry.content {
             KeyContent::Node(_) => {
                 let node = listed(entry, &all).map(|node| node.to_json()).unwrap_or_default();
                 let whose =
                     json!({"me": entry.whose == Whose::Mine, "here": entry.whose != Whose::Others});
-                nodes.push(with(with(common, node), whose));
+                nodes.push(with(with(node, common), whose));
             }
             KeyContent::Unusable(error) => {
-                unusable.push(with(common, json!({"reason": error.to_string()})));
+                let pattern = all.get(entry.names).map(Names::to_string);
+                let key = json!({"name": entry.name, "pattern": pattern,
+                    "slot": entry.slot.map(SlotId::get), "reason": error.to_string()});
+                unusable.push(with(common, key));
             }
             KeyContent::Stray => strays.push(entry.name.clone()),
         }

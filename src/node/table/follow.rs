@@ -8,7 +8,7 @@ use crate::etcd::Etcd;
 use crate::node::session::Session;
 use crate::node::stagger::{LEAST_CORES, reading_spread};
 use crate::node::state::{Claimed, Membership};
-use crate::node::{Host, Result, SessionError, TableServer, TableState};
+use crate::node::{Host, Result, TableServer, TableState};
 
 /// The time between two looks at a table that is followed.
 const LOOK_AT_TABLE: Duration = Duration::from_secs(2);
@@ -181,22 +181,14 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let names = claimed.slot.get().max(u32::try_from(names).unwrap_or(u32::MAX));
         // Those who start after this one are not known yet.
         let names = if starts { names.max(LEAST_STARTERS) } else { names };
-        let cores = self.client.endpoint_count().max(LEAST_CORES);
-        let size = |names: u32| (names, reading_spread(names as usize, cores));
+        let size = self.reading_size(names);
         let [first, second, third] = [(); 3].map(|()| self.random.fraction());
-        let lost = self
-            .table
-            .lost
-            .get_or_insert_with(|| LostTable::new(now, proven_at, size(names), first));
-        if lost.gives_up(state, now) {
-            // One question, where the guess may be wrong, rather than the names of all.
-            let counted = if starts { self.count_names()? } else { 0 };
-            let Some(lost) = self.table.lost.as_mut() else { return Ok(None) };
-            if !lost.is_of_more(size(counted), first) || lost.gives_up(state, now) {
-                return Ok(None);
-            }
+        let lost =
+            self.table.lost.get_or_insert_with(|| LostTable::new(now, proven_at, size, first));
+        if lost.gives_up(state, now) && !(starts && self.is_too_early(state, first)?) {
+            return Ok(None);
         }
-        let Some(lost) = self.table.lost.as_mut() else { return Ok(None) };
+        let Some(lost) = &mut self.table.lost else { return Ok(None) };
         // While they are asked it is for the host to choose among them.
         let asks = state.is_lost() && lost.is_to_ask(now, second);
         let looks = lost.is_to_look(now, third);
@@ -214,13 +206,20 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(Some(due_at))
     }
 
-    /// The number of names that etcd has; 0: it does not tell.
-    fn count_names(&mut self) -> Result<u32> {
-        let slots = self.settings.keyspace.slots();
-        match self.count(&slots) {
-            Err(SessionError::Etcd(error)) if error.is_refusal() => Ok(0),
-            count => Ok(u32::try_from(count?).unwrap_or(u32::MAX)),
-        }
+    /// Whether more started than was guessed, so that it is too early to give the table up: one question, rather than
+    /// the names of all.
+    fn is_too_early(&mut self, state: TableState, fraction: f64) -> Result<bool> {
+        let now = self.host.now();
+        let names = u32::try_from(self.count_names()?).unwrap_or(u32::MAX);
+        let size = self.reading_size(names);
+        let Some(lost) = &mut self.table.lost else { return Ok(false) };
+        Ok(lost.is_of_more(size, fraction) && !lost.gives_up(state, now))
+    }
+
+    /// So many names, and over which time as many nodes read them.
+    fn reading_size(&self, names: u32) -> (u32, Duration) {
+        let cores = self.client.endpoint_count().max(LEAST_CORES);
+        (names, reading_spread(names as usize, cores))
     }
 
     /// Heeds what the table tells, at times. Returns when to look again.

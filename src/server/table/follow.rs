@@ -6,9 +6,9 @@
 //! may have told of other things by the same number, where etcd was restored in between. So with each connection
 //! everything is read anew, and as well where the server has read everything anew.
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
+use super::leave_reason::LeaveReason;
 use super::silence::SilenceLimit;
 use crate::dns::TableProof;
 use crate::dns::transfer_in::{TransferContent, TransferRequest};
@@ -38,33 +38,6 @@ pub enum FollowStep {
     Wait(Instant),
     /// Leave the server.
     Leave(LeaveReason),
-}
-
-/// Why a server is left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LeaveReason {
-    /// It does not answer.
-    Silent,
-    /// It takes too long.
-    Slow,
-    /// It says that it is out of step with etcd, or has been for longer than is allowed here.
-    Stale,
-    /// It does not say how far its table is known to be etcd's: it is none of those that can be followed.
-    NoProof,
-    /// Its table is older than what is known here: the serial of the zones would go back.
-    Older,
-}
-
-impl fmt::Display for LeaveReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            LeaveReason::Silent => "it does not answer",
-            LeaveReason::Slow => "it is too slow",
-            LeaveReason::Stale => "it is out of step with etcd",
-            LeaveReason::Older => "its table is older than what is known",
-            LeaveReason::NoProof => "it does not say how fresh its table is",
-        })
-    }
 }
 
 /// The answer to what was asked, once it came whole.

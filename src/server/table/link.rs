@@ -5,7 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::follow::{Follow, FollowOutcome, FollowStep, LeaveReason, Reached, TransferAnswer};
+use super::follow::{Follow, FollowOutcome, FollowStep, Reached, TransferAnswer};
+use super::leave_reason::LeaveReason;
 use super::link_error::LinkError;
 use super::silence::SilenceLimit;
 use super::stream::{Received, TableStream};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use super::follow::LeaveReason;
+use super::leave_reason::LeaveReason;
 use crate::dns::Rcode;
 use crate::dns::transfer_in::TransferError;
 use crate::dns::tsig::ReplyFault;

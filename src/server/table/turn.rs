@@ -1,4 +1,4 @@
-//! A turn of a connection: what it brought, and what that changes.
+//! A turn of a connection: what it brought, what that changes, and which server is turned to then.
 
 use std::time::Instant;
 
@@ -75,5 +75,41 @@ impl<D: TableDialer> TableFollower<D> {
         let proven_at = self.own_proof.and(directory, reached.proven_at);
         self.proven_at = Some(proven_at);
         directory.prove(proven_at);
+    }
+
+    /// Turns to another server, if it is time to.
+    pub(super) fn choose(&mut self, now: Instant) {
+        if self.trial.is_some() || self.is_lost || self.candidates.is_empty() {
+            return;
+        }
+        let server = match &self.active {
+            None if now >= self.gives_up_at() || self.candidates.is_hopeless() => {
+                log::warn!("no node has a table that can be followed");
+                self.is_lost = true;
+                return;
+            }
+            None => self.candidates.best(None, now),
+            Some(active) => {
+                let is_due = self.candidates.look_at().is_some_and(|at| at <= now);
+                if is_due {
+                    self.candidates.look_later(now, self.dialer.draw());
+                }
+                match (active.follow.is_ageing(), is_due) {
+                    (true, _) => self.candidates.other(active.server, now),
+                    (false, true) => self.candidates.best(Some(active.server), now),
+                    (false, false) => return,
+                }
+            }
+        };
+        let Some(server) = server else { return };
+        match self.dialer.dial(server) {
+            Ok(stream) => {
+                let (zones, max_lag) = (self.zones.clone(), self.limits.max_lag);
+                let carrier = (stream, self.trust.guard());
+                let limits = (max_lag, self.silence);
+                self.trial = Some(TableLink::new(server, carrier, zones, limits, now));
+            }
+            Err(error) => self.leave(server, &error.into(), now),
+        }
     }
 }

@@ -7,6 +7,7 @@ Each has one process (and what it forks) on one core, answers on a port of loopb
 import base64
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -34,9 +35,17 @@ def end_on_signal():
 
 
 def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.bind(("127.0.0.1", 0))
-        return udp.getsockname()[1]
+    """A port that is free for datagrams and connections: none of those that the system gives to connections, since one
+    of thousands of nodes may get it before the server does."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            try:
+                udp.bind(("127.0.0.1", port))
+                tcp.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 class Server:

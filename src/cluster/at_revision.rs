@@ -77,8 +77,18 @@ impl Slots {
         let slot = self.names.slot_of(name).or_else(|| self.names.drained_slot_of(name));
         let before = slot.and_then(|slot| self.published(slot));
         let applied = self.apply(name, entry);
-        if let Some(slot) = slot.filter(|slot| self.published(*slot) != before) {
-            journal.note(entry.mod_revision, told, NodePlace { range, slot }, before);
+        let Some(slot) = slot else { return applied };
+        let place = NodePlace { range, slot };
+        let known = self.get(slot).map(|known| known.mod_revision);
+        let is_overtaken = known.is_some_and(|known| known > entry.mod_revision);
+        if is_overtaken && self.names.slot_of(name) == Some(slot) {
+            let parse = |value| PublishedNode::parse(value, entry.mod_revision).ok();
+            let held = entry.value.and_then(parse);
+            let drain = self.published(slot).and_then(|node| node.drain);
+            let held = held.map(|held| PublishedNode { drain, ..held });
+            journal.note_overtaken(entry.mod_revision, told, place, held);
+        } else if self.published(slot) != before {
+            journal.note(entry.mod_revision, told, place, before);
         }
         applied
     }
@@ -102,6 +112,43 @@ impl Slots {
         match self.names {
             Names::Numbered(_) => self.group.as_deref(),
             Names::Single(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::Keyspace;
+    use crate::cluster::pattern::Pattern;
+
+    /// What the first slot publishes after puts of these revisions and ports, in this order, as of another revision.
+    fn port_as_of(revision: i64, puts: &[(i64, Option<u16>)]) -> Option<u16> {
+        let pattern = Pattern::parse("w{{.ID}}.tf.local.", 3).expect("a pattern");
+        let mut directory = Directory::new(std::sync::Arc::new(Keyspace::new(pattern, 3)));
+        directory.keep_journal();
+        for (mod_revision, port) in puts {
+            let value = port.map(|port| format!(r#"{{"ipv4":"10.0.0.1","port":"{port}"}}"#));
+            let value = value.as_ref().map(|text| text.as_bytes());
+            let (key, fingerprint) = (&b"w1.tf.local."[..], 0);
+            directory.apply(0, Entry { key, value, mod_revision: *mod_revision, fingerprint });
+        }
+        directory.advance(revision);
+        let copy = directory.at_revision().expect("known");
+        let node = copy.published(NodePlace { range: 0, slot: SlotId::FIRST })?;
+        node.record.port
+    }
+
+    #[test]
+    fn an_own_put_that_is_ahead_hides_nothing_that_came_before_it() {
+        // The second put was known at once, and what came between was told after it.
+        let puts = [(5, Some(1)), (9, Some(4)), (7, Some(2)), (8, Some(3))];
+        for (revision, wanted) in [(5, 1), (6, 1), (7, 2), (8, 3), (9, 4), (10, 4)] {
+            assert_eq!(port_as_of(revision, &puts), Some(wanted), "{revision}");
+        }
+        let deleted = [(5, Some(1)), (9, Some(4)), (7, None)];
+        for (revision, wanted) in [(6, Some(1)), (7, None), (8, None), (9, Some(4))] {
+            assert_eq!(port_as_of(revision, &deleted), wanted, "{revision}");
         }
     }
 }

@@ -117,6 +117,35 @@ impl Journal {
         }
     }
 
+    /// Notes a change of a slot of which a later one came before it, as the own put does, and what it made of the slot.
+    pub(super) fn note_overtaken(
+        &mut self,
+        revision: i64,
+        told: i64,
+        place: NodePlace,
+        held: Option<PublishedNode>,
+    ) {
+        // A stream that is read again tells nothing new.
+        let is_noted = |it: &SlotChange| it.place == place && it.revision == revision;
+        if revision <= self.since || self.changes.iter().any(is_noted) {
+            return;
+        }
+        let is_later = |it: &SlotChange| it.place == place && it.revision > revision;
+        let Some(at) = self.changes.iter().position(is_later) else { return };
+        if revision <= told {
+            self.break_off(told);
+        }
+        let before = at.checked_sub(1).and_then(|before| self.changes.get(before));
+        let highest = before.map_or(revision, |before| before.highest.max(revision));
+        let Some(later) = self.changes.get_mut(at) else { return };
+        self.octets -= later.octets();
+        let before = std::mem::replace(&mut later.before, held);
+        self.octets += later.octets();
+        let change = SlotChange { revision, highest, place, before };
+        self.octets += change.octets();
+        self.changes.insert(at, change);
+    }
+
     /// Tells nobody any more what changed since a revision, or one before.
     pub(super) fn break_off(&mut self, revision: i64) {
         self.uncertain = self.uncertain.max(revision);
@@ -194,6 +223,32 @@ mod tests {
             assert_eq!(changed, wanted, "{revision}");
         }
         assert!(journal.changed_since(11, 3).is_some() && journal.changed_since(11, 2).is_none());
+    }
+
+    #[test]
+    fn a_change_that_comes_after_a_later_one_of_its_slot_takes_its_place() {
+        let mut journal = Journal::new(10);
+        for (revision, slot, before) in [(11, 2, node(2)), (15, 1, node(1)), (13, 3, node(3))] {
+            journal.note(revision, 10, place(slot), before);
+        }
+        journal.note_overtaken(12, 11, place(1), node(5));
+        journal.note_overtaken(14, 11, place(1), None);
+        journal.note_overtaken(14, 11, place(7), node(7));
+        // Neither was overtaken by anything.
+        journal.note_overtaken(12, 11, place(1), node(6));
+        journal.note_overtaken(10, 9, place(1), node(6));
+        for (revision, wanted) in
+            [(11, Some(node(1))), (12, Some(node(5))), (14, Some(None)), (15, None)]
+        {
+            let changed = journal.changed_since(revision, usize::MAX).expect("known");
+            assert_eq!(changed.get(&place(1)), wanted.as_ref(), "{revision}");
+            assert!(!changed.contains_key(&place(7)));
+        }
+        let octets: usize = journal.changes.iter().map(SlotChange::octets).sum();
+        assert_eq!((octets, journal.changes.len()), (journal.octets, 5));
+        // Who was told of that revision may have it with this change or without.
+        journal.note_overtaken(13, 14, place(1), node(6));
+        assert_eq!(journal.changed_since(14, usize::MAX), None);
     }
 
     #[test]

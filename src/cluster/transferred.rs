@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::details::Details;
 use super::directory::Directory;
 use super::drain::Drain;
+use super::entry::{Applied, Entry};
 use super::journal::PublishedNode;
 use super::node_place::NodePlace;
 use super::own_as_told::OwnAsTold;
@@ -133,6 +134,18 @@ impl Directory {
         if let Some(journal) = &mut self.journal {
             journal.break_off(self.revision);
         }
+    }
+
+    /// Takes over what was put at the own key just now, whatever is known of it: that may be of another history of etcd,
+    /// which had got further.
+    pub fn read_own(&mut self, entry: Entry<'_>) -> Applied {
+        let keyspace = self.keyspace().clone();
+        let Some(name) = keyspace.name_of(entry.key) else { return Applied::Ignored };
+        let revision = self.revision();
+        if let Some(journal) = &mut self.journal {
+            journal.break_off(revision);
+        }
+        self.known.first_mut().map_or(Applied::Ignored, |slots| slots.read(name, entry).1)
     }
 
     /// What was told of the own name since all names were taken over from zones; `None`: they were not, or another

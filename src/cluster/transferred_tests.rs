@@ -147,6 +147,27 @@ fn the_own_name_is_left_to_this_node_and_etcd_is_believed_of_it() {
 }
 
 #[test]
+fn an_own_put_counts_even_where_etcd_had_got_further_before_it_was_restored() {
+    let mut directory = directory();
+    directory.keep_journal();
+    let key = &b"worker1.tf.local."[..];
+    let put = |mod_revision, value: &'static str| Entry {
+        key,
+        value: Some(value.as_bytes()),
+        mod_revision,
+        fingerprint: 0,
+    };
+    directory.apply(0, put(46, r#"{"ipv4":"10.0.0.1"}"#));
+    directory.advance(46);
+    let later = put(34, r#"{"ipv4":"10.0.0.2"}"#);
+    assert_eq!(directory.apply(0, later), Applied::Ignored, "it is older than what is known");
+    assert_eq!(directory.read_own(later), Applied::Changed);
+    let record = directory.record(b"worker1.tf.local.").copied();
+    assert_eq!(record.and_then(|record| record.ipv4), Some([10, 0, 0, 2].into()));
+    assert_eq!(directory.changed_since(46, usize::MAX), None, "what changed is not certain");
+}
+
+#[test]
 fn a_name_that_is_lost_by_an_old_change_is_what_was_told_of_it_since() {
     let mut directory = directory();
     directory.set_own(SlotId::new(7));

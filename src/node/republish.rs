@@ -7,7 +7,7 @@
 
 use super::address::AddressError;
 use super::addresses::Addresses;
-use super::full_sync::apply_event;
+use super::full_sync::{apply_event, entry};
 use super::lease_time::Lease;
 use super::own_put::OwnPut;
 use super::session::Session;
@@ -115,7 +115,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let seen = seen.copied().unwrap_or_default();
         self.own_put = OwnPut::new(self.own_put.take(), (&key, before), mod_revision, seen);
         let put = KeyValue { key, value, create_revision: 0, mod_revision, lease };
-        apply_event(&self.host, 0, &Event { kind: EventKind::Put, kv: put });
+        // Where all names are followed they are read anew once it is noticed that etcd was restored.
+        let is_of_other_history = before.is_some_and(|(known, _)| known > mod_revision);
+        if is_of_other_history && self.table.is_taken() {
+            self.host.directory(|directory| directory.read_own(entry(&put, EventKind::Put)));
+        } else {
+            apply_event(&self.host, 0, &Event { kind: EventKind::Put, kv: put });
+        }
         self.proof.own_is_put(mod_revision, self.host.now());
         let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
         if let Some(seen) = seen.filter(|seen| **seen + 1 == claimed.mod_revision) {

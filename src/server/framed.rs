@@ -9,8 +9,8 @@ use rustix::net::sockopt;
 
 use crate::dns::framing::{PREFIX, TooLong, first_message, push_message};
 
-/// Octets read at a time.
-const CHUNK: usize = 4096;
+/// Octets read at a time: a whole message of a transfer, more often than not.
+const CHUNK: usize = 16 * 1024;
 
 /// The outcome of reading once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,18 +85,20 @@ impl FramedStream {
     pub(super) fn receive(&mut self) -> io::Result<Received> {
         self.input.drain(..self.taken);
         self.taken = 0;
-        let start = self.input.len();
-        self.input.resize(start + CHUNK, 0);
+        // What is kept is as long as what came: most connections bring one short query.
+        let mut chunk = [0; CHUNK];
         let result = loop {
-            let result = self.stream.read(self.input.get_mut(start..).unwrap_or_default());
+            let result = self.stream.read(&mut chunk);
             if !matches!(&result, Err(error) if error.kind() == ErrorKind::Interrupted) {
                 break result;
             }
         };
-        self.input.truncate(start + result.as_ref().copied().unwrap_or(0));
         match result {
             Ok(0) => Ok(Received::End),
-            Ok(_) => Ok(Received::Data),
+            Ok(length) => {
+                self.input.extend_from_slice(chunk.get(..length).unwrap_or_default());
+                Ok(Received::Data)
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Received::Nothing),
             Err(error) => Err(error),
         }

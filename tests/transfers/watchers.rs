@@ -176,6 +176,40 @@ fn where_all_watchers_are_gone_the_others_follow_etcd_until_there_are_some_again
 }
 
 #[test]
+fn an_etcd_that_was_away_for_long_costs_no_table_that_is_read_anew() {
+    let etcd = Etcd::start();
+    // Of so many names that nobody turns to etcd before those who watch it are in step again.
+    etcd.put_all((100..1000).map(|number| record(number, 7)));
+    let proxy = Proxy::blind(&etcd.address());
+    let start = |number: u32| {
+        let node = node(69, number, &proxy.endpoint(), &[]);
+        assert_eq!(node.slot(), number);
+        node
+    };
+    let nodes: Vec<Node> = (1..=6).map(start).collect();
+    for node in &nodes[WATCHERS..] {
+        node.wait_for_log("takes all names from worker");
+    }
+    see(&nodes, 999, Some("10.0.0.7"));
+    proxy.freeze(true);
+    become_stale(&nodes, true);
+    // They are left for good where they are left.
+    for node in &nodes[WATCHERS..] {
+        node.wait_for_log("is not followed: it is out of step with etcd");
+    }
+    proxy.freeze(false);
+    become_stale(&nodes, false);
+    see(&nodes, 999, Some("10.0.0.7"));
+    etcd.put_all([record(999, 9)]);
+    see(&nodes, 999, Some("10.0.0.9"));
+    for node in &nodes[WATCHERS..] {
+        let log = node.log();
+        assert_eq!(log.matches("takes all names from worker").count(), 1, "{log}");
+        assert!(!log.contains("following them in etcd"), "{log}");
+    }
+}
+
+#[test]
 fn watchers_that_are_cut_off_from_etcd_are_left_and_nobody_is_behind_without_saying_so() {
     let etcd = Etcd::start();
     let proxy = Proxy::blind(&etcd.address());

@@ -33,7 +33,8 @@ pub fn asks_for_zone(message: &[u8]) -> bool {
 ///
 /// # Errors
 /// NOTAUTH for a name that is not that of a zone here, FORMERR for AXFR in a datagram (RFC 5936 §4.2
-/// leaves that undefined) and IXFR without a SOA, SERVFAIL while not all names are known.
+/// leaves that undefined) and IXFR without a SOA, SERVFAIL while not all names are known, and to another node that
+/// asks for all while they may have changed: it would read them in vain.
 pub(in crate::dns) fn decide(
     query: &Query<'_>,
     message: &[u8],
@@ -55,7 +56,11 @@ pub(in crate::dns) fn decide(
     if zones.index_of(name).is_none() {
         return refusal(Rcode::NOTAUTH, Some(ExtendedError::NotAuthoritative));
     }
+    let is_node = query.edns.is_some_and(|edns| edns.wants_table_proof);
     match directory.freshness() {
+        Freshness::Stale if is_whole && is_node => {
+            refusal(Rcode::SERVFAIL, Some(ExtendedError::StaleAnswer))
+        }
         Freshness::Synced | Freshness::Stale => Ok(()),
         Freshness::Empty | Freshness::Incomplete => {
             refusal(Rcode::SERVFAIL, Some(ExtendedError::NotReady))

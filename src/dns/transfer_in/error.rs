@@ -13,6 +13,8 @@ pub enum TransferError {
     OtherMessage,
     /// The server refuses, by this response code.
     Refused(Rcode),
+    /// The server has nothing to give that is in step with etcd.
+    Stale,
     /// The first message repeats another question, or none.
     OtherQuestion,
     /// The SOA is that of another zone.
@@ -25,12 +27,24 @@ pub enum TransferError {
     TooLong,
 }
 
+impl TransferError {
+    /// The error that a response code stands for, where the server says whether it is out of step.
+    pub(super) fn of(rcode: Rcode, is_stale: bool) -> Result<(), TransferError> {
+        match rcode {
+            Rcode::NOERROR => Ok(()),
+            Rcode::SERVFAIL if is_stale => Err(TransferError::Stale),
+            rcode => Err(TransferError::Refused(rcode)),
+        }
+    }
+}
+
 impl fmt::Display for TransferError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
             TransferError::Malformed => "a message is malformed",
             TransferError::OtherMessage => "a message does not belong to the request",
             TransferError::Refused(rcode) => return write!(f, "it is refused: {rcode}"),
+            TransferError::Stale => "it is out of step with etcd",
             TransferError::OtherQuestion => "another question is answered",
             TransferError::OtherZone => "another zone is told of",
             TransferError::Contradiction => "the SOA records contradict each other",

@@ -179,9 +179,7 @@ impl TransferReader {
             [6, 8, 10].into_iter().filter_map(|place| u16_at(message, place)).map(u32::from).sum();
         let options = read_options(message, at, records).ok_or(malformed)?;
         let rcode = Rcode::new((flags & 0x0f) as u8 | options.rcode_bits << 4);
-        if rcode != Rcode::NOERROR {
-            return Err(TransferError::Refused(rcode));
-        }
+        TransferError::of(rcode, options.is_stale)?;
         let is_ours = question.is_none_or(|question| {
             let is_zone = question.name().as_bytes() == self.zone.as_bytes();
             is_zone && question.qtype == self.request.qtype() && question.qclass == CLASS_IN

@@ -18,6 +18,11 @@ const TRIED_AT_ONCE: u32 = 3;
 const FIRST_STEP: Duration = Duration::from_millis(50);
 const LONGEST_STEP: Duration = Duration::from_secs(1);
 
+/// A server that is there and has no table yet counts for so many, and there are pauses from the first one on: the others
+/// may well be no further.
+const HOPEFUL_FAILURES: u32 = 2;
+const LONGEST_HOPEFUL_STEP: Duration = Duration::from_secs(2);
+
 /// How long the table of a server is used at least before another one is looked for because it is old.
 const KEPT_FOR: Duration = Duration::from_secs(4);
 
@@ -68,7 +73,13 @@ impl Candidates {
     /// Lets all of them be asked at once, still those first that failed least often: else of many the first ones
     /// only would be asked, again and again.
     pub fn forgive(&mut self) {
+        self.step_at = None;
         self.all.iter_mut().for_each(|candidate| candidate.retry_at = None);
+    }
+
+    /// Whether none is asked before that time, whichever may be.
+    pub fn are_left_alone_until(&self, time: Instant) -> bool {
+        self.step_at.is_some_and(|at| at >= time)
     }
 
     /// Whether there are none.
@@ -81,25 +92,31 @@ impl Candidates {
         self.all.iter().any(|candidate| candidate.server == server)
     }
 
-    /// The best one that may be asked now, if it is better than `current`: of those that failed least often the
-    /// first. Else two that are silent for long would keep the others from being asked at all.
-    pub fn best(&self, current: Option<TableServer>, now: Instant) -> Option<TableServer> {
-        if current.is_none() && self.step_at.is_some_and(|at| at > now) {
+    /// The best one that may be asked now, but for the one in use, which is out of step: of those that failed least often
+    /// the first. Else two that are silent for long would keep the others from being asked at all.
+    pub fn best(&self, in_use: Option<TableServer>, now: Instant) -> Option<TableServer> {
+        if self.step_at.is_some_and(|at| at > now) {
             return None;
         }
-        let candidates = self.all.iter().take_while(|it| Some(it.server) != current);
-        let ready = candidates.filter(|it| it.retry_at.is_none_or(|at| at <= now));
+        let ready = self.but(in_use).filter(|it| it.retry_at.is_none_or(|at| at <= now));
         ready.min_by_key(|candidate| candidate.failures).map(|candidate| candidate.server)
     }
 
-    /// When the first of them may be asked; `None`: at once, or there are none.
-    pub fn ready_at(&self) -> Option<Instant> {
-        let mut times = self.all.iter().map(|candidate| candidate.retry_at);
-        // No time at all comes before any.
-        let first = times.try_fold(None, |first: Option<Instant>, at| {
-            at.map(|at| Some(first.map_or(at, |first| first.min(at))))
-        });
-        first.flatten().max(self.step_at)
+    /// The best one that may be asked now, and is better than the one in use.
+    pub fn better(&self, in_use: TableServer, now: Instant) -> Option<TableServer> {
+        let better = self.all.iter().take_while(|it| it.server != in_use);
+        let ready = better.filter(|it| it.retry_at.is_none_or(|at| at <= now));
+        ready.min_by_key(|candidate| candidate.failures).map(|candidate| candidate.server)
+    }
+
+    /// When [`Self::best`] has one, if nothing else happens; `None`: never, for there are none.
+    pub fn ready_at(&self, in_use: Option<TableServer>, now: Instant) -> Option<Instant> {
+        let first = self.but(in_use).map(|candidate| candidate.retry_at.unwrap_or(now)).min()?;
+        Some(self.step_at.map_or(first, |step_at| first.max(step_at)))
+    }
+
+    fn but(&self, server: Option<TableServer>) -> impl Iterator<Item = &Candidate> {
+        self.all.iter().filter(move |candidate| Some(candidate.server) != server)
     }
 
     /// Takes note that one has a table for us.
@@ -115,10 +132,15 @@ impl Candidates {
 
     /// Takes note that one does not answer, or has no table for us: none yet, or not soon.
     pub fn fail(&mut self, server: TableServer, is_hopeful: bool, now: Instant, draw: u64) {
-        self.failures = self.failures.saturating_add(1);
+        let longest = if is_hopeful {
+            self.failures = self.failures.saturating_add(HOPEFUL_FAILURES).max(TRIED_AT_ONCE);
+            LONGEST_HOPEFUL_STEP
+        } else {
+            self.failures = self.failures.saturating_add(1);
+            LONGEST_STEP
+        };
         if let Some(steps) = self.failures.checked_sub(TRIED_AT_ONCE) {
-            let step = doubled(FIRST_STEP, steps, LONGEST_STEP);
-            self.step_at = Some(now + spread(step, draw));
+            self.step_at = Some(now + spread(doubled(FIRST_STEP, steps, longest), draw));
         }
         let Some(candidate) = self.find(server.address) else { return };
         let pause = doubled(FIRST_PAUSE, candidate.failures, LONGEST_PAUSE);
@@ -134,8 +156,7 @@ impl Candidates {
 
     /// Another server than the one in use, whose table is old, if one may be asked now.
     pub fn other(&self, current: TableServer, now: Instant) -> Option<TableServer> {
-        let others = self.all.iter().filter(|it| it.server != current);
-        let ready = others.filter(|it| it.retry_at.is_none_or(|at| at <= now));
+        let ready = self.but(Some(current)).filter(|it| it.retry_at.is_none_or(|at| at <= now));
         let best = ready.min_by_key(|candidate| candidate.failures)?;
         let earliest = self.succeeded_at.map(|at| at + KEPT_FOR).max(self.step_at);
         earliest.is_none_or(|at| at <= now).then_some(best.server)

@@ -21,11 +21,27 @@ fn the_next_one_is_tried_and_who_failed_comes_back_later() {
     candidates.fail(servers[1], false, start, 0);
     candidates.fail(servers[2], false, start, 0);
     assert_eq!(candidates.best(None, start), None);
-    assert_eq!(candidates.ready_at(), Some(start + FIRST_PAUSE));
+    assert_eq!(candidates.ready_at(None, start), Some(start + FIRST_PAUSE));
     assert_eq!(candidates.best(None, start + FIRST_PAUSE), Some(servers[0]));
     candidates.succeed(servers[2], start, 0);
     assert_eq!(candidates.best(None, start), Some(servers[2]));
-    assert_eq!(candidates.ready_at(), None, "at once");
+    assert_eq!(candidates.ready_at(None, start), Some(start), "at once");
+}
+
+#[test]
+fn who_is_followed_out_of_step_is_not_asked_once_more() {
+    let (servers, start) = (servers(2), Instant::now());
+    let mut candidates = Candidates::default();
+    candidates.set(&servers);
+    candidates.fail(servers[1], false, start, 0);
+    candidates.fail(servers[1], false, start, 0);
+    assert_eq!(candidates.best(None, start), Some(servers[0]));
+    let in_use = Some(servers[0]);
+    assert_eq!(candidates.best(in_use, start), None, "whatever the other one is");
+    assert_eq!(candidates.ready_at(in_use, start), Some(start + 2 * FIRST_PAUSE));
+    assert_eq!(candidates.best(in_use, start + 2 * FIRST_PAUSE), Some(servers[1]));
+    candidates.set(&servers[..1]);
+    assert_eq!(candidates.ready_at(in_use, start), None);
 }
 
 /// The pauses after so many failures in a row, in milliseconds.
@@ -33,7 +49,7 @@ fn pauses(candidates: &mut Candidates, server: TableServer, count: usize, draw: 
     let start = Instant::now();
     let mut pause = || {
         candidates.fail(server, false, start, draw);
-        (candidates.ready_at().expect("a time") - start).as_millis()
+        (candidates.ready_at(None, start).expect("a time") - start).as_millis()
     };
     (0..count).map(|_| pause()).collect()
 }
@@ -80,23 +96,33 @@ fn who_is_silent_for_long_does_not_keep_the_others_from_being_asked() {
 }
 
 #[test]
-fn three_are_tried_at_once_and_then_one_after_the_other() {
-    let (servers, start) = (servers(12), Instant::now());
+fn three_that_are_away_are_tried_at_once_and_then_one_after_the_other() {
+    let (servers, start) = (servers(20), Instant::now());
+    // Those that have no table yet speak for the others.
+    let table = [
+        (false, &[0_u128, 1, 2, 52, 152, 352, 752, 1552, 2552, 3552][..], 4552),
+        (true, &[0, 50, 250, 1050, 3050][..], 5050),
+    ];
     let mut candidates = Candidates::default();
-    candidates.set(&servers);
-    let (mut now, mut tried) = (start, Vec::new());
-    while now < start + Duration::from_secs(4) {
-        candidates.forgive();
-        if let Some(server) = candidates.best(None, now) {
-            tried.push((now - start).as_millis());
-            candidates.fail(server, true, now, 0);
+    let mut now = start;
+    for (is_hopeful, wanted, next) in table {
+        candidates = Candidates::default();
+        candidates.set(&servers);
+        now = start;
+        let mut tried = Vec::new();
+        while now < start + Duration::from_secs(4) {
+            if let Some(server) = candidates.best(None, now) {
+                tried.push((now - start).as_millis());
+                candidates.fail(server, is_hopeful, now, 0);
+            }
+            now += Duration::from_millis(1);
         }
-        now += Duration::from_millis(1);
+        assert_eq!(tried, wanted, "{is_hopeful}");
+        let ready_at = candidates.ready_at(None, now);
+        assert_eq!(ready_at, Some(start + Duration::from_millis(next)));
     }
-    assert_eq!(tried, [0, 1, 2, 52, 152, 352, 752, 1552, 2552, 3552]);
-    assert_eq!(candidates.ready_at(), Some(start + Duration::from_millis(4552)));
     // One that is used already is looked at all the same, and after a success all is as at first.
-    assert_eq!(candidates.best(Some(servers[11]), now), Some(servers[10]));
+    assert_eq!(candidates.better(servers[11], now), Some(servers[5]));
     candidates.succeed(servers[0], now, 0);
     assert!(candidates.best(None, now).is_some());
 }
@@ -120,16 +146,16 @@ fn only_one_before_the_current_one_is_better() {
     let (servers, start) = (servers(3), Instant::now());
     let mut candidates = Candidates::default();
     candidates.set(&servers);
-    assert_eq!(candidates.best(Some(servers[1]), start), Some(servers[0]));
-    assert_eq!(candidates.best(Some(servers[0]), start), None);
+    assert_eq!(candidates.better(servers[1], start), Some(servers[0]));
+    assert_eq!(candidates.better(servers[0], start), None);
     candidates.succeed(servers[1], start, u64::MAX);
     let look_at = candidates.look_at().expect("a time");
     assert!((LOOK_FOR_BETTER..=2 * LOOK_FOR_BETTER).contains(&(look_at - start)));
     candidates.fail(servers[0], false, start, 0);
-    assert_eq!(candidates.best(Some(servers[1]), start), None);
+    assert_eq!(candidates.better(servers[1], start), None);
 
     candidates.forgive();
-    assert_eq!(candidates.best(Some(servers[1]), start), Some(servers[0]));
+    assert_eq!(candidates.better(servers[1], start), Some(servers[0]));
     candidates.fail(servers[0], false, start, 0);
 
     // Who is named again is known as before.
@@ -137,7 +163,7 @@ fn only_one_before_the_current_one_is_better() {
     assert_eq!(candidates.best(None, start), Some(servers[1]));
     assert!(candidates.has(servers[1]) && !candidates.has(servers[2]));
     candidates.set(&[]);
-    assert!(candidates.is_empty() && candidates.ready_at().is_none());
+    assert!(candidates.is_empty() && candidates.ready_at(None, start).is_none());
 }
 
 #[test]
@@ -150,13 +176,14 @@ fn another_than_an_old_one_is_asked_after_a_while_whatever_its_place() {
     let mut now = start + KEPT_FOR;
     assert_eq!(candidates.other(servers[0], now), Some(servers[1]));
     candidates.fail(servers[1], true, now, 0);
+    assert_eq!(candidates.other(servers[0], now), None, "it is no further, more likely than not");
+    now += FIRST_STEP;
     assert_eq!(candidates.other(servers[0], now), Some(servers[2]));
     candidates.fail(servers[2], true, now, 0);
+    now += FIRST_PAUSE - FIRST_STEP - Duration::from_millis(1);
     assert_eq!(candidates.other(servers[0], now), None, "both were asked just now");
-    now += FIRST_PAUSE;
-    candidates.fail(servers[1], true, now, 0);
-    assert_eq!(candidates.other(servers[0], now), None);
-    assert_eq!(candidates.other(servers[0], now + FIRST_STEP), Some(servers[2]));
+    assert_eq!(candidates.other(servers[0], now + FIRST_STEP), Some(servers[1]));
     candidates.calm();
-    assert_eq!(candidates.other(servers[0], now), Some(servers[2]));
+    now += Duration::from_millis(1);
+    assert_eq!(candidates.other(servers[0], now), Some(servers[1]), "at once");
 }

@@ -5,10 +5,14 @@
 //! that of the server's table only, and of this connection: the next process at that address, or another server,
 //! may have told of other things by the same number, where etcd was restored in between. So with each connection
 //! everything is read anew, and as well where the server has read everything anew.
+//!
+//! Who is followed and gets out of step is not left for that: once it is in step again it tells what changed, and all
+//! others would have to tell everything. Meanwhile another one is looked for, which is asked first how fresh it is.
 
 use std::time::{Duration, Instant};
 
 use super::leave_reason::LeaveReason;
+use super::outcome::{FollowOutcome, FollowStep, Reached, TransferAnswer};
 use super::silence::SilenceLimit;
 use crate::dns::TableProof;
 use crate::dns::transfer_in::{TransferContent, TransferRequest};
@@ -29,60 +33,11 @@ const AGEING: (u32, u32) = (5, 6);
 /// The shortest time between two questions, however often it is told that something changed.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
 
-/// What to do next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FollowStep {
-    /// Ask this of the zone with this index.
-    Ask(usize, TransferRequest),
-    /// Wait for the server, or until this time.
-    Wait(Instant),
-    /// Leave the server.
-    Leave(LeaveReason),
-}
-
-/// The answer to what was asked, once it came whole.
-#[derive(Clone, Copy, Debug)]
-pub struct TransferAnswer {
-    /// What it is.
-    pub content: TransferContent,
-    /// The serial of the zone.
-    pub serial: u32,
-    /// What the server says of its table.
-    pub proof: Option<TableProof>,
-    /// Whether it says that it is out of step.
-    pub is_stale: bool,
-}
-
-/// What an answer makes of what came before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FollowOutcome {
-    /// More is asked first.
-    GoesOn,
-    /// All zones came whole: they are the table now.
-    Whole(Reached),
-    /// All that changed came: it is to be applied.
-    Changes(Reached),
-    /// The server is out of step, but what was taken from it before is not too old: what came is of no use, and it is
-    /// asked again.
-    NotNow,
-    /// Nothing that came is of use, and everything is read anew.
-    Anew,
-}
-
-/// Where the table stands then.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reached {
-    /// It is what etcd held at this time, or later.
-    pub proven_at: Instant,
-    /// The revision of etcd.
-    pub revision: i64,
-    /// The serial of the zones.
-    pub serial: u32,
-}
-
 /// What is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FollowStage {
+    /// It is asked how fresh it is: what changed since this serial, which is another server's.
+    Looking(u32),
     /// All zones are read, and this one is next.
     Reading(usize),
     /// What changed is read, and this one is next.
@@ -119,6 +74,10 @@ pub struct Follow {
     /// Until when what was read last is not too old.
     fresh_until: Instant,
     is_ageing: bool,
+    /// It is out of step, and what was read last is too old.
+    is_stale: bool,
+    /// Since when its table must be known to be etcd's, to be read at all.
+    fresher_than: Option<Instant>,
     silence: SilenceLimit,
 }
 
@@ -142,8 +101,16 @@ impl Follow {
             reading: 0,
             fresh_until: now,
             is_ageing: false,
+            is_stale: false,
+            fresher_than: None,
             silence,
         }
+    }
+
+    /// Only if its table is known to be etcd's at a later time than this, which is that of another server with this serial.
+    #[must_use]
+    pub fn if_fresher(self, (than, serial): (Instant, u32)) -> Follow {
+        Follow { stage: FollowStage::Looking(serial), fresher_than: Some(than), ..self }
     }
 
     /// Takes note that something came from the server.
@@ -173,10 +140,20 @@ impl Follow {
         self.is_ageing
     }
 
+    /// Whether the server says that it is out of step, and what was read of it is too old by now.
+    pub fn is_stale(&self) -> bool {
+        self.is_stale
+    }
+
+    /// The serial of the first zone, as it was read last.
+    pub fn serial(&self) -> u32 {
+        self.serials.first().copied().unwrap_or_default()
+    }
+
     /// Lets everything be read anew when it is asked next, unless it is being read: what is known here is not what was
     /// taken.
     pub fn doubt(&mut self) {
-        self.is_doubted = !matches!(self.stage, FollowStage::Reading(_));
+        self.is_doubted = !matches!(self.stage, FollowStage::Reading(_) | FollowStage::Looking(_));
     }
 
     /// What to do now. What came has to be heard first: this process may have stood still.
@@ -189,6 +166,7 @@ impl Follow {
         }
         let (index, longest) = match self.stage {
             FollowStage::Resting => return FollowStep::Wait(due_at),
+            FollowStage::Looking(_) => (0, LONGEST_READING),
             FollowStage::Reading(index) => (index, LONGEST_READING),
             FollowStage::Refreshing(index) => (index, LONGEST_REFRESH),
         };
@@ -207,6 +185,11 @@ impl Follow {
         FollowStep::Wait(silent_at.min(slow_at))
     }
 
+    /// Whether nothing that comes with this is of use, whenever it was asked for.
+    pub fn is_too_old(&self, proof: Option<TableProof>) -> bool {
+        proof.is_some_and(|proof| proof.age.is_none_or(|age| age >= self.max_lag))
+    }
+
     /// Takes an answer.
     ///
     /// # Errors
@@ -217,18 +200,26 @@ impl Follow {
         now: Instant,
     ) -> Result<FollowOutcome, LeaveReason> {
         let proof = answer.proof.ok_or(LeaveReason::NoProof)?;
-        let age = proof.age.filter(|age| !answer.is_stale && *age < self.max_lag);
-        // From before the question was sent on: however long it and the answer took.
-        let proven_at = age.and_then(|age| self.asked_at.checked_sub(age));
-        let Some(proven_at) = proven_at.filter(|at| now < *at + self.max_lag) else {
-            // Others may be no better, and who leaves reads everything anew.
-            if self.stage == FollowStage::Refreshing(0) && now < self.fresh_until {
+        let proven_at = answer.proven_at(proof, self.asked_at, (self.max_lag, now));
+        let Some(proven_at) = proven_at else {
+            if self.stage == FollowStage::Refreshing(0) {
                 (self.is_asked, self.is_ageing) = (false, true);
+                self.is_stale = now >= self.fresh_until;
                 self.rest();
                 return Ok(FollowOutcome::NotNow);
             }
             return Err(LeaveReason::Stale);
         };
+        if self.fresher_than.take().is_some_and(|than| proven_at <= than) {
+            return Err(LeaveReason::NoFresher);
+        }
+        if matches!(self.stage, FollowStage::Looking(_)) {
+            self.begin(FollowStage::Reading(0), now);
+            // The whole will do, though what changed was asked for.
+            if answer.content != TransferContent::Whole {
+                return Ok(FollowOutcome::Anew);
+            }
+        }
         self.is_asked = false;
         let (revision, serial) = (proof.revision, answer.serial);
         let reached = match self.reached {
@@ -238,7 +229,7 @@ impl Follow {
         };
         let index = match self.stage {
             FollowStage::Reading(index) | FollowStage::Refreshing(index) => index,
-            FollowStage::Resting => 0,
+            FollowStage::Resting | FollowStage::Looking(_) => 0,
         };
         let is_refresh = matches!(self.stage, FollowStage::Refreshing(_));
         let is_first = index == 0 && !is_refresh;
@@ -267,6 +258,7 @@ impl Follow {
         self.fresh_until = reached.proven_at + self.max_lag;
         let (part, parts) = AGEING;
         self.is_ageing = now >= reached.proven_at + self.max_lag * part / parts;
+        self.is_stale = false;
         self.rest();
         let is_whole = !is_refresh || answer.content == TransferContent::Whole;
         Ok(if is_whole { FollowOutcome::Whole(reached) } else { FollowOutcome::Changes(reached) })
@@ -297,6 +289,7 @@ impl Follow {
             FollowStage::Refreshing(_) => {
                 TransferRequest::Since(self.serials.get(index).copied().unwrap_or_default())
             }
+            FollowStage::Looking(serial) => TransferRequest::Since(serial),
             FollowStage::Reading(_) | FollowStage::Resting => TransferRequest::Whole,
         };
         FollowStep::Ask(index, request)

@@ -209,6 +209,22 @@ fn who_is_out_of_step_or_does_not_say_is_left() {
 }
 
 #[test]
+fn what_is_too_old_is_known_by_its_first_message() {
+    let follow = Follow::new(1, MAX_LAG, SilenceLimit::default(), Instant::now());
+    let unproven = TableProof { age: None, ..proof(7, SECOND).expect("a proof") };
+    let table = [
+        (None, false),
+        (proof(7, SECOND), false),
+        (proof(7, MAX_LAG - MS), false),
+        (proof(7, MAX_LAG), true),
+        (Some(unproven), true),
+    ];
+    for (proof, wanted) in table {
+        assert_eq!(follow.is_too_old(proof), wanted, "{proof:?}");
+    }
+}
+
+#[test]
 fn who_is_told_of_a_change_asks_at_once_but_not_all_the_time() {
     let start = Instant::now();
     let mut follow = settled(1, start);
@@ -229,31 +245,36 @@ fn who_is_told_of_a_change_asks_at_once_but_not_all_the_time() {
 }
 
 #[test]
-fn who_gets_out_of_step_is_asked_again_until_what_was_read_is_too_old() {
+fn who_gets_out_of_step_is_asked_again_until_it_is_in_step() {
     let start = Instant::now();
     // It was read with an age of a second.
-    let (fresh_until, stale) =
-        (start + MAX_LAG - SECOND, TableProof { age: None, ..proof(7, SECOND).expect("a proof") });
+    let fresh_until = start + MAX_LAG - SECOND;
+    let late = answer(TransferContent::Changes, 8, SECOND);
+    let unproven = TableProof { age: None, ..proof(7, SECOND).expect("a proof") };
     let mut follow = settled(1, start);
-    let mut now = start;
-    let mut asked = 0;
-    let left = loop {
+    let (mut now, mut asked) = (start, 0);
+    while now < start + 10 * MAX_LAG {
         match follow.step(now) {
             FollowStep::Wait(until) => now = until,
-            FollowStep::Leave(reason) => break reason,
             FollowStep::Ask(0, TransferRequest::Since(7)) => {
-                let late = answer(TransferContent::Changes, 8, SECOND);
-                match follow.answer(TransferAnswer { proof: Some(stale), ..late }, now) {
-                    Ok(FollowOutcome::NotNow) => asked += 1,
-                    other => break other.expect_err("nothing else"),
-                }
+                asked += 1;
+                let stale = TransferAnswer { proof: Some(unproven), ..late };
+                assert_eq!(follow.answer(stale, now), Ok(FollowOutcome::NotNow));
                 assert!(follow.is_ageing());
+                assert_eq!(follow.is_stale(), now >= fresh_until, "{:?}", now - start);
             }
             other => panic!("{other:?}"),
         }
-    };
-    assert_eq!((left, asked), (LeaveReason::Stale, 14));
-    assert!((fresh_until..fresh_until + SECOND).contains(&now));
+    }
+    assert_eq!(asked, 159);
+    asks(&mut follow, now, 0, TransferRequest::Since(7));
+    let reached = Reached { proven_at: now - SECOND, revision: 8, serial: 8 };
+    assert_eq!(
+        follow.answer(late, now),
+        Ok(FollowOutcome::Changes(reached)),
+        "what changed will do"
+    );
+    assert!(!follow.is_stale() && !follow.is_ageing());
 
     // What the second of two zones brings is of use with the first one's alone.
     let mut follow = settled(2, start);
@@ -264,6 +285,47 @@ fn who_gets_out_of_step_is_asked_again_until_what_was_read_is_too_old() {
     asks(&mut follow, now, 1, TransferRequest::Since(7));
     let second = TransferAnswer { is_stale: true, ..answer(TransferContent::Changes, 8, SECOND) };
     assert_eq!(follow.answer(second, now), Err(LeaveReason::Stale));
+}
+
+#[test]
+fn in_place_of_an_old_table_one_is_read_that_is_fresher() {
+    let start = Instant::now();
+    let than = start - 5 * SECOND;
+    let looks = || {
+        let mut follow =
+            Follow::new(2, MAX_LAG, SilenceLimit::default(), start).if_fresher((than, 6));
+        asks(&mut follow, start, 0, TransferRequest::Since(6));
+        follow
+    };
+    // What it holds, how old, and what is asked then.
+    let (same, changed, whole) =
+        (TransferContent::UpToDate, TransferContent::Changes, TransferContent::Whole);
+    let table = [
+        (same, 5, Err(LeaveReason::NoFresher)),
+        (changed, 6, Err(LeaveReason::NoFresher)),
+        (whole, 5, Err(LeaveReason::NoFresher)),
+        (whole, 15, Err(LeaveReason::Stale)),
+        (same, 4, Ok((FollowOutcome::Anew, 0))),
+        (changed, 4, Ok((FollowOutcome::Anew, 0))),
+        // That is what was to be asked next.
+        (whole, 4, Ok((FollowOutcome::GoesOn, 1))),
+    ];
+    for (content, age, wanted) in table {
+        let mut follow = looks();
+        let outcome = follow.answer(answer(content, 7, age * SECOND), start);
+        assert_eq!(outcome, wanted.map(|(outcome, _)| outcome), "{content:?} {age}");
+        if let Ok((_, zone)) = wanted {
+            asks(&mut follow, start, zone, TransferRequest::Whole);
+        }
+    }
+    // That was for the first answer alone.
+    let mut follow = looks();
+    assert!(follow.answer(answer(same, 7, SECOND), start).is_ok());
+    asks(&mut follow, start, 0, TransferRequest::Whole);
+    let older = answer(whole, 7, 6 * SECOND);
+    assert_eq!(follow.answer(older, start), Ok(FollowOutcome::GoesOn));
+    // Who is silent is left as ever.
+    assert_eq!(looks().step(start + SECOND), FollowStep::Leave(LeaveReason::Silent));
 }
 
 #[test]

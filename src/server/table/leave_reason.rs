@@ -11,6 +11,8 @@ pub enum LeaveReason {
     Slow,
     /// It says that it is out of step with etcd, or has been for longer than is allowed here.
     Stale,
+    /// Its table is no fresher than the one in use, and that is old.
+    NoFresher,
     /// It does not say how far its table is known to be etcd's: it is none of those that can be followed.
     NoProof,
     /// Its table is older than what is known here: the serial of the zones would go back.
@@ -23,6 +25,7 @@ impl fmt::Display for LeaveReason {
             LeaveReason::Silent => "it does not answer",
             LeaveReason::Slow => "it is too slow",
             LeaveReason::Stale => "it is out of step with etcd",
+            LeaveReason::NoFresher => "its table is no fresher than the one in use",
             LeaveReason::Older => "its table is older than what is known",
             LeaveReason::NoProof => "it does not say how fresh its table is",
         })

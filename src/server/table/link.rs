@@ -5,9 +5,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::follow::{Follow, FollowOutcome, FollowStep, Reached, TransferAnswer};
+use super::follow::Follow;
 use super::leave_reason::LeaveReason;
 use super::link_error::LinkError;
+use super::outcome::{FollowOutcome, FollowStep, Reached, TransferAnswer};
 use super::silence::SilenceLimit;
 use super::stream::{Received, TableStream};
 use super::trust::LinkGuard;
@@ -191,7 +192,8 @@ impl<S: TableStream> TableLink<S> {
         let unsigned = guard.judge(message, unix_time)?;
         changes.clear();
         let state = reader.read(unsigned.as_deref().unwrap_or(message), changes)?;
-        if reader.is_stale() && reader.content() == Some(TransferContent::Whole) {
+        let is_too_old = reader.is_stale() || self.follow.is_too_old(reader.table_proof());
+        if is_too_old && reader.content() == Some(TransferContent::Whole) {
             // At once: the rest may be long.
             return Err(LinkError::Leave(LeaveReason::Stale));
         }

@@ -29,8 +29,10 @@ impl LinkError {
             LinkError::Transfer(TransferError::Refused(rcode)) => {
                 [Rcode::REFUSED, Rcode::SERVFAIL].contains(rcode)
             }
-            LinkError::Transfer(TransferError::Older)
-            | LinkError::Leave(LeaveReason::Stale | LeaveReason::Older) => true,
+            LinkError::Transfer(TransferError::Older | TransferError::Stale)
+            | LinkError::Leave(LeaveReason::Stale | LeaveReason::NoFresher | LeaveReason::Older) => {
+                true
+            }
             _ => false,
         }
     }
@@ -77,7 +79,9 @@ mod tests {
             (refused(Rcode::SERVFAIL), true),
             (LinkError::Leave(LeaveReason::Stale), true),
             (LinkError::Leave(LeaveReason::Older), true),
+            (LinkError::Leave(LeaveReason::NoFresher), true),
             (TransferError::Older.into(), true),
+            (TransferError::Stale.into(), true),
             (refused(Rcode::NOTIMP), false),
             (LinkError::Leave(LeaveReason::NoProof), false),
             (LinkError::Leave(LeaveReason::Silent), false),

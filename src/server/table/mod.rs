@@ -17,6 +17,7 @@ mod freshness;
 mod leave_reason;
 mod link;
 mod link_error;
+pub mod outcome;
 mod own_proof;
 mod silence;
 pub mod sockets;
@@ -34,7 +35,9 @@ use crate::node::{TableServer, TableState};
 use crate::server::timers::FollowedTable;
 use candidates::Candidates;
 pub use freshness::TableLimits;
+use leave_reason::LeaveReason;
 use link::TableLink;
+use link_error::LinkError;
 use own_proof::OwnProof;
 use silence::SilenceLimit;
 use stream::TableDialer;
@@ -82,7 +85,7 @@ pub struct TableFollower<D: TableDialer> {
     marked: Option<Freshness>,
     /// There is no table, and nobody is asked for one before they are named again.
     is_lost: bool,
-    /// Since when there is no server in use.
+    /// Since when there is no server in use that is in step.
     without_since: Instant,
     own: Option<SlotId>,
     own_proof: OwnProof,
@@ -186,16 +189,17 @@ impl<D: TableDialer> TableFollower<D> {
         if self.candidates.is_empty() {
             return None;
         }
-        let is_to_choose = self.active.is_none() && self.trial.is_none() && !self.is_lost;
+        let is_to_choose = self.in_step().is_none() && self.trial.is_none() && !self.is_lost;
         let look_at = self.candidates.look_at().filter(|_| self.trial.is_none());
         let times = [
             is_to_choose.then(|| {
-                let ready_at = self.candidates.ready_at().unwrap_or(now);
-                ready_at.min(self.gives_up_at()).max(now)
+                let in_use = self.active.as_ref().map(|active| active.server);
+                let ready_at = self.candidates.ready_at(in_use, now);
+                ready_at.into_iter().chain([self.gives_up_at()]).min().unwrap_or(now).max(now)
             }),
             self.active.as_ref().map(|link| link.next_deadline(now)),
             self.trial.as_ref().map(|link| link.next_deadline(now)),
-            look_at.filter(|_| self.active.is_some()),
+            look_at.filter(|_| self.in_step().is_some()),
             self.proven_at.and_then(|at| self.remarked_at(at, now)),
         ];
         times.into_iter().flatten().min()
@@ -217,10 +221,14 @@ impl<D: TableDialer> TableFollower<D> {
         self.heed_own_name(directory);
         self.own_proof.look(directory, now);
         if let Some(link) = self.active.take() {
+            let (server, was_stale) = (link.server, link.follow.is_stale());
             let turned = self.turn(link, now, directory);
             self.active = turned.map(|(link, _)| link);
-            if self.active.is_none() {
+            if self.in_step().is_none() && !was_stale {
                 self.without_since = now;
+                if self.active.is_some() {
+                    self.leave(server, &LinkError::Leave(LeaveReason::Stale), now);
+                }
             }
         }
         if let Some(link) = self.trial.take() {
@@ -261,7 +269,18 @@ impl<D: TableDialer> TableFollower<D> {
         self.own = own;
     }
 
-    /// From when on the table is lost if there is no server.
+    /// The server in use, unless it is out of step for too long.
+    fn in_step(&self) -> Option<&TableLink<D::Stream>> {
+        self.active.as_ref().filter(|active| !active.follow.is_stale())
+    }
+
+    /// Whether no server is to be looked for any more before they are named again.
+    fn is_to_give_up(&self, now: Instant) -> bool {
+        let end = self.gives_up_at();
+        now >= end || self.candidates.is_hopeless() || self.candidates.are_left_alone_until(end)
+    }
+
+    /// From when on the table is lost if there is no server in step.
     fn gives_up_at(&self) -> Instant {
         self.without_since + PATIENCE
     }

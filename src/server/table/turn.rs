@@ -2,13 +2,16 @@
 
 use std::time::Instant;
 
-use super::follow::Reached;
 use super::link::{LinkEvent, TableLink};
 use super::link_error::LinkError;
+use super::outcome::Reached;
 use super::stream::TableDialer;
 use super::{HasTable, TableFollower};
 use crate::cluster::Directory;
 use crate::node::TableServer;
+
+/// The part of the longest lag by which a table is to be fresher than one that is old, to be read in its place.
+const FRESHER_PART: u32 = 6;
 
 impl<D: TableDialer> TableFollower<D> {
     /// Goes on with one of the servers; `None`: it is left.
@@ -33,6 +36,7 @@ impl<D: TableDialer> TableFollower<D> {
                 if !link.follow.is_ageing() {
                     self.candidates.calm();
                 }
+                self.is_lost = false;
                 self.reach(reached, directory);
                 Some((link, HasTable::Yes))
             }
@@ -82,21 +86,27 @@ impl<D: TableDialer> TableFollower<D> {
         if self.trial.is_some() || self.is_lost || self.candidates.is_empty() {
             return;
         }
-        let server = match &self.active {
-            None if now >= self.gives_up_at() || self.candidates.is_hopeless() => {
+        let current = self.active.as_ref().map(|active| active.server);
+        // Where the table in use is old, another one is of use only if it is fresher by as much as makes it old.
+        let fresher_than = self.active.as_ref().zip(self.proven_at).map(|(active, proven_at)| {
+            (proven_at + self.limits.max_lag / FRESHER_PART, active.follow.serial())
+        });
+        let (server, than) = match self.in_step() {
+            None if self.is_to_give_up(now) => {
                 log::warn!("no node has a table that can be followed");
                 self.is_lost = true;
                 return;
             }
-            None => self.candidates.best(None, now),
+            None => (self.candidates.best(current, now), None),
             Some(active) => {
+                let (server, is_ageing) = (active.server, active.follow.is_ageing());
                 let is_due = self.candidates.look_at().is_some_and(|at| at <= now);
                 if is_due {
                     self.candidates.look_later(now, self.dialer.draw());
                 }
-                match (active.follow.is_ageing(), is_due) {
-                    (true, _) => self.candidates.other(active.server, now),
-                    (false, true) => self.candidates.best(Some(active.server), now),
+                match (is_ageing, is_due) {
+                    (true, _) => (self.candidates.other(server, now), fresher_than),
+                    (false, true) => (self.candidates.better(server, now), None),
                     (false, false) => return,
                 }
             }
@@ -107,7 +117,11 @@ impl<D: TableDialer> TableFollower<D> {
                 let (zones, max_lag) = (self.zones.clone(), self.limits.max_lag);
                 let carrier = (stream, self.trust.guard());
                 let limits = (max_lag, self.silence);
-                self.trial = Some(TableLink::new(server, carrier, zones, limits, now));
+                let mut trial = TableLink::new(server, carrier, zones, limits, now);
+                if let Some(than) = than {
+                    trial.follow = trial.follow.if_fresher(than);
+                }
+                self.trial = Some(trial);
             }
             Err(error) => self.leave(server, &error.into(), now),
         }

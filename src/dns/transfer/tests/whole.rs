@@ -133,6 +133,30 @@ fn a_zone_is_not_told_by_who_does_not_know_it_and_stale_where_it_may_have_change
 }
 
 #[test]
+fn another_node_is_not_told_all_that_may_have_changed_but_what_changed() {
+    use crate::cluster::Freshness;
+    let [high, low] = option::TABLE_PROOF.to_be_bytes();
+    let opt = [0, 0, 41, 0x10, 0, 0, 0, 0, 0, 0, 4, high, low, 0, 0];
+    let all = query("tf.local.", rrtype::AXFR, [0, 0, 1], &opt);
+    let mut since = query_since("tf.local.", 20);
+    since.extend(&opt);
+    since[11] = 1;
+    for (freshness, is_told) in [(Freshness::Synced, true), (Freshness::Stale, false)] {
+        let mut scene = Scene::new(1);
+        scene.pass(20);
+        scene.directory.mark(freshness);
+        let rcode = |query: &[u8]| messages(&scene.responder, &scene.directory, query)[0][3] & 0x0f;
+        assert_eq!((rcode(&all), rcode(&since)), (if is_told { 0 } else { 2 }, 0), "{freshness:?}");
+        let refusal = messages(&scene.responder, &scene.directory, &all);
+        let first = Packet::parse(&refusal[0]).expect("well formed");
+        let options = &first.opt().expect("an OPT").opt_codes;
+        let told = options.iter().find(|option| option.code == 15);
+        let error = told.map(|option| option.data[1]);
+        assert_eq!(error, (!is_told).then_some(3), "{freshness:?}");
+    }
+}
+
+#[test]
 fn the_nodes_may_have_the_zones_and_nobody_else_where_nobody_is_allowed() {
     let mut scene = Scene::new(1);
     scene.pass(20);

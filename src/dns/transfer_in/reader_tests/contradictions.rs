@@ -82,6 +82,16 @@ fn messages_that_belong_elsewhere_are_errors() {
     assert_eq!(stream(&|it| it.zone = "b.".into()), other_question);
     assert_eq!(stream(&|it| it.class = 3), Err(TransferError::Contradiction));
     assert_eq!(stream(&|it| it.flags |= 5), Err(TransferError::Refused(Rcode::REFUSED)));
+    let failed = |error: u8| {
+        stream(&|it| {
+            it.flags |= 2;
+            it.additional = vec![
+                [&[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 6][..], &[0, 15, 0, 2, 0, error]].concat(),
+            ];
+        })
+    };
+    assert_eq!(failed(3), Err(TransferError::Stale));
+    assert_eq!(failed(14), Err(TransferError::Refused(Rcode::SERVFAIL)), "it is not ready");
     let without = |has_question| Stream::new(ZONE, WHOLE).message(&all[..1], has_question);
     assert_eq!(outcome(WHOLE, &[without(false)]), other_question);
     assert_eq!(outcome(WHOLE, &[without(true), without(false)]), Ok(TransferState::End));

@@ -160,7 +160,7 @@ impl GatewayClient {
         let body = body.to_string();
         let asked = self.clock.now();
         let result = self.at_an_endpoint(|client| client.call_endpoint(path, &body));
-        self.timeout.took(self.clock.now().saturating_duration_since(asked));
+        self.timeout.took(self.clock.now().saturating_duration_since(asked), result.is_ok());
         result
     }
 

@@ -144,15 +144,14 @@ impl Pages {
     }
 }
 
-/// Reads some keys as they are now, by one call where none of their values is too large, else one after the other.
+/// Reads some keys as they are now, by one call where none of their values is too large, else one after the other. There is
+/// a reply for each, in their order.
 ///
 /// # Errors
 /// See [`Error`].
-pub fn read_keys<const N: usize>(
-    client: &mut impl Etcd,
-    keys: [Vec<u8>; N],
-) -> Result<[RangeReply; N], Error> {
+pub fn read_keys(client: &mut impl Etcd, keys: Vec<Vec<u8>>) -> Result<Vec<RangeReply>, Error> {
     let success = keys.iter().map(|key| Op::Range(Range::new(key.clone(), None))).collect();
+    let count = keys.len();
     let replies: Vec<RangeReply> = match client.txn(&Txn { success, ..Txn::default() }) {
         Err(error) if error.is_too_large() => {
             keys.into_iter().map(|key| read_key(client, key)).collect::<Result<_, _>>()?
@@ -162,8 +161,10 @@ pub fn read_keys<const N: usize>(
             ranges.into_iter().map(|range| RangeReply { header, ..range }).collect()
         }
     };
-    let wrong = |_| Error::new(ErrorKind::Malformed, client.endpoint(), "it is not of all keys");
-    replies.try_into().map_err(wrong)
+    if replies.len() != count {
+        return Err(Error::new(ErrorKind::Malformed, client.endpoint(), "it is not of all keys"));
+    }
+    Ok(replies)
 }
 
 /// Reads one key as it is now. A value that is too large is left out: see [`crate::etcd::LARGE_VALUE`].

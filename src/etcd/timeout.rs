@@ -29,8 +29,9 @@ pub struct Timeout {
     pub redials: bool,
     /// No request waits for a reply any longer at this time; `None`: the time-out alone counts.
     pub not_after: Option<Instant>,
-    /// The duration of the last call.
+    /// The duration of the last call, and of the last that was answered.
     last_reply_after: Duration,
+    answered_after: Duration,
 }
 
 impl Timeout {
@@ -43,6 +44,7 @@ impl Timeout {
             redials: false,
             not_after: None,
             last_reply_after: Duration::ZERO,
+            answered_after: Duration::ZERO,
         }
     }
 
@@ -63,9 +65,23 @@ impl Timeout {
         self.factor = (self.factor * 2).min(MOST);
     }
 
-    /// Takes note of how long the last call took, at all endpoints together: every client is to say so.
-    pub fn took(&mut self, duration: Duration) {
+    /// Gives each request twice the time, up to where so many endpoints together get the most for one, if the last answer
+    /// was not prompt: then etcd is busy, else it is away.
+    pub fn grow_if_busy(&mut self, endpoints: u32) {
+        if self.answered_after < self.timeout / PROMPT_PART {
+            return;
+        }
+        let most = MOST / endpoints.max(1);
+        self.factor = (self.factor * 2).min(most).max(self.factor);
+    }
+
+    /// Takes note of how long the last call took, at all endpoints together, and whether it was answered: every client
+    /// is to say so.
+    pub fn took(&mut self, duration: Duration, is_answered: bool) {
         self.last_reply_after = duration;
+        if is_answered {
+            self.answered_after = duration;
+        }
     }
 
     /// How long the last call took; zero: there was none.
@@ -127,18 +143,34 @@ mod tests {
     fn it_grows_to_a_bound_and_settles_when_etcd_is_prompt() {
         let mut timeout = Timeout::new(USUAL);
         assert_eq!(timeout.at(Instant::now()), USUAL);
-        timeout.took(USUAL);
+        timeout.took(USUAL, true);
         for factor in [2, 4, 8, 8] {
             timeout.grow();
             assert_eq!(timeout.at(Instant::now()), USUAL * factor);
         }
-        timeout.took(USUAL / 8);
+        timeout.took(USUAL / 8, true);
         timeout.settle();
         assert!(timeout.is_extended());
         assert!(!timeout.was_late());
-        timeout.took(USUAL / 9);
+        timeout.took(USUAL / 9, true);
         timeout.settle();
         assert_eq!(timeout.at(Instant::now()), USUAL);
+    }
+
+    #[test]
+    fn it_grows_where_etcd_is_busy_and_not_where_it_is_away() {
+        // How long the answer took before the call that was not answered, the endpoints, and what two of those make of it.
+        for (answer, endpoints, factor) in
+            [(USUAL / 9, 1, 1), (USUAL / 8, 1, 4), (USUAL, 1, 4), (USUAL, 3, 2), (USUAL, 5, 1)]
+        {
+            let mut timeout = Timeout::new(USUAL);
+            timeout.took(answer, true);
+            for _ in 0..2 {
+                timeout.took(USUAL, false);
+                timeout.grow_if_busy(endpoints);
+            }
+            assert_eq!(timeout.at(Instant::now()), USUAL * factor, "{answer:?} {endpoints}");
+        }
     }
 
     #[test]
@@ -146,7 +178,7 @@ mod tests {
         for (endpoints, factor) in [(0, 8), (1, 8), (3, 2), (5, 1), (9, 1)] {
             let mut timeout = Timeout::new(USUAL);
             timeout.share(endpoints);
-            timeout.took(USUAL);
+            timeout.took(USUAL, true);
             assert_eq!(timeout.at(Instant::now()), USUAL * factor, "{endpoints} endpoints");
         }
     }
@@ -157,23 +189,23 @@ mod tests {
         timeout.share(1);
         assert_eq!(timeout.at(Instant::now()), USUAL * 2, "of the first");
         // It was not lost: etcd is slow.
-        timeout.took(USUAL * 2);
+        timeout.took(USUAL * 2, true);
         assert!(timeout.was_late());
         assert_eq!(timeout.at(Instant::now()), USUAL * MOST);
-        timeout.took(USUAL / PROMPT_PART - Duration::from_millis(1));
+        timeout.took(USUAL / PROMPT_PART - Duration::from_millis(1), true);
         assert_eq!(timeout.at(Instant::now()), USUAL * 2);
     }
 
     #[test]
     fn there_is_room_for_what_takes_most_of_the_time() {
         let mut timeout = Timeout::new(USUAL);
-        timeout.took(USUAL / 20);
+        timeout.took(USUAL / 20, true);
         assert_eq!(timeout.room(), 15);
         timeout.grow();
         assert_eq!(timeout.room(), 30);
-        timeout.took(USUAL * 4);
+        timeout.took(USUAL * 4, true);
         assert_eq!(timeout.room(), 0);
-        timeout.took(Duration::ZERO);
+        timeout.took(Duration::ZERO, true);
         assert!(timeout.room() > 1000);
     }
 
@@ -181,7 +213,7 @@ mod tests {
     fn what_is_left_bounds_it_and_half_of_that_what_is_more_than_usual() {
         let mut timeout = Timeout::new(USUAL);
         timeout.share(1);
-        timeout.took(USUAL);
+        timeout.took(USUAL, true);
         let now = Instant::now();
         for (left, wanted) in [(60, 16), (20, 10), (3, 2), (1, 1), (0, 0)] {
             timeout.not_after = Some(now + Duration::from_secs(left));

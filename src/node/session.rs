@@ -223,8 +223,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
     fn run_until_error(&mut self) -> Result<Infallible> {
         self.end_trial();
         self.leave_table_if_nameless();
-        if !self.table.is_asked_for() {
+        // First, since etcd answers that soonest where it is slow, and nothing else counts once the lease has ended.
+        self.stay_named()?;
+        // Who will take the table has no use for the names: many that compare them keep etcd from telling those who have.
+        let mut is_unsynced = !self.table.is_asked_for();
+        if is_unsynced && !self.will_take_table() {
             self.sync()?;
+            is_unsynced = false;
         }
         let mut watch: Option<E::Watch> = None;
         loop {
@@ -232,9 +237,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.ensure_lease()?;
             self.settle_lease()?;
             self.settle_doubt()?;
-            if self.leave_table_if_nameless() {
+            if self.leave_table_if_nameless() || (is_unsynced && !self.will_take_table()) {
                 watch = None;
                 self.sync()?;
+                is_unsynced = false;
             }
             let is_nameless = self.membership.held().is_none();
             if is_nameless && !self.is_settled() {
@@ -253,11 +259,15 @@ impl<H: Host, E: Etcd> Session<H, E> {
             }
             if self.takes_table()? {
                 watch = None;
+                is_unsynced = false;
                 self.follow_table(own_watch)?;
                 if !self.table.is_asked_for() {
                     self.sync()?;
                 }
                 continue;
+            }
+            if std::mem::take(&mut is_unsynced) {
+                self.sync()?;
             }
             if !self.await_turn()? {
                 continue;
@@ -291,13 +301,16 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.client.leave_endpoint();
     }
 
-    /// Gives etcd more time where it is slow because many start together.
+    /// Gives etcd more time where it is slow: those who give up and ask again are what keeps it from answering any.
     fn allow_for_load(&mut self, error: &Error) {
+        if !matches!(error.kind, ErrorKind::TimedOut | ErrorKind::TooLarge) {
+            return;
+        }
+        let endpoints = self.client.endpoint_count();
         let is_newcomer =
             self.membership == Membership::Newcomer || self.client.timeout_mut().is_extended();
-        if is_newcomer && matches!(error.kind, ErrorKind::TimedOut | ErrorKind::TooLarge) {
-            self.client.timeout_mut().grow();
-        }
+        let timeout = self.client.timeout_mut();
+        if is_newcomer { timeout.grow() } else { timeout.grow_if_busy(endpoints) }
     }
 
     /// Waits before the next attempt, and notices in time what time alone changes. Another network may

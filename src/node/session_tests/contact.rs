@@ -28,7 +28,7 @@ fn attempts_that_time_out_do_not_make_the_pauses_short_again() {
         world.store.borrow_mut().revision = 1;
         world.follow(until(30 * SECOND, |_| Fate::RequestLost));
         session.run();
-        let is_late = |(at, what): &&(Duration, String)| *at > 60 * SECOND && what == "range";
+        let is_late = |(at, what): &&(Duration, String)| *at > 60 * SECOND && what == "keep-alive";
         let calls = world.log.borrow().iter().filter(is_late).count();
         let most = (world.age() - 60 * SECOND).div_duration_f64(shortest);
         assert!((50..=most.ceil() as usize).contains(&calls), "{calls} attempts, at most {most}");
@@ -49,7 +49,7 @@ fn contact_for_a_while_makes_the_pauses_short_again() {
     let log = world.log.borrow();
     let attempts: Vec<Duration> = log
         .iter()
-        .filter(|(at, what)| *at > 200 * SECOND && what == "range")
+        .filter(|(at, what)| *at > 200 * SECOND && what == "keep-alive")
         .map(|(at, _)| *at)
         .collect();
     let pause = attempts[1] - attempts[0] - TIMEOUT;

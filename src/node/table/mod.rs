@@ -64,8 +64,9 @@ struct Before {
 #[derive(Debug, Default)]
 pub(super) struct TableUse {
     stage: TableStage,
-    /// The nodes that are asked.
+    /// The nodes that are asked, and those that were read to be asked soon.
     servers: Vec<TableServer>,
+    found: Vec<TableServer>,
     /// The number of the directory's reading when they were.
     reading: u32,
     /// Of use until all names come.

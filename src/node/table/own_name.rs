@@ -17,15 +17,20 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
     }
 
-    /// Reads the own key and its drain, and watches them from there. `None`: the name is lost.
+    /// Reads the own key and its drain, and watches them from there. `None`: the name is lost. Where the table will be
+    /// taken, those who may have it are read by the same call.
     fn watch_own_name(&mut self) -> Result<Option<E::Watch>> {
         self.stay_named()?;
         self.hear_witness()?;
         let Some(claimed) = self.membership.held() else { return Ok(None) };
         let keyspace = self.settings.keyspace.clone();
         let (key, drain_key) = (keyspace.key(claimed.slot), keyspace.drain(claimed.slot));
-        let keys = [key.clone(), drain_key.clone()];
-        let [own, drain] = self.ask(|client| read_keys(client, keys))?;
+        let servers = self.servers_to_read();
+        let own_keys = [key.clone(), drain_key.clone()].into_iter();
+        let keys = own_keys.chain(servers.iter().map(|slot| keyspace.key(*slot))).collect();
+        let mut replies = self.ask(|client| read_keys(client, keys))?.into_iter();
+        let (own, drain) = (replies.next().unwrap_or_default(), replies.next().unwrap_or_default());
+        self.table.found = self.servers_of(servers.into_iter().zip(replies));
         let seen = self.confirm_by(own)?.revision;
         let Some(claimed) = self.membership.held() else { return Ok(None) };
         self.dismiss_witness();

@@ -20,8 +20,15 @@ const LONGEST_HOPE: Duration = Duration::from_secs(600);
 /// long, and so much longer for each name, and up to as long again.
 const ASK_TABLE: Duration = Duration::from_secs(1);
 const ASK_TABLE_A_NAME: Duration = Duration::from_micros(200);
+
+/// The longer there was no table, the rarer it is asked: after a half of that time, but so much later for each name at
+/// most. Many that ask keep those that they ask from getting it.
+const ASK_LATER_A_NAME: Duration = Duration::from_millis(3);
 const LOOK_FOR_SERVERS: Duration = Duration::from_secs(3);
 const LOOK_FOR_SERVERS_A_NAME: Duration = Duration::from_millis(3);
+
+/// How much rarer it is looked while some of those that are known may have a table before long: they are there.
+const LOOK_IN_HOPE: u32 = 10;
 
 /// A table that no node has.
 #[derive(Debug)]
@@ -79,14 +86,18 @@ impl LostTable {
 
     /// Whether to ask again; then the next time is drawn.
     pub(super) fn is_to_ask(&mut self, now: Instant, fraction: f64) -> bool {
-        let interval = ASK_TABLE + ASK_TABLE_A_NAME.saturating_mul(self.names);
+        let shortest = ASK_TABLE + ASK_TABLE_A_NAME.saturating_mul(self.names);
+        let lost_for = now.saturating_duration_since(self.since);
+        let longest = shortest + ASK_LATER_A_NAME.saturating_mul(self.names);
+        let interval = (lost_for / 2).clamp(shortest, longest);
         is_due(&mut self.ask_at, now, interval.mul_f64(1.0 + fraction))
     }
 
     /// Whether to look who may have it; then the next time is drawn.
     pub(super) fn is_to_look(&mut self, now: Instant, fraction: f64) -> bool {
         let interval = LOOK_FOR_SERVERS + LOOK_FOR_SERVERS_A_NAME.saturating_mul(self.names);
-        is_due(&mut self.look_at, now, interval.mul_f64(1.0 + fraction))
+        let times = if self.is_hopeful { LOOK_IN_HOPE } else { 1 };
+        is_due(&mut self.look_at, now, interval.saturating_mul(times).mul_f64(1.0 + fraction))
     }
 
     /// Whether to wait no more, where this became of asking.
@@ -206,6 +217,41 @@ mod tests {
             assert!(lost.is_to_ask(now, 0.0) && !lost.is_to_ask(now, 0.0));
             assert_eq!(lost.ask_at, at(ask), "{names}");
             assert_eq!(lost.due_at(TableState::Lost), at(if ask < end { ask } else { end }));
+        }
+    }
+
+    #[test]
+    fn the_longer_there_is_none_the_rarer_it_is_asked_where_there_are_many() {
+        // Names, seconds since it was lost, and seconds to the next question.
+        let table = [
+            (70, 1, 1.014),
+            (70, 60, 1.224),
+            (2000, 2, 1.4),
+            (2000, 6, 3.0),
+            (2000, 60, 7.4),
+            (10_000, 60, 30.0),
+            (10_000, 600, 33.0),
+        ];
+        for (names, since, wanted) in table {
+            let start = Instant::now();
+            let mut lost = lost_at(start, None, names, 0.0);
+            let now = start + Duration::from_secs(since);
+            assert!(lost.is_to_ask(now, 0.0));
+            let found = lost.ask_at.duration_since(now).as_secs_f64();
+            assert!((found - wanted).abs() < 1e-6, "{names}, {since}: {found}");
+        }
+    }
+
+    #[test]
+    fn where_some_may_have_it_soon_etcd_is_hardly_asked_for_others() {
+        for (state, wanted) in [(TableState::Hopeless, 18.0), (TableState::Lost, 180.0)] {
+            let now = Instant::now();
+            let mut lost = lost_at(now, None, 5000, 0.0);
+            lost.gives_up(state, now);
+            let at = lost.look_at;
+            assert!(lost.is_to_look(at, 0.0) && !lost.is_to_look(at, 0.0));
+            let found = lost.look_at.duration_since(at).as_secs_f64();
+            assert!((found - wanted).abs() < 1e-6, "{state:?}: {found}");
         }
     }
 

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::cluster::{Record, SlotId, by_rendezvous};
-use crate::etcd::{Etcd, KeyValue, Op, Range, Txn};
+use crate::etcd::{Etcd, Op, Range, RangeReply, Txn};
 use crate::node::session::Session;
 use crate::node::{Host, Result, TableServer};
 
@@ -13,9 +13,9 @@ const HIGHEST_SERVER: u32 = 4096;
 /// The most nodes that are asked.
 const MOST_TABLE_SERVERS: usize = 64;
 
-/// The slots that are read at once: etcd takes 128 operations in a transaction. And the number of nodes that are enough.
-const SLOTS_AT_ONCE: usize = 16;
-const ENOUGH_SERVERS: usize = 8;
+/// The slots that are read at once, and the number of nodes that are enough: many who start together all read some.
+const SLOTS_AT_ONCE: usize = 4;
+const ENOUGH_SERVERS: usize = 3;
 
 /// The port of a node that tells none (RFC 1035 §4.2).
 const DEFAULT_PORT: u16 = 53;
@@ -24,12 +24,49 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Those who may have the table, the best first: as the directory knows them, if it knows all names or enough of
     /// them, else as etcd does.
     pub(super) fn find_servers(&mut self) -> Result<Vec<TableServer>> {
+        let found = std::mem::take(&mut self.table.found);
+        match self.enough_servers() {
+            Some(known) => Ok(known),
+            None if found.len() >= ENOUGH_SERVERS => Ok(found),
+            None => self.read_servers(),
+        }
+    }
+
+    /// Those that the directory knows, if they are enough.
+    fn enough_servers(&self) -> Option<Vec<TableServer>> {
         let knows_all = self.turn.is_none() && self.missing.is_none();
         let known = self.known_servers();
         // Where many start they were read a moment ago, and to read them once more would keep etcd from naming the others.
         let half = (self.settings.watchers / 2) as usize;
-        let are_enough = known.len() >= if knows_all { 1 } else { half.max(ENOUGH_SERVERS) };
-        if are_enough { Ok(known) } else { self.read_servers() }
+        (known.len() >= if knows_all { 1 } else { half.max(ENOUGH_SERVERS) }).then_some(known)
+    }
+
+    /// The slots that are to be read for [`Self::find_servers`]: none, where those that are known are enough.
+    pub(super) fn servers_to_read(&self) -> Vec<SlotId> {
+        if !self.will_take_table() || self.enough_servers().is_some() {
+            return Vec::new();
+        }
+        let mut slots = self.watching_slots();
+        slots.truncate(SLOTS_AT_ONCE);
+        slots
+    }
+
+    /// The slots of those who watch, the best first.
+    fn watching_slots(&self) -> Vec<SlotId> {
+        let highest = self.settings.watchers.min(HIGHEST_SERVER);
+        self.in_order((1..=highest).filter_map(SlotId::new))
+    }
+
+    /// Those of whom what was read tells where they are.
+    pub(super) fn servers_of(
+        &self,
+        read: impl IntoIterator<Item = (SlotId, RangeReply)>,
+    ) -> Vec<TableServer> {
+        let read = read.into_iter().filter_map(|(slot, range)| {
+            let record = Record::parse(&range.kvs.first()?.value).ok()?;
+            server(slot, &record, self.record.as_ref())
+        });
+        read.collect()
     }
 
     /// Those that the directory knows.
@@ -51,19 +88,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Those that etcd knows: a few of the best, where there are many.
     pub(super) fn read_servers(&mut self) -> Result<Vec<TableServer>> {
-        let highest = self.settings.watchers.min(HIGHEST_SERVER);
-        let slots = self.in_order((1..=highest).filter_map(SlotId::new));
-        let own = self.record;
         let mut servers = Vec::new();
-        for slots in slots.chunks(SLOTS_AT_ONCE) {
+        for slots in self.watching_slots().chunks(SLOTS_AT_ONCE) {
             let keys = slots.iter().map(|slot| self.settings.keyspace.key(*slot));
             let success = keys.map(|key| Op::Range(Range::new(key, None))).collect();
             let reply = self.ask(|client| client.txn(&Txn { success, ..Txn::default() }))?;
-            let found = slots.iter().zip(&reply.ranges).filter_map(|(slot, range)| {
-                let KeyValue { value, .. } = range.kvs.first()?;
-                server(*slot, &Record::parse(value).ok()?, own.as_ref())
-            });
-            servers.extend(found);
+            servers.extend(self.servers_of(slots.iter().copied().zip(reply.ranges)));
             if servers.len() >= ENOUGH_SERVERS {
                 break;
             }

@@ -19,6 +19,13 @@ const SHORTEST_LEARNING: Duration = Duration::from_millis(1500);
 /// The time for which a name that was just claimed is not followed, and as long again as the claims of all before it.
 const LEAST_UNWATCHED: Duration = Duration::from_millis(500);
 
+/// Where etcd is slow those who can wait give way to those who cannot: they ask it for nothing for so many times as long as
+/// its last reply took, and no table of those who watch, which need at least so many replies to have it. At most for so
+/// long.
+const GIVES_WAY_FOR: u32 = 2;
+const REPLIES_TO_LEARN: u32 = 3;
+const LONGEST_WAY: Duration = Duration::from_secs(12);
+
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Whether this node is one of those from whom the others take the table.
     pub(in crate::node) fn serves_table(&self) -> bool {
@@ -68,7 +75,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
         // All at once they would keep the others from being named, and those who watch from learning.
         let slot = self.membership.held().map_or(0, |claimed| claimed.slot.get());
         let unwatched = LEAST_UNWATCHED + CLAIM_TIME.saturating_mul(slot);
-        let watched_at = end.min(turn.named_at + unwatched);
+        let reply_after = self.client.timeout_mut().last_reply_after();
+        let now = self.host.now();
+        let end = end.max(now + (REPLIES_TO_LEARN * reply_after).min(LONGEST_WAY));
+        let gives_way = now + (GIVES_WAY_FOR * reply_after).min(LONGEST_WAY);
+        let watched_at = end.min((turn.named_at + unwatched).max(gives_way));
         while self.is_settled() && self.host.now() < watched_at && !self.host.is_stopping() {
             self.follow_host()?;
             self.stay_named()?;

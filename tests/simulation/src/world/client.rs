@@ -96,7 +96,7 @@ impl<'b, B: Baton> SimEtcd<'b, B> {
             Ok(Reply::Granted(_, _, header)) => Some(*header),
             _ => None,
         };
-        self.timeout.took(self.around.now().saturating_duration_since(asked));
+        self.timeout.took(self.around.now().saturating_duration_since(asked), result.is_ok());
         result
     }
 

@@ -142,8 +142,10 @@ impl Directory {
         let keyspace = self.keyspace().clone();
         let Some(name) = keyspace.name_of(entry.key) else { return Applied::Ignored };
         let revision = self.revision();
-        if let Some(journal) = &mut self.journal {
+        let slot = keyspace.pattern.slot_of(name);
+        if let (Some(journal), Some(slot)) = (&mut self.journal, slot) {
             journal.break_off(revision);
+            journal.forget_after(entry.mod_revision, NodePlace { slot, ..NodePlace::FIRST });
         }
         self.known.first_mut().map_or(Applied::Ignored, |slots| slots.read(name, entry).1)
     }

@@ -165,6 +165,15 @@ fn an_own_put_counts_even_where_etcd_had_got_further_before_it_was_restored() {
     let record = directory.record(b"worker1.tf.local.").copied();
     assert_eq!(record.and_then(|record| record.ipv4), Some([10, 0, 0, 2].into()));
     assert_eq!(directory.changed_since(46, usize::MAX), None, "what changed is not certain");
+    let (first, mut restored) = (place(1), directory.emptied());
+    restored.keep_journal();
+    restored.advance(33);
+    restored.apply(0, put(46, r#"{"ipv4":"10.0.0.1"}"#));
+    restored.read_own(later);
+    restored.advance(34);
+    let copy = restored.at_revision().expect("known");
+    let address = copy.published(first).and_then(|node| node.record.ipv4);
+    assert_eq!(address, Some([10, 0, 0, 2].into()), "no put that is undone is still to come");
 }
 
 #[test]

@@ -183,6 +183,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                     self.allow_for_load(&error);
                     self.lose_contact(error);
                     self.table.forgive();
+                    self.ask_without_etcd();
                 }
             }
             self.stop_following();
@@ -307,8 +308,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             return;
         }
         let endpoints = self.client.endpoint_count();
-        let is_newcomer =
-            self.membership == Membership::Newcomer || self.client.timeout_mut().is_extended();
+        let is_newcomer = self.membership == Membership::Newcomer;
         let timeout = self.client.timeout_mut();
         if is_newcomer { timeout.grow() } else { timeout.grow_if_busy(endpoints) }
     }

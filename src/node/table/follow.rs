@@ -191,10 +191,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let Some(lost) = &mut self.table.lost else { return Ok(None) };
         // While they are asked it is for the host to choose among them.
         let asks = state.is_lost() && lost.is_to_ask(now, second);
-        let looks = lost.is_to_look(now, third);
+        let looks = lost.is_to_look(now, third, starts);
         let due_at = lost.due_at(state);
         if looks {
-            let found = self.read_servers()?;
+            let found = self.look_for_servers()?;
             if !found.is_empty() && found != self.table.servers {
                 self.host.take_table(&found);
                 self.table.servers = found;
@@ -204,6 +204,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.host.take_table(&self.table.servers);
         }
         Ok(Some(due_at))
+    }
+
+    /// Asks those that are known once more, where there is no table and etcd is out of reach.
+    pub(in crate::node) fn ask_without_etcd(&mut self) {
+        if self.table.is_taken() && self.host.table().is_lost() {
+            self.host.take_table(&self.table.servers);
+        }
     }
 
     /// Whether more started than was guessed, so that it is too early to give the table up: one question, rather than

@@ -67,6 +67,8 @@ pub(super) struct TableUse {
     /// The nodes that are asked, and those that were read to be asked soon.
     servers: Vec<TableServer>,
     found: Vec<TableServer>,
+    /// How often it was looked in etcd who may have the table.
+    looks: u32,
     /// The number of the directory's reading when they were.
     reading: u32,
     /// Of use until all names come.

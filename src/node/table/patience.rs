@@ -24,11 +24,14 @@ const ASK_TABLE_A_NAME: Duration = Duration::from_micros(200);
 /// The longer there was no table, the rarer it is asked: after a half of that time, but so much later for each name at
 /// most. Many that ask keep those that they ask from getting it.
 const ASK_LATER_A_NAME: Duration = Duration::from_millis(3);
+const LATEST_ASK: Duration = Duration::from_secs(10);
 const LOOK_FOR_SERVERS: Duration = Duration::from_secs(3);
 const LOOK_FOR_SERVERS_A_NAME: Duration = Duration::from_millis(3);
 
-/// How much rarer it is looked while some of those that are known may have a table before long: they are there.
-const LOOK_IN_HOPE: u32 = 10;
+/// How much rarer it is looked while some of those that are known may have a table before long: they are there. Where many
+/// start, and where there was a table.
+const LOOK_AT_START: u32 = 10;
+const LOOK_IN_HOPE: u32 = 3;
 
 /// A table that no node has.
 #[derive(Debug)]
@@ -88,15 +91,20 @@ impl LostTable {
     pub(super) fn is_to_ask(&mut self, now: Instant, fraction: f64) -> bool {
         let shortest = ASK_TABLE + ASK_TABLE_A_NAME.saturating_mul(self.names);
         let lost_for = now.saturating_duration_since(self.since);
-        let longest = shortest + ASK_LATER_A_NAME.saturating_mul(self.names);
+        let later = ASK_LATER_A_NAME.saturating_mul(self.names).min(LATEST_ASK);
+        let longest = shortest + later;
         let interval = (lost_for / 2).clamp(shortest, longest);
         is_due(&mut self.ask_at, now, interval.mul_f64(1.0 + fraction))
     }
 
     /// Whether to look who may have it; then the next time is drawn.
-    pub(super) fn is_to_look(&mut self, now: Instant, fraction: f64) -> bool {
+    pub(super) fn is_to_look(&mut self, now: Instant, fraction: f64, starts: bool) -> bool {
         let interval = LOOK_FOR_SERVERS + LOOK_FOR_SERVERS_A_NAME.saturating_mul(self.names);
-        let times = if self.is_hopeful { LOOK_IN_HOPE } else { 1 };
+        let times = match (self.is_hopeful, starts) {
+            (true, true) => LOOK_AT_START,
+            (true, false) => LOOK_IN_HOPE,
+            (false, _) => 1,
+        };
         is_due(&mut self.look_at, now, interval.saturating_mul(times).mul_f64(1.0 + fraction))
     }
 
@@ -229,8 +237,8 @@ mod tests {
             (2000, 2, 1.4),
             (2000, 6, 3.0),
             (2000, 60, 7.4),
-            (10_000, 60, 30.0),
-            (10_000, 600, 33.0),
+            (10_000, 20, 10.0),
+            (10_000, 600, 13.0),
         ];
         for (names, since, wanted) in table {
             let start = Instant::now();
@@ -244,12 +252,16 @@ mod tests {
 
     #[test]
     fn where_some_may_have_it_soon_etcd_is_hardly_asked_for_others() {
-        for (state, wanted) in [(TableState::Hopeless, 18.0), (TableState::Lost, 180.0)] {
+        for (state, starts, wanted) in [
+            (TableState::Hopeless, true, 18.0),
+            (TableState::Lost, true, 180.0),
+            (TableState::Lost, false, 54.0),
+        ] {
             let now = Instant::now();
             let mut lost = lost_at(now, None, 5000, 0.0);
             lost.gives_up(state, now);
             let at = lost.look_at;
-            assert!(lost.is_to_look(at, 0.0) && !lost.is_to_look(at, 0.0));
+            assert!(lost.is_to_look(at, 0.0, starts) && !lost.is_to_look(at, 0.0, starts));
             let found = lost.look_at.duration_since(at).as_secs_f64();
             assert!((found - wanted).abs() < 1e-6, "{state:?}: {found}");
         }
@@ -264,7 +276,7 @@ mod tests {
             for second in 0..60 {
                 let now = now + Duration::from_secs(second);
                 asked += u32::from(lost.is_to_ask(now, 0.0));
-                looked += u32::from(lost.is_to_look(now, 0.0));
+                looked += u32::from(lost.is_to_look(now, 0.0, false));
             }
             assert!((1..=most).contains(&looked) && asked > looked, "{names}: {asked} {looked}");
         }

@@ -86,10 +86,25 @@ impl<H: Host, E: Etcd> Session<H, E> {
         servers
     }
 
-    /// Those that etcd knows: a few of the best, where there are many.
-    pub(super) fn read_servers(&mut self) -> Result<Vec<TableServer>> {
-        let mut servers = Vec::new();
-        for slots in self.watching_slots().chunks(SLOTS_AT_ONCE) {
+    /// Those that etcd knows: a few of the best, where there are many, and with each look a few others. And those that were
+    /// known before, where nobody else has their slot.
+    pub(super) fn look_for_servers(&mut self) -> Result<Vec<TableServer>> {
+        self.table.looks = self.table.looks.wrapping_add(1);
+        let mut servers = self.read_servers()?;
+        let is_new = |known: &&TableServer| !servers.iter().any(|found| found.slot == known.slot);
+        let others: Vec<TableServer> = self.table.servers.iter().filter(is_new).copied().collect();
+        servers.extend(others);
+        servers.truncate(MOST_TABLE_SERVERS);
+        Ok(servers)
+    }
+
+    /// Those that etcd knows: a few, where there are many.
+    fn read_servers(&mut self) -> Result<Vec<TableServer>> {
+        let (mut servers, mut slots) = (Vec::new(), self.watching_slots());
+        let first = self.table.looks as usize * SLOTS_AT_ONCE;
+        let first = first.checked_rem(slots.len()).unwrap_or_default();
+        slots.rotate_left(first);
+        for slots in slots.chunks(SLOTS_AT_ONCE) {
             let keys = slots.iter().map(|slot| self.settings.keyspace.key(*slot));
             let success = keys.map(|key| Op::Range(Range::new(key, None))).collect();
             let reply = self.ask(|client| client.txn(&Txn { success, ..Txn::default() }))?;

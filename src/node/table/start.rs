@@ -20,8 +20,8 @@ const SHORTEST_LEARNING: Duration = Duration::from_millis(1500);
 const LEAST_UNWATCHED: Duration = Duration::from_millis(500);
 
 /// Where etcd is slow those who can wait give way to those who cannot: they ask it for nothing for so many times as long as
-/// its last reply took, and no table of those who watch, which need at least so many replies to have it. At most for so
-/// long.
+/// its last reply took, and no table of those who watch, which need at least so many replies to have it. At most until so
+/// long after they were named.
 const GIVES_WAY_FOR: u32 = 2;
 const REPLIES_TO_LEARN: u32 = 3;
 const LONGEST_WAY: Duration = Duration::from_secs(12);
@@ -77,9 +77,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let unwatched = LEAST_UNWATCHED + CLAIM_TIME.saturating_mul(slot);
         let reply_after = self.client.timeout_mut().last_reply_after();
         let now = self.host.now();
-        let end = end.max(now + (REPLIES_TO_LEARN * reply_after).min(LONGEST_WAY));
-        let gives_way = now + (GIVES_WAY_FOR * reply_after).min(LONGEST_WAY);
-        let watched_at = end.min((turn.named_at + unwatched).max(gives_way));
+        let gives_way = |replies: u32| {
+            let until = now + reply_after.saturating_mul(replies);
+            until.min(turn.named_at + LONGEST_WAY)
+        };
+        let end = end.max(gives_way(REPLIES_TO_LEARN));
+        let watched_at = end.min((turn.named_at + unwatched).max(gives_way(GIVES_WAY_FOR)));
         while self.is_settled() && self.host.now() < watched_at && !self.host.is_stopping() {
             self.follow_host()?;
             self.stay_named()?;

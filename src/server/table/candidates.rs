@@ -22,6 +22,7 @@ const LONGEST_STEP: Duration = Duration::from_secs(1);
 /// may well be no further.
 const HOPEFUL_FAILURES: u32 = 2;
 const LONGEST_HOPEFUL_STEP: Duration = Duration::from_secs(2);
+const LONGEST_HOPEFUL_PAUSE: Duration = Duration::from_secs(8);
 
 /// How long the table of a server is used at least before another one is looked for because it is old.
 const KEPT_FOR: Duration = Duration::from_secs(4);
@@ -122,36 +123,39 @@ impl Candidates {
     /// Takes note that one has a table for us.
     pub fn succeed(&mut self, server: TableServer, now: Instant, draw: u64) {
         if let Some(candidate) = self.find(server.address) {
-            (candidate.failures, candidate.retry_at) = (0, None);
             candidate.is_hopeful = true;
         }
         self.succeeded_at = Some(now);
-        self.calm();
+        self.calm(server);
         self.look_later(now, draw);
     }
 
     /// Takes note that one does not answer, or has no table for us: none yet, or not soon.
     pub fn fail(&mut self, server: TableServer, is_hopeful: bool, now: Instant, draw: u64) {
-        let longest = if is_hopeful {
+        let (longest, longest_pause) = if is_hopeful {
             self.failures = self.failures.saturating_add(HOPEFUL_FAILURES).max(TRIED_AT_ONCE);
-            LONGEST_HOPEFUL_STEP
+            (LONGEST_HOPEFUL_STEP, LONGEST_HOPEFUL_PAUSE)
         } else {
             self.failures = self.failures.saturating_add(1);
-            LONGEST_STEP
+            (LONGEST_STEP, LONGEST_PAUSE)
         };
         if let Some(steps) = self.failures.checked_sub(TRIED_AT_ONCE) {
             self.step_at = Some(now + spread(doubled(FIRST_STEP, steps, longest), draw));
         }
         let Some(candidate) = self.find(server.address) else { return };
-        let pause = doubled(FIRST_PAUSE, candidate.failures, LONGEST_PAUSE);
+        let pause = doubled(FIRST_PAUSE, candidate.failures, longest_pause);
         candidate.failures = candidate.failures.saturating_add(1);
         candidate.retry_at = Some(now + spread(pause, draw));
         candidate.is_hopeful = is_hopeful;
     }
 
-    /// Takes note that the server in use is well: if it fails, the next ones are asked at once.
-    pub fn calm(&mut self) {
+    /// Takes note that the server in use is well: if it fails, the next ones are asked at once, and it counts as one that
+    /// never did.
+    pub fn calm(&mut self, in_use: TableServer) {
         (self.failures, self.step_at) = (0, None);
+        if let Some(candidate) = self.find(in_use.address) {
+            (candidate.failures, candidate.retry_at) = (0, None);
+        }
     }
 
     /// Another server than the one in use, whose table is old, if one may be asked now.

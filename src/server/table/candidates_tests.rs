@@ -29,6 +29,29 @@ fn the_next_one_is_tried_and_who_failed_comes_back_later() {
 }
 
 #[test]
+fn one_that_has_no_table_yet_is_asked_again_before_long_and_the_one_in_use_is_as_good_as_new() {
+    let (servers, start) = (servers(2), Instant::now());
+    let mut candidates = Candidates::default();
+    candidates.set(&servers);
+    for _ in 0..20 {
+        candidates.fail(servers[0], true, start, 0);
+        candidates.fail(servers[1], false, start, 0);
+    }
+    let soon = start + LONGEST_HOPEFUL_PAUSE;
+    assert_eq!(candidates.ready_at(Some(servers[1]), start), Some(soon));
+    assert_eq!(candidates.ready_at(Some(servers[0]), start), Some(start + LONGEST_PAUSE));
+    candidates.calm(servers[1]);
+    assert_eq!(candidates.ready_at(Some(servers[0]), start), Some(start));
+    assert_eq!([0, 1].map(|at: usize| candidates.failures(servers[at])), [20, 0]);
+    // Named again, they may be asked at once.
+    candidates.fail(servers[0], true, start, 0);
+    assert!(candidates.are_left_alone_until(start + FIRST_STEP));
+    assert!(!candidates.are_left_alone_until(start + FIRST_STEP + Duration::from_millis(1)));
+    candidates.forgive();
+    assert_eq!(candidates.best(Some(servers[1]), start), Some(servers[0]));
+}
+
+#[test]
 fn who_is_followed_out_of_step_is_not_asked_once_more() {
     let (servers, start) = (servers(2), Instant::now());
     let mut candidates = Candidates::default();
@@ -183,7 +206,7 @@ fn another_than_an_old_one_is_asked_after_a_while_whatever_its_place() {
     now += FIRST_PAUSE - FIRST_STEP - Duration::from_millis(1);
     assert_eq!(candidates.other(servers[0], now), None, "both were asked just now");
     assert_eq!(candidates.other(servers[0], now + FIRST_STEP), Some(servers[1]));
-    candidates.calm();
+    candidates.calm(servers[0]);
     now += Duration::from_millis(1);
     assert_eq!(candidates.other(servers[0], now), Some(servers[1]), "at once");
 }

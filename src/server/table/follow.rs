@@ -113,6 +113,11 @@ impl Follow {
         Follow { stage: FollowStage::Looking(serial), fresher_than: Some(than), ..self }
     }
 
+    /// Whichever table it has will do, if it is in step: there is no other one any more.
+    pub fn if_in_step(&mut self) {
+        self.fresher_than = None;
+    }
+
     /// Takes note that something came from the server.
     pub fn heard(&mut self, now: Instant) {
         if self.is_asked {
@@ -160,8 +165,10 @@ impl Follow {
     pub fn step(&mut self, now: Instant) -> FollowStep {
         let due_at = self.next_at.min(self.told_at().unwrap_or(self.next_at));
         if self.stage == FollowStage::Resting && due_at <= now {
+            // Of one that is out of step nothing is read anew.
+            let reads_anew = self.is_doubted && !self.is_ageing;
             let stage =
-                if self.is_doubted { FollowStage::Reading(0) } else { FollowStage::Refreshing(0) };
+                if reads_anew { FollowStage::Reading(0) } else { FollowStage::Refreshing(0) };
             self.begin(stage, now);
         }
         let (index, longest) = match self.stage {
@@ -212,6 +219,10 @@ impl Follow {
         };
         if self.fresher_than.take().is_some_and(|than| proven_at <= than) {
             return Err(LeaveReason::NoFresher);
+        }
+        if self.is_doubted && self.stage == FollowStage::Refreshing(0) {
+            self.begin(FollowStage::Reading(0), now);
+            return Ok(FollowOutcome::Anew);
         }
         if matches!(self.stage, FollowStage::Looking(_)) {
             self.begin(FollowStage::Reading(0), now);

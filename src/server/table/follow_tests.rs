@@ -288,6 +288,42 @@ fn who_gets_out_of_step_is_asked_again_until_it_is_in_step() {
 }
 
 #[test]
+fn nothing_is_read_anew_of_a_server_that_is_out_of_step() {
+    let start = Instant::now();
+    let mut follow = settled(1, start);
+    let mut now = start + SECOND;
+    asks(&mut follow, now, 0, TransferRequest::Since(7));
+    let good = answer(TransferContent::Changes, 8, SECOND);
+    let stale = TransferAnswer { is_stale: true, ..good };
+    assert_eq!(follow.answer(stale, now), Ok(FollowOutcome::NotNow));
+    follow.doubt();
+    for _ in 0..20 {
+        now += SECOND;
+        asks(&mut follow, now, 0, TransferRequest::Since(7));
+        assert_eq!(follow.answer(stale, now), Ok(FollowOutcome::NotNow));
+    }
+    // Once it is in step all is.
+    now += SECOND;
+    asks(&mut follow, now, 0, TransferRequest::Since(7));
+    assert_eq!(follow.answer(good, now), Ok(FollowOutcome::Anew));
+    asks(&mut follow, now, 0, TransferRequest::Whole);
+    assert!(matches!(follow.answer(good, now), Ok(FollowOutcome::Whole(_))));
+    now += SECOND;
+    asks(&mut follow, now, 0, TransferRequest::Since(8));
+}
+
+#[test]
+fn where_there_is_no_other_table_any_will_do_that_is_in_step() {
+    let start = Instant::now();
+    let looks = Follow::new(1, MAX_LAG, SilenceLimit::default(), start);
+    let mut follow = looks.if_fresher((start, 6));
+    asks(&mut follow, start, 0, TransferRequest::Since(6));
+    follow.if_in_step();
+    let old = answer(TransferContent::UpToDate, 7, 14 * SECOND);
+    assert_eq!(follow.answer(old, start), Ok(FollowOutcome::Anew));
+}
+
+#[test]
 fn in_place_of_an_old_table_one_is_read_that_is_fresher() {
     let start = Instant::now();
     let than = start - 5 * SECOND;

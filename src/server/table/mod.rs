@@ -231,7 +231,10 @@ impl<D: TableDialer> TableFollower<D> {
                 }
             }
         }
-        if let Some(link) = self.trial.take() {
+        if let Some(mut link) = self.trial.take() {
+            if self.in_step().is_none() {
+                link.follow.if_in_step();
+            }
             match self.turn(link, now, directory) {
                 // Whoever was in use before is left.
                 Some((link, HasTable::Yes)) => self.active = Some(link),

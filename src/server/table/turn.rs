@@ -34,7 +34,7 @@ impl<D: TableDialer> TableFollower<D> {
                     directory.advance_transferred(reached.revision, reached.serial);
                 }
                 if !link.follow.is_ageing() {
-                    self.candidates.calm();
+                    self.candidates.calm(server);
                 }
                 self.is_lost = false;
                 self.reach(reached, directory);

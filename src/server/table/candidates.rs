@@ -18,9 +18,8 @@ const TRIED_AT_ONCE: u32 = 3;
 const FIRST_STEP: Duration = Duration::from_millis(50);
 const LONGEST_STEP: Duration = Duration::from_secs(1);
 
-/// A server that is there and has no table yet counts for so many, and there are pauses from the first one on: the others
-/// may well be no further.
-const HOPEFUL_FAILURES: u32 = 2;
+/// After a server that is there and has no table yet there is a pause from the first one on: the others may well be no
+/// further. And how long it is left alone at most.
 const LONGEST_HOPEFUL_STEP: Duration = Duration::from_secs(2);
 const LONGEST_HOPEFUL_PAUSE: Duration = Duration::from_secs(8);
 
@@ -132,11 +131,11 @@ impl Candidates {
 
     /// Takes note that one does not answer, or has no table for us: none yet, or not soon.
     pub fn fail(&mut self, server: TableServer, is_hopeful: bool, now: Instant, draw: u64) {
+        self.failures = self.failures.saturating_add(1);
         let (longest, longest_pause) = if is_hopeful {
-            self.failures = self.failures.saturating_add(HOPEFUL_FAILURES).max(TRIED_AT_ONCE);
+            self.failures = self.failures.max(TRIED_AT_ONCE);
             (LONGEST_HOPEFUL_STEP, LONGEST_HOPEFUL_PAUSE)
         } else {
-            self.failures = self.failures.saturating_add(1);
             (LONGEST_STEP, LONGEST_PAUSE)
         };
         if let Some(steps) = self.failures.checked_sub(TRIED_AT_ONCE) {

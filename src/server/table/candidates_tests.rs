@@ -124,7 +124,7 @@ fn three_that_are_away_are_tried_at_once_and_then_one_after_the_other() {
     // Those that have no table yet speak for the others.
     let table = [
         (false, &[0_u128, 1, 2, 52, 152, 352, 752, 1552, 2552, 3552][..], 4552),
-        (true, &[0, 50, 250, 1050, 3050][..], 5050),
+        (true, &[0, 50, 150, 350, 750, 1550, 3150][..], 5150),
     ];
     let mut candidates = Candidates::default();
     let mut now = start;
@@ -145,7 +145,7 @@ fn three_that_are_away_are_tried_at_once_and_then_one_after_the_other() {
         assert_eq!(ready_at, Some(start + Duration::from_millis(next)));
     }
     // One that is used already is looked at all the same, and after a success all is as at first.
-    assert_eq!(candidates.better(servers[11], now), Some(servers[5]));
+    assert_eq!(candidates.better(servers[11], now), Some(servers[7]));
     candidates.succeed(servers[0], now, 0);
     assert!(candidates.best(None, now).is_some());
 }

@@ -20,13 +20,13 @@ const LONGEST_HOPE: Duration = Duration::from_secs(600);
 /// long, and so much longer for each name, and up to as long again.
 const ASK_TABLE: Duration = Duration::from_secs(1);
 const ASK_TABLE_A_NAME: Duration = Duration::from_micros(200);
-
-/// The longer there was no table, the rarer it is asked: after a half of that time, but so much later for each name at
-/// most. Many that ask keep those that they ask from getting it.
-const ASK_LATER_A_NAME: Duration = Duration::from_millis(3);
-const LATEST_ASK: Duration = Duration::from_secs(10);
 const LOOK_FOR_SERVERS: Duration = Duration::from_secs(3);
 const LOOK_FOR_SERVERS_A_NAME: Duration = Duration::from_millis(3);
+
+/// The longer there was no table, the rarer it is asked: after a half of that time, but so much later for each name at
+/// most, and never later than that. Many that ask keep those that they ask from getting it.
+const ASK_LATER_A_NAME: Duration = Duration::from_millis(3);
+const LATEST_ASK: Duration = Duration::from_secs(10);
 
 /// How much rarer it is looked while some of those that are known may have a table before long: they are there. Where many
 /// start, and where there was a table.

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::cluster::{Record, SlotId, by_rendezvous};
-use crate::etcd::{Etcd, Op, Range, RangeReply, Txn};
+use crate::etcd::{Etcd, RangeReply, read_keys};
 use crate::node::session::Session;
 use crate::node::{Host, Result, TableServer};
 
@@ -105,10 +105,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let first = first.checked_rem(slots.len()).unwrap_or_default();
         slots.rotate_left(first);
         for slots in slots.chunks(SLOTS_AT_ONCE) {
-            let keys = slots.iter().map(|slot| self.settings.keyspace.key(*slot));
-            let success = keys.map(|key| Op::Range(Range::new(key, None))).collect();
-            let reply = self.ask(|client| client.txn(&Txn { success, ..Txn::default() }))?;
-            servers.extend(self.servers_of(slots.iter().copied().zip(reply.ranges)));
+            let keys = slots.iter().map(|slot| self.settings.keyspace.key(*slot)).collect();
+            let replies = self.ask(|client| read_keys(client, keys))?;
+            servers.extend(self.servers_of(slots.iter().copied().zip(replies)));
             if servers.len() >= ENOUGH_SERVERS {
                 break;
             }

@@ -39,8 +39,7 @@ pub enum FollowOutcome {
     Whole(Reached),
     /// All that changed came: it is to be applied.
     Changes(Reached),
-    /// The server is out of step, but what was taken from it before is not too old: what came is of no use, and it is
-    /// asked again.
+    /// The server is out of step: what came is of no use, and it is asked again.
     NotNow,
     /// Nothing that came is of use, and everything is read anew.
     Anew,

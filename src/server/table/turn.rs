@@ -36,7 +36,6 @@ impl<D: TableDialer> TableFollower<D> {
                 if !link.follow.is_ageing() {
                     self.candidates.calm(server);
                 }
-                self.is_lost = false;
                 self.reach(reached, directory);
                 Some((link, HasTable::Yes))
             }
@@ -47,7 +46,6 @@ impl<D: TableDialer> TableFollower<D> {
                 self.reach(reached, directory);
                 self.candidates.succeed(server, now, self.dialer.draw());
                 self.trust.trust(server.address);
-                self.is_lost = false;
                 let (name, address) = (directory.pattern().name(server.slot), server.address);
                 let name = name.trim_end_matches('.');
                 log::info!(
@@ -77,6 +75,7 @@ impl<D: TableDialer> TableFollower<D> {
 
     fn reach(&mut self, reached: Reached, directory: &mut Directory) {
         let proven_at = self.own_proof.and(directory, reached.proven_at);
+        self.is_lost = false;
         self.proven_at = Some(proven_at);
         directory.prove(proven_at);
     }

@@ -5,8 +5,9 @@ use idetcd::etcd::{Compare, Equal, Event, Op, Range, Txn};
 /// Octets of the request that are not its own: its number and the user.
 const OF_REQUEST: usize = 12;
 
-/// Octets of the header of a watch's message, and what else there is in each.
-const OF_WATCH: usize = 36;
+/// Octets of the header of a watch's message, and what else there is in each, where the IDs of the cluster and
+/// of the member take ten octets each, as they do at most.
+const OF_WATCH: usize = 30;
 
 /// What etcd limits, and how it cuts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -129,9 +129,11 @@ pub fn measure(
 fn follow(world: &mut World, nodes: usize, is_again: bool) -> Row {
     let (began, before, tables) = (world.now, world.served(), world.tables.tally);
     let named = run_until(world, began, |world| named(world).len() == nodes);
+    tell("named", nodes, named);
     let until_named = since(world.served(), before);
     let highest = self::named(world).into_iter().max().unwrap_or(0);
     let known = named.and_then(|_| run_until(world, began, |world| all_know(world, nodes)));
+    tell("all know all", nodes, known);
     Row {
         nodes,
         is_again,
@@ -147,6 +149,14 @@ fn follow(world: &mut World, nodes: usize, is_again: bool) -> Row {
         },
         idle: None,
         violation: world.checks.violation().cloned(),
+    }
+}
+
+/// A row of ten thousand nodes takes the simulation hours: what is known of it already.
+fn tell(what: &str, nodes: usize, time: Option<Duration>) {
+    match time {
+        Some(time) => eprintln!("{nodes} nodes: {what} after {:.1} s", time.as_secs_f64()),
+        None => eprintln!("{nodes} nodes: not {what}"),
     }
 }
 

@@ -152,7 +152,7 @@ fn follow(world: &mut World, nodes: usize, is_again: bool) -> Row {
     }
 }
 
-/// Says what is known already: the row comes after an hour and more of simulated time.
+/// Says what is known already: the row comes only once the nodes were idle for long.
 fn tell(what: &str, nodes: usize, time: Option<Duration>) {
     match time {
         Some(time) => eprintln!("{nodes} nodes: {what} after {:.1} s", time.as_secs_f64()),

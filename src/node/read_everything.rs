@@ -6,7 +6,7 @@
 //!
 //! That pages of two histories come together is prevented as it is without a pause, and none of it begins anew with
 //! the next attempt:
-//! - All pages are read as of the grant of one lease, the witness (see [`super::witness`]). It is asked for before
+//! - All pages are read as of the grant of one lease, the witness, or of before it (see [`super::witness`]). It is asked for before
 //!   reading goes on, and once a watch is open: a history that has it has all names as they were then. Where there is
 //!   none, or it is gone, or its time is over, what was read is dropped.
 //! - Where there is no witness, the state of etcd's log is that of before the first page (see [`super::position`]):
@@ -95,6 +95,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.proof.end();
         self.proof.right_at(history.latest());
         self.history = Some(history);
+        self.first_revision = None;
         (self.turn, self.missing, self.own_put) = (None, None, None);
         self.serial_asked_at = 0;
         if let Some(job) = &mut self.job {

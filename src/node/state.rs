@@ -41,6 +41,11 @@ impl Contact {
         self.is_lost = true;
     }
 
+    /// Whether the directory ever was as etcd is.
+    pub(super) fn was_followed(&self) -> bool {
+        self.followed_at.is_some()
+    }
+
     /// The time from which the directory is too old to answer from.
     pub(super) fn expires_at(&self, max_stale: Duration) -> Option<Instant> {
         let followed_at = self.followed_at.filter(|_| self.is_lost);
@@ -124,12 +129,12 @@ impl Claimed {
     }
 }
 
-/// A lease that was granted before everything was read.
+/// A lease that was granted before everything was read, and the revision to read as of.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Witness {
     /// It is there while it is valid, at least, in the history that it was granted in.
     pub(super) lease: Lease,
-    /// The revision of etcd at which it was granted.
+    /// That at which it was granted, or an earlier one.
     pub(super) revision: i64,
 }
 

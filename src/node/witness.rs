@@ -3,15 +3,17 @@
 //! Where a backup is restored while names are read, and another one just before, the logs of both are equally short
 //! (see [`super::position`]), and some pages are of the one, some of the other. So a lease is granted first, and
 //! all names are read as of the revision at which it was. A history that has this lease has all that was before
-//! it, whatever was restored meanwhile: so if it is there once a watch is open, all of that was right. For a node
-//! that has none this is its own lease, which a claim puts to the proof without being asked; a node that has
-//! one is granted another, which is revoked then.
+//! it, whatever was restored meanwhile: so if it is there once a watch is open, all of that was right. A newcomer reads
+//! as of its first reply, which is earlier: where thousands start together, etcd grants the lease when many of them have
+//! names, which it would read for nothing, since none of them is of an earlier life. For a node that has no lease this is
+//! its own one, which a claim puts to the proof without being asked; a node that has one is granted another, which is
+//! revoked then.
 
 use std::time::Duration;
 
 use super::lease_time::Lease;
 use super::session::Session;
-use super::state::Witness;
+use super::state::{Membership, Witness};
 use super::{Host, LeaseTtl, Result, SessionError};
 use crate::etcd::Etcd;
 
@@ -43,7 +45,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.have_lease(lease);
         }
         let header = self.client.last_header().filter(|header| header.revision > 0);
-        self.witness = header.map(|header| Witness { lease, revision: header.revision });
+        self.witness = header.map(|header| {
+            let revision = self.first_revision.unwrap_or(header.revision).min(header.revision);
+            Witness { lease, revision }
+        });
         Ok(self.witness)
     }
 
@@ -52,6 +57,10 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let mut names = self.host.directory(|directory| directory.occupied());
         if !matches!(self.settings.lease_ttl, LeaseTtl::Fixed(_)) {
             names = names.max(self.count_names()?);
+            if self.membership == Membership::Newcomer && !self.contact.was_followed() {
+                let header = self.client.last_header().filter(|header| header.revision > 0);
+                self.first_revision = self.first_revision.or(header.map(|header| header.revision));
+            }
         }
         Ok(self.ttl_to_grant(names))
     }

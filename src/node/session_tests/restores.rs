@@ -4,12 +4,13 @@ use std::rc::Rc;
 
 use super::super::SessionError;
 use super::super::session::Session;
-use super::super::state::Membership;
+use super::super::state::{History, Membership};
 use super::newborn;
 use super::republishing::insist;
 use super::world::{FakeEtcd, FakeHost, Fate, LEASE_TTL, ROUND_TRIP, Store, World, put};
 use crate::cluster::Record;
 use crate::etcd::{KeyValue, LeaseId};
+use crate::node::LeaseTtl;
 
 type Node = Session<FakeHost, FakeEtcd>;
 
@@ -81,6 +82,46 @@ fn names_are_read_as_of_the_grant() {
     assert_eq!(session.history.map(|history| history.latest()), Some(granted_at));
     let names = world.directory.borrow();
     assert!(names.record(b"w1.tf.local.").is_some() && names.record(b"w2.tf.local.").is_none());
+}
+
+/// A newcomer beside whom somebody else takes a name between the count of names and the grant of its lease.
+fn overtaken(is_forgotten: bool) -> (Rc<World>, Node) {
+    let (world, mut session) = newborn(1);
+    session.settings.lease_ttl = LeaseTtl::AUTO;
+    world.store.borrow_mut().revision = 5;
+    world.follow(move |world, name| {
+        if name == "grant" && world.store.borrow().revision == 5 {
+            insert(world, put("w1.tf.local.", 6, LeaseId(99)).kv);
+            let mut store = world.store.borrow_mut();
+            (store.revision, store.compacted) = (6, if is_forgotten { 6 } else { 0 });
+        }
+        Fate::Answered(ROUND_TRIP)
+    });
+    (world, session)
+}
+
+#[test]
+fn a_newcomer_reads_names_as_of_its_first_count_and_does_not_take_what_was_taken_since() {
+    let (world, mut session) = overtaken(false);
+    session.sync().expect("an answer");
+    assert_eq!(session.history.as_ref().map(History::latest), Some(5));
+    assert_eq!(world.directory.borrow().occupied(), 0);
+    session.ensure_name().expect("a name");
+    assert_eq!(session.membership.held().map(|held| held.slot.get()), Some(2));
+    // Later on it reads them as of when it begins to.
+    session.history = None;
+    session.sync().expect("an answer");
+    assert_eq!(session.history.as_ref().map(History::latest), Some(8));
+    assert_eq!(world.directory.borrow().occupied(), 2);
+}
+
+#[test]
+fn a_newcomer_whose_first_count_is_forgotten_reads_names_as_they_are() {
+    let (world, session) = overtaken(true);
+    world.stop_at.set(world.began + LEASE_TTL);
+    session.run();
+    assert!(!world.times("owns 2").is_empty(), "{:#?}", world.log);
+    assert_eq!(world.times("grant").len(), 2, "{:#?}", world.log);
 }
 
 #[test]

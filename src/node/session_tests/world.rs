@@ -86,6 +86,8 @@ pub(in crate::node) struct Store {
     /// When leases of others end, by the age of the world; each of those that are not here was renewed just now.
     pub(super) ends: BTreeMap<LeaseId, Duration>,
     pub(in crate::node) keys: BTreeMap<Vec<u8>, KeyValue>,
+    /// What was before this revision is forgotten.
+    pub(in crate::node) compacted: i64,
 }
 
 impl World {
@@ -285,6 +287,9 @@ impl Etcd for FakeEtcd {
 
     fn range(&mut self, range: &Range) -> Result<RangeReply, Error> {
         let reply = self.world.call("range", &self.timeout, |store| store.range(range))?;
+        if (1..self.world.store.borrow().compacted).contains(&range.revision) {
+            return Err(Error::new(ErrorKind::Rejected(11), ENDPOINT, "compacted"));
+        }
         let octets: usize = reply.kvs.iter().map(|kv| kv.key.len() + kv.value.len()).sum();
         if octets >= self.world.too_large.get() {
             return Err(Error::new(ErrorKind::TooLarge, ENDPOINT, ""));

@@ -10,6 +10,7 @@ use rustix::event::PollFlags;
 use super::client::{Client, LONGEST_QUERY};
 use super::framed::{FramedStream, Received};
 use super::service::{OutgoingTransfer, Service};
+use super::udp::UdpListener;
 use crate::dns::Verdict;
 use crate::dns::keepalive::{self, TCP_IDLE_TENTHS};
 use crate::dns::transfer::TransferStep;
@@ -27,6 +28,15 @@ const SEND_BUFFER: usize = 128 * 1024;
 
 /// Queries of one connection that may be under way to other servers.
 const MOST_AWAITED: usize = 32;
+
+/// What is written of zones in one turn, for all connections.
+#[derive(Debug)]
+pub(super) struct ZoneTurn<'a> {
+    /// The messages that may be written yet.
+    pub(super) messages: usize,
+    /// Whose queries are answered after each of them, rather than after all.
+    pub(super) listeners: &'a mut [UdpListener],
+}
 
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -82,15 +92,15 @@ impl Connection {
     }
 
     /// Answers queries while there is room, so that one client's many do not hold up the others, and writes
-    /// of a zone so many `messages` at most, which are counted down.
+    /// of a zone what the turn has left.
     pub(super) fn progress(
         &mut self,
         now: Instant,
         service: &mut Service,
-        messages: &mut usize,
+        turn: &mut ZoneTurn<'_>,
     ) -> io::Result<()> {
         self.framed.send()?;
-        self.write_zone(now, service, messages)?;
+        self.write_zone(now, service, turn)?;
         if self.has_room() && !self.is_last {
             self.is_last = self.framed.receive()? == Received::End;
         }
@@ -111,7 +121,7 @@ impl Connection {
             }
             self.deadline = now + IDLE;
         }
-        self.write_zone(now, service, messages)?;
+        self.write_zone(now, service, turn)?;
         self.framed.send()
     }
 
@@ -119,14 +129,14 @@ impl Connection {
     fn write_zone(
         &mut self,
         now: Instant,
-        service: &Service,
-        messages: &mut usize,
+        service: &mut Service,
+        turn: &mut ZoneTurn<'_>,
     ) -> io::Result<()> {
         while self.framed.unsent() < MOST_UNSENT
-            && *messages > 0
+            && turn.messages > 0
             && let Some(outgoing) = &mut self.transfer
         {
-            *messages -= 1;
+            turn.messages -= 1;
             let mut message = Vec::new();
             let step = outgoing.transfer.step(&service.responder, service.now, &mut message);
             if step == TransferStep::Last {
@@ -138,6 +148,7 @@ impl Connection {
             // Who takes octets but no messages holds a copy of the zone for nothing.
             self.deadline = now + IDLE;
             self.framed.send()?;
+            turn.listeners.iter_mut().for_each(|listener| listener.answer_batch(service));
         }
         Ok(())
     }

@@ -43,8 +43,7 @@ use std::time::Instant;
 use crate::clock;
 use crate::cluster::{Directory, Network};
 use crate::dns::cache::Cache;
-use crate::dns::transfer::Views;
-use crate::dns::{Counters, RateLimiter, Responder};
+use crate::dns::{RateLimiter, Responder};
 use crate::node::network::HostNetwork;
 use forward::Forwarder;
 use hosts_file::HostsFile;
@@ -159,19 +158,7 @@ impl Server {
             listeners,
             acceptors,
             connections: Connections::default(),
-            service: Service {
-                responder,
-                directory,
-                counters: Counters::default(),
-                limiter: None,
-                forwarder: None,
-                cache: None,
-                table: None,
-                views: Views::default(),
-                under_way: Arc::default(),
-                begun: Vec::new(),
-                now: 0,
-            },
+            service: Service::new(responder, directory),
             signals,
             timers: Vec::new(),
             ready_file: None,

@@ -50,6 +50,23 @@ pub(super) struct OutgoingTransfer {
 }
 
 impl Service {
+    /// One that forwards nothing, keeps no replies and limits nobody.
+    pub(super) fn new(responder: Responder, directory: Directory) -> Service {
+        Service {
+            responder,
+            directory,
+            counters: Counters::default(),
+            limiter: None,
+            forwarder: None,
+            cache: None,
+            table: None,
+            views: Views::default(),
+            under_way: Arc::default(),
+            begun: Vec::new(),
+            now: 0,
+        }
+    }
+
     pub(super) fn asker(&self, client: &Client) -> Asker {
         Asker::new(client.address(), client.transport(), self.now)
     }

@@ -11,9 +11,10 @@ use rustix::event::PollFd;
 use rustix::net::{SocketType, listen, sockopt};
 
 use super::client::{Client, ConnectionId};
-use super::connection::Connection;
+use super::connection::{Connection, ZoneTurn};
 use super::service::Service;
 use super::socket::{self, Presence};
+use super::udp::UdpListener;
 
 /// Connections at a time, but for those that take a zone; the one that has been idle for longest gives way
 /// to a new one.
@@ -22,7 +23,7 @@ const MOST_CONNECTIONS: usize = 128;
 /// Those of one client among them: the one of these that has been idle for longest gives way then.
 const MOST_OF_CLIENT: usize = MOST_CONNECTIONS / 4;
 
-/// Messages of transfers that are written in one turn, so that they do not keep queries waiting: some tens
+/// Messages of transfers that are written in one turn, so that they do not keep others waiting: some tens
 /// of microseconds each.
 const MESSAGES_PER_TURN: usize = 8;
 
@@ -62,28 +63,35 @@ impl Connections {
         self.open.iter().map(|connection| connection.deadline).min()
     }
 
-    /// Serves those that are ready, given in order, and drops those that are done or idle.
-    pub(super) fn serve(&mut self, ready: &[bool], now: Instant, service: &mut Service) {
+    /// Serves those that are ready, given in order, and drops those that are done or idle. Queries that come to
+    /// the `listeners` while zones are written are answered meanwhile.
+    pub(super) fn serve(
+        &mut self,
+        ready: &[bool],
+        now: Instant,
+        service: &mut Service,
+        listeners: &mut [UdpListener],
+    ) {
         let mut ready = ready.iter();
-        let (mut messages, mut looked_at, mut next) = (MESSAGES_PER_TURN, 0, 0);
+        let mut turn = ZoneTurn { messages: MESSAGES_PER_TURN, listeners };
+        let (mut looked_at, mut next) = (0, 0);
         self.open.retain_mut(|connection| {
             let is_ready = ready.next().copied().unwrap_or(false);
-            let before = messages;
+            let before = turn.messages;
             // Nothing can be written for it in this turn: hundreds of those would be asked for nothing.
-            let waits = messages == 0 && connection.takes_zone();
+            let waits = turn.messages == 0 && connection.takes_zone();
             let goes_on = !is_ready
                 || waits
-                || (connection.progress(now, service, &mut messages).is_ok()
-                    && !connection.is_over());
+                || (connection.progress(now, service, &mut turn).is_ok() && !connection.is_over());
             let stays = goes_on && now < connection.deadline;
             looked_at += usize::from(stays);
-            if messages < before {
+            if turn.messages < before {
                 next = looked_at;
             }
             stays
         });
         // Whoever had to wait this time is the first next time.
-        if messages == 0 {
+        if turn.messages == 0 {
             self.open.rotate_left(next);
         }
     }
@@ -137,3 +145,7 @@ impl Connections {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "tcp_tests.rs"]
+mod tests;

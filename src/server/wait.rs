@@ -129,7 +129,7 @@ impl Server {
             return woken;
         }
         let (arrivals, open) = streams.split_at(self.acceptors.len().min(streams.len()));
-        self.connections.serve(open, now, service);
+        self.connections.serve(open, now, service, &mut self.listeners);
         for (acceptor, _) in self.acceptors.iter().zip(arrivals).filter(|(_, ready)| **ready) {
             self.connections.accept(acceptor, now);
         }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::claim::{Claimant, OwnRecord, Taken, Ticket};
+use super::claim::{Claimant, LatestSlots, OwnRecord, Taken, Ticket};
 use super::queue::Waited;
 use super::rank::{FreeSlot, free_slot, presumed, taken_since};
 use super::session::Session;
-use super::state::{Claimed, Membership};
+use super::state::{Claimed, History, Membership};
 use super::{Host, Result, SessionError, WhenFull};
-use crate::cluster::{Record, SlotId};
+use crate::cluster::{RangeDigest, Record, SlotId};
 use crate::etcd::{Etcd, LeaseId};
 
 /// The number of claims that may fail, because others were quicker, before their changes are followed.
@@ -194,9 +194,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         loop {
             self.ensure_lease()?;
             self.leave_queue()?;
-            let ticket = self.ask(|client| claimant.take_ticket(client))?;
-            self.catch_up_with(&ticket)?;
-            match self.slot_for(claimant, &ticket, knowledge)? {
+            let mut ticket = self.ask(|client| claimant.take_ticket(client))?;
+            match self.slot_for(claimant, &mut ticket, knowledge)? {
                 FreeSlot::Slot(slot) => {
                     if let Some(taken) = self.ask(|client| claimant.claim(client, slot))? {
                         let queue_length = if waited { 0 } else { taken.queue_length };
@@ -221,28 +220,31 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
     }
 
-    /// The slot that a ticket leads to: as the directory knows, if it stands where the ticket does.
+    /// The slot that a ticket leads to: where many start, as may be presumed; else as the directory knows, if it stands where
+    /// the ticket does, or as is read.
     fn slot_for(
         &mut self,
         claimant: Claimant<'_>,
-        ticket: &Ticket,
+        ticket: &mut Ticket,
         knowledge: Knowledge,
     ) -> Result<FreeSlot> {
-        let digest = self.host.directory(|directory| directory.digest(0, i64::MAX));
-        if digest == ticket.slots {
-            return Ok(self.free_slot(claimant, ticket.rank));
-        }
+        let digest = self.expect_to_go_on(ticket)?;
         let limit = claimant.keyspace.limit;
         let known: Vec<SlotId> =
             self.host.directory(|directory| directory.slots().map(|(slot, _)| slot).collect());
         if knowledge == Knowledge::MayBePresumed
             && let Some(slot) = presumed(ticket, &known, digest.keys, limit)
         {
+            self.miss(ticket.revision);
             return Ok(FreeSlot::Slot(slot));
         }
+        let latest = self.catch_up_with(claimant, ticket, digest)?;
+        if digest == (RangeDigest { keys: ticket.keys, newest: latest.newest }) {
+            return Ok(self.free_slot(claimant, ticket.rank));
+        }
         let seen = self.history.as_ref().and_then(|history| history.revisions.first());
-        if let Some(taken) = seen.and_then(|seen| taken_since(ticket, &known, *seen)) {
-            let is_all = digest.keys + (taken.len() - known.len()) == ticket.slots.keys;
+        if let Some(taken) = seen.and_then(|seen| taken_since(&latest, &known, *seen)) {
+            let is_all = digest.keys + (taken.len() - known.len()) == ticket.keys;
             let slot = free_slot(ticket.rank, taken.into_iter(), limit);
             // Others are quicker than all names are read: what became free meanwhile is left to them.
             let is_enough = knowledge == Knowledge::OfEtcd && matches!(slot, FreeSlot::Slot(_));
@@ -256,7 +258,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
 
     /// Returns whether the directory knows every slot that was taken when the ticket was.
     pub(super) fn is_current(&self, ticket: &Ticket) -> bool {
-        self.has_seen_names(ticket.slots.newest)
+        self.has_seen_names(ticket.newest)
     }
 
     /// Returns whether all changes of the pattern's names up to this revision are known.
@@ -265,25 +267,45 @@ impl<H: Host, E: Etcd> Session<H, E> {
         seen.is_some_and(|seen| *seen >= revision)
     }
 
-    /// If no slot changed between the full sync and the ticket, the directory stands where the
-    /// ticket does: etcd serves a watch that begins in the present at once, but those that begin in
-    /// the past ten times a second only. Else names are missing.
+    /// What the directory has of the slots. It is to be followed up to the ticket.
     ///
     /// # Errors
     /// When another cluster answers, or an older backup.
-    fn catch_up_with(&mut self, ticket: &Ticket) -> Result<()> {
-        let digest = self.host.directory(|directory| directory.digest(0, i64::MAX));
+    fn expect_to_go_on(&mut self, ticket: &Ticket) -> Result<RangeDigest> {
+        let known = self.history.as_ref();
+        if known.is_some_and(|known| !known.goes_on_at(ticket.cluster_id, ticket.revision)) {
+            return Err(self.break_off("etcd's history is not what was seen"));
+        }
+        Ok(self.host.directory(|directory| directory.digest(0, i64::MAX)))
+    }
+
+    /// If no slot changed between the full sync and the ticket, the directory stands where the ticket does: etcd serves a
+    /// watch that begins in the present at once, but those that begin in the past ten times a second only. Else names are
+    /// missing. Returns those that changed last.
+    fn catch_up_with(
+        &mut self,
+        claimant: Claimant<'_>,
+        ticket: &mut Ticket,
+        known: RangeDigest,
+    ) -> Result<LatestSlots> {
+        let seen = self.history.as_ref().map(History::latest);
+        let latest = if seen.is_some_and(|seen| seen + 1 == ticket.revision) {
+            // Nothing at all was written in between.
+            LatestSlots { newest: known.newest, slots: Vec::new(), past: i64::MAX }
+        } else {
+            self.ask(|client| claimant.latest_slots(client, ticket.revision))?
+        };
+        ticket.newest = latest.newest;
         match &mut self.history {
-            Some(history) if !history.goes_on_at(ticket.cluster_id, ticket.revision) => {
-                return Err(self.break_off("etcd's history is not what was seen"));
-            }
-            Some(history) if digest == ticket.slots => {
+            Some(history)
+                if known == (RangeDigest { keys: ticket.keys, newest: latest.newest }) =>
+            {
                 let seen = history.see(0, ticket.revision).unwrap_or_default();
                 self.host.directory(|directory| directory.advance(seen));
             }
-            _ => self.miss(ticket.slots.newest),
+            _ => self.miss(latest.newest),
         }
-        Ok(())
+        Ok(latest)
     }
 
     fn own(&mut self, claimed: Claimed, record: Record, previous: Option<Claimed>) {

@@ -63,12 +63,21 @@ pub(super) struct Ticket {
     pub(super) cluster_id: u64,
     /// The revision at which it was put.
     pub(super) revision: i64,
-    /// The keys of the slots then.
-    pub(super) slots: RangeDigest,
-    /// The slots among those that changed last, at most [`NEWEST`].
-    pub(super) newest: Vec<SlotId>,
+    /// The number of the slots' keys then.
+    pub(super) keys: usize,
+    /// The revision of their last change, or until that is known one that is not before it.
+    pub(super) newest: i64,
+}
+
+/// The slots that changed last when a ticket was taken.
+#[derive(Debug)]
+pub(super) struct LatestSlots {
+    /// The revision of the last change; 0: there are none.
+    pub(super) newest: i64,
+    /// The slots, at most [`NEWEST`].
+    pub(super) slots: Vec<SlotId>,
     /// The revision past which all that changed are among those, and are there still.
-    pub(super) newest_past: i64,
+    pub(super) past: i64,
 }
 
 /// Those ahead of this node in the queue.
@@ -78,7 +87,7 @@ pub(super) struct Ahead {
     pub(super) revision: i64,
 }
 
-/// The number of slots that a ticket has of those that changed last.
+/// The number of slots that are asked for of those that changed last.
 const NEWEST: i64 = 16;
 
 /// This node as a claim needs to know it.
@@ -230,16 +239,12 @@ impl Claimant<'_> {
         delete_if_on(client, self.keyspace.key(slot), self.lease)
     }
 
-    /// Puts this node into the queue and finds its place there, in one transaction.
+    /// Puts this node into the queue and finds its place there, in one transaction. The slots are counted alone: for those
+    /// that changed last etcd looks at each of them, while it carries nothing else out.
     pub fn take_ticket(&self, client: &mut impl Etcd) -> Result<Ticket, Error> {
         let ticket = self.keyspace.ticket(self.record);
         let queue = self.queue();
-        let slots = Op::Range(Range {
-            keys_only: true,
-            order: Order::NewestFirst,
-            limit: NEWEST,
-            ..self.slots()
-        });
+        let slots = Op::Range(Range { count_only: true, ..self.slots() });
         let put = Op::Put { key: ticket.clone(), value: Vec::new(), lease: self.lease };
         let reply = client.txn(&Txn {
             compare: vec![Compare { key: ticket.clone(), to: Equal::CreateRevision(0) }],
@@ -264,9 +269,24 @@ impl Claimant<'_> {
             rank: if reply.succeeded { queue.count } else { place },
             cluster_id: reply.header.cluster_id,
             revision: reply.header.revision,
-            slots: digest(slots),
-            newest: self.slots_of(&slots.kvs).collect(),
-            newest_past: latest_of(slots, false).after,
+            keys: slots.count,
+            newest: reply.header.revision,
+        })
+    }
+
+    /// The slots that had changed last at a revision.
+    pub fn latest_slots(
+        &self,
+        client: &mut impl Etcd,
+        revision: i64,
+    ) -> Result<LatestSlots, Error> {
+        let order = Order::NewestFirst;
+        let range = Range { keys_only: true, order, limit: NEWEST, revision, ..self.slots() };
+        let reply = client.range(&range)?;
+        Ok(LatestSlots {
+            newest: digest(&reply).newest,
+            slots: self.slots_of(&reply.kvs).collect(),
+            past: latest_of(&reply, false).after,
         })
     }
 

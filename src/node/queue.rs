@@ -39,7 +39,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         // Who only waits does not give etcd the time that it takes where many start together.
         self.client.timeout_mut().settle();
         // The revision of the last change of names that is known to be.
-        let mut newest = taken.slots.newest;
+        let mut newest = taken.newest;
         let (mut is_logged, mut told, mut last_why) = (false, None, None);
         loop {
             self.follow_what_came(&mut watch, &mut place, claimant.keyspace)?;

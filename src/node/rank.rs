@@ -1,6 +1,6 @@
 //! Which free slot is whose: the lowest for the first in the queue, the next for the second, and so on.
 
-use super::claim::Ticket;
+use super::claim::{LatestSlots, Ticket};
 use crate::cluster::SlotId;
 
 /// From how many new slots on they are presumed rather than read, which costs etcd far more than
@@ -33,9 +33,8 @@ pub fn free_slot(rank: usize, taken: impl Iterator<Item = SlotId>, limit: u32) -
 
 /// The slot that a ticket leads to when many nodes start together: the slots that were taken since
 /// `known` are taken to be the lowest that were free, as they are where everybody takes those.
-/// `known_keys` counts all keys that were there then. `None` where that is not likely, or where so
-/// few are new that they can be read: then they have to be. If it is wrong, the claim fails, or a
-/// lower slot stays free for the next one.
+/// `known_keys` counts all keys that were there then. `None` where so few are new that they can be read: then they
+/// have to be. If it is wrong, the claim fails, or a lower slot stays free for the next one.
 pub(super) fn presumed(
     ticket: &Ticket,
     known: &[SlotId],
@@ -43,20 +42,24 @@ pub(super) fn presumed(
     limit: u32,
 ) -> Option<SlotId> {
     let created =
-        ticket.slots.keys.checked_sub(known_keys).filter(|created| *created >= PRESUMED_FROM)?;
-    let rank = ticket.rank.checked_add(created)?;
-    let FreeSlot::Slot(slot) = free_slot(rank, known.iter().copied(), limit) else { return None };
-    let is_below = |newest: &SlotId| *newest < slot || known.contains(newest);
-    ticket.newest.iter().all(is_below).then_some(slot)
+        ticket.keys.checked_sub(known_keys).filter(|created| *created >= PRESUMED_FROM)?;
+    match free_slot(ticket.rank.checked_add(created)?, known.iter().copied(), limit) {
+        FreeSlot::Slot(slot) => Some(slot),
+        FreeSlot::Behind | FreeSlot::Full => None,
+    }
 }
 
 /// The slots that were taken when a ticket was, given those that were at a revision, and those that became free
-/// meanwhile. `None`: the ticket does not tell of all that were taken since that revision.
-pub(super) fn taken_since(ticket: &Ticket, known: &[SlotId], seen: i64) -> Option<Vec<SlotId>> {
-    if seen < ticket.newest_past {
+/// meanwhile. `None`: those that changed last are not all that were taken since that revision.
+pub(super) fn taken_since(
+    latest: &LatestSlots,
+    known: &[SlotId],
+    seen: i64,
+) -> Option<Vec<SlotId>> {
+    if seen < latest.past {
         return None;
     }
-    let mut taken = [known, &ticket.newest].concat();
+    let mut taken = [known, &latest.slots].concat();
     taken.sort_unstable();
     taken.dedup();
     Some(taken)
@@ -65,7 +68,6 @@ pub(super) fn taken_since(ticket: &Ticket, known: &[SlotId], seen: i64) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::RangeDigest;
 
     fn slot(number: u32) -> SlotId {
         SlotId::new(number).expect("not zero")
@@ -92,49 +94,36 @@ mod tests {
 
     #[test]
     fn where_many_start_the_new_slots_are_presumed_the_lowest() {
-        type Row = (usize, usize, &'static [u32], &'static [u32], Option<u32>);
-        let table: [Row; 9] = [
-            (0, 64, &[], &[63, 64], Some(65)),
-            (7, 64, &[], &[63, 64], Some(72)),
-            // Two were known, one of them in between.
-            (0, 66, &[1, 10], &[65, 66], Some(67)),
-            (0, 66, &[1, 100], &[64, 65], Some(66)),
-            // One of the known ones changed, far above.
-            (0, 66, &[1, 100], &[100, 65], Some(66)),
-            // Somebody took a high slot.
-            (0, 64, &[], &[63, 90], None),
+        type Row = (usize, usize, &'static [u32], Option<u32>);
+        let table: [Row; 8] = [
+            (0, 64, &[], Some(65)),
+            (7, 64, &[], Some(72)),
+            // Two were known, one of them in between, and then one above.
+            (0, 66, &[1, 10], Some(67)),
+            (0, 66, &[1, 100], Some(66)),
+            (0, 66, &[1, 62], Some(67)),
             // So few that they can be read; fewer than before; more than there are.
-            (0, 65, &[1, 2], &[64], None),
-            (0, 1, &[1, 2], &[1], None),
-            (0, 200, &[], &[1], None),
+            (0, 65, &[1, 2], None),
+            (0, 1, &[1, 2], None),
+            (0, 200, &[], None),
         ];
-        for (rank, keys, known, newest, wanted) in table {
-            let slots = |numbers: &[u32]| numbers.iter().map(|number| slot(*number)).collect();
-            let known: Vec<SlotId> = slots(known);
-            let ticket = Ticket {
-                rank,
-                cluster_id: 7,
-                revision: 9,
-                slots: RangeDigest { keys, newest: 9 },
-                newest: slots(newest),
-                newest_past: 8,
-            };
+        for (rank, keys, known, wanted) in table {
+            let known: Vec<SlotId> = known.iter().map(|number| slot(*number)).collect();
+            let ticket = Ticket { rank, cluster_id: 7, revision: 9, keys, newest: 9 };
             let found = presumed(&ticket, &known, known.len(), 200);
             assert_eq!(found, wanted.map(slot), "{ticket:?}, known {known:?}");
         }
     }
 
     #[test]
-    fn what_was_taken_since_is_told_by_the_ticket_where_it_reaches_back_so_far() {
+    fn what_was_taken_since_is_told_by_what_changed_last_where_that_reaches_back_so_far() {
         let slots = |numbers: &[u32]| numbers.iter().map(|number| slot(*number)).collect();
         let (known, newest): (Vec<SlotId>, _) = (slots(&[1, 2, 5]), slots(&[3, 5]));
-        let slots_then = RangeDigest { keys: 4, newest: 9 };
-        let (rank, cluster_id, revision, newest_past) = (0, 7, 9, 6);
-        let ticket = Ticket { rank, cluster_id, revision, slots: slots_then, newest, newest_past };
+        let latest = LatestSlots { newest: 9, slots: newest, past: 6 };
         for (seen, wanted) in
             [(5, None), (6, Some(slots(&[1, 2, 3, 5]))), (9, Some(slots(&[1, 2, 3, 5])))]
         {
-            assert_eq!(taken_since(&ticket, &known, seen), wanted, "seen up to {seen}");
+            assert_eq!(taken_since(&latest, &known, seen), wanted, "seen up to {seen}");
         }
     }
 }

@@ -158,6 +158,11 @@ def measure(etcd, calls):
     for count in (10, 100, 1000, 5000):
         told(f"a range of {count} names", measured(etcd, few, max(2, calls // count), names(count)))
     told("a range of 1000 names, without their values", measured(etcd, few, max(2, calls // 100), names(1000, True)))
+    all_of_them = {"key": text(b"name/"), "range_end": text(b"name0")}
+    counted = {**all_of_them, "count_only": True}
+    told("all names, counted", measured(etcd, few, max(2, calls // 10), lambda _: ("/v3/kv/range", counted)))
+    newest = {**all_of_them, "limit": "1", "keys_only": True, "sort_target": "MOD", "sort_order": "DESCEND"}
+    told("the name of all that changed last", measured(etcd, few, max(2, calls // 10), lambda _: ("/v3/kv/range", newest)))
     for count, events in ((100, 1), (400, 1), (100, 10)):
         told(f"a message of {events} events to each of {count} watchers", fan(etcd, one, lease, count, events))
 

@@ -79,7 +79,7 @@ fn claims_that_fail_again_and_again_are_not_repeated_as_fast_as_etcd_answers() {
     });
     session.run();
     let claims = world.times("txn").len();
-    assert!((10..100).contains(&claims), "{claims} in a minute: {:#?}", world.log);
+    assert!((10..150).contains(&claims), "{claims} in a minute: {:#?}", world.log);
     let kept = world.times("keep-alive");
     assert!(kept.windows(2).all(|pair| pair[1] - pair[0] < LEASE_TTL * 3 / 4), "{kept:?}");
 }

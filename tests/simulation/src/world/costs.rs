@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use idetcd::etcd::{Op, WatchReply};
+use idetcd::etcd::{Op, Order, WatchReply};
 
 use crate::model::{Reply, Request};
 
@@ -13,9 +13,10 @@ const CALL: u64 = 220_000;
 /// What a grant of a lease takes more, and each change of a key in a transaction.
 const GRANT: u64 = 150_000;
 const CHANGE: u64 = 200_000;
-/// A key that is in a reply, and one that is only counted.
+/// A key that is in a reply, one that is only counted, and one that is compared with the others, for the order of a reply.
 const KEY: u64 = 11_300;
 const COUNTED: u64 = 120;
+const SORTED: u64 = 1_400;
 /// A message of a watch, and each event in it.
 const MESSAGE: u64 = 55_000;
 const EVENT: u64 = 21_000;
@@ -37,13 +38,15 @@ pub struct Cost {
 
 /// What a call costs, by its reply; `None`: it was refused.
 pub fn of_call(request: &Request, reply: Option<&Reply>) -> Cost {
-    let changes = match (request, reply) {
-        (Request::Txn(txn), Some(Reply::Txn(done))) => {
-            let ops = if done.succeeded { &txn.success } else { &txn.failure };
-            ops.iter().filter(|op| !matches!(op, Op::Range(_))).count() as u64
-        }
-        _ => 0,
+    let ops = match (request, reply) {
+        (Request::Txn(txn), Some(Reply::Txn(done))) if done.succeeded => &txn.success[..],
+        (Request::Txn(txn), Some(Reply::Txn(_))) => &txn.failure,
+        _ => &[],
     };
+    let changes = ops.iter().filter(|op| !matches!(op, Op::Range(_))).count() as u64;
+    let asked =
+        ops.iter().filter_map(|op| if let Op::Range(range) = op { Some(range) } else { None });
+    let asked = asked.chain(if let Request::Range(range) = request { Some(range) } else { None });
     let ranges = match reply {
         Some(Reply::Range(range)) => std::slice::from_ref(range),
         Some(Reply::Txn(done)) => &done.ranges,
@@ -51,10 +54,12 @@ pub fn of_call(request: &Request, reply: Option<&Reply>) -> Cost {
     };
     let keys: u64 = ranges.iter().map(|range| range.kvs.len() as u64).sum();
     let counted: u64 = ranges.iter().map(|range| u64::try_from(range.count).unwrap_or(0)).sum();
+    let sorted = asked.zip(ranges).filter(|(range, _)| range.order != Order::Key);
+    let sorted: u64 = sorted.map(|(_, reply)| u64::try_from(reply.count).unwrap_or(0)).sum();
     let grant = if matches!(request, Request::LeaseGrant(_)) { GRANT } else { 0 };
     Cost {
         time: Duration::from_nanos(
-            CALL + grant + changes * CHANGE + keys * KEY + counted * COUNTED,
+            CALL + grant + changes * CHANGE + keys * KEY + counted * COUNTED + sorted * SORTED,
         ),
         octets: CALL_OCTETS + changes * CHANGE_OCTETS + keys * KEY_OCTETS,
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::newborn;
 use super::world::{Fate, LEASE_TTL, LIFE, ROUND_TRIP, World, delete, put};
 use crate::cluster::{Keyspace, SlotId};
-use crate::etcd::{ErrorKind, LeaseId, ResponseHeader, WatchReply};
+use crate::etcd::{ErrorKind, KeyValue, LeaseId, ResponseHeader, WatchReply};
 use crate::node::WhenFull;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -56,6 +56,25 @@ fn changes_are_told_by_one_watch_at_a_time() {
         assert!((0..=1).contains(&open), "{open} at {at:?}: {:#?}", world.log);
     }
     assert!(begun >= 2, "{:#?}", world.log);
+}
+
+#[test]
+fn a_name_takes_two_transactions_that_sort_nothing_and_no_read_in_between_where_nobody_writes() {
+    let (world, session) = newborn(1);
+    for slot in [1, 3] {
+        let put = put(&format!("w{slot}.tf.local."), 1, OTHER);
+        let kv = KeyValue { value: br#"{"ipv4":"10.0.0.2","port":"53"}"#.to_vec(), ..put.kv };
+        world.store.borrow_mut().keys.insert(kv.key.clone(), kv);
+    }
+    world.store.borrow_mut().revision = 7;
+    world.stop_at.set(world.began + SECOND);
+    world.follow(|_, _| Fate::Answered(ROUND_TRIP));
+    session.run();
+    let log = world.log.borrow();
+    let calls: Vec<&str> = log.iter().map(|(_, what)| what.as_str()).collect();
+    let after = calls.iter().position(|what| *what == "FullSync").expect("a full sync");
+    assert_eq!(calls[after..after + 4], ["FullSync", "txn", "txn", "owns 2"], "{calls:?}");
+    assert!(!calls.contains(&"sorts"), "{calls:?}");
 }
 
 #[test]

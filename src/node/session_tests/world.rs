@@ -298,6 +298,8 @@ impl Etcd for FakeEtcd {
     }
 
     fn txn(&mut self, txn: &Txn) -> Result<TxnReply, Error> {
+        let is_sorted = |op: &&Op| matches!(op, Op::Range(range) if range.order != Order::Key);
+        txn.success.iter().filter(is_sorted).for_each(|_| self.world.log("sorts"));
         self.world.call("txn", &self.timeout, |store| store.txn(txn))
     }
 

@@ -6,7 +6,7 @@ use super::claim::{Claimant, LatestSlots, OwnRecord, Taken, Ticket};
 use super::queue::Waited;
 use super::rank::{FreeSlot, free_slot, presumed, taken_since};
 use super::session::Session;
-use super::state::{Claimed, History, Membership};
+use super::state::{Claimed, Membership};
 use super::{Host, Result, SessionError, WhenFull};
 use crate::cluster::{RangeDigest, Record, SlotId};
 use crate::etcd::{Etcd, LeaseId};
@@ -288,7 +288,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         ticket: &mut Ticket,
         known: RangeDigest,
     ) -> Result<LatestSlots> {
-        let seen = self.history.as_ref().map(History::latest);
+        let seen = self.history.as_ref().and_then(|history| history.revisions.first());
         let latest = if seen.is_some_and(|seen| seen + 1 == ticket.revision) {
             // Nothing at all was written in between.
             LatestSlots { newest: known.newest, slots: Vec::new(), past: i64::MAX }

@@ -95,7 +95,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.proof.end();
         self.proof.right_at(history.latest());
         self.history = Some(history);
-        self.first_revision = None;
+        self.first_count = None;
         (self.turn, self.missing, self.own_put) = (None, None, None);
         self.serial_asked_at = 0;
         if let Some(job) = &mut self.job {
@@ -103,6 +103,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
         }
         self.contact.follow(self.host.now());
         // It is followed once a watch is open.
+        let missing = self.witness.filter(|witness| witness.granted_at > witness.revision);
+        self.missing = missing.map(|witness| witness.granted_at);
         self.mark();
         self.note_late_claims();
     }

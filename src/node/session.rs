@@ -51,9 +51,9 @@ pub struct Session<H, E> {
     pub(super) under_way: Option<SyncUnderWay>,
     /// What proves that everything was read in this history; `None`: nothing is to be proven.
     pub(super) witness: Option<Witness>,
-    /// The revision of etcd when a newcomer counted the names first: but for what was held up, no earlier life put
+    /// When a newcomer counted the names first, and etcd's revision then: but for what was held up, no earlier life put
     /// anything since. `None`: not known, forgotten by etcd, or names were read.
-    pub(super) first_revision: Option<i64>,
+    pub(super) first_count: Option<(Instant, i64)>,
     /// The put of the own key that the watch has not told of, as far as is known.
     pub(super) own_put: Option<OwnPut>,
     /// Whether another history was found since there was a name: what stands there may be of any life of ours.
@@ -125,7 +125,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
             history: None,
             under_way: None,
             witness: None,
-            first_revision: None,
+            first_count: None,
             own_put: None,
             is_restored: false,
             serial_asked_at: 0,
@@ -172,7 +172,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 }
                 SessionError::LeaseGone => {}
                 SessionError::Silent => self.leave_silent(),
-                SessionError::NoHistory => (self.history, self.first_revision) = (None, None),
+                SessionError::NoHistory => (self.history, self.first_count) = (None, None),
                 SessionError::NoAddress(error) => {
                     // Nothing was followed meanwhile.
                     self.history = None;
@@ -181,7 +181,7 @@ impl<H: Host, E: Etcd> Session<H, E> {
                 SessionError::Etcd(error) if calls_for_reading_anew(&error) => {
                     self.allow_for_load(&error);
                     log::info!("{error}: reading everything anew");
-                    (self.history, self.first_revision) = (None, None);
+                    (self.history, self.first_count) = (None, None);
                 }
                 SessionError::Etcd(error) => {
                     self.allow_for_load(&error);

@@ -136,6 +136,8 @@ pub(super) struct Witness {
     pub(super) lease: Lease,
     /// That at which it was granted, or an earlier one.
     pub(super) revision: i64,
+    /// That at which it was granted.
+    pub(super) granted_at: i64,
 }
 
 /// The part of a node in a start of many.

@@ -20,6 +20,9 @@ use crate::etcd::Etcd;
 /// The time to live of a lease that is granted for this alone: longer than names are read.
 const TTL: Duration = Duration::from_secs(300);
 
+/// The time for which a newcomer reads names as of its first count: it answers by them until it follows.
+const FIRST_COUNT_LASTS: Duration = Duration::from_secs(60);
+
 /// Why everything is read anew.
 const NOT_READ: &str = "etcd's history is not the one that was read";
 
@@ -45,9 +48,11 @@ impl<H: Host, E: Etcd> Session<H, E> {
             self.have_lease(lease);
         }
         let header = self.client.last_header().filter(|header| header.revision > 0);
+        let first = self.first_count.filter(|(at, _)| asked < *at + FIRST_COUNT_LASTS);
         self.witness = header.map(|header| {
-            let revision = self.first_revision.unwrap_or(header.revision).min(header.revision);
-            Witness { lease, revision }
+            let granted_at = header.revision;
+            let revision = first.map_or(granted_at, |(_, revision)| revision.min(granted_at));
+            Witness { lease, revision, granted_at }
         });
         Ok(self.witness)
     }
@@ -59,7 +64,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
             names = names.max(self.count_names()?);
             if self.membership == Membership::Newcomer && !self.contact.was_followed() {
                 let header = self.client.last_header().filter(|header| header.revision > 0);
-                self.first_revision = self.first_revision.or(header.map(|header| header.revision));
+                let count = header.map(|header| (self.host.now(), header.revision));
+                self.first_count = self.first_count.or(count);
             }
         }
         Ok(self.ttl_to_grant(names))

@@ -26,6 +26,9 @@ const MOST_UNSENT: usize = 16 * 1024;
 /// 10 ms, and little where there are hundreds of them.
 const SEND_BUFFER: usize = 128 * 1024;
 
+/// Datagrams that are answered on each socket after a message of a zone: hundreds would hold up all else.
+const MOST_BETWEEN: usize = 8;
+
 /// Queries of one connection that may be under way to other servers.
 const MOST_AWAITED: usize = 32;
 
@@ -148,7 +151,9 @@ impl Connection {
             // Who takes octets but no messages holds a copy of the zone for nothing.
             self.deadline = now + IDLE;
             self.framed.send()?;
-            turn.listeners.iter_mut().for_each(|listener| listener.answer_batch(service));
+            for listener in turn.listeners.iter_mut() {
+                listener.answer_batch(service, MOST_BETWEEN);
+            }
         }
         Ok(())
     }

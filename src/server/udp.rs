@@ -14,7 +14,7 @@ use super::socket::{self, Presence};
 use crate::dns::Verdict;
 
 /// Datagrams answered on one socket before the others, and etcd, get their turn again.
-const DATAGRAMS_PER_TURN: usize = 64;
+pub(super) const DATAGRAMS_PER_TURN: usize = 64;
 
 /// Room for the longest reply over UDP, so that the buffer never grows.
 const REPLY_CAPACITY: usize = 4096;
@@ -86,8 +86,9 @@ impl UdpListener {
         })
     }
 
-    pub(super) fn answer_batch(&mut self, service: &mut Service) {
-        for _ in 0..DATAGRAMS_PER_TURN {
+    /// Answers what came, up to so many datagrams.
+    pub(super) fn answer_batch(&mut self, service: &mut Service, most: usize) {
+        for _ in 0..most {
             let (length, address) = match self.socket.recv_from(&mut self.query[..]) {
                 Ok(received) => received,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,

@@ -13,6 +13,7 @@ use super::secondaries::Secondaries;
 use super::service::Service;
 use super::table::TableFollower;
 use super::timers::View;
+use super::udp::DATAGRAMS_PER_TURN;
 use super::{Interest, Server, Wake};
 use crate::clock;
 
@@ -123,7 +124,7 @@ impl Server {
         let (datagrams, streams) = sockets.split_at(self.listeners.len().min(sockets.len()));
         let service = &mut self.service;
         for (listener, _) in self.listeners.iter_mut().zip(datagrams).filter(|(_, r)| **r) {
-            listener.answer_batch(service);
+            listener.answer_batch(service, DATAGRAMS_PER_TURN);
         }
         if self.connections.len() == 0 && !streams.contains(&true) {
             return woken;

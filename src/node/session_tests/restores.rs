@@ -8,8 +8,8 @@ use super::super::state::{History, Membership};
 use super::newborn;
 use super::republishing::insist;
 use super::world::{FakeEtcd, FakeHost, Fate, LEASE_TTL, ROUND_TRIP, Store, World, put};
-use crate::cluster::Record;
-use crate::etcd::{KeyValue, LeaseId};
+use crate::cluster::{Freshness, Record};
+use crate::etcd::{ErrorKind, KeyValue, LeaseId};
 use crate::node::LeaseTtl;
 
 type Node = Session<FakeHost, FakeEtcd>;
@@ -106,6 +106,7 @@ fn a_newcomer_reads_names_as_of_its_first_count_and_does_not_take_what_was_taken
     session.sync().expect("an answer");
     assert_eq!(session.history.as_ref().map(History::latest), Some(5));
     assert_eq!(world.directory.borrow().occupied(), 0);
+    assert_eq!(world.directory.borrow().freshness(), Freshness::Incomplete, "it denies nothing");
     session.ensure_name().expect("a name");
     assert_eq!(session.membership.held().map(|held| held.slot.get()), Some(2));
     // Later on it reads them as of when it begins to.
@@ -113,6 +114,25 @@ fn a_newcomer_reads_names_as_of_its_first_count_and_does_not_take_what_was_taken
     session.sync().expect("an answer");
     assert_eq!(session.history.as_ref().map(History::latest), Some(8));
     assert_eq!(world.directory.borrow().occupied(), 2);
+}
+
+#[test]
+fn a_newcomer_that_waits_long_for_its_lease_reads_names_as_they_are() {
+    let (world, mut session) = overtaken(false);
+    let mut grants = 0;
+    world.follow(move |world, name| {
+        grants += u32::from(name == "grant");
+        if name == "grant" && grants == 1 {
+            insert(world, put("w1.tf.local.", 6, LeaseId(99)).kv);
+            world.store.borrow_mut().revision = 6;
+            return Fate::Failed(ErrorKind::TimedOut);
+        }
+        Fate::Answered(ROUND_TRIP)
+    });
+    session.sync().expect_err("no lease");
+    world.now.set(world.now.get() + LEASE_TTL * 20);
+    session.sync().expect("an answer");
+    assert_eq!(session.history.as_ref().map(History::latest), Some(6));
 }
 
 #[test]

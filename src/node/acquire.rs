@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::claim::{Claimant, LatestSlots, OwnRecord, Taken, Ticket};
+use super::claim::{Claimant, OwnRecord, Taken};
 use super::queue::Waited;
 use super::rank::{FreeSlot, free_slot, presumed, taken_since};
 use super::session::Session;
 use super::state::{Claimed, Membership};
+use super::ticket::{LatestSlots, Ticket};
 use super::{Host, Result, SessionError, WhenFull};
 use crate::cluster::{RangeDigest, Record, SlotId};
 use crate::etcd::{Etcd, LeaseId};

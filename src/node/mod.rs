@@ -47,6 +47,7 @@ mod suspect;
 mod sync;
 mod table;
 mod this_host;
+mod ticket;
 mod under_way;
 mod watch;
 mod witness;

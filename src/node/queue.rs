@@ -3,13 +3,14 @@
 //! Whoever waits knows the tickets ahead of its own and strikes out those that leave, so a free slot
 //! costs etcd one claim, however many are waiting.
 
-use super::claim::{Ahead, ClaimAttempt, Claimant, Taken, Ticket};
+use super::claim::{ClaimAttempt, Claimant, Taken};
 use super::full_sync::MOST_AT_ONCE;
 use super::overtake::Overtaking;
 use super::queue_place::QueuePlace;
 use super::rank::{FreeSlot, free_slot};
 use super::session::Session;
 use super::sync::Synced;
+use super::ticket::{Ahead, Ticket};
 use super::{Counter, Host, Result, SessionError, WhenFull};
 use crate::cluster::Keyspace;
 use crate::etcd::{Etcd, WatchStream};

@@ -1,6 +1,6 @@
 //! Which free slot is whose: the lowest for the first in the queue, the next for the second, and so on.
 
-use super::claim::{LatestSlots, Ticket};
+use super::ticket::{LatestSlots, Ticket};
 use crate::cluster::SlotId;
 
 /// From how many new slots on they are presumed rather than read, which costs etcd far more than

@@ -10,11 +10,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::claim::digest;
 use super::full_sync::{newest_of, range_of};
 use super::job::Barrier;
 use super::session::Session;
 use super::state::{Claimed, Turn, watch_range};
+use super::ticket::digest;
 use super::{Host, Result, SessionError};
 use crate::cluster::{KeyRange, RangeDigest};
 use crate::etcd::{Etcd, Range, RangeReply, WatchRange, WatchStream};

@@ -236,13 +236,16 @@ impl<H: Host, E: Etcd> Session<H, E> {
         if knowledge == Knowledge::MayBePresumed
             && let Some(slot) = presumed(ticket, &known, digest.keys, limit)
         {
-            self.miss(ticket.revision);
+            self.miss(ticket.newest);
             return Ok(FreeSlot::Slot(slot));
         }
-        let latest = self.catch_up_with(claimant, ticket, digest)?;
-        if digest == (RangeDigest { keys: ticket.keys, newest: latest.newest }) {
+        let latest = self.latest_slots(claimant, ticket, digest)?;
+        ticket.newest = latest.newest;
+        if digest == (RangeDigest { keys: ticket.keys, newest: ticket.newest }) {
+            self.stand_at(ticket);
             return Ok(self.free_slot(claimant, ticket.rank));
         }
+        self.miss(ticket.newest);
         let seen = self.history.as_ref().and_then(|history| history.revisions.first());
         if let Some(taken) = seen.and_then(|seen| taken_since(&latest, &known, *seen)) {
             let is_all = digest.keys + (taken.len() - known.len()) == ticket.keys;
@@ -280,33 +283,26 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(self.host.directory(|directory| directory.digest(0, i64::MAX)))
     }
 
-    /// If no slot changed between the full sync and the ticket, the directory stands where the ticket does: etcd serves a
-    /// watch that begins in the present at once, but those that begin in the past ten times a second only. Else names are
-    /// missing. Returns those that changed last.
-    fn catch_up_with(
+    /// The slots that had changed last when a ticket was taken; `known` is what the directory has of them.
+    fn latest_slots(
         &mut self,
         claimant: Claimant<'_>,
-        ticket: &mut Ticket,
+        ticket: &Ticket,
         known: RangeDigest,
     ) -> Result<LatestSlots> {
-        let seen = self.history.as_ref().and_then(|history| history.revisions.first());
-        let latest = if seen.is_some_and(|seen| seen + 1 == ticket.revision) {
+        if self.has_seen_names(ticket.revision - 1) {
             // Nothing at all was written in between.
-            LatestSlots { newest: known.newest, slots: Vec::new(), past: i64::MAX }
-        } else {
-            self.ask(|client| claimant.latest_slots(client, ticket.revision))?
-        };
-        ticket.newest = latest.newest;
-        match &mut self.history {
-            Some(history)
-                if known == (RangeDigest { keys: ticket.keys, newest: latest.newest }) =>
-            {
-                let seen = history.see(0, ticket.revision).unwrap_or_default();
-                self.host.directory(|directory| directory.advance(seen));
-            }
-            _ => self.miss(latest.newest),
+            return Ok(LatestSlots { newest: known.newest, slots: Vec::new(), past: i64::MAX });
         }
-        Ok(latest)
+        self.ask(|client| claimant.latest_slots(client, ticket.revision))
+    }
+
+    /// Takes note that no slot changed between the full sync and the ticket: etcd serves a watch that begins in the present
+    /// at once, but those that begin in the past ten times a second only.
+    fn stand_at(&mut self, ticket: &Ticket) {
+        let Some(history) = &mut self.history else { return self.miss(ticket.newest) };
+        let seen = history.see(0, ticket.revision).unwrap_or_default();
+        self.host.directory(|directory| directory.advance(seen));
     }
 
     fn own(&mut self, claimed: Claimed, record: Record, previous: Option<Claimed>) {

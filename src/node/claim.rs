@@ -1,10 +1,11 @@
 //! Claiming a slot: one compare-and-swap decides.
 //!
 //! It puts the record at the slot's key if there is no such key; of several nodes that try, one
-//! succeeds. The ticket (see [`super::ticket`]) and its rank only say which slot to try: the first in the queue tries the lowest
-//! that is free, the second the next, so nodes that start together go for different slots and the
+//! succeeds. The ticket and its rank (see [`super::ticket`]) only say which slot to try: the first in the queue
+//! tries the lowest that is free, the second the next, so nodes that start together go for different slots and the
 //! names come out dense. A wrong rank costs another attempt, and never makes two owners.
 
+use super::full_sync::range_of;
 use super::state::Claimed;
 use crate::cluster::{Details, Keyspace, NodeId, Record, SlotId};
 use crate::etcd::{Compare, Equal, Error, Etcd, KeyValue, LeaseId, Op, Range, Txn, read_key};
@@ -73,11 +74,6 @@ impl OwnRecord {
 }
 
 impl Claimant<'_> {
-    pub(super) fn queue(&self) -> Range {
-        let (first, end) = self.keyspace.queue();
-        Range::new(first, Some(end))
-    }
-
     /// Looks whether `slot` holds our record now: ours, or that of an earlier life, or of somebody
     /// else with our addresses. What hangs on our lease is ours, whatever it says.
     pub fn find_own(
@@ -165,7 +161,7 @@ impl Claimant<'_> {
             success: vec![
                 Op::Put { key: key.clone(), value: value.clone(), lease: self.lease },
                 Op::Delete(self.keyspace.ticket(self.record)),
-                Op::Range(Range { count_only: true, ..self.queue() }),
+                Op::Range(Range { count_only: true, ..range_of(&self.keyspace.queue()) }),
             ],
             failure: vec![Op::Range(Range::new(key, None))],
         })?;

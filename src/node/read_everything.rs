@@ -96,15 +96,15 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.proof.right_at(history.latest());
         self.history = Some(history);
         self.first_count = None;
-        (self.turn, self.missing, self.own_put) = (None, None, None);
+        (self.turn, self.own_put) = (None, None);
+        // What was put since the revision that was read.
+        self.missing = self.witness.map(|witness| witness.granted_at);
         self.serial_asked_at = 0;
         if let Some(job) = &mut self.job {
             job.forget();
         }
         self.contact.follow(self.host.now());
         // It is followed once a watch is open.
-        let missing = self.witness.filter(|witness| witness.granted_at > witness.revision);
-        self.missing = missing.map(|witness| witness.granted_at);
         self.mark();
         self.note_late_claims();
     }

@@ -129,14 +129,14 @@ impl Claimed {
     }
 }
 
-/// A lease that was granted before everything was read, and the revision to read as of.
+/// A lease that was granted before everything was read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Witness {
     /// It is there while it is valid, at least, in the history that it was granted in.
     pub(super) lease: Lease,
-    /// That at which it was granted, or an earlier one.
+    /// The revision to read as of: that at which it was granted, or an earlier one.
     pub(super) revision: i64,
-    /// That at which it was granted.
+    /// The revision at which it was granted.
     pub(super) granted_at: i64,
 }
 

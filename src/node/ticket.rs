@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::claim::Claimant;
+use super::full_sync::{newest_of, range_of};
 use super::sync::latest_of;
 use crate::cluster::{RangeDigest, SlotId};
 use crate::etcd::{
@@ -47,17 +48,12 @@ pub(super) struct Ahead {
 const NEWEST: i64 = 16;
 
 impl Claimant<'_> {
-    fn slots(&self) -> Range {
-        let (first, end) = self.keyspace.slots();
-        Range::new(first, Some(end))
-    }
-
     /// Puts this node into the queue and finds its place there, in one transaction. The slots are counted alone: for those
     /// that changed last etcd looks at each of them, while it carries nothing else out.
     pub fn take_ticket(&self, client: &mut impl Etcd) -> Result<Ticket, Error> {
         let ticket = self.keyspace.ticket(self.record);
-        let queue = self.queue();
-        let slots = Op::Range(Range { count_only: true, ..self.slots() });
+        let queue = range_of(&self.keyspace.queue());
+        let slots = Op::Range(Range { count_only: true, ..range_of(&self.keyspace.slots()) });
         let put = Op::Put { key: ticket.clone(), value: Vec::new(), lease: self.lease };
         let reply = client.txn(&Txn {
             compare: vec![Compare { key: ticket.clone(), to: Equal::CreateRevision(0) }],
@@ -93,8 +89,8 @@ impl Claimant<'_> {
         client: &mut impl Etcd,
         revision: i64,
     ) -> Result<LatestSlots, Error> {
-        let order = Order::NewestFirst;
-        let range = Range { keys_only: true, order, limit: NEWEST, revision, ..self.slots() };
+        let newest = newest_of(&self.keyspace.slots());
+        let range = Range { keys_only: true, limit: NEWEST, revision, ..newest };
         let reply = client.range(&range)?;
         Ok(LatestSlots {
             newest: digest(&reply).newest,
@@ -109,7 +105,7 @@ impl Claimant<'_> {
 
     /// The slots that were taken at a revision.
     pub fn taken(&self, client: &mut impl Etcd, revision: i64) -> Result<Vec<SlotId>, Error> {
-        let range = Range { keys_only: true, revision, ..self.slots() };
+        let range = Range { keys_only: true, revision, ..range_of(&self.keyspace.slots()) };
         let mut taken = Vec::new();
         Pages::read_all(client, range, |kvs| taken.extend(self.slots_of(&kvs)))?;
         Ok(taken)
@@ -119,7 +115,8 @@ impl Claimant<'_> {
     pub fn look_at_queue(&self, client: &mut impl Etcd) -> Result<Option<Ahead>, Error> {
         let ticket = self.keyspace.ticket(self.record);
         let order = Order::CreateRevision;
-        let reply = client.range(&Range { keys_only: true, order, ..self.queue() })?;
+        let reply =
+            client.range(&Range { keys_only: true, order, ..range_of(&self.keyspace.queue()) })?;
         let place = reply.kvs.iter().position(|kv| kv.key == ticket);
         Ok(place.map(|place| Ahead {
             tickets: reply.kvs.into_iter().take(place).map(|kv| kv.key).collect(),

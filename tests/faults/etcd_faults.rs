@@ -118,10 +118,10 @@ fn an_endpoint_that_is_not_etcd_is_left_for_one_that_is() {
         support::Action::Answer(page.as_bytes().to_vec())
     });
     let both = format!("{},{}", web.endpoint(), etcd.endpoint());
-    // Each begins with either of them.
-    let nodes: Vec<Node> = (1..=8).map(|number| Node::at(&both, number, 8, &[])).collect();
-    for node in &nodes {
-        node.slot();
-    }
-    assert!(web.count() > 0, "one of them at least began there");
+    // Each begins with either of them: as many as it takes until one began there.
+    let began_there = (1..=64).any(|number| {
+        Node::at(&both, number, 64, &[]).slot();
+        web.count() > 0
+    });
+    assert!(began_there, "one of them at least");
 }

@@ -300,9 +300,9 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Takes note that no slot changed between the full sync and the ticket: etcd serves a watch that begins in the present
     /// at once, but those that begin in the past ten times a second only.
     fn stand_at(&mut self, ticket: &Ticket) {
-        let Some(history) = &mut self.history else { return self.miss(ticket.newest) };
-        let seen = history.see(0, ticket.revision).unwrap_or_default();
-        self.host.directory(|directory| directory.advance(seen));
+        if !self.reach(0, ticket.revision, false) {
+            self.miss(ticket.newest);
+        }
     }
 
     fn own(&mut self, claimed: Claimed, record: Record, previous: Option<Claimed>) {

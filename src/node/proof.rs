@@ -29,6 +29,9 @@ pub(super) struct Proof {
     pub(super) since: Instant,
     /// When to ask next.
     pub(super) next_at: Instant,
+    /// Whether it was proven since the watch was opened. Until then etcd tells of one range after the other what there is
+    /// of the past; from then on of all of them as they change.
+    pub(super) is_caught_up: bool,
     /// How often it was asked since it was proven, with the watch behind.
     pub(super) asked_again: u32,
     /// What the directory is to become by what the watch tells.
@@ -43,6 +46,7 @@ impl Proof {
             revision: 0,
             since: now,
             next_at: now,
+            is_caught_up: false,
             asked_again: 0,
             awaited: None,
         }

@@ -34,7 +34,7 @@ const LAST_AGAIN_PART: u32 = 3;
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Begins to prove, once a watch was opened. The status is of before.
     pub(super) fn begin_proof(&mut self, status: Option<&Status>) -> Result<()> {
-        self.proof.awaited = None;
+        (self.proof.awaited, self.proof.is_caught_up) = (None, false);
         self.stay_named()?;
         self.hear_witness()?;
         self.proof.since = self.host.now();
@@ -128,7 +128,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.proof.revision = revision;
         self.proof.next_at = asked + self.settings.max_lag * part / parts;
         (self.proof.awaited, self.proof.asked_again) = (None, 0);
-        self.host.directory(|directory| directory.prove(asked));
+        self.proof.is_caught_up = true;
+        let told = self.history.as_ref().map_or(0, |history| history.told);
+        self.host.directory(|directory| {
+            directory.advance(told);
+            directory.prove(asked);
+        });
         self.mark();
     }
 

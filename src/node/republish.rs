@@ -123,10 +123,8 @@ impl<H: Host, E: Etcd> Session<H, E> {
             apply_event(&self.host, 0, &Event { kind: EventKind::Put, kv: put });
         }
         self.proof.own_is_put(mod_revision, self.host.now());
-        let seen = self.history.as_mut().and_then(|history| history.revisions.first_mut());
-        if let Some(seen) = seen.filter(|seen| **seen + 1 == claimed.mod_revision) {
-            *seen = claimed.mod_revision;
-            self.host.directory(|directory| directory.advance(claimed.mod_revision));
+        if seen + 1 == mod_revision {
+            self.reach(0, mod_revision, false);
         }
     }
 

@@ -60,6 +60,8 @@ pub struct History {
     pub cluster_id: u64,
     /// The revision up to which each range's changes were seen.
     pub revisions: Vec<i64>,
+    /// The latest revision of what a watch told, or this node put.
+    pub(super) told: i64,
     /// How far etcd had got; `None`: that is not known yet, or not told.
     pub(super) position: Option<Position>,
     /// Whether it was asked for, and is not told.
@@ -70,6 +72,11 @@ impl History {
     /// The latest revision that was seen of any range.
     pub fn latest(&self) -> i64 {
         self.revisions.iter().copied().max().unwrap_or(0)
+    }
+
+    /// The revision up to which all of them were seen.
+    pub(super) fn earliest(&self) -> i64 {
+        self.revisions.iter().copied().min().unwrap_or(0)
     }
 
     /// Whether what was put just now is of the same history: it is newer than anything that was seen.

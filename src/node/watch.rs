@@ -134,15 +134,23 @@ impl<H: Host, E: Etcd> Session<H, E> {
         self.heed_change(last.kv.mod_revision);
         // Of the last revision there may be more changes to come, of those before it there are none.
         let revision = last.kv.mod_revision - i64::from(!reply.complete);
-        if let Some(history) = &mut self.history
-            && let Some(seen) = history.see(reply.range, revision)
-        {
-            self.host.directory(|directory| directory.advance(seen));
-            if self.missing.is_some() {
-                self.mark();
-            }
+        if self.reach(reply.range, revision, self.proof.is_caught_up) && self.missing.is_some() {
+            self.mark();
         }
         Ok(())
+    }
+
+    /// Takes note that a range was seen up to a revision, and lets the directory stand there. Unless the ranges are in
+    /// step it does so once all of them were seen, or at the next proof: else what is still to come of the others would
+    /// change what the directory was at that revision, after others were told of it. Returns false where there is no such
+    /// range.
+    pub(super) fn reach(&mut self, range: usize, revision: i64, are_in_step: bool) -> bool {
+        let Some(history) = &mut self.history else { return false };
+        let Some(seen) = history.see(range, revision) else { return false };
+        history.told = history.told.max(seen);
+        let reached = if are_in_step { seen } else { history.earliest() };
+        self.host.directory(|directory| directory.advance(reached));
+        true
     }
 
     /// Applies changes of a range, a few at a time, without noting how far they go.

@@ -1,9 +1,11 @@
 //! In step with etcd: full syncs, changes, and histories that do not go on.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::newborn;
-use super::world::{Fate, LEASE_TTL, ROUND_TRIP, Store, World, delete, put};
+use super::world::{Fate, LEASE_TTL, ROUND_TRIP, Store, World, delete, newborn_resolving, put};
 use crate::etcd::{ErrorKind, Event, LeaseId, ResponseHeader, WatchReply};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -111,6 +113,43 @@ fn of_a_reply_in_fragments_what_is_whole_is_not_asked_for_again() {
     world.stop_at.set(world.began + 90 * SECOND);
     session.run();
     assert_eq!(world.times("watch from [4]").len(), 1);
+}
+
+#[test]
+fn of_several_ranges_the_past_is_not_told_to_others_before_all_of_it_has_come() {
+    let (world, session) = newborn_resolving(1, &["db.tf.local."]);
+    world.directory.borrow_mut().keep_journal();
+    // While nobody watches, both change; etcd tells of the one and then of the other.
+    let (db, slot) = (put("db.tf.local.", 5, LeaseId(0)), put("w3.tf.local.", 8, LeaseId(9)));
+    let (of_slots, of_db) = (reply(vec![slot.clone()], true), reply(vec![db.clone()], true));
+    world.changes.borrow_mut().extend([
+        (60 * SECOND, Err(ErrorKind::WatchEnded)),
+        (63 * SECOND, Ok(of_slots)),
+        (65 * SECOND, Ok(WatchReply { range: 1, ..of_db })),
+        // From then on a range tells what there is of all.
+        (67 * SECOND, Ok(reply(vec![put("w2.tf.local.", 9, LeaseId(8))], true))),
+    ]);
+    let revisions = Rc::new(RefCell::new(Vec::new()));
+    for at in [62, 64, 66, 68] {
+        let revisions = revisions.clone();
+        world.at(at * SECOND, move |world| {
+            let directory = world.directory.borrow();
+            let revision = directory.revision();
+            let is_known = directory.changed_since(revision, usize::MAX).is_some();
+            revisions.borrow_mut().push((revision, is_known));
+        });
+    }
+    world.follow(move |world, _| {
+        if world.age() >= 60 * SECOND {
+            store(world, &db, 8);
+            store(world, &slot, 8);
+        }
+        Fate::Answered(ROUND_TRIP)
+    });
+    world.stop_at.set(world.began + 70 * SECOND);
+    session.run();
+    assert_eq!(world.times("watch from [3, 3]").len(), 1, "{:?}", world.log.borrow());
+    assert_eq!(revisions.take(), [(CLAIMED, true), (CLAIMED, true), (8, true), (9, true)]);
 }
 
 /// What is put into etcd's place once the watch has ended, and whether everything is read anew then.

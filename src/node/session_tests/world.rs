@@ -12,7 +12,7 @@ use super::super::session::Session;
 use super::super::{
     Counter, Host, LeaseTtl, NodeSettings, Owned, TableServer, TableState, WhenFull,
 };
-use crate::cluster::{AddressChoice, Details, Directory, Keyspace, Pattern};
+use crate::cluster::{AddressChoice, Details, Directory, Keyspace, Names, Pattern};
 use crate::etcd::{
     Compare, Equal, Error, ErrorKind, Etcd, Event, EventKind, KeyValue, LeaseId, Op, Order, Range,
     RangeReply, ResponseHeader, Status, TimeToLive, Timeout, Txn, TxnReply, WatchRange, WatchReply,
@@ -469,8 +469,18 @@ impl Host for FakeHost {
 
 /// A node that has not begun its life yet, and the world of this seed around it.
 pub(in crate::node) fn newborn(seed: u64) -> (Rc<World>, Session<FakeHost, FakeEtcd>) {
+    newborn_resolving(seed, &[])
+}
+
+/// The same of one that follows these names besides.
+pub(super) fn newborn_resolving(
+    seed: u64,
+    names: &[&str],
+) -> (Rc<World>, Session<FakeHost, FakeEtcd>) {
     let began = Instant::now();
-    let keyspace = Arc::new(Keyspace::new(Pattern::parse("w{{.ID}}.tf.local.", 3).unwrap(), 3));
+    let mut keyspace = Keyspace::new(Pattern::parse("w{{.ID}}.tf.local.", 3).unwrap(), 3);
+    keyspace.resolve = names.iter().map(|name| Names::parse(name, 3).unwrap()).collect();
+    let keyspace = Arc::new(keyspace);
     let world = Rc::new(World {
         began,
         now: Cell::new(began),

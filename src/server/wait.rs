@@ -180,7 +180,7 @@ impl Server {
         let begun = std::mem::take(&mut self.service.begun);
         let Some(secondaries) = &mut self.secondaries else { return };
         for (client, zone, key) in begun {
-            secondaries.note_transfer(client, zone, key.as_ref(), &self.service.directory);
+            secondaries.note_transfer(client, zone, key.as_ref(), &self.service.directory, now);
         }
         let is_due = secondaries.next_deadline().is_some_and(|at| at <= now);
         let Service { directory, responder, counters, .. } = &mut self.service;

@@ -100,24 +100,31 @@ impl Secondaries {
         zone: usize,
         key: Option<&Arc<TsigKey>>,
         directory: &Directory,
+        now: Instant,
     ) {
-        let is_given = |it: &Secondary| it.origin == Origin::Given && it.address.ip() == client;
-        if self.servers.iter().any(is_given) {
+        let mut is_given = false;
+        for server in self.servers.iter_mut().filter(|it| it.address.ip() == client) {
+            if server.origin == Origin::Given {
+                server.transfers(zone, now);
+                is_given = true;
+            }
+        }
+        if is_given {
             return;
         }
         for port in ports_of(directory, client) {
-            self.note(SocketAddr::new(client, port), zone, key.cloned());
+            self.note(SocketAddr::new(client, port), zone, key.cloned(), now);
         }
     }
 
-    fn note(&mut self, address: SocketAddr, zone: usize, key: Option<Arc<TsigKey>>) {
+    fn note(&mut self, address: SocketAddr, zone: usize, key: Option<Arc<TsigKey>>, now: Instant) {
         let known = self.servers.iter().position(|server| server.address == address);
         let mut server = match known {
             Some(index) => self.servers.remove(index),
             None => Secondary::new(address, Origin::Transferred, None, self.names.len()),
         };
         server.key = key;
-        server.want(zone);
+        server.transfers(zone, now);
         let is_transferred = |server: &Secondary| server.origin == Origin::Transferred;
         if self.servers.iter().filter(|it| is_transferred(it)).count() >= MOST_TRANSFERRED
             && let Some(oldest) = self.servers.iter().position(is_transferred)

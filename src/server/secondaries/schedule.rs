@@ -3,7 +3,7 @@
 //! A change is told at once where all is calm, and together with those that follow within
 //! `--notify-delay`. Until a server answers, it is told again after 1, 2, 4, 8 and 16 seconds (RFC 1996
 //! §3.6), and then no more, until the next change. Nobody hears of a zone more often than the delay
-//! allows; who did not answer, not before that time is over, which grows to a minute. So what is sent in a
+//! allows; who did not answer, not before that time is over, which grows to a minute, unless it transfers a zone. So what is sent in a
 //! second is at most the number of servers times that of zones, divided by the delay, however many changes
 //! there are.
 
@@ -112,6 +112,14 @@ impl Telling {
         self.is_newer = false;
         self.sent_at = Some(now);
         self.next = (self.tries > 0).then(|| now + self.wait());
+    }
+
+    /// It is there, though it may not have answered: what it was not told yet need not wait for that.
+    pub fn is_there(&mut self, now: Instant) {
+        self.unanswered = 0;
+        if self.is_newer {
+            self.next = self.next.map(|at| at.min(now));
+        }
     }
 
     /// It has answered what it was told last.

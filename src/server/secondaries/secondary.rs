@@ -66,10 +66,11 @@ impl Secondary {
         Secondary { address, origin, key, zones, has_complained: false }
     }
 
-    /// Lets it be told of a zone, which it has as it is now.
-    pub(super) fn want(&mut self, zone: usize) {
+    /// It transfers a zone: it is there, and is told of that.
+    pub(super) fn transfers(&mut self, zone: usize, now: Instant) {
         if let Some(zone) = self.zones.get_mut(zone) {
             zone.is_wanted = true;
+            zone.telling.is_there(now);
         }
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::cluster::{Keyspace, Pattern};
 use secondary::SILENT;
 
 /// A NOTIFY for the zone.
@@ -27,7 +28,7 @@ fn at(seconds: u64, start: Instant) -> At {
 /// One that transferred the zone, or was given, and was told of a change so often.
 fn told(origin: Origin, times: u32, start: Instant) -> Secondary {
     let mut server = Secondary::new(address(1), origin, None, 1);
-    server.want(0);
+    server.transfers(0, start);
     server.change(start);
     for number in 0..times {
         server.tell(0, MESSAGE.to_vec(), None, at(number.into(), start));
@@ -37,13 +38,14 @@ fn told(origin: Origin, times: u32, start: Instant) -> Secondary {
 
 #[test]
 fn the_one_that_transferred_longest_ago_gives_way() {
+    let start = Instant::now();
     let given = SocketAddr::from(([10, 9, 9, 9], 53));
     let targets = NotifyTargets { also: vec![given], delay: Duration::from_millis(200) };
     let mut secondaries = Secondaries::open(&targets, None, &[], names());
     for number in 0..MOST_TRANSFERRED + 100 {
-        secondaries.note(address(number), 0, None);
+        secondaries.note(address(number), 0, None, start);
         // One comes again and again.
-        secondaries.note(address(0), 0, None);
+        secondaries.note(address(0), 0, None, start);
     }
     let known = |wanted| secondaries.servers.iter().any(|server| server.address == wanted);
     assert_eq!(secondaries.servers.len(), MOST_TRANSFERRED + 1);
@@ -66,6 +68,35 @@ fn who_never_answers_is_forgotten_unless_it_was_given() {
     server.hear(&reply(0), &names(), at(9, start));
     server.tell(0, MESSAGE.to_vec(), None, at(10, start));
     assert!(!server.is_over());
+}
+
+#[test]
+fn who_was_away_and_transfers_the_zone_is_told_at_once_again() {
+    let (start, second) = (Instant::now(), Duration::from_secs(1));
+    let targets = NotifyTargets { also: Vec::new(), delay: Duration::from_millis(200) };
+    let pattern = Pattern::parse("worker{{.ID}}.tf.local.", 9).expect("a pattern");
+    let directory = Directory::new(Keyspace::new(pattern, 9).into());
+    for (origin, transfers) in [
+        (Origin::Given, true),
+        (Origin::Given, false),
+        (Origin::Transferred, true),
+        (Origin::Transferred, false),
+    ] {
+        let mut secondaries = Secondaries::open(&targets, None, &[], names());
+        secondaries.servers = vec![told(origin, SILENT - 1, start)];
+        secondaries.servers[0].change(start + second * 6);
+        if transfers {
+            let client = address(1).ip();
+            secondaries.note_transfer(client, 0, None, &directory, start + second * 7);
+        }
+        let next = |it: &Secondaries| it.servers[0].next().map(|(at, _)| at);
+        let wanted = if transfers { 7 } else { 20 };
+        assert_eq!(next(&secondaries), Some(start + second * wanted), "{origin:?}");
+        // Nor does the next change wait.
+        secondaries.servers[0].change(start + second * 8);
+        let wanted = if transfers { 8 } else { 20 };
+        assert_eq!(next(&secondaries), Some(start + second * wanted), "{origin:?}");
+    }
 }
 
 #[test]

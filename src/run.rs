@@ -134,7 +134,7 @@ pub fn run(options: Options) -> Result<u8, Failure> {
     }
     let mut directory = Directory::new(keyspace);
     // The nodes that do not watch etcd take the table from those that do.
-    let transfers = responder.transfers() || node.has_followers();
+    let transfers = responder.transfers() || node.may_have_followers();
     if transfers {
         directory.keep_journal();
     }

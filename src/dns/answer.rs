@@ -46,9 +46,12 @@ impl Responder {
         };
         let mut name = Name::default();
         query.question.read_name(&mut name);
-        let decision = if !self.allows(asker.address) {
+        let is_transfer = request::is_transfer(&query);
+        let decision = if !self.allows(asker.address)
+            && !(is_transfer && request::is_node(asker, directory))
+        {
             Some(Decision::failure(Rcode::REFUSED, Some(ExtendedError::Prohibited)))
-        } else if request::is_transfer(&query) {
+        } else if is_transfer {
             let refusal = self.refuse_transfer(&query, message, name.as_bytes(), asker, directory);
             if refusal.is_none() {
                 return Verdict::Transfer;

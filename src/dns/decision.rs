@@ -63,9 +63,7 @@ impl Responder {
         directory: &Directory,
     ) -> Option<Decision<'static>> {
         let lacks_signature = asker.signature.is_none() && !self.keys.is_empty();
-        // The nodes take the table from each other.
-        let may_have =
-            self.may_transfer(asker.address) || directory.names_of(asker.address).is_some();
+        let may_have = self.may_transfer(asker.address) || request::is_node(asker, directory);
         if lacks_signature || !may_have {
             return Some(Decision::failure(Rcode::REFUSED, None));
         }

@@ -191,9 +191,10 @@ pub struct NodeSettings {
 }
 
 impl NodeSettings {
-    /// Whether there may be nodes that take the table from others.
-    pub fn has_followers(&self) -> bool {
-        self.watchers > 0 && self.watchers < self.keyspace.limit
+    /// Whether there may be nodes that take the table from others: those with a higher limit, if this one has none that is
+    /// high enough.
+    pub fn may_have_followers(&self) -> bool {
+        self.watchers > 0
     }
 
     /// Returns whether an address to publish is to be found on this host.

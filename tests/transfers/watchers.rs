@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use simple_dns::TYPE;
 use support::dns::{Message, Opt, Prober, Query};
-use support::{Etcd, Node, PATIENCE, Proxy, Signal, exchange, lookup, run, until};
+use support::{Etcd, Node, PATIENCE, PATTERN, Proxy, Signal, exchange, lookup, run, until};
 
 use crate::zone::record;
 
@@ -94,6 +94,24 @@ fn see<'a>(
 fn change<'a>(etcd: &Etcd, nodes: impl IntoIterator<Item = &'a Node>, low: u32) -> Duration {
     etcd.put_all([record(300, low)]);
     see(nodes, 300, Some(&format!("10.0.0.{low}")))
+}
+
+#[test]
+fn who_may_not_ask_and_has_a_higher_limit_has_the_table_still() {
+    let etcd = Etcd::start();
+    // The first ones were started when three names were enough.
+    let node = |number: u32, limit: &str| {
+        let address = format!("127.41.0.{number}");
+        let (listen, endpoint) = (format!("{address}:5399"), etcd.endpoint());
+        let (pattern, id) = (["--pattern", PATTERN, "--limit", limit], number.to_string());
+        let own = ["--listen", &listen, "--ipv4", &address, "--ipv6", "none", "--node-id", &id];
+        let more = ["--endpoints", &endpoint, "--watchers", "3", "--allow", "198.51.100.0/24"];
+        let node = Node::start(&[&pattern[..], &own, &more].concat());
+        assert_eq!(node.slot(), number);
+        node
+    };
+    let _watching = [1, 2, 3].map(|number| node(number, "3"));
+    node(4, "9").wait_for_log("takes all names from worker");
 }
 
 #[test]

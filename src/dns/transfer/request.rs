@@ -1,7 +1,7 @@
 //! The decision on who asks for a zone.
 
 use crate::cluster::{Directory, Freshness};
-use crate::dns::exchange::Transport;
+use crate::dns::exchange::{Asker, Transport};
 use crate::dns::query::{Query, Question};
 use crate::dns::wire::{
     CLASS_IN, ExtendedError, HEADER, Rcode, array_at, rrtype, skip_name, u16_at,
@@ -21,6 +21,11 @@ pub(in crate::dns) fn is_transfer(query: &Query<'_>) -> bool {
     matches!(question.qtype, rrtype::AXFR | rrtype::IXFR)
         && question.qclass == CLASS_IN
         && edns.is_none_or(|edns| edns.version == 0)
+}
+
+/// Whether the client is a node, as far as its address tells: the nodes take the table from each other.
+pub(in crate::dns) fn is_node(client: Asker, directory: &Directory) -> bool {
+    directory.names_of(client.address).is_some()
 }
 
 /// Whether a message asks for a zone, as far as its first question tells.

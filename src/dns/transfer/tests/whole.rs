@@ -170,6 +170,11 @@ fn the_nodes_may_have_the_zones_and_nobody_else_where_nobody_is_allowed() {
     assert_eq!(verdict_on(node.into(), &responder), Verdict::Transfer);
     let stranger = IpAddr::from([198, 51, 100, 1]);
     assert_eq!(verdict_on(stranger, &responder), Verdict::Reply(Rcode::REFUSED));
+    // They transfer it where they may not ask for a name.
+    let nobody = vec!["192.0.2.0/24".parse().expect("a network")];
+    let responder = responder.with_allowed(nobody);
+    assert_eq!(verdict_on(node.into(), &responder), Verdict::Transfer);
+    assert_eq!(verdict_on(stranger, &responder), Verdict::Reply(Rcode::REFUSED));
     // Where there are keys, they sign as well.
     let key = TsigKey::new("transfer.".parse().expect("a name"), Algorithm::HmacSha256, b"secret");
     let responder = responder.with_keys(TsigKeys::new(vec![key]));

@@ -210,10 +210,6 @@ impl DetailTable {
         self.0.as_ref()?.get(&id)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (SlotId, &Arc<Details>)> {
-        self.0.iter().flat_map(|all| all.iter()).map(|(id, details)| (*id, details))
-    }
-
     pub(super) fn set(&mut self, id: SlotId, details: Option<Arc<Details>>) {
         if details.is_none() && self.get(id).is_none() {
             return;

@@ -12,6 +12,7 @@ use super::details::{DetailTable, Details};
 use super::drain::Standing;
 use super::drains::Drains;
 use super::entry::{Applied, Entry, KeyVersion, Latest, RangeDigest};
+use super::group_services::GroupServices;
 use super::journal::PublishedNode;
 use super::names::Names;
 use super::occupant::Occupant;
@@ -49,6 +50,7 @@ pub struct Slots {
     with_port: SlotSet,
     drains: Drains,
     details: DetailTable,
+    group_services: GroupServices,
     /// The base of the serial, as etcd has it under one of the other keys; 0: it has none.
     pub(super) stored_base: SerialBase,
     /// Other keys between those of the slots, with the revision of their last change and its
@@ -75,6 +77,7 @@ impl Slots {
             with_port: SlotSet::new(limit),
             drains: Drains::default(),
             details: DetailTable::default(),
+            group_services: GroupServices::default(),
             stored_base: SerialBase::default(),
             strays: BTreeMap::new(),
         }
@@ -97,6 +100,7 @@ impl Slots {
             with_port: self.with_port.clone(),
             drains: Drains::default(),
             details: self.details.clone(),
+            group_services: self.group_services.clone(),
             stored_base: SerialBase::default(),
             strays: BTreeMap::new(),
         }
@@ -148,15 +152,24 @@ impl Slots {
         self.details.get(id)
     }
 
-    /// The services of the nodes in the group, each with its port; by name of the service.
-    pub fn group_services(&self) -> Vec<(&str, SlotId, u16)> {
-        let nodes =
-            self.details.iter().filter(|(id, _)| self.get(*id).is_some_and(|it| it.is_in_group));
-        let services =
-            nodes.flat_map(|(id, details)| details.services().map(move |it| (it.0, id, it.1)));
-        let mut all: Vec<_> = services.collect();
-        all.sort_unstable();
-        all
+    /// The services of the nodes in the group.
+    pub fn group_services(&self) -> &GroupServices {
+        &self.group_services
+    }
+
+    /// Changes a slot, and what is listed of its services.
+    fn change<T>(&mut self, id: SlotId, change: impl FnOnce(&mut Slots) -> T) -> T {
+        let before = self.details_in_group(id);
+        let changed = change(self);
+        let after = self.details_in_group(id);
+        if before != after {
+            self.group_services.change(id, before.as_deref(), after.as_deref());
+        }
+        changed
+    }
+
+    fn details_in_group(&self, id: SlotId) -> Option<Arc<Details>> {
+        self.details.get(id).filter(|_| self.get(id).is_some_and(|it| it.is_in_group)).cloned()
     }
 
     /// The slots in the group whose records have an address, if there are any.
@@ -303,11 +316,12 @@ impl Slots {
         let after = record.map(|record| (record, is_ready, is_in_group));
         self.changes += u64::from(before != after || self.details.get(id) != details.as_ref());
         let has_details = details.is_some();
-        self.details.set(id, details);
-        self.insert(
-            id,
-            Occupant { record, fingerprint, mod_revision, is_ready, is_in_group, has_details },
-        );
+        let occupant =
+            Occupant { record, fingerprint, mod_revision, is_ready, is_in_group, has_details };
+        self.change(id, |slots| {
+            slots.details.set(id, details);
+            slots.insert(id, occupant);
+        });
         applied
     }
 
@@ -332,7 +346,7 @@ impl Slots {
         if let Some(occupant) = self.get(id).copied()
             && occupant.is_in_group != is_in_group
         {
-            self.insert(id, Occupant { is_in_group, ..occupant });
+            self.change(id, |slots| slots.insert(id, Occupant { is_in_group, ..occupant }));
         }
         Applied::Changed
     }
@@ -394,9 +408,13 @@ impl Slots {
 
     /// Returns whether it was occupied.
     fn remove(&mut self, id: SlotId) -> bool {
-        let Some(previous) = self.occupants.remove(id) else { return false };
+        let removed = self.change(id, |slots| {
+            let removed = slots.occupants.remove(id);
+            slots.details.set(id, None);
+            removed
+        });
+        let Some(previous) = removed else { return false };
         self.occupied -= 1;
-        self.details.set(id, None);
         if let Some(record) = previous.record {
             self.withdraw(id, &record, previous.is_in_group);
         }
@@ -451,6 +469,7 @@ impl Slots {
             || self.ipv6_outside.forget_shard()
             || self.strays.pop_first().is_some()
             || self.details.forget_one()
+            || self.group_services.forget_one()
             || self.drains.forget_one();
         if has_forgotten {
             return true;

@@ -216,3 +216,60 @@ fn drains_are_told_from_one_history_to_another_as_all_keys_are() {
     assert!(!agrees((drain.0, Some("x"), 7), 2, 2) && !agrees((drain.0, drain.1, 8), 2, 2));
     assert!(!agrees(("worker:2.tf.local.", drain.1, 7), 2, 2));
 }
+
+/// A value that tells of services, or of none, or is no record.
+fn value_with_services(chance: &mut Chance) -> Option<String> {
+    let services = ["", r#""http/tcp":"80""#, r#""dns/udp":"53","http/tcp":"8080""#];
+    let services = services[chance.below(3) as usize];
+    let is_ready = chance.below(4) > 0;
+    Some(match chance.below(6) {
+        0 => return None,
+        1 => "no record".to_owned(),
+        _ => {
+            format!(r#"{{"ipv4":"10.0.0.1","ready":{is_ready},"services":{{{services}}}}}"#)
+        }
+    })
+}
+
+#[test]
+fn the_services_of_the_group_are_those_of_its_nodes_however_they_change() {
+    let (mut chance, mut now, mut other) = (Chance(5), slots(9), slots(9));
+    let mut most = 0;
+    for revision in 1..3_000 {
+        let number = 1 + chance.below(9);
+        let id = SlotId::new(number).expect("not 0");
+        let value = value_with_services(&mut chance);
+        let value = value.as_ref().map(|text| text.as_bytes());
+        let is_drain = chance.below(5) == 0;
+        let (name, value) = if is_drain {
+            (format!("worker:{number}.tf.local."), value.map(|_| &b"{}"[..]))
+        } else {
+            (format!("worker{number}.tf.local."), value)
+        };
+        let entry = Entry { key: name.as_bytes(), value, mod_revision: revision, fingerprint: 0 };
+        let applied_to = if chance.below(3) == 0 { &mut other } else { &mut now };
+        applied_to.apply(name.as_bytes(), entry);
+        match chance.below(12) {
+            0 => now.put_transferred(id, other.published(id)),
+            1 => now.take_over(id, &other),
+            2 => now.forget(id),
+            3 => other = now.copy_with_drains(),
+            _ => {}
+        }
+        let in_group = now.iter().filter(|(_, occupant)| occupant.is_in_group).map(|(id, _)| id);
+        let services = |id| now.details(id).into_iter().flat_map(|it| it.services());
+        let mut wanted: Vec<(&str, SlotId, u16)> = in_group
+            .flat_map(|id| services(id).map(move |(service, port)| (service, id, port)))
+            .collect();
+        wanted.sort_unstable();
+        let listed = now.group_services();
+        assert_eq!(listed.from(0).collect::<Vec<_>>(), wanted);
+        let first = chance.below(9) as usize;
+        assert!(listed.from(first).eq(wanted.iter().copied().skip(first)), "from {first}");
+        let http = wanted.iter().filter(|(service, ..)| *service == "http/tcp");
+        let http: Vec<(SlotId, u16)> = http.map(|(_, slot, port)| (*slot, *port)).collect();
+        assert_eq!(listed.places("http/tcp"), http);
+        most = most.max(wanted.len());
+    }
+    assert!(most > 6, "{most}");
+}

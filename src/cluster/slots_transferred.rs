@@ -20,28 +20,29 @@ impl Slots {
         let is_in_group = is_ready && drain.is_none();
         self.drains.put_transferred(id, drain);
         let has_details = details.is_some();
-        self.details.set(id, details);
-        let record = Some(record);
-        self.insert(
-            id,
-            Occupant {
-                record,
-                fingerprint: 0,
-                mod_revision: 0,
-                is_ready,
-                is_in_group,
-                has_details,
-            },
-        );
+        let occupant = Occupant {
+            record: Some(record),
+            fingerprint: 0,
+            mod_revision: 0,
+            is_ready,
+            is_in_group,
+            has_details,
+        };
+        self.change(id, |slots| {
+            slots.details.set(id, details);
+            slots.insert(id, occupant);
+        });
     }
 
     /// Takes over what others know of a slot.
     pub(in crate::cluster) fn take_over(&mut self, id: SlotId, from: &Slots) {
         self.drains.take_over(id, &from.drains);
-        self.details.set(id, from.details.get(id).cloned());
-        match from.get(id) {
-            Some(occupant) => self.insert(id, *occupant),
-            None => _ = self.remove(id),
-        }
+        self.change(id, |slots| {
+            slots.details.set(id, from.details.get(id).cloned());
+            match from.get(id) {
+                Some(occupant) => slots.insert(id, *occupant),
+                None => _ = slots.remove(id),
+            }
+        });
     }
 }

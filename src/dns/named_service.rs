@@ -1,6 +1,8 @@
 //! Services by name (RFC 2782): `_http._tcp.worker4.tf.local.` is where the service `http/tcp` of a node is, and
 //! `_http._tcp.worker.tf.local.` where it is on all nodes of the group.
 
+use std::borrow::Cow;
+
 use super::node_name::NodeName;
 use super::records::{RecordContext, push_srv, write_addresses};
 use super::reply::{Full, Owner, Reply, push_name_by};
@@ -37,15 +39,21 @@ pub(super) fn parts(name: &[u8]) -> Option<(String, &[u8])> {
 
 /// What a name is, in lower case with the final dot; `None`: nothing.
 pub(super) fn find<'a>(name: &[u8], directory: &'a Directory) -> Option<FoundService<'a>> {
-    if let Some((transport, owner)) = std::str::from_utf8(name).ok().and_then(transport) {
-        let (slots, slot) = holder(owner.as_bytes(), directory)?;
-        let is_one = |(key, ..): &(&str, SlotId, u16)| key.ends_with(transport);
-        return services(slots, slot).iter().any(is_one).then_some(FoundService::Below);
+    // A service may be called as a transport is: then no node, nor group, follows its first label.
+    if let Some((transport, owner)) = std::str::from_utf8(name).ok().and_then(transport)
+        && let Some((slots, slot)) = holder(owner.as_bytes(), directory)
+    {
+        let is_by = |service: &str| service.ends_with(transport);
+        let is_any = match slot {
+            Some(slot) => own_services(slots, slot).any(|(service, _)| is_by(service)),
+            None => slots.group_services().names().any(is_by),
+        };
+        return is_any.then_some(FoundService::Below);
     }
-    let (key, owner) = parts(name)?;
+    let (service, owner) = parts(name)?;
     let (slots, slot) = holder(owner, directory)?;
-    let is_it = |(service, ..): &(&str, SlotId, u16)| *service == key;
-    services(slots, slot).iter().any(is_it).then_some(FoundService::Here(slots, slot))
+    let is_one = !places(slots, slot, &service).is_empty();
+    is_one.then_some(FoundService::Here(slots, slot))
 }
 
 /// The node, or the group, of a name: a node stands before a group of its name.
@@ -56,11 +64,16 @@ fn holder<'a>(name: &[u8], directory: &'a Directory) -> Option<(&'a Slots, Optio
     }
 }
 
-/// The services of a node; `None`: of the group.
-fn services(slots: &Slots, slot: Option<SlotId>) -> Vec<(&str, SlotId, u16)> {
-    let Some(slot) = slot else { return slots.group_services() };
-    let own = slots.details(slot).into_iter().flat_map(|details| details.services());
-    own.map(|(key, port)| (key, slot, port)).collect()
+/// The services of a node, with their ports.
+fn own_services(slots: &Slots, slot: SlotId) -> impl Iterator<Item = (&str, u16)> {
+    slots.details(slot).into_iter().flat_map(|details| details.services())
+}
+
+/// Where a service is on a node, or with `None` in the group, and at which ports.
+fn places<'a>(slots: &'a Slots, slot: Option<SlotId>, service: &str) -> Cow<'a, [(SlotId, u16)]> {
+    let Some(slot) = slot else { return slots.group_services().places(service).into() };
+    let its = own_services(slots, slot).filter(|(own, _)| *own == service);
+    its.map(|(_, port)| (slot, port)).collect()
 }
 
 /// Writes the records of the service that is asked for, each time another one first, and the addresses as a help.
@@ -73,14 +86,13 @@ pub(super) fn write(
     reply: &mut Reply<'_>,
 ) -> Result<(), Full> {
     let asked = context.question.name();
-    let Some((key, _)) = parts(asked.as_bytes()) else { return Ok(()) };
-    let mut places = services(slots, slot);
-    places.retain(|(service, ..)| *service == key);
+    let Some((service, _)) = parts(asked.as_bytes()) else { return Ok(()) };
+    let places = places(slots, slot, &service);
     let start = context.rotation.checked_rem(places.len()).unwrap_or(0);
-    places.rotate_left(start);
+    let (last, first) = places.split_at(start);
     let name = NodeName::new(&slots.names);
-    let mut targets = Vec::with_capacity(places.len());
-    for (_, slot, port) in places {
+    let mut targets = Vec::new();
+    for &(slot, port) in first.iter().chain(last) {
         reply.answer(rrtype::SRV, |octets| {
             push_srv(port, octets);
             targets.push((slot, octets.len()));
@@ -115,6 +127,7 @@ mod tests {
         let table = [
             ("_http._tcp.worker4.tf.local.", Some(("http/tcp", "worker4.tf.local."))),
             ("_a._udp.b.", Some(("a/udp", "b."))),
+            ("_tcp._tcp.worker4.tf.local.", Some(("tcp/tcp", "worker4.tf.local."))),
             ("_http._sctp.worker4.tf.local.", None),
             ("http._tcp.worker4.tf.local.", None),
             ("_tcp.worker4.tf.local.", None),

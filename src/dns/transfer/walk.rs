@@ -134,13 +134,12 @@ impl Walk {
 
 impl Walk {
     fn pass_named(&mut self, slots: &Slots, steps: &mut usize, taker: &mut impl Taker) -> bool {
-        let all = slots.group_services();
-        for (key, slot, port) in all.get(self.index..).unwrap_or_default() {
+        for (service, slot, port) in slots.group_services().from(self.index) {
             if !may_step(steps, taker) {
                 return false;
             }
             self.index += 1;
-            taker.take(ZoneRecord::GroupNamedService(self.range, (*key).into(), *slot, *port));
+            taker.take(ZoneRecord::GroupNamedService(self.range, service.into(), slot, port));
         }
         true
     }

@@ -79,7 +79,8 @@ impl Scene {
         Scene::of(&UNAMBIGUOUS, seed)
     }
 
-    fn of(resolve: &[&str], seed: u64) -> Scene {
+    /// One that follows these names beside the pattern.
+    pub(super) fn of(resolve: &[&str], seed: u64) -> Scene {
         let keyspace = keyspace(resolve);
         let responder = responder(&keyspace);
         let mut directory = Directory::new(Arc::new(keyspace));
@@ -111,7 +112,7 @@ impl Scene {
             "",
             "",
             r#","meta":{"rack":"a7","x":"y=z"}"#,
-            r#","services":{"http/tcp":"80","dns/udp":"53"}"#,
+            r#","services":{"http/tcp":"80","dns/udp":"53","tcp/tcp":"7"}"#,
             r#","meta":{"rack":"b8"},"services":{"http/tcp":"8080"},"revision":"7""#,
         ][self.chance.below(5) as usize];
         let ready = format!("{ready}{more}");
@@ -173,7 +174,9 @@ impl Scene {
             }
             let owners: Vec<String> = names.split_off(names.len() - SLOTS as usize - 1);
             for owner in owners {
-                for labels in ["_http._tcp.", "_dns._udp.", "_none._tcp.", "_tcp.", "_udp."] {
+                for labels in
+                    ["_http._tcp.", "_dns._udp.", "_none._tcp.", "_tcp._tcp.", "_tcp.", "_udp."]
+                {
                     names.push(format!("{labels}{owner}"));
                 }
                 names.push(owner);

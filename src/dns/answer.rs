@@ -47,9 +47,9 @@ impl Responder {
         let mut name = Name::default();
         query.question.read_name(&mut name);
         let is_transfer = request::is_transfer(&query);
-        let decision = if !self.allows(asker.address)
-            && !(is_transfer && request::is_node(asker, directory))
-        {
+        let may_ask =
+            self.allows(asker.address) || (is_transfer && request::is_node(asker, directory));
+        let decision = if !may_ask {
             Some(Decision::failure(Rcode::REFUSED, Some(ExtendedError::Prohibited)))
         } else if is_transfer {
             let refusal = self.refuse_transfer(&query, message, name.as_bytes(), asker, directory);

@@ -74,7 +74,7 @@ pub(super) fn of_name<'a>(
             Content::Hinfo
         }
         (_, None, Some(group)) if group::has(group, qtype) => Content::Group(group, qtype),
-        (_, None, None) if name.first() == Some(&b'_') => {
+        (_, None, None) if name.first() == Some(&b'_') && !is_apex => {
             return of_service(name, question, zone, directory);
         }
         (_, record, group) => {

@@ -22,7 +22,8 @@ struct SharedView {
 impl Views {
     /// The directory as etcd is at its revision. Where too many copies are in use already, the latest of
     /// them does: its serial says how old it is, and it ends with its transfers. `None`: what the
-    /// directory was at its revision is not known.
+    /// directory was at its revision is not known, or was read anew since that copy: no changes lead from the one to the
+    /// other.
     pub fn current(&mut self, directory: &Directory) -> Option<Arc<Directory>> {
         self.0.retain(|view| view.copy.strong_count() > 0);
         let (serial, changes) = (directory.serial(), directory.changes());
@@ -32,7 +33,7 @@ impl Views {
             .last()
             .filter(|latest| is_crowded || (latest.serial, latest.changes) == (serial, changes));
         if let Some(copy) = latest.and_then(|latest| latest.copy.upgrade()) {
-            return Some(copy);
+            return Some(copy).filter(|copy| copy.reading() == directory.reading());
         }
         let copy = Arc::new(directory.at_revision()?);
         self.0.push(SharedView { serial, changes, copy: Arc::downgrade(&copy) });

@@ -2,6 +2,7 @@
 
 use super::scene::ZONES;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::*;
@@ -229,4 +230,34 @@ fn who_signs_is_told_as_well_how_far_the_table_is_known_to_be_etcds() {
     let options = &packet.opt().expect("an OPT").opt_codes;
     let told = options.iter().find(|it| it.code == option::TABLE_PROOF).expect("a proof");
     assert_eq!(TableProof::read(&told.data), Some(proof));
+}
+
+#[test]
+fn a_zone_whose_name_begins_as_that_of_a_service_exists() {
+    let scene = Scene::of(&["_x.example.com."], 1);
+    let query = query("_x.example.com.", rrtype::A, [0; 3], &[]);
+    let Scene { responder, directory, .. } = &scene;
+    let asker = asker(Transport::Udp);
+    let mut reply = Vec::new();
+    let verdict = responder.answer(&query, asker, directory, &Counters::default(), &mut reply);
+    assert_eq!(verdict, Verdict::Reply(Rcode::NOERROR));
+}
+
+#[test]
+fn where_too_many_copies_are_in_use_the_latest_serves_unless_all_was_read_anew() {
+    let (mut scene, mut views) = (Scene::new(1), Views::default());
+    let mut in_use = Vec::new();
+    for _ in 0..8 {
+        scene.pass(20);
+        in_use.push(views.current(&scene.directory).expect("a copy"));
+    }
+    scene.pass(20);
+    let latest = views.current(&scene.directory).expect("a copy");
+    assert!(Arc::ptr_eq(&latest, &in_use[7]));
+    let (snapshot, revision) = (scene.directory.emptied(), scene.revision);
+    scene.directory.replace(snapshot, revision);
+    assert!(views.current(&scene.directory).is_none(), "of another history, for all that is known");
+    in_use.clear();
+    drop(latest);
+    assert!(views.current(&scene.directory).is_some());
 }

@@ -82,8 +82,10 @@ impl Server {
                 return Ok(None);
             }
             self.tell_secondaries(now);
+            let slept_at = now;
             let is_ready = self.poll_once(descriptor, deadline, now)?;
             now = clock::now();
+            self.heed_standstill(slept_at, now);
             self.service.now = clock::unix_time();
             self.service.directory.account.now = Some(now);
             self.look_at_hosts(now);
@@ -115,6 +117,19 @@ impl Server {
             if deadline.is_some_and(|at| at <= now) {
                 return Ok(Some(Wake::TimedOut));
             }
+        }
+    }
+
+    /// What waited while this process stood still, or the machine, is answered before anything else is done: it says that
+    /// nobody has looked at etcd meanwhile.
+    fn heed_standstill(&mut self, slept_at: Instant, now: Instant) {
+        // Else it is awake more often than that.
+        if now < slept_at + self.table_limits.max_lag {
+            return;
+        }
+        let directory = &mut self.service.directory;
+        if let Some(at) = directory.proven_at() {
+            directory.mark(self.table_limits.freshness(at, now));
         }
     }
 

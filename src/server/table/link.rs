@@ -128,7 +128,7 @@ impl<S: TableStream> TableLink<S> {
         if !self.has_work() {
             self.receive((now, unix_time), directory)?;
         }
-        if let Some(event) = self.go_on(directory) {
+        if let Some(event) = self.go_on(directory)? {
             return Ok(event);
         }
         if self.has_work() {
@@ -255,11 +255,14 @@ impl<S: TableStream> TableLink<S> {
     }
 
     /// Does a part of what is to be done with what came.
-    fn go_on(&mut self, directory: &mut Directory) -> Option<LinkEvent> {
+    fn go_on(&mut self, directory: &mut Directory) -> Result<Option<LinkEvent>, LinkError> {
         let (event, work) = match std::mem::replace(&mut self.work, Work::None) {
             Work::Forgets(mut whole, reached) => {
                 if whole.forget_gone(NAMES_PER_TURN) {
                     (None, Work::Forgets(whole, reached))
+                } else if is_before(reached.serial, directory) {
+                    // What is in use went on meanwhile.
+                    return Err(LinkError::Leave(LeaveReason::Older));
                 } else {
                     let event = LinkEvent::Whole(Box::new(whole.finish()), reached);
                     (Some(event), Work::None)
@@ -275,7 +278,7 @@ impl<S: TableStream> TableLink<S> {
             work => (None, work),
         };
         self.work = work;
-        event
+        Ok(event)
     }
 }
 

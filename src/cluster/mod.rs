@@ -49,7 +49,7 @@ pub use details::{Details, MOST_DETAILS};
 pub use directory::{Directory, Freshness};
 pub use drain::{Drain, DrainReason, Standing};
 pub use entry::{Applied, Entry, KeyVersion, Latest, RangeDigest, fingerprint};
-pub use group_services::GroupServices;
+pub use group_services::{GroupServices, ServicePlaces};
 pub use job::{JobKeys, JobName};
 pub use job_list::{JobList, JobMember, ListState, MOST_MEMBERS, StartedList};
 pub use journal::{PublishedBefore, PublishedNode};

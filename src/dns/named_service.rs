@@ -1,13 +1,11 @@
 //! Services by name (RFC 2782): `_http._tcp.worker4.tf.local.` is where the service `http/tcp` of a node is, and
 //! `_http._tcp.worker.tf.local.` where it is on all nodes of the group.
 
-use std::borrow::Cow;
-
 use super::node_name::NodeName;
 use super::records::{RecordContext, push_srv, write_addresses};
 use super::reply::{Full, Owner, Reply, push_name_by};
 use super::wire::rrtype;
-use crate::cluster::{Directory, SlotId, Slots};
+use crate::cluster::{Directory, ServicePlaces, SlotId, Slots};
 
 /// The transports, as a label and in the name of a service.
 const TRANSPORTS: [(&str, &str); 2] = [("_tcp", "tcp"), ("_udp", "udp")];
@@ -52,7 +50,10 @@ pub(super) fn find<'a>(name: &[u8], directory: &'a Directory) -> Option<FoundSer
     }
     let (service, owner) = parts(name)?;
     let (slots, slot) = holder(owner, directory)?;
-    let is_one = !places(slots, slot, &service).is_empty();
+    let is_one = match slot {
+        Some(slot) => own_port(slots, slot, &service).is_some(),
+        None => slots.group_services().places(&service).is_some(),
+    };
     is_one.then_some(FoundService::Here(slots, slot))
 }
 
@@ -69,11 +70,9 @@ fn own_services(slots: &Slots, slot: SlotId) -> impl Iterator<Item = (&str, u16)
     slots.details(slot).into_iter().flat_map(|details| details.services())
 }
 
-/// Where a service is on a node, or with `None` in the group, and at which ports.
-fn places<'a>(slots: &'a Slots, slot: Option<SlotId>, service: &str) -> Cow<'a, [(SlotId, u16)]> {
-    let Some(slot) = slot else { return slots.group_services().places(service).into() };
-    let its = own_services(slots, slot).filter(|(own, _)| *own == service);
-    its.map(|(_, port)| (slot, port)).collect()
+/// The port of a service on a node.
+fn own_port(slots: &Slots, slot: SlotId, service: &str) -> Option<u16> {
+    own_services(slots, slot).find(|(own, _)| *own == service).map(|(_, port)| port)
 }
 
 /// Writes the records of the service that is asked for, each time another one first, and the addresses as a help.
@@ -87,12 +86,14 @@ pub(super) fn write(
 ) -> Result<(), Full> {
     let asked = context.question.name();
     let Some((service, _)) = parts(asked.as_bytes()) else { return Ok(()) };
-    let places = places(slots, slot, &service);
-    let start = context.rotation.checked_rem(places.len()).unwrap_or(0);
-    let (last, first) = places.split_at(start);
+    let own = slot.and_then(|slot| Some((slot, own_port(slots, slot, &service)?)));
+    let group = slots.group_services().places(&service).filter(|_| slot.is_none());
+    let start = context.rotation.checked_rem(group.map_or(0, ServicePlaces::len)).unwrap_or(0);
+    let (first, last) = (group.into_iter().flatten(), group.into_iter().flatten());
+    let places = first.skip(start).chain(last.take(start)).map(|(slot, port)| (*slot, *port));
     let name = NodeName::new(&slots.names);
     let mut targets = Vec::new();
-    for &(slot, port) in first.iter().chain(last) {
+    for (slot, port) in places.chain(own) {
         reply.answer(rrtype::SRV, |octets| {
             push_srv(port, octets);
             targets.push((slot, octets.len()));

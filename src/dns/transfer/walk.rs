@@ -33,7 +33,7 @@ pub(super) struct Walk {
     range: usize,
     stage: WalkStage,
     slot: SlotId,
-    /// Of an address or a named service, among those of the group.
+    /// Of an address, or of the name of a service, among those of the group.
     index: usize,
 }
 
@@ -134,11 +134,11 @@ impl Walk {
 
 impl Walk {
     fn pass_named(&mut self, slots: &Slots, steps: &mut usize, taker: &mut impl Taker) -> bool {
-        for (service, slot, port) in slots.group_services().from(self.index) {
+        for (name, service, slot, port) in slots.group_services().from(self.index, self.slot) {
+            (self.index, self.slot) = (name, slot);
             if !may_step(steps, taker) {
                 return false;
             }
-            self.index += 1;
             taker.take(ZoneRecord::GroupNamedService(self.range, service.into(), slot, port));
         }
         true

@@ -91,7 +91,15 @@ fn many_changes_are_few_runs_one_at_a_time_and_what_comes_meanwhile_is_one_more(
     answers(&node, "worker1001.tf.local.", Some("10.1.0.1"));
     // One at MAX, in the midst of them, and one for what came after.
     until(PATIENCE, "the second run", || (lines(&log) >= 6).then_some(()));
-    thread::sleep(Duration::from_secs(2));
+    // The last has ended, and none follows, which would begin within MAX of that.
+    let (mut seen, mut since) = (lines(&log), Instant::now());
+    until(PATIENCE, "no run any more", || {
+        let now = lines(&log);
+        if now != seen {
+            (seen, since) = (now, Instant::now());
+        }
+        (now % 2 == 0 && since.elapsed() > Duration::from_secs(2)).then_some(())
+    });
     let probed = prober.stop();
     let told = text(&log);
     println!("1000 changes in {took:?}: {} runs, {probed:?}", told.lines().count() / 2);
@@ -112,9 +120,9 @@ fn a_change_is_told_after_the_quiet_time() {
     let command = format!("echo run >>{log}");
     let node = Node::in_cluster(&etcd, 1, 9, &["--on-change", &command, "--change-wait", "1:9"]);
     until(PATIENCE, "the first run", || (lines(&log) == 1).then_some(()));
+    let began = Instant::now();
     etcd.put("worker2.tf.local.", br#"{"ipv4":"10.0.0.7"}"#);
     answers(&node, "worker2.tf.local.", Some("10.0.0.7"));
-    let began = Instant::now();
     until(PATIENCE, "the second run", || (lines(&log) == 2).then_some(()));
     let took = began.elapsed();
     assert!(took > Duration::from_millis(800) && took < Duration::from_secs(5), "{took:?}");

@@ -1,10 +1,12 @@
 //! A client of etcd's gateway.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::Etcd;
+use super::{CALL_PATIENCE, Etcd};
 
 /// The most operations in a transaction (`--max-txn-ops`).
 const MOST_OPERATIONS: usize = 128;
@@ -40,11 +42,15 @@ impl Etcd {
 
     /// A call to the gateway; `None` where it fails.
     pub fn try_call(&self, path: &str, body: &Value) -> Option<Value> {
-        let mut request = self.agent.post(format!("{}{path}", self.endpoint()));
+        let body = body.to_string();
+        // A second more for each megabyte.
+        let patience = CALL_PATIENCE + Duration::from_micros(body.len() as u64);
+        let request = self.agent.post(format!("{}{path}", self.endpoint()));
+        let mut request = request.config().timeout_global(Some(patience)).build();
         if let Some(token) = &self.token {
             request = request.header("Authorization", token);
         }
-        let mut reply = request.send(body.to_string()).ok()?;
+        let mut reply = request.send(body).ok()?;
         let text = reply.body_mut().read_to_string().ok()?;
         (reply.status() == 200).then(|| serde_json::from_str(&text).expect("JSON"))
     }

@@ -16,6 +16,9 @@ pub use gateway::encode;
 mod cluster;
 mod gateway;
 
+/// The longest that a call to a member may take.
+const CALL_PATIENCE: Duration = Duration::from_secs(5);
+
 /// How a member is started.
 #[derive(Clone, Debug)]
 struct Setup {
@@ -180,7 +183,7 @@ fn agent(pki: Option<&Pki>) -> ureq::Agent {
     let config = ureq::Agent::config_builder()
         .proxy(None)
         .http_status_as_error(false)
-        .timeout_global(Some(Duration::from_secs(5)));
+        .timeout_global(Some(CALL_PATIENCE));
     let config = match pki {
         Some(pki) => config.tls_config(pki.config()),
         None => config,

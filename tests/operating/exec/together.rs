@@ -172,13 +172,13 @@ fn jobs_of_the_same_nodes_do_not_see_each_other() {
 #[test]
 fn who_is_missing_is_told_when_it_takes_too_long() {
     let scene = Scene::new();
-    let more = ["--count", "4", "--timeout", "2"];
+    let more = ["--count", "4", "--timeout", "6"];
     let mut nodes: Vec<Node> = (1..=2).map(|number| scene.node(number, &more)).collect();
     for node in &mut nodes {
         assert_eq!(node.wait(PATIENCE).code(), Some(1), "{}", node.log());
         let log = node.log();
         let wanted = "idetcd: exec: 2 of 4 nodes wait, none under worker3.tf.local, \
-                      worker4.tf.local after 2 s (--timeout), so the program was not started";
+                      worker4.tf.local after 6 s (--timeout), so the program was not started";
         assert!(log.lines().any(|line| line.starts_with(wanted)), "{log}");
         assert!(log.contains("exec: 2 of 4 nodes wait"), "{log}");
     }

@@ -125,16 +125,16 @@ fn a_server_that_stops_answering_is_told_once_and_so_is_that_it_is_back() {
         assert_eq!(answer.as_deref(), Some(GOOD));
     }
     let told = format!("{nobody}, to which queries are forwarded, does not answer");
+    node.wait_for_log(&told);
     assert_eq!(node.log().matches(&told).count(), 1, "{}", node.log());
     // One that is alone is asked on, and heard when it is there.
-    let place = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-    let address = place.local_addr().expect("an address");
-    drop(place);
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let node = node_forwarding(&etcd, &[address]);
     for number in 0..5 {
         assert_eq!(lookup(node.address(), &format!("x{number}.example.com.")), None);
     }
     let told = format!("{address}, to which queries are forwarded, does not answer");
+    node.wait_for_log(&told);
     assert_eq!(node.log().matches(&told).count(), 1, "{}", node.log());
     let socket = UdpSocket::bind(address).expect("the same port");
     std::thread::spawn(move || {

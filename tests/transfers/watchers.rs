@@ -96,6 +96,13 @@ fn change<'a>(etcd: &Etcd, nodes: impl IntoIterator<Item = &'a Node>, low: u32) 
     see(nodes, 300, Some(&format!("10.0.0.{low}")))
 }
 
+/// Checks that it read all names once, and again only where a busy machine kept silent whom it followed.
+fn read_all_names_once(node: &Node) {
+    let log = node.log();
+    let silent = log.matches("is not followed: it does not answer").count();
+    assert!(log.matches("takes all names from worker").count() <= 1 + silent, "{log}");
+}
+
 #[test]
 fn who_may_not_ask_and_has_a_higher_limit_has_the_table_still() {
     let etcd = Etcd::start();
@@ -128,9 +135,7 @@ fn all_know_all_and_few_watch_all_names() {
     assert!(took < Duration::from_secs(1), "{took:?}");
     // For longer than the proofs of the watchers last: nobody calls one of them old that is well.
     thread::sleep(Duration::from_secs(8));
-    for node in &nodes[WATCHERS..] {
-        assert_eq!(node.log().matches("takes all names from").count(), 1, "{}", node.log());
-    }
+    nodes[WATCHERS..].iter().for_each(read_all_names_once);
     assert!(!nodes.iter().any(is_stale));
     for mut node in nodes {
         node.signal(Signal::TERM);
@@ -221,9 +226,8 @@ fn an_etcd_that_was_away_for_long_costs_no_table_that_is_read_anew() {
     etcd.put_all([record(999, 9)]);
     see(&nodes, 999, Some("10.0.0.9"));
     for node in &nodes[WATCHERS..] {
-        let log = node.log();
-        assert_eq!(log.matches("takes all names from worker").count(), 1, "{log}");
-        assert!(!log.contains("following them in etcd"), "{log}");
+        read_all_names_once(node);
+        assert!(!node.log().contains("following them in etcd"), "{}", node.log());
     }
 }
 

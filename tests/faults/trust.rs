@@ -99,8 +99,8 @@ fn a_user_logs_in_and_a_token_that_ran_out_or_was_forgotten_is_renewed() {
     assert_eq!(nodes[0].slot() + nodes[1].slot(), 3);
     // The token runs out; then the name is needed anew.
     std::thread::sleep(Duration::from_secs(3));
-    etcd.log_in();
     for (number, node) in nodes.iter().enumerate() {
+        etcd.log_in();
         etcd.delete(&format!("worker{}.tf.local.", node.slot()));
         node.wait_for_log("its key was deleted");
         node.wait_for_log("re-claimed");

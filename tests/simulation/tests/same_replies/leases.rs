@@ -11,8 +11,9 @@ use super::pair::Pair;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// By how much etcd may be later than the model foretells: it looks twice a second, at times of its own.
-const LATENESS: Duration = Duration::from_millis(1000);
+/// By how much etcd may be later than the model foretells: it looks twice a second, at times of its own, and a busy
+/// machine lets it wait.
+const LATENESS: Duration = Duration::from_secs(3);
 
 pub fn put(key: &str, lease: LeaseId) -> Request {
     let (key, value) = (key.into(), b"x".to_vec());
@@ -32,9 +33,9 @@ pub fn all() -> WatchRange {
 fn a_lease_that_runs_out_takes_its_keys_along_at_one_revision() {
     let mut pair = Pair::start(1, 11);
     // Less than the shortest time to live.
-    let lease = pair.grant(0, 1);
-    let kept = pair.grant(0, 2);
-    assert_eq!(pair.model.lease(lease).expect("the lease").ttl, 2 * SECOND);
+    let short = pair.grant(0, 1);
+    assert_eq!(pair.model.lease(short).expect("the lease").ttl, 2 * SECOND);
+    let (lease, kept) = (pair.grant(0, 5), pair.grant(0, 6));
     for (key, lease) in [("b", lease), ("a", lease), ("c", lease), ("d", kept)] {
         pair.ask(0, &put(key, lease));
     }
@@ -45,7 +46,7 @@ fn a_lease_that_runs_out_takes_its_keys_along_at_one_revision() {
     sleep(SECOND);
     let ttl = pair.ask(0, &Request::LeaseKeepAlive(kept));
     let Outcome::Reply(Reply::KeptAlive(Some(renewed))) = ttl else { panic!("{ttl:?}") };
-    assert_eq!((renewed.left, renewed.raft_term), (2 * SECOND, pair.model.raft_term()));
+    assert_eq!((renewed.left, renewed.raft_term), (6 * SECOND, pair.model.raft_term()));
     pair.ask(0, &Request::LeaseTimeToLive(lease));
     for (lease, keys) in [(lease, &["a", "b", "c"][..]), (kept, &["d"])] {
         let deadline = pair.model.lease(lease).expect("the lease").deadline.expect("a deadline");

@@ -9,14 +9,18 @@ use support::random::Random;
 use super::leases::put;
 use super::pair::Pair;
 
+/// So many entries of raft's log may be there, and one less, that a busy machine makes.
+const SPARE: i64 = 4;
+
 fn everything() -> Request {
     Request::Range(Range { order: Order::Key, ..Range::new(&b"\0"[..], Some(b"\0".to_vec())) })
 }
 
 /// Cluster and member are told apart as the model tells them apart; raft's log is as long, its term as high.
-/// But for the question for its health after each start, which goes through raft.
+/// But for the question for its health after each start, which goes through raft, and is asked again where no answer comes.
 fn compare(pair: &mut Pair, starts: i64) {
-    assert_eq!((pair.index_ahead, pair.translation.term_ahead), (starts, 0));
+    assert!((starts..starts + SPARE).contains(&pair.index_ahead), "{}", pair.index_ahead);
+    assert_eq!(pair.translation.term_ahead, 0);
     for request in [everything(), Request::Status] {
         pair.ask(0, &request);
     }
@@ -97,7 +101,8 @@ fn a_power_cut_of_all_leaves_what_was_acknowledged() {
         pair.ask(member, &everything());
         pair.ask(member, &Request::LeaseTimeToLive(lease));
     }
-    // The election, and each of the three tells of itself, and is asked for its health.
-    assert_eq!(pair.real_status(0).raft_index, before.raft_index + 1 + 3 + 3);
+    // The election, and each of the three tells of itself, and is asked for its health. A busy machine elects again.
+    let more = (pair.real_status(0).raft_index - before.raft_index).cast_signed();
+    assert!((1 + 3 + 3..1 + 3 + 3 + SPARE).contains(&more), "{more}");
     assert!(pair.model.raft_index() >= ours + 1 + 3, "{ours}");
 }

@@ -11,12 +11,19 @@ mod lease;
 mod leftovers;
 mod together;
 
+/// On a lease that does not end meanwhile.
 fn start(etcd: &Etcd, number: u32, more: &[&str], program: &[&str]) -> Node {
+    start_on(etcd, number, 60, more, program)
+}
+
+/// On a lease of so many seconds.
+fn start_on(etcd: &Etcd, number: u32, lease: u32, more: &[&str], program: &[&str]) -> Node {
     let (endpoint, ipv4) = (etcd.endpoint(), format!("10.0.0.{number}"));
+    let lease = lease.to_string();
     let common =
         ["exec", "--pattern", PATTERN, "--endpoints", &endpoint, "--listen", "127.0.0.1:0"];
     let record =
-        ["--lease-ttl", "3", "--ipv4", &ipv4, "--ipv6", "none", "--port", "53", "--limit", "1"];
+        ["--lease-ttl", &lease, "--ipv4", &ipv4, "--ipv6", "none", "--port", "53", "--limit", "1"];
     let record = [&record[..], &["--node-id", &ipv4]].concat();
     Node::start(&[&common[..], &record, more, &["--"], program].concat())
 }

@@ -83,7 +83,8 @@ fn a_table_whose_server_is_cut_off_from_etcd_is_stale_in_time_and_fresh_again() 
     let freshness = || follower.directory(|directory| directory.freshness());
     wait_until(&follower, "staleness", || freshness() == Freshness::Stale);
     let passed = follower.now() - frozen_at;
-    assert!(passed < Duration::from_millis(2100), "{passed:?} after the last proof at most");
+    // And how late a busy machine lets it be seen.
+    assert!(passed < Duration::from_secs(3), "{passed:?} after the last proof at most");
     assert_eq!(follower.directory(|directory| directory.proven_at()), None);
     wait_until(&follower, "the end", || follower.table().is_lost());
     etcd.signal(Signal::CONT);

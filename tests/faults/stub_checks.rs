@@ -183,7 +183,8 @@ fn each_query_has_an_id_and_a_port_of_its_own() {
     // The name in each domain and alone, for both address families, over and over.
     assert!(asked.len() >= 62 && asked.len().is_multiple_of(2), "{asked:?}");
     let (mut ids, mut ports): (Vec<u16>, Vec<u16>) = asked.into_iter().unzip();
-    let steps = |numbers: &[u16]| numbers.windows(2).filter(|w| w[1] == w[0] + 1).count();
+    let steps =
+        |numbers: &[u16]| numbers.windows(2).filter(|w| w[1] == w[0].wrapping_add(1)).count();
     assert!(steps(&ids) < 3 && steps(&ports) < 20, "one after the other: {ids:?} {ports:?}");
     for numbers in [&mut ids, &mut ports] {
         let all = numbers.len();

@@ -132,10 +132,12 @@ fn it_scrapes_the_pages_of_a_node_and_raises_alerts() {
         let up = value(port, "up").as_deref() == Some("1");
         (up && value(port, "idetcd_name_owned").as_deref() == Some("1")).then_some(())
     });
+    // It may not be when it is scraped first.
+    let in_sync = "idetcd_etcd_state{state=\"in_sync\"}";
+    until(PATIENCE, in_sync, || (value(port, in_sync)? == "1").then_some(()));
     for (series, wanted) in [
         ("idetcd_published_address_local{address=\"10.0.0.2\"}", "0"),
         ("idetcd_slots", "1"),
-        ("idetcd_etcd_state{state=\"in_sync\"}", "1"),
         ("idetcd_dns_requests_total{proto=\"tcp\"}", "0"),
     ] {
         assert_eq!(value(port, series).as_deref(), Some(wanted), "{series}");

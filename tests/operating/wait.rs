@@ -14,9 +14,10 @@ fn is_waiting(child: &mut Child) -> bool {
     child.try_wait().expect("its state").is_none()
 }
 
-/// Waits until the tool follows changes: etcd has taken its watch, and its reads are over.
-fn follows(etcd: &Etcd) {
-    until(PATIENCE, "it reads", || (etcd.handled("Range") > 0).then_some(()));
+/// Waits until the tool follows changes: etcd, which had been read so often before, has taken its watch, and its reads
+/// are over.
+fn follows(etcd: &Etcd, before: u64) {
+    until(PATIENCE, "it reads", || (etcd.handled("Range") > before).then_some(()));
     let mut last = etcd.handled("");
     until(PATIENCE, "it is quiet", || {
         std::thread::sleep(Duration::from_millis(300));
@@ -30,11 +31,13 @@ fn it_ends_when_so_many_nodes_are_named_and_follows_without_asking() {
     let etcd = Etcd::start();
     etcd.put("worker9.tf.local.", b"not a node");
     etcd.put("worker9x.tf.local.", br#"{"ipv4":"10.0.0.9"}"#);
-    let first = Node::in_cluster(&etcd, 1, 9, &["--lease-ttl", "600"]);
+    // Which asks nothing meanwhile.
+    let first = Node::in_cluster(&etcd, 1, 9, &["--lease-ttl", "600", "--max-lag", "600"]);
     first.slot();
     assert_eq!(ended("wait", &etcd.endpoint(), &["--count", "1", "-q"]).status, Some(0));
+    let before = etcd.handled("Range");
     let mut child = waiting(&etcd.endpoint(), &["--count", "2"]);
-    follows(&etcd);
+    follows(&etcd, before);
     let asked = etcd.handled("");
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(etcd.handled(""), asked, "it does not poll");
@@ -88,7 +91,7 @@ fn an_etcd_that_is_away_is_waited_out_and_told_once() {
     std::thread::sleep(Duration::from_secs(2));
     assert!(is_waiting(&mut child));
     etcd.restart();
-    follows(&etcd);
+    follows(&etcd, 0);
     // It goes away again in the midst of the watch.
     etcd.kill();
     std::thread::sleep(Duration::from_millis(500));
@@ -128,8 +131,9 @@ fn a_frozen_member_is_left_for_another() {
 fn a_signal_ends_it_with_failure() {
     let etcd = Etcd::start();
     for signal in [Signal::TERM, Signal::INT] {
+        let before = etcd.handled("Range");
         let child = waiting(&etcd.endpoint(), &["--count", "1"]);
-        follows(&etcd);
+        follows(&etcd, before);
         send(&child, signal);
         assert!(ends(child).complaint(1).contains("stopped by a signal"));
     }

@@ -102,6 +102,10 @@ fn the_log_goes_on_when_its_writer_is_killed_and_no_zombie_stays() {
         // One that dies at once is not started again and again.
         std::thread::sleep(Duration::from_millis(1100));
         run("kill", &["-KILL", &killed]);
+        // Else it may take the line along.
+        until(PATIENCE, "it is gone", || {
+            (helper(&node, "log").as_ref() != Some(&killed)).then_some(())
+        });
         etcd.put(&format!("worker{slot}.tf.local."), br#"{"ipv4":"10.9.9.9"}"#);
         says(&format!("lost worker{slot}.tf.local."));
         says(&format!("re-claimed worker{}.tf.local.", slot + 1));

@@ -105,16 +105,17 @@ fn it_may_hear_of_the_start_once_there_is_a_name() {
 fn its_watchdog_is_fed_for_as_long_as_the_node_runs() {
     let (etcd, directory) = (Etcd::start(), Directory::new());
     let manager = Manager::at(directory.file("manager"));
-    let time = Duration::from_millis(600);
-    let node = manager.start(&etcd.endpoint(), &["WATCHDOG_USEC=600000"], &[]);
+    let time = Duration::from_millis(1500);
+    let node = manager.start(&etcd.endpoint(), &["WATCHDOG_USEC=1500000"], &[]);
     manager.hears_at_last("STATUS=is worker1.tf.local");
     // etcd that does not answer is no reason for it to starve.
     etcd.signal(Signal::STOP);
     let began = Instant::now();
-    while began.elapsed() < 5 * time {
+    while began.elapsed() < 3 * time {
         assert_eq!(manager.hears_within(time).as_deref(), Some("WATCHDOG=1"), "{}", node.log());
     }
     node.signal(Signal::STOP);
+    until(PATIENCE, "stopped", || node.status("State").starts_with(['T', 't']).then_some(()));
     while manager.hears_within(Duration::from_millis(1)).is_some() {}
     assert_eq!(manager.hears_within(2 * time), None, "it stands still");
     node.signal(Signal::CONT);

@@ -52,13 +52,16 @@ fn a_node_on_a_terminal_shows_how_far_the_first_reading_is() {
     let (status, shown) = terminal.end();
     assert_eq!(status, Some(0), "{shown}");
     assert!(is_taken_away(&shown), "{shown:?}");
-    // What takes no time is not told.
-    let mut terminal = node(&etcd.endpoint());
-    terminal.wait_for("claimed worker3001.tf.local.");
-    std::thread::sleep(Duration::from_secs(1));
-    terminal.enter("\x03");
-    let (_, shown) = terminal.end();
-    assert!(!shown.contains(" names\x1b[K"), "{shown:?}");
+    // What takes no time is not told. A busy machine may take half a second once.
+    let tells = || {
+        let mut terminal = node(&etcd.endpoint());
+        terminal.wait_for("claimed worker3001.tf.local.");
+        std::thread::sleep(Duration::from_secs(1));
+        terminal.enter("\x03");
+        let (_, shown) = terminal.end();
+        shown.contains(" names\x1b[K")
+    };
+    assert!((1..=3).any(|_| !tells()), "each time");
 }
 
 #[test]

@@ -80,12 +80,17 @@ fn a_node_that_runs_takes_its_name_again_and_that_is_told() {
     let etcd = Etcd::start();
     let node = Node::in_cluster(&etcd, 1, 9, &["--lease-ttl", "600"]);
     assert_eq!(node.slot(), 1);
-    let end = ended("release", &etcd.endpoint(), &["1", "--yes"]);
+    // The tool looks for a second, within which a busy machine may not let the node take it.
+    let mut ends = (1..=3).map(|times| {
+        let end = ended("release", &etcd.endpoint(), &["1", "--yes"]);
+        node.wait_for_logs("re-claimed worker1.tf.local.", times);
+        end
+    });
+    let end = ends.find(|end| end.status != Some(0)).expect("told once in three times");
     assert!(end.out.contains("10.0.0.2 fd00::2 port 53, on lease "), "{end:?}");
     assert!(end.out.contains("A node that runs takes its name again at once"), "{end:?}");
     let line = end.complaint(1);
     assert!(line.contains("took it again at once: stop the node"), "{line}");
-    node.wait_for_log("re-claimed worker1.tf.local.");
     let server = node.address();
     until(PATIENCE, "answered", || lookup(server, "worker1.tf.local."));
 }

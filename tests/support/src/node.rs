@@ -127,6 +127,17 @@ impl Node {
         fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
     }
 
+    /// The same with all that it logged until now, which another process writes: up to the state that it is asked for.
+    pub fn log_so_far(&self) -> String {
+        let begins =
+            |line: &&str| line.contains(" state: ") && line.contains(" names at revision ");
+        let states = || self.log().lines().filter(begins).count();
+        let before = states();
+        self.signal(Signal::USR1);
+        until(PATIENCE, "its state", || (states() > before).then_some(()));
+        self.log()
+    }
+
     /// The logs of all its lives.
     pub fn whole_log(&self) -> String {
         let previous = fs::read_to_string(self.directory.path().join("log.previous"));

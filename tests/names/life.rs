@@ -20,7 +20,7 @@ fn a_node_that_crashed_comes_back_under_its_name() {
 }
 
 #[test]
-fn a_node_that_stops_releases_its_name_within_a_second() {
+fn a_node_that_stops_releases_its_name_within_two_seconds() {
     let etcd = Etcd::start();
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let mut node = Node::in_cluster(&etcd, 1, 3, &[]);
@@ -28,7 +28,7 @@ fn a_node_that_stops_releases_its_name_within_a_second() {
         let began = Instant::now();
         node.signal(signal);
         let status = node.wait(PATIENCE);
-        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
         assert_eq!(status.code(), Some(0));
         assert!(etcd.keys().is_empty(), "{:?}", etcd.keys());
         node.wait_for_log("released worker1.tf.local.");

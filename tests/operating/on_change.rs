@@ -98,7 +98,7 @@ fn many_changes_are_few_runs_one_at_a_time_and_what_comes_meanwhile_is_one_more(
         if now != seen {
             (seen, since) = (now, Instant::now());
         }
-        (now % 2 == 0 && since.elapsed() > Duration::from_secs(2)).then_some(())
+        (now.is_multiple_of(2) && since.elapsed() > Duration::from_secs(2)).then_some(())
     });
     let probed = prober.stop();
     let told = text(&log);

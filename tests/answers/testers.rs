@@ -8,7 +8,8 @@ use support::{command, install, is_private, run};
 use crate::internet::{self, Internet};
 
 /// What Zonemaster finds, at level NOTICE and above: see `TESTERS.md`.
-const ZONEMASTER: [&str; 15] = [
+const ZONEMASTER: [&str; 16] = [
+    "AXFR_AVAILABLE",
     "EXPIRE_MINIMUM_VALUE_LOWER",
     "NAMESERVER_IP_PRIVATE_NETWORK",
     "NAMESERVER_IP_PTR_MISMATCH",

@@ -9,6 +9,9 @@ use super::children::{Ended, Variable};
 use super::hook_process::HookProcess;
 use crate::cluster::{Directory, Freshness, NodePlace};
 
+/// How long after it did not start it is started again, and the time without a change after that.
+const START_AGAIN: Duration = Duration::from_secs(30);
+
 /// A command to run when names or addresses changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangeSettings {
@@ -75,6 +78,15 @@ impl ChangeHook {
     pub(super) fn start(&mut self, environment: Vec<Variable>, now: Instant) {
         let command = &self.settings.command;
         self.running = HookProcess::start("--on-change", command, environment, now);
+        if self.running.is_none() {
+            self.try_again(now);
+        }
+    }
+
+    /// It did not start: whoever is told by it knows nothing of the names yet.
+    fn try_again(&mut self, now: Instant) {
+        self.told = None;
+        self.note_change(now + START_AGAIN);
     }
 
     /// A child ended; it may be this one.
@@ -138,7 +150,7 @@ mod tests {
         let milliseconds = Duration::from_millis;
         let (quiet, longest) = (milliseconds(200), milliseconds(1000));
         let settings = ChangeSettings { command: "true".to_owned(), quiet, longest };
-        let mut hook = ChangeHook::new(settings, milliseconds(1));
+        let mut hook = ChangeHook::new(settings.clone(), milliseconds(1));
         let start = clock::now();
         assert_eq!((hook.next(), hook.waits_since(start)), (None, None));
         for (at, due) in [(0, 200), (150, 350), (300, 500), (700, 900), (850, 1000), (990, 1000)] {
@@ -154,6 +166,10 @@ mod tests {
             "once it waits, it is said since when"
         );
         assert_eq!(hook.next(), None, "what it waits for has a time of its own");
+        let mut failed = ChangeHook::new(settings, milliseconds(1));
+        failed.told = Some(7);
+        failed.try_again(start);
+        assert_eq!((failed.next(), failed.told), (Some(start + START_AGAIN + quiet), None));
         hook.close(due);
         assert_eq!((hook.waits_since(due + quiet), hook.time_to_end()), (None, None));
         assert_eq!(hook.next(), None);

@@ -244,3 +244,24 @@ fn marks_that_are_no_pair_and_directories_that_are_not_there_are_told() {
     }
     assert_eq!(fs::read_to_string(&odd).expect("there"), BEGIN);
 }
+
+#[test]
+fn what_takes_the_place_of_a_file_that_stays_is_on_disk_before() {
+    let (etcd, directory) = (Etcd::start(), Directory::new());
+    let (calls, hosts) = (directory.file("calls"), directory.file("hosts"));
+    // -D: the node is our child, not the tracer.
+    let words = ["strace", "-D", "-f", "-y", "-qq", "-o", &calls, "-e", "trace=fsync,/^rename"];
+    let wrapper: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    let (endpoint, pattern) = (etcd.endpoint(), ["--pattern", PATTERN, "--endpoints"]);
+    let own = [&endpoint, "--listen", "127.0.0.1:0", "--ipv4", "10.0.0.1", "--ipv6", "none"];
+    let _node = Node::start_by(&wrapper, &[&pattern[..], &own, &["--hosts-file", &hosts]].concat());
+    let told = until(PATIENCE, "the file", || {
+        let told = fs::read_to_string(&calls).ok()?;
+        (fs::exists(&hosts).ok()? && told.contains("rename")).then_some(told)
+    });
+    let at = |call: &str| {
+        told.lines().position(|line| line.contains(call) && line.contains(".hosts.new"))
+    };
+    let (settled, placed) = (at("fsync("), at("rename").expect("the draft takes its place"));
+    assert!(settled.is_some_and(|settled| settled < placed), "{told}");
+}

@@ -1,7 +1,7 @@
 //! A file that its readers find whole or not at all, whenever this process may end.
 
 use std::ffi::OsString;
-use std::fs::{self, Metadata, OpenOptions, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -16,6 +16,8 @@ pub(super) struct AtomicFile {
     /// In the same directory, and always the same, so that kills leave one at most. Hidden, and
     /// with an ending that no collector of files looks for.
     draft: PathBuf,
+    /// It is to outlast the machine's power: what is put in its place is on disk before.
+    is_lasting: bool,
     /// What was written last; `None`: it was removed since, or nothing was written.
     written: Option<Written>,
 }
@@ -41,7 +43,13 @@ impl AtomicFile {
         let mut name = OsString::from(".");
         name.push(path.file_name().unwrap_or_default());
         name.push(".new");
-        AtomicFile { draft: path.with_file_name(name), path: path.to_owned(), written: None }
+        let (draft, path) = (path.with_file_name(name), path.to_owned());
+        AtomicFile { path, draft, is_lasting: false, written: None }
+    }
+
+    /// One that stays, however this machine ends: after a power cut it is the old one or the new one.
+    pub(super) fn lasting(path: &Path) -> AtomicFile {
+        AtomicFile { is_lasting: true, ..AtomicFile::new(path) }
     }
 
     /// Removes what an earlier process left, and finds out whether it can be written.
@@ -111,6 +119,9 @@ impl AtomicFile {
             OpenOptions::new().write(true).create_new(true).mode(MODE).open(&self.draft)?;
         file.set_permissions(Permissions::from_mode(MODE))?;
         file.write_all(octets)?;
+        if self.is_lasting && !octets.is_empty() {
+            settle(&file)?;
+        }
         file.metadata().map(|about| Written::of(&about))
     }
 
@@ -134,6 +145,16 @@ impl AtomicFile {
 /// The error where a directory or a device is in the way.
 pub(super) fn no_regular_file() -> io::Error {
     io::Error::new(ErrorKind::AlreadyExists, "it is no regular file")
+}
+
+/// Waits until what was written is on disk, where the file system knows of that.
+pub(super) fn settle(file: &File) -> io::Result<()> {
+    match file.sync_all() {
+        Err(error) if [ErrorKind::InvalidInput, ErrorKind::Unsupported].contains(&error.kind()) => {
+            Ok(())
+        }
+        settled => settled,
+    }
 }
 
 fn remove(path: &Path) -> io::Result<()> {

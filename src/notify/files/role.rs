@@ -50,7 +50,7 @@ impl TextFile {
     pub(super) fn new(role: FileRole, path: &Path) -> TextFile {
         match role {
             FileRole::Owned => TextFile::Owned(AtomicFile::new(path)),
-            FileRole::Lasting => TextFile::Lasting(AtomicFile::new(path)),
+            FileRole::Lasting => TextFile::Lasting(AtomicFile::lasting(path)),
             FileRole::Section => TextFile::Section(SectionFile::new(path)),
         }
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use super::atomic_file::{AtomicFile, no_regular_file};
+use super::atomic_file::{AtomicFile, no_regular_file, settle};
 use super::section::with_section;
 
 /// The most octets that such a file may have: a bound, far from those of any system.
@@ -58,7 +58,8 @@ impl SectionFile {
             }
             let is_as_found = || FileAsFound::at(&path).map(|now| now.octets == found.octets);
             let confirm = || if is_as_found()? { Ok(()) } else { Err(Errno::AGAIN.into()) };
-            let replaced = AtomicFile::new(&path).replace(&wanted, found.about.as_ref(), confirm);
+            let replaced =
+                AtomicFile::lasting(&path).replace(&wanted, found.about.as_ref(), confirm);
             match replaced {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) if is_fixed(&error) && found.about.is_some() => {
@@ -115,5 +116,6 @@ fn is_fixed(error: &io::Error) -> bool {
 fn write_in_place(path: &Path, octets: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).open(path)?;
     file.write_all(octets)?;
-    file.set_len(octets.len() as u64)
+    file.set_len(octets.len() as u64)?;
+    settle(&file)
 }

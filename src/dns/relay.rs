@@ -13,9 +13,9 @@ use super::query::Question;
 use super::reply::cut_short;
 use super::wire::{HEADER, Rcode, flag, u16_at};
 
-/// The zone of the names by which a forwarder finds out whether a query comes back to it; nobody has
-/// such names.
-const LOOP_ZONE: &str = "loop.idetcd.";
+/// What follows the token in the names by which a forwarder finds out whether a query comes back to it, before the
+/// zone whose names the server is asked for; nobody has such names.
+const LOOP_LABELS: &str = "loop.idetcd.";
 
 /// The shortest question and record, in octets.
 const SHORTEST_QUESTION: usize = 5;
@@ -145,24 +145,23 @@ pub fn hand_on(reply: &mut Vec<u8>, query: &[u8], transport: super::Transport, r
     }
 }
 
-/// Makes a query that any server answers somehow, unless it forwards it to us.
+/// Makes a query for a name of a zone, in lower case with the final dot, that any server answers somehow, unless it
+/// forwards it to us.
 ///
 /// # Errors
-/// None: each token makes a domain name.
-pub fn loop_probe(token: u64) -> Result<Vec<u8>, SimpleDnsError> {
-    standard_query(&loop_name(token), TYPE::TXT)
+/// When the zone has a name so long that this would not be one.
+pub fn loop_probe(token: u64, zone: &str) -> Result<Vec<u8>, SimpleDnsError> {
+    let zone = zone.strip_suffix('.').filter(|zone| !zone.is_empty());
+    let zone = zone.map_or_else(String::new, |zone| format!("{zone}."));
+    standard_query(&format!("{token:016x}.{LOOP_LABELS}{zone}"), TYPE::TXT)
 }
 
 /// Reads the token of a [`loop_probe`]; `None` for any other query.
 pub fn loop_token(query: &[u8]) -> Option<u64> {
     let name = Question::read(query)?.name();
-    let name = std::str::from_utf8(name.as_bytes()).ok()?;
-    let token = name.strip_suffix(LOOP_ZONE)?.strip_suffix('.')?;
-    u64::from_str_radix(token, 16).ok().filter(|token| loop_name(*token) == name)
-}
-
-fn loop_name(token: u64) -> String {
-    format!("{token:016x}.{LOOP_ZONE}")
+    let (label, rest) = std::str::from_utf8(name.as_bytes()).ok()?.split_once('.')?;
+    let token = u64::from_str_radix(label, 16).ok()?;
+    (rest.starts_with(LOOP_LABELS) && label == format!("{token:016x}")).then_some(token)
 }
 
 #[cfg(test)]

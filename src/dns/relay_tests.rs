@@ -120,9 +120,15 @@ fn an_error_without_the_question_is_handed_on_as_it_is() {
 
 #[test]
 fn a_probe_for_loops_is_known_again_whatever_its_case() {
-    let probe = loop_probe(0xdead_beef).expect("a query");
-    assert_eq!(loop_token(&probe), Some(0xdead_beef));
-    assert_eq!(loop_token(&probe.to_ascii_uppercase()), Some(0xdead_beef));
+    for zone in [".", "corp.example."] {
+        let probe = loop_probe(0xdead_beef, zone).expect("a query");
+        assert_eq!(loop_token(&probe), Some(0xdead_beef), "{zone}");
+        assert_eq!(loop_token(&probe.to_ascii_uppercase()), Some(0xdead_beef), "{zone}");
+        let question = Question::read(&probe).expect("a question").name();
+        assert!(question.as_bytes().ends_with(zone.as_bytes()), "{zone}");
+    }
+    assert!(loop_probe(1, &"a23456789.".repeat(24)).is_err());
+    let probe = loop_probe(0xdead_beef, ".").expect("a query");
     for name in ["loop.idetcd.", "x.loop.idetcd.", "+0000000deadbeef.loop.idetcd.", "a.example."] {
         assert_eq!(loop_token(&query(name, &[])), None, "{name}");
     }

@@ -169,21 +169,48 @@ fn a_flood_for_a_silent_server_is_bounded_and_own_names_are_answered() {
 }
 
 /// A node on this port that forwards as it is told.
-fn on_port(etcd: &Etcd, number: u32, port: u16, forward: &str) -> Node {
-    let node = Node::start(&[
-        "--pattern",
-        support::PATTERN,
-        "--endpoints",
-        &etcd.endpoint(),
-        "--listen",
-        &format!("127.0.0.1:{port}"),
-        "--ipv4",
-        &format!("10.0.0.{number}"),
-        "--forward",
-        forward,
-    ]);
+fn on_port(etcd: &Etcd, number: u32, port: u16, forward: &[&str]) -> Node {
+    let (endpoint, address) = (etcd.endpoint(), format!("10.0.0.{number}"));
+    let (pattern, listen) = (["--pattern", support::PATTERN], format!("127.0.0.1:{port}"));
+    let own = ["--endpoints", &endpoint, "--listen", &listen, "--ipv4", &address];
+    let forward: Vec<&str> = forward.iter().flat_map(|to| ["--forward", *to]).collect();
+    let node = Node::start(&[&pattern[..], &own, &forward].concat());
     node.slot();
     node
+}
+
+#[test]
+fn a_circle_for_the_names_of_one_zone_is_found_and_is_none_for_others() {
+    let (etcd, name) = (Etcd::start(), "www.corp.example.");
+    let leads_back = |node: &Node| node.log().contains("sends them back to this node");
+    let (_servers, addresses) = upstreams(&[Habit::Good]);
+    let good = addresses[0].to_string();
+    // Both have the same option, by which each asks the other one first.
+    let ports = [free_port(), free_port()];
+    let all = format!("corp.example=127.0.0.1:{},127.0.0.1:{},{good}", ports[0], ports[1]);
+    let nodes = [(1, ports[0]), (2, ports[1])].map(|(n, port)| on_port(&etcd, n, port, &[&all]));
+    for node in &nodes {
+        assert_eq!(lookup(node.address(), name).as_deref(), Some(GOOD));
+    }
+    assert!(nodes.iter().any(leads_back), "{}", nodes[0].log());
+    for node in &nodes {
+        let (rcode, _, took) = timed(node.address(), "other.corp.example.");
+        assert!(rcode == 0 && took < Duration::from_millis(500), "{rcode} {took:?}");
+    }
+    // Each asks the other one for the names that it does not have.
+    let ports = [free_port(), free_port()];
+    let first = [format!("corp.example=127.0.0.1:{}", ports[1]), good.clone()];
+    let second = [format!("corp.example={good}"), format!("127.0.0.1:{}", ports[0])];
+    let nodes = [(3, ports[0], first), (4, ports[1], second)]
+        .map(|(n, port, [zone, others])| on_port(&etcd, n, port, &[&zone, &others]));
+    for (node, name) in nodes.iter().flat_map(|node| [(node, name), (node, ELSEWHERE)]) {
+        assert_eq!(lookup(node.address(), name).as_deref(), Some(GOOD), "{name}");
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    for node in &nodes {
+        assert_eq!(lookup(node.address(), "more.corp.example.").as_deref(), Some(GOOD));
+        assert!(!leads_back(node), "{}", node.log());
+    }
 }
 
 #[test]
@@ -192,7 +219,7 @@ fn queries_do_not_go_in_circles() {
     let ports = [free_port(), free_port(), free_port()];
     let to = |number: usize| format!("127.0.0.1:{}", ports[number % 3]);
     let nodes: Vec<Node> =
-        (0..3).map(|n| on_port(&etcd, n as u32 + 1, ports[n], &to(n + 1))).collect();
+        (0..3).map(|n| on_port(&etcd, n as u32 + 1, ports[n], &[&to(n + 1)])).collect();
     for node in &nodes {
         let (rcode, _, took) = timed(node.address(), ELSEWHERE);
         assert_eq!(rcode, 2);
@@ -207,11 +234,11 @@ fn queries_do_not_go_in_circles() {
     // All addresses but its own.
     let (_servers, addresses) = upstreams(&[Habit::Good]);
     let port = free_port();
-    let node = on_port(&etcd, 7, port, &format!("127.0.0.1:{port},{}", addresses[0]));
+    let node = on_port(&etcd, 7, port, &[&format!("127.0.0.1:{port},{}", addresses[0])]);
     assert_eq!(lookup(node.address(), ELSEWHERE).as_deref(), Some(GOOD));
     assert!(node.log().contains(&format!("forwarding to {}\n", addresses[0])), "{}", node.log());
     let port = free_port();
-    let alone = on_port(&etcd, 8, port, &format!("127.0.0.1:{port}"));
+    let alone = on_port(&etcd, 8, port, &[&format!("127.0.0.1:{port}")]);
     assert_eq!(timed(alone.address(), ELSEWHERE).0, 2);
     assert!(alone.log().contains("no server to forward to"), "{}", alone.log());
 }

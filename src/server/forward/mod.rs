@@ -45,6 +45,7 @@ use hop_attempt::{HopAttempt, HopManner};
 pub use routes::ForwardRoute;
 use routes::Routes;
 pub use servers::ForwardTo;
+use servers::ZoneServer;
 
 /// Queries under way at a time, and sockets for them: etcd, the clients on TCP and all else get along
 /// with the rest of the usual 1,024 descriptors. The oldest query gives way to a new one: it is the
@@ -80,8 +81,8 @@ pub struct Forwarder {
     exchanges: BTreeMap<u64, Exchange>,
     next_number: u64,
     finished: Vec<Finished>,
-    /// The token of the latest probe of each server.
-    probes: Vec<(u64, SocketAddr)>,
+    /// The token of the latest probe of each server, for each zone that it is asked for.
+    probes: Vec<(u64, ZoneServer)>,
     /// When all servers were last to be probed anew.
     probed_at: Option<Instant>,
     /// Keys the hashes of questions, so that nobody can make two that are equal.
@@ -319,23 +320,31 @@ impl Forwarder {
         }
     }
 
-    fn probe(&mut self, unprobed: Vec<SocketAddr>, now: Instant) {
+    fn probe(&mut self, unprobed: Vec<ZoneServer>, now: Instant) {
         for server in unprobed {
             let token = self.ids.draw();
-            let Ok(query) = loop_probe(token) else { continue };
-            self.probes.retain(|(_, probed)| *probed != server);
+            let Ok(query) = loop_probe(token, &server.zone) else { continue };
+            let probe = Exchange::probe(query, token, server.address, now);
+            self.probes.retain(|(_, sent)| *sent != server);
             self.probes.push((token, server));
-            self.open(Exchange::probe(query, token, server, now), now);
+            self.open(probe, now);
         }
     }
 
-    /// Whether this node sent that probe; the server that it was sent to leads back here then.
+    /// Whether this node sent that probe; the server that it was sent to leads back here then, for the names of its zone:
+    /// others it may know, or ask for elsewhere.
     fn closes_loop(&mut self, token: u64, now: Instant) -> bool {
         let probe = self.probes.iter().find(|(sent, _)| *sent == token);
-        let Some(&(_, server)) = probe else { return false };
-        self.routes.all().for_each(|servers| servers.mark_loop(server, now));
+        let Some((_, ZoneServer { zone, address })) = probe else { return false };
+        for servers in self.routes.all().filter(|servers| servers.zone() == zone) {
+            servers.mark_loop(*address, now);
+        }
         for exchange in self.exchanges.values_mut() {
-            self.finished.extend(exchange.part(server));
+            let name = Question::read(&exchange.query).map(|question| question.name());
+            let servers = name.and_then(|name| self.routes.of(name.as_bytes()));
+            if servers.is_some_and(|servers| servers.zone() == zone) {
+                self.finished.extend(exchange.part(*address));
+            }
         }
         true
     }

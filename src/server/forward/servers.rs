@@ -62,6 +62,13 @@ struct ForwardServer {
     changes_spelling_until: Option<Instant>,
 }
 
+/// A server, and the zone whose names it is asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ZoneServer {
+    pub(super) zone: String,
+    pub(super) address: SocketAddr,
+}
+
 /// The servers, the preferred one first.
 #[derive(Debug)]
 pub(super) struct Servers {
@@ -170,13 +177,18 @@ impl Servers {
         usable.iter().map(|server| server.address).collect()
     }
 
+    /// The zone whose names they are asked for.
+    pub(super) fn zone(&self) -> &str {
+        &self.zone
+    }
+
     /// Takes those that are to be probed now, each once.
-    pub(super) fn take_unprobed(&mut self) -> Vec<SocketAddr> {
+    pub(super) fn take_unprobed(&mut self) -> Vec<ZoneServer> {
         let servers = self.servers.iter_mut();
         let unprobed = servers.filter(|server| !server.is_probed && server.loops_until.is_none());
         let take = |server: &mut ForwardServer| {
             server.is_probed = true;
-            server.address
+            ZoneServer { zone: self.zone.clone(), address: server.address }
         };
         unprobed.map(take).collect()
     }

@@ -32,6 +32,8 @@ pub(super) struct Addresses {
     seen: Option<(Arc<HostNetwork>, Option<Instant>)>,
     /// Since when there has been nothing to publish.
     pub(super) gone_since: Option<Instant>,
+    /// Until when nothing is published, for etcd refused that.
+    pub(super) refused_until: Option<Instant>,
     /// Whether it was logged that the system does not tell its addresses.
     is_refusal_logged: bool,
 }

@@ -10,6 +10,7 @@ use super::addresses::Addresses;
 use super::full_sync::{apply_event, entry};
 use super::lease_time::Lease;
 use super::own_put::OwnPut;
+use super::serial::REFUSAL_PAUSE;
 use super::session::Session;
 use super::state::{Claimed, Membership};
 use super::{Host, NodeSettings, Result, SessionError};
@@ -40,10 +41,24 @@ impl<H: Host, E: Etcd> Session<H, E> {
         Ok(record)
     }
 
-    /// Publishes what changed of this node, if anything did.
+    /// Publishes what changed of this node, if anything did, unless etcd refused that a moment ago.
     pub(super) fn follow_host(&mut self) -> Result<()> {
-        self.follow_readiness()?;
-        self.follow_addresses()
+        let now = self.host.now();
+        if self.addresses.refused_until.is_some_and(|until| now < until) {
+            return Ok(());
+        }
+        let published = self.follow_readiness().and_then(|()| self.follow_addresses());
+        let was_refused = self.addresses.refused_until.take().is_some();
+        match published {
+            // Of etcd's own, as while it has no room, that passes; the names are followed meanwhile.
+            Err(SessionError::Etcd(error)) if error.is_refusal() => {
+                let level = if was_refused { log::Level::Debug } else { log::Level::Warn };
+                log::log!(level, "etcd does not take what changed of this host: {error}");
+                self.addresses.refused_until = Some(self.host.now() + REFUSAL_PAUSE);
+                Ok(())
+            }
+            published => published,
+        }
     }
 
     /// Publishes whether this node is ready, if that changed.

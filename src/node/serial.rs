@@ -7,7 +7,7 @@ use super::{Host, Result, SessionError};
 use crate::etcd::{Compare, Equal, Etcd, LeaseId, Op, Txn};
 
 /// The time between two attempts that etcd refuses.
-const REFUSAL_PAUSE: Duration = Duration::from_secs(2);
+pub(super) const REFUSAL_PAUSE: Duration = Duration::from_secs(2);
 
 impl<H: Host, E: Etcd> Session<H, E> {
     /// Writes the base of the serial, where it is more than etcd has. All that found the same restore do so:

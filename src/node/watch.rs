@@ -110,10 +110,12 @@ impl<H: Host, E: Etcd> Session<H, E> {
         let is_as_seen = || {
             self.addresses.has_seen(&self.host.network()) && self.host.is_ready() == self.is_ready
         };
-        if self.owned().is_some() && !is_as_seen() {
+        let refused_until = self.addresses.refused_until.filter(|until| *until > self.host.now());
+        if self.owned().is_some() && refused_until.is_none() && !is_as_seen() {
             return Ok(None);
         }
-        let reply = watch.next(end.map_or(lease.renew_at, |end| end.min(lease.renew_at)))?;
+        let ends = end.into_iter().chain(refused_until);
+        let reply = watch.next(ends.fold(lease.renew_at, Instant::min))?;
         // This process may have been frozen while it waited.
         self.doubt();
         if reply.is_some() {

@@ -1,7 +1,10 @@
 //! Addresses that change while the name is owned.
 
+use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::network::{
     AddressState, HostNetwork, Interface, InterfaceAddress, InterfaceKind,
@@ -10,9 +13,9 @@ use super::super::session::Session;
 use super::super::state::{Claimed, Membership};
 use super::super::{Result, SessionError};
 use super::newborn;
-use super::world::{FakeEtcd, FakeHost, Fate, LEASE_TTL, ROUND_TRIP, World};
+use super::world::{FakeEtcd, FakeHost, Fate, LEASE_TTL, ROUND_TRIP, World, put, told};
 use crate::cluster::{AddressChoice, NodePlace, Record, SlotId};
-use crate::etcd::{KeyValue, LeaseId};
+use crate::etcd::{ErrorKind, KeyValue, LeaseId};
 
 /// A host with one card, which has these addresses.
 pub(super) fn host(ips: impl IntoIterator<Item = IpAddr>) -> Arc<HostNetwork> {
@@ -262,4 +265,52 @@ fn without_any_address_the_name_goes_when_a_lease_would_have_ended() {
     assert!(matches!(session.follow_addresses(), Err(SessionError::LeaseGone)));
     assert!(session.membership.held().is_none() && session.lease.is_none());
     assert!(world.store.borrow().keys.is_empty());
+}
+
+#[test]
+fn while_etcd_refuses_what_changed_of_this_host_the_names_are_followed() {
+    let (world, session) = newborn(1);
+    let (second, from) = (Duration::from_secs(1), 60);
+    // No room: keys are neither put nor renewed in their values, and all else goes on.
+    world.follow(move |world, name| {
+        let is_full = (from..from + 30).contains(&world.age().as_secs());
+        match name {
+            "txn" if is_full => Fate::Failed(ErrorKind::Rejected(8)),
+            _ => Fate::Answered(ROUND_TRIP),
+        }
+    });
+    let other = put("w2.tf.local.", 3, LeaseId(9));
+    world.changes.borrow_mut().push_back((second * 70, Ok(told(vec![other.clone()]))));
+    for (at, is_ready) in [(60, false), (61, true)] {
+        world.at(second * at, move |world| world.is_ready.set(is_ready));
+    }
+    world.at(second * 70, move |world| {
+        let mut store = world.store.borrow_mut();
+        (store.revision, store.entries) = (3, 100);
+        store.keys.insert(other.kv.key.clone(), other.kv);
+    });
+    world.at(second * 75, |world| world.is_ready.set(false));
+    let is_known = Rc::new(Cell::new(false));
+    let seen = is_known.clone();
+    world.at(second * 80, move |world| {
+        seen.set(world.directory.borrow().record(b"w2.tf.local.").is_some());
+    });
+    world.stop_at.set(world.began + second * 120);
+    let own = Rc::new(RefCell::new(None));
+    let last = own.clone();
+    world.at(second * 100, move |world| {
+        *last.borrow_mut() = world.store.borrow().keys.get(&b"w1.tf.local."[..]).cloned();
+    });
+    session.run();
+    assert!(is_known.get(), "{:?}", world.log.borrow());
+    let watches = world.log.borrow().iter().filter(|(_, it)| it.starts_with("watch from")).count();
+    assert_eq!(watches, 1);
+    let refused =
+        world.times("txn").into_iter().filter(|at| *at > second * 59 && *at < second * 90);
+    assert!((5..=16).contains(&refused.count()), "{:?}", world.times("txn"));
+    let value = own.take().expect("the own key").value;
+    assert!(
+        String::from_utf8_lossy(&value).contains(r#""ready":"#),
+        "it is put once there is room"
+    );
 }

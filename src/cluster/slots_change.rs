@@ -14,7 +14,7 @@ use crate::cluster::record::Record;
 use crate::cluster::serial_base::SerialBase;
 
 impl Slots {
-    /// Applies a key, whose name this is; see [`super::Directory::apply`].
+    /// Applies a key, whose name this is; see [`crate::cluster::Directory::apply`].
     pub(in crate::cluster) fn apply(&mut self, name: &[u8], entry: Entry<'_>) -> Applied {
         let Some(id) = self.names.slot_of(name) else {
             if let Some(id) = self.names.drained_slot_of(name) {

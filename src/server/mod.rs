@@ -109,6 +109,8 @@ pub struct Server {
     /// How long a table taken from another node can be answered from, and whose is believed, while it is not
     /// taken.
     table_limits: TableLimits,
+    /// When the sleep is over at the latest, unless this process stands still.
+    wakes_at: Instant,
     table_trust: TableTrust,
     /// This host's address on the latest connection to etcd; `None` before the first.
     pub source_address: Option<IpAddr>,
@@ -170,6 +172,7 @@ impl Server {
             ready: Vec::new(),
             releasing: false,
             table_limits: TableLimits::default(),
+            wakes_at: clock::now(),
             table_trust: TableTrust::default(),
             source_address: None,
         }

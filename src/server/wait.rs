@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -16,6 +16,9 @@ use super::timers::View;
 use super::udp::DATAGRAMS_PER_TURN;
 use super::{Interest, Server, Wake};
 use crate::clock;
+
+/// How much longer than it was to be a sleep is where this process stood still.
+const STANDSTILL: Duration = Duration::from_secs(1);
 
 impl Server {
     /// The one sleep. Answers queries until `descriptor` is ready for its interest, `deadline`
@@ -82,10 +85,9 @@ impl Server {
                 return Ok(None);
             }
             self.tell_secondaries(now);
-            let slept_at = now;
             let is_ready = self.poll_once(descriptor, deadline, now)?;
             now = clock::now();
-            self.heed_standstill(slept_at, now);
+            self.heed_standstill(now);
             self.service.now = clock::unix_time();
             self.service.directory.account.now = Some(now);
             self.look_at_hosts(now);
@@ -122,9 +124,8 @@ impl Server {
 
     /// What waited while this process stood still, or the machine, is answered before anything else is done: it says that
     /// nobody has looked at etcd meanwhile.
-    fn heed_standstill(&mut self, slept_at: Instant, now: Instant) {
-        // Else it is awake more often than that.
-        if now < slept_at + self.table_limits.max_lag {
+    fn heed_standstill(&mut self, now: Instant) {
+        if now < self.wakes_at + STANDSTILL {
             return;
         }
         let directory = &mut self.service.directory;
@@ -245,6 +246,7 @@ impl Server {
         let first = others.into_iter().chain([deadline]).flatten().min();
         let longest = self.signals.wakeup.longest_sleep();
         let longest = first.map_or(longest, |at| at.saturating_duration_since(now).min(longest));
+        self.wakes_at = now + longest;
         let timeout = Timespec::try_from(longest).ok();
         self.ready.clear();
         self.have_answered = false;

@@ -96,11 +96,11 @@ fn change<'a>(etcd: &Etcd, nodes: impl IntoIterator<Item = &'a Node>, low: u32) 
     see(nodes, 300, Some(&format!("10.0.0.{low}")))
 }
 
-/// Checks that it read all names once, and again only where a busy machine kept silent whom it followed.
-fn read_all_names_once(node: &Node) {
+/// Checks that it read all names so often at most, and again only where a busy machine kept silent whom it followed.
+fn read_all_names(node: &Node, times: usize) {
     let log = node.log();
     let silent = log.matches("is not followed: it does not answer").count();
-    assert!(log.matches("takes all names from worker").count() <= 1 + silent, "{log}");
+    assert!(log.matches("takes all names from worker").count() <= times + silent, "{log}");
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn all_know_all_and_few_watch_all_names() {
     assert!(took < Duration::from_secs(1), "{took:?}");
     // For longer than the proofs of the watchers last: nobody calls one of them old that is well.
     thread::sleep(Duration::from_secs(8));
-    nodes[WATCHERS..].iter().for_each(read_all_names_once);
+    nodes[WATCHERS..].iter().for_each(|node| read_all_names(node, 1));
     assert!(!nodes.iter().any(is_stale));
     for mut node in nodes {
         node.signal(Signal::TERM);
@@ -199,7 +199,7 @@ fn where_all_watchers_are_gone_the_others_follow_etcd_until_there_are_some_again
 }
 
 #[test]
-fn an_etcd_that_was_away_for_long_costs_no_table_that_is_read_anew() {
+fn an_etcd_that_was_away_for_long_costs_few_tables_that_are_read_anew() {
     let etcd = Etcd::start();
     // Of so many names that nobody turns to etcd before those who watch it are in step again.
     etcd.put_all((100..1000).map(|number| record(number, 7)));
@@ -226,7 +226,8 @@ fn an_etcd_that_was_away_for_long_costs_no_table_that_is_read_anew() {
     etcd.put_all([record(999, 9)]);
     see(&nodes, 999, Some("10.0.0.9"));
     for node in &nodes[WATCHERS..] {
-        read_all_names_once(node);
+        // Once more where another server is in step again a second before theirs.
+        read_all_names(node, 2);
         assert!(!node.log().contains("following them in etcd"), "{}", node.log());
     }
 }

@@ -283,46 +283,13 @@ impl<H: Host, E: Etcd> Session<H, E> {
     /// Revokes a lease, and does so again if that fails: one that is gone then was revoked by a call whose reply
     /// was lost.
     fn revoke_for_good(&mut self, lease: LeaseId) -> std::result::Result<(), Error> {
-        for_good(|| self.client.lease_revoke(lease))
-    }
-}
-
-/// Makes a call that does no more if it is carried out twice, and makes it again where it may not have been.
-pub(super) fn for_good<T>(
-    mut call: impl FnMut() -> std::result::Result<T, Error>,
-) -> std::result::Result<T, Error> {
-    let mut result = call();
-    for _ in 1..RELEASE_ROUNDS {
-        if !result.as_ref().is_err_and(Error::is_unavailable) {
-            break;
+        let mut result = Ok(());
+        for _ in 0..RELEASE_ROUNDS {
+            result = self.client.lease_revoke(lease);
+            if !result.as_ref().is_err_and(Error::is_unavailable) {
+                break;
+            }
         }
-        result = call();
-    }
-    result
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::etcd::ErrorKind;
-
-    #[test]
-    fn what_may_not_have_been_carried_out_is_asked_for_again() {
-        let lost = || Err(Error::new(ErrorKind::TimedOut, "http://etcd", ""));
-        let refused = || Err(Error::new(ErrorKind::Rejected(7), "http://etcd", ""));
-        let table = [
-            (vec![Ok(())], 1, true),
-            (vec![lost(), Ok(())], 2, true),
-            (vec![lost(), lost()], 2, false),
-            (vec![refused(), Ok(())], 1, false),
-        ];
-        for (replies, wanted, is_done) in table {
-            let (mut replies, mut calls) = (replies.into_iter(), 0);
-            let result = for_good(|| {
-                calls += 1;
-                replies.next().expect("no more calls")
-            });
-            assert_eq!((calls, result.is_ok()), (wanted, is_done));
-        }
+        result
     }
 }

@@ -6,7 +6,6 @@ use crate::etcd::{
     Compare, Equal, Error, Etcd, KeyValue, LeaseId, Op, Pages, Range, ResponseHeader, Txn, TxnReply,
 };
 use crate::node::full_sync::range_of;
-use crate::node::lease::for_good;
 
 /// The most of those who wait whose slots are read only to tell who is missing.
 const MOST_COUNTED: i64 = 40;
@@ -175,22 +174,21 @@ impl Participant<'_> {
     }
 
     /// Says that the program is done, and that this node waits for no other list: what hangs on the lease goes
-    /// with it, and this stays until the list is over. Without it the others take this node for lost.
+    /// with it, and this stays until the list is over.
     pub(super) fn leave_done(
         &self,
         client: &mut impl Etcd,
         revision: i64,
     ) -> Result<Vec<Joined>, Error> {
         let key = self.keys.joined(revision, self.own.slot);
-        let done = Txn {
+        client.txn(&Txn {
             compare: vec![Compare { key, to: Equal::Lease(self.lease) }],
             success: vec![
                 self.put_joined(revision, LeaseId(0)),
                 Op::Delete(self.keys.member(self.own.slot)),
             ],
             failure: Vec::new(),
-        };
-        for_good(|| client.txn(&done))?;
+        })?;
         self.joined(client, revision)
     }
 

@@ -68,10 +68,7 @@ impl Slots {
         let has_details = details.is_some();
         let occupant =
             Occupant { record, fingerprint, mod_revision, is_ready, is_in_group, has_details };
-        self.change(id, |slots| {
-            slots.details.set(id, details);
-            slots.insert(id, occupant);
-        });
+        self.occupy(id, occupant, details);
         applied
     }
 
@@ -147,8 +144,16 @@ impl Slots {
         self.remove(id);
     }
 
+    /// Puts into a slot who has it, and what that tells besides.
+    pub(super) fn occupy(&mut self, id: SlotId, occupant: Occupant, details: Option<Arc<Details>>) {
+        self.change(id, |slots| {
+            slots.details.set(id, details);
+            slots.insert(id, occupant);
+        });
+    }
+
     /// Changes a slot, and what is listed of its services.
-    pub(super) fn change<T>(&mut self, id: SlotId, change: impl FnOnce(&mut Slots) -> T) -> T {
+    fn change<T>(&mut self, id: SlotId, change: impl FnOnce(&mut Slots) -> T) -> T {
         let before = self.details_in_group(id);
         let changed = change(self);
         let after = self.details_in_group(id);

@@ -28,21 +28,15 @@ impl Slots {
             is_in_group,
             has_details,
         };
-        self.change(id, |slots| {
-            slots.details.set(id, details);
-            slots.insert(id, occupant);
-        });
+        self.occupy(id, occupant, details);
     }
 
     /// Takes over what others know of a slot.
     pub(in crate::cluster) fn take_over(&mut self, id: SlotId, from: &Slots) {
         self.drains.take_over(id, &from.drains);
-        self.change(id, |slots| {
-            slots.details.set(id, from.details.get(id).cloned());
-            match from.get(id) {
-                Some(occupant) => slots.insert(id, *occupant),
-                None => _ = slots.remove(id),
-            }
-        });
+        match from.get(id) {
+            Some(occupant) => self.occupy(id, *occupant, from.details.get(id).cloned()),
+            None => _ = self.remove(id),
+        }
     }
 }

@@ -151,8 +151,7 @@ pub fn hand_on(reply: &mut Vec<u8>, query: &[u8], transport: super::Transport, r
 /// # Errors
 /// When the zone has a name so long that this would not be one.
 pub fn loop_probe(token: u64, zone: &str) -> Result<Vec<u8>, SimpleDnsError> {
-    let zone = zone.strip_suffix('.').filter(|zone| !zone.is_empty());
-    let zone = zone.map_or_else(String::new, |zone| format!("{zone}."));
+    let zone = if zone == "." { "" } else { zone };
     standard_query(&format!("{token:016x}.{LOOP_LABELS}{zone}"), TYPE::TXT)
 }
 
